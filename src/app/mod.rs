@@ -1,0 +1,1 @@
+//! The daemon's life: start, reload, shutdown, and what it tells systemd.

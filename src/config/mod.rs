@@ -1,0 +1,1 @@
+//! Loads TOML, environment and `--set` into raw values with their places; judges nothing.

@@ -1,0 +1,246 @@
+//! The result of a run: what commands print with `--json` and what the ledger keeps.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::RunId;
+use crate::policy::Name;
+
+/// Most errors and details that a result shows; the counts are not cut.
+pub const SHOWN_AT_MOST: usize = 100;
+
+/// How a run or a policy ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Completed,
+    CompletedWithErrors,
+    Failed,
+    Cancelled,
+    Blocked,
+}
+
+/// What a run was allowed to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunMode {
+    Plan,
+    Report,
+    Enforce,
+}
+
+/// Who started a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunTrigger {
+    Cli,
+    Schedule,
+    CatchUp,
+    Api,
+}
+
+/// One execution of a task or of chosen policies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunResult {
+    pub run_id: RunId,
+    pub mode: RunMode,
+    pub trigger: RunTrigger,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub task: Option<Name>,
+    /// `None` while it runs.
+    pub status: Option<Status>,
+    pub started_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub duration_ms: u64,
+    pub policies: Vec<PolicyResult>,
+    pub totals: Totals,
+    /// Why the run ended early (cancelled by a signal, timeout), in words.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cause: Option<Cause>,
+}
+
+/// Why a run was cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    Signal,
+    Timeout,
+    /// The process died; found at the next start.
+    Interrupted,
+}
+
+/// What a run did for one policy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PolicyResult {
+    pub policy: Name,
+    pub kind: String,
+    /// The mode of this policy in this run.
+    pub mode: RunMode,
+    pub status: Status,
+    pub cutoff: Option<Timestamp>,
+    pub duration_ms: u64,
+    #[serde(flatten)]
+    pub tally: Tally,
+    pub details: Vec<BTreeMap<String, serde_json::Value>>,
+    /// The guard that stopped it, with what it read, in words.
+    pub blocked_by: Option<String>,
+    /// What each guard read, and its limit.
+    pub guards: Vec<GuardReading>,
+    /// In a plan: the first few keys and paths.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub sample: Vec<Sample>,
+    pub errors: Vec<Failure>,
+    pub error_count: u64,
+    /// Remarks that are no errors: what a person may want to know.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub notes: Vec<String>,
+}
+
+/// What was counted. Sums: two tallies can be added.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    pub rows_matched: u64,
+    pub rows_deleted: u64,
+    pub rows_updated: u64,
+    pub rows_protected: u64,
+    pub children: BTreeMap<String, u64>,
+    /// Files whose last owner goes: deleted, missing and failed ones together.
+    pub files_matched: u64,
+    pub files_deleted: u64,
+    pub files_missing: u64,
+    /// Files that stay although their row went, because another row names them.
+    pub files_referenced: u64,
+    /// Files still owed: their removal failed and is tried again before the policy's next run.
+    pub files_owed: u64,
+    pub bytes_reclaimed: u64,
+    /// Files and bytes by store.
+    pub stores: BTreeMap<String, StoreTally>,
+}
+
+/// The share of one store in a tally.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoreTally {
+    pub files_deleted: u64,
+    pub files_missing: u64,
+    pub bytes_reclaimed: u64,
+}
+
+/// A guard's reading.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GuardReading {
+    /// `max_rows`, `max_fraction`, …
+    pub guard: String,
+    pub value: f64,
+    pub limit: f64,
+}
+
+/// A row and file in a plan's sample.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    pub key: String,
+    pub files: Vec<String>,
+}
+
+/// Something that failed and did not stop the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub key: Option<String>,
+    pub path: Option<String>,
+    pub error: String,
+}
+
+/// Sums over the policies of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    pub rows_deleted: u64,
+    pub rows_updated: u64,
+    pub files_deleted: u64,
+    pub bytes_reclaimed: u64,
+    pub errors: u64,
+}
+
+impl Tally {
+    /// Adds another tally to this one.
+    pub fn add(&mut self, other: &Tally) {
+        let Tally {
+            rows_matched,
+            rows_deleted,
+            rows_updated,
+            rows_protected,
+            children,
+            files_matched,
+            files_deleted,
+            files_missing,
+            files_referenced,
+            files_owed,
+            bytes_reclaimed,
+            stores,
+        } = other;
+        self.rows_matched += rows_matched;
+        self.rows_deleted += rows_deleted;
+        self.rows_updated += rows_updated;
+        self.rows_protected += rows_protected;
+        self.files_matched += files_matched;
+        self.files_deleted += files_deleted;
+        self.files_missing += files_missing;
+        self.files_referenced += files_referenced;
+        self.files_owed += files_owed;
+        self.bytes_reclaimed += bytes_reclaimed;
+        for (table, count) in children {
+            *self.children.entry(table.clone()).or_default() += count;
+        }
+        for (store, share) in stores {
+            let mine = self.stores.entry(store.clone()).or_default();
+            mine.files_deleted += share.files_deleted;
+            mine.files_missing += share.files_missing;
+            mine.bytes_reclaimed += share.bytes_reclaimed;
+        }
+    }
+}
+
+impl Totals {
+    /// Sums up the results of a run's policies.
+    pub fn of(policies: &[PolicyResult]) -> Self {
+        let mut totals = Self::default();
+        for policy in policies {
+            totals.rows_deleted += policy.tally.rows_deleted;
+            totals.rows_updated += policy.tally.rows_updated;
+            totals.files_deleted += policy.tally.files_deleted;
+            totals.bytes_reclaimed += policy.tally.bytes_reclaimed;
+            totals.errors += policy.error_count;
+        }
+        totals
+    }
+}
+
+impl Status {
+    /// The status of a run from those of its policies.
+    pub fn of_run(policies: &[PolicyResult], cancelled: bool) -> Self {
+        let any = |status: Status| policies.iter().any(|policy| policy.status == status);
+        let all = |status: Status| !policies.is_empty() && policies.iter().all(|policy| policy.status == status);
+        if cancelled || any(Status::Cancelled) {
+            Status::Cancelled
+        } else if all(Status::Failed) {
+            Status::Failed
+        } else if any(Status::Blocked) {
+            Status::Blocked
+        } else if any(Status::Failed) || any(Status::CompletedWithErrors) {
+            Status::CompletedWithErrors
+        } else {
+            Status::Completed
+        }
+    }
+
+    /// The word that JSON and the tables use.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Completed => "completed",
+            Status::CompletedWithErrors => "completed_with_errors",
+            Status::Failed => "failed",
+            Status::Cancelled => "cancelled",
+            Status::Blocked => "blocked",
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! retaind enforces data retention on databases and on the files that their rows point to.
+//!
+//! Modules import in one direction only; `docs/architecture.md` has the table and a test holds the code to it.
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod ledger;
+pub mod policy;
+pub mod report;
+pub mod run;
+pub mod schedule;
+pub mod sources;
+pub mod stores;
+pub mod telemetry;

@@ -1,0 +1,129 @@
+//! Where a source is and how it is reached.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// The three database engines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    Postgres,
+    MySql,
+    Sqlite,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Engine::Postgres => "PostgreSQL",
+            Engine::MySql => "MySQL",
+            Engine::Sqlite => "SQLite",
+        })
+    }
+}
+
+/// A parsed source url.
+#[derive(Debug, Clone)]
+pub enum Endpoint {
+    Postgres(Server),
+    MySql(Server),
+    Sqlite { path: PathBuf },
+}
+
+impl Endpoint {
+    /// Which engine answers there.
+    pub fn engine(&self) -> Engine {
+        match self {
+            Endpoint::Postgres(_) => Engine::Postgres,
+            Endpoint::MySql(_) => Engine::MySql,
+            Endpoint::Sqlite { .. } => Engine::Sqlite,
+        }
+    }
+
+    /// What tells this database from another: engine, place and database, without user, password or options.
+    /// An intent remembers it, so that a recovery never asks the wrong database.
+    pub fn identity(&self) -> String {
+        match self {
+            Endpoint::Postgres(server) => format!("postgres:{}/{}", server.host, server.database),
+            Endpoint::MySql(server) => format!("mysql:{}/{}", server.host, server.database),
+            Endpoint::Sqlite { path } => format!("sqlite:{}", path.display()),
+        }
+    }
+}
+
+/// A database server and the database on it.
+#[derive(Debug, Clone)]
+pub struct Server {
+    pub host: Host,
+    pub user: String,
+    pub password: Option<Secret>,
+    pub database: String,
+    pub tls: Tls,
+}
+
+/// How to reach a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Host {
+    Tcp {
+        name: String,
+        port: u16,
+    },
+    /// PostgreSQL: the directory of the socket and the port in its name. MySQL: the socket itself, port unused.
+    Unix {
+        path: PathBuf,
+        port: u16,
+    },
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Host::Tcp { name, port } => write!(f, "{name}:{port}"),
+            Host::Unix { path, port } => write!(f, "{}:{port}", path.display()),
+        }
+    }
+}
+
+/// `sslmode` and `sslrootcert` of a url.
+#[derive(Debug, Clone, Default)]
+pub struct Tls {
+    pub mode: TlsMode,
+    /// PEM file of the authorities to trust instead of the system's.
+    pub root_cert: Option<PathBuf>,
+}
+
+/// The words of libpq's `sslmode` that are told apart here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TlsMode {
+    Disable,
+    /// TLS where the server offers it, unverified.
+    #[default]
+    Prefer,
+    /// TLS or nothing, unverified.
+    Require,
+    /// TLS, the chain verified, the host name not.
+    VerifyCa,
+    /// TLS, chain and host name verified.
+    VerifyFull,
+}
+
+/// A password: never shown by `Debug`, `Display` or serialization.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The password itself, for the one call that logs in with it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}

@@ -1,0 +1,201 @@
+//! The operator's SQL: read just far enough to find its parameters and to refuse what would escape its parentheses.
+
+use std::fmt;
+
+/// A condition of the operator's, split at its parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    text: String,
+    segments: Vec<Segment>,
+}
+
+/// A piece of a condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Segment {
+    Sql(String),
+    Param(Param),
+}
+
+/// What `:name` may stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Param {
+    /// The instant at which the run began.
+    Now,
+    /// The instant before which a row is eligible.
+    Cutoff,
+}
+
+impl Condition {
+    /// Parses a boolean SQL expression. Refused: nothing in it, a `;`, a comment, a quote or parenthesis that is not
+    /// closed, an unknown `:parameter`, a `?` or `$1` placeholder.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err("the condition is empty".to_owned());
+        }
+        if text.contains('\0') {
+            return Err("the condition has a NUL character".to_owned());
+        }
+        let segments = Scanner { rest: text, sql: String::new(), segments: Vec::new(), depth: 0 }.scan()?;
+        Ok(Self { text: text.to_owned(), segments })
+    }
+
+    /// The pieces, in order.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// Whether it uses a parameter.
+    pub fn uses(&self, param: Param) -> bool {
+        self.segments.contains(&Segment::Param(param))
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+struct Scanner<'a> {
+    rest: &'a str,
+    sql: String,
+    segments: Vec<Segment>,
+    depth: usize,
+}
+
+impl Scanner<'_> {
+    fn scan(mut self) -> Result<Vec<Segment>, String> {
+        while let Some(c) = self.rest.chars().next() {
+            match c {
+                '\'' | '"' | '`' => self.take_quoted(c)?,
+                '$' => self.take_dollar()?,
+                ':' => self.take_colon()?,
+                '(' => {
+                    self.depth += 1;
+                    self.take(1);
+                }
+                ')' => {
+                    self.depth = self.depth.checked_sub(1).ok_or("a ')' has no '(' before it")?;
+                    self.take(1);
+                }
+                ';' => return Err("a ';' has no place in a condition".to_owned()),
+                '?' => {
+                    return Err("a '?' has no place in a condition; parameters are written :now or :cutoff".to_owned());
+                }
+                '#' => {
+                    return Err("a '#' has no place in a condition: MySQL reads a comment in it".to_owned());
+                }
+                _ if self.rest.starts_with("--") || self.rest.starts_with("/*") => {
+                    return Err("a comment has no place in a condition; put it in the TOML".to_owned());
+                }
+                _ if c.is_alphanumeric() || c == '_' => {
+                    // A whole word at once, so that a '$' inside it opens no dollar quote.
+                    let word = self.rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'));
+                    self.take(word.unwrap_or(self.rest.len()));
+                }
+                other => self.take(other.len_utf8()),
+            }
+        }
+        if self.depth > 0 {
+            return Err("a '(' is not closed".to_owned());
+        }
+        self.flush();
+        Ok(self.segments)
+    }
+
+    fn take(&mut self, bytes: usize) {
+        let (taken, rest) = self.rest.split_at(bytes);
+        self.sql.push_str(taken);
+        self.rest = rest;
+    }
+
+    fn flush(&mut self) {
+        if !self.sql.is_empty() {
+            self.segments.push(Segment::Sql(std::mem::take(&mut self.sql)));
+        }
+    }
+
+    fn take_quoted(&mut self, quote: char) -> Result<(), String> {
+        let end = self.rest[1..].find(quote).ok_or_else(|| format!("a {quote} is not closed"))?;
+        if self.rest[1..=end].contains('\\') {
+            return Err(
+                "a backslash inside quotes means different things to different databases; leave it out".to_owned()
+            );
+        }
+        self.take(end + 2);
+        Ok(())
+    }
+
+    fn take_dollar(&mut self) -> Result<(), String> {
+        let tag_end = self.rest[1..].find('$').map(|at| at + 2);
+        let is_tag = |tag: &str| tag[1..tag.len() - 1].chars().all(|c| c.is_alphanumeric() || c == '_');
+        match tag_end {
+            Some(end) if is_tag(&self.rest[..end]) && !self.rest[1..end].starts_with(|c: char| c.is_ascii_digit()) => {
+                let tag = self.rest[..end].to_owned();
+                let close = self.rest[end..].find(&tag).ok_or_else(|| format!("a {tag} is not closed"))?;
+                self.take(end + close + tag.len());
+                Ok(())
+            }
+            _ => Err("a '$' has no place in a condition; parameters are written :now or :cutoff".to_owned()),
+        }
+    }
+
+    fn take_colon(&mut self) -> Result<(), String> {
+        if self.rest.starts_with("::") {
+            self.take(2);
+            return Ok(());
+        }
+        let after = &self.rest[1..];
+        let end = after.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(after.len());
+        let param = match &after[..end] {
+            "" => {
+                self.take(1);
+                return Ok(());
+            }
+            "now" => Param::Now,
+            "cutoff" => Param::Cutoff,
+            other => {
+                return Err(format!("the parameter :{other} is not known; there are :now and :cutoff"));
+            }
+        };
+        self.flush();
+        self.segments.push(Segment::Param(param));
+        self.rest = &self.rest[1 + end..];
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_parameters_outside_quotes_and_casts_only() {
+        let condition = Condition::parse("a::text <> ':now' AND \"b:now\" < :cutoff AND c = $x$ :now ) $x$").unwrap();
+        assert!(condition.uses(Param::Cutoff));
+        assert!(!condition.uses(Param::Now));
+        assert_eq!(condition.segments().len(), 3);
+    }
+
+    #[test]
+    fn refuses_what_would_escape_its_parentheses() {
+        for refused in [
+            "",
+            "  ",
+            "a = 1) OR (1 = 1",
+            "(a = 1",
+            "a = 'x",
+            "a = 1; DROP TABLE t",
+            "a = 1 -- c",
+            "a /* c",
+            "a = $1",
+            "a = ?",
+            "a = :nwo",
+            "a = 'x\\'",
+            "a # c",
+            "a = $t$ x",
+        ] {
+            assert!(Condition::parse(refused).is_err(), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Stores, and how a path in a database maps to a file beneath a store's root. Pure: nothing here touches a disk.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::{Ident, Name, TableName};
+
+/// A file tree whose files are governed.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub name: Name,
+    /// Absolute, without `.` or `..`.
+    pub root: PathBuf,
+    /// How the database begins the paths of this store.
+    pub strip_prefix: Option<String>,
+    /// Columns that name files of this store.
+    pub references: Vec<Reference>,
+}
+
+/// A column whose values name files of a store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    pub source: Name,
+    pub table: TableName,
+    pub column: Ident,
+}
+
+/// A path beneath a store's root: one or more components, none of them empty, `.` or `..`, none with a NUL.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct StorePath(String);
+
+impl StorePath {
+    /// Parses a relative path; `.` and doubled slashes are dropped, as the file system would.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.contains('\0') {
+            return Err("the path has a NUL character".to_owned());
+        }
+        let mut components = Vec::new();
+        for component in text.split('/') {
+            match component {
+                "" | "." => {}
+                ".." => return Err("the path has a \"..\"".to_owned()),
+                name if name.len() > 255 => {
+                    return Err("a component is longer than 255 bytes".to_owned());
+                }
+                name => components.push(name),
+            }
+        }
+        match components.first() {
+            None => Err("the path names the store itself".to_owned()),
+            Some(first) if first.starts_with(".retaind") => Err("the path is retaind's own".to_owned()),
+            Some(_) => Ok(Self(components.join("/"))),
+        }
+    }
+
+    /// The path, relative to the root, without a slash at either end.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The directory's path (none for the root) and the last component.
+    pub fn split(&self) -> (Option<&str>, &str) {
+        match self.0.rsplit_once('/') {
+            Some((parent, name)) => (Some(parent), name),
+            None => (None, &self.0),
+        }
+    }
+}
+
+impl fmt::Display for StorePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for StorePath {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text)
+    }
+}
+
+impl From<StorePath> for String {
+    fn from(path: StorePath) -> String {
+        path.0
+    }
+}
+
+/// What became of a path that a database wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mapped {
+    /// NULL or empty: the row has no file.
+    None,
+    /// A file beneath the root.
+    Inside(StorePath),
+    /// Not in this store, or not a path that can be trusted; the text says why. Such a file is kept.
+    Refused(String),
+}
+
+impl Store {
+    /// Maps a path as the database wrote it.
+    pub fn map(&self, written: Option<&str>) -> Mapped {
+        let Some(written) = written.filter(|text| !text.is_empty()) else {
+            return Mapped::None;
+        };
+        let relative = match self.relative(written) {
+            Ok(relative) => relative,
+            Err(why) => return Mapped::Refused(why),
+        };
+        match StorePath::parse(relative) {
+            Ok(path) => Mapped::Inside(path),
+            Err(why) => Mapped::Refused(why),
+        }
+    }
+
+    fn relative<'a>(&self, written: &'a str) -> Result<&'a str, String> {
+        if let Some(prefix) = &self.strip_prefix
+            && let Some(rest) = after_prefix(written, prefix)
+        {
+            return Ok(rest);
+        }
+        if Path::new(written).is_absolute() {
+            let root = self.root.to_str().unwrap_or_default();
+            return after_prefix(written, root).ok_or_else(|| "the path is outside the store".to_owned());
+        }
+        match &self.strip_prefix {
+            Some(prefix) => Err(format!("the path does not begin with strip_prefix {prefix:?}")),
+            None => Ok(written),
+        }
+    }
+
+    /// Every usual way in which a database would write `path`, for looking it up in a reference column.
+    pub fn spellings(&self, path: &StorePath) -> Vec<String> {
+        let mut spellings = Vec::with_capacity(3);
+        match &self.strip_prefix {
+            Some(prefix) if prefix.ends_with('/') => spellings.push(format!("{prefix}{path}")),
+            Some(prefix) => spellings.push(format!("{prefix}/{path}")),
+            None => spellings.push(path.to_string()),
+        }
+        if let Some(root) = self.root.to_str() {
+            let absolute = format!("{}/{path}", root.trim_end_matches('/'));
+            if !spellings.contains(&absolute) {
+                spellings.push(absolute);
+            }
+        }
+        spellings
+    }
+}
+
+/// What follows `prefix` in `text`, where the prefix ends at a component's end.
+fn after_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
+    let rest = text.strip_prefix(prefix)?;
+    (prefix.ends_with('/') || rest.starts_with('/')).then_some(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(strip_prefix: Option<&str>) -> Store {
+        Store {
+            name: Name::parse("thumbnails").unwrap(),
+            root: PathBuf::from("/srv/nvr/data/thumbnails"),
+            strip_prefix: strip_prefix.map(str::to_owned),
+            references: Vec::new(),
+        }
+    }
+
+    fn inside(path: &str) -> Mapped {
+        Mapped::Inside(StorePath::parse(path).unwrap())
+    }
+
+    #[test]
+    fn g4_a_path_maps_only_beneath_the_root() {
+        let store = store(Some("data/thumbnails/"));
+        assert_eq!(store.map(Some("data/thumbnails/a/b.jpg")), inside("a/b.jpg"));
+        assert_eq!(store.map(Some("/srv/nvr/data/thumbnails/b.jpg")), inside("b.jpg"));
+        assert_eq!(store.map(Some("data/thumbnails//./b.jpg")), inside("b.jpg"));
+        assert_eq!(store.map(None), Mapped::None);
+        assert_eq!(store.map(Some("")), Mapped::None);
+        for refused in [
+            "data/thumbnails/../../etc/passwd",
+            "/srv/nvr/data/thumbnails/../x",
+            "/srv/nvr/data/thumbnails2/x",
+            "/etc/passwd",
+            "data/thumbnails/",
+            "data/thumbnails2/x",
+            "x.jpg",
+            "data/thumbnails/a\0b",
+            "data/thumbnails/.retaind/trash/x",
+            "/",
+            "..",
+        ] {
+            assert!(matches!(store.map(Some(refused)), Mapped::Refused(_)), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_without_a_slash_ends_at_a_component() {
+        let store = store(Some("data/thumbnails"));
+        assert_eq!(store.map(Some("data/thumbnails/b.jpg")), inside("b.jpg"));
+        assert!(matches!(store.map(Some("data/thumbnails2/b.jpg")), Mapped::Refused(_)));
+    }
+
+    #[test]
+    fn every_spelling_maps_back_to_its_path() {
+        for prefix in [None, Some("data/thumbnails/"), Some("data/thumbnails"), Some("file:///x/")] {
+            let store = store(prefix);
+            let path = StorePath::parse("a/b.jpg").unwrap();
+            for spelling in store.spellings(&path) {
+                assert_eq!(store.map(Some(&spelling)), Mapped::Inside(path.clone()), "{spelling}");
+            }
+        }
+    }
+}

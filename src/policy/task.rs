@@ -1,0 +1,27 @@
+//! Tasks: when the policies assigned to them run.
+
+use std::time::Duration;
+
+use super::Name;
+
+/// A schedule that runs the policies assigned to it, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Task {
+    pub name: Name,
+    pub trigger: Trigger,
+    /// A start this late still counts as on time.
+    pub misfire_grace: Duration,
+    /// Whether a slot missed while the daemon was down is run once after start.
+    pub catch_up: bool,
+    pub timeout: Option<Duration>,
+    pub enabled: bool,
+}
+
+/// When a task is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trigger {
+    /// Five-field cron expression, checked at compile time, read in the daemon's time zone.
+    Cron(String),
+    /// Every so often, counted from the last slot in the ledger.
+    Every(Duration),
+}

@@ -1,0 +1,1 @@
+//! Renders results and states for people and for programs.

@@ -1,0 +1,9 @@
+//! Reads and deletes rows in the operator's databases: the only code that sends them a statement.
+
+mod catalog;
+mod error;
+mod session;
+
+pub use catalog::{Column, ColumnType, IndexFacts, Privileges, TableFacts};
+pub use error::{ErrorKind, SourceError};
+pub use session::{Canceller, Returning, Session, Sql, TextRow};
