@@ -6,4 +6,4 @@ mod session;
 
 pub use catalog::{Column, ColumnType, IndexFacts, Privileges, TableFacts};
 pub use error::{ErrorKind, SourceError};
-pub use session::{Canceller, Returning, Session, Sql, TextRow};
+pub use session::{Canceller, Returning, Session, Sql, TextRow, TransactionOutcome};
