@@ -13,6 +13,7 @@ mod status;
 pub mod style;
 mod table;
 
+pub use crate::ledger::{RunMode, RunResult, Status};
 pub use escape::printable;
 pub use findings::{Finding, Findings, Level, render_findings};
 pub use plan::{plan_summary, render_plan};
