@@ -22,6 +22,8 @@ pub struct Job {
     pub selection: Selection,
     pub mode: RunMode,
     pub clock: Clock,
+    /// Count what is eligible first, so that progress knows the end.
+    pub count_first: bool,
     /// Told how far it is.
     pub progress: Option<watch::Sender<Progress>>,
     /// Sent every row key and file path of a plan.
@@ -41,7 +43,7 @@ pub enum Ended {
 
 /// Carries a job out. Fails where nothing could even begin.
 pub async fn execute(job: Job) -> anyhow::Result<Ended> {
-    let Job { settings, selection, mode, clock, progress, list, on_signal } = job;
+    let Job { settings, selection, mode, clock, count_first, progress, list, on_signal } = job;
     let ledger = match mode {
         RunMode::Plan => None,
         RunMode::Report | RunMode::Enforce => Some(open_ledger(&settings).await?),
@@ -56,11 +58,11 @@ pub async fn execute(job: Job) -> anyhow::Result<Ended> {
         mode,
         timeout: selection.task.and_then(|task| task.timeout),
         cancel: cancel.clone(),
-        count_first: progress.is_some(),
+        count_first,
         progress,
         list,
     };
-    let runner = Runner { settings, ledger, clock };
+    let runner = Runner::new(settings, ledger, clock);
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("signals cannot be watched")?;
     let second = second_signal(signals, cancel, on_signal);
     // A task of its own: a second signal must not have to wait for a statement that blocks its thread.

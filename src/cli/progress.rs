@@ -19,7 +19,11 @@ const RATE_OVER_SECS: f64 = 5.0;
 
 /// Follows a run until its sender is dropped.
 pub fn follow(progress: watch::Receiver<Progress>, bars: bool) -> JoinHandle<()> {
-    tokio::spawn(if bars { futures_util::future::Either::Left(draw(progress)) } else { futures_util::future::Either::Right(write(progress)) })
+    tokio::spawn(if bars {
+        futures_util::future::Either::Left(draw(progress))
+    } else {
+        futures_util::future::Either::Right(write(progress))
+    })
 }
 
 async fn draw(mut progress: watch::Receiver<Progress>) {

@@ -2,10 +2,10 @@
 
 use super::escape::printable;
 use super::human::{count, counted, instant, share, size};
-use super::result::{failures, remarks};
+use super::result::{failures, remarks, reported};
 use super::style::{BAD, CARE, FAINT, GOOD, PLAIN, STRONG, paint};
 use super::table::Layout;
-use crate::ledger::{GuardReading, PolicyResult, RunResult, Sample, Status};
+use crate::ledger::{GuardReading, PolicyResult, RunMode, RunResult, Sample, Status};
 
 /// Rows of a sample that a page shows.
 const SAMPLE_SHOWN: usize = 5;
@@ -49,6 +49,9 @@ pub fn plan_summary(result: &RunResult) -> String {
             text.push_str(&paint(style, &format!("; {} {words}", counted(with(status), "policy"))));
         }
     }
+    if let Some(reported) = reported(result) {
+        text.push_str(&format!("; {reported}"));
+    }
     text.push_str(". This was a plan: nothing was deleted.\n");
     text
 }
@@ -65,7 +68,7 @@ fn block(policy: &PolicyResult, layout: Layout) -> String {
     if let Some(cutoff) = policy.cutoff {
         fact("cutoff", instant(cutoff));
     }
-    fact("rows", counted(policy.tally.rows_deleted + policy.tally.rows_updated, "row"));
+    fact("rows", counted(policy.tally.rows_matched, "row"));
     fact("files", files(policy));
     for (index, guard) in policy.guards.iter().enumerate() {
         fact(if index == 0 { "guards" } else { "" }, guard_words(guard));
@@ -90,7 +93,7 @@ fn lines(policy: &PolicyResult) -> String {
         "{}: {}{cutoff}, {}, files {}\n",
         policy.policy,
         verdict(policy),
-        counted(policy.tally.rows_deleted + policy.tally.rows_updated, "row"),
+        counted(policy.tally.rows_matched, "row"),
         files(policy)
     );
     for guard in &policy.guards {
@@ -104,8 +107,16 @@ fn lines(policy: &PolicyResult) -> String {
     text
 }
 
+/// Whether a run would delete nothing, whatever matches: then only that is known of the files.
+fn is_idle(policy: &PolicyResult) -> bool {
+    policy.mode == RunMode::Report || policy.status == Status::Blocked
+}
+
 fn verdict(policy: &PolicyResult) -> String {
     match policy.status {
+        Status::Completed | Status::CompletedWithErrors if policy.mode == RunMode::Report => {
+            paint(CARE, "report mode: a run deletes nothing")
+        }
         Status::Completed if policy.tally.rows_matched == 0 => paint(GOOD, "nothing to do"),
         Status::Completed => paint(GOOD, "ready to run"),
         Status::CompletedWithErrors => paint(CARE, "ready to run, with errors"),
@@ -117,6 +128,9 @@ fn verdict(policy: &PolicyResult) -> String {
 
 fn files(policy: &PolicyResult) -> String {
     let tally = &policy.tally;
+    if is_idle(policy) {
+        return count(tally.files_matched);
+    }
     let mut text = format!("{} ({})", count(tally.files_deleted), size(tally.bytes_reclaimed));
     if tally.files_missing > 0 {
         text.push_str(&format!(", {} already gone", count(tally.files_missing)));
@@ -125,8 +139,11 @@ fn files(policy: &PolicyResult) -> String {
 }
 
 fn guard_words(guard: &GuardReading) -> String {
-    let is_share = guard.guard.contains("fraction");
-    let number = |value: f64| if is_share { share(value) } else { count(value.max(0.0).round() as u64) };
+    let number = |value: f64| match guard.guard.as_str() {
+        name if name.ends_with("_fraction") => share(value),
+        name if name.ends_with("_secs") => format!("{value:.1} s"),
+        _ => count(value.max(0.0).round() as u64),
+    };
     let (style, margin) = if guard.value > guard.limit {
         (BAD, format!("exceeded by {}", number(guard.value - guard.limit)))
     } else {
@@ -162,6 +179,9 @@ mod tests {
         over.guards = vec![GuardReading { guard: "max_fraction".to_owned(), value: 0.95, limit: 0.9 }];
         over.blocked_by = Some("max_fraction".to_owned());
         over.sample.clear();
+        over.tally.rows_deleted = 0;
+        over.tally.files_deleted = 0;
+        over.tally.bytes_reclaimed = 0;
         result(RunMode::Plan, vec![policy("detections", Status::Completed), over])
     }
 
@@ -180,11 +200,11 @@ detections  ready to run
 events  would be blocked
   cutoff   2025-01-01T03:00:00Z
   rows     1,204 rows
-  files    800 (1.2 GiB), 3 already gone
+  files    803
   guards   max_fraction: 95.0 % of at most 90.0 %, exceeded by 5.0 %
   events: blocked: max_fraction
 
-A run would delete 2,408 rows and 1,600 files (2.4 GiB); 1 policy blocked by a guard. This was a plan: nothing was deleted.
+A run would delete 1,204 rows and 800 files (1.2 GiB); 1 policy blocked by a guard. This was a plan: nothing was deleted.
 ";
         assert_eq!(page, expected);
     }

@@ -4,7 +4,7 @@ use super::escape::printable;
 use super::human::{count, counted, duration, instant, size};
 use super::style::{BAD, CARE, FAINT, PLAIN, STRONG, of_status, paint, status_words};
 use super::table::{Align, Cell, Layout, Table};
-use crate::ledger::{Cause, Failure, PolicyResult, RunMode, RunResult, RunTrigger, Status};
+use crate::ledger::{Cause, Failure, PolicyResult, RunMode, RunResult, RunTrigger};
 
 /// Errors and details of one policy that a page shows; `--json` has up to 100.
 const SHOWN: usize = 10;
@@ -47,7 +47,7 @@ pub(super) fn trigger_words(trigger: RunTrigger) -> &'static str {
 fn policies(result: &RunResult) -> Table {
     use Align::{Left, Right};
     let changes = result.policies.iter().any(|policy| policy.tally.rows_updated > 0);
-    let mut columns = vec![("POLICY", Left), ("STATUS", Left), ("ROWS", Right)];
+    let mut columns = vec![("POLICY", Left), ("STATUS", Left), ("MATCHED", Right), ("DELETED", Right)];
     if changes {
         columns.push(("UPDATED", Right));
     }
@@ -55,9 +55,11 @@ fn policies(result: &RunResult) -> Table {
     let mut table = Table::new(&columns);
     for policy in &result.policies {
         let tally = &policy.tally;
+        let mode = if policy.mode == RunMode::Report { " (report mode)" } else { "" };
         let mut row = vec![
             Cell::styled(policy.policy.as_str(), STRONG),
-            Cell::styled(status_words(Some(policy.status)), of_status(Some(policy.status))),
+            Cell::styled(format!("{}{mode}", status_words(Some(policy.status))), of_status(Some(policy.status))),
+            Cell::new(count(tally.rows_matched)),
             Cell::new(count(tally.rows_deleted)),
         ];
         if changes {
@@ -152,48 +154,50 @@ pub fn summary(result: &RunResult) -> String {
     let status = paint(of_status(result.status), status_words(result.status));
     let ended = match result.status {
         None => format!("Run is {status}"),
-        Some(status_is) => {
-            let why = cause_words(result.cause, status_is);
-            format!("Run {status}{why} in {}", duration(result.duration_ms))
-        }
+        Some(_) => format!("Run {status}{} in {}", cause_words(result.cause), duration(result.duration_ms)),
     };
     let totals = &result.totals;
     let mut did = Vec::new();
-    let (deleted, reclaimed) = match result.mode {
-        RunMode::Enforce => ("deleted", "reclaimed"),
-        RunMode::Plan | RunMode::Report => ("would be deleted", "would be reclaimed"),
-    };
-    did.push(format!(
-        "{} and {} {deleted}",
-        counted(totals.rows_deleted, "row"),
-        counted(totals.files_deleted, "file")
-    ));
-    if totals.rows_updated > 0 {
-        did.push(format!("{} updated", counted(totals.rows_updated, "row")));
+    if result.mode == RunMode::Enforce {
+        did.push(format!(
+            "{} and {} deleted",
+            counted(totals.rows_deleted, "row"),
+            counted(totals.files_deleted, "file")
+        ));
+        if totals.rows_updated > 0 {
+            did.push(format!("{} updated", counted(totals.rows_updated, "row")));
+        }
+        did.push(format!("{} reclaimed", size(totals.bytes_reclaimed)));
     }
-    did.push(format!("{} {reclaimed}", size(totals.bytes_reclaimed)));
+    if let Some(reported) = reported(result) {
+        did.push(reported);
+    }
     did.push(counted(totals.errors, "error"));
-    let nothing = match result.mode {
-        RunMode::Report => " (report mode: nothing was deleted)",
-        RunMode::Plan => " (a plan: nothing was deleted)",
-        RunMode::Enforce => "",
-    };
-    format!("{ended}: {}{nothing}\n", did.join(", "))
+    format!("{ended}: {}\n", did.join(", "))
 }
 
-fn cause_words(cause: Option<Cause>, status: Status) -> &'static str {
-    match (cause, status) {
-        (Some(Cause::Signal), _) => " by a signal",
-        (Some(Cause::Timeout), _) => " by its timeout",
-        (Some(Cause::Interrupted), _) => " (its process died)",
-        (None, _) => "",
+/// What matches in policies that only report.
+pub(super) fn reported(result: &RunResult) -> Option<String> {
+    let reporting = || result.policies.iter().filter(|policy| policy.mode == RunMode::Report);
+    reporting().next()?;
+    let rows = reporting().map(|policy| policy.tally.rows_matched).sum();
+    let files = reporting().map(|policy| policy.tally.files_matched).sum();
+    Some(format!("nothing deleted in report mode, where {} and {} match", counted(rows, "row"), counted(files, "file")))
+}
+
+fn cause_words(cause: Option<Cause>) -> &'static str {
+    match cause {
+        Some(Cause::Signal) => " by a signal",
+        Some(Cause::Timeout) => " by its timeout",
+        Some(Cause::Interrupted) => " (its process died)",
+        None => "",
     }
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::ledger::{GuardReading, Sample, Tally, Totals};
+    use crate::ledger::{GuardReading, Sample, Status, Tally, Totals};
     use crate::policy::Name;
     use anstream::adapter::strip_str;
 
@@ -256,9 +260,9 @@ pub(super) mod tests {
         let page = strip_str(&render_run(&result, Layout::Tables { width: 100 })).to_string();
         let expected_start = "\
 Run 0192f3ab-0000-7000-8000-00000000beef, started 2025-01-31T03:00:00Z by command
-POLICY      STATUS                  ROWS  FILES  MISSING     SIZE  ERRORS   TIME
-detections  completed              1,204    800        3  1.2 GiB       0  3.2 s
-events      completed with errors  1,204    800        3  1.2 GiB      12  3.2 s
+POLICY      STATUS                 MATCHED  DELETED  FILES  MISSING     SIZE  ERRORS   TIME
+detections  completed                1,204    1,204    800        3  1.2 GiB       0  3.2 s
+events      completed with errors    1,204    1,204    800        3  1.2 GiB      12  3.2 s
   events: 1 file still owed: removing is tried again before the next run
   events: error: key k0\\n, a/b.jpg: permission denied (os error 13)
 ";
@@ -273,17 +277,18 @@ Run completed with errors in 3.3 s: 2,408 rows and 1,600 files deleted, 2.4 GiB 
     #[test]
     fn without_a_terminal_a_policy_is_a_line() {
         let mut blocked = policy("events", Status::Blocked);
-        blocked.blocked_by = Some("max_rows: 1,204 rows are eligible, the limit is 1,000".to_owned());
+        blocked.blocked_by = Some("max_rows: more than 1,000 rows are eligible".to_owned());
+        blocked.mode = RunMode::Report;
+        blocked.tally = Tally { rows_matched: 1204, files_matched: 803, ..Tally::default() };
         let mut result = result(RunMode::Report, vec![blocked]);
         result.cause = Some(Cause::Signal);
         result.status = Some(Status::Cancelled);
         let page = strip_str(&render_run(&result, Layout::Lines)).to_string();
         let expected = "\
 Run 0192f3ab-0000-7000-8000-00000000beef, started 2025-01-31T03:00:00Z by command
-events: status blocked, rows 1,204, files 800, missing 3, size 1.2 GiB, errors 0, time 3.2 s
-events: blocked: max_rows: 1,204 rows are eligible, the limit is 1,000
-Run cancelled by a signal in 3.3 s: 1,204 rows and 800 files would be deleted, 1.2 GiB would be reclaimed, 0 errors \
-(report mode: nothing was deleted)
+events: status blocked (report mode), matched 1,204, deleted 0, files 0, missing 0, size 0 B, errors 0, time 3.2 s
+events: blocked: max_rows: more than 1,000 rows are eligible
+Run cancelled by a signal in 3.3 s: nothing deleted in report mode, where 1,204 rows and 803 files match, 0 errors
 ";
         assert_eq!(page, expected);
     }
