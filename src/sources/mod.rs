@@ -3,6 +3,7 @@
 mod catalog;
 mod error;
 mod session;
+mod tls;
 
 pub use catalog::{Column, ColumnType, IndexFacts, Privileges, TableFacts};
 pub use error::{ErrorKind, SourceError};

@@ -261,13 +261,16 @@ fn set_up_postgres(options: &ServerOptions) -> (PathBuf, Vec<String>, Option<u16
 fn set_up_mariadb(options: &ServerOptions) -> (PathBuf, Vec<String>, Option<u16>) {
     let dir = scratch_dir("mariadb");
     let user = run_as(EngineKind::MariaDb);
-    let data = dir.join("data");
-    std::fs::create_dir(&data).expect("mkdir in our own directory");
+    let (data, temporary) = (dir.join("data"), dir.join("tmp"));
+    for dir in [&data, &temporary] {
+        std::fs::create_dir(dir).expect("mkdir in our own directory");
+    }
     user.own(&dir);
-    let data = data.display();
     let common = [
         "--no-defaults".to_owned(),
-        format!("--datadir={data}"),
+        format!("--datadir={}", data.display()),
+        // Two servers that share one trip over each other's temporary tables.
+        format!("--tmpdir={}", temporary.display()),
         "--skip-log-bin".to_owned(),
         "--innodb-log-file-size=64M".to_owned(),
     ];
