@@ -16,7 +16,7 @@ use crate::policy::Host;
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long a cancellation may take to be delivered.
-const DELIVERY_TIMEOUT: Duration = Duration::from_secs(5);
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Cancels, from another task, the statement that a session is in. Cheap to clone.
 ///
@@ -40,7 +40,7 @@ impl Canceller {
     }
 
     /// Asks the server to cancel what the session is in; harmless when it is in nothing. A request that cannot be
-    /// delivered is given up after five seconds: the statement's own timeout ends it then.
+    /// delivered is given up after three seconds: the statement's own timeout ends it then.
     pub async fn cancel(&self) {
         let mut state = self.activity.hold().await;
         if !state.in_statement {

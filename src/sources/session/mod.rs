@@ -31,8 +31,10 @@ use crate::policy::{Endpoint, Engine, Name, Source};
 
 /// How many different statements a session keeps prepared.
 const KEPT_STATEMENTS: usize = 64;
-/// What a statement may take beyond its timeout until the session stops waiting for the server to end it.
-const TIMEOUT_SLACK: Duration = Duration::from_secs(5);
+/// What a statement may take beyond its timeout until the session asks the server to end it.
+const TIMEOUT_SLACK: Duration = Duration::from_secs(1);
+/// How long the server may take to end it then, until the connection is given up.
+const LAST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether `DELETE … RETURNING` exists there (PostgreSQL, SQLite, MariaDB: yes; MySQL: no).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -237,7 +239,7 @@ async fn watch<T>(
         return Watched::Answered { result, overdue: false };
     }
     canceller.cancel().await;
-    match timeout(TIMEOUT_SLACK, statement).await {
+    match timeout(LAST_PATIENCE, statement).await {
         Ok(result) => Watched::Answered { result, overdue: true },
         Err(_) => Watched::Silent,
     }

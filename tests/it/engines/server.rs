@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
 use super::scratch::{RunAs, Supervised, run, scratch_dir};
 use super::{Authority, Client, EngineKind};
@@ -150,9 +150,17 @@ impl Server {
 
     fn end(&self, signal: Signal) {
         let process = self.inner.process.lock().unwrap().take().expect("the server runs");
+        let children = process.children();
         process.signal(Signal::CONT);
         process.signal(signal);
         process.wait();
+        for child in children {
+            let _ = rustix::process::kill_process(child, Signal::KILL);
+            // PostgreSQL does not start again before each of them has let go of its memory.
+            while is_alive(child) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
     }
 
     fn signal_all(&self, signal: Signal) {
@@ -206,6 +214,12 @@ fn postgres_bin(name: &str) -> PathBuf {
         .max()
         .map(|version| PathBuf::from(format!("/usr/lib/postgresql/{version}/bin/{name}")))
         .expect("PostgreSQL is installed (Debian: postgresql)")
+}
+
+/// Whether a process is there and has not ended; one that waits to be collected has.
+fn is_alive(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|state| !state.is_empty() && !state.starts_with(['Z', 'X']))
 }
 
 /// A port that was free a moment ago.
