@@ -40,6 +40,10 @@ impl Session {
     pub async fn open(_source: &Source) -> Result<Self, SourceError> {
         todo!()
     }
+    /// The source that it is connected to.
+    pub fn source_name(&self) -> &crate::policy::Name {
+        todo!()
+    }
     pub fn engine(&self) -> Engine {
         todo!()
     }
