@@ -45,9 +45,7 @@ impl Timing {
     /// Compiles a trigger. `anchor` is a slot of an `every`: the task's newest, or when it was first seen.
     pub fn compile(trigger: &Trigger, zone: &TimeZone, anchor: Timestamp) -> Result<Self, TimingError> {
         match trigger {
-            Trigger::Cron(expression) => {
-                Ok(Self(Kind::Cron { patterns: parse_cron(expression)?, zone: zone.clone() }))
-            }
+            Trigger::Cron(expression) => Ok(Self(Kind::Cron { patterns: parse_cron(expression)?, zone: zone.clone() })),
             Trigger::Every(Duration::ZERO) => Err(TimingError::ZeroInterval),
             Trigger::Every(every) => {
                 let every = SignedDuration::try_from(*every).unwrap_or(SignedDuration::MAX);
@@ -107,9 +105,8 @@ fn whole_second(instant: Timestamp) -> Timestamp {
 /// hour that spring skips and fires it once in the hour that autumn repeats, but would treat a list as an interval.
 fn parse_cron(expression: &str) -> Result<Vec<Cron>, TimingError> {
     let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
-    let cron = parser
-        .parse(expression)
-        .map_err(|cause| TimingError::Cron { expression: expression.to_owned(), cause })?;
+    let cron =
+        parser.parse(expression).map_err(|cause| TimingError::Cron { expression: expression.to_owned(), cause })?;
     let hours = cron.pattern.hours.get_set_values(CHOSEN);
     let minutes = cron.pattern.minutes.get_set_values(CHOSEN);
     if is_repeating(expression) || hours.len() * minutes.len() > TIMES_OF_DAY_AT_MOST {
@@ -169,25 +166,16 @@ mod tests {
             ["2026-03-28T01:30:00Z", "2026-03-29T01:00:00Z", "2026-03-30T00:30:00Z"]
         );
         let new_york = cron("15 2 * * *", "America/New_York");
-        assert_eq!(
-            slots(&new_york, "2026-03-08T00:00:00Z", 2),
-            ["2026-03-08T07:00:00Z", "2026-03-09T06:15:00Z"]
-        );
+        assert_eq!(slots(&new_york, "2026-03-08T00:00:00Z", 2), ["2026-03-08T07:00:00Z", "2026-03-09T06:15:00Z"]);
         assert_eq!(berlin.latest_at(at("2026-03-29T12:00:00Z")), Some(at("2026-03-29T01:00:00Z")));
     }
 
     #[test]
     fn a_time_that_autumn_repeats_runs_once() {
         let berlin = cron("30 2 * * *", "Europe/Berlin");
-        assert_eq!(
-            slots(&berlin, "2026-10-24T12:00:00Z", 2),
-            ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]
-        );
+        assert_eq!(slots(&berlin, "2026-10-24T12:00:00Z", 2), ["2026-10-25T00:30:00Z", "2026-10-26T01:30:00Z"]);
         let new_york = cron("30 1 * * *", "America/New_York");
-        assert_eq!(
-            slots(&new_york, "2026-11-01T00:00:00Z", 2),
-            ["2026-11-01T05:30:00Z", "2026-11-02T06:30:00Z"]
-        );
+        assert_eq!(slots(&new_york, "2026-11-01T00:00:00Z", 2), ["2026-11-01T05:30:00Z", "2026-11-02T06:30:00Z"]);
         assert_eq!(new_york.latest_at(at("2026-11-01T06:45:00Z")), Some(at("2026-11-01T05:30:00Z")));
     }
 
