@@ -28,7 +28,7 @@ impl Alarm {
     pub fn kernel() -> Self {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let timer = timerfd_create(TimerfdClockId::Realtime, flags).map_err(std::io::Error::from);
-        match timer.and_then(AsyncFd::register) {
+        match timer.and_then(register) {
             Ok(timer) => Self::Kernel(timer),
             Err(error) => {
                 tracing::warn!(%error, "The kernel gives no timer: slots may start half a minute late");
@@ -54,6 +54,12 @@ impl Alarm {
             }
         }
     }
+}
+
+/// The constructor that replaces this one is `unsafe`, for files that may be closed underneath: an `OwnedFd` may not.
+#[allow(deprecated, reason = "safe for an OwnedFd, see above; its successor needs unsafe code")]
+fn register(timer: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
+    AsyncFd::new(timer)
 }
 
 async fn wait_kernel(timer: &AsyncFd<OwnedFd>, at: Timestamp) -> std::io::Result<()> {
