@@ -3,3 +3,5 @@
 
 #[macro_use]
 mod engines;
+mod sources;
+mod systemd;
