@@ -234,7 +234,7 @@ fn modules_import_in_one_direction_only() {
         .iter()
         .flat_map(|(_, module, reader)| {
             let parent: &[String] = if *module == ["lib"] { &[] } else { module };
-            reader.test_modules.iter().map(|name| [parent, std::slice::from_ref(name)].concat())
+            reader.test_modules.iter().map(move |name| [parent, std::slice::from_ref(name)].concat())
         })
         .collect();
     let mut found = Vec::new();
