@@ -59,6 +59,9 @@ pub struct Server {
     pub password: Option<Secret>,
     pub database: String,
     pub tls: Tls,
+    /// MySQL: whether `DELETE … RETURNING` may be used where the server has it; the url parameter `returning=off`
+    /// switches it off. Always on for PostgreSQL.
+    pub returning: bool,
 }
 
 /// How to reach a server.

@@ -1,15 +1,11 @@
 //! One open connection to a source, set up: time zone UTC, timeouts set, language of messages fixed.
 
+mod sql;
+
+pub use sql::Sql;
+
 use super::SourceError;
 use crate::policy::{Engine, Source};
-
-/// An SQL text with its bound values. Every value is bound as text (or NULL); the statement casts it.
-/// Placeholders are written `{}` by the builder and become `$1` or `?` here.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sql {
-    pub text: String,
-    pub binds: Vec<Option<String>>,
-}
 
 /// A row of columns that the statement cast to text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +18,16 @@ pub enum Returning {
     No,
 }
 
+/// What became of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionOutcome {
+    Committed,
+    Aborted,
+    InProgress,
+    /// The server cannot tell: it is another server, was restored, or has forgotten.
+    Unknown,
+}
+
 /// An open connection.
 pub struct Session {}
 
@@ -32,6 +38,10 @@ pub struct Canceller {}
 impl Session {
     /// Connects, checks TLS as asked, and sets the session up.
     pub async fn open(_source: &Source) -> Result<Self, SourceError> {
+        todo!()
+    }
+    /// The source that it is connected to.
+    pub fn source_name(&self) -> &crate::policy::Name {
         todo!()
     }
     pub fn engine(&self) -> Engine {
@@ -61,6 +71,22 @@ impl Session {
         todo!()
     }
     pub async fn rollback(&mut self) -> Result<(), SourceError> {
+        todo!()
+    }
+    /// The id of the transaction in progress (PostgreSQL; `None` elsewhere).
+    pub async fn transaction_id(&mut self) -> Result<Option<String>, SourceError> {
+        todo!()
+    }
+    /// What became of a transaction whose commit was not answered.
+    pub async fn transaction_outcome(&mut self, _id: &str) -> Result<TransactionOutcome, SourceError> {
+        todo!()
+    }
+    /// The server's clock (SQLite: this machine's).
+    pub async fn server_time(&mut self) -> Result<jiff::Timestamp, SourceError> {
+        todo!()
+    }
+    /// Whether the connection may still be used.
+    pub fn is_open(&self) -> bool {
         todo!()
     }
     pub fn canceller(&self) -> Canceller {

@@ -1,0 +1,307 @@
+//! Private PostgreSQL and MariaDB servers: set up, started, stopped, killed and started again.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::scratch::{RunAs, Supervised, run, scratch_dir};
+use super::{Authority, Client, EngineKind};
+
+/// How a private server is set up.
+#[derive(Debug, Clone, Default)]
+pub struct ServerOptions {
+    /// Serve TLS on 127.0.0.1 with a certificate of this authority for this host name.
+    pub tls: Option<(Authority, String)>,
+    /// Write through to the disk, as a production server does; for measurements. Without it a commit still outlives
+    /// the server, only not the machine.
+    pub durable: bool,
+    /// More settings, as the server's command line takes them after `--` (`max_connections=5`).
+    pub settings: Vec<String>,
+}
+
+/// A server that is ours alone. Cheap to clone; it ends with the test binary or with [`Server::kill`].
+#[derive(Clone)]
+pub struct Server {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    kind: EngineKind,
+    dir: PathBuf,
+    /// Where TLS was asked for.
+    port: Option<u16>,
+    arguments: Vec<String>,
+    process: Mutex<Option<Supervised>>,
+}
+
+impl Server {
+    /// The server that tests share. Both kinds start, at once, when the first of them is asked for.
+    pub fn shared(kind: EngineKind) -> Server {
+        static SHARED: OnceLock<(Server, Server)> = OnceLock::new();
+        let (postgres, mariadb) = SHARED.get_or_init(|| {
+            let mariadb = std::thread::spawn(|| Server::start(EngineKind::MariaDb, ServerOptions::default()));
+            let postgres = Server::start(EngineKind::Postgres, ServerOptions::default());
+            (postgres, mariadb.join().expect("MariaDB starts"))
+        });
+        match kind {
+            EngineKind::Postgres => postgres.clone(),
+            EngineKind::MariaDb | EngineKind::MariaDbNoReturning => mariadb.clone(),
+            EngineKind::Sqlite => panic!("SQLite has no server"),
+        }
+    }
+
+    /// Sets up and starts a server of our own.
+    pub fn start(kind: EngineKind, options: ServerOptions) -> Server {
+        let (dir, arguments, port) = match kind {
+            EngineKind::Postgres => set_up_postgres(&options),
+            EngineKind::MariaDb | EngineKind::MariaDbNoReturning => set_up_mariadb(&options),
+            EngineKind::Sqlite => panic!("SQLite has no server"),
+        };
+        let server = Server { inner: Arc::new(Inner { kind, dir, port, arguments, process: Mutex::new(None) }) };
+        server.restart();
+        server.set_up_login();
+        server
+    }
+
+    /// Starts it again after [`Server::stop`] or [`Server::kill`], and waits until it answers.
+    pub fn restart(&self) {
+        let mut process = self.inner.process.lock().unwrap();
+        assert!(process.is_none(), "the server runs already");
+        let mut command = run_as(self.inner.kind).command(&program(self.inner.kind));
+        command.args(&self.inner.arguments);
+        let mut started = Supervised::start(&command, &self.log());
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while Client::connect(self, self.superuser(), self.system_database()).is_err() {
+            let running = started.is_running();
+            assert!(
+                running && Instant::now() < deadline,
+                "{:?} does not answer:\n{}",
+                self.inner.kind,
+                self.log_text()
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        *process = Some(started);
+    }
+
+    /// Ends it in good order.
+    pub fn stop(&self) {
+        let signal = if self.inner.kind == EngineKind::Postgres { Signal::INT } else { Signal::TERM };
+        self.end(signal);
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub fn kill(&self) {
+        self.end(Signal::KILL);
+    }
+
+    /// Stops answering, connections included, until [`Server::thaw`]: what a hung host looks like.
+    pub fn freeze(&self) {
+        self.signal_all(Signal::STOP);
+    }
+
+    /// Undoes [`Server::freeze`].
+    pub fn thaw(&self) {
+        self.signal_all(Signal::CONT);
+    }
+
+    /// Whether its process is there.
+    pub fn is_running(&self) -> bool {
+        self.inner.process.lock().unwrap().as_mut().is_some_and(Supervised::is_running)
+    }
+
+    pub fn kind(&self) -> EngineKind {
+        self.inner.kind
+    }
+
+    /// The TCP port on 127.0.0.1, where TLS was asked for.
+    pub fn port(&self) -> Option<u16> {
+        self.inner.port
+    }
+
+    /// PostgreSQL: the directory of the socket. MariaDB: the socket.
+    pub fn socket(&self) -> PathBuf {
+        match self.inner.kind {
+            EngineKind::Postgres => self.inner.dir.clone(),
+            _ => self.inner.dir.join("mariadb.sock"),
+        }
+    }
+
+    /// The login that may do anything, over the socket.
+    pub fn superuser(&self) -> &'static str {
+        if self.inner.kind == EngineKind::Postgres { "postgres" } else { "root" }
+    }
+
+    /// A database that is always there.
+    pub fn system_database(&self) -> &'static str {
+        if self.inner.kind == EngineKind::Postgres { "postgres" } else { "mysql" }
+    }
+
+    /// What the server wrote so far.
+    pub fn log_text(&self) -> String {
+        String::from_utf8_lossy(&std::fs::read(self.log()).unwrap_or_default()).into_owned()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.inner.dir.join("log")
+    }
+
+    fn end(&self, signal: Signal) {
+        let process = self.inner.process.lock().unwrap().take().expect("the server runs");
+        process.signal(Signal::CONT);
+        process.signal(signal);
+        process.wait();
+    }
+
+    fn signal_all(&self, signal: Signal) {
+        let process = self.inner.process.lock().unwrap();
+        let process = process.as_ref().expect("the server runs");
+        process.signal(signal);
+        for child in process.children() {
+            let _ = rustix::process::kill_process(child, signal);
+        }
+    }
+
+    /// The login that retaind uses: `retaind`, without a password over the socket, with `secret` over TCP.
+    fn set_up_login(&self) {
+        let mut client = Client::connect(self, self.superuser(), self.system_database()).expect("the server answers");
+        let statements: &[&str] = match self.inner.kind {
+            EngineKind::Postgres => &["CREATE ROLE retaind LOGIN PASSWORD 'secret'"],
+            _ => &[
+                "CREATE USER retaind@localhost",
+                "GRANT ALL ON *.* TO retaind@localhost",
+                "CREATE USER retaind@'127.0.0.1' IDENTIFIED BY 'secret'",
+                "GRANT ALL ON *.* TO retaind@'127.0.0.1'",
+            ],
+        };
+        for statement in statements {
+            client.execute(statement).expect("a login is set up");
+        }
+    }
+}
+
+fn run_as(kind: EngineKind) -> RunAs {
+    RunAs::server(if kind == EngineKind::Postgres { "postgres" } else { "mysql" })
+}
+
+fn program(kind: EngineKind) -> PathBuf {
+    match kind {
+        EngineKind::Postgres => postgres_bin("postgres"),
+        _ => ["/usr/sbin/mariadbd", "/usr/bin/mariadbd"]
+            .map(PathBuf::from)
+            .into_iter()
+            .find(|path| path.exists())
+            .expect("mariadbd is installed (Debian: mariadb-server)"),
+    }
+}
+
+/// A program of the newest PostgreSQL that is installed.
+fn postgres_bin(name: &str) -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed (Debian: postgresql)");
+    versions
+        .filter_map(|version| version.ok()?.file_name().into_string().ok()?.parse::<u32>().ok())
+        .filter(|version| Path::new(&format!("/usr/lib/postgresql/{version}/bin/{name}")).exists())
+        .max()
+        .map(|version| PathBuf::from(format!("/usr/lib/postgresql/{version}/bin/{name}")))
+        .expect("PostgreSQL is installed (Debian: postgresql)")
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+fn set_up_postgres(options: &ServerOptions) -> (PathBuf, Vec<String>, Option<u16>) {
+    let dir = scratch_dir("postgres");
+    let user = run_as(EngineKind::Postgres);
+    user.own(&dir);
+    let data = dir.join("data");
+    run(user
+        .command(&postgres_bin("initdb"))
+        .args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"])
+        .arg("-D")
+        .arg(&data)
+        .current_dir(&dir));
+    let mut settings = vec![
+        format!("unix_socket_directories={}", dir.display()),
+        "max_connections=200".to_owned(),
+        "shared_buffers=128MB".to_owned(),
+        "max_wal_size=4GB".to_owned(),
+    ];
+    if !options.durable {
+        settings.extend(["fsync=off", "full_page_writes=off"].map(str::to_owned));
+    }
+    let port = options.tls.as_ref().map(|(authority, host)| {
+        let port = free_port();
+        let (certificate, key) = authority.issue(host, &dir);
+        user.own(&dir);
+        let hba = "local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n";
+        std::fs::write(data.join("pg_hba.conf"), hba).expect("pg_hba.conf");
+        settings.extend([
+            "listen_addresses=127.0.0.1".to_owned(),
+            format!("port={port}"),
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={}", certificate.display()),
+            format!("ssl_key_file={}", key.display()),
+        ]);
+        port
+    });
+    if port.is_none() {
+        settings.push("listen_addresses=".to_owned());
+    }
+    settings.extend(options.settings.iter().cloned());
+    let mut arguments = vec!["-D".to_owned(), data.display().to_string()];
+    arguments.extend(settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]));
+    (dir, arguments, port)
+}
+
+fn set_up_mariadb(options: &ServerOptions) -> (PathBuf, Vec<String>, Option<u16>) {
+    let dir = scratch_dir("mariadb");
+    let user = run_as(EngineKind::MariaDb);
+    let data = dir.join("data");
+    std::fs::create_dir(&data).expect("mkdir in our own directory");
+    user.own(&dir);
+    let data = data.display();
+    let common = [
+        "--no-defaults".to_owned(),
+        format!("--datadir={data}"),
+        "--skip-log-bin".to_owned(),
+        "--innodb-log-file-size=64M".to_owned(),
+    ];
+    run(user
+        .command(Path::new("mariadb-install-db"))
+        .args(&common)
+        .args(["--auth-root-authentication-method=normal", "--skip-test-db"])
+        .current_dir(&dir));
+    let mut arguments = Vec::from(common);
+    arguments.extend([
+        format!("--socket={}", dir.join("mariadb.sock").display()),
+        format!("--pid-file={}", dir.join("pid").display()),
+        "--innodb-buffer-pool-size=128M".to_owned(),
+        "--max-connections=200".to_owned(),
+        "--skip-name-resolve".to_owned(),
+    ]);
+    if !options.durable {
+        arguments.extend(["--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=OFF"].map(str::to_owned));
+    }
+    let port = options.tls.as_ref().map(|(authority, host)| {
+        let port = free_port();
+        let (certificate, key) = authority.issue(host, &dir);
+        user.own(&dir);
+        arguments.extend([
+            "--bind-address=127.0.0.1".to_owned(),
+            format!("--port={port}"),
+            format!("--ssl-cert={}", certificate.display()),
+            format!("--ssl-key={}", key.display()),
+        ]);
+        port
+    });
+    if port.is_none() {
+        arguments.push("--skip-networking".to_owned());
+    }
+    arguments.extend(options.settings.iter().map(|setting| format!("--{setting}")));
+    (dir, arguments, port)
+}
