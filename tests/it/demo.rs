@@ -34,7 +34,8 @@ fn the_demo_fails_where_nothing_is_deleted() {
     let idle = tempfile::tempdir().unwrap();
     let binary = idle.path().join("retaind");
     // Agrees to everything, finds nothing and does nothing.
-    std::fs::write(&binary, "#!/bin/sh\necho '{\"totals\":{\"rows_deleted\":0,\"files_deleted\":0,\"x\":0}}'\n").unwrap();
+    std::fs::write(&binary, "#!/bin/sh\necho '{\"totals\":{\"rows_deleted\":0,\"files_deleted\":0,\"x\":0}}'\n")
+        .unwrap();
     std::fs::set_permissions(&binary, std::fs::Permissions::from_mode(0o755)).unwrap();
     let output = demo(&binary, scratch.path());
     let stderr = String::from_utf8_lossy(&output.stderr);
