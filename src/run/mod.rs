@@ -70,12 +70,24 @@ pub struct Progress {
     pub bytes_reclaimed: u64,
 }
 
-/// A line of `plan --list`; `mode` is the policy's, and only what is listed with "enforce" a run would delete.
+/// What a run would do with what a plan lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
+    /// Delete it.
+    Enforce,
+    /// Report it only, because the policy does.
+    Report,
+    /// Nothing, because a guard blocks the policy.
+    Blocked,
+}
+
+/// A line of `plan --list`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Listed {
-    Row { policy: Name, mode: Mode, source: Name, table: String, key: String },
-    File { policy: Name, mode: Mode, store: Name, path: String, size_bytes: u64 },
+    Row { policy: Name, mode: Fate, source: Name, table: String, key: String },
+    File { policy: Name, mode: Fate, store: Name, path: String, size_bytes: u64 },
 }
 
 /// Why a run could not even begin.

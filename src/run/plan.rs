@@ -11,17 +11,16 @@ use super::custody::{Action, settle};
 use super::gather::Facts;
 use super::sessions::Sessions;
 use super::stop::Stop;
-use super::{Listed, Reporter};
+use super::{Fate, Listed, Reporter};
 use crate::ledger::Sample;
-use crate::policy::{Mode, Name, RowsPolicy};
+use crate::policy::{Name, RowsPolicy};
 use crate::sources::{Gone, OwnedRow, SourceError, Walker, Window};
 
 /// A plan under way.
 pub(super) struct Planner<'a> {
     pub(super) name: &'a Name,
     pub(super) policy: &'a RowsPolicy,
-    /// Whether a run would carry it out.
-    pub(super) mode: Mode,
+    pub(super) fate: Fate,
     pub(super) facts: &'a Facts,
     pub(super) sessions: &'a mut Sessions,
     pub(super) stop: &'a Stop,
@@ -40,7 +39,7 @@ impl Planner<'_> {
         } else {
             self.walk().await?;
         }
-        if self.mode == Mode::Enforce {
+        if self.fate == Fate::Enforce {
             self.account.tally.rows_deleted = self.account.tally.rows_matched;
         } else {
             let tally = &mut self.account.tally;
@@ -120,7 +119,7 @@ impl Planner<'_> {
     async fn send(&self, rows: Vec<OwnedRow>, gone: &[(crate::ledger::IntentItem, Option<u64>)]) {
         let Some(list) = self.list else { return };
         let target = &self.facts.target;
-        let (policy, mode) = (self.name, self.mode);
+        let (policy, mode) = (self.name, self.fate);
         // A listener that went away (a closed pipe) ends the listing, not the plan.
         for row in rows {
             let (source, table) = (target.source.clone(), self.policy.table.to_string());

@@ -9,7 +9,7 @@ use super::guard::{self, Counts, Judged};
 use super::plan::Planner;
 use super::sessions::Sessions;
 use super::stop::Stop;
-use super::{Recovery, Reporter, Request, Runner, millis_between};
+use super::{Fate, Recovery, Reporter, Request, Runner, millis_between};
 use crate::ledger::{GuardReading, Lease, LeaseOutcome, Ledger, LedgerError, PolicyResult, RunMode, Status};
 use crate::policy::{Mode, Policy, PolicyKind, RowsPolicy};
 use crate::sources::{Gone, Instants};
@@ -94,10 +94,16 @@ impl PolicyRun<'_> {
             Err(error) => return refused(Account::default(), error),
         };
         self.reporter.expect(facts.eligible);
+        let Judged { readings, blocked_by } = judge(rows, &facts);
+        let fate = match (&blocked_by, self.mode, self.policy.mode) {
+            (Some(_), _, _) => Fate::Blocked,
+            (None, RunMode::Plan, Mode::Enforce) => Fate::Enforce,
+            (None, _, _) => Fate::Report,
+        };
         let planner = Planner {
             name: &self.policy.name,
             policy: rows,
-            mode: if self.mode == RunMode::Plan { self.policy.mode } else { Mode::Report },
+            fate,
             facts: &facts,
             sessions,
             stop: self.stop,
@@ -106,25 +112,17 @@ impl PolicyRun<'_> {
             gone,
             account: Account::default(),
         };
-        let account = match planner.plan().await {
-            Ok(account) if self.stop.is_set() => return Outcome::cancelled(account),
-            Ok(account) => account,
-            Err(_) if self.stop.is_set() => return Outcome::cancelled(Account::default()),
-            Err(error) => return Outcome::failed(Account::default(), [chain(&error)]),
+        let outcome = match (planner.plan().await, blocked_by) {
+            (Ok(account), _) if self.stop.is_set() => Outcome::cancelled(account),
+            (Err(_), _) if self.stop.is_set() => Outcome::cancelled(Account::default()),
+            (Err(error), _) => Outcome::failed(Account::default(), [chain(&error)]),
+            (Ok(account), Some(by)) => Outcome::blocked(account, by),
+            (Ok(account), None) => Outcome::new(account),
         };
-        let eligible = Some(account.tally.rows_matched);
-        let Judged { readings, blocked_by } = judge(rows, &facts, eligible);
-        let mut outcome = match blocked_by {
-            Some(by) => Outcome::blocked(account, by),
-            None => Outcome::new(account),
-        };
-        outcome.guards = readings;
-        if outcome.status == Status::Blocked {
-            would_do_nothing(&mut outcome.account);
-        } else if self.mode == RunMode::Plan && self.policy.mode == Mode::Enforce {
+        if fate == Fate::Enforce {
             gone.push(Gone { target: facts.target.clone(), at, until: None });
         }
-        outcome
+        Outcome { guards: readings, ..outcome }
     }
 
     async fn enforce(&self, rows: &RowsPolicy, at: Instants, sessions: &mut Sessions, ledger: &Ledger) -> Outcome {
@@ -185,7 +183,7 @@ impl PolicyRun<'_> {
             Err(error) => return refused(account, error),
         };
         self.reporter.expect(facts.eligible);
-        let Judged { readings, blocked_by } = judge(rows, &facts, facts.eligible);
+        let Judged { readings, blocked_by } = judge(rows, &facts);
         if let Some(by) = blocked_by {
             return Outcome { guards: readings, ..Outcome::blocked(account, by) };
         }
@@ -215,15 +213,8 @@ impl PolicyRun<'_> {
     }
 }
 
-fn judge(rows: &RowsPolicy, facts: &Facts, eligible: Option<u64>) -> Judged {
-    guard::judge(rows, Counts { skew_secs: facts.skew_secs, eligible, total: facts.total })
-}
-
-/// A blocked run deletes nothing, so its plan says nothing else.
-fn would_do_nothing(account: &mut Account) {
-    let tally = &mut account.tally;
-    (tally.rows_deleted, tally.files_deleted, tally.bytes_reclaimed) = (0, 0, 0);
-    tally.stores.clear();
+fn judge(rows: &RowsPolicy, facts: &Facts) -> Judged {
+    guard::judge(rows, Counts { skew_secs: facts.skew_secs, eligible: facts.eligible, total: facts.total })
 }
 
 /// Facts that could not be had: a store that cannot be opened blocks (its disk may be missing); all else fails.
