@@ -3,4 +3,5 @@
 
 #[macro_use]
 mod engines;
+mod sources;
 mod systemd;
