@@ -1,5 +1,6 @@
 //! The integration tests, as one binary.
 #![allow(clippy::disallowed_methods, reason = "tests set up and tear down their own files, and measure real time")]
 
+mod config;
 #[macro_use]
 mod engines;
