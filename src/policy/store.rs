@@ -130,6 +130,17 @@ impl Store {
         }
     }
 
+    /// The file that a reference names, however oddly it spells the path: `.`, `..` and doubled slashes are resolved by
+    /// the text alone. For keeping files only; what is to be removed goes through [`Store::map`].
+    pub fn map_reference(&self, written: &str) -> Option<StorePath> {
+        let rest = self.strip_prefix.as_deref().and_then(|prefix| after_prefix(written, prefix));
+        let inside = rest.and_then(|rest| StorePath::parse(resolved(rest)?.trim_start_matches('/')).ok());
+        inside.or_else(|| match self.map(Some(&resolved(written)?)) {
+            Mapped::Inside(path) => Some(path),
+            Mapped::None | Mapped::Refused(_) => None,
+        })
+    }
+
     /// Every usual way in which a database would write `path`, for looking it up in a reference column.
     pub fn spellings(&self, path: &StorePath) -> Vec<String> {
         let mut spellings = Vec::with_capacity(3);
@@ -146,6 +157,22 @@ impl Store {
         }
         spellings
     }
+}
+
+/// The path without `.`, `..` and empty components; none where it climbs out of where it begins.
+fn resolved(path: &str) -> Option<String> {
+    let mut components = Vec::new();
+    for component in path.split('/') {
+        match component {
+            "" | "." => {}
+            ".." => {
+                components.pop()?;
+            }
+            name => components.push(name),
+        }
+    }
+    let root = if path.starts_with('/') { "/" } else { "" };
+    Some(format!("{root}{}", components.join("/")))
 }
 
 /// What follows `prefix` in `text`, where the prefix ends at a component's end.
@@ -201,6 +228,23 @@ mod tests {
         let store = store(Some("data/thumbnails"));
         assert_eq!(store.map(Some("data/thumbnails/b.jpg")), inside("b.jpg"));
         assert!(matches!(store.map(Some("data/thumbnails2/b.jpg")), Mapped::Refused(_)));
+    }
+
+    #[test]
+    fn g3_a_reference_counts_however_oddly_it_is_spelled() {
+        let store = store(Some("data/thumbnails/"));
+        let path = StorePath::parse("a/b.jpg").unwrap();
+        for odd in [
+            "data/thumbnails/a//b.jpg",
+            "data/./thumbnails/a/b.jpg",
+            "data/thumbnails/x/../a/b.jpg",
+            "./data/thumbnails/a/b.jpg",
+            "/srv/nvr/data/thumbnails/./a/b.jpg",
+            "/srv/nvr/../nvr/data/thumbnails/a/b.jpg/",
+        ] {
+            assert_eq!(store.map_reference(odd), Some(path.clone()), "{odd}");
+        }
+        assert_eq!(store.map_reference("data/thumbnails/../../x"), None);
     }
 
     #[test]

@@ -1,5 +1,17 @@
 //! One run: gather facts, decide, guard, execute, record; and recovery of what a crash left owing.
 
+mod account;
+mod custody;
+mod delete;
+mod gather;
+mod guard;
+mod plan;
+mod policy;
+mod protocol;
+mod recover;
+mod sessions;
+mod stop;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,21 +20,28 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::ledger::{Ledger, LedgerError, RunMode, RunResult, RunTrigger};
-use crate::policy::{Name, Policy, Settings};
+use crate::ledger::{
+    Begin, Ledger, LedgerError, RunId, RunMode, RunResult, RunStart, RunTrigger, Status, Tally, Totals,
+};
+use crate::policy::{Mode, Name, Policy, Settings};
+use crate::sources::Gone;
+use policy::PolicyRun;
+use sessions::{Connections, Sessions};
+use stop::Stop;
 
 /// Runs policies. Cheap to clone.
 #[derive(Clone)]
 pub struct Runner {
-    pub settings: Arc<Settings>,
+    settings: Arc<Settings>,
     /// A plan needs none.
-    pub ledger: Option<Ledger>,
-    pub clock: Clock,
+    ledger: Option<Ledger>,
+    clock: Clock,
+    connections: Connections,
 }
 
 /// What to run, and how.
 pub struct Request {
-    pub run_id: crate::ledger::RunId,
+    pub run_id: RunId,
     /// In the order in which they run; switched-off ones left out by the caller.
     pub policies: Vec<Arc<Policy>>,
     pub task: Option<Name>,
@@ -51,12 +70,24 @@ pub struct Progress {
     pub bytes_reclaimed: u64,
 }
 
+/// What a run would do with what a plan lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fate {
+    /// Delete it.
+    Enforce,
+    /// Report it only, because the policy does.
+    Report,
+    /// Nothing, because a guard blocks the policy.
+    Blocked,
+}
+
 /// A line of `plan --list`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Listed {
-    Row { policy: Name, source: Name, table: String, key: String },
-    File { policy: Name, store: Name, path: String, size_bytes: u64, missing: bool },
+    Row { policy: Name, mode: Fate, source: Name, table: String, key: String },
+    File { policy: Name, mode: Fate, store: Name, path: String, size_bytes: u64 },
 }
 
 /// Why a run could not even begin.
@@ -64,6 +95,8 @@ pub enum Listed {
 pub enum RunError {
     #[error("slot {due_at} of task {task} was run before")]
     SlotTaken { task: Name, due_at: Timestamp },
+    #[error("a run that may delete needs a ledger")]
+    NoLedger,
     #[error("the run could not be recorded")]
     Ledger(#[from] LedgerError),
 }
@@ -78,12 +111,118 @@ pub struct Recovery {
 }
 
 impl Runner {
-    /// Executes a request to its end; never panics on bad data, and never returns before what it began is settled or kept.
-    pub async fn run(&self, _request: Request) -> Result<RunResult, RunError> {
-        todo!()
+    /// A runner for a configuration. Without a ledger it can only plan.
+    pub fn new(settings: Arc<Settings>, ledger: Option<Ledger>, clock: Clock) -> Self {
+        let connections = Connections::new(&settings);
+        Self { settings, ledger, clock, connections }
     }
-    /// Examines unsettled intents: of one policy, or of all.
-    pub async fn recover(&self, _policy: Option<&Name>, _cancel: &CancellationToken) -> Result<Recovery, LedgerError> {
-        todo!()
+
+    /// The configuration that it runs under.
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
     }
+
+    /// Executes a request to its end; never panics on bad data, and never returns before what it began is settled or
+    /// kept in the ledger.
+    pub async fn run(&self, request: Request) -> Result<RunResult, RunError> {
+        let started_at = self.clock.now();
+        let mode = match (request.mode, self.settings.daemon.mode) {
+            (RunMode::Enforce, Mode::Report) => RunMode::Report,
+            (mode, _) => mode,
+        };
+        self.begin(&request, mode, started_at).await?;
+        let stop = Stop::new(&request.cancel, request.timeout);
+        let mut sessions = Sessions::new(self.settings.clone(), self.connections.clone());
+        let mut gone: Vec<Gone> = Vec::new();
+        let mut results = Vec::new();
+        for (index, policy) in request.policies.iter().enumerate() {
+            let reporter = Reporter::new(request.progress.clone(), policy, (index + 1, request.policies.len()));
+            let run = PolicyRun {
+                runner: self,
+                request: &request,
+                policy,
+                mode,
+                now: started_at,
+                stop: &stop,
+                reporter: &reporter,
+            };
+            let result = run.execute(&mut sessions, &mut gone).await;
+            if let (Some(ledger), true) = (&self.ledger, mode != RunMode::Plan) {
+                ledger.record_policy(request.run_id, &result).await?;
+            }
+            results.push(result);
+        }
+        let finished_at = self.clock.now();
+        let result = RunResult {
+            run_id: request.run_id,
+            mode,
+            trigger: request.trigger,
+            task: request.task.clone(),
+            status: Some(Status::of_run(&results, false)),
+            started_at,
+            finished_at: Some(finished_at),
+            duration_ms: millis_between(started_at, finished_at),
+            totals: Totals::of(&results),
+            policies: results,
+            cause: stop.cause(),
+        };
+        if let (Some(ledger), true) = (&self.ledger, mode != RunMode::Plan) {
+            ledger.finish_run(&result).await?;
+        }
+        Ok(result)
+    }
+
+    async fn begin(&self, request: &Request, mode: RunMode, started_at: Timestamp) -> Result<(), RunError> {
+        if mode == RunMode::Plan {
+            return Ok(());
+        }
+        let ledger = self.ledger.as_ref().ok_or(RunError::NoLedger)?;
+        let start = RunStart {
+            run_id: request.run_id,
+            mode,
+            trigger: request.trigger,
+            task: request.task.clone(),
+            due_at: request.due_at,
+            started_at,
+        };
+        match (ledger.begin_run(&start).await?, &request.task, request.due_at) {
+            (Begin::AlreadyRun, Some(task), Some(due_at)) => Err(RunError::SlotTaken { task: task.clone(), due_at }),
+            (Begin::AlreadyRun | Begin::Begun, _, _) => Ok(()),
+        }
+    }
+}
+
+/// Tells whoever watches how far one policy is.
+pub(crate) struct Reporter {
+    sender: Option<watch::Sender<Progress>>,
+}
+
+impl Reporter {
+    fn new(sender: Option<watch::Sender<Progress>>, policy: &Policy, position: (usize, usize)) -> Self {
+        if let Some(sender) = &sender {
+            sender.send_replace(Progress { policy: Some(policy.name.clone()), position, ..Progress::default() });
+        }
+        Self { sender }
+    }
+
+    fn expect(&self, rows_total: Option<u64>) {
+        if let Some(sender) = &self.sender {
+            sender.send_modify(|progress| progress.rows_total = rows_total);
+        }
+    }
+
+    fn update(&self, tally: &Tally) {
+        if let Some(sender) = &self.sender {
+            sender.send_modify(|progress| {
+                progress.rows_done = tally.rows_matched;
+                progress.files_deleted = tally.files_deleted;
+                progress.bytes_reclaimed = tally.bytes_reclaimed;
+            });
+        }
+    }
+}
+
+/// Milliseconds from one instant to a later one.
+fn millis_between(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.duration_since(from).as_millis()).unwrap_or(0)
 }

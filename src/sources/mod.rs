@@ -1,10 +1,22 @@
 //! Reads and deletes rows in the operator's databases: the only code that sends them a statement.
 
+mod age;
 mod catalog;
+mod dialect;
 mod error;
+mod outcome;
+mod references;
+mod rows;
 mod session;
+mod target;
 mod tls;
+mod walk;
 
 pub use catalog::{Column, ColumnType, IndexFacts, Privileges, TableFacts};
 pub use error::{ErrorKind, SourceError};
+pub use outcome::{transaction_mark, transaction_outcome};
+pub use references::{OddNames, ReferenceColumn};
+pub use rows::{Gone, KEYS_AT_ONCE, OwnedRow, Scope};
 pub use session::{Canceller, Returning, Session, Sql, TextRow, TransactionOutcome};
+pub use target::{Instants, Target, Unfit};
+pub use walk::{Walker, Window};

@@ -115,6 +115,11 @@ impl Session {
         })
     }
 
+    /// The source that it is connected to.
+    pub fn source_name(&self) -> &Name {
+        &self.source_name
+    }
+
     /// Which engine answers.
     pub fn engine(&self) -> Engine {
         self.engine

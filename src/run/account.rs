@@ -1,0 +1,46 @@
+//! What one policy's run has done so far: sums, failures, remarks.
+
+use crate::ledger::{Failure, SHOWN_AT_MOST, Sample, Tally};
+
+/// Rows that a plan shows as a sample.
+pub(super) const SAMPLE_AT_MOST: usize = 5;
+
+/// The running account of one policy.
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    pub(super) tally: Tally,
+    /// The first hundred.
+    pub(super) failures: Vec<Failure>,
+    pub(super) failure_count: u64,
+    pub(super) notes: Vec<String>,
+    pub(super) sample: Vec<Sample>,
+}
+
+impl Account {
+    /// Records something that failed and did not stop the rest.
+    pub(super) fn fail(&mut self, key: Option<String>, path: Option<String>, error: String) {
+        tracing::debug!(key, path, error, "An item failed");
+        self.failure_count += 1;
+        if self.failures.len() < SHOWN_AT_MOST {
+            self.failures.push(Failure { key, path, error });
+        }
+    }
+
+    /// Takes over what a part of the work did.
+    pub(super) fn add(&mut self, part: Account) {
+        let Account { tally, failures, failure_count, notes, sample } = part;
+        self.tally.add(&tally);
+        self.failure_count += failure_count;
+        let room = SHOWN_AT_MOST.saturating_sub(self.failures.len());
+        self.failures.extend(failures.into_iter().take(room));
+        self.notes.extend(notes);
+        sample.into_iter().for_each(|row| self.show(row));
+    }
+
+    /// Adds a row to the sample, while there is room.
+    pub(super) fn show(&mut self, row: Sample) {
+        if self.sample.len() < SAMPLE_AT_MOST {
+            self.sample.push(row);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Guards: whether a run may go on, judged from the facts alone.
+
+use crate::ledger::GuardReading;
+use crate::policy::RowsPolicy;
+
+/// Clocks further apart than this make every cutoff doubtful (D15).
+const MAX_SKEW_SECS: f64 = 60.0;
+
+/// What the guards read.
+pub(super) struct Judged {
+    pub(super) readings: Vec<GuardReading>,
+    /// The first guard that forbids the run, in words.
+    pub(super) blocked_by: Option<String>,
+}
+
+/// What the guards judge by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counts {
+    pub(super) skew_secs: f64,
+    pub(super) eligible: Option<u64>,
+    pub(super) total: Option<u64>,
+}
+
+/// Reads every guard of a policy.
+pub(super) fn judge(policy: &RowsPolicy, counts: Counts) -> Judged {
+    let mut readings = Vec::new();
+    let mut blocked_by = None;
+    let mut read = |guard: &str, value: f64, limit: f64, why: String| {
+        readings.push(GuardReading { guard: guard.to_owned(), value, limit });
+        if value > limit {
+            blocked_by.get_or_insert(why);
+        }
+    };
+    read(
+        "clock_skew_secs",
+        counts.skew_secs,
+        MAX_SKEW_SECS,
+        format!(
+            "clock_skew: the clock of source {} is {:.0} s away from this machine's (at most {MAX_SKEW_SECS} s is \
+             allowed), so no cutoff can be trusted; set the clocks right",
+            policy.source, counts.skew_secs
+        ),
+    );
+    if let (Some(most), Some(eligible)) = (policy.max_rows, counts.eligible) {
+        read(
+            "max_rows",
+            eligible as f64,
+            most.get() as f64,
+            format!(
+                "max_rows: more than {most} rows are eligible; see what they are with `retaind plan`, and why there are \
+                 so many"
+            ),
+        );
+    }
+    if let (Some(most), Some(eligible), Some(total)) = (policy.max_fraction, counts.eligible, counts.total) {
+        let share = if total == 0 { 0.0 } else { eligible as f64 / total as f64 };
+        read(
+            "max_fraction",
+            share,
+            most.get(),
+            format!(
+                "max_fraction: {eligible} of {total} rows of {} are eligible, a share of {share:.3}, and {} is the most; \
+                 see what they are with `retaind plan`, and why there are so many",
+                policy.table,
+                most.get()
+            ),
+        );
+    }
+    Judged { readings, blocked_by }
+}

@@ -1,0 +1,191 @@
+//! What a crash left owing: tells whether the deletion behind each intent was committed, and finishes it or drops it.
+//!
+//! | the source says | then |
+//! | --- | --- |
+//! | committed | the files that no row names are removed |
+//! | aborted | the intents are dropped |
+//! | in progress, or it cannot be reached | kept for later |
+//! | over, outcome unknown | each file is judged by itself: still named, then its row is there; else it is removed |
+//!
+//! The last line is safe in both cases. A row that is there names its file and so keeps it; a key that was used again
+//! by a new row names another file and so keeps nothing.
+
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::account::Account;
+use super::custody::{Action, Custody, settle};
+use super::sessions::Sessions;
+use super::{Recovery, Runner};
+use crate::ledger::{IntentBatch, LeaseOutcome, Ledger, LedgerError, Tally};
+use crate::policy::{Ident, Name, Reference, TableName};
+use crate::sources::{SourceError, TransactionOutcome, transaction_outcome};
+use crate::telemetry::chain;
+
+/// Batches that are read from the ledger at once.
+const BATCHES_AT_ONCE: u32 = 16;
+
+/// What became of a batch of intents.
+pub(super) enum Resolved {
+    Settled { account: Account, committed: bool },
+    Kept(String),
+}
+
+enum Outcome {
+    Committed,
+    Aborted,
+    /// The transaction is over; the rows must tell.
+    Over,
+    Later(String),
+}
+
+impl Runner {
+    /// Examines unsettled intents: of one policy, or of all. A policy that runs elsewhere is left to its run.
+    pub async fn recover(&self, policy: Option<&Name>, cancel: &CancellationToken) -> Result<Recovery, LedgerError> {
+        let mut recovery = Recovery::default();
+        let Some(ledger) = &self.ledger else { return Ok(recovery) };
+        let names: Vec<Name> = match policy {
+            Some(policy) => vec![policy.clone()],
+            None => ledger.owed().await?.into_iter().map(|(policy, _)| policy).collect(),
+        };
+        for name in names {
+            let run = uuid::Uuid::now_v7();
+            match ledger.acquire_lease(&name, run, self.clock.now()).await? {
+                LeaseOutcome::Granted(lease) => {
+                    let done = self.recover_policy(ledger, &name, cancel, &mut recovery).await;
+                    ledger.release(lease).await?;
+                    done?;
+                }
+                LeaseOutcome::Held { pid, .. } => {
+                    recovery.kept.push(format!("policy {name} is running in process {pid}"));
+                }
+            }
+        }
+        Ok(recovery)
+    }
+
+    /// Examines the unsettled intents of a policy whose lease is held.
+    pub(super) async fn recover_policy(
+        &self,
+        ledger: &Ledger,
+        policy: &Name,
+        cancel: &CancellationToken,
+        recovery: &mut Recovery,
+    ) -> Result<Account, LedgerError> {
+        let mut sessions = Sessions::new(self.settings.clone(), self.connections.clone());
+        let mut account = Account::default();
+        let mut after = 0;
+        loop {
+            let batches = ledger.unsettled(Some(policy), after, BATCHES_AT_ONCE).await?;
+            let Some(last) = batches.last() else { return Ok(account) };
+            after = last.id;
+            for batch in batches {
+                if cancel.is_cancelled() {
+                    return Ok(account);
+                }
+                match self.resolve(&batch, &mut sessions).await? {
+                    Resolved::Settled { account: part, .. } => {
+                        recovery.batches_settled += 1;
+                        recovery.files_deleted += part.tally.files_deleted;
+                        account.add(part);
+                    }
+                    Resolved::Kept(why) => recovery.kept.push(format!("policy {policy}: {why}")),
+                }
+            }
+        }
+    }
+
+    /// Finishes or drops one batch of intents, or keeps it for later.
+    pub(super) async fn resolve(&self, batch: &IntentBatch, sessions: &mut Sessions) -> Result<Resolved, LedgerError> {
+        let Some(ledger) = &self.ledger else { return Ok(Resolved::Kept("there is no ledger".to_owned())) };
+        let known = match self.outcome(batch, sessions).await {
+            Ok(Outcome::Later(why)) => return Ok(Resolved::Kept(why)),
+            Ok(Outcome::Aborted) => {
+                ledger.settle(batch.id, &[], &Tally::default()).await?;
+                return Ok(Resolved::Settled { account: Account::default(), committed: false });
+            }
+            Ok(Outcome::Committed) => true,
+            Ok(Outcome::Over) => false,
+            Err(error) => return Ok(Resolved::Kept(chain(&error))),
+        };
+        let custodies = match self.custodies(batch, sessions).await {
+            Ok(custodies) => custodies,
+            Err(why) => return Ok(Resolved::Kept(why)),
+        };
+        let action = Action::Remove { decided_at: batch.recorded_at };
+        let mut settled = settle(&custodies, sessions, batch.items.clone(), action).await;
+        if settled.unknown > 0 && !known {
+            return Ok(Resolved::Kept("it could not be asked which files rows still name".to_owned()));
+        }
+        let any_free = settled.account.tally.files_referenced < batch.items.len() as u64;
+        let committed = known || any_free;
+        if committed {
+            let tally = &mut settled.account.tally;
+            (tally.rows_matched, tally.rows_deleted) =
+                (tally.rows_matched + batch.rows, tally.rows_deleted + batch.rows);
+        } else {
+            // Every row is there: nothing was deleted, so no file "stays although its row went".
+            settled.account.tally.files_referenced = 0;
+        }
+        ledger.settle(batch.id, &settled.still_owed, &settled.account.tally).await?;
+        Ok(Resolved::Settled { account: settled.account, committed })
+    }
+
+    async fn outcome(&self, batch: &IntentBatch, sessions: &mut Sessions) -> Result<Outcome, SourceError> {
+        let Some(source) = self.settings.source(&batch.source) else {
+            return Ok(Outcome::Later(format!("the configuration has no source {} any more", batch.source)));
+        };
+        if source.endpoint.identity() != batch.source_identity {
+            let (now, then) = (source.endpoint.identity(), &batch.source_identity);
+            return Ok(Outcome::Later(format!(
+                "source {} is {now} now and was {then} when the rows went; set it back to settle what is owed",
+                source.name
+            )));
+        }
+        let session = sessions.get(&batch.source).await?;
+        if batch.committed {
+            return Ok(Outcome::Committed);
+        }
+        let Some(mark) = &batch.transaction_id else { return Ok(Outcome::Over) };
+        Ok(match transaction_outcome(session, mark).await? {
+            TransactionOutcome::Committed => Outcome::Committed,
+            TransactionOutcome::Aborted => Outcome::Aborted,
+            TransactionOutcome::Unknown => Outcome::Over,
+            TransactionOutcome::InProgress => {
+                Outcome::Later(format!("its transaction {mark} is still in progress in source {}", batch.source))
+            }
+        })
+    }
+
+    /// Opens the stores of a batch, each with the columns that owned its files.
+    async fn custodies(&self, batch: &IntentBatch, sessions: &mut Sessions) -> Result<Vec<Custody>, String> {
+        let mut owners: Vec<(Arc<crate::policy::Store>, Vec<Reference>)> = Vec::new();
+        let table = TableName::parse(&batch.table)?;
+        for item in &batch.items {
+            let store = self.settings.store(&item.store);
+            let store = store.ok_or_else(|| format!("the configuration has no store {} any more", item.store))?;
+            if store.root != item.root {
+                return Err(format!(
+                    "store {} is at {} now and was at {} when the rows went; set it back to settle what is owed",
+                    store.name,
+                    store.root.display(),
+                    item.root.display()
+                ));
+            }
+            let column = Ident::parse(&item.column)?;
+            let owner = Reference { source: batch.source.clone(), table: table.clone(), column };
+            match owners.iter_mut().find(|(known, _)| known.name == store.name) {
+                Some((_, columns)) if columns.contains(&owner) => {}
+                Some((_, columns)) => columns.push(owner),
+                None => owners.push((store.clone(), vec![owner])),
+            }
+        }
+        let mut custodies = Vec::new();
+        for (store, owners) in owners {
+            let custody = Custody::open(&store, &owners, &self.settings, sessions).await;
+            custodies.push(custody.map_err(|error| chain(&error))?);
+        }
+        Ok(custodies)
+    }
+}

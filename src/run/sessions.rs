@@ -1,0 +1,112 @@
+//! The connections of one run: opened when first needed, one for each source, opened again after a loss.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::stop::Stop;
+use crate::policy::{Name, Settings, Source};
+use crate::sources::{ErrorKind, Session, SourceError};
+
+/// How long to wait before each further attempt to reach a source that was lost in the middle of a run.
+const BACKOFF: [Duration; 6] = [
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+
+/// How many connections each source may have, over all runs of a configuration.
+#[derive(Clone, Default)]
+pub struct Connections {
+    permits: Arc<HashMap<Name, Arc<Semaphore>>>,
+}
+
+impl Connections {
+    /// As `max_connections` of each source says.
+    pub fn new(settings: &Settings) -> Self {
+        let permits = settings.sources.iter().map(|source| {
+            let most = usize::try_from(source.max_connections.get()).unwrap_or(Semaphore::MAX_PERMITS);
+            (source.name.clone(), Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))
+        });
+        Self { permits: Arc::new(permits.collect()) }
+    }
+
+    async fn permit(&self, source: &Name) -> Option<OwnedSemaphorePermit> {
+        // The semaphore is never closed, so waiting for it cannot fail.
+        self.permits.get(source)?.clone().acquire_owned().await.ok()
+    }
+}
+
+/// The connections of one run.
+pub(super) struct Sessions {
+    settings: Arc<Settings>,
+    connections: Connections,
+    open: BTreeMap<Name, (Session, Option<OwnedSemaphorePermit>)>,
+}
+
+impl Sessions {
+    pub(super) fn new(settings: Arc<Settings>, connections: Connections) -> Self {
+        Self { settings, connections, open: BTreeMap::new() }
+    }
+
+    /// The session of a source, opened if there is none or the last one broke.
+    pub(super) async fn get(&mut self, name: &Name) -> Result<&mut Session, SourceError> {
+        if !self.open.get(name).is_some_and(|(session, _)| session.is_open()) {
+            self.open.remove(name);
+            let source = self.source(name)?;
+            let permit = self.connections.permit(name).await;
+            let session = Session::open(&source).await?;
+            self.open.insert(name.clone(), (session, permit));
+        }
+        match self.open.get_mut(name) {
+            Some((session, _)) => Ok(session),
+            None => Err(unknown(name)),
+        }
+    }
+
+    /// The session of a source that is open already, for going on within its transaction.
+    pub(super) fn held(&mut self, name: &Name) -> Result<&mut Session, SourceError> {
+        match self.open.get_mut(name) {
+            Some((session, _)) if session.is_open() => Ok(session),
+            _ => Err(SourceError {
+                source_name: name.clone(),
+                operation: "going on with a transaction".to_owned(),
+                kind: ErrorKind::Lost,
+                cause: "the connection was lost".into(),
+            }),
+        }
+    }
+
+    /// Opens the session again, with patience, until the run is stopped.
+    pub(super) async fn reopen(&mut self, name: &Name, stop: &Stop) -> Result<(), SourceError> {
+        self.open.remove(name);
+        let mut waits = BACKOFF.iter();
+        loop {
+            match self.get(name).await {
+                Ok(_) => return Ok(()),
+                Err(error) => match waits.next() {
+                    Some(wait) if !stop.is_set() => stop.sleep(*wait).await,
+                    _ => return Err(error),
+                },
+            }
+        }
+    }
+
+    fn source(&self, name: &Name) -> Result<Arc<Source>, SourceError> {
+        self.settings.source(name).cloned().ok_or_else(|| unknown(name))
+    }
+}
+
+fn unknown(name: &Name) -> SourceError {
+    SourceError {
+        source_name: name.clone(),
+        operation: "connecting".to_owned(),
+        kind: ErrorKind::Connect,
+        cause: "the configuration has no such source".into(),
+    }
+}

@@ -1,0 +1,82 @@
+//! When a run must end early, and how a statement in progress is ended without its future being dropped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::ledger::Cause;
+use crate::sources::Canceller;
+
+/// How long a statement may go on after a stop before the server is asked to cancel it.
+const PATIENCE: Duration = Duration::from_millis(400);
+
+/// Asks a run to stop between batches: cancelled from outside, or its time is up.
+pub(super) struct Stop {
+    token: CancellationToken,
+    timed_out: Arc<AtomicBool>,
+    /// Ends the timer when the run is over.
+    _timer: DropGuard,
+}
+
+impl Stop {
+    /// Follows `outer`, and sets itself when `timeout` has passed.
+    pub(super) fn new(outer: &CancellationToken, timeout: Option<Duration>) -> Self {
+        let token = outer.child_token();
+        let timed_out = Arc::new(AtomicBool::new(false));
+        let over = CancellationToken::new();
+        if let Some(timeout) = timeout {
+            let (token, timed_out, over) = (token.clone(), timed_out.clone(), over.clone());
+            tokio::spawn(async move {
+                tokio::select! {
+                    () = over.cancelled() => {}
+                    () = tokio::time::sleep(timeout) => {
+                        timed_out.store(true, Ordering::Relaxed);
+                        token.cancel();
+                    }
+                }
+            });
+        }
+        Self { token, timed_out, _timer: over.drop_guard() }
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
+    /// Why, if it is set.
+    pub(super) fn cause(&self) -> Option<Cause> {
+        match (self.is_set(), self.timed_out.load(Ordering::Relaxed)) {
+            (false, _) => None,
+            (true, true) => Some(Cause::Timeout),
+            (true, false) => Some(Cause::Signal),
+        }
+    }
+
+    /// Waits, unless a stop comes first.
+    pub(super) async fn sleep(&self, duration: Duration) {
+        tokio::select! {
+            () = self.token.cancelled() => {}
+            () = tokio::time::sleep(duration) => {}
+        }
+    }
+
+    /// Runs one statement to its end. After a stop the server is asked to cancel it, again and again, because the
+    /// first request may come before the statement does; the future itself is never dropped.
+    pub(super) async fn watch<T>(&self, canceller: Canceller, statement: impl Future<Output = T>) -> T {
+        tokio::pin!(statement);
+        tokio::select! {
+            biased;
+            done = &mut statement => return done,
+            () = self.token.cancelled() => {}
+        }
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut statement => return done,
+                () = tokio::time::sleep(PATIENCE) => canceller.cancel().await,
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! How each engine writes a column as text, reads a text back as that column's type, and compares keys.
+
+use super::{Column, ColumnType, Sql};
+use crate::policy::{Engine, Ident};
+
+/// A column as statements use it: what to select and how to bind a value of its type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Term {
+    name: Name,
+    declared: String,
+    kind: ColumnType,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Name {
+    Column(Ident),
+    /// SQLite's row number, by the one of its three names that no column hides.
+    RowId(&'static str),
+}
+
+impl Term {
+    /// A column of the catalog.
+    pub fn column(column: &Column) -> Self {
+        Self { name: Name::Column(column.name.clone()), declared: column.declared.clone(), kind: column.kind }
+    }
+
+    /// SQLite's row number, unless columns hide all its names.
+    pub fn row_id(columns: &[Column]) -> Option<Self> {
+        let hidden = |name: &str| columns.iter().any(|column| column.name.as_str().eq_ignore_ascii_case(name));
+        let name = ["_rowid_", "rowid", "oid"].into_iter().find(|name| !hidden(name))?;
+        Some(Self { name: Name::RowId(name), declared: "INTEGER".to_owned(), kind: ColumnType::Integer })
+    }
+
+    /// What the column's type means.
+    pub fn kind(&self) -> ColumnType {
+        self.kind
+    }
+
+    /// Writes the bare column.
+    pub fn push(&self, sql: &mut Sql) {
+        match &self.name {
+            Name::Column(ident) => sql.ident(ident),
+            Name::RowId(name) => sql.push(name),
+        };
+    }
+
+    /// Writes the column as text.
+    pub fn push_text(&self, sql: &mut Sql) {
+        let binary = self.kind == ColumnType::Binary;
+        let (before, after) = match sql.engine() {
+            Engine::Postgres if binary => ("encode(", ", 'hex')"),
+            Engine::Postgres => ("(", ")::text"),
+            Engine::MySql | Engine::Sqlite if binary => ("hex(", ")"),
+            Engine::MySql => ("CAST(", " AS CHAR CHARACTER SET utf8mb4)"),
+            Engine::Sqlite => ("CAST(", " AS TEXT)"),
+        };
+        sql.push(before);
+        self.push(sql);
+        sql.push(after);
+    }
+
+    /// Writes a bound value, read from text as the column's type, so that an index on the column serves.
+    pub fn push_value(&self, sql: &mut Sql, value: &str) {
+        let binary = self.kind == ColumnType::Binary;
+        let (before, after) = match sql.engine() {
+            Engine::Postgres if binary => ("decode(".to_owned(), ", 'hex')".to_owned()),
+            Engine::Postgres => ("(".to_owned(), format!(")::{}", self.declared)),
+            Engine::MySql | Engine::Sqlite if binary => ("unhex(".to_owned(), ")".to_owned()),
+            Engine::MySql => match self.mysql_cast() {
+                Some(cast) => ("CAST(".to_owned(), format!(" AS {cast})")),
+                None => (String::new(), String::new()),
+            },
+            Engine::Sqlite if self.kind == ColumnType::Integer => ("CAST(".to_owned(), " AS INTEGER)".to_owned()),
+            Engine::Sqlite => (String::new(), String::new()),
+        };
+        sql.push(&before).bind(value.to_owned()).push(&after);
+    }
+
+    fn mysql_cast(&self) -> Option<String> {
+        let declared = self.declared.to_ascii_lowercase();
+        match self.kind {
+            ColumnType::Integer if declared.contains("unsigned") => Some("UNSIGNED".to_owned()),
+            ColumnType::Integer => Some("SIGNED".to_owned()),
+            ColumnType::TimestampTz | ColumnType::Timestamp => Some("DATETIME(6)".to_owned()),
+            ColumnType::Date => Some("DATE".to_owned()),
+            _ if declared.starts_with("decimal") => Some(declared.replace(" unsigned", "").replace(" zerofill", "")),
+            _ => None,
+        }
+    }
+}
+
+/// A key's columns, compared as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyTerms(pub Vec<Term>);
+
+impl KeyTerms {
+    /// Writes the columns, separated by commas.
+    pub fn push(&self, sql: &mut Sql) {
+        separated(sql, ", ", &self.0, |sql, term| term.push(sql));
+    }
+
+    /// Writes the columns as text, each named `k0`, `k1`, ….
+    pub fn push_texts(&self, sql: &mut Sql) {
+        let numbered: Vec<_> = self.0.iter().enumerate().collect();
+        separated(sql, ", ", &numbered, |sql, (position, term)| {
+            term.push_text(sql);
+            sql.push(&format!(" AS k{position}"));
+        });
+    }
+
+    /// Writes "the key is at or after `values`", in the order of the key.
+    pub fn push_from(&self, sql: &mut Sql, values: &[String]) {
+        self.push_ordered(sql, values, ">", ">=");
+    }
+
+    /// Writes "the key is before `values`".
+    pub fn push_before(&self, sql: &mut Sql, values: &[String]) {
+        self.push_ordered(sql, values, "<", "<");
+    }
+
+    /// MySQL uses no index for an ordered comparison of rows, so there (and for one column) it is spelled out.
+    fn push_ordered(&self, sql: &mut Sql, values: &[String], strict: &str, last: &str) {
+        if self.0.len() > 1 && sql.engine() != Engine::MySql {
+            sql.push("(");
+            self.push(sql);
+            sql.push(&format!(") {last} ("));
+            separated(sql, ", ", &self.pairs(values), |sql, (term, value)| term.push_value(sql, value));
+            sql.push(")");
+            return;
+        }
+        self.push_spelled(sql, &self.pairs(values), strict, last);
+    }
+
+    fn push_spelled(&self, sql: &mut Sql, pairs: &[(&Term, &String)], strict: &str, last: &str) {
+        let Some(((term, value), rest)) = pairs.split_first() else { return };
+        let compare = |sql: &mut Sql, operator: &str| {
+            term.push(sql);
+            sql.push(&format!(" {operator} "));
+            term.push_value(sql, value);
+        };
+        if rest.is_empty() {
+            compare(sql, last);
+            return;
+        }
+        // The outer bound on the first column is what the index is entered by.
+        sql.push("(");
+        compare(sql, if strict == ">" { ">=" } else { "<=" });
+        sql.push(" AND (");
+        compare(sql, strict);
+        sql.push(" OR ");
+        self.push_spelled(sql, rest, strict, last);
+        sql.push("))");
+    }
+
+    /// Writes "the key is one of `keys`"; there is at least one.
+    pub fn push_among(&self, sql: &mut Sql, keys: &[Vec<String>]) {
+        if let [term] = self.0.as_slice() {
+            term.push(sql);
+            sql.push(" IN (");
+            separated(sql, ", ", keys, |sql, key| {
+                if let [value] = key.as_slice() {
+                    term.push_value(sql, value);
+                }
+            });
+            sql.push(")");
+            return;
+        }
+        sql.push("(");
+        self.push(sql);
+        sql.push(if sql.engine() == Engine::Sqlite { ") IN (VALUES " } else { ") IN (" });
+        separated(sql, ", ", keys, |sql, key| {
+            sql.push("(");
+            separated(sql, ", ", &self.pairs(key), |sql, (term, value)| term.push_value(sql, value));
+            sql.push(")");
+        });
+        sql.push(")");
+    }
+
+    fn pairs<'a>(&'a self, values: &'a [String]) -> Vec<(&'a Term, &'a String)> {
+        self.0.iter().zip(values).collect()
+    }
+}
+
+/// Writes each item, with `separator` between them.
+pub fn separated<T>(sql: &mut Sql, separator: &str, items: &[T], mut write: impl FnMut(&mut Sql, &T)) {
+    for (position, item) in items.iter().enumerate() {
+        if position > 0 {
+            sql.push(separator);
+        }
+        write(sql, item);
+    }
+}

@@ -1,0 +1,241 @@
+//! Walking to what is eligible in windows of at most a batch, so that no batch pays for those before it.
+//!
+//! How a table is walked is chosen here and nowhere else: along the index of the age column where there is one, else
+//! along the key. What fits into one batch is taken at once. Each window begins where the last one ended, by value
+//! and not by what is left, so that deleted rows are never walked over again and a failed window can be tried later.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::target::{Instants, Target};
+use super::{Session, SourceError, Sql};
+use crate::policy::Engine;
+
+/// A part of the table that holds at most about a batch of eligible rows. Values are texts of their columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Window {
+    /// Everything that is eligible.
+    All,
+    /// Ages from `from` (none: from the beginning) up to, not including, `to` (none: to the cutoff).
+    Ages { from: Option<AgeBound>, to: Option<String> },
+    /// Keys from `from` (none: the first) up to, not including, `to`, among the rows of one and the same age.
+    SameAge { age: String, from: Option<Vec<String>>, to: Option<Vec<String>> },
+    /// Keys from `from` up to, not including, `to`.
+    Keys { from: Option<Vec<String>>, to: Option<Vec<String>> },
+}
+
+/// Where ages begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgeBound {
+    At(String),
+    After(String),
+}
+
+/// Finds one window after the other.
+pub struct Walker {
+    target: Arc<Target>,
+    at: Instants,
+    batch: u32,
+    next: Next,
+}
+
+enum Next {
+    Probe,
+    Ages(Option<AgeBound>),
+    SameAge { age: String, starts: VecDeque<Vec<String>> },
+    Keys(Option<Vec<String>>),
+    Done,
+}
+
+impl Walker {
+    /// A walk over what is eligible for `target`, at most about `batch` rows a window.
+    pub fn new(target: Arc<Target>, at: Instants, batch: u32) -> Self {
+        Self { target, at, batch, next: Next::Probe }
+    }
+
+    /// The next window; `None` at the end. After an error it may be asked again, with another session too.
+    pub async fn next(&mut self, session: &mut Session) -> Result<Option<Window>, SourceError> {
+        while !matches!(self.next, Next::Done) {
+            // The walk moves on only once the question was answered, so that a lost connection loses no window.
+            let (window, next) = self.step(session).await?;
+            self.next = next;
+            if window.is_some() {
+                return Ok(window);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn step(&self, session: &mut Session) -> Result<(Option<Window>, Next), SourceError> {
+        Ok(match &self.next {
+            Next::Done => (None, Next::Done),
+            Next::Probe => match self.probe(session).await? {
+                0 => (None, Next::Done),
+                few if few <= u64::from(self.batch) => (Some(Window::All), Next::Done),
+                _ if self.target.age_indexed => (None, Next::Ages(None)),
+                _ => (None, Next::Keys(None)),
+            },
+            Next::Ages(from) => match (self.age_after(session, from.as_ref()).await?, from) {
+                (Some(to), Some(AgeBound::At(from))) if to == *from => {
+                    let starts = self.same_age_starts(session, from).await?;
+                    (None, Next::SameAge { age: to, starts })
+                }
+                (to, from) => {
+                    let next = to.clone().map_or(Next::Done, |to| Next::Ages(Some(AgeBound::At(to))));
+                    (Some(Window::Ages { from: from.clone(), to }), next)
+                }
+            },
+            Next::SameAge { age, starts } => {
+                let mut starts = starts.clone();
+                match starts.pop_front() {
+                    None => (None, Next::Ages(Some(AgeBound::After(age.clone())))),
+                    Some(from) => {
+                        let to = starts.front().cloned();
+                        let window = Window::SameAge { age: age.clone(), from: Some(from), to };
+                        (Some(window), Next::SameAge { age: age.clone(), starts })
+                    }
+                }
+            }
+            Next::Keys(from) => {
+                let to = self.key_after(session, from.as_deref()).await?;
+                let next = to.clone().map_or(Next::Done, |to| Next::Keys(Some(to)));
+                (Some(Window::Keys { from: from.clone(), to }), next)
+            }
+        })
+    }
+
+    /// How many rows are eligible, counting no further than one past a batch.
+    async fn probe(&self, session: &mut Session) -> Result<u64, SourceError> {
+        self.target.count(session, self.at, Some(u64::from(self.batch) + 1), &[]).await
+    }
+
+    async fn age_after(&self, session: &mut Session, from: Option<&AgeBound>) -> Result<Option<String>, SourceError> {
+        let (Some(age), Some(cutoff)) = (&self.target.age, self.at.cutoff) else { return Ok(None) };
+        let mut sql = Sql::new(self.target.engine);
+        sql.push("SELECT ");
+        age.term.push_text(&mut sql);
+        sql.push(" FROM ").table(&self.target.table).push(" WHERE ");
+        age.push_range(&mut sql, cutoff);
+        self.target.push_age_from(&mut sql, from);
+        sql.push(" ORDER BY ");
+        age.term.push(&mut sql);
+        sql.push(&format!(" LIMIT 1 OFFSET {}", self.batch));
+        let rows = session.query(&format!("finding the next batch of {}", self.target.table), &sql).await?;
+        Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().next().flatten()))
+    }
+
+    async fn key_after(
+        &self,
+        session: &mut Session,
+        from: Option<&[String]>,
+    ) -> Result<Option<Vec<String>>, SourceError> {
+        let mut sql = Sql::new(self.target.engine);
+        sql.push("SELECT ");
+        self.target.key.push_texts(&mut sql);
+        sql.push(" FROM ").table(&self.target.table);
+        if let Some(from) = from {
+            sql.push(" WHERE ");
+            self.target.key.push_from(&mut sql, from);
+        }
+        sql.push(" ORDER BY ");
+        self.target.key.push(&mut sql);
+        sql.push(&format!(" LIMIT 1 OFFSET {}", self.batch));
+        let rows = session.query(&format!("finding the next batch of {}", self.target.table), &sql).await?;
+        Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().collect()))
+    }
+
+    /// The keys at which the windows of one age begin: one sort for all of them.
+    async fn same_age_starts(&self, session: &mut Session, age: &str) -> Result<VecDeque<Vec<String>>, SourceError> {
+        let target = &self.target;
+        let mut sql = Sql::new(target.engine);
+        let names: Vec<_> = (0..target.key.0.len()).map(|position| format!("k{position}")).collect();
+        sql.push(&format!("SELECT {} FROM (SELECT ", names.join(", ")));
+        target.key.push_texts(&mut sql);
+        sql.push(", row_number() OVER (ORDER BY ");
+        target.key.push(&mut sql);
+        sql.push(") AS n FROM ").table(&target.table).push(" WHERE ");
+        target.push_same_age(&mut sql, age);
+        sql.push(&format!(") AS numbered WHERE (n - 1) % {} = 0 ORDER BY n", self.batch));
+        let rows = session.query(&format!("finding batches of one age in {}", target.table), &sql).await?;
+        Ok(rows.into_iter().filter_map(|row| row.0.into_iter().collect()).collect())
+    }
+}
+
+impl Target {
+    /// Writes " AND …" for a window's bounds; nothing for a window without bounds.
+    pub(super) fn push_window(&self, sql: &mut Sql, window: &Window) {
+        match window {
+            Window::All => {}
+            Window::Ages { from, to } => {
+                self.push_age_from(sql, from.as_ref());
+                self.push_age_before(sql, to.as_deref());
+            }
+            Window::SameAge { age, from, to } => {
+                // PostgreSQL must come by the key here: the index on the age holds the rows of one age in no order.
+                let by_key = sql.engine() == Engine::Postgres && self.age.is_some();
+                sql.push(if by_key { " AND (" } else { " AND " });
+                self.push_same_age(sql, age);
+                sql.push(if by_key { ") IS TRUE" } else { "" });
+                self.push_keys(sql, from.as_deref(), to.as_deref());
+            }
+            Window::Keys { from, to } => self.push_keys(sql, from.as_deref(), to.as_deref()),
+        }
+    }
+
+    /// Writes "the row is in this window or in one before it", for a plan: what a run would have deleted by then.
+    pub(super) fn push_until(&self, sql: &mut Sql, window: &Window) {
+        match window {
+            Window::All => {}
+            Window::Ages { to, .. } => self.push_age_before(sql, to.as_deref()),
+            Window::SameAge { age, to, .. } => {
+                sql.push(" AND (");
+                self.push_age(sql, "<", age);
+                sql.push(" OR ");
+                self.push_same_age(sql, age);
+                self.push_keys(sql, None, to.as_deref());
+                sql.push(")");
+            }
+            Window::Keys { to, .. } => self.push_keys(sql, None, to.as_deref()),
+        }
+    }
+
+    fn push_keys(&self, sql: &mut Sql, from: Option<&[String]>, to: Option<&[String]>) {
+        if let Some(from) = from {
+            sql.push(" AND ");
+            self.key.push_from(sql, from);
+        }
+        if let Some(to) = to {
+            sql.push(" AND ");
+            self.key.push_before(sql, to);
+        }
+    }
+
+    fn push_age_from(&self, sql: &mut Sql, from: Option<&AgeBound>) {
+        let (operator, value) = match from {
+            None => return,
+            Some(AgeBound::At(value)) => (">=", value),
+            Some(AgeBound::After(value)) => (">", value),
+        };
+        sql.push(" AND ");
+        self.push_age(sql, operator, value);
+    }
+
+    fn push_age_before(&self, sql: &mut Sql, to: Option<&str>) {
+        if let Some(to) = to {
+            sql.push(" AND ");
+            self.push_age(sql, "<", to);
+        }
+    }
+
+    fn push_same_age(&self, sql: &mut Sql, age: &str) {
+        self.push_age(sql, "=", age);
+    }
+
+    fn push_age(&self, sql: &mut Sql, operator: &str, value: &str) {
+        // Windows of ages exist only for targets with an age.
+        let Some(age) = &self.age else { return };
+        age.term.push(sql);
+        sql.push(&format!(" {operator} "));
+        age.term.push_value(sql, value);
+    }
+}

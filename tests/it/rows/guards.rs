@@ -1,0 +1,113 @@
+//! Guards stop a run before its first row.
+
+use retaind::ledger::Status;
+
+use crate::world::{World, set};
+
+const AGED: &str = "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n";
+
+for_each_engine! {
+    async fn more_than_max_rows_blocks(db) {
+        let mut world = World::new(db);
+        world.create_items();
+        (1..=3).for_each(|id| world.item(id, 40.0, None, None));
+        world.item(4, 1.0, None, None);
+        world.declare(&format!("{AGED}max_rows = 2"));
+        let (plan, _) = world.plan().await;
+        let result = world.run().await;
+        for result in [&plan, &result] {
+            assert_eq!(result.status, Some(Status::Blocked), "{result:?}");
+            assert!(result.policies[0].blocked_by.as_deref().unwrap().starts_with("max_rows: "), "{result:?}");
+            assert_eq!(result.totals.rows_deleted, 0);
+        }
+        assert_eq!(world.ids(), set([1, 2, 3, 4]));
+    }
+
+    async fn exactly_max_rows_goes(db) {
+        let mut world = World::new(db);
+        world.create_items();
+        (1..=3).for_each(|id| world.item(id, 40.0, None, None));
+        world.declare(&format!("{AGED}max_rows = 3"));
+        let result = world.run().await;
+        assert_eq!(result.status, Some(Status::Completed), "{result:?}");
+        assert_eq!(world.ids(), set([]));
+    }
+
+    async fn more_than_max_fraction_blocks(db) {
+        let mut world = World::new(db);
+        world.create_items();
+        (1..=3).for_each(|id| world.item(id, 40.0, None, None));
+        world.item(4, 1.0, None, None);
+        world.declare(&format!("{AGED}max_fraction = 0.7"));
+        let result = world.run().await;
+        assert_eq!(result.status, Some(Status::Blocked), "{result:?}");
+        assert!(result.policies[0].blocked_by.as_deref().unwrap().starts_with("max_fraction: 3 of 4"), "{result:?}");
+        assert_eq!(world.ids(), set([1, 2, 3, 4]));
+    }
+
+    async fn a_policy_in_report_mode_counts_and_deletes_nothing(db) {
+        let mut world = World::new(db);
+        world.create_items();
+        (1..=3).for_each(|id| world.item(id, 40.0, None, None));
+        world.declare(&format!("{AGED}mode = \"report\""));
+        let result = world.run().await;
+        assert_eq!(result.status, Some(Status::Completed), "{result:?}");
+        assert_eq!((result.policies[0].tally.rows_matched, result.totals.rows_deleted), (3, 0));
+        assert_eq!(world.ids(), set([1, 2, 3]));
+    }
+
+    async fn the_daemon_in_report_mode_overrules_every_policy(db) {
+        let mut world = World::new(db);
+        world.create_items();
+        (1..=3).for_each(|id| world.item(id, 40.0, None, None));
+        world.daemon("mode = \"report\"").declare(&format!("{AGED}mode = \"enforce\""));
+        let result = world.run().await;
+        assert_eq!(result.mode, retaind::ledger::RunMode::Report);
+        assert_eq!((result.policies[0].tally.rows_matched, result.totals.rows_deleted), (3, 0));
+        assert_eq!(world.ids(), set([1, 2, 3]));
+    }
+
+    async fn d15_clocks_that_differ_block(db) {
+        let mut world = World::new(db);
+        world.create_items();
+        world.item(1, 40.0, None, None);
+        let ahead = world.clock.now().checked_add(std::time::Duration::from_secs(3600)).unwrap();
+        world.clock = retaind::clock::Clock::manual(ahead);
+        world.declare(AGED);
+        let result = world.run().await;
+        if world.is(crate::engines::EngineKind::Sqlite) {
+            // The clock of a SQLite source is this machine's own.
+            return;
+        }
+        assert_eq!(result.status, Some(Status::Blocked), "{result:?}");
+        assert!(result.policies[0].blocked_by.as_deref().unwrap().starts_with("clock_skew"), "{result:?}");
+        assert_eq!(world.ids(), set([1]));
+    }
+
+    async fn d14_a_table_without_a_key_is_refused(db) {
+        let mut world = World::new(db);
+        if world.is(crate::engines::EngineKind::Sqlite) {
+            // Every SQLite table has a row number or a primary key.
+            return;
+        }
+        world.db.execute(&format!("CREATE TABLE item (id INTEGER, at {})", world.db.timestamp_type()));
+        world.db.execute(&format!("INSERT INTO item VALUES (1, {})", world.days_ago(40.0)));
+        world.declare(AGED);
+        let result = world.run().await;
+        assert_eq!(result.status, Some(Status::Failed), "{result:?}");
+        assert!(result.policies[0].errors[0].error.contains("no primary key"), "{result:?}");
+        assert_eq!(world.ids(), set([1]));
+    }
+
+    async fn a_view_is_refused(db) {
+        let mut world = World::new(db);
+        world.create_items();
+        world.item(1, 40.0, None, None);
+        world.db.execute("CREATE VIEW old_item AS SELECT * FROM item");
+        world.declare("[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"old_item\"\nage = \"at\"\nkeep = \"30d\"\n");
+        let result = world.run().await;
+        assert_eq!(result.status, Some(Status::Failed), "{result:?}");
+        assert!(result.policies[0].errors[0].error.contains("view"), "{result:?}");
+        assert_eq!(world.ids(), set([1]));
+    }
+}

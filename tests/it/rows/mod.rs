@@ -1,0 +1,9 @@
+//! Rows policies, end to end, on every engine: who goes, who stays, by identity.
+
+mod concurrent;
+mod eligible;
+mod failures;
+pub mod files;
+mod guards;
+mod parity;
+mod recovery;

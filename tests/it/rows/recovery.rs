@@ -1,0 +1,155 @@
+//! What a crash left owing: intents written as a crash would leave them, then recovery.
+
+use retaind::ledger::{IntentBatch, IntentItem, RunMode, RunStart, RunTrigger, Status};
+use retaind::policy::{Name, StorePath};
+
+use crate::engines::EngineKind;
+use crate::rows::files::WITH_FILES;
+use crate::world::{World, paths, set};
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+/// Intents for `images/ID.png` of the given items, as if a run had recorded them and died.
+async fn owe(world: &World, ids: &[u64], transaction_id: Option<String>) -> i64 {
+    let ledger = world.ledger().await;
+    let run_id = uuid::Uuid::now_v7();
+    let started_at = world.clock.now();
+    let start =
+        RunStart { run_id, mode: RunMode::Enforce, trigger: RunTrigger::Cli, task: None, due_at: None, started_at };
+    ledger.begin_run(&start).await.unwrap();
+    let settings = world.settings();
+    let items = ids.iter().map(|id| IntentItem {
+        key: id.to_string(),
+        store: name("images"),
+        root: world.root("images"),
+        path: StorePath::parse(&format!("{id}.png")).unwrap(),
+        column: "image".to_owned(),
+    });
+    let batch = IntentBatch {
+        id: 0,
+        run_id,
+        policy: name("items"),
+        source: name("app"),
+        source_identity: settings.source(&name("app")).unwrap().endpoint.identity(),
+        table: "item".to_owned(),
+        transaction_id,
+        committed: false,
+        recorded_at: world.clock.now(),
+        rows: ids.len() as u64,
+        items: items.collect(),
+    };
+    ledger.record_intents(&batch).await.unwrap()
+}
+
+fn fill(world: &World) {
+    world.create_items();
+    for id in 1..=4 {
+        world.put("images", &format!("{id}.png"), 2);
+        world.item(id, 1.0, None, Some(&format!("{id}.png")));
+    }
+}
+
+for_each_engine! {
+    async fn g1_a_deletion_that_was_committed_is_finished(db) {
+        let mut world = World::new(db);
+        fill(&world);
+        world.declare(WITH_FILES);
+        owe(&world, &[1, 2], None).await;
+        world.db.execute("DELETE FROM item WHERE id IN (1, 2)");
+        let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
+        assert_eq!((recovery.batches_settled, recovery.files_deleted, recovery.kept.len()), (1, 2, 0), "{recovery:?}");
+        assert_eq!(world.files("images"), paths(["3.png", "4.png"]));
+        let runs = world.ledger().await.runs(5).await.unwrap();
+        assert_eq!((runs[0].totals.rows_deleted, runs[0].totals.files_deleted), (2, 2), "the run's sums are mended");
+    }
+
+    async fn g1_a_deletion_that_never_was_is_dropped(db) {
+        let mut world = World::new(db);
+        fill(&world);
+        world.declare(WITH_FILES);
+        owe(&world, &[1, 2], None).await;
+        let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
+        assert_eq!((recovery.batches_settled, recovery.files_deleted), (1, 0), "{recovery:?}");
+        assert_eq!(world.files("images").len(), 4);
+        let runs = world.ledger().await.runs(5).await.unwrap();
+        assert_eq!((runs[0].totals.rows_deleted, runs[0].totals.files_deleted), (0, 0));
+    }
+
+    async fn g1_a_key_that_was_used_again_does_not_hide_the_owed_file(db) {
+        let mut world = World::new(db);
+        fill(&world);
+        world.declare(WITH_FILES);
+        owe(&world, &[1, 2], None).await;
+        world.db.execute("DELETE FROM item WHERE id IN (1, 2)");
+        world.put("images", "new.png", 2);
+        world.item(1, 1.0, None, Some("new.png"));
+        world.item(2, 1.0, None, Some("2.png"));
+        let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
+        assert_eq!((recovery.batches_settled, recovery.files_deleted), (1, 1), "{recovery:?}");
+        assert_eq!(world.files("images"), paths(["2.png", "3.png", "4.png", "new.png"]));
+        assert_eq!(world.ids(), set([1, 2, 3, 4]));
+    }
+
+    async fn a_store_that_moved_keeps_what_is_owed_and_says_so(db) {
+        let mut world = World::new(db);
+        fill(&world);
+        world.declare(WITH_FILES);
+        owe(&world, &[1], None).await;
+        world.db.execute("DELETE FROM item WHERE id = 1");
+        let moved = world.dir.clone();
+        let path = world.config_file();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let text = text.replace(&format!("{}/images", moved.display()), &format!("{}/thumbs", moved.display()));
+        std::fs::write(&path, text.replacen("/thumbs\"", "/state\"", 1)).unwrap();
+        let settings = retaind::policy::compile::load(&retaind::config::Inputs::of_file(&path)).unwrap();
+        let runner = retaind::run::Runner::new(settings.into(), Some(world.ledger().await), world.clock.clone());
+        let recovery = runner.recover(None, &Default::default()).await.unwrap();
+        assert_eq!(recovery.batches_settled, 0);
+        assert!(recovery.kept[0].contains("set it back"), "{recovery:?}");
+        assert_eq!(world.files("images").len(), 4);
+        assert_eq!(world.ledger().await.owed().await.unwrap(), [(name("items"), 1)]);
+    }
+
+    async fn a_run_settles_first_what_is_owed(db) {
+        let mut world = World::new(db);
+        fill(&world);
+        world.declare(WITH_FILES);
+        owe(&world, &[1, 2], None).await;
+        world.db.execute("DELETE FROM item WHERE id IN (1, 2)");
+        let result = world.run().await;
+        assert_eq!(result.status, Some(Status::Completed), "{result:?}");
+        assert!(result.policies[0].notes[0].contains("2 files deleted"), "{result:?}");
+        assert_eq!(world.files("images"), paths(["3.png", "4.png"]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn postgres_tells_what_became_of_a_transaction() {
+    let mut world = World::new(crate::engines::Database::create(EngineKind::Postgres));
+    fill(&world);
+    world.declare(WITH_FILES);
+    let transaction = |client: &mut crate::engines::Client| {
+        client.query("SELECT pg_current_xact_id()::text").unwrap()[0][0].clone()
+    };
+    let mut client = world.db.connect();
+    // In progress: kept, although nobody else sees the deletion yet.
+    client.execute("BEGIN").unwrap();
+    client.execute("DELETE FROM item WHERE id = 1").unwrap();
+    owe(&world, &[1], transaction(&mut client)).await;
+    let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
+    assert!(recovery.kept[0].contains("still in progress"), "{recovery:?}");
+    // Committed: finished.
+    client.execute("COMMIT").unwrap();
+    let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
+    assert_eq!((recovery.batches_settled, recovery.files_deleted), (1, 1), "{recovery:?}");
+    // Aborted: dropped, even where the row has gone by another hand since.
+    client.execute("BEGIN").unwrap();
+    client.execute("DELETE FROM item WHERE id = 2").unwrap();
+    owe(&world, &[2], transaction(&mut client)).await;
+    client.execute("ROLLBACK").unwrap();
+    let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
+    assert_eq!((recovery.batches_settled, recovery.files_deleted), (1, 0), "{recovery:?}");
+    assert_eq!(world.files("images"), paths(["2.png", "3.png", "4.png"]));
+}

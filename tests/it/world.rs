@@ -1,0 +1,207 @@
+//! A source with its stores, a configuration over them, and runs through the library as the daemon and the CLI make
+//! them.
+#![allow(dead_code, reason = "the harness offers more than each suite takes")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use retaind::clock::Clock;
+use retaind::config::Inputs;
+use retaind::ledger::{Ledger, RunMode, RunResult, RunTrigger};
+use retaind::policy::{Settings, compile};
+use retaind::run::{Listed, Request, Runner};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::engines::{Database, EngineKind, scratch_dir};
+
+/// A world of one source `app`, two stores `thumbs` and `images`, and whatever policies a test declares.
+pub struct World {
+    pub db: Database,
+    pub dir: PathBuf,
+    policies: String,
+    daemon: String,
+    pub clock: Clock,
+}
+
+impl World {
+    pub fn new(db: Database) -> Self {
+        let dir = scratch_dir("world");
+        for sub in ["thumbs", "images", "state"] {
+            std::fs::create_dir_all(dir.join(sub)).expect("a directory is made");
+        }
+        Self { db, dir, policies: String::new(), daemon: String::new(), clock: Clock::system() }
+    }
+
+    /// Adds TOML, usually a policy.
+    pub fn declare(&mut self, toml: &str) -> &mut Self {
+        self.policies.push_str(toml);
+        self.policies.push('\n');
+        self
+    }
+
+    /// Adds keys to `[daemon]`.
+    pub fn daemon(&mut self, toml: &str) -> &mut Self {
+        self.daemon.push_str(toml);
+        self.daemon.push('\n');
+        self
+    }
+
+    /// Writes the configuration; its path.
+    pub fn config_file(&self) -> PathBuf {
+        let reference = |column: &str| match self.policies.contains("table = \"item\"") {
+            true => format!("references = [{{ source = \"app\", table = \"item\", column = \"{column}\" }}]"),
+            false => String::new(),
+        };
+        let dir = self.dir.display();
+        let text = format!(
+            "[daemon]\nstate_dir = \"{dir}/state\"\n{}\n[sources.app]\nurl = \"{}\"\nlock_timeout = \"1s\"\n\
+             [stores.thumbs]\npath = \"{dir}/thumbs\"\nstrip_prefix = \"data/thumbs/\"\n{}\n\
+             [stores.images]\npath = \"{dir}/images\"\n{}\n{}",
+            self.daemon,
+            self.db.url(),
+            reference("thumb"),
+            reference("image"),
+            self.policies
+        );
+        let path = self.dir.join("retaind.toml");
+        std::fs::write(&path, text).expect("the configuration is written");
+        path
+    }
+
+    pub fn settings(&self) -> Arc<Settings> {
+        let path = self.config_file();
+        Arc::new(compile::load(&Inputs::of_file(path)).unwrap_or_else(|errors| panic!("{errors}")))
+    }
+
+    pub async fn ledger(&self) -> Ledger {
+        Ledger::open(&self.dir.join("state/ledger.db")).await.expect("the ledger opens")
+    }
+
+    pub async fn runner(&self) -> Runner {
+        Runner::new(self.settings(), Some(self.ledger().await), self.clock.clone())
+    }
+
+    pub async fn plan(&self) -> (RunResult, Vec<Listed>) {
+        let (sender, mut receiver) = mpsc::channel(16);
+        let listing = tokio::spawn(async move {
+            let mut listed = Vec::new();
+            while let Some(line) = receiver.recv().await {
+                listed.push(line);
+            }
+            listed
+        });
+        let mut request = self.request(RunMode::Plan);
+        request.list = Some(sender);
+        let result = self.runner().await.run(request).await.expect("a plan is made");
+        (result, listing.await.expect("the listing ends"))
+    }
+
+    pub async fn run(&self) -> RunResult {
+        self.runner().await.run(self.request(RunMode::Enforce)).await.expect("a run is made")
+    }
+
+    pub fn request(&self, mode: RunMode) -> Request {
+        Request {
+            run_id: uuid::Uuid::now_v7(),
+            policies: self.settings().policies.iter().filter(|policy| policy.enabled).cloned().collect(),
+            task: None,
+            due_at: None,
+            trigger: RunTrigger::Cli,
+            mode,
+            timeout: None,
+            cancel: CancellationToken::new(),
+            count_first: false,
+            progress: None,
+            list: None,
+        }
+    }
+
+    pub fn root(&self, store: &str) -> PathBuf {
+        self.dir.join(store)
+    }
+
+    /// Puts a file of `size` bytes into a store.
+    pub fn put(&self, store: &str, path: &str, size: usize) {
+        let path = self.root(store).join(path);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory is made");
+        std::fs::write(path, vec![b'x'; size]).expect("a file is written");
+    }
+
+    /// Every file of a store, by relative path.
+    pub fn files(&self, store: &str) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        collect(&self.root(store), &self.root(store), &mut found);
+        found
+    }
+
+    /// The ids of `item` that are left.
+    pub fn ids(&self) -> BTreeSet<u64> {
+        let ids = self.db.column("SELECT id FROM item");
+        ids.into_iter().map(|id| id.parse().expect("an id")).collect()
+    }
+
+    /// Makes the table `item`: id, age column `at` (indexed), note, thumb, image.
+    pub fn create_items(&self) {
+        let at = self.db.timestamp_type();
+        self.db.execute(&format!(
+            "CREATE TABLE item (id INTEGER PRIMARY KEY, at {at} NULL, note VARCHAR(50), thumb VARCHAR(200), \
+             image VARCHAR(200))"
+        ));
+        self.db.execute("CREATE INDEX item_at ON item (at)");
+    }
+
+    /// SQL for the instant `days` ago.
+    pub fn days_ago(&self, days: f64) -> String {
+        let secs = self.clock.now().as_second() - (days * 86_400.0) as i64;
+        self.db.instant(&secs.to_string())
+    }
+
+    /// Inserts an item; `thumb` and `image` are written as given.
+    pub fn item(&self, id: u64, days: f64, thumb: Option<&str>, image: Option<&str>) {
+        let text = |value: Option<&str>| match value {
+            None => "NULL".to_owned(),
+            Some(value) => format!("'{}'", value.replace('\'', "''")),
+        };
+        self.db.execute(&format!(
+            "INSERT INTO item (id, at, note, thumb, image) VALUES ({id}, {}, 'n', {}, {})",
+            self.days_ago(days),
+            text(thumb),
+            text(image)
+        ));
+    }
+
+    pub fn is(&self, kind: EngineKind) -> bool {
+        self.db.kind() == kind
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn collect(root: &Path, dir: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(dir).expect("a directory is read").flatten() {
+        let kind = entry.file_type().expect("a type");
+        if kind.is_dir() {
+            collect(root, &entry.path(), found);
+        } else {
+            let path = entry.path();
+            let relative = path.strip_prefix(root).expect("beneath the root");
+            found.insert(relative.to_string_lossy().into_owned());
+        }
+    }
+}
+
+/// A set, written shortly.
+pub fn set<T: Ord, const N: usize>(items: [T; N]) -> BTreeSet<T> {
+    BTreeSet::from(items)
+}
+
+/// A set of paths.
+pub fn paths<const N: usize>(items: [&str; N]) -> BTreeSet<String> {
+    items.into_iter().map(str::to_owned).collect()
+}
