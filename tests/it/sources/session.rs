@@ -5,11 +5,8 @@ use std::time::{Duration, Instant};
 use retaind::policy::{Endpoint, Engine, Source};
 use retaind::sources::{ErrorKind, Returning, Session, SourceError, Sql, TransactionOutcome};
 
+use super::open;
 use crate::engines::{Database, EngineKind, Server, ServerOptions};
-
-async fn open(db: &Database) -> Session {
-    Session::open(&db.source()).await.unwrap_or_else(|error| panic!("{error}: {}", error.cause))
-}
 
 /// A statement of plain text.
 fn plain(session: &Session, text: &str) -> Sql {
