@@ -1,12 +1,10 @@
-//! The catalog's facts, and the login's privileges.
+//! The catalog's facts of a table: columns, keys, indexes, and what points to it.
 
 use retaind::policy::{Ident, TableName};
-use retaind::sources::{
-    Column, ColumnType, ErrorKind, InboundForeignKey, IndexFacts, OnDelete, Privilege, Privileges, Session, TableFacts,
-};
+use retaind::sources::{Column, ColumnType, InboundForeignKey, IndexFacts, OnDelete, Session, TableFacts};
 
 use super::open;
-use crate::engines::{Client, Database, EngineKind};
+use crate::engines::{Database, EngineKind};
 
 fn table(text: &str) -> TableName {
     TableName::parse(text).unwrap()
@@ -16,24 +14,24 @@ fn ident(text: &str) -> Ident {
     Ident::parse(text).unwrap()
 }
 
-async fn facts(session: &mut Session, name: &str) -> TableFacts {
+pub async fn facts(session: &mut Session, name: &str) -> TableFacts {
     TableFacts::load(session, &table(name)).await.unwrap().unwrap_or_else(|| panic!("there is a {name}"))
 }
 
-fn column<'a>(facts: &'a TableFacts, name: &str) -> &'a Column {
+pub fn column<'a>(facts: &'a TableFacts, name: &str) -> &'a Column {
     facts.columns.iter().find(|column| column.name.as_str() == name).unwrap_or_else(|| panic!("there is a {name}"))
 }
 
-fn names(idents: &[Ident]) -> Vec<&str> {
+pub fn names(idents: &[Ident]) -> Vec<&str> {
     idents.iter().map(Ident::as_str).collect()
 }
 
-fn index<'a>(facts: &'a TableFacts, name: &str) -> Option<&'a IndexFacts> {
+pub fn index<'a>(facts: &'a TableFacts, name: &str) -> Option<&'a IndexFacts> {
     facts.indexes.iter().find(|index| index.name == name)
 }
 
 /// The schema that an unqualified name resolves to.
-fn schema(db: &Database) -> String {
+pub fn schema(db: &Database) -> String {
     if db.kind() == EngineKind::Postgres { "public".to_owned() } else { db.name().to_owned() }
 }
 
@@ -176,20 +174,9 @@ for_each_engine! {
         let unreferenced = facts(&mut session, "a").await;
         assert_eq!(InboundForeignKey::load(&mut session, &unreferenced).await.unwrap(), []);
     }
-
-    async fn the_owner_may_do_everything(db) {
-        db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)");
-        db.execute("INSERT INTO t VALUES (1)");
-        let mut session = open(&db).await;
-        let facts = facts(&mut session, "t").await;
-        let privileges = Privileges::load(&mut session, &facts).await.unwrap();
-        assert_eq!(privileges, Privileges { select: true, delete: true, update: true, schema: true });
-        // Asking has changed nothing.
-        assert_eq!(db.column("SELECT id FROM t"), ["1"]);
-    }
 }
 
-fn kinds(facts: &TableFacts) -> Vec<(&str, &str, ColumnType)> {
+pub fn kinds(facts: &TableFacts) -> Vec<(&str, &str, ColumnType)> {
     facts.columns.iter().map(|column| (column.name.as_str(), column.declared.as_str(), column.kind)).collect()
 }
 
@@ -248,228 +235,4 @@ async fn types_are_told_apart_on_mariadb() {
             ("j", "decimal(5,2)", ColumnType::Other),
         ]
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn schemas_and_the_search_path_decide_on_postgres() {
-    let db = Database::create(EngineKind::Postgres);
-    db.execute("CREATE SCHEMA \"Old Data\"; CREATE TABLE \"Old Data\".t (x int PRIMARY KEY); CREATE TABLE t (y int)");
-    let mut session = open(&db).await;
-    let qualified = facts(&mut session, "\"Old Data\".t").await;
-    assert_eq!((qualified.name.to_string().as_str(), names(&qualified.key)), ("Old Data.t", vec!["x"]));
-    assert_eq!(facts(&mut session, "t").await.name.to_string(), "public.t");
-    db.execute(&format!("ALTER DATABASE {} SET search_path = \"Old Data\", public", db.name()));
-    let mut session = open(&db).await;
-    assert_eq!(facts(&mut session, "t").await.name.to_string(), "Old Data.t");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn relations_of_every_kind_are_named_on_postgres() {
-    let db = Database::create(EngineKind::Postgres);
-    db.execute(
-        "CREATE TABLE parts (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at); \
-         CREATE TABLE part1 PARTITION OF parts FOR VALUES FROM ('2020-01-01') TO ('2021-01-01'); \
-         CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE heir () INHERITS (parent); \
-         CREATE MATERIALIZED VIEW mat AS SELECT 1 AS one; CREATE SEQUENCE seq; \
-         CREATE TABLE pointing (id int, at date, FOREIGN KEY (id, at) REFERENCES parts ON DELETE SET DEFAULT)",
-    );
-    let mut superuser = db.connect_as_superuser();
-    superuser
-        .execute(
-            "CREATE EXTENSION IF NOT EXISTS file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw; \
-             CREATE FOREIGN TABLE outside (id int) SERVER files OPTIONS (filename '/dev/null')",
-        )
-        .unwrap();
-    let mut session = open(&db).await;
-    for (name, relation, key) in [
-        ("parts", "partitioned table", vec!["id", "at"]),
-        ("part1", "table", vec!["id", "at"]),
-        ("parent", "table that others inherit from", vec!["id"]),
-        ("heir", "table", vec![]),
-        ("mat", "materialized view", vec![]),
-        ("seq", "sequence", vec![]),
-        ("outside", "foreign table", vec![]),
-    ] {
-        let facts = facts(&mut session, name).await;
-        assert_eq!((facts.relation.as_str(), names(&facts.key)), (relation, key), "{name}");
-    }
-    let parts = facts(&mut session, "parts").await;
-    let inbound = InboundForeignKey::load(&mut session, &parts).await.unwrap();
-    assert_eq!(
-        inbound.iter().map(|key| (key.table.to_string(), key.on_delete)).collect::<Vec<_>>(),
-        [("public.pointing".to_owned(), OnDelete::SetDefault)]
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_may_be_violated_for_a_while_is_none_on_postgres() {
-    let db = Database::create(EngineKind::Postgres);
-    db.execute("CREATE TABLE t (id int NOT NULL, UNIQUE (id) DEFERRABLE INITIALLY DEFERRED)");
-    let mut session = open(&db).await;
-    assert!(facts(&mut session, "t").await.key.is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn relations_of_every_kind_are_named_on_mariadb() {
-    let db = Database::create(EngineKind::MariaDb);
-    db.execute("CREATE TABLE parts (id INT PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 2");
-    db.execute("CREATE TABLE old (id INT PRIMARY KEY) ENGINE = MyISAM");
-    db.execute("CREATE TABLE versioned (id INT PRIMARY KEY) WITH SYSTEM VERSIONING");
-    db.execute("CREATE TABLE cased (id INT); CREATE TABLE Cased (id INT PRIMARY KEY, n INT)");
-    let other = Database::create(EngineKind::MariaDb);
-    other.execute("CREATE TABLE parts (id INT PRIMARY KEY)");
-    let mut session = open(&db).await;
-    for (name, relation) in [
-        ("parts", "partitioned table"),
-        ("old", "MyISAM table without transactions"),
-        ("versioned", "system-versioned table"),
-        (&format!("{}.parts", other.name()), "table"),
-    ] {
-        assert_eq!(facts(&mut session, name).await.relation, relation, "{name}");
-    }
-    let (lower, upper) = (facts(&mut session, "cased").await, facts(&mut session, "Cased").await);
-    assert_eq!((lower.columns.len(), lower.key.len()), (1, 0));
-    assert_eq!((upper.columns.len(), names(&upper.key)), (2, vec!["id"]));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn keys_and_kinds_of_sqlite() {
-    let db = Database::create(EngineKind::Sqlite);
-    db.execute(
-        "CREATE TABLE alias (id INTEGER PRIMARY KEY, at TIMESTAMP, day DATE, path TEXT, loose); \
-         CREATE TABLE named (id VARCHAR(20) PRIMARY KEY, n INTEGER); \
-         CREATE TABLE descending (id INTEGER PRIMARY KEY DESC); \
-         CREATE TABLE bare (id TEXT, site TEXT, PRIMARY KEY (site, id)) WITHOUT ROWID; \
-         CREATE VIRTUAL TABLE search USING fts5(body); \
-         CREATE TABLE points (named TEXT REFERENCES named ON DELETE CASCADE)",
-    );
-    let mut session = open(&db).await;
-    let alias = facts(&mut session, "main.ALIAS").await;
-    assert_eq!(alias.name.to_string(), "main.alias");
-    assert!(
-        !column(&alias, "id").nullable && index(&alias, "rowid").is_some_and(|index| names(&index.columns) == ["id"])
-    );
-    let found: Vec<_> = kinds(&alias).into_iter().map(|(.., kind)| kind).collect();
-    let instant = ColumnType::SqliteDateTime;
-    assert_eq!(found, [ColumnType::Integer, instant, instant, ColumnType::Text, ColumnType::Other]);
-    for (name, key, has_rowid, rowid_index) in [
-        ("alias", vec!["id"], true, true),
-        ("named", vec!["id"], true, false),
-        ("descending", vec!["id"], true, false),
-        ("bare", vec!["site", "id"], false, false),
-    ] {
-        let facts = facts(&mut session, name).await;
-        let found = (names(&facts.key), facts.has_rowid, index(&facts, "rowid").is_some());
-        assert_eq!(found, (key, has_rowid, rowid_index), "{name}");
-    }
-    let search = facts(&mut session, "search").await;
-    assert!(!search.relation.ends_with("table") && !search.has_rowid, "{}", search.relation);
-    let named = facts(&mut session, "named").await;
-    let inbound = InboundForeignKey::load(&mut session, &named).await.unwrap();
-    assert_eq!((names(&inbound[0].referenced), inbound[0].on_delete), (vec!["id"], OnDelete::Cascade));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_limited_login_is_told_what_it_lacks() {
-    for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
-        let db = Database::create(kind);
-        db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)");
-        let user = format!("limited_{}", db.name());
-        let (mut superuser, login) = (db.connect_as_superuser(), login(&db, &user));
-        let run =
-            |superuser: &mut Client, sql: &str| superuser.execute(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
-        if kind == EngineKind::Postgres {
-            run(&mut superuser, &format!("CREATE ROLE {user} LOGIN"));
-            run(&mut superuser, "REVOKE ALL ON SCHEMA public FROM PUBLIC");
-            run(&mut superuser, &format!("GRANT SELECT ON t TO {login}"));
-        } else {
-            run(&mut superuser, &format!("CREATE USER {login}"));
-            run(&mut superuser, &format!("GRANT SELECT ON {}.t TO {login}", db.name()));
-        }
-        let mut source = db.source();
-        match &mut source.endpoint {
-            retaind::policy::Endpoint::Postgres(server) | retaind::policy::Endpoint::MySql(server) => {
-                server.user = user.clone()
-            }
-            retaind::policy::Endpoint::Sqlite { .. } => unreachable!(),
-        }
-        let mut session = Session::open(&source).await.unwrap();
-        let facts = facts(&mut session, &format!("{}.t", schema(&db))).await;
-        let needs = [Privilege::Select, Privilege::Delete];
-        let before = Privileges::load(&mut session, &facts).await.unwrap();
-        assert!(!before.missing(&needs).is_empty() && !before.update, "{before:?}");
-        let mut sql = session.sql();
-        sql.push("DELETE FROM ").table(&facts.name);
-        let error = session.execute("a delete", &sql).await.unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Permission, "{}", error.cause);
-        // The hint, run as it stands, mends it.
-        let who = if kind == EngineKind::Postgres { user.clone() } else { format!("{user}@localhost") };
-        let hint = before.grant_hint(session.engine(), &facts.name, &who, &needs).unwrap();
-        run(&mut superuser, &hint);
-        let mut session = Session::open(&source).await.unwrap();
-        let after = Privileges::load(&mut session, &facts).await.unwrap();
-        assert_eq!((after.missing(&needs), after.missing(&[Privilege::Update])), (vec![], vec![Privilege::Update]));
-        assert_eq!(session.execute("a delete", &sql).await.unwrap(), 0);
-        drop(session);
-        if kind == EngineKind::Postgres {
-            run(&mut superuser, &format!("DROP OWNED BY {user}; DROP ROLE {user}"));
-        } else {
-            run(&mut superuser, &format!("DROP USER {login}"));
-        }
-    }
-}
-
-fn login(db: &Database, user: &str) -> String {
-    if db.kind() == EngineKind::Postgres { user.to_owned() } else { format!("{user}@localhost") }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn d7_rows_hidden_by_row_security_are_an_error_and_not_absent() {
-    let db = Database::create(EngineKind::Postgres);
-    db.execute(
-        "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2); ALTER TABLE t ENABLE ROW LEVEL SECURITY; \
-         ALTER TABLE t FORCE ROW LEVEL SECURITY; CREATE POLICY a_few ON t USING (id = 1)",
-    );
-    let mut session = open(&db).await;
-    let mut sql = session.sql();
-    sql.push("SELECT id::text FROM t");
-    let error = session.query("a select", &sql).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Permission, "{}", error.cause);
-}
-
-/// Names a file that the process under test finds on a read-only mount.
-const READ_ONLY: &str = "RETAIND_TEST_READ_ONLY_FILE";
-
-#[test]
-fn a_read_only_sqlite_file_is_no_file_to_delete_from() {
-    let db = Database::create(EngineKind::Sqlite);
-    db.execute("PRAGMA journal_mode = delete; CREATE TABLE t (id INTEGER PRIMARY KEY)");
-    let dir = db.path().parent().unwrap();
-    // Permissions do not bind root, a read-only mount does; in a namespace of its own nobody else sees it.
-    let output = std::process::Command::new("unshare")
-        .args(["--map-root-user", "--mount", "sh", "-c"])
-        .arg("mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && exec \"$2\" --ignored --exact \"$3\"")
-        .args(["sh".as_ref(), dir.as_os_str(), std::env::current_exe().unwrap().as_os_str()])
-        .arg("sources::catalog::on_a_read_only_mount")
-        .env(READ_ONLY, db.path())
-        .output()
-        .unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && told.contains("1 passed"), "{told}{}", String::from_utf8_lossy(&output.stderr));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "run by a_read_only_sqlite_file_is_no_file_to_delete_from, in a namespace of its own"]
-async fn on_a_read_only_mount() {
-    let Some(path) = std::env::var_os(READ_ONLY) else { return };
-    let endpoint = retaind::policy::Endpoint::Sqlite { path: path.into() };
-    let source = retaind::policy::Source { endpoint, ..Database::create(EngineKind::Sqlite).source() };
-    let mut session = Session::open(&source).await.unwrap();
-    let facts = facts(&mut session, "t").await;
-    let privileges = Privileges::load(&mut session, &facts).await.unwrap();
-    assert_eq!(privileges.missing(&[Privilege::Select, Privilege::Delete]), [Privilege::Delete]);
-    let mut sql = session.sql();
-    sql.push("DELETE FROM t");
-    let error = session.execute("a delete", &sql).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Permission, "{}", error.cause);
 }
