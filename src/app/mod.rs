@@ -2,14 +2,18 @@
 
 mod activate;
 mod backoff;
+pub mod check;
 mod daemon;
 mod live;
+pub mod oneshot;
 mod recovery;
 mod reload;
 mod report;
+pub mod select;
 mod signals;
 mod source_watch;
 mod start;
+pub mod status;
 mod status_line;
 mod systemd;
 

@@ -4,3 +4,4 @@
 #[macro_use]
 mod engines;
 mod sources;
+mod systemd;
