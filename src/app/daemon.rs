@@ -20,6 +20,7 @@ use super::source_watch::{Change, SourceWatch};
 use super::start::{StartError, load, remembered_tasks, start};
 use super::status_line::{LastRun, Picture, Running, degraded, render};
 use super::systemd::{ServiceManager, watchdog_period};
+use super::widening::{Widened, widened};
 use crate::clock::Clock;
 use crate::ledger::{Ledger, StateLock};
 use crate::policy::{Mode, Name, Settings};
@@ -106,6 +107,7 @@ pub async fn daemon(options: Options) -> Result<Ended, StartError> {
         Err(StartError::Interrupted) => return Ok(Ended::InOrder),
         Err(error) => {
             cancel.cancel();
+            Event::StartFailed { error: &error }.emit();
             return Err(error);
         }
     };
@@ -286,7 +288,21 @@ impl Daemon {
             return Err(Refusal::because(chain(&error)));
         }
         self.watch.follow(&new);
+        self.warn_of_widening(&old, &new).await;
         Ok(describe_changes(&old, &new))
+    }
+
+    /// Names each policy that may delete more than before, with what its last run found, for a measure.
+    async fn warn_of_widening(&self, old: &Settings, new: &Settings) {
+        for Widened { policy, why } in widened(old, new) {
+            let last = match self.ledger.last_result(&policy).await {
+                Ok(Some(result)) => format!("its last run matched {} rows", result.tally.rows_matched),
+                Ok(None) => "it has never run".to_owned(),
+                Err(error) => format!("its last run is not known: {}", chain(&error)),
+            };
+            tracing::warn!(%policy, why, "Policy {policy} may delete more than before: {why}; {last}, and \
+                'retaind plan {policy}' shows what the next would delete");
+        }
     }
 
     /// No new runs; what runs may end, within the grace and until a second signal.
