@@ -100,6 +100,11 @@ pub(super) struct Reload {
 
 /// Runs the daemon from start to end.
 pub async fn daemon(options: Options) -> Result<Ended, StartError> {
+    // In a box: a future in a future in a future is more than the compiler lays out.
+    Box::pin(start_and_serve(options)).await
+}
+
+async fn start_and_serve(options: Options) -> Result<Ended, StartError> {
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     let cancel = CancellationToken::new();
     let (mut daemon, reload_asked) = match until_ready(start(&options, &cancel), &mut signals, &cancel).await {
