@@ -9,6 +9,7 @@ mod engines;
 mod crash;
 mod demo;
 mod layers;
+mod lifecycle;
 mod rows;
 mod sources;
 mod systemd;
