@@ -6,4 +6,5 @@
 mod engines;
 
 mod demo;
+mod docs;
 mod layers;
