@@ -9,6 +9,7 @@ mod references;
 mod rows;
 mod session;
 mod target;
+mod tls;
 mod walk;
 
 pub use catalog::{Column, ColumnType, IndexFacts, Privileges, TableFacts};

@@ -8,3 +8,5 @@ mod engines;
 mod demo;
 mod docs;
 mod layers;
+mod sources;
+mod systemd;

@@ -1,15 +1,40 @@
 //! One open connection to a source, set up: time zone UTC, timeouts set, language of messages fixed.
 
+mod activity;
+mod cancel;
+mod connect;
+mod connection;
 mod sql;
+mod transaction;
 
+use std::collections::HashSet;
+use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::pin::pin;
+use std::time::Duration;
+
+use diesel::result::QueryResult;
+use tokio::time::{Instant, timeout};
+
+pub use cancel::Canceller;
+pub use connection::TextRow;
 pub use sql::Sql;
+pub use transaction::TransactionOutcome;
 
-use super::SourceError;
-use crate::policy::{Engine, Source};
+use activity::Activity;
+use connection::{Connection, Statement};
+use transaction::Transaction;
 
-/// A row of columns that the statement cast to text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TextRow(pub Vec<Option<String>>);
+use super::error::Judge;
+use super::{ErrorKind, SourceError};
+use crate::policy::{Endpoint, Engine, Name, Source};
+
+/// How many different statements a session keeps prepared.
+const KEPT_STATEMENTS: usize = 64;
+/// What a statement may take beyond its timeout until the session asks the server to end it.
+const TIMEOUT_SLACK: Duration = Duration::from_secs(1);
+/// How long the server may take to end it then, until the connection is given up.
+const LAST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether `DELETE … RETURNING` exists there (PostgreSQL, SQLite, MariaDB: yes; MySQL: no).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,85 +43,217 @@ pub enum Returning {
     No,
 }
 
-/// What became of a transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransactionOutcome {
-    Committed,
-    Aborted,
-    InProgress,
-    /// The server cannot tell: it is another server, was restored, or has forgotten.
-    Unknown,
+/// An open connection. A call that is dropped before it ends makes the session unusable, because the server's answer
+/// to it would be taken for the answer to the next: run calls in a task of their own and cancel by [`Canceller`].
+pub struct Session {
+    connection: Connection,
+    source_name: Name,
+    engine: Engine,
+    user: Option<String>,
+    returning: Returning,
+    judge: Judge,
+    /// After so long without an answer the session cancels the statement itself.
+    patience: Option<Duration>,
+    activity: Activity,
+    canceller: Canceller,
+    transaction: Transaction,
+    closed: bool,
+    /// Hashes of the statements seen; the second time one is kept prepared.
+    seen: HashSet<u64>,
 }
-
-/// An open connection.
-pub struct Session {}
-
-/// Cancels, from another task, the statement that a session is in.
-#[derive(Clone)]
-pub struct Canceller {}
 
 impl Session {
     /// Connects, checks TLS as asked, and sets the session up.
-    pub async fn open(_source: &Source) -> Result<Self, SourceError> {
-        todo!()
+    pub async fn open(source: &Source) -> Result<Self, SourceError> {
+        let place = match &source.endpoint {
+            Endpoint::Postgres(server) | Endpoint::MySql(server) => {
+                format!("{} (database {}, user {})", server.host, server.database, server.user)
+            }
+            Endpoint::Sqlite { path } => path.display().to_string(),
+        };
+        let failed = |kind, cause| SourceError {
+            source_name: source.name.clone(),
+            operation: format!("connecting to {place}"),
+            kind,
+            cause,
+        };
+        let engine = source.endpoint.engine();
+        let mut judge = Judge {
+            engine,
+            foreign_language: false,
+            lock_timeout: source.lock_timeout,
+            statement_timeout: source.statement_timeout,
+        };
+        let opened = match timeout(source.connect_timeout, connect::open(source)).await {
+            Ok(Ok(opened)) => opened,
+            Ok(Err(cause)) => return Err(failed(kind_of_refusal(&judge, cause.as_ref()), cause)),
+            Err(_) => {
+                let cause = format!("no answer within {:?}", source.connect_timeout).into();
+                return Err(failed(ErrorKind::Connect, cause));
+            }
+        };
+        judge.foreign_language = opened.foreign_language;
+        let activity = Activity::default();
+        let slack = if opened.server_times_statements { TIMEOUT_SLACK } else { Duration::ZERO };
+        Ok(Self {
+            connection: opened.connection,
+            source_name: source.name.clone(),
+            engine,
+            user: match &source.endpoint {
+                Endpoint::Postgres(server) | Endpoint::MySql(server) => Some(server.user.clone()),
+                Endpoint::Sqlite { .. } => None,
+            },
+            returning: opened.returning,
+            judge,
+            // SQLite runs in this process and cannot be cancelled: it is waited for.
+            patience: (engine != Engine::Sqlite).then_some(source.statement_timeout + slack),
+            canceller: Canceller::new(activity.clone(), opened.target),
+            activity,
+            transaction: Transaction::None,
+            closed: false,
+            seen: HashSet::new(),
+        })
     }
+
     /// The source that it is connected to.
-    pub fn source_name(&self) -> &crate::policy::Name {
-        todo!()
+    pub fn source_name(&self) -> &Name {
+        &self.source_name
     }
+
+    /// Which engine answers.
     pub fn engine(&self) -> Engine {
-        todo!()
+        self.engine
     }
+
+    /// An empty statement for this engine.
+    pub fn sql(&self) -> Sql {
+        Sql::new(self.engine)
+    }
+
+    /// The login; `None` on SQLite.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
     /// Whether DELETE … RETURNING may be used.
     pub fn returning(&self) -> Returning {
-        todo!()
+        self.returning
     }
-    /// Runs a statement that returns rows. `operation` goes into the error.
-    pub async fn query(&mut self, _operation: &str, _sql: &Sql) -> Result<Vec<TextRow>, SourceError> {
-        todo!()
-    }
-    /// Runs a statement; how many rows it touched (for MySQL: found).
-    pub async fn execute(&mut self, _operation: &str, _sql: &Sql) -> Result<u64, SourceError> {
-        todo!()
-    }
-    /// Begins a transaction: READ COMMITTED on the servers, IMMEDIATE on SQLite.
-    pub async fn begin(&mut self) -> Result<(), SourceError> {
-        todo!()
-    }
-    /// Begins a read-only view for paging: REPEATABLE READ READ ONLY on the servers, DEFERRED on SQLite.
-    pub async fn begin_snapshot(&mut self) -> Result<(), SourceError> {
-        todo!()
-    }
-    pub async fn commit(&mut self) -> Result<(), SourceError> {
-        todo!()
-    }
-    pub async fn rollback(&mut self) -> Result<(), SourceError> {
-        todo!()
-    }
-    /// The id of the transaction in progress (PostgreSQL; `None` elsewhere).
-    pub async fn transaction_id(&mut self) -> Result<Option<String>, SourceError> {
-        todo!()
-    }
-    /// What became of a transaction whose commit was not answered.
-    pub async fn transaction_outcome(&mut self, _id: &str) -> Result<TransactionOutcome, SourceError> {
-        todo!()
-    }
-    /// The server's clock (SQLite: this machine's).
-    pub async fn server_time(&mut self) -> Result<jiff::Timestamp, SourceError> {
-        todo!()
-    }
-    /// Whether the connection may still be used.
+
+    /// Whether the connection may still be used: not after it was lost, nor after a call on it was dropped.
     pub fn is_open(&self) -> bool {
-        todo!()
+        !self.closed
     }
+
+    /// What cancels this session's statements from another task.
     pub fn canceller(&self) -> Canceller {
-        todo!()
+        self.canceller.clone()
+    }
+
+    /// Runs a statement that returns rows. `operation` goes into the error.
+    pub async fn query(&mut self, operation: &str, sql: &Sql) -> Result<Vec<TextRow>, SourceError> {
+        let began = self.begin_call(operation).await?;
+        let statement = Statement { sql, keep: self.is_repeated(sql) };
+        let result = watch(self.patience, &self.canceller, self.connection.load(statement)).await;
+        self.end_call(operation, began, result).await
+    }
+
+    /// Runs a statement; how many rows it touched (for MySQL: found).
+    pub async fn execute(&mut self, operation: &str, sql: &Sql) -> Result<u64, SourceError> {
+        let began = self.begin_call(operation).await?;
+        let statement = Statement { sql, keep: self.is_repeated(sql) };
+        let result = watch(self.patience, &self.canceller, self.connection.execute(statement)).await;
+        self.end_call(operation, began, result).await
+    }
+
+    /// Runs fixed text of our own.
+    async fn batch(&mut self, operation: &str, text: &str) -> Result<(), SourceError> {
+        let began = self.begin_call(operation).await?;
+        let result = watch(self.patience, &self.canceller, self.connection.batch(text)).await;
+        self.end_call(operation, began, result).await
+    }
+
+    async fn begin_call(&mut self, operation: &str) -> Result<Instant, SourceError> {
+        if !self.closed && self.activity.begin().await {
+            return Ok(Instant::now());
+        }
+        self.closed = true;
+        let cause = "the connection was lost, or abandoned in the middle of a statement; open another".into();
+        Err(self.error(operation, ErrorKind::Lost, cause))
+    }
+
+    async fn end_call<T>(&mut self, operation: &str, began: Instant, result: Watched<T>) -> Result<T, SourceError> {
+        let Watched::Answered { result, overdue } = result else {
+            self.closed = true;
+            return Err(self.error(operation, ErrorKind::Lost, "the server stopped answering".into()));
+        };
+        let error = match result {
+            Ok(value) => {
+                self.activity.end().await;
+                return Ok(value);
+            }
+            Err(error) => error,
+        };
+        let cancel_sent = self.activity.end().await;
+        let kind = match self.judge.kind(&error, began.elapsed(), cancel_sent) {
+            ErrorKind::Cancelled if overdue => ErrorKind::Timeout,
+            kind => kind,
+        };
+        self.closed |= kind == ErrorKind::Lost;
+        self.transaction.fail();
+        Err(self.error(operation, kind, Box::new(error)))
+    }
+
+    fn error(&self, operation: &str, kind: ErrorKind, cause: connect::Cause) -> SourceError {
+        SourceError { source_name: self.source_name.clone(), operation: operation.to_owned(), kind, cause }
+    }
+
+    /// Whether the statement comes at least for the second time, and is worth keeping prepared.
+    fn is_repeated(&mut self, sql: &Sql) -> bool {
+        let mut hasher = DefaultHasher::new();
+        sql.text().hash(&mut hasher);
+        let hash = hasher.finish();
+        if self.seen.contains(&hash) {
+            return true;
+        }
+        if self.seen.len() < KEPT_STATEMENTS {
+            self.seen.insert(hash);
+        }
+        false
     }
 }
 
-impl Canceller {
-    /// Asks the server to cancel what the session is in; harmless when it is in nothing.
-    pub async fn cancel(&self) {
-        todo!()
+/// How a call ended.
+enum Watched<T> {
+    /// `overdue`: only after the session itself had asked the server to cancel it.
+    Answered { result: QueryResult<T>, overdue: bool },
+    /// Not even then.
+    Silent,
+}
+
+/// Waits for a statement; cancels one that its server does not end in time. The future is dropped only when the
+/// connection is given up.
+async fn watch<T>(
+    patience: Option<Duration>,
+    canceller: &Canceller,
+    statement: impl Future<Output = QueryResult<T>>,
+) -> Watched<T> {
+    let Some(patience) = patience else { return Watched::Answered { result: statement.await, overdue: false } };
+    let mut statement = pin!(statement);
+    if let Ok(result) = timeout(patience, &mut statement).await {
+        return Watched::Answered { result, overdue: false };
+    }
+    canceller.cancel().await;
+    match timeout(LAST_PATIENCE, statement).await {
+        Ok(result) => Watched::Answered { result, overdue: true },
+        Err(_) => Watched::Silent,
+    }
+}
+
+/// A locked SQLite file is busy; everything else that stands in the way of a connection is `Connect`.
+fn kind_of_refusal(judge: &Judge, cause: &(dyn std::error::Error + Send + Sync + 'static)) -> ErrorKind {
+    match cause.downcast_ref().map(|error| judge.kind(error, Duration::ZERO, false)) {
+        Some(ErrorKind::Busy) => ErrorKind::Busy,
+        _ => ErrorKind::Connect,
     }
 }

@@ -13,7 +13,7 @@ pub struct Sql {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Piece {
+pub(super) enum Piece {
     Text(String),
     Bind(Option<String>),
 }
@@ -84,6 +84,10 @@ impl Sql {
     /// Whether nothing was added yet.
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
+    }
+
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.pieces
     }
 
     /// The text with its placeholders, as the engine is sent it.

@@ -6,6 +6,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use retaind::policy::{Endpoint, Host, Name, Secret, Source, Tls};
+
 use super::client::Rows;
 use super::{Client, EngineKind, Server, scratch_dir};
 
@@ -107,6 +109,45 @@ impl Database {
         let scheme = if self.kind == EngineKind::Postgres { "postgres" } else { "mysql" };
         let port = self.server().port().expect("the server was started with TLS");
         format!("{scheme}://retaind@{host}:{port}/{}?{parameters}", self.name())
+    }
+
+    /// The source as a configuration with [`Database::url`] compiles to, with short timeouts.
+    pub fn source(&self) -> Source {
+        let endpoint = match &self.place {
+            Place::File(path) => Endpoint::Sqlite { path: path.clone() },
+            Place::Server { server, .. } => {
+                let host = Host::Unix { path: server.socket(), port: server.port().unwrap_or(5432) };
+                self.endpoint(host, None, Tls::default())
+            }
+        };
+        Source {
+            name: Name::parse("nvr").expect("a name"),
+            endpoint,
+            lock_timeout: Duration::from_secs(1),
+            statement_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(10),
+            max_connections: std::num::NonZeroU32::MIN,
+            timezone: jiff::tz::TimeZone::UTC,
+        }
+    }
+
+    /// The same over TCP, with the password and such TLS.
+    pub fn source_over_tcp(&self, host: &str, tls: Tls) -> Source {
+        let port = self.server().port().expect("the server was started with TLS");
+        let host = Host::Tcp { name: host.to_owned(), port };
+        Source { endpoint: self.endpoint(host, Some(Secret::new("secret".to_owned())), tls), ..self.source() }
+    }
+
+    fn endpoint(&self, host: Host, password: Option<Secret>, tls: Tls) -> Endpoint {
+        let server = retaind::policy::Server {
+            host,
+            user: "retaind".to_owned(),
+            password,
+            database: self.name().to_owned(),
+            tls,
+            returning: self.kind != EngineKind::MariaDbNoReturning,
+        };
+        if self.kind == EngineKind::Postgres { Endpoint::Postgres(server) } else { Endpoint::MySql(server) }
     }
 
     /// Runs statements, separated by `;`, as the owner; panics where one fails.

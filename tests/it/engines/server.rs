@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal};
 
 use super::scratch::{RunAs, Supervised, run, scratch_dir};
 use super::{Authority, Client, EngineKind};
@@ -150,9 +150,17 @@ impl Server {
 
     fn end(&self, signal: Signal) {
         let process = self.inner.process.lock().unwrap().take().expect("the server runs");
+        let children = process.children();
         process.signal(Signal::CONT);
         process.signal(signal);
         process.wait();
+        for child in children {
+            let _ = rustix::process::kill_process(child, Signal::KILL);
+            // PostgreSQL does not start again before each of them has let go of its memory.
+            while is_alive(child) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
     }
 
     fn signal_all(&self, signal: Signal) {
@@ -208,6 +216,12 @@ fn postgres_bin(name: &str) -> PathBuf {
         .expect("PostgreSQL is installed (Debian: postgresql)")
 }
 
+/// Whether a process is there and has not ended; one that waits to be collected has.
+fn is_alive(pid: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|state| !state.is_empty() && !state.starts_with(['Z', 'X']))
+}
+
 /// A port that was free a moment ago.
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -261,13 +275,16 @@ fn set_up_postgres(options: &ServerOptions) -> (PathBuf, Vec<String>, Option<u16
 fn set_up_mariadb(options: &ServerOptions) -> (PathBuf, Vec<String>, Option<u16>) {
     let dir = scratch_dir("mariadb");
     let user = run_as(EngineKind::MariaDb);
-    let data = dir.join("data");
-    std::fs::create_dir(&data).expect("mkdir in our own directory");
+    let (data, temporary) = (dir.join("data"), dir.join("tmp"));
+    for dir in [&data, &temporary] {
+        std::fs::create_dir(dir).expect("mkdir in our own directory");
+    }
     user.own(&dir);
-    let data = data.display();
     let common = [
         "--no-defaults".to_owned(),
-        format!("--datadir={data}"),
+        format!("--datadir={}", data.display()),
+        // Two servers that share one trip over each other's temporary tables.
+        format!("--tmpdir={}", temporary.display()),
         "--skip-log-bin".to_owned(),
         "--innodb-log-file-size=64M".to_owned(),
     ];

@@ -1,0 +1,112 @@
+//! Cancels, from another task, the statement that a session is in.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_postgres::{CancelToken, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::activity::Activity;
+use crate::policy::Host;
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// How long a cancellation may take to be delivered.
+const DELIVERY_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Cancels, from another task, the statement that a session is in. Cheap to clone.
+///
+/// SQLite has nothing to cancel by: its statements are bounded by the size of a batch or page, and run to their end.
+#[derive(Clone)]
+pub struct Canceller {
+    activity: Activity,
+    target: Arc<Target>,
+}
+
+/// Where a cancellation goes.
+pub(super) enum Target {
+    Postgres { token: CancelToken, host: Host, tls: Option<MakeRustlsConnect> },
+    MySql { login: mysql_async::Opts, connection_id: u32 },
+    Sqlite,
+}
+
+impl Canceller {
+    pub(super) fn new(activity: Activity, target: Target) -> Self {
+        Self { activity, target: Arc::new(target) }
+    }
+
+    /// Asks the server to cancel what the session is in; harmless when it is in nothing. A request that cannot be
+    /// delivered is given up after three seconds: the statement's own timeout ends it then.
+    pub async fn cancel(&self) {
+        let mut state = self.activity.hold().await;
+        if !state.in_statement {
+            return;
+        }
+        state.cancel_sent = true;
+        // The statement may still end by itself, so a request that failed is no error of the run's.
+        match tokio::time::timeout(DELIVERY_TIMEOUT, self.target.send()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(error = %error, "Cancel request could not be delivered"),
+            Err(_) => tracing::debug!("Cancel request was not delivered in time"),
+        }
+    }
+}
+
+impl Target {
+    async fn send(&self) -> Result<(), Cause> {
+        match self {
+            Target::Postgres { token, host, tls } => send_postgres(token, host, tls.as_ref()).await,
+            Target::MySql { login, connection_id } => {
+                let mut connection = mysql_async::Conn::new(login.clone()).await?;
+                connection.query_drop(format!("KILL QUERY {connection_id}")).await?;
+                Ok(connection.disconnect().await?)
+            }
+            Target::Sqlite => Ok(()),
+        }
+    }
+}
+
+/// Delivers a cancel request and waits until the server hangs up: only then has it signalled the backend, and the
+/// session may go on without the signal hitting its next statement.
+async fn send_postgres(token: &CancelToken, host: &Host, tls: Option<&MakeRustlsConnect>) -> Result<(), Cause> {
+    match host {
+        Host::Unix { path, port } => {
+            let mut socket = UnixStream::connect(path.join(format!(".s.PGSQL.{port}"))).await?;
+            token.cancel_query_raw(&mut socket, NoTls).await?;
+            drain(socket).await?;
+        }
+        Host::Tcp { name, port } => {
+            let socket = TcpStream::connect((name.as_str(), *port)).await?.into_std()?;
+            // The TLS stream is consumed by the request; the second handle sees the server hang up.
+            let watch = TcpStream::from_std(socket.try_clone()?)?;
+            let mut socket = TcpStream::from_std(socket)?;
+            match tls {
+                None => token.cancel_query_raw(&mut socket, NoTls).await?,
+                Some(tls) => {
+                    let mut tls = tls.clone();
+                    let connect = tokio_postgres::tls::MakeTlsConnect::<TcpStream>::make_tls_connect(&mut tls, name)?;
+                    token.cancel_query_raw(socket, connect).await?;
+                }
+            }
+            drain(watch).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn drain(mut stream: impl AsyncRead + Unpin) -> io::Result<()> {
+    let mut rest = [0; 256];
+    loop {
+        match stream.read(&mut rest).await {
+            Ok(0) => return Ok(()),
+            Ok(_) => {}
+            // The server may reset instead of closing in good order: it has hung up either way.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+}

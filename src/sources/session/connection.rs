@@ -1,0 +1,112 @@
+//! The three drivers behind one face: a statement goes in, rows of text or a count come out.
+
+use diesel::backend::Backend;
+use diesel::deserialize::{self, FromSql, QueryableByName};
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::result::QueryResult;
+use diesel::row::{Field, NamedRow, Row};
+use diesel::serialize::ToSql;
+use diesel::sql_types::{HasSqlType, Nullable, Text, Untyped};
+use diesel::sqlite::SqliteConnection;
+use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
+use diesel_async::{AsyncMysqlConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+
+use super::sql::{Piece, Sql};
+use crate::policy::Engine;
+
+/// A row of columns that the statement cast to text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextRow(pub Vec<Option<String>>);
+
+impl<DB> QueryableByName<DB> for TextRow
+where
+    DB: Backend,
+    String: FromSql<Text, DB>,
+{
+    fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {
+        let value = |column| {
+            let field = Row::get(row, column).ok_or("the row has fewer columns than it says")?;
+            Option::<String>::from_nullable_sql(field.value())
+        };
+        (0..row.field_count()).map(value).collect::<deserialize::Result<_>>().map(Self)
+    }
+}
+
+/// A statement as diesel takes it.
+pub(super) struct Statement<'a> {
+    pub sql: &'a Sql,
+    /// Keep the prepared statement for next time.
+    pub keep: bool,
+}
+
+impl<DB> QueryFragment<DB> for Statement<'_>
+where
+    DB: Backend + HasSqlType<Nullable<Text>>,
+    Option<String>: ToSql<Nullable<Text>, DB>,
+{
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if !self.keep {
+            out.unsafe_to_cache_prepared();
+        }
+        for piece in self.sql.pieces() {
+            match piece {
+                Piece::Text(text) => out.push_sql(text),
+                Piece::Bind(value) => {
+                    out.push_bind_param::<Nullable<Text>, _>(value)?;
+                    if self.sql.engine() == Engine::Postgres {
+                        out.push_sql("::text");
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl QueryId for Statement<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Statement<'_> {
+    type SqlType = Untyped;
+}
+
+impl<Conn> diesel::RunQueryDsl<Conn> for Statement<'_> {}
+
+/// An open connection of one of the drivers.
+pub(super) enum Connection {
+    Postgres(Box<AsyncPgConnection>),
+    MySql(Box<AsyncMysqlConnection>),
+    Sqlite(Box<SyncConnectionWrapper<SqliteConnection>>),
+}
+
+impl Connection {
+    /// Runs a statement that returns rows.
+    pub async fn load(&mut self, statement: Statement<'_>) -> QueryResult<Vec<TextRow>> {
+        match self {
+            Connection::Postgres(connection) => RunQueryDsl::load(statement, connection.as_mut()).await,
+            Connection::MySql(connection) => RunQueryDsl::load(statement, connection.as_mut()).await,
+            Connection::Sqlite(connection) => RunQueryDsl::load(statement, connection.as_mut()).await,
+        }
+    }
+
+    /// Runs a statement; how many rows it touched.
+    pub async fn execute(&mut self, statement: Statement<'_>) -> QueryResult<u64> {
+        let count = match self {
+            Connection::Postgres(connection) => RunQueryDsl::execute(statement, connection.as_mut()).await,
+            Connection::MySql(connection) => RunQueryDsl::execute(statement, connection.as_mut()).await,
+            Connection::Sqlite(connection) => RunQueryDsl::execute(statement, connection.as_mut()).await,
+        };
+        Ok(u64::try_from(count?).unwrap_or(u64::MAX))
+    }
+
+    /// Runs fixed text of our own, without values.
+    pub async fn batch(&mut self, text: &str) -> QueryResult<()> {
+        match self {
+            Connection::Postgres(connection) => connection.batch_execute(text).await,
+            Connection::MySql(connection) => connection.batch_execute(text).await,
+            Connection::Sqlite(connection) => connection.batch_execute(text).await,
+        }
+    }
+}
