@@ -26,6 +26,13 @@ pub struct Args {
     pub command: Command,
 }
 
+impl Args {
+    /// Whether this is the service and not a command for a person.
+    pub fn is_daemon(&self) -> bool {
+        matches!(self.command, Command::Daemon)
+    }
+}
+
 /// Flags of every command.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Shared options")]

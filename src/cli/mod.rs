@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 
+use crate::app;
 use crate::config::Inputs;
 use crate::policy::Settings;
 use crate::policy::compile;
@@ -74,10 +75,7 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             pages::man(&dir)?;
             Ok(Exit::Done)
         }
-        Command::Daemon => {
-            crate::app::daemon::run(inputs(shared)).await?;
-            Ok(Exit::Done)
-        }
+        Command::Daemon => daemon(inputs(shared)).await,
         Command::Check { config_only } => {
             let settings = load(shared, output)?;
             inspect::check(&settings, config_only, output).await
@@ -98,6 +96,23 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             let settings = load(shared, output)?;
             inspect::runs(&settings, id.as_deref(), limit, output).await
         }
+    }
+}
+
+async fn daemon(inputs: Inputs) -> Result<Exit, Refusal> {
+    let load: app::Loader = Arc::new(move || {
+        compile::load(&inputs)
+            .map_err(|problems| app::Refusal { errors: problems.iter().map(ToString::to_string).collect() })
+    });
+    match app::daemon(app::Options { load, clock: Default::default() }).await {
+        Ok(app::Ended::InOrder) => Ok(Exit::Done),
+        Ok(app::Ended::Forced) => Ok(Exit::Failed),
+        // One a line: each is an entry of its own in the journal.
+        Err(app::StartError::Configuration(refusal)) => {
+            refusal.errors.iter().for_each(|error| say(&format!("error: {error}")));
+            Err(Refusal::Told(Exit::BadConfiguration))
+        }
+        Err(error) => Err(Refusal::Failed(error.into())),
     }
 }
 
