@@ -167,7 +167,8 @@ fn the_documented_message_ids_are_those_of_the_catalog() {
     let is_id = |word: &&str| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let catalog = read("systemd/retaind.catalog");
     let page = read("docs/operations.md");
-    let in_catalog: BTreeSet<&str> = catalog.lines().filter_map(|line| line.strip_prefix("-- ")).filter(is_id).collect();
+    let in_catalog: BTreeSet<&str> =
+        catalog.lines().filter_map(|line| line.strip_prefix("-- ")).filter(is_id).collect();
     let in_page: BTreeSet<&str> = page.split('`').filter(is_id).collect();
     assert!(!in_catalog.is_empty());
     assert_eq!(in_page, in_catalog);

@@ -7,6 +7,7 @@ mod config;
 mod engines;
 mod crash;
 mod demo;
+mod docs;
 mod layers;
 mod rows;
 mod sources;
