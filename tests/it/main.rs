@@ -8,6 +8,7 @@ mod config;
 mod engines;
 mod crash;
 mod demo;
+mod docs;
 mod layers;
 mod lifecycle;
 mod rows;
