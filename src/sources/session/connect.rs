@@ -53,9 +53,11 @@ fn idle_timeout(source: &Source) -> Duration {
 async fn open_postgres(source: &Source, server: &Server) -> Result<Opened, Cause> {
     let (connection, target) = connect_postgres(source, server).await?;
     let mut connection = Connection::Postgres(Box::new(connection));
+    // Rows hidden by row security would make a file look unreferenced: switched off, the query fails instead.
     connection
         .batch(&format!(
-            "SET DateStyle = 'ISO, YMD'; SET standard_conforming_strings = on; SET lock_timeout = {}; \
+            "SET DateStyle = 'ISO, YMD'; SET standard_conforming_strings = on; SET row_security = off; \
+             SET lock_timeout = {}; \
              SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}",
             millis(source.lock_timeout),
             millis(source.statement_timeout),
