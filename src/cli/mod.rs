@@ -14,6 +14,7 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use clap::Parser;
+use futures_util::FutureExt;
 
 use crate::app;
 use crate::config::Inputs;
@@ -75,18 +76,19 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             pages::man(&dir)?;
             Ok(Exit::Done)
         }
-        Command::Daemon => daemon(inputs(shared)).await,
+        // The large ones are boxed, or the compiler gives up on the size of this one.
+        Command::Daemon => daemon(inputs(shared)).boxed_local().await,
         Command::Check { config_only } => {
             let settings = load(shared, output)?;
-            inspect::check(&settings, config_only, output).await
+            inspect::check(&settings, config_only, output).boxed_local().await
         }
         Command::Plan { names, list } => {
             let settings = load(shared, output)?;
-            perform::plan(settings, &names, list, output).await
+            perform::plan(settings, &names, list, output).boxed_local().await
         }
         Command::Run { names, mode } => {
             let settings = load(shared, output)?;
-            perform::run(settings, &names, mode, output).await
+            perform::run(settings, &names, mode, output).boxed_local().await
         }
         Command::Status => {
             let settings = load(shared, output)?;

@@ -29,6 +29,8 @@ pub(super) struct Opened {
     pub connection: Connection,
     pub target: Target,
     pub returning: Returning,
+    /// Who the server takes us for; `None` on SQLite.
+    pub login: Option<String>,
     /// The server's messages are not in English and cannot be made so.
     pub foreign_language: bool,
     /// The server ends a statement that runs for too long; where it does not, the session has to.
@@ -79,7 +81,14 @@ async fn open_postgres(source: &Source, server: &Server) -> Result<Opened, Cause
     let english =
         matches!(language.as_str(), "" | "C" | "POSIX") || language.starts_with("C.") || language.starts_with("en");
     let foreign_language = !english && connection.batch("SET lc_messages = 'C'").await.is_err();
-    Ok(Opened { connection, target, returning: Returning::Yes, foreign_language, server_times_statements: true })
+    Ok(Opened {
+        connection,
+        target,
+        returning: Returning::Yes,
+        login: Some(server.user.clone()),
+        foreign_language,
+        server_times_statements: true,
+    })
 }
 
 async fn connect_postgres(source: &Source, server: &Server) -> Result<(AsyncPgConnection, Target), Cause> {
@@ -128,9 +137,10 @@ async fn open_mysql(source: &Source, server: &Server) -> Result<Opened, Cause> {
     let driver = connect_mysql(server).await?;
     let target = Target::MySql { login: driver.opts().clone(), connection_id: driver.id() };
     let mut connection = Connection::MySql(Box::new(AsyncMysqlConnection::try_from(driver).await?));
-    let facts = "SELECT VERSION(), CAST(@@global.log_bin AS CHAR), CAST(@@session.binlog_format AS CHAR)";
+    let facts =
+        "SELECT VERSION(), CURRENT_USER(), CAST(@@global.log_bin AS CHAR), CAST(@@session.binlog_format AS CHAR)";
     let facts = ask(&mut connection, Engine::MySql, facts).await?;
-    let [version, binlog, binlog_format] = facts.as_slice() else { return Err(unexpected("settings")) };
+    let [version, login, binlog, binlog_format] = facts.as_slice() else { return Err(unexpected("settings")) };
     let is_mariadb = version.contains("MariaDB");
     let statement_secs = source.statement_timeout.as_secs_f64();
     let lock_secs = source.lock_timeout.as_millis().div_ceil(1000).max(1);
@@ -154,7 +164,14 @@ async fn open_mysql(source: &Source, server: &Server) -> Result<Opened, Cause> {
     let isolation = if logs_statements { "REPEATABLE READ" } else { "READ COMMITTED" };
     connection.batch(&format!("SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")).await?;
     let returning = if is_mariadb && server.returning { Returning::Yes } else { Returning::No };
-    Ok(Opened { connection, target, returning, foreign_language: false, server_times_statements: is_mariadb })
+    Ok(Opened {
+        connection,
+        target,
+        returning,
+        login: Some(login.clone()),
+        foreign_language: false,
+        server_times_statements: is_mariadb,
+    })
 }
 
 async fn connect_mysql(server: &Server) -> Result<mysql_async::Conn, Cause> {
@@ -204,6 +221,7 @@ async fn open_sqlite(source: &Source, path: &Path) -> Result<Opened, Cause> {
         connection,
         target: Target::Sqlite,
         returning: Returning::Yes,
+        login: None,
         foreign_language: false,
         server_times_statements: false,
     })
