@@ -132,7 +132,7 @@ async fn until_ready(
 ) -> Result<(Daemon, bool), StartError> {
     tokio::pin!(starting);
     let manager = ServiceManager::default();
-    let mut extend = tokio::time::interval(EXTEND_PERIOD);
+    let mut extend = tokio::time::interval_at(tokio::time::Instant::now() + EXTEND_PERIOD, EXTEND_PERIOD);
     let mut reload_asked = false;
     loop {
         tokio::select! {
