@@ -1,4 +1,5 @@
-//! Holds the documentation to the program: examples compile, command lines parse, links and ids exist.
+//! Holds the documentation to the program: command lines parse; targets, links and ids exist. The configuration in it is
+//! held to the code by `config::documents`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,8 +7,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use retaind::cli::Args;
-use retaind::config::Inputs;
-use retaind::policy::compile;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -52,46 +51,6 @@ fn blocks(page: &str, language: &str) -> Vec<(usize, String)> {
         }
     }
     blocks
-}
-
-/// Compiles a configuration of a main file and fragments; what is wrong with it, if anything.
-fn compile_layers(main: &str, fragments: &[&str]) -> Result<(), String> {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("retaind.toml");
-    fs::write(&file, main).unwrap();
-    fs::create_dir(dir.path().join("conf.d")).unwrap();
-    for (at, fragment) in fragments.iter().enumerate() {
-        fs::write(dir.path().join(format!("conf.d/{at}.toml")), fragment).unwrap();
-    }
-    let inputs = Inputs { state_dir: Some(dir.path().join("state")), ..Inputs::of_file(&file) };
-    compile::load(&inputs).map(|_| ()).map_err(|errors| format!("{errors:?}"))
-}
-
-#[test]
-fn the_examples_of_the_pages_compile() {
-    let readme = read("README.md");
-    let (_, main) = blocks(&readme, "toml").into_iter().next().expect("README.md has an example");
-    let mut wrong = Vec::new();
-    for page in pages() {
-        for (line, block) in blocks(&read(&page), "toml") {
-            // What declares a source stands by itself; the rest are fragments over the README's example.
-            let compiled = match block.contains("[sources.") {
-                true => compile_layers(&block, &[]),
-                false => compile_layers(&main, &[&block]),
-            };
-            if let Err(errors) = compiled {
-                wrong.push(format!("{}:{line}: {errors}", page.display()));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-#[test]
-fn a_wrong_example_would_be_found() {
-    assert!(compile_layers("[sources.nvr]\nurl = \"sqlite:/a.db\"\n", &[]).is_ok());
-    assert!(compile_layers("[sources.nvr]\nurl = \"sqlite:/a.db\"\ntpyo = 1\n", &[]).is_err());
-    assert!(compile_layers("", &["[policies.x]\nenabled = false\n"]).is_err());
 }
 
 /// The command lines of retaind in a block of shell.
