@@ -17,7 +17,7 @@ use clap::Parser;
 use futures_util::FutureExt;
 
 use crate::app;
-use crate::config::Inputs;
+use crate::config::{Diagnostics, Inputs};
 use crate::policy::Settings;
 use crate::policy::compile;
 use args::Command;
@@ -122,6 +122,12 @@ fn inputs(shared: Shared) -> Inputs {
     Inputs::from_process(shared.config, shared.set)
 }
 
+/// What every command prints with `--json` when the configuration is bad.
+#[derive(serde::Serialize)]
+struct Problems<'a> {
+    errors: &'a Diagnostics,
+}
+
 /// Loads and compiles the configuration; tells every error in it.
 fn load(shared: Shared, output: Output) -> Result<Arc<Settings>, Refusal> {
     if let Some((name, _)) = shared.param.first() {
@@ -132,7 +138,7 @@ fn load(shared: Shared, output: Output) -> Result<Arc<Settings>, Refusal> {
         Ok(settings) => Ok(Arc::new(settings)),
         Err(problems) => {
             if output.json {
-                output.value(&serde_json::json!({ "errors": problems }))?;
+                output.value(&Problems { errors: &problems })?;
             } else {
                 say(problems.render(output::stderr_color()).trim_end());
                 say(&format!(
