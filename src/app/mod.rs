@@ -1,1 +1,22 @@
 //! The daemon's life: start, reload, shutdown, and what it tells systemd.
+
+mod activate;
+mod backoff;
+pub mod check;
+mod daemon;
+mod live;
+pub mod oneshot;
+mod recovery;
+mod reload;
+mod report;
+pub mod select;
+mod signals;
+mod source_watch;
+mod start;
+pub mod status;
+mod status_line;
+mod systemd;
+
+pub use daemon::{Ended, Options, daemon};
+pub use reload::{Loader, Refusal};
+pub use start::StartError;

@@ -1,1 +1,144 @@
-//! Commands: arguments in, exit code out.
+//! Commands: arguments in, exit code out. Renders through `report`, works through `app`, and knows neither database
+//! nor file tree.
+
+mod args;
+mod exit;
+mod help;
+mod inspect;
+mod output;
+mod pages;
+mod perform;
+mod progress;
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use clap::Parser;
+
+use crate::app;
+use crate::config::Inputs;
+use crate::policy::Settings;
+use crate::policy::compile;
+use args::Command;
+pub use args::{Args, Shared};
+pub use exit::Exit;
+use output::{Output, complain, say};
+
+/// Parses the command line. What cannot be parsed was told already, as were `--help` and `--version`.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, Exit> {
+    Args::try_parse_from(arguments).map_err(|error| {
+        // A closed pipe is nobody's concern.
+        let _ = error.print();
+        if error.use_stderr() { Exit::Usage } else { Exit::Done }
+    })
+}
+
+/// Why a command did not do what it was asked to; told once, in [`execute`].
+enum Refusal {
+    /// The command line asks for something that there is not; with a hint.
+    Usage(anyhow::Error, String),
+    Failed(anyhow::Error),
+    /// Told already.
+    Told(Exit),
+}
+
+impl From<anyhow::Error> for Refusal {
+    fn from(error: anyhow::Error) -> Self {
+        Refusal::Failed(error)
+    }
+}
+
+/// Carries a command out.
+pub async fn execute(args: Args) -> Exit {
+    let output = Output::new(&args.shared);
+    match dispatch(args, output).await {
+        Ok(exit) | Err(Refusal::Told(exit)) => exit,
+        Err(Refusal::Failed(error)) => {
+            complain(&error, None);
+            Exit::Failed
+        }
+        Err(Refusal::Usage(error, hint)) => {
+            complain(&error, Some(&hint));
+            Exit::Usage
+        }
+    }
+}
+
+async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
+    let Args { shared, command } = args;
+    match command {
+        Command::Completions { shell } => {
+            pages::completions(shell)?;
+            Ok(Exit::Done)
+        }
+        Command::Man { dir } => {
+            pages::man(&dir)?;
+            Ok(Exit::Done)
+        }
+        Command::Daemon => daemon(inputs(shared)).await,
+        Command::Check { config_only } => {
+            let settings = load(shared, output)?;
+            inspect::check(&settings, config_only, output).await
+        }
+        Command::Plan { names, list } => {
+            let settings = load(shared, output)?;
+            perform::plan(settings, &names, list, output).await
+        }
+        Command::Run { names, mode } => {
+            let settings = load(shared, output)?;
+            perform::run(settings, &names, mode, output).await
+        }
+        Command::Status => {
+            let settings = load(shared, output)?;
+            inspect::status(&settings, output).await
+        }
+        Command::Runs { id, limit } => {
+            let settings = load(shared, output)?;
+            inspect::runs(&settings, id.as_deref(), limit, output).await
+        }
+    }
+}
+
+async fn daemon(inputs: Inputs) -> Result<Exit, Refusal> {
+    let load: app::Loader = Arc::new(move || {
+        compile::load(&inputs)
+            .map_err(|problems| app::Refusal { errors: problems.iter().map(ToString::to_string).collect() })
+    });
+    match app::daemon(app::Options { load, clock: Default::default() }).await {
+        Ok(app::Ended::InOrder) => Ok(Exit::Done),
+        Ok(app::Ended::Forced) => Ok(Exit::Failed),
+        // One a line: each is an entry of its own in the journal.
+        Err(app::StartError::Configuration(refusal)) => {
+            refusal.errors.iter().for_each(|error| say(&format!("error: {error}")));
+            Err(Refusal::Told(Exit::BadConfiguration))
+        }
+        Err(error) => Err(Refusal::Failed(error.into())),
+    }
+}
+
+fn inputs(shared: Shared) -> Inputs {
+    Inputs::from_process(shared.config, shared.set)
+}
+
+/// Loads and compiles the configuration; tells every error in it.
+fn load(shared: Shared, output: Output) -> Result<Arc<Settings>, Refusal> {
+    if let Some((name, _)) = shared.param.first() {
+        let error = anyhow::anyhow!("parameter {name:?} is given, but no policy takes parameters");
+        return Err(Refusal::Usage(error, "leave --param out: parameters are not supported yet".to_owned()));
+    }
+    match compile::load(&inputs(shared)) {
+        Ok(settings) => Ok(Arc::new(settings)),
+        Err(problems) => {
+            if output.json {
+                output.value(&serde_json::json!({ "errors": problems }))?;
+            } else {
+                say(problems.render(output::stderr_color()).trim_end());
+                say(&format!(
+                    "\n{} in the configuration",
+                    crate::report::human::counted(problems.len() as u64, "error")
+                ));
+            }
+            Err(Refusal::Told(Exit::BadConfiguration))
+        }
+    }
+}

@@ -1,1 +1,190 @@
 //! Loads TOML, environment and `--set` into raw values with their places; judges nothing.
+
+mod diagnostic;
+mod document;
+mod hint;
+mod inputs;
+pub mod keys;
+mod layers;
+mod mask;
+mod overlay;
+mod path;
+pub mod raw;
+mod shape;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+
+pub use diagnostic::{Diagnostic, Diagnostics, Origin, SourceText};
+pub use hint::{did_you_mean, unit_hint, zero_hint};
+pub use inputs::Inputs;
+pub use path::{KeyPath, Segment};
+
+use document::Place;
+use layers::Layers;
+
+/// A configuration whose shape is known: what did not fit is left out and listed in `problems`.
+pub struct Loaded {
+    pub raw: raw::Raw,
+    /// What is wrong so far.
+    pub problems: Vec<Diagnostic>,
+    /// Whether a whole file is missing in `raw`: then what it would have defined must not be missed.
+    pub incomplete: bool,
+    file: PathBuf,
+    places: HashMap<KeyPath, Place>,
+    /// Every key that is written, in order, those of `later` tables included.
+    written: Vec<KeyPath>,
+}
+
+impl fmt::Debug for Loaded {
+    /// Values may be secret and are left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("problems", &self.problems).finish_non_exhaustive()
+    }
+}
+
+/// Which part of an entry a diagnostic points at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aspect {
+    Key,
+    Value,
+}
+
+/// Reads the main file, then `conf.d/*.toml` in name order, the environment, and `--set`: a later one wins, key by key.
+/// Never gives up: `problems` has everything that is wrong.
+pub fn load(inputs: &Inputs) -> Loaded {
+    let mut problems = Vec::new();
+    let mut layers = Layers::default();
+    let mut incomplete = false;
+    for (position, path) in files(inputs, &mut problems).iter().enumerate() {
+        match document::read(path, position, &mut problems) {
+            Some(document) => layers.add(document),
+            None => incomplete = true,
+        }
+    }
+    let mut tree = merge(&layers, &mut problems);
+    let mut env: Vec<_> = inputs.env.iter().collect();
+    env.sort();
+    for (name, value) in env {
+        if let Some(document) = overlay::read_variable(name, value, &tree, &mut problems) {
+            layers.add(document);
+            tree = merge(&layers, &mut problems);
+        }
+    }
+    for (key, value) in &inputs.set {
+        if let Some(document) = overlay::read_set(key, value, &tree, &mut problems) {
+            layers.add(document);
+            tree = merge(&layers, &mut problems);
+        }
+    }
+    let mut written = Vec::new();
+    list_keys(&tree, &KeyPath::default(), &mut written);
+    let (raw, misfits) = shape::fit(layers::to_toml(&tree));
+    let mut loaded =
+        Loaded { raw, problems, incomplete, file: inputs.file.clone(), places: layers.into_places(), written };
+    for misfit in misfits {
+        let aspect = if misfit.key_is_wrong { Aspect::Key } else { Aspect::Value };
+        let diagnostic = loaded.diagnostic(&misfit.path, aspect, &misfit.message).maybe_hint(misfit.hint);
+        loaded.problems.push(diagnostic);
+    }
+    loaded
+}
+
+/// The main file and the fragments, in order.
+fn files(inputs: &Inputs, problems: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
+    let mut files = vec![inputs.file.clone()];
+    let directory = inputs.fragments_dir();
+    let entries = std::fs::read_dir(&directory)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<PathBuf>, _>>());
+    match entries {
+        Ok(mut fragments) => {
+            let is_hidden = |path: &PathBuf| path.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+            fragments.retain(|path| path.extension().is_some_and(|extension| extension == "toml") && !is_hidden(path));
+            fragments.sort();
+            files.extend(fragments);
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => {
+            problems.push(Diagnostic::new(Origin::File(directory), "", format!("cannot be read: {error}")));
+        }
+    }
+    files
+}
+
+fn merge(layers: &Layers, problems: &mut Vec<Diagnostic>) -> config::Value {
+    layers.merge().unwrap_or_else(|error| {
+        problems.push(Diagnostic::new(Origin::File(PathBuf::new()), "", format!("cannot be merged: {error}")));
+        config::Value::new(None, config::ValueKind::Table(config::Map::new()))
+    })
+}
+
+fn list_keys(value: &config::Value, path: &KeyPath, written: &mut Vec<KeyPath>) {
+    match &value.kind {
+        config::ValueKind::Table(table) => {
+            for (key, value) in table {
+                let path = path.key(key);
+                written.push(path.clone());
+                list_keys(value, &path, written);
+            }
+        }
+        config::ValueKind::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                list_keys(item, &path.index(index), written);
+            }
+        }
+        _ => {}
+    }
+}
+
+impl Loaded {
+    /// A diagnostic about the entry at a path; about the nearest thing that has a place where the entry has none.
+    pub fn diagnostic(&self, path: &KeyPath, aspect: Aspect, message: impl AsRef<str>) -> Diagnostic {
+        Diagnostic::new(self.origin(path, aspect), path, message)
+    }
+
+    /// Where an entry was written.
+    pub fn origin(&self, path: &KeyPath, aspect: Aspect) -> Origin {
+        let mut at = path.clone();
+        let place = loop {
+            if let Some(place) = self.places.get(&at) {
+                break place;
+            }
+            // A table that only overrides speak of has no place of its own, but they have.
+            if let Some(inner) =
+                self.written.iter().filter(|inner| inner.is_within(&at)).find_map(|p| self.places.get(p))
+            {
+                break inner;
+            }
+            match at.split_last() {
+                Some((above, _)) => at = above,
+                None => return Origin::File(self.file.clone()),
+            }
+        };
+        match place {
+            Place::Env(variable) => Origin::Env(variable.clone()),
+            Place::Set(key) => Origin::Set(key.clone()),
+            Place::Text { source, key, value } => {
+                // A missing key is missed at the header of its table.
+                let span = if aspect == Aspect::Key || at != *path { key } else { value };
+                Origin::Text { source: source.clone(), span: span.clone() }
+            }
+        }
+    }
+
+    /// Whether the key is there, be its value usable or not.
+    pub fn is_written(&self, path: &KeyPath) -> bool {
+        self.places.contains_key(path)
+    }
+
+    /// Whether loading found fault with exactly this entry.
+    pub fn is_faulty(&self, path: &KeyPath) -> bool {
+        let path = path.to_string();
+        self.problems.iter().any(|problem| problem.key() == path)
+    }
+
+    /// Every key that is written, in order.
+    pub fn written(&self) -> &[KeyPath] {
+        &self.written
+    }
+}

@@ -1,20 +1,35 @@
-//! The daemon's own database: runs, results, errors, intents, leases, schedule state.
+//! The daemon's own database: runs, results, errors, intents, leases, schedule state. Every statement to it is in this
+//! module, and none to anybody else's database.
 
+mod file;
+mod intents;
+mod leases;
+mod listing;
+mod locks;
 mod record;
+mod results;
+mod runs;
+mod schema;
+mod tasks;
+#[cfg(test)]
+mod tests;
+mod words;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
 use crate::policy::{Name, StorePath};
+pub use file::Ledger;
+use locks::Lock;
+pub use locks::{StateLock, StateLockError, lock_state_dir};
 pub use record::{
     Cause, Failure, GuardReading, PolicyResult, RunMode, RunResult, RunTrigger, SHOWN_AT_MOST, Sample, Status,
     StoreTally, Tally, Totals,
 };
 
-/// An open ledger. Cheap to clone; every call is one short transaction on a blocking thread.
-#[derive(Clone)]
-pub struct Ledger {}
+/// What failed inside, of whatever type.
+type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// What went wrong with the ledger.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +39,42 @@ pub enum LedgerError {
         path: PathBuf,
         operation: &'static str,
         #[source]
-        cause: Box<dyn std::error::Error + Send + Sync>,
+        cause: Fault,
     },
+    #[error(
+        "ledger {}: it was written by a newer retaind (its schema is at {found}, this version knows {known}); \
+         install that version again",
+        path.display()
+    )]
+    Newer { path: PathBuf, found: String, known: String },
+    #[error("ledger {}: the file is a database of another program; [ledger] url names the wrong file", path.display())]
+    Foreign { path: PathBuf },
+    #[error(
+        "ledger {}: the file is damaged; restore it from a backup, or move it away to begin a new one, which forgets \
+         which files are still owed and which slots were run",
+        path.display()
+    )]
+    Damaged {
+        path: PathBuf,
+        #[source]
+        cause: Fault,
+    },
+    #[error("{given:?} could be any of {}; write more of it", listed(candidates))]
+    Ambiguous { given: String, candidates: Vec<RunId> },
+    #[error("run {run_id} is not in the ledger")]
+    UnknownRun { run_id: RunId },
+    #[error("batch {id} is not in the ledger: it was settled before")]
+    UnknownBatch { id: i64 },
+}
+
+/// The first few of many ids.
+fn listed(ids: &[RunId]) -> String {
+    const SHOWN: usize = 5;
+    let mut text = ids.iter().take(SHOWN).map(RunId::to_string).collect::<Vec<_>>().join(", ");
+    if ids.len() > SHOWN {
+        text.push_str(", …");
+    }
+    text
 }
 
 /// Names a run: a UUID of version 7.
@@ -120,6 +169,8 @@ pub struct Lease {
     pub policy: Name,
     /// Rises with each lease of the policy.
     pub token: i64,
+    /// Holds the policy's lock file; the kernel lets go of it when the process dies.
+    _lock: Lock,
 }
 
 /// What asking for a lease brought.
@@ -132,93 +183,4 @@ pub enum LeaseOutcome {
         pid: u32,
         since: Timestamp,
     },
-}
-
-impl Ledger {
-    /// Opens the file (0600, owned like its directory), creating and migrating it as needed.
-    pub async fn open(_path: &Path) -> Result<Self, LedgerError> {
-        todo!()
-    }
-    /// Records that a run begins.
-    pub async fn begin_run(&self, _start: &RunStart) -> Result<Begin, LedgerError> {
-        todo!()
-    }
-    /// Adds what a batch without intents did to the sums of a policy in a run.
-    pub async fn add_tally(&self, _run: RunId, _policy: &Name, _tally: &Tally) -> Result<(), LedgerError> {
-        todo!()
-    }
-    /// Records a policy's result; sums in it replace the added-up ones.
-    pub async fn record_policy(&self, _run: RunId, _result: &PolicyResult) -> Result<(), LedgerError> {
-        todo!()
-    }
-    /// Records the end of a run and its totals.
-    pub async fn finish_run(&self, _result: &RunResult) -> Result<(), LedgerError> {
-        todo!()
-    }
-    /// Ends runs that a process left behind when it died: status failed, with an error that says so. The ids.
-    pub async fn close_abandoned(&self, _now: Timestamp) -> Result<Vec<RunId>, LedgerError> {
-        todo!()
-    }
-    /// The newest runs first.
-    pub async fn runs(&self, _limit: u32) -> Result<Vec<RunSummary>, LedgerError> {
-        todo!()
-    }
-    /// One run with all its results, finished or not. An id may be shortened to a unique beginning or end.
-    pub async fn run(&self, _id: &str) -> Result<Option<RunResult>, LedgerError> {
-        todo!()
-    }
-    /// Durably records what a batch will owe, before the source commits. Returns its id.
-    pub async fn record_intents(&self, _batch: &IntentBatch) -> Result<i64, LedgerError> {
-        todo!()
-    }
-    /// Settles a batch: what is still owed stays, the rest goes; `tally` is added to the run's sums.
-    pub async fn settle(&self, _id: i64, _still_owed: &[IntentItem], _tally: &Tally) -> Result<(), LedgerError> {
-        todo!()
-    }
-    /// Unsettled batches with an id above `after`, in order of id, at most `limit`.
-    pub async fn unsettled(
-        &self,
-        _policy: Option<&Name>,
-        _after: i64,
-        _limit: u32,
-    ) -> Result<Vec<IntentBatch>, LedgerError> {
-        todo!()
-    }
-    /// How many files are owed, by policy.
-    pub async fn owed(&self) -> Result<Vec<(Name, u64)>, LedgerError> {
-        todo!()
-    }
-    /// Takes the lease of a policy for a run, if nobody alive holds it.
-    pub async fn acquire_lease(
-        &self,
-        _policy: &Name,
-        _run: RunId,
-        _now: Timestamp,
-    ) -> Result<LeaseOutcome, LedgerError> {
-        todo!()
-    }
-    /// Whether the lease is still ours.
-    pub async fn holds(&self, _lease: &Lease) -> Result<bool, LedgerError> {
-        todo!()
-    }
-    /// Gives the lease back.
-    pub async fn release(&self, _lease: Lease) -> Result<(), LedgerError> {
-        todo!()
-    }
-    /// Notes the tasks that a configuration has, so that a slot counts as missed only from now on.
-    pub async fn know_tasks(&self, _tasks: &[Name], _now: Timestamp) -> Result<(), LedgerError> {
-        todo!()
-    }
-    /// The state of every known task.
-    pub async fn task_states(&self) -> Result<Vec<TaskState>, LedgerError> {
-        todo!()
-    }
-    /// Notes a slot that was skipped (too late without catch-up, or the task was still running).
-    pub async fn skip_slot(&self, _task: &Name, _due_at: Timestamp) -> Result<(), LedgerError> {
-        todo!()
-    }
-    /// What the last run of a policy found matching, for a reload that widens it (newest first).
-    pub async fn last_result(&self, _policy: &Name) -> Result<Option<PolicyResult>, LedgerError> {
-        todo!()
-    }
 }

@@ -49,7 +49,8 @@ pub struct RunResult {
     pub trigger: RunTrigger,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub task: Option<Name>,
-    /// `None` while it runs.
+    /// `None` while it runs; JSON says "running".
+    #[serde(with = "status_or_running")]
     pub status: Option<Status>,
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
@@ -100,6 +101,7 @@ pub struct PolicyResult {
 
 /// What was counted. Sums: two tallies can be added.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Tally {
     pub rows_matched: u64,
     pub rows_deleted: u64,
@@ -121,6 +123,7 @@ pub struct Tally {
 
 /// The share of one store in a tally.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StoreTally {
     pub files_deleted: u64,
     pub files_missing: u64,
@@ -153,6 +156,7 @@ pub struct Failure {
 
 /// Sums over the policies of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Totals {
     pub rows_deleted: u64,
     pub rows_updated: u64,
@@ -205,13 +209,18 @@ impl Totals {
     pub fn of(policies: &[PolicyResult]) -> Self {
         let mut totals = Self::default();
         for policy in policies {
-            totals.rows_deleted += policy.tally.rows_deleted;
-            totals.rows_updated += policy.tally.rows_updated;
-            totals.files_deleted += policy.tally.files_deleted;
-            totals.bytes_reclaimed += policy.tally.bytes_reclaimed;
-            totals.errors += policy.error_count;
+            totals.add(&policy.tally, policy.error_count);
         }
         totals
+    }
+
+    /// Adds one policy's sums.
+    pub fn add(&mut self, tally: &Tally, errors: u64) {
+        self.rows_deleted += tally.rows_deleted;
+        self.rows_updated += tally.rows_updated;
+        self.files_deleted += tally.files_deleted;
+        self.bytes_reclaimed += tally.bytes_reclaimed;
+        self.errors += errors;
     }
 }
 
@@ -242,5 +251,39 @@ impl Status {
             Status::Cancelled => "cancelled",
             Status::Blocked => "blocked",
         }
+    }
+}
+
+/// `None` as the word "running".
+mod status_or_running {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Status;
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Word {
+        Ended(Status),
+        Running(Running),
+    }
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Running {
+        Running,
+    }
+
+    pub fn serialize<S: Serializer>(status: &Option<Status>, serializer: S) -> Result<S::Ok, S::Error> {
+        match status {
+            Some(status) => status.serialize(serializer),
+            None => Running::Running.serialize(serializer),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Status>, D::Error> {
+        Ok(match Word::deserialize(deserializer)? {
+            Word::Ended(status) => Some(status),
+            Word::Running(Running::Running) => None,
+        })
     }
 }

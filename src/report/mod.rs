@@ -1,1 +1,23 @@
-//! Renders results and states for people and for programs.
+//! Renders results and states for people and for programs; gathers nothing and decides nothing.
+//!
+//! A page is text that carries its styles: the stream that prints it drops them where colour is not wanted.
+//! What comes from a database or a file system is escaped before it is shown.
+
+mod escape;
+mod findings;
+pub mod human;
+mod plan;
+mod result;
+mod runs;
+mod status;
+pub mod style;
+mod table;
+
+pub use crate::ledger::{RunMode, RunResult, Status};
+pub use escape::printable;
+pub use findings::{Finding, Findings, Level, render_findings};
+pub use plan::{plan_summary, render_plan};
+pub use result::{render_run, summary};
+pub use runs::{RunEntry, render_runs, short_id};
+pub use status::{DaemonState, LastRun, Overview, Owed, TaskOverview, render_status, schedule_words};
+pub use table::Layout;

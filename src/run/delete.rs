@@ -92,7 +92,7 @@ impl Deleter<'_> {
     }
 
     /// Between batches: nobody asked to stop, and the policy is still ours.
-    async fn may_go_on(&self) -> Result<(), Ended> {
+    async fn may_go_on(&mut self) -> Result<(), Ended> {
         match self.stop.is_set() {
             true => Err(Ended::Stopped),
             false if !self.ledger.holds(self.lease).await? => Err(Ended::LeaseLost),

@@ -116,7 +116,7 @@ impl Planner<'_> {
         }
     }
 
-    async fn send(&self, rows: Vec<OwnedRow>, gone: &[(crate::ledger::IntentItem, Option<u64>)]) {
+    async fn send(&mut self, rows: Vec<OwnedRow>, gone: &[(crate::ledger::IntentItem, Option<u64>)]) {
         let Some(list) = self.list else { return };
         let target = &self.facts.target;
         let (policy, mode) = (self.name, self.fate);

@@ -95,7 +95,7 @@ impl Deleter<'_> {
         }
     }
 
-    async fn drop_intents(&self, batch: &IntentBatch) -> Result<(), Ended> {
+    async fn drop_intents(&mut self, batch: &IntentBatch) -> Result<(), Ended> {
         if batch.id != 0 {
             self.ledger.settle(batch.id, &[], &Tally::default()).await?;
         }

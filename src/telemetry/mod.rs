@@ -1,10 +1,19 @@
 //! What the daemon says: one event type per thing worth telling, to journald or stderr.
 
+mod emit;
+mod init;
+mod journal;
+pub mod message_id;
+mod phrase;
+mod stderr;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::policy::Name;
+pub use init::{Guard, Voice, init};
+pub use phrase::chain;
 
 /// What an operator is told, each with a fixed MESSAGE_ID and an entry in the journal catalog.
 /// `emit` makes the log line; per-item lines are plain `tracing::debug!`.
@@ -15,6 +24,10 @@ pub enum Event<'a> {
         tasks: usize,
         policies: usize,
         degraded: &'a [String],
+    },
+    /// The daemon ends before it was ever ready.
+    StartFailed {
+        error: &'a dyn std::error::Error,
     },
     ReloadDone {
         changes: &'a str,
@@ -71,26 +84,4 @@ pub struct RunEvent<'a> {
     pub size_bytes: u64,
     pub errors: u64,
     pub duration: Duration,
-}
-
-impl Event<'_> {
-    /// Logs the event.
-    pub fn emit(&self) {
-        todo!()
-    }
-}
-
-/// An error and its causes, as one line: "a: b: c".
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let more = cause.to_string();
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        source = cause.source();
-    }
-    text
 }

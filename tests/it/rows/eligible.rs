@@ -5,7 +5,8 @@ use retaind::ledger::Status;
 use crate::engines::EngineKind;
 use crate::world::{World, set};
 
-const AGED: &str = "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n";
+const AGED: &str =
+    "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n";
 
 for_each_engine! {
     async fn g2_only_rows_older_than_keep_go(db) {

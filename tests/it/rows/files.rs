@@ -167,7 +167,11 @@ async fn a_file_that_cannot_be_removed_is_owed_and_tried_again() {
     assert_eq!(result.status, Some(Status::CompletedWithErrors), "{result:?}");
     assert_eq!((result.totals.rows_deleted, result.policies[0].tally.files_owed), (1, 1));
     let again = world.run().await;
-    assert_eq!(again.status, Some(Status::CompletedWithErrors), "the operator hears of it until it is mended: {again:?}");
+    assert_eq!(
+        again.status,
+        Some(Status::CompletedWithErrors),
+        "the operator hears of it until it is mended: {again:?}"
+    );
     immutable("-i");
     let third = world.run().await;
     assert_eq!(third.status, Some(Status::Completed), "{third:?}");

@@ -103,7 +103,9 @@ async fn compare(world: &World) {
 
 fn parity(kind: EngineKind, cases: u32) {
     let rows = proptest::collection::vec(row(), 0..40);
-    let order = Just(vec![0, 1, 2, 3]).prop_shuffle().prop_flat_map(|order| (1..=4usize).prop_map(move |n| order[..n].to_vec()));
+    let order = Just(vec![0, 1, 2, 3])
+        .prop_shuffle()
+        .prop_flat_map(|order| (1..=4usize).prop_map(move |n| order[..n].to_vec()));
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases,
         failure_persistence: None,

@@ -130,9 +130,8 @@ async fn postgres_tells_what_became_of_a_transaction() {
     let mut world = World::new(crate::engines::Database::create(EngineKind::Postgres));
     fill(&world);
     world.declare(WITH_FILES);
-    let transaction = |client: &mut crate::engines::Client| {
-        client.query("SELECT pg_current_xact_id()::text").unwrap()[0][0].clone()
-    };
+    let transaction =
+        |client: &mut crate::engines::Client| client.query("SELECT pg_current_xact_id()::text").unwrap()[0][0].clone();
     let mut client = world.db.connect();
     // In progress: kept, although nobody else sees the deletion yet.
     client.execute("BEGIN").unwrap();

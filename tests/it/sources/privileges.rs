@@ -53,7 +53,7 @@ async fn a_limited_login_is_told_what_it_lacks() {
         let error = session.execute("a delete", &sql).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Permission, "{}", error.cause);
         // The hint, run as it stands, mends it.
-        let who = session.login().unwrap();
+        let who = session.user().unwrap();
         assert_eq!(who, login);
         let hint = before.grant_hint(session.engine(), &facts.name, who, &needs).unwrap();
         run(&mut superuser, &hint);

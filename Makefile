@@ -1,0 +1,45 @@
+# The commands of the project. Every one does its own set-up; `make` alone lists them.
+
+CARGO ?= cargo
+# Some tests boot a machine, change users and mount: they run as root. Building does not.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E env "PATH=$(PATH)")
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test setup check doc deb bench deny clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: ## show a purge of a small camera database and its thumbnails, from plan to result
+	@.ci/setup demo
+	@$(CARGO) build --locked --quiet
+	@.ci/demo
+
+test: setup check doc ## run every test, as the continuous integration does
+	$(CARGO) test --locked --no-run
+	$(AS_ROOT) $(CARGO) test --locked
+
+setup: ## install what the tests need (Debian packages)
+	@.ci/setup
+
+check: ## check formatting and lints
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+doc: ## build the code's documentation
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items --quiet
+
+deb: ## build the Debian package
+	packaging/build-deb
+
+bench: setup ## measure purges and the idle daemon; fails when a limit is missed
+	$(CARGO) build --locked --release
+	$(CARGO) bench --locked --bench purge -- --check
+	$(CARGO) bench --locked --bench purge -- --sigterm --check
+	$(CARGO) bench --locked --bench idle -- --check
+
+deny: ## check licences, sources and bans of the dependencies (needs cargo-deny)
+	$(CARGO) deny --locked check bans licenses sources
+
+clean: ## remove what was built
+	$(CARGO) clean

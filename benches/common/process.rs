@@ -1,0 +1,94 @@
+//! A retaind process under measurement: its time, its peak memory, its answer. Measures; judges nothing.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+/// How often the peak memory is read; it only grows, so that at most the last of these is missed.
+const MEMORY_PERIOD: Duration = Duration::from_millis(5);
+
+/// The release binary that belongs to this program.
+pub fn retaind(config: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_retaind"));
+    command.arg("--config").arg(config).env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
+    command
+}
+
+/// A number of `/proc/PID/status` or one of its threads', in the unit that the kernel uses there.
+pub fn status_field(status: &Path, field: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(status).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// A process whose peak memory is watched.
+pub struct Watched {
+    child: Child,
+    started: Instant,
+    peak_kib: Arc<AtomicU64>,
+    ended: Arc<AtomicBool>,
+    watcher: JoinHandle<()>,
+}
+
+/// What became of a process.
+pub struct Finished {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub duration: Duration,
+    pub peak_kib: u64,
+}
+
+impl Watched {
+    /// Starts the command; its standard error is ours.
+    pub fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let started = Instant::now();
+        let child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("starting {command:?}"))?;
+        let (peak_kib, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let status = PathBuf::from(format!("/proc/{}/status", child.id()));
+        let watcher = std::thread::spawn({
+            let (peak_kib, ended) = (peak_kib.clone(), ended.clone());
+            move || {
+                while !ended.load(Ordering::Relaxed) {
+                    if let Some(kib) = status_field(&status, "VmHWM") {
+                        peak_kib.fetch_max(kib, Ordering::Relaxed);
+                    }
+                    std::thread::sleep(MEMORY_PERIOD);
+                }
+            }
+        });
+        Ok(Self { child, started, peak_kib, ended, watcher })
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) -> anyhow::Result<()> {
+        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
+        let pid = pid.context("the process has an id")?;
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("sending SIGTERM")
+    }
+
+    /// Waits for the end.
+    pub fn finish(self) -> anyhow::Result<Finished> {
+        let output = self.child.wait_with_output().context("waiting for retaind")?;
+        let duration = self.started.elapsed();
+        self.ended.store(true, Ordering::Relaxed);
+        self.watcher.join().map_err(|_| anyhow::anyhow!("the memory watcher panicked"))?;
+        Ok(Finished {
+            status: output.status,
+            stdout: String::from_utf8(output.stdout).context("retaind's output is text")?,
+            duration,
+            peak_kib: self.peak_kib.load(Ordering::Relaxed),
+        })
+    }
+}
+
+/// The middle one of several measurements; of an even number the better of the two.
+pub fn median<T: PartialOrd + Copy>(values: &[T]) -> Option<T> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
+    sorted.get(sorted.len().saturating_sub(1) / 2).copied()
+}

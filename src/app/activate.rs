@@ -1,0 +1,262 @@
+//! From a slot to a run: implements the schedule's `Runnable` by calling `run`, and tells what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::live::{Live, policies_to_run};
+use super::report::{Report, Reports};
+use super::status_line::LastRun;
+use crate::clock::Clock;
+use crate::ledger::{Ledger, RunId, RunMode, RunResult, RunTrigger, Status};
+use crate::policy::{Mode, Name, PolicyKind, Settings, Task};
+use crate::run::{Progress, Request, RunError};
+use crate::schedule::{Activation, Occasion, Runnable};
+use crate::telemetry::{Event, RunEvent, chain};
+
+/// How long the ledger remembers a run.
+const RUNS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+/// How often the older ones are dropped.
+const PRUNE_PERIOD: SignedDuration = SignedDuration::from_hours(24);
+
+/// Runs tasks. Cheap to clone.
+#[derive(Clone)]
+pub struct TaskRuns(Arc<Inner>);
+
+struct Inner {
+    live: Live,
+    ledger: Ledger,
+    clock: Clock,
+    reports: Reports,
+    /// The run of each task that runs.
+    begun: Mutex<BTreeMap<Name, RunId>>,
+    pruned_at: Mutex<Option<Timestamp>>,
+}
+
+impl TaskRuns {
+    pub fn new(live: Live, ledger: Ledger, clock: Clock, reports: Reports) -> Self {
+        let (begun, pruned_at) = (Mutex::default(), Mutex::default());
+        Self(Arc::new(Inner { live, ledger, clock, reports, begun, pruned_at }))
+    }
+}
+
+impl Runnable for TaskRuns {
+    fn activate(&self, activation: Activation, cancel: CancellationToken) -> BoxFuture<'static, ()> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move { inner.activate(activation, cancel).await })
+    }
+
+    fn skip(&self, activation: Activation, why: &'static str) -> BoxFuture<'static, ()> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move { inner.skip(&activation, why).await })
+    }
+
+    fn lost(&self, activation: Activation, panic: String) -> BoxFuture<'static, ()> {
+        let inner = Arc::clone(&self.0);
+        Box::pin(async move { inner.lost(&activation.task, &panic).await })
+    }
+}
+
+impl Inner {
+    async fn activate(&self, activation: Activation, cancel: CancellationToken) {
+        // Held to the end: a reload does not reach into a run.
+        let runner = self.live.runner();
+        let settings = runner.settings();
+        let Some(task) = settings.task(&activation.task).filter(|task| task.enabled) else {
+            return self.skip(&activation, "the task is no longer in the configuration").await;
+        };
+        let run_id = RunId::now_v7();
+        let (progress, seen) = watch::channel(Progress::default());
+        lock(&self.begun).insert(activation.task.clone(), run_id);
+        self.report(Report::Begun { task: activation.task.clone(), progress: seen });
+        let request = request_of(settings, task, &activation, run_id, progress, cancel);
+        let result = runner.run(request).await;
+        lock(&self.begun).remove(&activation.task);
+        let (last, suspects) = match &result {
+            Ok(result) => {
+                emit_result(result);
+                (Some(last_run(result, self.clock.now())), suspects(settings, result))
+            }
+            Err(error) => {
+                emit_refused(error, &activation, run_id);
+                (None, Vec::new())
+            }
+        };
+        self.prune().await;
+        self.report(Report::Ended { task: activation.task, last, suspects });
+    }
+
+    async fn skip(&self, activation: &Activation, why: &str) {
+        let Activation { task, due_at, occasion: _ } = activation;
+        Event::SlotSkipped { task, due_at: *due_at, why }.emit();
+        if let Err(error) = self.ledger.skip_slot(task, *due_at).await {
+            tracing::error!(%task, error = chain(&error), "The skipped slot of task {task} could not be recorded");
+        }
+    }
+
+    /// A panic is a bug of ours: the run is ended in the ledger with what it did so far, and the daemon goes on.
+    async fn lost(&self, task: &Name, panic: &str) {
+        let run_id = lock(&self.begun).remove(task);
+        tracing::error!(%task, error = panic, "The run of task {task} broke off by a bug in retaind: {panic}");
+        let Some(run_id) = run_id else { return };
+        let last = match self.end_lost(run_id).await {
+            Ok(result) => result.map(|result| {
+                emit_result(&result);
+                last_run(&result, self.clock.now())
+            }),
+            Err(error) => {
+                tracing::error!(%task, %run_id, error = chain(&error), "The end of run {run_id} could not be recorded");
+                None
+            }
+        };
+        self.report(Report::Ended { task: task.clone(), last, suspects: Vec::new() });
+    }
+
+    async fn end_lost(&self, run_id: RunId) -> Result<Option<RunResult>, crate::ledger::LedgerError> {
+        let Some(mut result) = self.ledger.run(&run_id.to_string()).await? else { return Ok(None) };
+        if result.status.is_none() {
+            let now = self.clock.now();
+            result.status = Some(Status::Failed);
+            result.finished_at = Some(now);
+            result.duration_ms = u64::try_from(now.duration_since(result.started_at).as_millis()).unwrap_or(0);
+            self.ledger.finish_run(&result).await?;
+        }
+        Ok(Some(result))
+    }
+
+    /// Drops old runs, once a day, after a run: an idle daemon is not woken for it.
+    async fn prune(&self) {
+        let now = self.clock.now();
+        {
+            let mut pruned_at = lock(&self.pruned_at);
+            if pruned_at.is_some_and(|at| now.duration_since(at) < PRUNE_PERIOD) {
+                return;
+            }
+            *pruned_at = Some(now);
+        }
+        match self.ledger.prune(now, RUNS_KEPT).await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::info!(forgotten, "Dropped {forgotten} old runs from the ledger"),
+            Err(error) => tracing::warn!(error = chain(&error), "Old runs could not be dropped from the ledger"),
+        }
+    }
+
+    fn report(&self, report: Report) {
+        // The main loop is gone only when the daemon ends.
+        let _ = self.reports.send(report);
+    }
+}
+
+fn request_of(
+    settings: &Settings,
+    task: &Task,
+    activation: &Activation,
+    run_id: RunId,
+    progress: watch::Sender<Progress>,
+    cancel: CancellationToken,
+) -> Request {
+    Request {
+        run_id,
+        policies: policies_to_run(settings, &task.name).cloned().collect(),
+        task: Some(task.name.clone()),
+        due_at: Some(activation.due_at),
+        trigger: match activation.occasion {
+            Occasion::Due => RunTrigger::Schedule,
+            Occasion::CatchUp => RunTrigger::CatchUp,
+        },
+        mode: match settings.daemon.mode {
+            Mode::Enforce => RunMode::Enforce,
+            Mode::Report => RunMode::Report,
+        },
+        timeout: task.timeout,
+        cancel,
+        count_first: false,
+        progress: Some(progress),
+        list: None,
+    }
+}
+
+fn emit_result(result: &RunResult) {
+    let run_id = result.run_id.to_string();
+    for policy in &result.policies {
+        if let Some(guard) = &policy.blocked_by {
+            Event::GuardBlocked { policy: &policy.policy, run_id: &run_id, guard }.emit();
+        }
+    }
+    let status = result.status.unwrap_or(Status::Failed);
+    let event = RunEvent {
+        run_id: &run_id,
+        task: result.task.as_ref(),
+        status: status.word(),
+        rows_deleted: result.totals.rows_deleted,
+        files_deleted: result.totals.files_deleted,
+        size_bytes: result.totals.bytes_reclaimed,
+        errors: result.totals.errors,
+        duration: Duration::from_millis(result.duration_ms),
+    };
+    match status {
+        Status::Completed => Event::RunFinished(event),
+        Status::Blocked if result.totals.errors == 0 => Event::RunFinished(event),
+        Status::Blocked | Status::CompletedWithErrors => Event::RunWithErrors(event),
+        Status::Failed => Event::RunFailed(event),
+        Status::Cancelled => Event::RunCancelled(event),
+    }
+    .emit();
+}
+
+/// Tells of a run that did not begin.
+fn emit_refused(error: &RunError, activation: &Activation, run_id: RunId) {
+    let Activation { task, due_at, occasion: _ } = activation;
+    match error {
+        RunError::SlotTaken { .. } => {
+            Event::SlotSkipped { task, due_at: *due_at, why: "this slot was run before" }.emit();
+        }
+        other => {
+            tracing::error!(%task, error = chain(other), "Task {task} could not run: {}", chain(other));
+            Event::RunFailed(RunEvent {
+                run_id: &run_id.to_string(),
+                task: Some(task),
+                status: Status::Failed.word(),
+                rows_deleted: 0,
+                files_deleted: 0,
+                size_bytes: 0,
+                errors: 1,
+                duration: Duration::ZERO,
+            })
+            .emit();
+        }
+    }
+}
+
+fn last_run(result: &RunResult, now: Timestamp) -> LastRun {
+    LastRun {
+        task: result.task.clone(),
+        status: result.status.unwrap_or(Status::Failed),
+        finished_at: result.finished_at.unwrap_or(now),
+        rows: result.totals.rows_deleted + result.totals.rows_updated,
+        files_deleted: result.totals.files_deleted,
+    }
+}
+
+/// The sources of the policies that failed.
+fn suspects(settings: &Settings, result: &RunResult) -> Vec<Name> {
+    let failed = result.policies.iter().filter(|policy| policy.status == Status::Failed);
+    let policies = failed.filter_map(|failed| settings.policies.iter().find(|policy| policy.name == failed.policy));
+    let mut sources: Vec<Name> = policies
+        .map(|policy| match &policy.kind {
+            PolicyKind::Rows(rows) => rows.source.clone(),
+        })
+        .collect();
+    sources.sort();
+    sources.dedup();
+    sources
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,50 @@
+//! How long to wait before something is tried again.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Waits of one second, two, four, … up to a minute, each shortened by up to a quarter at random, so that what
+/// failed together is not tried together.
+#[derive(Debug, Default)]
+pub struct Backoff {
+    attempts: u32,
+}
+
+impl Backoff {
+    /// The next wait.
+    pub fn next_wait(&mut self) -> Duration {
+        let wait = FIRST.saturating_mul(1 << self.attempts.min(6)).min(LONGEST);
+        self.attempts = self.attempts.saturating_add(1);
+        wait - (wait / 4).mul_f64(random_share())
+    }
+
+    /// How many waits there were.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+}
+
+/// A number from 0 to 1. The seed of a hash map is random enough to spread retries.
+fn random_share() -> f64 {
+    let bits = u32::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or(0);
+    f64::from(bits) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_a_minute_and_are_spread() {
+        let mut backoff = Backoff::default();
+        for full in [1_u64, 2, 4, 8, 16, 32, 60, 60, 60] {
+            let (wait, full) = (backoff.next_wait(), Duration::from_secs(full));
+            assert!(wait <= full && wait >= full.mul_f64(0.75), "{wait:?} of {full:?}");
+        }
+        let many: std::collections::HashSet<Duration> = (0..20).map(|_| Backoff::default().next_wait()).collect();
+        assert!(many.len() > 1);
+    }
+}

@@ -1,0 +1,69 @@
+//! Looks at everything that a run stands on and says what mends what is amiss. Changes nothing.
+
+mod service;
+mod source;
+mod state;
+mod store;
+mod table;
+
+use futures_util::future::join_all;
+
+use crate::clock::Clock;
+use crate::policy::{Mode, Policy, PolicyKind, RowsPolicy, Settings};
+use crate::report::Findings;
+use crate::report::human::counted;
+use service::Service;
+
+/// What the configuration alone tells; that it is valid was found by compiling it.
+pub fn config(settings: &Settings) -> Findings {
+    let mut findings = Findings::default();
+    let Settings { daemon, sources, stores, tasks: _, policies } = settings;
+    let parts = [(sources.len(), "source"), (stores.len(), "store"), (policies.len(), "policy")];
+    let parts: Vec<_> = parts.iter().map(|(number, noun)| counted(*number as u64, noun)).collect();
+    findings.ok("configuration", format!("valid: {}", parts.join(", ")));
+    let idle = policies.iter().filter(|policy| !policy.enabled).count();
+    if idle > 0 {
+        findings.ok("configuration", format!("{} switched off", counted(idle as u64, "policy")));
+    }
+    if daemon.mode == Mode::Report {
+        findings.ok("configuration", "[daemon] mode is \"report\": nothing is ever deleted");
+    }
+    findings
+}
+
+/// Everything: the configuration, sources and their tables, stores, the state directory, and the service's sandbox.
+pub async fn everything(settings: &Settings, clock: &Clock) -> Findings {
+    let mut findings = config(settings);
+    let service = Service::look_up().await;
+    if rustix::process::geteuid().is_root() {
+        let user = service.user();
+        findings.warn(
+            "user",
+            format!("this was checked as root, who may do more than the service's user {user}"),
+            format!("sudo -u {user} retaind check"),
+        );
+    }
+    state::check(settings, &mut findings).await;
+    // At once, so that two servers that do not answer take the time of one.
+    let sources = settings.sources.iter().map(|source| source::check(settings, source, clock, &service));
+    for found in join_all(sources).await {
+        findings.extend(found);
+    }
+    for store in &settings.stores {
+        store::check(settings, store, &service, &mut findings);
+    }
+    findings
+}
+
+/// The rows policies that are switched on.
+fn rows_policies(settings: &Settings) -> impl Iterator<Item = (&Policy, &RowsPolicy)> {
+    settings.policies.iter().filter(|policy| policy.enabled).map(|policy| {
+        let PolicyKind::Rows(rows) = &policy.kind;
+        (policy.as_ref(), rows)
+    })
+}
+
+/// Whether a run of the policy deletes anything.
+fn enforces(settings: &Settings, policy: &Policy) -> bool {
+    settings.daemon.mode == Mode::Enforce && policy.mode == Mode::Enforce
+}

@@ -1,0 +1,113 @@
+//! The service's user and sandbox, as systemd knows them: who checks outside the sandbox does not run into its walls.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::process::Command;
+
+const UNIT: &str = "retaind.service";
+/// The packaged service's user.
+const USER: &str = "retaind";
+/// systemd answers at once, or there is something else to be mended first.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What systemd tells of the service; nothing where there is no systemd or no such unit.
+#[derive(Debug, Default)]
+pub(super) struct Service {
+    properties: HashMap<String, String>,
+}
+
+impl Service {
+    /// Asks systemd. Inside the service nobody is asked: there the walls are felt.
+    pub(super) async fn look_up() -> Self {
+        if std::env::var_os("INVOCATION_ID").is_some() {
+            return Self::default();
+        }
+        let mut command = Command::new("systemctl");
+        command.args(["show", UNIT, "--property=LoadState,User,ProtectSystem,ProtectHome,ReadWritePaths,BindPaths"]);
+        command.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::null()).kill_on_drop(true);
+        match tokio::time::timeout(PATIENCE, command.output()).await {
+            Ok(Ok(output)) if output.status.success() => Self::parse(&String::from_utf8_lossy(&output.stdout)),
+            // Without systemd there is no sandbox to look at.
+            Ok(Ok(_) | Err(_)) | Err(_) => Self::default(),
+        }
+    }
+
+    fn parse(shown: &str) -> Self {
+        let pairs = shown.lines().filter_map(|line| line.split_once('='));
+        let properties: HashMap<_, _> = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let is_there = properties.get("LoadState").is_some_and(|state| state == "loaded");
+        if is_there { Self { properties } } else { Self::default() }
+    }
+
+    /// The user that the service runs as.
+    pub(super) fn user(&self) -> &str {
+        match self.get("User") {
+            "" if self.properties.is_empty() => USER,
+            "" => "root",
+            user => user,
+        }
+    }
+
+    /// The drop-in that the service lacks to write beneath a directory, if it lacks one.
+    pub(super) fn wall(&self, directory: &Path) -> Option<String> {
+        let in_home = ["/home", "/root", "/run/user"].iter().any(|home| directory.starts_with(home));
+        let hides_home = matches!(self.get("ProtectHome"), "yes" | "tmpfs");
+        if in_home && hides_home && !self.lists("BindPaths", directory) {
+            return Some(drop_in(&format!("ProtectHome=tmpfs\nBindPaths={}", directory.display())));
+        }
+        let is_walled = self.get("ProtectSystem") == "strict" || in_home && self.get("ProtectHome") == "read-only";
+        let is_open = self.lists("ReadWritePaths", directory) || self.lists("BindPaths", directory);
+        (is_walled && !is_open).then(|| read_write_paths(directory))
+    }
+
+    /// Whether a list of paths has the directory or one above it.
+    fn lists(&self, property: &str, directory: &Path) -> bool {
+        self.get(property).split_whitespace().any(|entry| {
+            let entry = entry.trim_start_matches(['-', '+']);
+            let inside = entry.rsplit_once(':').map_or(entry, |(outside, _)| outside);
+            directory.starts_with(inside) || directory.starts_with(entry)
+        })
+    }
+
+    fn get(&self, property: &str) -> &str {
+        self.properties.get(property).map_or("", String::as_str)
+    }
+}
+
+/// The drop-in that opens a directory to the service.
+pub(super) fn read_write_paths(directory: &Path) -> String {
+    drop_in(&format!("ReadWritePaths={}", directory.display()))
+}
+
+fn drop_in(lines: &str) -> String {
+    format!("systemctl edit retaind\n[Service]\n{lines}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHOWN: &str = "LoadState=loaded\nUser=retaind\nProtectSystem=strict\nProtectHome=yes\n\
+                         ReadWritePaths=/srv/nvr -/mnt/x\nBindPaths=/home/nvr/a:/home/nvr/a:rbind\n";
+
+    #[test]
+    fn a_directory_outside_the_sandbox_gets_its_drop_in() {
+        let service = Service::parse(SHOWN);
+        assert_eq!(service.wall(Path::new("/srv/nvr/thumbnails")), None);
+        assert_eq!(service.wall(Path::new("/mnt/x")), None);
+        let expected = "systemctl edit retaind\n[Service]\nReadWritePaths=/srv/nvr2";
+        assert_eq!(service.wall(Path::new("/srv/nvr2")).as_deref(), Some(expected));
+        let expected = "systemctl edit retaind\n[Service]\nProtectHome=tmpfs\nBindPaths=/home/nvr/b";
+        assert_eq!(service.wall(Path::new("/home/nvr/b")).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn without_the_unit_there_is_no_wall() {
+        let service = Service::parse("LoadState=not-found\nProtectSystem=strict\n");
+        assert_eq!(service.wall(Path::new("/srv")), None);
+        assert_eq!(service.user(), "retaind");
+        assert_eq!(Service::parse("LoadState=loaded\nUser=\n").user(), "root");
+    }
+}

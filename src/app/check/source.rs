@@ -1,0 +1,167 @@
+//! One source: whether it answers, how the way to it is secured, whether its clock is right, and then its tables.
+
+use jiff::Timestamp;
+
+use super::service::Service;
+use super::{enforces, rows_policies, table};
+use crate::clock::Clock;
+use crate::policy::{Endpoint, Engine, Host, Name, Reference, Settings, Source, TlsMode};
+use crate::report::Findings;
+use crate::report::human::duration;
+use crate::sources::{ErrorKind, Session, SourceError};
+use crate::telemetry::chain;
+
+/// A clock this far off deserves a look; at a minute a run is blocked.
+const SKEW_SHOWN_MS: u64 = 5_000;
+const SKEW_BLOCKS_MS: u64 = 60_000;
+
+/// Connects to a source and looks at what policies and stores ask of it.
+pub(super) async fn check(settings: &Settings, source: &Source, clock: &Clock, service: &Service) -> Findings {
+    let mut findings = Findings::default();
+    let subject = format!("source {}", source.name);
+    let mut session = match Session::open(source).await {
+        Ok(session) => session,
+        Err(error) => {
+            let fix = how_to_connect(source, &error);
+            findings.error(subject, chain(&error), fix);
+            return findings;
+        }
+    };
+    let version = version(&mut session).await;
+    match version {
+        Ok(version) => findings.ok(&subject, format!("{version}, {}", way(&mut session, source).await)),
+        Err(error) => findings.error(&subject, chain(&error), ""),
+    }
+    clocks(&mut session, clock, &subject, &mut findings).await;
+    sandbox(settings, source, service, &subject, &mut findings);
+    for (policy, rows) in rows_policies(settings).filter(|(_, rows)| rows.source == source.name) {
+        table::check_policy(&mut session, source, policy, rows, enforces(settings, policy), &mut findings).await;
+    }
+    for (store, reference) in references(settings, &source.name) {
+        table::check_reference(&mut session, source, &store, &reference, &mut findings).await;
+    }
+    findings
+}
+
+/// The columns of a source that are asked which files are still needed: declared ones, and those of policies.
+fn references(settings: &Settings, source: &Name) -> Vec<(Name, Reference)> {
+    let declared = settings
+        .stores
+        .iter()
+        .flat_map(|store| store.references.iter().map(move |reference| (store.name.clone(), reference.clone())));
+    let owning = rows_policies(settings).flat_map(|(_, rows)| {
+        rows.files.iter().map(|file| {
+            let (source, table) = (rows.source.clone(), rows.table.clone());
+            (file.store.clone(), Reference { source, table, column: file.column.clone() })
+        })
+    });
+    let mut all: Vec<(Name, Reference)> = Vec::new();
+    for found in declared.chain(owning).filter(|(_, reference)| reference.source == *source) {
+        if !all.contains(&found) {
+            all.push(found);
+        }
+    }
+    all
+}
+
+async fn version(session: &mut Session) -> Result<String, SourceError> {
+    let mut sql = session.sql();
+    sql.push(match session.engine() {
+        Engine::Postgres => "SELECT current_setting('server_version')",
+        Engine::MySql => "SELECT VERSION()",
+        Engine::Sqlite => "SELECT sqlite_version()",
+    });
+    let version = first(session, "asking for the version", &sql).await?;
+    let product = if version.contains("MariaDB") { "MariaDB".to_owned() } else { session.engine().to_string() };
+    Ok(format!("{product} {version}"))
+}
+
+/// Whether the connection is encrypted.
+async fn way(session: &mut Session, source: &Source) -> String {
+    let server = match &source.endpoint {
+        Endpoint::Sqlite { path } => return format!("file {}", path.display()),
+        Endpoint::Postgres(server) | Endpoint::MySql(server) => server,
+    };
+    if let Host::Unix { path, .. } = &server.host {
+        return format!("unix socket {}", path.display());
+    }
+    let mut sql = session.sql();
+    sql.push(match session.engine() {
+        Engine::MySql => "SHOW SESSION STATUS LIKE 'Ssl_version'",
+        Engine::Postgres | Engine::Sqlite => {
+            "SELECT 'tls', CASE WHEN ssl THEN version ELSE '' END FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+        }
+    });
+    let tls = session.query("asking whether the connection is encrypted", &sql).await;
+    let tls = tls.ok().and_then(|rows| rows.into_iter().next()).and_then(|row| row.0.into_iter().nth(1).flatten());
+    let verified = match server.tls.mode {
+        TlsMode::VerifyFull => "verified",
+        TlsMode::VerifyCa => "verified, but for the host name",
+        TlsMode::Disable | TlsMode::Prefer | TlsMode::Require => "not verified",
+    };
+    match tls.as_deref() {
+        Some("") => format!("{}, not encrypted", server.host),
+        Some(version) => format!("{}, {version}, {verified}", server.host),
+        None => format!("{}, encryption unknown", server.host),
+    }
+}
+
+async fn clocks(session: &mut Session, clock: &Clock, subject: &str, findings: &mut Findings) {
+    let before = clock.now();
+    let theirs = session.server_time().await;
+    let ours = middle(before, clock.now());
+    let skew_ms = match theirs {
+        Ok(theirs) => u64::try_from(theirs.duration_since(ours).as_millis().unsigned_abs()).unwrap_or(u64::MAX),
+        Err(error) => return findings.error(subject, chain(&error), ""),
+    };
+    let message = format!("its clock is {} away from this machine's", duration(skew_ms));
+    let fix = "set both clocks by NTP: cutoffs are only as right as the clocks; beyond a minute every run is blocked";
+    match skew_ms {
+        0..SKEW_SHOWN_MS => {}
+        SKEW_SHOWN_MS..SKEW_BLOCKS_MS => findings.warn(subject, message, fix),
+        _ => findings.error(subject, message, fix),
+    }
+}
+
+fn middle(before: Timestamp, after: Timestamp) -> Timestamp {
+    before.checked_add(after.duration_since(before) / 2).unwrap_or(before)
+}
+
+/// A SQLite file is written by the service itself, and its journal beside it.
+fn sandbox(settings: &Settings, source: &Source, service: &Service, subject: &str, findings: &mut Findings) {
+    let Endpoint::Sqlite { path } = &source.endpoint else { return };
+    let Some(directory) = path.parent() else { return };
+    let is_written =
+        rows_policies(settings).any(|(policy, rows)| rows.source == source.name && enforces(settings, policy));
+    if let Some(drop_in) = service.wall(directory).filter(|_| is_written) {
+        let message = format!(
+            "{} is outside the directories that the service may write to, and SQLite keeps its journal there",
+            directory.display()
+        );
+        findings.error(subject, message, drop_in);
+    }
+}
+
+fn how_to_connect(source: &Source, error: &SourceError) -> String {
+    let name = &source.name;
+    match (error.kind, &source.endpoint) {
+        (ErrorKind::Busy, _) => "somebody holds the file locked for long; try again".to_owned(),
+        (_, Endpoint::Sqlite { path }) => {
+            format!("see whether {} is there and this user may read and write it and its directory", path.display())
+        }
+        (_, Endpoint::Postgres(_) | Endpoint::MySql(_)) => format!(
+            "see whether the server runs, and whether url, user and password of [sources.{name}] are right; \
+             until it answers, runs of its policies fail and the daemon tries again"
+        ),
+    }
+}
+
+/// The first column of the first row.
+pub(super) async fn first(
+    session: &mut Session,
+    operation: &str,
+    sql: &crate::sources::Sql,
+) -> Result<String, SourceError> {
+    let rows = session.query(operation, sql).await?;
+    Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().next().flatten()).unwrap_or_default())
+}

@@ -1,0 +1,43 @@
+//! The state directory and the ledger in it.
+
+use std::path::Path;
+
+use rustix::fs::Access;
+
+use crate::ledger::Ledger;
+use crate::policy::Settings;
+use crate::report::Findings;
+use crate::telemetry::chain;
+
+const SUBJECT: &str = "state directory";
+
+/// Looks whether the ledger is there and can be used, or can be made. Makes none.
+pub(super) async fn check(settings: &Settings, findings: &mut Findings) {
+    let path = &settings.daemon.ledger_path;
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    let shown = directory.display();
+    match std::fs::metadata(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let fix = "systemd makes /var/lib/retaind at the first start; another directory has to be made by hand";
+            findings.warn(SUBJECT, format!("{shown} is not there yet"), fix);
+            return;
+        }
+        Err(error) => return findings.error(SUBJECT, format!("{shown}: {error}"), "run this as the service's user"),
+        Ok(metadata) if !metadata.is_dir() => {
+            return findings.error(SUBJECT, format!("{shown} is not a directory"), "set [daemon] state_dir");
+        }
+        Ok(_) => {}
+    }
+    if let Err(error) = rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK) {
+        let fix = "run this as the service's user; the directory must belong to it, with mode 0700";
+        return findings.error(SUBJECT, format!("{shown} is not writable: {error}"), fix);
+    }
+    match path.try_exists() {
+        Ok(false) => findings.ok(SUBJECT, format!("{shown} is writable; there is no ledger yet")),
+        Ok(true) => match Ledger::open(path).await {
+            Ok(_) => findings.ok(SUBJECT, format!("{shown} is writable; the ledger opens")),
+            Err(error) => findings.error(SUBJECT, chain(&error), ""),
+        },
+        Err(error) => findings.error(SUBJECT, format!("{}: {error}", path.display()), ""),
+    }
+}

@@ -1,0 +1,334 @@
+//! The daemon while it runs: one loop that hears signals, reports and the watchdog's tick, and ends in order.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::live::{Live, scheduled_tasks};
+use super::recovery::Background;
+use super::reload::{Loader, Refusal, check_reloadable, describe_changes};
+use super::report::Report;
+use super::signals::{Signal, Signals};
+use super::source_watch::{Change, SourceWatch};
+use super::start::{StartError, load, remembered_tasks, start};
+use super::status_line::{LastRun, Picture, Running, degraded, render};
+use super::systemd::{ServiceManager, watchdog_period};
+use crate::clock::Clock;
+use crate::ledger::{Ledger, StateLock};
+use crate::policy::{Mode, Name, Settings};
+use crate::run::{Progress, Runner};
+use crate::schedule::{Pulse, Schedule, TaskStatus};
+use crate::telemetry::{Event, chain};
+
+/// How often the service manager is asked for more time during a long recovery, and for how much.
+const EXTEND_PERIOD: Duration = Duration::from_secs(10);
+const EXTEND_BY: Duration = Duration::from_secs(30);
+/// What systemd leaves to the process beyond `shutdown_grace`.
+const STOP_MARGIN: Duration = Duration::from_secs(5);
+/// How long the loop waits for the schedule to answer.
+const PULSE_PATIENCE: Duration = Duration::from_secs(2);
+/// How often the status line follows a run.
+const PROGRESS_PERIOD: Duration = Duration::from_secs(5);
+
+/// What a daemon needs to begin.
+pub struct Options {
+    pub load: Loader,
+    pub clock: Clock,
+}
+
+/// How a daemon ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything that ran ended within `shutdown_grace`.
+    InOrder,
+    /// A second signal came, or the grace was over: what was under way is settled at the next start.
+    Forced,
+}
+
+/// The daemon, ready.
+pub(super) struct Daemon {
+    pub(super) load: Loader,
+    pub(super) clock: Clock,
+    pub(super) live: Live,
+    pub(super) ledger: Ledger,
+    pub(super) schedule: Schedule,
+    pub(super) recovery: Background,
+    pub(super) watch: SourceWatch,
+    pub(super) heard: mpsc::UnboundedReceiver<Report>,
+    /// Asks everything to stop.
+    pub(super) cancel: CancellationToken,
+    pub(super) batches_kept: usize,
+    pub(super) last: Option<LastRun>,
+    pub(super) began: Instant,
+    pub(super) manager: ServiceManager,
+    /// By task, those that a reload took away included.
+    pub(super) running: BTreeMap<Name, Run>,
+    pub(super) reload: Reload,
+    /// Held until the end.
+    pub(super) _lock: StateLock,
+}
+
+/// A run under way.
+pub(super) struct Run {
+    since: Timestamp,
+    progress: watch::Receiver<Progress>,
+}
+
+impl Run {
+    fn shown<'a>(&self, task: &'a Name) -> Running<'a> {
+        Running { task, since: self.since, progress: self.progress.borrow().clone() }
+    }
+}
+
+/// Where a reload stands.
+#[derive(Debug, Default)]
+pub(super) struct Reload {
+    loading: Option<JoinHandle<Result<Settings, Refusal>>>,
+    /// A signal came while one was under way.
+    again: bool,
+    /// Errors of the last one, if it failed.
+    errors: Option<usize>,
+}
+
+/// Runs the daemon from start to end.
+pub async fn daemon(options: Options) -> Result<Ended, StartError> {
+    let mut signals = Signals::listen().map_err(StartError::Signals)?;
+    let cancel = CancellationToken::new();
+    let (mut daemon, reload_asked) = match until_ready(start(&options, &cancel), &mut signals, &cancel).await {
+        Ok(ready) => ready,
+        Err(StartError::Interrupted) => return Ok(Ended::InOrder),
+        Err(error) => {
+            cancel.cancel();
+            return Err(error);
+        }
+    };
+    daemon.announce_ready().await;
+    if reload_asked {
+        daemon.begin_reload();
+    }
+    daemon.serve(&mut signals).await;
+    Ok(daemon.shut_down(&mut signals).await)
+}
+
+/// Awaits the start, and hears signals meanwhile. Also whether a reload was asked for.
+async fn until_ready(
+    starting: impl Future<Output = Result<Daemon, StartError>>,
+    signals: &mut Signals,
+    cancel: &CancellationToken,
+) -> Result<(Daemon, bool), StartError> {
+    tokio::pin!(starting);
+    let manager = ServiceManager::default();
+    let mut extend = tokio::time::interval(EXTEND_PERIOD);
+    let mut reload_asked = false;
+    loop {
+        tokio::select! {
+            daemon = &mut starting => return Ok((daemon?, reload_asked)),
+            signal = signals.next() => match signal {
+                Signal::Reload => reload_asked = true,
+                Signal::Shutdown if cancel.is_cancelled() => return Err(StartError::Interrupted),
+                Signal::Shutdown => cancel.cancel(),
+            },
+            _ = extend.tick() => manager.extend(EXTEND_BY),
+        }
+    }
+}
+
+impl Daemon {
+    async fn announce_ready(&mut self) {
+        let settings = self.live.settings();
+        let pulse = self.pulse().await;
+        let picture = self.picture(&settings, &pulse.tasks);
+        let (line, degraded) = (render(&picture), degraded(&picture));
+        self.manager.ready(line);
+        Event::Ready {
+            duration: self.began.elapsed(),
+            tasks: scheduled_tasks(&settings).count(),
+            policies: settings.policies.iter().filter(|policy| policy.enabled).count(),
+            degraded: degraded.as_slice(),
+        }
+        .emit();
+    }
+
+    /// The loop that does the work, until a signal ends it.
+    async fn serve(&mut self, signals: &mut Signals) {
+        let mut watchdog = watchdog_period().map(tokio::time::interval);
+        if let Some(watchdog) = &mut watchdog {
+            watchdog.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        }
+        let mut follow = tokio::time::interval(PROGRESS_PERIOD);
+        follow.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                signal = signals.next() => match signal {
+                    Signal::Shutdown => return,
+                    Signal::Reload => self.begin_reload(),
+                },
+                Some(report) = self.heard.recv() => self.note(report).await,
+                loaded = join(&mut self.reload.loading), if self.reload.loading.is_some() => {
+                    self.end_reload(loaded).await;
+                }
+                () = tick(&mut watchdog), if watchdog.is_some() => self.prove_alive().await,
+                _ = follow.tick(), if !self.running.is_empty() => self.show_status().await,
+            }
+        }
+    }
+
+    async fn note(&mut self, report: Report) {
+        match report {
+            Report::Begun { task, progress } => {
+                self.running.insert(task, Run { since: self.clock.now(), progress });
+            }
+            Report::Ended { task, last, suspects } => {
+                self.running.remove(&task);
+                self.watch.suspect(&suspects);
+                self.last = last.or(self.last.take());
+            }
+            Report::Tried { source, generation, outcome } => {
+                if self.watch.note(&source, generation, outcome) == Change::CameUp {
+                    self.recovery.wake();
+                }
+            }
+            Report::Recovered { kept } => self.batches_kept = kept,
+        }
+        self.show_status().await;
+    }
+
+    /// Tells the watchdog that all is well, if the loop that starts the runs says so too. What is not told makes the
+    /// service manager kill and restart the daemon, and the ledger carries on.
+    async fn prove_alive(&mut self) {
+        match self.schedule.pulse(PULSE_PATIENCE).await {
+            Some(pulse) if pulse.ticking => self.manager.alive(),
+            Some(_) => tracing::error!("A slot has come and the scheduler did not notice: the watchdog is not told"),
+            None => tracing::error!("The schedule does not answer: the watchdog is not told"),
+        }
+    }
+
+    async fn pulse(&self) -> Pulse {
+        let dead = || Pulse { tasks: Vec::new(), running: 0, ticking: false };
+        self.schedule.pulse(PULSE_PATIENCE).await.unwrap_or_else(dead)
+    }
+
+    async fn show_status(&mut self) {
+        let (settings, pulse) = (self.live.settings(), self.pulse().await);
+        let line = render(&self.picture(&settings, &pulse.tasks));
+        self.manager.status(line);
+    }
+
+    fn picture<'a>(&'a self, settings: &'a Settings, tasks: &'a [TaskStatus]) -> Picture<'a> {
+        Picture {
+            now: self.clock.now(),
+            zone: &settings.daemon.timezone,
+            report_mode: settings.daemon.mode == Mode::Report,
+            reload_errors: self.reload.errors,
+            sources_down: self.watch.down(),
+            batches_kept: self.batches_kept,
+            tasks,
+            running: self.running.iter().map(|(task, run)| run.shown(task)).collect(),
+            last: self.last.as_ref(),
+        }
+    }
+
+    fn begin_reload(&mut self) {
+        if self.reload.loading.is_some() {
+            self.reload.again = true;
+            return;
+        }
+        self.manager.reloading();
+        let loader = Arc::clone(&self.load);
+        self.reload.loading = Some(tokio::spawn(async move { load(&loader).await }));
+    }
+
+    async fn end_reload(&mut self, loaded: Result<Settings, Refusal>) {
+        self.reload.loading = None;
+        let outcome = match loaded {
+            Ok(settings) => self.apply(settings).await,
+            Err(refusal) => Err(refusal),
+        };
+        match outcome {
+            Ok(changes) => {
+                self.reload.errors = None;
+                Event::ReloadDone { changes: &changes }.emit();
+            }
+            Err(refusal) => {
+                self.reload.errors = Some(refusal.errors.len());
+                for error in &refusal.errors {
+                    tracing::error!(error, "Configuration error: {error}");
+                }
+                Event::ReloadFailed { errors: refusal.errors.len(), first: refusal.first() }.emit();
+            }
+        }
+        let (settings, pulse) = (self.live.settings(), self.pulse().await);
+        let line = render(&self.picture(&settings, &pulse.tasks));
+        self.manager.ready(line);
+        if std::mem::take(&mut self.reload.again) {
+            self.begin_reload();
+        }
+    }
+
+    /// Puts a configuration in force; what changed, in words. On an error the old one is still in force.
+    async fn apply(&mut self, settings: Settings) -> Result<String, Refusal> {
+        let old = self.live.settings();
+        check_reloadable(&old, &settings)?;
+        let tasks = remembered_tasks(&settings, &self.ledger, self.clock.now()).await;
+        let tasks = tasks.map_err(|error| Refusal::because(chain(&error)))?;
+        let new = Arc::new(settings);
+        let runner = Runner::new(Arc::clone(&new), Some(self.ledger.clone()), self.clock.clone());
+        let before = self.live.swap(runner);
+        if let Err(error) = self.schedule.replace(new.daemon.timezone.clone(), &tasks) {
+            self.live.swap(before);
+            return Err(Refusal::because(chain(&error)));
+        }
+        self.watch.follow(&new);
+        Ok(describe_changes(&old, &new))
+    }
+
+    /// No new runs; what runs may end, within the grace and until a second signal.
+    async fn shut_down(mut self, signals: &mut Signals) -> Ended {
+        let began = Instant::now();
+        let grace = self.live.settings().daemon.shutdown_grace;
+        let running = self.pulse().await.running;
+        Event::ShutdownBegun { running }.emit();
+        let line = if running > 0 { "Stopping: waiting for what runs" } else { "Stopping" };
+        self.manager.stopping(line.to_owned(), grace + STOP_MARGIN);
+        self.cancel.cancel();
+        self.schedule.close().await;
+        let all_ended = async {
+            self.schedule.ended().await;
+            self.recovery.ended().await;
+        };
+        let ended = tokio::select! {
+            () = all_ended => Ended::InOrder,
+            () = tokio::time::sleep(grace) => Ended::Forced,
+            () = second_shutdown(signals) => Ended::Forced,
+        };
+        Event::ShutdownDone { duration: began.elapsed(), forced: ended == Ended::Forced }.emit();
+        ended
+    }
+}
+
+async fn second_shutdown(signals: &mut Signals) {
+    while signals.next().await != Signal::Shutdown {}
+}
+
+async fn tick(interval: &mut Option<tokio::time::Interval>) {
+    match interval {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+async fn join(loading: &mut Option<JoinHandle<Result<Settings, Refusal>>>) -> Result<Settings, Refusal> {
+    match loading {
+        Some(loading) => loading.await.unwrap_or_else(|error| Err(Refusal::because(error.to_string()))),
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,94 @@
+//! One plan or run for a command: a signal asks it to stop, a second one ends it. Decides nothing about rows or files.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use futures_util::StreamExt;
+use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook_tokio::Signals;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::select::Selection;
+use crate::clock::Clock;
+use crate::ledger::{Ledger, RunId, RunMode, RunResult, RunTrigger};
+use crate::policy::Settings;
+pub use crate::run::{Listed, Progress};
+use crate::run::{Request, Runner};
+
+/// What a command asks for.
+pub struct Job {
+    pub settings: Arc<Settings>,
+    pub selection: Selection,
+    pub mode: RunMode,
+    pub clock: Clock,
+    /// Count what is eligible first, so that progress knows the end.
+    pub count_first: bool,
+    /// Told how far it is.
+    pub progress: Option<watch::Sender<Progress>>,
+    /// Sent every row key and file path of a plan.
+    pub list: Option<mpsc::Sender<Listed>>,
+    /// Told once when the first signal has come, so that a person hears that it was heard.
+    pub on_signal: Box<dyn FnOnce() + Send>,
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// In its own time, be it because it was asked to stop.
+    Result(Box<RunResult>),
+    /// At once, by a second signal: what it was doing is found and settled by the next run.
+    Forced,
+}
+
+/// Carries a job out. Fails where nothing could even begin.
+pub async fn execute(job: Job) -> anyhow::Result<Ended> {
+    let Job { settings, selection, mode, clock, count_first, progress, list, on_signal } = job;
+    let ledger = match mode {
+        RunMode::Plan => None,
+        RunMode::Report | RunMode::Enforce => Some(open_ledger(&settings).await?),
+    };
+    let cancel = CancellationToken::new();
+    let request = Request {
+        run_id: RunId::now_v7(),
+        policies: selection.policies,
+        task: selection.task.as_ref().map(|task| task.name.clone()),
+        due_at: None,
+        trigger: RunTrigger::Cli,
+        mode,
+        timeout: selection.task.and_then(|task| task.timeout),
+        cancel: cancel.clone(),
+        count_first,
+        progress,
+        list,
+    };
+    let runner = Runner::new(settings, ledger, clock);
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("signals cannot be watched")?;
+    let second = second_signal(signals, cancel, on_signal);
+    // A task of its own: a second signal must not have to wait for a statement that blocks its thread.
+    let run = tokio::spawn(async move { runner.run(request).await });
+    tokio::select! {
+        result = run => Ok(Ended::Result(Box::new(result.context("the run ended by a panic")??))),
+        () = second => Ok(Ended::Forced),
+    }
+}
+
+/// Cancels at the first signal and returns at the second one.
+async fn second_signal(mut signals: Signals, cancel: CancellationToken, on_signal: Box<dyn FnOnce() + Send>) {
+    if signals.next().await.is_some() {
+        cancel.cancel();
+        on_signal();
+        if signals.next().await.is_some() {
+            return;
+        }
+    }
+    std::future::pending().await
+}
+
+/// Opens the ledger to write in it, and says what to do where that is not allowed.
+pub(super) async fn open_ledger(settings: &Settings) -> anyhow::Result<Ledger> {
+    let path = &settings.daemon.ledger_path;
+    Ledger::open(path).await.with_context(|| {
+        format!("a run is recorded in {}, so this user must be able to write there: try sudo", path.display())
+    })
+}

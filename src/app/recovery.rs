@@ -1,0 +1,80 @@
+//! Settling what earlier runs left owing: once before the daemon is ready, and later what could not be settled then.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::live::Live;
+use super::report::{Report, Reports};
+use crate::ledger::LedgerError;
+use crate::run::Runner;
+use crate::telemetry::{Event, chain};
+
+/// What is still owed after this many tries (some minutes) waits for its source to come back, or for the next run of
+/// its policy, which recovers first: an idle daemon does not poll for ever.
+const TRIES: u32 = 8;
+
+/// Examines every unsettled batch; how many are kept for later.
+pub async fn recover(runner: &Runner, cancel: &CancellationToken) -> Result<usize, LedgerError> {
+    let recovery = runner.recover(None, cancel).await?;
+    let kept = recovery.kept.len();
+    for why in &recovery.kept {
+        tracing::debug!(why, "An unsettled batch is kept for later: {why}");
+    }
+    if recovery.batches_settled > 0 || kept > 0 {
+        let (batches, files_deleted) = (recovery.batches_settled, recovery.files_deleted);
+        Event::Recovered { batches, files_deleted, kept: kept as u64 }.emit();
+    }
+    Ok(kept)
+}
+
+/// Recovers in the background.
+pub struct Background {
+    wake: Arc<Notify>,
+    task: JoinHandle<()>,
+}
+
+impl Background {
+    /// Tries again soon when `kept` batches wait, and whenever [`Background::wake`] says that it may work now.
+    pub fn start(live: Live, reports: Reports, cancel: CancellationToken, kept: usize) -> Self {
+        let wake = Arc::new(Notify::new());
+        let task = tokio::spawn(keep_recovering(live, reports, cancel, Arc::clone(&wake), kept));
+        Self { wake, task }
+    }
+
+    /// A source came up: what is owed there can be settled.
+    pub fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Waits for the end, after the token was cancelled.
+    pub async fn ended(&mut self) {
+        if let Err(error) = (&mut self.task).await {
+            tracing::error!(%error, "The recovery in the background ended by a bug in retaind");
+        }
+    }
+}
+
+async fn keep_recovering(live: Live, reports: Reports, cancel: CancellationToken, wake: Arc<Notify>, mut kept: usize) {
+    let mut backoff = Backoff::default();
+    loop {
+        let tries_left = kept > 0 && backoff.attempts() < TRIES;
+        let wait = if tries_left { Some(backoff.next_wait()) } else { None };
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            () = wake.notified() => backoff = Backoff::default(),
+            () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
+        }
+        match recover(&live.runner(), &cancel).await {
+            Ok(now_kept) => {
+                kept = now_kept;
+                // The main loop is gone only when the daemon ends.
+                let _ = reports.send(Report::Recovered { kept });
+            }
+            Err(error) => tracing::error!(error = chain(&error), "Recovery failed: {}", chain(&error)),
+        }
+    }
+}

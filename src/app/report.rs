@@ -1,0 +1,24 @@
+//! What the parts of the daemon tell its main loop.
+
+use tokio::sync::{mpsc, watch};
+
+use super::status_line::LastRun;
+use crate::policy::Name;
+use crate::run::Progress;
+use crate::sources::SourceError;
+
+/// Something that the main loop shows, or acts on.
+#[derive(Debug)]
+pub enum Report {
+    /// A run of a task began.
+    Begun { task: Name, progress: watch::Receiver<Progress> },
+    /// It ended. A policy failed on each of the `suspects`: perhaps they are down.
+    Ended { task: Name, last: Option<LastRun>, suspects: Vec<Name> },
+    /// A source was tried; an outcome of an earlier generation is stale.
+    Tried { source: Name, generation: u64, outcome: Result<(), SourceError> },
+    /// Unsettled batches were looked at; so many are kept for later.
+    Recovered { kept: usize },
+}
+
+/// Where reports go. Unbounded, so that a run never waits for the main loop; each sender has a few in it at most.
+pub type Reports = mpsc::UnboundedSender<Report>;

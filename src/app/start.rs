@@ -1,0 +1,201 @@
+//! From nothing to ready: the phases of a start, each a type that only the one before it can make.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::activate::TaskRuns;
+use super::daemon::{Daemon, Options};
+use super::live::{Live, scheduled_tasks};
+use super::recovery::{Background, recover};
+use super::reload::{Loader, Refusal};
+use super::report::{Report, Reports};
+use super::source_watch::SourceWatch;
+use super::status_line::LastRun;
+use crate::clock::Clock;
+use crate::ledger::{Ledger, LedgerError, StateLock, StateLockError, lock_state_dir};
+use crate::policy::{Name, Settings};
+use crate::run::Runner;
+use crate::schedule::{Alarm, Past, Schedule, ScheduleError, Scheduled};
+
+/// Sources are tried while the rest of the start goes on, and are then waited for so long: one that neither answers
+/// nor refuses does not hold up the daemon.
+const SOURCE_PATIENCE: Duration = Duration::from_secs(1);
+/// How many of the newest runs are searched for the last one of a task.
+const RUNS_SEARCHED: u32 = 20;
+
+/// Why a daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("the configuration cannot be used")]
+    Configuration(#[source] Refusal),
+    #[error("the daemon cannot have its state directory")]
+    StateDir(#[from] StateLockError),
+    #[error("the ledger cannot be used")]
+    Ledger(#[from] LedgerError),
+    #[error("the schedule did not start")]
+    Schedule(#[from] ScheduleError),
+    #[error("signals cannot be heard")]
+    Signals(#[source] std::io::Error),
+    #[error("the start was broken off by a signal")]
+    Interrupted,
+}
+
+/// The configuration is compiled.
+pub(super) struct Configured {
+    settings: Settings,
+}
+
+/// The state directory is ours, and the ledger is at this version's schema.
+pub(super) struct Opened {
+    settings: Settings,
+    lock: StateLock,
+    ledger: Ledger,
+}
+
+/// Unsettled batches were examined, and sources are being tried.
+pub(super) struct Recovered {
+    live: Live,
+    lock: StateLock,
+    ledger: Ledger,
+    watch: SourceWatch,
+    reports: Reports,
+    heard: mpsc::UnboundedReceiver<Report>,
+    batches_kept: usize,
+}
+
+/// Goes through all phases. The token breaks it off, between two of them or in the middle of a recovery.
+pub(super) async fn start(options: &Options, cancel: &CancellationToken) -> Result<Daemon, StartError> {
+    let began = Instant::now();
+    let check = || if cancel.is_cancelled() { Err(StartError::Interrupted) } else { Ok(()) };
+    let configured = Configured::load(&options.load).await?;
+    check()?;
+    let opened = configured.open(&options.clock).await?;
+    check()?;
+    let recovered = opened.recover(&options.clock, cancel).await?;
+    check()?;
+    recovered.schedule(options, cancel, began).await
+}
+
+/// Loads off the loop: files, credentials and zones are read.
+pub(super) async fn load(loader: &Loader) -> Result<Settings, Refusal> {
+    let loader = Arc::clone(loader);
+    match tokio::task::spawn_blocking(move || loader()).await {
+        Ok(loaded) => loaded,
+        Err(error) => Err(Refusal::because(format!("loading it broke off by a bug in retaind: {error}"))),
+    }
+}
+
+impl Configured {
+    async fn load(loader: &Loader) -> Result<Self, StartError> {
+        Ok(Self { settings: load(loader).await.map_err(StartError::Configuration)? })
+    }
+
+    async fn open(self, clock: &Clock) -> Result<Opened, StartError> {
+        let Self { settings } = self;
+        let lock = lock_state_dir(&settings.daemon.state_dir, clock.now())?;
+        let ledger = Ledger::open(&settings.daemon.ledger_path).await?;
+        Ok(Opened { settings, lock, ledger })
+    }
+}
+
+impl Opened {
+    async fn recover(self, clock: &Clock, cancel: &CancellationToken) -> Result<Recovered, StartError> {
+        let Self { settings, lock, ledger } = self;
+        let (reports, heard) = mpsc::unbounded_channel();
+        let mut watch = SourceWatch::new(reports.clone(), cancel.clone());
+        watch.follow(&settings);
+        let abandoned = ledger.close_abandoned(clock.now()).await?;
+        for run_id in &abandoned {
+            tracing::warn!(%run_id, "Run {run_id} was broken off when its process died");
+        }
+        let runner = Runner::new(Arc::new(settings), Some(ledger.clone()), clock.clone());
+        let batches_kept = recover(&runner, cancel).await?;
+        Ok(Recovered { live: Live::new(runner), lock, ledger, watch, reports, heard, batches_kept })
+    }
+}
+
+impl Recovered {
+    async fn schedule(
+        self,
+        options: &Options,
+        cancel: &CancellationToken,
+        began: Instant,
+    ) -> Result<Daemon, StartError> {
+        let Self { live, lock, ledger, mut watch, reports, mut heard, batches_kept } = self;
+        let settings = live.settings();
+        let clock = options.clock.clone();
+        let last = last_run(&ledger).await?;
+        let tasks = remembered_tasks(&settings, &ledger, clock.now()).await?;
+        hear_sources(&mut watch, &mut heard, began).await;
+        let runs = TaskRuns::new(live.clone(), ledger.clone(), clock.clone(), reports.clone());
+        let zone = settings.daemon.timezone.clone();
+        let schedule = Schedule::start(zone, &tasks, clock.clone(), Alarm::kernel(), Arc::new(runs), cancel).await?;
+        let recovery = Background::start(live.clone(), reports, cancel.clone(), batches_kept);
+        Ok(Daemon {
+            load: Arc::clone(&options.load),
+            clock,
+            live,
+            ledger,
+            schedule,
+            recovery,
+            watch,
+            heard,
+            cancel: cancel.clone(),
+            batches_kept,
+            last,
+            began,
+            manager: Default::default(),
+            running: Default::default(),
+            reload: Default::default(),
+            _lock: lock,
+        })
+    }
+}
+
+/// The tasks to schedule, each with what the ledger remembers of it. A task that is not scheduled any more is
+/// forgotten: when it comes back, the slots in between were not missed.
+pub(super) async fn remembered_tasks(
+    settings: &Settings,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> Result<Vec<Scheduled>, LedgerError> {
+    let names: Vec<Name> = scheduled_tasks(settings).map(|task| task.name.clone()).collect();
+    ledger.know_tasks(&names, now).await?;
+    let states = ledger.task_states().await?;
+    let remember = |task: &Arc<crate::policy::Task>| {
+        let state = states.iter().find(|state| state.task == task.name);
+        let known = state.map(|state| Past { last_due_at: state.last_due_at, known_since: state.known_since });
+        let past = known.unwrap_or(Past { last_due_at: None, known_since: now });
+        Scheduled { task: Arc::clone(task), past }
+    };
+    Ok(scheduled_tasks(settings).map(remember).collect())
+}
+
+/// The newest run of a task that has ended.
+async fn last_run(ledger: &Ledger) -> Result<Option<LastRun>, LedgerError> {
+    let runs = ledger.runs(RUNS_SEARCHED).await?;
+    Ok(runs.into_iter().filter(|run| run.task.is_some()).find_map(|run| {
+        let (status, finished_at) = (run.status?, run.finished_at?);
+        let rows = run.totals.rows_deleted + run.totals.rows_updated;
+        Some(LastRun { task: run.task, status, finished_at, rows, files_deleted: run.totals.files_deleted })
+    }))
+}
+
+/// Waits for the first word of every source, within reason.
+async fn hear_sources(watch: &mut SourceWatch, heard: &mut mpsc::UnboundedReceiver<Report>, began: Instant) {
+    let until = tokio::time::Instant::from_std(began + SOURCE_PATIENCE);
+    while watch.is_unsure() {
+        match tokio::time::timeout_at(until, heard.recv()).await {
+            Ok(Some(Report::Tried { source, generation, outcome })) => {
+                watch.note(&source, generation, outcome);
+            }
+            // Nothing else reports before the schedule runs.
+            Ok(Some(_)) => {}
+            Ok(None) | Err(_) => return,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Gathers what `status` and `runs` show, from the configuration and the ledger. Changes nothing but to close runs
+//! whose process died.
+
+use std::path::Path;
+
+use anyhow::Context;
+use jiff::Timestamp;
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::clock::Clock;
+use crate::ledger::{Ledger, RunResult, Status, TaskState};
+use crate::policy::{Settings, Task};
+use crate::report::{DaemonState, LastRun, Overview, Owed, RunEntry, TaskOverview, human, schedule_words, short_id};
+use crate::schedule::{Past, Timing, next_slot};
+
+/// Runs that are looked through for unfinished ones; they are among the newest.
+const LOOKED_THROUGH: u32 = 200;
+
+/// Everything that `status` shows.
+pub async fn overview(settings: &Settings, clock: &Clock) -> anyhow::Result<Overview> {
+    let now = clock.now();
+    let ledger = open(settings, now).await?;
+    let (states, runs, owed) = match &ledger {
+        None => Default::default(),
+        Some(ledger) => (ledger.task_states().await?, ledger.runs(LOOKED_THROUGH).await?, ledger.owed().await?),
+    };
+    let mut tasks = Vec::new();
+    for task in &settings.tasks {
+        let state = states.iter().find(|state| state.task == task.name);
+        tasks.push(task_overview(settings, ledger.as_ref(), task, state, now).await?);
+    }
+    let on_request = settings.policies.iter().filter(|policy| policy.enabled && policy.task.is_none());
+    let mut overview = Overview {
+        at: now,
+        mode: settings.daemon.mode,
+        state_dir: settings.daemon.state_dir.display().to_string(),
+        daemon: daemon_of(&settings.daemon.state_dir),
+        tasks,
+        on_request: on_request.map(|policy| policy.name.clone()).collect(),
+        running: runs.iter().filter(|run| run.status.is_none()).map(RunEntry::from).collect(),
+        owed: owed.into_iter().map(|(policy, files)| Owed { policy, files }).collect(),
+        attention: Vec::new(),
+    };
+    overview.attention = attention(&overview);
+    Ok(overview)
+}
+
+/// The newest runs, at most `limit`, and when they were looked up.
+pub async fn runs(settings: &Settings, clock: &Clock, limit: u32) -> anyhow::Result<(Vec<RunEntry>, Timestamp)> {
+    let now = clock.now();
+    let runs = match open(settings, now).await? {
+        Some(ledger) => ledger.runs(limit).await?,
+        None => Vec::new(),
+    };
+    Ok((runs.iter().map(RunEntry::from).collect(), now))
+}
+
+/// The run with that id, or with an id of that beginning or end.
+pub async fn run(settings: &Settings, clock: &Clock, id: &str) -> anyhow::Result<Option<RunResult>> {
+    match open(settings, clock.now()).await? {
+        Some(ledger) => Ok(ledger.run(id).await?),
+        None => Ok(None),
+    }
+}
+
+/// Opens the ledger if there is one: looking must not create it.
+async fn open(settings: &Settings, now: Timestamp) -> anyhow::Result<Option<Ledger>> {
+    let path = &settings.daemon.ledger_path;
+    let unreadable = || format!("the ledger {} cannot be read by this user: try sudo", path.display());
+    if !path.try_exists().with_context(unreadable)? {
+        return Ok(None);
+    }
+    let ledger = Ledger::open(path).await.with_context(unreadable)?;
+    ledger.close_abandoned(now).await?;
+    Ok(Some(ledger))
+}
+
+async fn task_overview(
+    settings: &Settings,
+    ledger: Option<&Ledger>,
+    task: &Task,
+    state: Option<&TaskState>,
+    now: Timestamp,
+) -> anyhow::Result<TaskOverview> {
+    let policies: Vec<_> =
+        settings.policies_of(&task.name).filter(|policy| policy.enabled).map(|policy| policy.name.clone()).collect();
+    let is_due = task.enabled && !policies.is_empty();
+    let past = Past {
+        last_due_at: state.and_then(|state| state.last_due_at),
+        known_since: state.map_or(now, |state| state.known_since),
+    };
+    let last_run = match (ledger, state) {
+        (Some(ledger), Some(state)) => last_run(ledger, state).await?,
+        (None, _) | (_, None) => None,
+    };
+    let is_running = last_run.as_ref().is_some_and(|run| run.status.is_none());
+    Ok(TaskOverview {
+        task: task.name.clone(),
+        enabled: task.enabled,
+        schedule: schedule_words(&task.trigger),
+        policies,
+        next_due_at: if is_due { next_slot(task, &settings.daemon.timezone, &past, now) } else { None },
+        last_run,
+        overdue_since: if is_due && !is_running { overdue_since(settings, task, &past, now) } else { None },
+    })
+}
+
+async fn last_run(ledger: &Ledger, state: &TaskState) -> anyhow::Result<Option<LastRun>> {
+    let Some(started_at) = state.last_started_at else { return Ok(None) };
+    let result = match &state.last_run {
+        Some(run_id) => ledger.run(&run_id.to_string()).await?,
+        None => None,
+    };
+    let millis = |end: Timestamp| u64::try_from(end.duration_since(started_at).as_millis()).unwrap_or(0);
+    Ok(Some(LastRun {
+        run_id: state.last_run,
+        status: state.last_status,
+        started_at,
+        finished_at: state.last_finished_at,
+        duration_ms: state.last_finished_at.map(millis),
+        totals: result.map(|result| result.totals),
+    }))
+}
+
+/// The first slot that should have been run by now, later than its grace allows, and was neither run nor skipped.
+fn overdue_since(settings: &Settings, task: &Task, past: &Past, now: Timestamp) -> Option<Timestamp> {
+    let timing = Timing::compile(&task.trigger, &settings.daemon.timezone, past.anchor()).ok()?;
+    let done_with = past.last_due_at.map_or(past.known_since, |last| last.max(past.known_since));
+    let missed = timing.next_after(done_with)?;
+    let latest_start = missed.checked_add(task.misfire_grace).ok()?;
+    (latest_start < now).then_some(missed)
+}
+
+/// Whether a daemon holds the state directory. Asks for the daemon's lock without waiting, as a reader, and gives it
+/// back at once; the file names its holder.
+fn daemon_of(state_dir: &Path) -> DaemonState {
+    const NONE: DaemonState = DaemonState { running: false, pid: None };
+    let path = state_dir.join("daemon.lock");
+    let Ok(file) = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty()) else {
+        return NONE;
+    };
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+        Err(Errno::WOULDBLOCK) => {
+            let holder = std::fs::read_to_string(&path).unwrap_or_default();
+            DaemonState { running: true, pid: holder.lines().next().and_then(|line| line.trim().parse().ok()) }
+        }
+        Ok(()) | Err(_) => NONE,
+    }
+}
+
+fn attention(overview: &Overview) -> Vec<String> {
+    let mut matters = Vec::new();
+    let is_scheduled = |task: &&TaskOverview| task.enabled && !task.policies.is_empty();
+    if !overview.daemon.running && overview.tasks.iter().any(|task| is_scheduled(&task)) {
+        matters.push("no daemon runs, so nothing is done on schedule: systemctl enable --now retaind".to_owned());
+    }
+    for task in overview.tasks.iter().filter(is_scheduled) {
+        let name = &task.task;
+        if let Some(since) = task.overdue_since {
+            matters.push(format!("task {name} should have run at {} and did not", human::instant(since)));
+        }
+        if let Some(LastRun { run_id, status: Some(status), .. }) = &task.last_run
+            && *status != Status::Completed
+        {
+            let id = run_id.as_ref().map(|id| format!(": retaind runs {}", short_id(id))).unwrap_or_default();
+            matters.push(format!("the last run of task {name} ended as {}{id}", status.word()));
+        }
+    }
+    for Owed { policy, files } in &overview.owed {
+        let files = human::counted(*files, "file");
+        matters.push(format!("{files} of policy {policy} are still owed; its next run tries to remove them again"));
+    }
+    matters
+}

@@ -1,0 +1,238 @@
+//! The line that `systemctl status` shows: composed from facts, without a look at the clock or the ledger.
+
+use std::fmt::Write;
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Unit, Zoned};
+
+use crate::ledger::Status;
+use crate::policy::Name;
+use crate::run::Progress;
+use crate::schedule::TaskStatus;
+
+/// Everything that the line may tell.
+#[derive(Debug)]
+pub struct Picture<'a> {
+    pub now: Timestamp,
+    pub zone: &'a TimeZone,
+    /// Nothing is deleted, whatever a policy says.
+    pub report_mode: bool,
+    /// Errors of the last reload, if it failed.
+    pub reload_errors: Option<usize>,
+    pub sources_down: Vec<&'a Name>,
+    /// Batches whose files are still owed.
+    pub batches_kept: usize,
+    pub tasks: &'a [TaskStatus],
+    pub running: Vec<Running<'a>>,
+    pub last: Option<&'a LastRun>,
+}
+
+/// A run under way.
+#[derive(Debug)]
+pub struct Running<'a> {
+    pub task: &'a Name,
+    pub since: Timestamp,
+    pub progress: Progress,
+}
+
+/// The run that ended last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRun {
+    pub task: Option<Name>,
+    pub status: Status,
+    pub finished_at: Timestamp,
+    /// Deleted or updated.
+    pub rows: u64,
+    pub files_deleted: u64,
+}
+
+/// Renders the line.
+pub fn render(picture: &Picture<'_>) -> String {
+    let mut parts = Vec::new();
+    if let Some(errors) = picture.reload_errors {
+        parts.push(format!("reload failed ({}), the old configuration keeps running", counted(errors, "error")));
+    }
+    if let Some(degraded) = degraded(picture) {
+        parts.push(format!("degraded: {degraded}"));
+    }
+    parts.push(doing(picture));
+    if let Some((task, next)) = next(picture.tasks) {
+        parts.push(format!("next: {task} at {}", moment(next, picture)));
+    }
+    if let Some(last) = picture.last {
+        parts.push(render_last(last, picture));
+    }
+    let mut line = parts.join("; ");
+    if let Some(first) = line.get(..1).map(str::to_uppercase) {
+        line.replace_range(..1, &first);
+    }
+    line
+}
+
+/// What keeps the daemon from doing all of its work, if anything does.
+pub fn degraded(picture: &Picture<'_>) -> Option<String> {
+    let mut parts: Vec<String> = picture.sources_down.iter().map(|name| format!("source {name} is down")).collect();
+    if picture.batches_kept > 0 {
+        parts.push(format!("files of {} still owed", counted_with(picture.batches_kept, "batch", "batches")));
+    }
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn doing(picture: &Picture<'_>) -> String {
+    let render_run = |run: &Running<'_>| {
+        let progress = render_progress(&run.progress);
+        let overrun = picture.tasks.iter().any(|task| task.task == *run.task && task.overrun);
+        let overrun = if overrun { ", well past its timeout" } else { "" };
+        format!("running {} since {}{progress}{overrun}", run.task, moment(run.since, picture))
+    };
+    match (picture.running.is_empty(), picture.report_mode) {
+        (true, false) => "idle".to_owned(),
+        (true, true) => "idle, in report mode".to_owned(),
+        (false, _) => picture.running.iter().map(render_run).collect::<Vec<_>>().join("; "),
+    }
+}
+
+fn render_progress(progress: &Progress) -> String {
+    let Some(policy) = &progress.policy else { return String::new() };
+    let (position, of) = progress.position;
+    let mut text = format!(" (policy {policy}, {position} of {of}: {}", counted_u64(progress.rows_done, "row"));
+    if let Some(total) = progress.rows_total {
+        // Writing to a String cannot fail.
+        let _ = write!(text, " of {total}");
+    }
+    if progress.files_deleted > 0 {
+        let _ = write!(text, ", {}", counted_u64(progress.files_deleted, "file"));
+    }
+    text.push(')');
+    text
+}
+
+fn render_last(last: &LastRun, picture: &Picture<'_>) -> String {
+    let what = last.task.as_ref().map_or("run", Name::as_str);
+    let status = last.status.word().replace('_', " ");
+    let (rows, files) = (counted_u64(last.rows, "row"), counted_u64(last.files_deleted, "file"));
+    format!("last: {what} {status} at {}: {rows}, {files}", moment(last.finished_at, picture))
+}
+
+fn next(tasks: &[TaskStatus]) -> Option<(&Name, Timestamp)> {
+    tasks.iter().filter_map(|task| Some((&task.task, task.next?))).min_by_key(|(_, next)| *next)
+}
+
+/// "03:00" within a day of now, else with the date: read in the zone of the schedules.
+fn moment(instant: Timestamp, picture: &Picture<'_>) -> String {
+    let local = rounded(instant.to_zoned(picture.zone.clone()));
+    let hours = instant.duration_since(picture.now).abs().as_hours();
+    let format = if hours < 20 { "%H:%M" } else { "%Y-%m-%d %H:%M" };
+    local.strftime(format).to_string()
+}
+
+/// Slots lie on whole minutes nearly always; a run that ended at 03:00:59 ended at 03:00.
+fn rounded(zoned: Zoned) -> Zoned {
+    let down = jiff::ZonedRound::new().smallest(Unit::Minute).mode(jiff::RoundMode::Trunc);
+    zoned.round(down).unwrap_or(zoned)
+}
+
+fn counted(number: usize, one: &str) -> String {
+    counted_with(number, one, &format!("{one}s"))
+}
+
+fn counted_u64(number: u64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+fn counted_with(number: usize, one: &str, many: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-07-{text}Z").parse().unwrap()
+    }
+
+    fn task(text: &str, next: &str) -> TaskStatus {
+        TaskStatus { task: name(text), next: Some(at(next)), running_since: None, overrun: false }
+    }
+
+    fn last() -> LastRun {
+        LastRun {
+            task: Some(name("retention")),
+            status: Status::CompletedWithErrors,
+            finished_at: at("10T01:04:59"),
+            rows: 123,
+            files_deleted: 1,
+        }
+    }
+
+    fn picture<'a>(zone: &'a TimeZone, tasks: &'a [TaskStatus], last: Option<&'a LastRun>) -> Picture<'a> {
+        Picture {
+            now: at("10T12:00:00"),
+            zone,
+            report_mode: false,
+            reload_errors: None,
+            sources_down: Vec::new(),
+            batches_kept: 0,
+            tasks,
+            running: Vec::new(),
+            last,
+        }
+    }
+
+    #[test]
+    fn idle_tells_the_next_and_the_last_run_in_the_zone_of_the_schedules() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let tasks = [task("log-purge", "14T02:00:00"), task("retention", "11T01:00:00")];
+        let last = last();
+        assert_eq!(
+            render(&picture(&zone, &tasks, Some(&last))),
+            "Idle; next: retention at 03:00; last: retention completed with errors at 03:04: 123 rows, 1 file"
+        );
+        assert_eq!(render(&picture(&zone, &tasks[..1], None)), "Idle; next: log-purge at 2026-07-14 04:00");
+        assert_eq!(render(&picture(&zone, &[], None)), "Idle");
+    }
+
+    #[test]
+    fn trouble_comes_first() {
+        let zone = TimeZone::UTC;
+        let (nvr, drop) = (name("nvr"), name("drop"));
+        let mut picture = picture(&zone, &[], None);
+        picture.report_mode = true;
+        picture.reload_errors = Some(1);
+        picture.sources_down = vec![&nvr, &drop];
+        picture.batches_kept = 2;
+        assert_eq!(
+            render(&picture),
+            "Reload failed (1 error), the old configuration keeps running; degraded: source nvr is down, \
+             source drop is down, files of 2 batches still owed; idle, in report mode"
+        );
+    }
+
+    #[test]
+    fn a_run_tells_how_far_it_is() {
+        let zone = TimeZone::UTC;
+        let mut tasks = [task("retention", "11T01:00:00")];
+        tasks[0].overrun = true;
+        let retention = name("retention");
+        let mut picture = picture(&zone, &tasks, None);
+        let progress = Progress {
+            policy: Some(name("detections")),
+            position: (1, 3),
+            rows_done: 5000,
+            rows_total: Some(20_000),
+            files_deleted: 9,
+            bytes_reclaimed: 0,
+        };
+        picture.running = vec![Running { task: &retention, since: at("10T11:59:00"), progress }];
+        assert_eq!(
+            render(&picture),
+            "Running retention since 11:59 (policy detections, 1 of 3: 5000 rows of 20000, 9 files), well past its \
+             timeout; next: retention at 01:00"
+        );
+    }
+}

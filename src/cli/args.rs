@@ -1,0 +1,176 @@
+//! What may be written on the command line, and what it means to clap. Carries nothing out.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+
+use super::help;
+use crate::config::Inputs;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// The command line, parsed.
+#[derive(Debug, Parser)]
+#[command(name = "retaind", version, about = help::ABOUT, long_about = help::LONG_ABOUT, after_long_help = help::MAIN)]
+#[command(styles = STYLES, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
+#[command(disable_help_subcommand = true)]
+pub struct Args {
+    #[command(flatten)]
+    pub shared: Shared,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+impl Args {
+    /// Whether this is the service and not a command for a person.
+    pub fn is_daemon(&self) -> bool {
+        matches!(self.command, Command::Daemon)
+    }
+}
+
+/// Flags of every command.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Shared options")]
+pub struct Shared {
+    /// The configuration; fragments in conf.d beside it are read after it
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "/etc/retaind/retaind.toml")]
+    pub config: PathBuf,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Override a key of the configuration; may be given several times
+    #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = Inputs::parse_set)]
+    pub set: Vec<(String, String)>,
+    /// Give a policy a parameter; may be given several times
+    #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = parse_param)]
+    pub param: Vec<(String, String)>,
+    /// Say more on standard error; twice: everything
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Whether to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
+    #[arg(help = "Whether to use colour: auto, always or never")]
+    pub color: Color,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    Always,
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the policies on schedule; this is what systemd starts
+    #[command(after_long_help = help::DAEMON)]
+    Daemon,
+    /// Check configuration, connections, tables, stores and permissions
+    #[command(after_long_help = help::CHECK)]
+    Check {
+        /// Check the configuration only, without any connection
+        #[arg(long)]
+        config_only: bool,
+    },
+    /// Show what a run would do, and delete nothing
+    #[command(after_long_help = help::PLAN)]
+    Plan {
+        /// Tasks and policies; without any: all that are scheduled
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Print every row key and file path, one JSON object a line
+        #[arg(long)]
+        list: bool,
+    },
+    /// Run policies now
+    #[command(after_long_help = help::RUN)]
+    Run {
+        /// Tasks and policies; without any: all that are scheduled
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// "report": decide and record everything, delete nothing
+        #[arg(long, value_name = "MODE")]
+        mode: Option<ModeFlag>,
+    },
+    /// Show schedules, last runs and what is owed
+    #[command(after_long_help = help::STATUS)]
+    Status,
+    /// List runs, or show one
+    #[command(after_long_help = help::RUNS)]
+    Runs {
+        /// A run's id, or a beginning or end of it
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+        /// How many runs to list
+        #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
+        limit: u32,
+    },
+    /// Print a completion script for a shell
+    #[command(after_long_help = help::COMPLETIONS)]
+    Completions {
+        #[arg(value_name = "SHELL")]
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a directory
+    #[command(hide = true)]
+    Man {
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
+}
+
+/// What `run --mode` may be: a command line can make a run more careful than its configuration, never less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ModeFlag {
+    Report,
+}
+
+fn parse_param(argument: &str) -> Result<(String, String), String> {
+    match argument.split_once('=') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+        _ => Err("write NAME=VALUE, such as session_id=42".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_has_a_long_help_with_an_example() {
+        for command in Args::command().get_subcommands().filter(|command| !command.is_hide_set()) {
+            let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Examples:\n"), "{}", command.get_name());
+        }
+    }
+
+    #[test]
+    fn shared_flags_stand_before_or_after_the_command() {
+        let before = Args::try_parse_from(["retaind", "--json", "-c", "a.toml", "plan", "x"]).unwrap();
+        let after = Args::try_parse_from(["retaind", "plan", "x", "--json", "-c", "a.toml"]).unwrap();
+        for args in [before, after] {
+            assert!(args.shared.json);
+            assert_eq!(args.shared.config, PathBuf::from("a.toml"));
+        }
+    }
+
+    #[test]
+    fn a_run_cannot_be_made_less_careful() {
+        assert!(Args::try_parse_from(["retaind", "run", "--mode", "report"]).is_ok());
+        assert!(Args::try_parse_from(["retaind", "run", "--mode", "enforce"]).is_err());
+    }
+}

@@ -1,0 +1,126 @@
+//! The long texts of help and manual pages.
+
+pub const ABOUT: &str = "Deletes old rows and the files they point to, on schedule";
+
+pub const LONG_ABOUT: &str = "\
+Enforces data retention on databases and on the files that their rows point to.
+
+What may go, and when, is declared in TOML. The daemon does it on schedule, in small batches, and removes a file only \
+after the deletion of its row has committed. `retaind plan` shows beforehand exactly what a run would do.";
+
+pub const MAIN: &str = "\
+Examples:
+  Check everything, as the service's user, before the service is started:
+      sudo -u retaind retaind check
+  See what would be deleted, and delete nothing:
+      retaind plan
+  Do one policy now:
+      retaind run detections
+  See what the daemon did and when it is next due:
+      retaind status
+      retaind runs
+
+Exit status:
+   0  done
+   1  failed
+   2  wrong usage
+   3  completed with errors
+   4  blocked by a guard
+   5  cancelled
+  78  bad configuration
+
+Files:
+  /etc/retaind/retaind.toml    the configuration
+  /etc/retaind/conf.d/*.toml   fragments, read after it in name order; a later key wins
+  /var/lib/retaind/            the ledger: runs, results, files still owed
+
+Environment:
+  RETAIND__POLICIES__DETECTIONS__KEEP=60d   overrides a key of the files; --set overrides both
+  NO_COLOR                                  no colour where it is set";
+
+pub const DAEMON: &str = "\
+This is what the service runs. It tells systemd when it is ready, reloads its configuration on SIGHUP, and on SIGTERM \
+ends the current batch and stops within shutdown_grace. A second daemon on the same state directory refuses to start.
+
+Examples:
+  Start it now and at every boot:
+      systemctl enable --now retaind
+  Apply a changed configuration; a bad one leaves the old one running:
+      systemctl reload retaind
+  Run it in the foreground, deleting nothing:
+      retaind daemon --set daemon.mode=report";
+
+pub const CHECK: &str = "\
+Looks at the configuration, the connection to every source, tables, columns, keys and indexes, privileges, stores and \
+the state directory. Each thing that is amiss is shown with what mends it: a drop-in, a GRANT, a CREATE INDEX. Run it \
+as the service's user: another user may be able to do more, or less.
+
+Exit status: 0 usable (there may be warnings), 1 something is amiss, 78 the configuration is bad.
+
+Examples:
+  Everything, as the service sees it:
+      sudo -u retaind retaind check
+  Only the configuration, without any connection:
+      retaind check --config-only
+  For a program:
+      retaind check --json | jq '.findings[] | select(.level == \"error\")'";
+
+pub const PLAN: &str = "\
+Shows what a run would do, by the same code that runs, and deletes nothing: for each policy the cutoff, rows, files, \
+bytes, how near its guards are, and a sample. Needs no ledger.
+
+NAME is a task or a policy; task:NAME and policy:NAME tell apart what has the same name. Without names: every policy \
+that is switched on and has a task that is switched on.
+
+Examples:
+  Everything that is scheduled:
+      retaind plan
+  What if detections were kept for 60 days?
+      retaind plan detections --set policies.detections.keep=60d
+  Every row key and file path, one JSON object a line; the sums go to standard error:
+      retaind plan detections --list > planned.jsonl";
+
+pub const RUN: &str = "\
+Runs policies now, batch by batch, and records the run in the ledger like a scheduled one. A policy never runs twice at \
+once, whoever started it. Ctrl-C ends the current batch and stops; a second one stops at once, and what was left is \
+settled before the next run.
+
+NAME is a task or a policy; task:NAME and policy:NAME tell apart what has the same name. Without names: every policy \
+that is switched on and has a task that is switched on, which is what `retaind plan` without names shows.
+
+Examples:
+  One task, as the schedule would run it:
+      retaind run retention
+  Decide and record everything, delete nothing:
+      retaind run --mode report
+  For a program, with the result as JSON:
+      retaind run detections --json | jq .totals";
+
+pub const STATUS: &str = "\
+Shows for every task its schedule, its next slot and its last run; what runs at the moment; and files that are still \
+owed: their row is gone, and they are removed before the policy's next run. \"never ran\" and \"overdue\" stand out.
+
+Examples:
+  At a glance:
+      retaind status
+  For a monitor, anything that wants a person's attention:
+      retaind status --json | jq -e '.attention == []'";
+
+pub const RUNS: &str = "\
+Lists the runs in the ledger, newest first, or shows one with all its results, as `retaind run` printed it. An ID may be \
+shortened to a beginning or end that only one run has: the list shows such an end.
+
+Examples:
+  The last twenty:
+      retaind runs
+  One of them, with its errors:
+      retaind runs 0000beef
+  Everything about it:
+      retaind runs 0000beef --json";
+
+pub const COMPLETIONS: &str = "\
+Prints a completion script for a shell. The package installs them already.
+
+Examples:
+  For this user's bash:
+      retaind completions bash > ~/.local/share/bash-completion/completions/retaind";

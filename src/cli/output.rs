@@ -1,0 +1,99 @@
+//! Where a command writes: data to standard output, everything else to standard error. Never panics on a closed pipe.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::Context;
+
+use super::args::{Color, Shared};
+use crate::report::{Layout, style};
+
+/// Narrower than this no table is readable; a terminal that says so is not believed.
+const NARROWEST: u16 = 20;
+
+/// The two streams, and how to write to them.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    pub json: bool,
+    pub layout: Layout,
+    /// Whether progress may be drawn: standard error is a terminal, and no log lines come between.
+    pub bars: bool,
+}
+
+impl Output {
+    /// Looks at the terminal, and settles for the whole process whether colour is used.
+    pub fn new(shared: &Shared) -> Self {
+        choose_color(shared.color);
+        let layout = if io::stdout().is_terminal() { Layout::Tables { width: width() } } else { Layout::Lines };
+        Self { json: shared.json, layout, bars: io::stderr().is_terminal() && shared.verbose == 0 }
+    }
+
+    /// Writes a page to standard output.
+    pub fn page(&self, text: &str) -> anyhow::Result<()> {
+        written(anstream::stdout().lock().write_all(text.as_bytes()))
+    }
+
+    /// Writes a value to standard output as JSON.
+    pub fn value(&self, value: &impl serde::Serialize) -> anyhow::Result<()> {
+        let mut text = serde_json::to_string_pretty(value).context("the result cannot be written as JSON")?;
+        text.push('\n');
+        written(io::stdout().lock().write_all(text.as_bytes()))
+    }
+
+    /// Writes a value as JSON or as a page, as was asked.
+    pub fn show<T: serde::Serialize>(&self, value: &T, page: impl FnOnce(&T, Layout) -> String) -> anyhow::Result<()> {
+        if self.json { self.value(value) } else { self.page(&page(value, self.layout)) }
+    }
+}
+
+/// Writes a remark to standard error; a closed one is nobody's concern.
+pub fn say(text: &str) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Writes an error with its causes, one a line, and what to do.
+pub fn complain(error: &anyhow::Error, hint: Option<&str>) {
+    let mut text = format!("{} {error}", style::paint(style::BAD, "error:"));
+    let mut said = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !said.ends_with(&cause) {
+            text.push_str(&format!("\n  caused by: {cause}"));
+        }
+        said = cause;
+    }
+    if let Some(hint) = hint {
+        text.push_str(&format!("\n{} {hint}", style::paint(style::CARE, "hint:")));
+    }
+    say(&text);
+}
+
+/// Whoever reads may stop reading (`| head`): that is no failure.
+pub fn written(result: io::Result<()>) -> anyhow::Result<()> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("standard output cannot be written")
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Whether standard error takes colour.
+pub fn stderr_color() -> bool {
+    anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
+}
+
+fn choose_color(color: Color) {
+    match color {
+        Color::Auto => anstream::ColorChoice::Auto,
+        Color::Always => anstream::ColorChoice::Always,
+        Color::Never => anstream::ColorChoice::Never,
+    }
+    .write_global();
+}
+
+fn width() -> usize {
+    match rustix::termios::tcgetwinsize(io::stdout()) {
+        Ok(size) if size.ws_col >= NARROWEST => usize::from(size.ws_col),
+        Ok(_) | Err(_) => 80,
+    }
+}

@@ -1,0 +1,115 @@
+//! `plan` and `run`: selects, starts, follows, and shows the result.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::args::ModeFlag;
+use super::output::{Output, say, written};
+use super::{Exit, Refusal, progress};
+use crate::app::oneshot::{Ended, Job, Listed, execute};
+use crate::app::select::{Selection, select};
+use crate::policy::Settings;
+use crate::report::{RunMode, RunResult, plan_summary, render_plan, render_run};
+
+/// Lines of a listing that wait to be written before the plan is held up.
+const LISTED_AHEAD: usize = 4096;
+
+/// Shows what a run would do.
+pub async fn plan(settings: Arc<Settings>, names: &[String], list: bool, output: Output) -> Result<Exit, Refusal> {
+    let selection = selected(&settings, names)?;
+    if !list {
+        return perform(settings, selection, RunMode::Plan, output, None, |result| output.show(result, render_plan))
+            .await;
+    }
+    let (sender, receiver) = mpsc::channel(LISTED_AHEAD);
+    let writer = tokio::task::spawn_blocking(move || write_list(receiver));
+    let exit = perform(settings, selection, RunMode::Plan, output, Some((sender, writer)), |result| {
+        say(plan_summary(result).trim_end());
+        Ok(())
+    })
+    .await?;
+    Ok(exit)
+}
+
+/// Runs policies.
+pub async fn run(
+    settings: Arc<Settings>,
+    names: &[String],
+    mode: Option<ModeFlag>,
+    output: Output,
+) -> Result<Exit, Refusal> {
+    let selection = selected(&settings, names)?;
+    let mode = match mode {
+        Some(ModeFlag::Report) => RunMode::Report,
+        None => RunMode::Enforce,
+    };
+    perform(settings, selection, mode, output, None, |result| output.show(result, render_run)).await
+}
+
+fn selected(settings: &Settings, names: &[String]) -> Result<Selection, Refusal> {
+    let selection = select(settings, names).map_err(|error| {
+        let hint = error.hint();
+        Refusal::Usage(error.into(), hint)
+    })?;
+    if selection.policies.is_empty() {
+        match &selection.task {
+            Some(task) => say(&format!("Task {} has no policy that is switched on: there is nothing to do", task.name)),
+            None => say("No policy has a task that is switched on: there is nothing to do"),
+        }
+    }
+    Ok(selection)
+}
+
+type Listing = (mpsc::Sender<Listed>, JoinHandle<std::io::Result<()>>);
+
+async fn perform(
+    settings: Arc<Settings>,
+    selection: Selection,
+    mode: RunMode,
+    output: Output,
+    listing: Option<Listing>,
+    show: impl FnOnce(&RunResult) -> anyhow::Result<()>,
+) -> Result<Exit, Refusal> {
+    let (sender, receiver) = watch::channel(Default::default());
+    let follower = progress::follow(receiver, output.bars);
+    let (list, writer) = listing.unzip();
+    let job = Job {
+        settings,
+        selection,
+        mode,
+        clock: Default::default(),
+        count_first: output.bars,
+        progress: Some(sender),
+        list,
+        on_signal: Box::new(|| say("Stopping after the current batch; the same signal again stops at once")),
+    };
+    let ended = execute(job).await;
+    // Its sender is gone with the job: it has cleared its line before anything else is written.
+    let _ = follower.await;
+    if let Some(writer) = writer {
+        written(writer.await.context("the listing ended by a panic")?)?;
+    }
+    match ended? {
+        Ended::Result(result) => {
+            show(&result)?;
+            Ok(result.status.map_or(Exit::Failed, Exit::from))
+        }
+        Ended::Forced => {
+            say("Stopped at once: files that are still owed are removed before the policy's next run");
+            Ok(Exit::Cancelled)
+        }
+    }
+}
+
+fn write_list(mut lines: mpsc::Receiver<Listed>) -> std::io::Result<()> {
+    let mut out = std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout().lock());
+    while let Some(line) = lines.blocking_recv() {
+        serde_json::to_writer(&mut out, &line)?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()
+}

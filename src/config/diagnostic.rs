@@ -1,0 +1,312 @@
+//! What is wrong with a configuration, and where: shown as plain lines or beside the source line, never with a password.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use miette::MietteSpanContents;
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, SourceCode, SourceSpan, SpanContents};
+
+use super::mask::{mask_message, mask_source};
+
+/// A configuration file as it may be shown: passwords are masked, lengths are kept.
+#[derive(Debug)]
+pub struct SourceText {
+    path: PathBuf,
+    /// In which order the files were read, from 0.
+    position: usize,
+    masked: String,
+}
+
+impl SourceText {
+    pub(super) fn new(path: PathBuf, position: usize, text: &str) -> Self {
+        Self { path, position, masked: mask_source(text) }
+    }
+
+    /// Line and column of a byte, both from 1; columns count characters.
+    fn line_column(&self, offset: usize) -> (usize, usize) {
+        let mut offset = offset.min(self.masked.len());
+        while !self.masked.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        let before = &self.masked[..offset];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+}
+
+/// What a diagnostic is about.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// A place in a file.
+    Text { source: Arc<SourceText>, span: Range<usize> },
+    /// A file as a whole.
+    File(PathBuf),
+    /// An environment variable.
+    Env(String),
+    /// A `--set`, by its key.
+    Set(String),
+}
+
+impl Origin {
+    fn rank(&self) -> (usize, usize, usize) {
+        match self {
+            Origin::File(_) => (0, 0, 0),
+            Origin::Text { source, span } => (1, source.position, span.start),
+            Origin::Env(_) => (2, 0, 0),
+            Origin::Set(_) => (3, 0, 0),
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone)]
+pub struct Diagnostic {
+    origin: Origin,
+    key: String,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Diagnostic {
+    /// What is wrong with `key` (a dotted path, or empty); the text may quote the configuration, urls are masked.
+    pub fn new(origin: Origin, key: impl fmt::Display, message: impl AsRef<str>) -> Self {
+        Self { origin, key: mask_message(&key.to_string()), message: mask_message(message.as_ref()), hint: None }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl AsRef<str>) -> Self {
+        self.hint = Some(mask_message(hint.as_ref()));
+        self
+    }
+
+    /// The same, where there is a hint.
+    #[must_use]
+    pub fn maybe_hint(self, hint: Option<String>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
+    /// The dotted path of the key; empty where a whole file is at fault.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do, as [`Diagnostic::hint`] set it.
+    pub fn advice(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The file, where it comes from one.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.origin {
+            Origin::Text { source, .. } => Some(&source.path),
+            Origin::File(path) => Some(path),
+            Origin::Env(_) | Origin::Set(_) => None,
+        }
+    }
+
+    /// Line and column, both from 1.
+    pub fn line_column(&self) -> Option<(usize, usize)> {
+        match &self.origin {
+            Origin::Text { source, span } => Some(source.line_column(span.start)),
+            Origin::File(_) | Origin::Env(_) | Origin::Set(_) => None,
+        }
+    }
+
+    fn place(&self) -> String {
+        match &self.origin {
+            Origin::Text { source, span } => {
+                let (line, column) = source.line_column(span.start);
+                format!("{}:{line}:{column}", source.path.display())
+            }
+            Origin::File(path) => path.display().to_string(),
+            Origin::Env(variable) => format!("environment variable {variable}"),
+            Origin::Set(key) => format!("--set {key}"),
+        }
+    }
+
+    /// `key: message`, or the message alone where the place says the key already.
+    fn headline(&self) -> String {
+        let said = matches!(&self.origin, Origin::Set(key) if *key == self.key);
+        if self.key.is_empty() || said { self.message.clone() } else { format!("{}: {}", self.key, self.message) }
+    }
+
+    fn render(&self, handler: &GraphicalReportHandler) -> String {
+        let (source, label, headline) = match &self.origin {
+            Origin::Text { source, span } => {
+                // A label over several lines would show them all; the first says enough.
+                let behind = source.masked.get(span.start..).unwrap_or_default();
+                let line_end = span.start + behind.find('\n').unwrap_or(behind.len());
+                let length = span.end.min(line_end).saturating_sub(span.start);
+                let label = LabeledSpan::new(None, span.start, length);
+                (Some(WholeLine(source.clone())), Some(label), self.headline())
+            }
+            Origin::File(_) | Origin::Env(_) | Origin::Set(_) => {
+                (None, None, mask_message(&format!("{}: {}", self.place(), self.headline())))
+            }
+        };
+        let shown = Shown { headline, help: self.hint.clone(), source, label };
+        let mut out = String::new();
+        match handler.render_report(&mut out, &shown) {
+            Ok(()) => out,
+            Err(_) => format!("{self}\n"),
+        }
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = mask_message(&format!("{}: {}", self.place(), self.headline()));
+        f.write_str(&line)?;
+        match &self.hint {
+            Some(hint) => write!(f, " (hint: {hint})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl serde::Serialize for Diagnostic {
+    /// `{"file", "line", "column", "variable", "set", "key", "message", "hint"}`, absent ones null.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let variable = if let Origin::Env(variable) = &self.origin { Some(variable) } else { None };
+        let set = if let Origin::Set(key) = &self.origin { Some(mask_message(key)) } else { None };
+        let mut out = serializer.serialize_struct("Diagnostic", 8)?;
+        out.serialize_field("file", &self.file().map(|path| path.display().to_string()))?;
+        out.serialize_field("line", &self.line_column().map(|(line, _)| line))?;
+        out.serialize_field("column", &self.line_column().map(|(_, column)| column))?;
+        out.serialize_field("variable", &variable)?;
+        out.serialize_field("set", &set)?;
+        out.serialize_field("key", &self.key)?;
+        out.serialize_field("message", &self.message)?;
+        out.serialize_field("hint", &self.hint)?;
+        out.end()
+    }
+}
+
+/// Everything that is wrong with a configuration, in the order in which it was written.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+#[serde(transparent)]
+pub struct Diagnostics(Vec<Diagnostic>);
+
+impl Diagnostics {
+    /// Sorts by place; what has the same place keeps its order.
+    pub fn new(mut found: Vec<Diagnostic>) -> Self {
+        found.sort_by_key(|diagnostic| diagnostic.origin.rank());
+        Self(found)
+    }
+
+    pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
+        self.0.iter()
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// For a person: each with its source line; `colour` as the terminal wants it.
+    pub fn render(&self, colour: bool) -> String {
+        let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_context_lines(1).with_width(120);
+        self.0.iter().map(|diagnostic| diagnostic.render(&handler)).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl<'a> IntoIterator for &'a Diagnostics {
+    type Item = &'a Diagnostic;
+    type IntoIter = std::slice::Iter<'a, Diagnostic>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    /// One line for each, without a line break at the end.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, diagnostic) in self.0.iter().enumerate() {
+            if position > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{diagnostic}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+/// A file of which the line at fault is shown and no line around it. Without context: the place alone, for the header.
+#[derive(Debug)]
+struct WholeLine(Arc<SourceText>);
+
+impl SourceCode for WholeLine {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        context_before: usize,
+        _context_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let text = &self.0.masked;
+        let wanted = if context_before == 0 {
+            *span
+        } else {
+            let before = text.get(..span.offset()).ok_or(MietteError::OutOfBounds)?;
+            let behind = text.get(span.offset()..).ok_or(MietteError::OutOfBounds)?;
+            let start = before.rfind('\n').map_or(0, |at| at + 1);
+            let end = span.offset() + behind.find('\n').unwrap_or(behind.len());
+            (start, end - start).into()
+        };
+        let found = text.read_span(&wanted, 0, 0)?;
+        let (line, column, lines) = (found.line(), found.column(), found.line_count());
+        let name = self.0.path.display().to_string();
+        Ok(Box::new(MietteSpanContents::new_named(name, found.data(), *found.span(), line, column, lines)))
+    }
+}
+
+/// A diagnostic as miette wants it.
+#[derive(Debug)]
+struct Shown {
+    headline: String,
+    help: Option<String>,
+    source: Option<WholeLine>,
+    label: Option<LabeledSpan>,
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.headline)
+    }
+}
+
+impl std::error::Error for Shown {}
+
+impl miette::Diagnostic for Shown {
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.label.clone().map(|label| Box::new(std::iter::once(label)) as Box<dyn Iterator<Item = LabeledSpan>>)
+    }
+}

@@ -1,0 +1,198 @@
+//! One TOML file: read, parsed, every key with its place. Knows TOML, not retaind's keys.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use config::{Map, Value, ValueKind};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diagnostic::{Diagnostic, Origin, SourceText};
+use super::path::{KeyPath, Segment, is_bare};
+
+/// Where a value came from.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    Text { source: Arc<SourceText>, key: Range<usize>, value: Range<usize> },
+    Env(String),
+    Set(String),
+}
+
+/// What one file, variable or `--set` contributes.
+#[derive(Default)]
+pub(super) struct Document {
+    pub values: Map<String, Value>,
+    /// Of every table, list and value in it; a table comes before what is in it.
+    pub places: Vec<Placed>,
+}
+
+/// A table, list or value, and where it came from.
+pub(super) struct Placed {
+    pub path: KeyPath,
+    pub place: Place,
+    pub is_table: bool,
+}
+
+/// Reads and parses a file. `None`: it cannot be used, and `found` says why. A key that is there twice is reported,
+/// and the first one used.
+pub(super) fn read(path: &Path, position: usize, found: &mut Vec<Diagnostic>) -> Option<Document> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            found.push(Diagnostic::new(Origin::File(path.to_owned()), "", format!("cannot be read: {error}")));
+            return None;
+        }
+    };
+    match String::from_utf8(bytes) {
+        Ok(text) => parse(path, position, &text, found),
+        Err(error) => {
+            let valid = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let message = format!("is not UTF-8 text: see line {line}");
+            found.push(Diagnostic::new(Origin::File(path.to_owned()), "", message));
+            None
+        }
+    }
+}
+
+fn parse(path: &Path, position: usize, text: &str, found: &mut Vec<Diagnostic>) -> Option<Document> {
+    let source = Arc::new(SourceText::new(path.to_owned(), position, text));
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut usable = true;
+    let mut echo_until = 0;
+    for error in &errors {
+        let span = error.span().unwrap_or(0..0);
+        if span.start < echo_until {
+            continue;
+        }
+        let origin = Origin::Text { source: source.clone(), span: span.clone() };
+        let is_duplicate = error.message() == "duplicate key";
+        echo_until = end_of_echo(text, span.start, is_duplicate);
+        found.push(if is_duplicate {
+            let name = text.get(span).unwrap_or_default();
+            let hint = "merge the two, or give one of them another name";
+            Diagnostic::new(origin, "", format!("{name} is there twice in this file")).hint(hint)
+        } else {
+            usable = false;
+            Diagnostic::new(origin, "", format!("this is not TOML: {}", error.message()))
+        });
+    }
+    if !usable {
+        return None;
+    }
+    let mut reader = Reader { found, document: Document::default(), source: Some(source), fallback: None };
+    let values = reader.table(table.get_ref(), &KeyPath::default());
+    let mut document = reader.document;
+    document.values = values;
+    Some(document)
+}
+
+/// How far an error is followed by its own echoes: to the end of its line, or, where a whole table is there twice, to
+/// the next table, because the keys in it are there twice as well.
+fn end_of_echo(text: &str, offset: usize, is_duplicate: bool) -> usize {
+    let line_start = text.as_bytes().iter().take(offset).rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let is_header = text.get(line_start..).is_some_and(|line| line.trim_start().starts_with('['));
+    let end = if is_duplicate && is_header { "\n[" } else { "\n" };
+    text.get(offset..).and_then(|behind| behind.find(end)).map_or(text.len(), |at| offset + at + 1)
+}
+
+/// Parses a TOML value that was given outside a file; `None` where the text is not TOML.
+pub(super) fn parse_value(
+    text: &str,
+    path: &KeyPath,
+    place: &Place,
+    found: &mut Vec<Diagnostic>,
+) -> Option<(Value, Vec<Placed>)> {
+    let parsed = DeValue::parse(text).ok()?;
+    let mut reader = Reader { found, document: Document::default(), source: None, fallback: Some(place.clone()) };
+    let value = reader.value(&parsed, path, 0..0)?;
+    Some((value, reader.document.places))
+}
+
+struct Reader<'a> {
+    found: &'a mut Vec<Diagnostic>,
+    document: Document,
+    source: Option<Arc<SourceText>>,
+    fallback: Option<Place>,
+}
+
+impl Reader<'_> {
+    fn place(&self, key: Range<usize>, value: Range<usize>) -> Option<Place> {
+        match &self.source {
+            Some(source) => Some(Place::Text { source: source.clone(), key, value }),
+            None => self.fallback.clone(),
+        }
+    }
+
+    fn table(&mut self, table: &DeTable<'_>, above: &KeyPath) -> Map<String, Value> {
+        let mut values = Map::new();
+        for (key, value) in table {
+            let path = above.key(key.get_ref());
+            // The merging of layers reads dots and brackets in a top-level key as steps down.
+            if above.segments().is_empty() && !is_bare(key.get_ref()) {
+                self.refuse(&path, key.span(), "unknown key", None);
+            } else if let Some(value) = self.value(value, &path, key.span()) {
+                values.insert(key.get_ref().to_string(), value);
+            }
+        }
+        values
+    }
+
+    fn value(&mut self, value: &Spanned<DeValue<'_>>, path: &KeyPath, key: Range<usize>) -> Option<Value> {
+        let span = value.span();
+        if let Some(place) = self.place(key, span.clone()) {
+            let is_table = value.get_ref().is_table();
+            self.document.places.push(Placed { path: path.clone(), place, is_table });
+        }
+        let kind = match value.get_ref() {
+            DeValue::String(text) => ValueKind::String(text.to_string()),
+            DeValue::Boolean(flag) => ValueKind::Boolean(*flag),
+            DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+                Ok(number) => ValueKind::I64(number),
+                Err(_) => return self.refuse(path, span, "the number is too large", None),
+            },
+            DeValue::Float(number) => match number.as_str().parse::<f64>() {
+                Ok(number) if number.is_finite() => ValueKind::Float(number),
+                _ => return self.refuse(path, span, "the number is not finite", None),
+            },
+            DeValue::Datetime(_) => {
+                return self.refuse(path, span, "no key takes a date or time", Some("put it in quotes"));
+            }
+            DeValue::Array(items) => {
+                let mut values = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    // Refused ones leave an empty table, so that the places of the others stay true.
+                    let item = self.value(item, &path.index(index), item.span());
+                    values.push(item.unwrap_or_else(|| Value::new(None, ValueKind::Table(Map::new()))));
+                }
+                ValueKind::Array(values)
+            }
+            DeValue::Table(table) => ValueKind::Table(self.table(table, path)),
+        };
+        Some(Value::new(None, kind))
+    }
+
+    fn refuse(&mut self, path: &KeyPath, span: Range<usize>, message: &str, hint: Option<&str>) -> Option<Value> {
+        let origin = match (&self.source, &self.fallback) {
+            (Some(source), _) => Origin::Text { source: source.clone(), span },
+            (None, Some(Place::Env(variable))) => Origin::Env(variable.clone()),
+            (None, Some(Place::Set(key))) => Origin::Set(key.clone()),
+            (None, Some(Place::Text { source, value, .. })) => {
+                Origin::Text { source: source.clone(), span: value.clone() }
+            }
+            (None, None) => return None,
+        };
+        self.found.push(Diagnostic::new(origin, path, message).maybe_hint(hint.map(str::to_owned)));
+        None
+    }
+}
+
+/// The value at a path of a tree.
+pub(super) fn lookup<'a>(tree: &'a Value, path: &KeyPath) -> Option<&'a Value> {
+    path.segments().iter().try_fold(tree, |value, segment| match (&value.kind, segment) {
+        (ValueKind::Table(table), Segment::Key(key)) => table.get(key),
+        (ValueKind::Array(items), Segment::Index(index)) => items.get(*index),
+        _ => None,
+    })
+}

@@ -1,0 +1,42 @@
+//! Hints that more than one diagnostic gives.
+
+use strsim::damerau_levenshtein;
+
+/// What to write instead of a number without a unit: days for what is kept, seconds for what is waited for.
+pub fn unit_hint(key: &str, number: u64) -> String {
+    let unit = if key == "keep" { "d" } else { "s" };
+    format!("write \"{number}{unit}\"")
+}
+
+/// What to write instead of a duration of nothing.
+pub fn zero_hint(key: &str) -> String {
+    if key == "keep" {
+        "to keep for ever, leave the policy out or set mode = \"report\"".to_owned()
+    } else {
+        "leave the key out for its default".to_owned()
+    }
+}
+
+/// "did you mean `x`?", for the nearest candidate that is near enough.
+pub fn did_you_mean<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let wrong = wrong.to_ascii_lowercase();
+    candidates
+        .into_iter()
+        .map(|candidate| (damerau_levenshtein(&wrong, &candidate.to_ascii_lowercase()), candidate))
+        .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).max(1))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| format!("did you mean `{candidate}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suggests_only_what_is_near() {
+        let known = ["detections", "events", "gpu_stats"];
+        assert_eq!(did_you_mean("detectoins", known).as_deref(), Some("did you mean `detections`?"));
+        assert_eq!(did_you_mean("Events", known).as_deref(), Some("did you mean `events`?"));
+        assert_eq!(did_you_mean("orders", known), None);
+    }
+}

@@ -1,0 +1,198 @@
+//! Every key there is, with its type and default: the one list that overrides, documentation and tests go by.
+
+use super::path::{KeyPath, Segment};
+
+/// `[daemon]`
+pub const MODE: &str = "enforce";
+pub const STATE_DIR: &str = "/var/lib/retaind";
+pub const TIMEZONE: &str = "UTC";
+pub const SHUTDOWN_GRACE: &str = "20s";
+/// `[sources.NAME]`
+pub const LOCK_TIMEOUT: &str = "2s";
+pub const STATEMENT_TIMEOUT: &str = "30s";
+pub const CONNECT_TIMEOUT: &str = "5s";
+pub const MAX_CONNECTIONS: i64 = 4;
+/// `[tasks.NAME]`
+pub const MISFIRE_GRACE: &str = "5m";
+pub const CATCH_UP: bool = true;
+/// `[policies.NAME]`; 5,000 is what was measured to be fastest without long transactions.
+pub const BATCH: i64 = 5000;
+
+/// Tasks that exist without being declared, with their schedules.
+pub const SHIPPED_TASKS: [(&str, &str); 3] =
+    [("retention", "0 3 * * *"), ("log-purge", "30 3 * * *"), ("orphan-scan", "0 4 * * 0")];
+
+/// What a key takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Duration,
+    Count,
+    Share,
+    Flag,
+    Tables,
+    /// Recognised, and refused until a later version fills it.
+    Later,
+}
+
+impl Kind {
+    /// The word that the documentation uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Text => "text",
+            Kind::Duration => "duration",
+            Kind::Count => "whole number",
+            Kind::Share => "share",
+            Kind::Flag => "true or false",
+            Kind::Tables => "list of tables",
+            Kind::Later => "later",
+        }
+    }
+}
+
+/// A key. `*` in its path stands for a name, `[]` for an element of a list.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    pub path: &'static str,
+    pub kind: Kind,
+    /// As the documentation shows it; empty where there is none.
+    pub default: &'static str,
+}
+
+const fn key(path: &'static str, kind: Kind, default: &'static str) -> Key {
+    Key { path, kind, default }
+}
+
+/// All keys, section by section.
+pub const KEYS: &[Key] = &[
+    key("daemon.mode", Kind::Text, MODE),
+    key("daemon.state_dir", Kind::Text, STATE_DIR),
+    key("daemon.timezone", Kind::Text, TIMEZONE),
+    key("daemon.shutdown_grace", Kind::Duration, SHUTDOWN_GRACE),
+    key("ledger.url", Kind::Text, "ledger.db in state_dir"),
+    key("sources.*.url", Kind::Text, ""),
+    key("sources.*.password_credential", Kind::Text, ""),
+    key("sources.*.password_file", Kind::Text, ""),
+    key("sources.*.lock_timeout", Kind::Duration, LOCK_TIMEOUT),
+    key("sources.*.statement_timeout", Kind::Duration, STATEMENT_TIMEOUT),
+    key("sources.*.connect_timeout", Kind::Duration, CONNECT_TIMEOUT),
+    key("sources.*.max_connections", Kind::Count, "4"),
+    key("sources.*.timezone", Kind::Text, TIMEZONE),
+    key("stores.*.path", Kind::Text, ""),
+    key("stores.*.strip_prefix", Kind::Text, ""),
+    key("stores.*.references", Kind::Tables, ""),
+    key("stores.*.references[].source", Kind::Text, ""),
+    key("stores.*.references[].table", Kind::Text, ""),
+    key("stores.*.references[].column", Kind::Text, ""),
+    key("stores.*.references[].match", Kind::Later, ""),
+    key("stores.*.trash", Kind::Later, ""),
+    key("tasks.*.schedule", Kind::Text, ""),
+    key("tasks.*.every", Kind::Duration, ""),
+    key("tasks.*.misfire_grace", Kind::Duration, MISFIRE_GRACE),
+    key("tasks.*.catch_up", Kind::Flag, "true"),
+    key("tasks.*.timeout", Kind::Duration, ""),
+    key("tasks.*.enabled", Kind::Flag, "true"),
+    key("tasks.*.before", Kind::Later, ""),
+    key("tasks.*.after", Kind::Later, ""),
+    key("policies.*.kind", Kind::Text, ""),
+    key("policies.*.task", Kind::Text, ""),
+    key("policies.*.enabled", Kind::Flag, "true"),
+    key("policies.*.mode", Kind::Text, MODE),
+    key("policies.*.source", Kind::Text, ""),
+    key("policies.*.table", Kind::Text, ""),
+    key("policies.*.age", Kind::Text, ""),
+    key("policies.*.keep", Kind::Duration, ""),
+    key("policies.*.where", Kind::Text, ""),
+    key("policies.*.files", Kind::Tables, ""),
+    key("policies.*.files[].store", Kind::Text, ""),
+    key("policies.*.files[].column", Kind::Text, ""),
+    key("policies.*.files[].enabled", Kind::Flag, "true"),
+    key("policies.*.files[].path", Kind::Later, ""),
+    key("policies.*.files[].directory", Kind::Later, ""),
+    key("policies.*.batch", Kind::Count, "5000"),
+    key("policies.*.max_rows", Kind::Count, ""),
+    key("policies.*.max_fraction", Kind::Share, ""),
+    key("policies.*.age_format", Kind::Later, ""),
+    key("policies.*.expires", Kind::Later, ""),
+    key("policies.*.grace", Kind::Later, ""),
+    key("policies.*.action", Kind::Later, ""),
+    key("policies.*.set", Kind::Later, ""),
+    key("policies.*.children", Kind::Later, ""),
+    key("policies.*.protected_by", Kind::Later, ""),
+    key("policies.*.params", Kind::Later, ""),
+    key("policies.*.alive", Kind::Later, ""),
+    key("policies.*.details", Kind::Later, ""),
+    key("policies.*.store", Kind::Later, ""),
+    key("policies.*.match", Kind::Later, ""),
+    key("policies.*.exclude", Kind::Later, ""),
+    key("policies.*.keep_last", Kind::Later, ""),
+    key("policies.*.max_total", Kind::Later, ""),
+    key("policies.*.max_files", Kind::Later, ""),
+    key("policies.*.min_free", Kind::Later, ""),
+    key("policies.*.prune_empty", Kind::Later, ""),
+    key("policies.*.open", Kind::Later, ""),
+];
+
+/// The key at a path, if there is such a key.
+pub fn find(path: &KeyPath) -> Option<&'static Key> {
+    let mut pattern = String::new();
+    for (depth, segment) in path.segments().iter().enumerate() {
+        let named = depth == 1 && !pattern.starts_with("daemon") && !pattern.starts_with("ledger");
+        match segment {
+            Segment::Index(_) => pattern.push_str("[]"),
+            Segment::Key(_) if named => pattern.push_str(".*"),
+            Segment::Key(key) if depth == 0 => pattern.push_str(key),
+            Segment::Key(key) => {
+                pattern.push('.');
+                pattern.push_str(key);
+            }
+        }
+    }
+    KEYS.iter().find(|key| key.path == pattern)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde::Deserialize;
+
+    use super::super::raw::*;
+    use super::*;
+
+    /// The fields of a raw struct, as serde lists them when it meets an unknown one.
+    fn fields<T: for<'de> Deserialize<'de>>(prefix: &str) -> Vec<String> {
+        let table: toml::Table = [("?".to_owned(), toml::Value::Boolean(true))].into_iter().collect();
+        let message = match T::deserialize(toml::Value::Table(table)) {
+            Ok(_) => panic!("an unknown key was accepted"),
+            Err(error) => error.to_string(),
+        };
+        let listed = message.split("expected ").nth(1).unwrap();
+        listed.split('`').skip(1).step_by(2).map(|field| format!("{prefix}{field}")).collect()
+    }
+
+    #[test]
+    fn the_list_and_the_shape_are_the_same() {
+        let mut shape = fields::<RawDaemon>("daemon.");
+        // serde names a single field without a list.
+        shape.extend(fields::<RawLedger>("ledger."));
+        shape.extend(fields::<RawSource>("sources.*."));
+        shape.extend(fields::<RawStore>("stores.*."));
+        shape.extend(fields::<RawReference>("stores.*.references[]."));
+        shape.extend(fields::<RawTask>("tasks.*."));
+        shape.extend(fields::<RawPolicy>("policies.*."));
+        shape.extend(fields::<RawFileColumn>("policies.*.files[]."));
+        let shape: BTreeSet<String> = shape.into_iter().collect();
+        let listed: BTreeSet<String> = KEYS.iter().map(|key| key.path.to_owned()).collect();
+        assert_eq!(shape, listed);
+        assert_eq!(KEYS.len(), listed.len());
+    }
+
+    #[test]
+    fn finds_a_key_whatever_the_name_is() {
+        let path = KeyPath::of(&["policies", "daemon", "files"]).index(3).key("store");
+        assert_eq!(find(&path).unwrap().path, "policies.*.files[].store");
+        assert!(find(&KeyPath::of(&["policies", "x"])).is_none());
+        assert_eq!(find(&KeyPath::of(&["ledger", "url"])).unwrap().kind, Kind::Text);
+    }
+}

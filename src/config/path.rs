@@ -1,0 +1,106 @@
+//! The dotted path of a key, as diagnostics write it: `policies.detections.files[1].store`.
+
+use std::fmt;
+
+/// Where a value stands in the configuration's tree.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct KeyPath(Vec<Segment>);
+
+/// A step down the tree.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Segment {
+    Key(String),
+    Index(usize),
+}
+
+impl KeyPath {
+    /// The path of these keys, from the top.
+    pub fn of(keys: &[&str]) -> Self {
+        Self(keys.iter().map(|key| Segment::Key((*key).to_owned())).collect())
+    }
+
+    /// The path of a key beneath this one.
+    #[must_use]
+    pub fn key(&self, key: &str) -> Self {
+        self.with(Segment::Key(key.to_owned()))
+    }
+
+    /// The path of an element of this list, from 0.
+    #[must_use]
+    pub fn index(&self, index: usize) -> Self {
+        self.with(Segment::Index(index))
+    }
+
+    fn with(&self, segment: Segment) -> Self {
+        let mut segments = self.0.clone();
+        segments.push(segment);
+        Self(segments)
+    }
+
+    /// Steps further down.
+    pub(super) fn push(&mut self, segment: Segment) {
+        self.0.push(segment);
+    }
+
+    /// The path above, and the last step; none for the top.
+    pub fn split_last(&self) -> Option<(Self, &Segment)> {
+        self.0.split_last().map(|(last, above)| (Self(above.to_vec()), last))
+    }
+
+    /// The steps from the top.
+    pub fn segments(&self) -> &[Segment] {
+        &self.0
+    }
+
+    /// Whether this path is `above`, or lies beneath it.
+    pub fn is_within(&self, above: &Self) -> bool {
+        self.0.starts_with(&above.0)
+    }
+
+    /// The last key's name; empty for the top or an element of a list.
+    pub fn last_key(&self) -> &str {
+        match self.0.last() {
+            Some(Segment::Key(key)) => key,
+            Some(Segment::Index(_)) | None => "",
+        }
+    }
+}
+
+impl fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, segment) in self.0.iter().enumerate() {
+            match segment {
+                Segment::Index(index) => write!(f, "[{index}]")?,
+                Segment::Key(key) => {
+                    if position > 0 {
+                        f.write_str(".")?;
+                    }
+                    if is_bare(key) {
+                        f.write_str(key)?;
+                    } else {
+                        write!(f, "{key:?}")?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether TOML takes the key without quotes.
+pub(super) fn is_bare(key: &str) -> bool {
+    !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_lists_and_odd_keys() {
+        let path = KeyPath::of(&["policies", "a b", "files"]).index(1).key("store");
+        assert_eq!(path.to_string(), "policies.\"a b\".files[1].store");
+        assert!(path.is_within(&KeyPath::of(&["policies"])));
+        assert!(!path.is_within(&KeyPath::of(&["policies", "a"])));
+    }
+}

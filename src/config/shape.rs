@@ -1,0 +1,139 @@
+//! Fits the merged tree to its shape: what does not fit is reported and cut out, until the rest fits.
+
+use serde_path_to_error::Segment as SerdeSegment;
+use toml::Value;
+
+use super::hint::{did_you_mean, unit_hint, zero_hint};
+use super::path::{KeyPath, Segment};
+use super::raw::{DURATION, Raw};
+
+/// Something that does not fit.
+pub(super) struct Misfit {
+    pub path: KeyPath,
+    /// The key itself is wrong, not its value.
+    pub key_is_wrong: bool,
+    pub message: String,
+    pub hint: Option<String>,
+}
+
+/// Deserializes the tree. Never fails: in the worst case everything is cut out.
+pub(super) fn fit(mut tree: Value) -> (Raw, Vec<Misfit>) {
+    let mut misfits: Vec<Misfit> = Vec::new();
+    loop {
+        let error = match serde_path_to_error::deserialize::<_, Raw>(tree.clone()) {
+            Ok(raw) => return (raw, misfits),
+            Err(error) => error,
+        };
+        let path = key_path(error.path());
+        let misfit = describe(&path, error.inner().message(), lookup(&tree, &path));
+        // What was cut out once and fails again (an entry of a list, which leaves a hole) goes with its list.
+        let mut cut = path.clone();
+        while misfits.iter().any(|misfit| misfit.path == cut) || !cut_out(&mut tree, &cut) {
+            match cut.split_last() {
+                Some((above, _)) => cut = above,
+                None => return (Raw::default(), misfits),
+            }
+        }
+        if !misfits.iter().any(|misfit| misfit.path == path) {
+            misfits.push(misfit);
+        }
+    }
+}
+
+fn key_path(path: &serde_path_to_error::Path) -> KeyPath {
+    let mut keys = KeyPath::default();
+    for segment in path {
+        match segment {
+            SerdeSegment::Map { key } => keys.push(Segment::Key(key.clone())),
+            SerdeSegment::Seq { index } => keys.push(Segment::Index(*index)),
+            SerdeSegment::Enum { .. } | SerdeSegment::Unknown => {}
+        }
+    }
+    keys
+}
+
+fn lookup<'a>(tree: &'a Value, path: &KeyPath) -> Option<&'a Value> {
+    path.segments().iter().try_fold(tree, |value, segment| match segment {
+        Segment::Key(key) => value.get(key.as_str()),
+        Segment::Index(index) => value.get(*index),
+    })
+}
+
+/// Takes the value at a path away; an entry of a list leaves an empty table, so that the others keep their places.
+fn cut_out(tree: &mut Value, path: &KeyPath) -> bool {
+    let Some((above, last)) = path.split_last() else { return false };
+    let parent = above.segments().iter().try_fold(tree, |value, segment| match segment {
+        Segment::Key(key) => value.get_mut(key.as_str()),
+        Segment::Index(index) => value.get_mut(*index),
+    });
+    match (parent, last) {
+        (Some(Value::Table(table)), Segment::Key(key)) => table.remove(key.as_str()).is_some(),
+        (Some(Value::Array(items)), Segment::Index(index)) => match items.get_mut(*index) {
+            Some(item) => {
+                *item = Value::Table(toml::Table::new());
+                true
+            }
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+fn describe(path: &KeyPath, message: &str, value: Option<&Value>) -> Misfit {
+    let expected = message.rfind("expected ").map_or("", |at| &message[at + "expected ".len()..]);
+    if message.starts_with("unknown field") {
+        return unknown_key(path, expected);
+    }
+    let hint = hint_for(path, expected, value);
+    let message = format!("expected {}, found {}", phrase(expected), value.map_or("nothing", found));
+    Misfit { path: path.clone(), key_is_wrong: false, message, hint }
+}
+
+/// What is expected, in the words of the file instead of Rust's.
+fn phrase(expected: &str) -> &str {
+    match expected {
+        "a string" => "a text in quotes",
+        "a boolean" => "true or false",
+        "i64" => "a whole number",
+        "f64" => "a number",
+        "a sequence" => "a list in [ ]",
+        other => other,
+    }
+}
+
+/// What was found, without its value: that may be a password in the wrong place.
+fn found(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "a text",
+        Value::Integer(_) | Value::Float(_) => "a bare number",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime(_) => "a date",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a table",
+    }
+}
+
+fn hint_for(path: &KeyPath, expected: &str, value: Option<&Value>) -> Option<String> {
+    match (expected, value?) {
+        (DURATION, Value::Integer(0)) => Some(zero_hint(path.last_key())),
+        (DURATION, Value::Integer(number)) => Some(unit_hint(path.last_key(), number.unsigned_abs())),
+        (DURATION, _) => Some("write \"30d\": a number and one of s, m, h, d, w".to_owned()),
+        ("a string", Value::Integer(_) | Value::Float(_) | Value::Boolean(_)) => Some("put it in quotes".to_owned()),
+        ("a boolean" | "i64" | "f64", Value::String(_)) => Some("write it without quotes".to_owned()),
+        ("a sequence", Value::Table(_)) => Some("put the table in [ ]".to_owned()),
+        _ => None,
+    }
+}
+
+fn unknown_key(path: &KeyPath, expected: &str) -> Misfit {
+    let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    let hint = match (path.last_key(), path.segments()) {
+        ("password", [Segment::Key(section), ..]) if section == "sources" => {
+            Some("use password_credential, password_file or the url".to_owned())
+        }
+        (key, _) => {
+            did_you_mean(key, known.iter().copied()).or_else(|| Some(format!("known are {}", known.join(", "))))
+        }
+    };
+    Misfit { path: path.clone(), key_is_wrong: true, message: "unknown key".to_owned(), hint }
+}

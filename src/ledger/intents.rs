@@ -1,0 +1,190 @@
+//! Intents: what a batch of deleted rows still owes, one row per batch.
+
+use diesel::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::schema::intents;
+use super::words::{instant, number, read_instant, read_name, read_number, read_run_id};
+use super::{Fault, IntentBatch, IntentItem, Ledger, LedgerError, Tally, results};
+use crate::policy::{Name, StorePath};
+
+/// A batch, as columns.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = intents)]
+struct BatchRow {
+    id: i64,
+    run_id: String,
+    policy: String,
+    source: String,
+    source_identity: String,
+    table_name: String,
+    transaction_id: Option<String>,
+    committed: bool,
+    recorded_at: String,
+    row_count: i64,
+    items: String,
+}
+
+/// The files of a batch as JSON; what most of them share is written once, so that a large batch costs one short write.
+#[derive(Default, Serialize, Deserialize)]
+struct Packed {
+    owners: Vec<Owner>,
+    /// Index of the owner, key, path.
+    files: Vec<(usize, String, StorePath)>,
+}
+
+/// A column that names files of a store.
+#[derive(PartialEq, Eq, Serialize, Deserialize)]
+struct Owner {
+    store: Name,
+    root: std::path::PathBuf,
+    column: String,
+}
+
+impl Ledger {
+    /// Durably records what a batch will owe, before the source commits. Returns its id; the batch's own is ignored.
+    pub async fn record_intents(&self, batch: &IntentBatch) -> Result<i64, LedgerError> {
+        let batch = batch.clone();
+        self.call("recording intents", move |connection, _| {
+            let items = pack(&batch.items)?;
+            connection.immediate_transaction(|connection| {
+                Ok(diesel::insert_into(intents::table)
+                    .values((
+                        intents::run_id.eq(batch.run_id.to_string()),
+                        intents::policy.eq(batch.policy.as_str()),
+                        intents::source.eq(batch.source.as_str()),
+                        intents::source_identity.eq(&batch.source_identity),
+                        intents::table_name.eq(&batch.table),
+                        intents::transaction_id.eq(&batch.transaction_id),
+                        intents::committed.eq(batch.committed),
+                        intents::recorded_at.eq(instant(batch.recorded_at)),
+                        intents::row_count.eq(number(batch.rows)),
+                        intents::file_count.eq(number(batch.items.len() as u64)),
+                        intents::items.eq(items),
+                    ))
+                    .returning(intents::id)
+                    .get_result(connection)?)
+            })
+        })
+        .await
+    }
+
+    /// Settles a batch: what is still owed stays, the rest goes; `tally` is added to the sums of the batch's run and
+    /// policy, in the same transaction. What stays is a batch with `committed` and with no rows, because `tally` has
+    /// counted them.
+    pub async fn settle(&self, id: i64, still_owed: &[IntentItem], tally: &Tally) -> Result<(), LedgerError> {
+        let (still_owed, tally) = (still_owed.to_vec(), tally.clone());
+        self.call("settling intents", move |connection, _| {
+            let items = pack(&still_owed)?;
+            connection.immediate_transaction(|connection| {
+                let batch = intents::table.find(id);
+                let owner: Option<(String, String)> =
+                    batch.select((intents::run_id, intents::policy)).first(connection).optional()?;
+                let Some((run_id, policy)) = owner else {
+                    return Err(LedgerError::UnknownBatch { id }.into());
+                };
+                if still_owed.is_empty() {
+                    diesel::delete(batch).execute(connection)?;
+                } else {
+                    let columns = (
+                        intents::committed.eq(true),
+                        intents::row_count.eq(0),
+                        intents::file_count.eq(number(still_owed.len() as u64)),
+                        intents::items.eq(items),
+                    );
+                    diesel::update(batch).set(columns).execute(connection)?;
+                }
+                if tally != Tally::default() {
+                    // A run that is not known has no sums to add to; its files are settled all the same.
+                    results::add(connection, &run_id, &policy, &tally)?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Unsettled batches with an id above `after`, in order of id, at most `limit`.
+    pub async fn unsettled(
+        &self,
+        policy: Option<&Name>,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<IntentBatch>, LedgerError> {
+        let policy = policy.map(Name::to_string);
+        self.call("reading unsettled intents", move |connection, _| {
+            let mut query = intents::table
+                .filter(intents::id.gt(after))
+                .order(intents::id)
+                .limit(i64::from(limit))
+                .select(BatchRow::as_select())
+                .into_boxed();
+            if let Some(policy) = policy {
+                query = query.filter(intents::policy.eq(policy));
+            }
+            query.load(connection)?.into_iter().map(BatchRow::read).collect()
+        })
+        .await
+    }
+
+    /// How many files are owed, by policy.
+    pub async fn owed(&self) -> Result<Vec<(Name, u64)>, LedgerError> {
+        self.call("counting owed files", move |connection, _| {
+            let rows: Vec<(String, i64)> = intents::table
+                .order(intents::policy)
+                .select((intents::policy, intents::file_count))
+                .load(connection)?;
+            let mut owed: Vec<(Name, u64)> = Vec::new();
+            for (policy, files) in rows {
+                match owed.last_mut() {
+                    Some((name, sum)) if name.as_str() == policy => *sum += read_number(files),
+                    _ => owed.push((read_name(&policy)?, read_number(files))),
+                }
+            }
+            Ok(owed)
+        })
+        .await
+    }
+}
+
+fn pack(items: &[IntentItem]) -> Result<String, Fault> {
+    let mut packed = Packed { owners: Vec::new(), files: Vec::with_capacity(items.len()) };
+    for IntentItem { key, store, root, path, column } in items {
+        let owner = Owner { store: store.clone(), root: root.clone(), column: column.clone() };
+        let index = packed.owners.iter().position(|known| *known == owner).unwrap_or_else(|| {
+            packed.owners.push(owner);
+            packed.owners.len() - 1
+        });
+        packed.files.push((index, key.clone(), path.clone()));
+    }
+    Ok(serde_json::to_string(&packed)?)
+}
+
+fn unpack(text: &str) -> Result<Vec<IntentItem>, Fault> {
+    let Packed { owners, files } = serde_json::from_str(text)?;
+    files
+        .into_iter()
+        .map(|(index, key, path)| {
+            let Owner { store, root, column } = owners.get(index).ok_or("an owed file names no store")?;
+            Ok(IntentItem { key, store: store.clone(), root: root.clone(), path, column: column.clone() })
+        })
+        .collect()
+}
+
+impl BatchRow {
+    fn read(self) -> Result<IntentBatch, Fault> {
+        Ok(IntentBatch {
+            id: self.id,
+            run_id: read_run_id(&self.run_id)?,
+            policy: read_name(&self.policy)?,
+            source: read_name(&self.source)?,
+            source_identity: self.source_identity,
+            table: self.table_name,
+            transaction_id: self.transaction_id,
+            committed: self.committed,
+            recorded_at: read_instant(&self.recorded_at)?,
+            rows: read_number(self.row_count),
+            items: unpack(&self.items)?,
+        })
+    }
+}

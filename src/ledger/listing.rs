@@ -1,0 +1,116 @@
+//! Reads runs back: the newest, or one by (a piece of) its id. Changes nothing.
+
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+
+use super::schema::runs;
+use super::words::{read_instant, read_name, read_number, read_run_id, read_word};
+use super::{Fault, Ledger, LedgerError, RunId, RunResult, RunSummary, results};
+
+/// A run, as columns.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = runs)]
+struct RunRow {
+    run_id: String,
+    mode: String,
+    trigger: String,
+    task: Option<String>,
+    status: Option<String>,
+    cause: Option<String>,
+    started_at: String,
+    finished_at: Option<String>,
+    duration_ms: i64,
+    totals: String,
+}
+
+impl Ledger {
+    /// The newest runs first.
+    pub async fn runs(&self, limit: u32) -> Result<Vec<RunSummary>, LedgerError> {
+        self.call("reading runs", move |connection, _| {
+            let rows: Vec<RunRow> = runs::table
+                .order((runs::started_at.desc(), runs::run_id.desc()))
+                .limit(i64::from(limit))
+                .select(RunRow::as_select())
+                .load(connection)?;
+            rows.into_iter().map(RunRow::summary).collect()
+        })
+        .await
+    }
+
+    /// One run with the results that its policies have so far, finished or not; the totals count unrecorded batches
+    /// too. An id may be shortened to a unique beginning or end; [`LedgerError::Ambiguous`] names the candidates.
+    pub async fn run(&self, id: &str) -> Result<Option<RunResult>, LedgerError> {
+        let given = id.trim().to_ascii_lowercase();
+        self.call("reading a run", move |connection, _| {
+            // One view of the run and of its policies.
+            connection.transaction(|connection| {
+                let Some(run_id) = find(connection, &given)? else {
+                    return Ok(None);
+                };
+                let row: RunRow = runs::table.find(&run_id).select(RunRow::as_select()).first(connection)?;
+                let policies = results::of_run(connection, &run_id)?;
+                row.result(policies).map(Some)
+            })
+        })
+        .await
+    }
+}
+
+fn find(connection: &mut SqliteConnection, given: &str) -> Result<Option<String>, Fault> {
+    let piece = match RunId::parse_str(given) {
+        Ok(run_id) => run_id.to_string(),
+        Err(_) => given.to_owned(),
+    };
+    // Hexadecimal digits and hyphens only: nothing that means something in a pattern.
+    if piece.is_empty() || !piece.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
+        return Ok(None);
+    }
+    let beginning = runs::run_id.ge(piece.clone()).and(runs::run_id.lt(format!("{piece}g")));
+    let mut found: Vec<String> =
+        runs::table.filter(beginning).order(runs::run_id.desc()).select(runs::run_id).limit(10).load(connection)?;
+    if found.is_empty() {
+        let end = runs::run_id.like(format!("%{piece}"));
+        found = runs::table.filter(end).order(runs::run_id.desc()).select(runs::run_id).limit(10).load(connection)?;
+    }
+    match found.as_slice() {
+        [_, _, ..] => {
+            let candidates = found.iter().map(|id| read_run_id(id)).collect::<Result<_, _>>()?;
+            Err(LedgerError::Ambiguous { given: given.to_owned(), candidates }.into())
+        }
+        _ => Ok(found.pop()),
+    }
+}
+
+impl RunRow {
+    fn summary(self) -> Result<RunSummary, Fault> {
+        Ok(RunSummary {
+            run_id: read_run_id(&self.run_id)?,
+            mode: read_word(&self.mode)?,
+            trigger: read_word(&self.trigger)?,
+            task: self.task.as_deref().map(read_name).transpose()?,
+            status: self.status.as_deref().map(read_word).transpose()?,
+            started_at: read_instant(&self.started_at)?,
+            finished_at: self.finished_at.as_deref().map(read_instant).transpose()?,
+            totals: serde_json::from_str(&self.totals)?,
+        })
+    }
+
+    fn result(self, policies: Vec<super::PolicyResult>) -> Result<RunResult, Fault> {
+        let duration_ms = read_number(self.duration_ms);
+        let cause = self.cause.as_deref().map(read_word).transpose()?;
+        let RunSummary { run_id, mode, trigger, task, status, started_at, finished_at, totals } = self.summary()?;
+        Ok(RunResult {
+            run_id,
+            mode,
+            trigger,
+            task,
+            status,
+            started_at,
+            finished_at,
+            duration_ms,
+            policies,
+            totals,
+            cause,
+        })
+    }
+}

@@ -1,0 +1,68 @@
+//! The ledger's tables as diesel knows them; `migrations/ledger` makes them.
+
+diesel::table! {
+    runs (run_id) {
+        run_id -> Text,
+        mode -> Text,
+        trigger -> Text,
+        task -> Nullable<Text>,
+        due_at -> Nullable<Text>,
+        seat -> Nullable<Integer>,
+        pid -> BigInt,
+        status -> Nullable<Text>,
+        cause -> Nullable<Text>,
+        started_at -> Text,
+        finished_at -> Nullable<Text>,
+        duration_ms -> BigInt,
+        totals -> Text,
+    }
+}
+
+diesel::table! {
+    policy_results (id) {
+        id -> BigInt,
+        run_id -> Text,
+        policy -> Text,
+        status -> Nullable<Text>,
+        error_count -> BigInt,
+        tally -> Text,
+        account -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    intents (id) {
+        id -> BigInt,
+        run_id -> Text,
+        policy -> Text,
+        source -> Text,
+        source_identity -> Text,
+        table_name -> Text,
+        transaction_id -> Nullable<Text>,
+        committed -> Bool,
+        recorded_at -> Text,
+        row_count -> BigInt,
+        file_count -> BigInt,
+        items -> Text,
+    }
+}
+
+diesel::table! {
+    leases (policy) {
+        policy -> Text,
+        token -> BigInt,
+        run_id -> Nullable<Text>,
+        pid -> BigInt,
+        since -> Text,
+    }
+}
+
+diesel::table! {
+    tasks (task) {
+        task -> Text,
+        known_since -> Text,
+        last_due_at -> Nullable<Text>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(runs, intents, policy_results, leases, tasks);

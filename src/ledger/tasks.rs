@@ -1,0 +1,106 @@
+//! The schedule's memory: which tasks are known since when, and which of their slots have passed.
+
+use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
+use jiff::Timestamp;
+
+use super::schema::{runs, tasks};
+use super::words::{instant, read_instant, read_name, read_run_id, read_word};
+use super::{Fault, Ledger, LedgerError, TaskState};
+use crate::policy::Name;
+
+impl Ledger {
+    /// Notes the tasks that a configuration has, all of them: a new one is known from `now` on, so that an earlier
+    /// slot of it does not count as missed, and one that is no longer there is forgotten, so that it is new when it
+    /// comes back.
+    pub async fn know_tasks(&self, names: &[Name], now: Timestamp) -> Result<(), LedgerError> {
+        let names: Vec<String> = names.iter().map(Name::to_string).collect();
+        self.call("noting the tasks", move |connection, _| {
+            connection.immediate_transaction(|connection| {
+                diesel::delete(tasks::table.filter(tasks::task.ne_all(&names))).execute(connection)?;
+                for name in &names {
+                    know(connection, name, now)?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// The state of every known task, by name.
+    pub async fn task_states(&self) -> Result<Vec<TaskState>, LedgerError> {
+        self.call("reading the state of tasks", move |connection, _| {
+            connection.transaction(|connection| {
+                let rows: Vec<TaskRow> = tasks::table.order(tasks::task).load(connection)?;
+                rows.into_iter().map(|row| row.state(connection)).collect()
+            })
+        })
+        .await
+    }
+
+    /// Notes a slot that was skipped (too late without catch-up, or the task was still running).
+    pub async fn skip_slot(&self, task: &Name, due_at: Timestamp) -> Result<(), LedgerError> {
+        let task = task.to_string();
+        self.call("noting a skipped slot", move |connection, _| {
+            connection.immediate_transaction(|connection| pass_slot(connection, &task, due_at, due_at))
+        })
+        .await
+    }
+}
+
+fn know(connection: &mut SqliteConnection, task: &str, since: Timestamp) -> Result<(), Fault> {
+    diesel::insert_into(tasks::table)
+        .values((tasks::task.eq(task), tasks::known_since.eq(instant(since))))
+        .on_conflict_do_nothing()
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Notes that a slot needs no run any more; a task not yet known becomes so at `now`.
+pub(super) fn pass_slot(
+    connection: &mut SqliteConnection,
+    task: &str,
+    due_at: Timestamp,
+    now: Timestamp,
+) -> Result<(), Fault> {
+    know(connection, task, now)?;
+    let due_at = instant(due_at);
+    let earlier = tasks::last_due_at.is_null().or(tasks::last_due_at.lt(due_at.clone()));
+    diesel::update(tasks::table.find(task).filter(earlier)).set(tasks::last_due_at.eq(due_at)).execute(connection)?;
+    Ok(())
+}
+
+/// A known task, as columns.
+#[derive(Queryable)]
+struct TaskRow {
+    task: String,
+    known_since: String,
+    last_due_at: Option<String>,
+}
+
+/// The newest run of a task: id, beginning, end, status.
+type LastRun = (String, String, Option<String>, Option<String>);
+
+impl TaskRow {
+    fn state(self, connection: &mut SqliteConnection) -> Result<TaskState, Fault> {
+        let last: Option<LastRun> = runs::table
+            .filter(runs::task.eq(&self.task))
+            .order((runs::started_at.desc(), runs::run_id.desc()))
+            .select((runs::run_id, runs::started_at, runs::finished_at, runs::status))
+            .first(connection)
+            .optional()?;
+        let (run_id, started_at, finished_at, status) = match last {
+            Some((run_id, started_at, finished_at, status)) => (Some(run_id), Some(started_at), finished_at, status),
+            None => (None, None, None, None),
+        };
+        Ok(TaskState {
+            task: read_name(&self.task)?,
+            last_due_at: self.last_due_at.as_deref().map(read_instant).transpose()?,
+            last_run: run_id.as_deref().map(read_run_id).transpose()?,
+            last_started_at: started_at.as_deref().map(read_instant).transpose()?,
+            last_finished_at: finished_at.as_deref().map(read_instant).transpose()?,
+            last_status: status.as_deref().map(read_word).transpose()?,
+            known_since: read_instant(&self.known_since)?,
+        })
+    }
+}

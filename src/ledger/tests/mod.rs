@@ -1,0 +1,126 @@
+//! Tests of the ledger: one file at a time, several connections, several processes, and deaths in between.
+
+mod file;
+mod intents;
+mod leases;
+mod processes;
+mod results;
+mod runs;
+mod tasks;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use super::*;
+
+pub fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+/// `secs` after an instant that all tests share.
+pub fn at(secs: i64) -> Timestamp {
+    Timestamp::from_second(1_760_000_000 + secs).unwrap()
+}
+
+pub async fn ledger() -> (TempDir, Ledger) {
+    let directory = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(&directory.path().join("ledger.db")).await.unwrap();
+    (directory, ledger)
+}
+
+pub fn start(started_at: Timestamp) -> RunStart {
+    RunStart {
+        run_id: RunId::now_v7(),
+        mode: RunMode::Enforce,
+        trigger: RunTrigger::Cli,
+        task: None,
+        due_at: None,
+        started_at,
+    }
+}
+
+pub async fn begun(ledger: &Ledger) -> RunId {
+    let start = start(at(0));
+    assert_eq!(ledger.begin_run(&start).await.unwrap(), Begin::Begun);
+    start.run_id
+}
+
+pub fn tally(rows: u64) -> Tally {
+    Tally {
+        rows_matched: rows,
+        rows_deleted: rows,
+        children: BTreeMap::from([("detections".to_owned(), 2 * rows)]),
+        files_matched: rows,
+        files_deleted: rows,
+        bytes_reclaimed: 100 * rows,
+        stores: BTreeMap::from([(
+            "thumbnails".to_owned(),
+            StoreTally { files_deleted: rows, files_missing: 0, bytes_reclaimed: 100 * rows },
+        )]),
+        ..Tally::default()
+    }
+}
+
+pub fn result(policy: &str, tally: Tally) -> PolicyResult {
+    PolicyResult {
+        policy: name(policy),
+        kind: "rows".to_owned(),
+        mode: RunMode::Enforce,
+        status: Status::Completed,
+        cutoff: Some(at(-30)),
+        duration_ms: 12,
+        tally,
+        details: Vec::new(),
+        blocked_by: None,
+        guards: vec![GuardReading { guard: "max_fraction".to_owned(), value: 0.25, limit: 0.9 }],
+        sample: Vec::new(),
+        errors: Vec::new(),
+        error_count: 0,
+        notes: vec!["the age column has no index".to_owned()],
+    }
+}
+
+pub fn finished(run_id: RunId, policies: Vec<PolicyResult>) -> RunResult {
+    RunResult {
+        run_id,
+        mode: RunMode::Enforce,
+        trigger: RunTrigger::Cli,
+        task: None,
+        status: Some(Status::of_run(&policies, false)),
+        started_at: at(0),
+        finished_at: Some(at(5)),
+        duration_ms: 5000,
+        totals: Totals::of(&policies),
+        policies,
+        cause: None,
+    }
+}
+
+pub fn item(key: &str, path: &str) -> IntentItem {
+    IntentItem {
+        key: key.to_owned(),
+        store: name("thumbnails"),
+        root: PathBuf::from("/srv/nvr/thumbnails"),
+        path: StorePath::parse(path).unwrap(),
+        column: "thumbnail_path".to_owned(),
+    }
+}
+
+pub fn batch(run_id: RunId, items: Vec<IntentItem>) -> IntentBatch {
+    IntentBatch {
+        id: 0,
+        run_id,
+        policy: name("detections"),
+        source: name("nvr"),
+        source_identity: "postgres://localhost:5432/nvr".to_owned(),
+        table: "detections".to_owned(),
+        transaction_id: Some("4711".to_owned()),
+        committed: false,
+        recorded_at: at(1),
+        rows: items.len() as u64,
+        items,
+    }
+}

@@ -1,1 +1,0 @@
-//! Compiles raw configuration into policy types; gathers every error before it gives up.

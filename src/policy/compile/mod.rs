@@ -1,0 +1,227 @@
+//! Compiles raw configuration into policy types; gathers every error before it gives up.
+
+mod daemon;
+mod rows;
+mod secret;
+mod source;
+mod store;
+mod task;
+mod url;
+mod value;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::config::keys::{self, Kind};
+use crate::config::raw::{Named, Raw};
+use crate::config::{Aspect, Diagnostic, Diagnostics, Inputs, KeyPath, Loaded, Origin, did_you_mean};
+
+use super::{Name, Settings};
+
+/// Loads and compiles a configuration. On failure: everything that is wrong with it, in the order of the files.
+pub fn load(inputs: &Inputs) -> Result<Settings, Diagnostics> {
+    compile(crate::config::load(inputs), inputs)
+}
+
+/// Compiles what was loaded. Reads the passwords that it names; touches nothing else.
+pub fn compile(mut loaded: Loaded, inputs: &Inputs) -> Result<Settings, Diagnostics> {
+    let mut found = std::mem::take(&mut loaded.problems);
+    if loaded.incomplete {
+        return Err(Diagnostics::new(found));
+    }
+    let faulty = found.iter().map(|problem| problem.key().to_owned()).collect();
+    let mut gather = Gather { loaded: &loaded, inputs, faulty, found: Vec::new() };
+    let settings = gather.settings(&loaded.raw);
+    found.append(&mut gather.found);
+    match settings {
+        Some(settings) if found.is_empty() => Ok(settings),
+        _ => Err(Diagnostics::new(found)),
+    }
+}
+
+/// Why a value is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fault {
+    message: String,
+    hint: Option<String>,
+}
+
+impl Fault {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), hint: None }
+    }
+
+    fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<String> for Fault {
+    fn from(message: String) -> Self {
+        Self::new(message)
+    }
+}
+
+/// What is compiled from, and what was found wrong with it.
+struct Gather<'a> {
+    loaded: &'a Loaded,
+    inputs: &'a Inputs,
+    /// Entries that loading found fault with: they are not complained about twice.
+    faulty: HashSet<String>,
+    found: Vec<Diagnostic>,
+}
+
+impl Gather<'_> {
+    /// `None` where something was found that leaves no settings to return.
+    fn settings(&mut self, raw: &Raw) -> Option<Settings> {
+        self.refuse_later_keys(raw);
+        let daemon = self.daemon(raw);
+        let sources = self.sources(raw);
+        let stores = self.stores(raw);
+        let tasks = self.tasks(raw);
+        let policies = self.policies(raw);
+        for policy in tasks.iter().flat_map(|task| policies.iter().filter(|policy| policy.name == task.name)) {
+            let path = KeyPath::of(&["policies", policy.name.as_str()]);
+            let hint = "`retaind run NAME` takes either: give the policy another name";
+            self.refuse(&path, Aspect::Key, Fault::new("there is a task of that name").hint(hint));
+        }
+        Some(Settings {
+            daemon: daemon?,
+            sources: sources.into_iter().map(Arc::new).collect(),
+            stores: stores.into_iter().map(Arc::new).collect(),
+            tasks: tasks.into_iter().map(Arc::new).collect(),
+            policies: policies.into_iter().map(Arc::new).collect(),
+        })
+    }
+
+    fn refuse(&mut self, path: &KeyPath, aspect: Aspect, fault: Fault) {
+        let diagnostic = self.loaded.diagnostic(path, aspect, fault.message);
+        self.found.push(diagnostic.maybe_hint(fault.hint));
+    }
+
+    /// The value, or `None` and a diagnostic that points at it.
+    fn check<T>(&mut self, path: &KeyPath, checked: Result<T, impl Into<Fault>>) -> Option<T> {
+        checked.map_err(|fault| self.refuse(path, Aspect::Value, fault.into())).ok()
+    }
+
+    /// The value of a key that must be there. Says that it is missing, unless it is there and was found faulty.
+    fn required<'v, T>(&mut self, table: &KeyPath, key: &str, value: Option<&'v T>, hint: &str) -> Option<&'v T> {
+        if value.is_none() && !self.loaded.is_written(&table.key(key)) {
+            self.refuse(table, Aspect::Key, Fault::new(format!("{key} is missing")).hint(hint));
+        }
+        value
+    }
+
+    /// Whether a table is there only because an override misspelt the name of another; says so.
+    fn is_stray(&mut self, table: &KeyPath) -> bool {
+        if self.loaded.is_written(table) {
+            return false;
+        }
+        let Some((section, _)) = table.split_last() else { return false };
+        let is_declared = |path: &&KeyPath| {
+            path.split_last().is_some_and(|(above, _)| above == section) && self.loaded.is_written(path)
+        };
+        let declared = self.loaded.written().iter().filter(is_declared).map(KeyPath::last_key);
+        let shipped = keys::SHIPPED_TASKS.iter().map(|(name, _)| *name).filter(|_| section.last_key() == "tasks");
+        if shipped.clone().any(|name| name == table.last_key()) {
+            return false;
+        }
+        let Some(hint) = did_you_mean(table.last_key(), declared.chain(shipped)) else { return false };
+        let thing = singular(section.last_key());
+        self.refuse(table, Aspect::Key, Fault::new(format!("there is no such {thing}")).hint(hint));
+        true
+    }
+
+    /// The tables of a section with their paths, in declared order.
+    fn tables<'r, T>(&mut self, section: &str, named: Option<&'r Named<T>>) -> Vec<(KeyPath, &'r T)> {
+        let mut tables = entries(section, named);
+        tables.retain(|(path, _)| !self.is_stray(path));
+        tables
+    }
+
+    fn is_faulty(&self, path: &KeyPath) -> bool {
+        self.faulty.contains(&path.to_string())
+    }
+
+    /// The name of a table, checked.
+    fn name(&mut self, path: &KeyPath) -> Option<Name> {
+        let written = path.last_key();
+        match Name::parse(written) {
+            Ok(name) => Some(name),
+            Err(message) => {
+                let tame = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c.to_ascii_lowercase() } else { '-' };
+                let better: String = written.chars().map(tame).collect();
+                let better = better.trim_matches(['-', '_']);
+                let hint = Name::parse(better).ok().map(|name| format!("write `{name}`"));
+                self.refuse(path, Aspect::Key, Fault { message, hint });
+                None
+            }
+        }
+    }
+
+    /// A name that must be declared in `section`.
+    fn reference<T>(
+        &mut self,
+        path: &KeyPath,
+        written: &str,
+        section: &str,
+        declared: Option<&Named<T>>,
+    ) -> Option<Name> {
+        let names = declared.map(|named| named.0.as_slice()).unwrap_or_default().iter().map(|(name, _)| name.as_str());
+        self.reference_among(path, written, section, names.collect())
+    }
+
+    fn reference_among(&mut self, path: &KeyPath, written: &str, section: &str, known: Vec<&str>) -> Option<Name> {
+        if known.contains(&written) {
+            // A bad name was complained about where it was declared.
+            return Name::parse(written).ok();
+        }
+        let hint = did_you_mean(written, known.iter().copied()).unwrap_or_else(|| match known.as_slice() {
+            [] => format!("declare it: [{section}.NAME]"),
+            known => format!("there are {}", known.join(", ")),
+        });
+        let thing = singular(section);
+        self.refuse(path, Aspect::Value, Fault::new(format!("there is no {thing} {written:?}")).hint(hint));
+        None
+    }
+
+    /// Refuses keys that a later version fills: ignoring them would delete more than was asked for.
+    fn refuse_later_keys(&mut self, raw: &Raw) {
+        let policies = raw.policies.as_ref().map(|named| named.0.as_slice()).unwrap_or_default();
+        // The kind of those is refused already, and with it everything in them.
+        let later_kinds: Vec<KeyPath> = policies
+            .iter()
+            .filter(|(_, policy)| policy.kind.as_deref().is_some_and(rows::is_later_kind))
+            .map(|(name, _)| KeyPath::of(&["policies", name]))
+            .collect();
+        for path in self.loaded.written() {
+            let is_later = keys::find(path).is_some_and(|key| key.kind == Kind::Later);
+            if is_later && !self.is_faulty(path) && !later_kinds.iter().any(|policy| path.is_within(policy)) {
+                let hint = "this version would ignore it, so it refuses it: leave the key out";
+                self.refuse(path, Aspect::Key, Fault::new("not supported yet").hint(hint));
+            }
+        }
+    }
+
+    /// Whether a value was given by `--set`, where every user of the machine can read it.
+    fn is_on_command_line(&self, path: &KeyPath) -> bool {
+        matches!(self.loaded.origin(path, Aspect::Value), Origin::Set(_))
+    }
+}
+
+/// The paths of the tables in a section, each with its raw value.
+fn entries<'r, T>(section: &str, named: Option<&'r Named<T>>) -> Vec<(KeyPath, &'r T)> {
+    let entries = named.map(|named| named.0.as_slice()).unwrap_or_default();
+    entries.iter().map(|(name, value)| (KeyPath::of(&[section, name]), value)).collect()
+}
+
+/// What one entry of a section is called.
+fn singular(section: &str) -> &str {
+    if section == "policies" { "policy" } else { section.trim_end_matches('s') }
+}
+
+/// The first element that was there before, by a key of each.
+fn position_of_twin<T: PartialEq>(items: &[T], at: usize) -> Option<usize> {
+    items[..at].iter().position(|other| *other == items[at])
+}

@@ -1,0 +1,100 @@
+//! `[tasks.NAME]`: the shipped ones, as the operator changed them, then the operator's own.
+
+use chrono::{DateTime, Utc};
+use croner::parser::{CronParser, Seconds, Year};
+
+use crate::config::keys::{self, SHIPPED_TASKS};
+use crate::config::raw::{Raw, RawTask};
+use crate::config::{Aspect, KeyPath};
+
+use super::super::{Task, Trigger};
+use super::{Fault, Gather};
+
+impl Gather<'_> {
+    pub(super) fn tasks(&mut self, raw: &Raw) -> Vec<Task> {
+        let declared = self.tables("tasks", raw.tasks.as_ref());
+        let untouched = RawTask::default();
+        let mut tasks = Vec::new();
+        for (name, schedule) in SHIPPED_TASKS {
+            let path = KeyPath::of(&["tasks", name]);
+            let raw = declared.iter().find(|(declared, _)| *declared == path).map_or(&untouched, |(_, raw)| *raw);
+            tasks.extend(self.task(&path, raw, Some(schedule)));
+        }
+        for (path, raw) in &declared {
+            if !SHIPPED_TASKS.iter().any(|(name, _)| *name == path.last_key()) {
+                tasks.extend(self.task(path, raw, None));
+            }
+        }
+        tasks
+    }
+
+    fn task(&mut self, table: &KeyPath, raw: &RawTask, default_schedule: Option<&str>) -> Option<Task> {
+        let name = self.name(table);
+        let trigger = self.trigger(table, raw, default_schedule);
+        let misfire_grace =
+            self.duration_or(&table.key("misfire_grace"), raw.misfire_grace.as_ref(), keys::MISFIRE_GRACE);
+        let timeout = self.duration(&table.key("timeout"), raw.timeout.as_ref());
+        Some(Task {
+            name: name?,
+            trigger: trigger?,
+            misfire_grace: misfire_grace?,
+            catch_up: raw.catch_up.unwrap_or(keys::CATCH_UP),
+            timeout,
+            enabled: raw.enabled.unwrap_or(true),
+        })
+    }
+
+    fn trigger(&mut self, table: &KeyPath, raw: &RawTask, default_schedule: Option<&str>) -> Option<Trigger> {
+        let is_written = |key: &str| self.loaded.is_written(&table.key(key));
+        match (&raw.schedule, &raw.every, default_schedule) {
+            (Some(_), Some(_), _) => {
+                let fault = Fault::new("the task has both schedule and every").hint("leave one of them out");
+                self.refuse(&table.key("every"), Aspect::Key, fault);
+                None
+            }
+            (Some(schedule), None, _) => self.check(&table.key("schedule"), parse_schedule(schedule)),
+            (None, Some(every), _) => self.duration(&table.key("every"), Some(every)).map(Trigger::Every),
+            (None, None, _) if is_written("schedule") || is_written("every") => None,
+            (None, None, Some(schedule)) => self.check(table, parse_schedule(schedule)),
+            (None, None, None) => {
+                let fault = Fault::new("the task has neither schedule nor every");
+                self.refuse(table, Aspect::Key, fault.hint("write schedule = \"0 3 * * *\" or every = \"30m\""));
+                None
+            }
+        }
+    }
+}
+
+/// Parses a five-field cron expression that comes true at least once.
+fn parse_schedule(text: &str) -> Result<Trigger, Fault> {
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    if fields.len() != 5 {
+        let hint = "write minute, hour, day of month, month and day of week: \"0 3 * * *\"";
+        return Err(Fault::new(format!("a schedule has five fields, this has {}", fields.len())).hint(hint));
+    }
+    let text = fields.join(" ");
+    let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+    let cron = parser.parse(&text).map_err(|error| Fault::new(format!("the schedule cannot be read: {error}")))?;
+    match cron.find_next_occurrence(&DateTime::<Utc>::UNIX_EPOCH, true) {
+        Ok(_) => Ok(Trigger::Cron(text)),
+        Err(_) => Err(Fault::new("the schedule never comes true").hint("no such date is in any year")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_have_five_fields_and_come_true() {
+        for text in
+            ["0 3 * * *", "*/5 * * * *", "0 4 * * 0", "0 0 29 2 *", "0 0 L * *", "0 9 * * MON-FRI", " 0  3 * * * "]
+        {
+            assert!(parse_schedule(text).is_ok(), "{text}");
+        }
+        assert_eq!(parse_schedule(" 0  3 * * * "), Ok(Trigger::Cron("0 3 * * *".to_owned())));
+        for text in ["", "@daily", "0 3 * *", "0 0 3 * * *", "60 3 * * *", "0 24 * * *", "x 3 * * *", "0 0 30 2 *"] {
+            assert!(parse_schedule(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Shows the result of a run: what went, what stayed and why. Shows numbers as they are and computes none.
+
+use super::escape::printable;
+use super::human::{count, counted, duration, instant, size};
+use super::style::{BAD, CARE, FAINT, PLAIN, STRONG, of_status, paint, status_words};
+use super::table::{Align, Cell, Layout, Table};
+use crate::ledger::{Cause, Failure, PolicyResult, RunMode, RunResult, RunTrigger};
+
+/// Errors and details of one policy that a page shows; `--json` has up to 100.
+const SHOWN: usize = 10;
+
+/// A finished (or still running) run as a page.
+pub fn render_run(result: &RunResult, layout: Layout) -> String {
+    let mut page = header(result);
+    if !result.policies.is_empty() {
+        page.push_str(&policies(result).render(layout));
+    }
+    for policy in &result.policies {
+        page.push_str(&remarks(policy, layout));
+        page.push_str(&failures(policy, layout));
+    }
+    page.push_str(&summary(result));
+    page
+}
+
+fn header(result: &RunResult) -> String {
+    let task = result.task.as_ref().map(|task| format!(" of task {task}")).unwrap_or_default();
+    let line = format!(
+        "Run {}{task}, started {} by {}",
+        result.run_id,
+        instant(result.started_at),
+        trigger_words(result.trigger)
+    );
+    format!("{}\n", paint(FAINT, &line))
+}
+
+/// Who started a run, in words.
+pub(super) fn trigger_words(trigger: RunTrigger) -> &'static str {
+    match trigger {
+        RunTrigger::Cli => "command",
+        RunTrigger::Schedule => "schedule",
+        RunTrigger::CatchUp => "catch-up",
+        RunTrigger::Api => "api",
+    }
+}
+
+fn policies(result: &RunResult) -> Table {
+    use Align::{Left, Right};
+    let changes = result.policies.iter().any(|policy| policy.tally.rows_updated > 0);
+    let mut columns = vec![("POLICY", Left), ("STATUS", Left), ("MATCHED", Right), ("DELETED", Right)];
+    if changes {
+        columns.push(("UPDATED", Right));
+    }
+    columns.extend([("FILES", Right), ("MISSING", Right), ("SIZE", Right), ("ERRORS", Right), ("TIME", Right)]);
+    let mut table = Table::new(&columns);
+    for policy in &result.policies {
+        let tally = &policy.tally;
+        let mode = if policy.mode == RunMode::Report { " (report mode)" } else { "" };
+        let mut row = vec![
+            Cell::styled(policy.policy.as_str(), STRONG),
+            Cell::styled(format!("{}{mode}", status_words(Some(policy.status))), of_status(Some(policy.status))),
+            Cell::new(count(tally.rows_matched)),
+            Cell::new(count(tally.rows_deleted)),
+        ];
+        if changes {
+            row.push(Cell::new(count(tally.rows_updated)));
+        }
+        let errors = if policy.error_count > 0 { BAD } else { PLAIN };
+        row.extend([
+            Cell::new(count(tally.files_deleted)),
+            Cell::new(count(tally.files_missing)),
+            Cell::new(size(tally.bytes_reclaimed)),
+            Cell::styled(count(policy.error_count), errors),
+            Cell::new(duration(policy.duration_ms)),
+        ]);
+        table.push(row);
+    }
+    table
+}
+
+/// What a person should know about a policy beyond its numbers.
+pub(super) fn remarks(policy: &PolicyResult, layout: Layout) -> String {
+    let tally = &policy.tally;
+    let mut remarks = Vec::new();
+    if let Some(why) = &policy.blocked_by {
+        remarks.push((BAD, format!("blocked: {}", printable(why))));
+    }
+    if tally.rows_protected > 0 {
+        remarks.push((PLAIN, format!("{} kept: still needed", counted(tally.rows_protected, "row"))));
+    }
+    for (table, rows) in &tally.children {
+        remarks.push((PLAIN, format!("{} of {} went with them", counted(*rows, "row"), printable(table))));
+    }
+    if tally.files_referenced > 0 {
+        remarks.push((PLAIN, format!("{} kept: another row names it", counted(tally.files_referenced, "file"))));
+    }
+    if tally.files_owed > 0 {
+        let owed = counted(tally.files_owed, "file");
+        remarks.push((CARE, format!("{owed} still owed: removing is tried again before the next run")));
+    }
+    remarks.extend(policy.notes.iter().map(|note| (PLAIN, printable(note).into_owned())));
+    let mut text = String::new();
+    for (style, remark) in remarks {
+        text.push_str(&line(&format!("{}: ", policy.policy), &paint(style, &remark), layout));
+    }
+    text
+}
+
+/// The first errors of a policy, each with its key and path.
+pub(super) fn failures(policy: &PolicyResult, layout: Layout) -> String {
+    let mut text = String::new();
+    for failure in policy.errors.iter().take(SHOWN) {
+        let shown = format!("{} {}", paint(BAD, "error:"), failure_words(failure));
+        text.push_str(&line(&format!("{}: ", policy.policy), &shown, layout));
+    }
+    let more = policy.error_count.saturating_sub(SHOWN.min(policy.errors.len()) as u64);
+    if more > 0 {
+        let more = format!("… and {}; --json shows up to 100", counted_more(more, "error"));
+        text.push_str(&line(&format!("{}: ", policy.policy), &paint(FAINT, &more), layout));
+    }
+    text
+}
+
+fn counted_more(number: u64, noun: &str) -> String {
+    let counted = counted(number, noun);
+    match counted.split_once(' ') {
+        Some((number, noun)) => format!("{number} more {noun}"),
+        None => counted,
+    }
+}
+
+fn failure_words(failure: &Failure) -> String {
+    let mut words = Vec::new();
+    if let Some(key) = &failure.key {
+        words.push(format!("key {}", printable(key)));
+    }
+    if let Some(path) = &failure.path {
+        words.push(printable(path).into_owned());
+    }
+    let error = printable(&failure.error);
+    if words.is_empty() { error.into_owned() } else { format!("{}: {error}", words.join(", ")) }
+}
+
+/// Errors and remarks are never cut or wrapped by us: a terminal wraps, and a copied line stays whole.
+fn line(subject: &str, text: &str, layout: Layout) -> String {
+    match layout {
+        Layout::Tables { .. } => format!("  {subject}{text}\n"),
+        Layout::Lines => format!("{subject}{text}\n"),
+    }
+}
+
+/// The last line: how it ended, and what it did.
+pub fn summary(result: &RunResult) -> String {
+    let status = paint(of_status(result.status), status_words(result.status));
+    let ended = match result.status {
+        None => format!("Run is {status}"),
+        Some(_) => format!("Run {status}{} in {}", cause_words(result.cause), duration(result.duration_ms)),
+    };
+    let totals = &result.totals;
+    let mut did = Vec::new();
+    if result.mode == RunMode::Enforce {
+        did.push(format!(
+            "{} and {} deleted",
+            counted(totals.rows_deleted, "row"),
+            counted(totals.files_deleted, "file")
+        ));
+        if totals.rows_updated > 0 {
+            did.push(format!("{} updated", counted(totals.rows_updated, "row")));
+        }
+        did.push(format!("{} reclaimed", size(totals.bytes_reclaimed)));
+    }
+    if let Some(reported) = reported(result) {
+        did.push(reported);
+    }
+    did.push(counted(totals.errors, "error"));
+    format!("{ended}: {}\n", did.join(", "))
+}
+
+/// What matches in policies that only report.
+pub(super) fn reported(result: &RunResult) -> Option<String> {
+    let reporting = || result.policies.iter().filter(|policy| policy.mode == RunMode::Report);
+    reporting().next()?;
+    let rows = reporting().map(|policy| policy.tally.rows_matched).sum();
+    let files = reporting().map(|policy| policy.tally.files_matched).sum();
+    Some(format!("nothing deleted in report mode, where {} and {} match", counted(rows, "row"), counted(files, "file")))
+}
+
+fn cause_words(cause: Option<Cause>) -> &'static str {
+    match cause {
+        Some(Cause::Signal) => " by a signal",
+        Some(Cause::Timeout) => " by its timeout",
+        Some(Cause::Interrupted) => " (its process died)",
+        None => "",
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::ledger::{GuardReading, Sample, Status, Tally, Totals};
+    use crate::policy::Name;
+    use anstream::adapter::strip_str;
+
+    pub fn policy(name: &str, status: Status) -> PolicyResult {
+        PolicyResult {
+            policy: Name::parse(name).unwrap(),
+            kind: "rows".to_owned(),
+            mode: RunMode::Enforce,
+            status,
+            cutoff: Some("2025-01-01T03:00:00.5Z".parse().unwrap()),
+            duration_ms: 3_249,
+            tally: Tally {
+                rows_matched: 1204,
+                rows_deleted: 1204,
+                files_matched: 803,
+                files_deleted: 800,
+                files_missing: 3,
+                bytes_reclaimed: 1_288_490_188,
+                ..Tally::default()
+            },
+            details: Vec::new(),
+            blocked_by: None,
+            guards: vec![GuardReading { guard: "max_rows".to_owned(), value: 1204.0, limit: 1_000_000.0 }],
+            sample: vec![Sample { key: "17".to_owned(), files: vec!["a/\u{1b}[31mb.jpg".to_owned()] }],
+            errors: Vec::new(),
+            error_count: 0,
+            notes: Vec::new(),
+        }
+    }
+
+    pub fn result(mode: RunMode, policies: Vec<PolicyResult>) -> RunResult {
+        RunResult {
+            run_id: "0192f3ab-0000-7000-8000-00000000beef".parse().unwrap(),
+            mode,
+            trigger: RunTrigger::Cli,
+            task: None,
+            status: Some(Status::of_run(&policies, false)),
+            started_at: "2025-01-31T03:00:00.9Z".parse().unwrap(),
+            finished_at: Some("2025-01-31T03:00:04.2Z".parse().unwrap()),
+            duration_ms: 3_300,
+            totals: Totals::of(&policies),
+            policies,
+            cause: None,
+        }
+    }
+
+    #[test]
+    fn a_run_shows_a_row_for_each_policy_and_its_errors() {
+        let mut failed = policy("events", Status::CompletedWithErrors);
+        failed.error_count = 12;
+        failed.errors = (0..12)
+            .map(|n| Failure {
+                key: Some(format!("k{n}\n")),
+                path: Some("a/b.jpg".to_owned()),
+                error: "permission denied (os error 13)".to_owned(),
+            })
+            .collect();
+        failed.tally.files_owed = 1;
+        let result = result(RunMode::Enforce, vec![policy("detections", Status::Completed), failed]);
+        let page = strip_str(&render_run(&result, Layout::Tables { width: 100 })).to_string();
+        let expected_start = "\
+Run 0192f3ab-0000-7000-8000-00000000beef, started 2025-01-31T03:00:00Z by command
+POLICY      STATUS                 MATCHED  DELETED  FILES  MISSING     SIZE  ERRORS   TIME
+detections  completed                1,204    1,204    800        3  1.2 GiB       0  3.2 s
+events      completed with errors    1,204    1,204    800        3  1.2 GiB      12  3.2 s
+  events: 1 file still owed: removing is tried again before the next run
+  events: error: key k0\\n, a/b.jpg: permission denied (os error 13)
+";
+        assert!(page.starts_with(expected_start), "{page}");
+        let expected_end = "\
+  events: … and 2 more errors; --json shows up to 100
+Run completed with errors in 3.3 s: 2,408 rows and 1,600 files deleted, 2.4 GiB reclaimed, 12 errors
+";
+        assert!(page.ends_with(expected_end), "{page}");
+    }
+
+    #[test]
+    fn without_a_terminal_a_policy_is_a_line() {
+        let mut blocked = policy("events", Status::Blocked);
+        blocked.blocked_by = Some("max_rows: more than 1,000 rows are eligible".to_owned());
+        blocked.mode = RunMode::Report;
+        blocked.tally = Tally { rows_matched: 1204, files_matched: 803, ..Tally::default() };
+        let mut result = result(RunMode::Report, vec![blocked]);
+        result.cause = Some(Cause::Signal);
+        result.status = Some(Status::Cancelled);
+        let page = strip_str(&render_run(&result, Layout::Lines)).to_string();
+        let expected = "\
+Run 0192f3ab-0000-7000-8000-00000000beef, started 2025-01-31T03:00:00Z by command
+events: status blocked (report mode), matched 1,204, deleted 0, files 0, missing 0, size 0 B, errors 0, time 3.2 s
+events: blocked: max_rows: more than 1,000 rows are eligible
+Run cancelled by a signal in 3.3 s: nothing deleted in report mode, where 1,204 rows and 803 files match, 0 errors
+";
+        assert_eq!(page, expected);
+    }
+}

@@ -1,0 +1,146 @@
+//! The list of past and present runs.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::human::{between, count, duration, instant, size};
+use super::result::trigger_words;
+use super::style::{BAD, PLAIN, of_status, status_words};
+use super::table::{Align, Cell, Layout, Table};
+use crate::ledger::{RunId, RunMode, RunSummary, RunTrigger, Status, Totals};
+use crate::policy::Name;
+
+/// A run in a list, as `runs --json` and `status --json` print it: the head of what `runs ID --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunEntry {
+    pub run_id: RunId,
+    pub mode: RunMode,
+    pub trigger: RunTrigger,
+    /// The task that was run as a whole; null when policies were chosen by hand.
+    pub task: Option<Name>,
+    /// Null while it runs.
+    pub status: Option<Status>,
+    pub started_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    /// Null while it runs.
+    pub duration_ms: Option<u64>,
+    pub totals: Totals,
+}
+
+impl From<&RunSummary> for RunEntry {
+    fn from(run: &RunSummary) -> Self {
+        let RunSummary { run_id, mode, trigger, task, status, started_at, finished_at, totals } = run;
+        let millis = |end: Timestamp| u64::try_from(end.duration_since(*started_at).as_millis()).unwrap_or(0);
+        Self {
+            run_id: *run_id,
+            mode: *mode,
+            trigger: *trigger,
+            task: task.clone(),
+            status: *status,
+            started_at: *started_at,
+            finished_at: *finished_at,
+            duration_ms: finished_at.map(millis),
+            totals: totals.clone(),
+        }
+    }
+}
+
+/// The end of a run's id, which tells it from other runs and is short enough to type.
+pub fn short_id(run: &RunId) -> String {
+    let id = run.simple().to_string();
+    id[id.len() - 8..].to_owned()
+}
+
+/// The runs as a table, in the order given.
+pub fn render_runs(runs: &[RunEntry], now: Timestamp, layout: Layout) -> String {
+    use Align::{Left, Right};
+    if runs.is_empty() {
+        return "No run so far.\n".to_owned();
+    }
+    let mut table = Table::new(&[
+        ("RUN", Left),
+        ("STARTED", Left),
+        ("TASK", Left),
+        ("BY", Left),
+        ("STATUS", Left),
+        ("ROWS", Right),
+        ("FILES", Right),
+        ("SIZE", Right),
+        ("ERRORS", Right),
+        ("TIME", Right),
+    ]);
+    for run in runs {
+        let mode = match run.mode {
+            RunMode::Enforce => "",
+            RunMode::Report => " (report mode)",
+            RunMode::Plan => " (plan)",
+        };
+        let errors = if run.totals.errors > 0 { BAD } else { PLAIN };
+        table.push(vec![
+            Cell::new(short_id(&run.run_id)),
+            Cell::new(instant(run.started_at)),
+            Cell::new(run.task.as_ref().map_or("-", Name::as_str)),
+            Cell::new(trigger_words(run.trigger)),
+            Cell::styled(format!("{}{mode}", status_words(run.status)), of_status(run.status)),
+            Cell::new(count(run.totals.rows_deleted + run.totals.rows_updated)),
+            Cell::new(count(run.totals.files_deleted)),
+            Cell::new(size(run.totals.bytes_reclaimed)),
+            Cell::styled(count(run.totals.errors), errors),
+            Cell::new(run.duration_ms.map_or_else(|| between(run.started_at, now), duration)),
+        ]);
+    }
+    table.render(layout)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use anstream::adapter::strip_str;
+
+    pub fn entry(status: Option<Status>) -> RunEntry {
+        RunEntry {
+            run_id: "0192f3ab-0000-7000-8000-00000000beef".parse().unwrap(),
+            mode: RunMode::Enforce,
+            trigger: RunTrigger::Schedule,
+            task: Some(Name::parse("retention").unwrap()),
+            status,
+            started_at: "2025-01-31T03:00:00.9Z".parse().unwrap(),
+            finished_at: status.map(|_| "2025-01-31T03:00:04.2Z".parse().unwrap()),
+            duration_ms: status.map(|_| 3_300),
+            totals: Totals { rows_deleted: 1204, files_deleted: 800, bytes_reclaimed: 2048, ..Totals::default() },
+        }
+    }
+
+    #[test]
+    fn runs_show_their_short_id_and_sums() {
+        let runs = [entry(Some(Status::Completed)), RunEntry { task: None, ..entry(None) }];
+        let now = "2025-01-31T03:01:00.9Z".parse().unwrap();
+        let page = strip_str(&render_runs(&runs, now, Layout::Tables { width: 120 })).to_string();
+        let expected = "\
+RUN       STARTED               TASK       BY        STATUS      ROWS  FILES     SIZE  ERRORS   TIME
+0000beef  2025-01-31T03:00:00Z  retention  schedule  completed  1,204    800  2.0 KiB       0  3.3 s
+0000beef  2025-01-31T03:00:00Z  -          schedule  running    1,204    800  2.0 KiB       0  1 min
+";
+        assert_eq!(page, expected);
+        assert_eq!(render_runs(&[], now, Layout::Lines), "No run so far.\n");
+    }
+
+    #[test]
+    fn the_json_of_a_run_has_stable_keys() {
+        let json = serde_json::to_value(entry(None)).unwrap();
+        let expected = serde_json::json!({
+            "run_id": "0192f3ab-0000-7000-8000-00000000beef",
+            "mode": "enforce",
+            "trigger": "schedule",
+            "task": "retention",
+            "status": null,
+            "started_at": "2025-01-31T03:00:00.9Z",
+            "finished_at": null,
+            "duration_ms": null,
+            "totals": {
+                "rows_deleted": 1204, "rows_updated": 0, "files_deleted": 800, "bytes_reclaimed": 2048, "errors": 0
+            },
+        });
+        assert_eq!(json, expected);
+    }
+}

@@ -1,0 +1,263 @@
+//! What is scheduled, what runs, what is owed: the page of `retaind status`. Gathers nothing itself.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::human::{between, counted, duration, instant, instant_from, size};
+use super::runs::{RunEntry, short_id};
+use super::style::{BAD, CARE, FAINT, GOOD, PLAIN, STRONG, of_status, paint, status_words};
+use super::table::{Align, Cell, Layout, Table};
+use crate::ledger::{RunMode, Status};
+use crate::policy::{Mode, Name, Trigger};
+
+/// Everything that `status --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Overview {
+    /// When this was gathered.
+    pub at: Timestamp,
+    /// The daemon's mode; with `report` nothing is ever deleted.
+    pub mode: Mode,
+    /// Where the ledger is.
+    pub state_dir: String,
+    /// Whether a daemon holds the state directory, and which.
+    pub daemon: DaemonState,
+    /// In declared order.
+    pub tasks: Vec<TaskOverview>,
+    /// Policies without a task: they run on request only.
+    pub on_request: Vec<Name>,
+    /// Runs that are going on.
+    pub running: Vec<RunEntry>,
+    /// Files whose row is gone and which are still to be removed.
+    pub owed: Vec<Owed>,
+    /// What a person should look at, in words; empty when all is well.
+    pub attention: Vec<String>,
+}
+
+/// Whether a daemon is up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DaemonState {
+    pub running: bool,
+    /// Its process id, where it is known.
+    pub pid: Option<u32>,
+}
+
+/// A task and its schedule.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TaskOverview {
+    pub task: Name,
+    pub enabled: bool,
+    /// The cron expression, or `every 30m`.
+    pub schedule: String,
+    /// The policies that are switched on, in the order in which they run.
+    pub policies: Vec<Name>,
+    /// The next slot; null when the task is switched off or has no policy.
+    pub next_due_at: Option<Timestamp>,
+    /// The task's last run, by whomever; null when it never ran.
+    pub last_run: Option<LastRun>,
+    /// The oldest known slot that should have been run by now and was not.
+    pub overdue_since: Option<Timestamp>,
+}
+
+/// The last run of a task.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LastRun {
+    pub run_id: Option<crate::ledger::RunId>,
+    /// Null while it runs.
+    pub status: Option<Status>,
+    pub started_at: Timestamp,
+    pub finished_at: Option<Timestamp>,
+    pub duration_ms: Option<u64>,
+    /// Null when the run is too old to be kept.
+    pub totals: Option<crate::ledger::Totals>,
+}
+
+/// Files that a policy still owes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Owed {
+    pub policy: Name,
+    pub files: u64,
+}
+
+/// The words that a schedule is shown in.
+pub fn schedule_words(trigger: &Trigger) -> String {
+    match trigger {
+        Trigger::Cron(expression) => expression.clone(),
+        Trigger::Every(every) => format!("every {}", duration(u64::try_from(every.as_millis()).unwrap_or(u64::MAX))),
+    }
+}
+
+/// The overview as a page.
+pub fn render_status(overview: &Overview, layout: Layout) -> String {
+    let mut page = daemon_line(overview);
+    page.push_str(&tasks(overview, layout).render(layout));
+    if !overview.on_request.is_empty() {
+        let names: Vec<_> = overview.on_request.iter().map(Name::as_str).collect();
+        page.push_str(&format!("{} {}\n", paint(FAINT, "On request only:"), names.join(", ")));
+    }
+    for run in &overview.running {
+        let what = run.task.as_ref().map(|task| format!(" of task {task}")).unwrap_or_default();
+        let mode = if run.mode == RunMode::Report { ", in report mode" } else { "" };
+        page.push_str(&format!(
+            "Running: {}{what}, since {} ({}){mode}\n",
+            short_id(&run.run_id),
+            instant(run.started_at),
+            between(run.started_at, overview.at)
+        ));
+    }
+    for owed in &overview.owed {
+        page.push_str(&format!("Owed by {}: {}\n", owed.policy, counted(owed.files, "file")));
+    }
+    for matter in &overview.attention {
+        page.push_str(&format!("{} {matter}\n", paint(CARE, "attention:")));
+    }
+    page
+}
+
+fn daemon_line(overview: &Overview) -> String {
+    let daemon = match overview.daemon {
+        DaemonState { running: true, pid: Some(pid) } => paint(GOOD, &format!("running (process {pid})")),
+        DaemonState { running: true, pid: None } => paint(GOOD, "running"),
+        DaemonState { running: false, .. } => paint(BAD, "not running: nothing is done on schedule"),
+    };
+    let mode = match overview.mode {
+        Mode::Enforce => "enforce".to_owned(),
+        Mode::Report => paint(CARE, "report (nothing is deleted)"),
+    };
+    format!("{} {daemon}; mode {mode}\n", paint(STRONG, "Daemon"))
+}
+
+fn tasks(overview: &Overview, layout: Layout) -> Table {
+    use Align::Left;
+    let mut table =
+        Table::new(&[("TASK", Left), ("SCHEDULE", Left), ("POLICIES", Left), ("NEXT", Left), ("LAST RUN", Left)]);
+    for task in &overview.tasks {
+        let names: Vec<_> = task.policies.iter().map(Name::as_str).collect();
+        let policies = match (layout, names.len()) {
+            (_, 0) => "none".to_owned(),
+            (Layout::Tables { .. }, 3..) => counted(names.len() as u64, "policy"),
+            _ => names.join(" "),
+        };
+        table.push(vec![
+            Cell::styled(task.task.as_str(), if task.enabled { STRONG } else { FAINT }),
+            Cell::new(&task.schedule),
+            Cell::new(policies),
+            next_cell(task, overview.at),
+            last_cell(task, overview.at),
+        ]);
+    }
+    table
+}
+
+fn next_cell(task: &TaskOverview, now: Timestamp) -> Cell {
+    match (task.enabled, task.overdue_since, task.next_due_at) {
+        (false, _, _) => Cell::styled("switched off", FAINT),
+        (true, Some(since), _) => Cell::styled(format!("overdue since {}", instant(since)), BAD),
+        (true, None, Some(at)) => Cell::new(instant_from(at, now)),
+        (true, None, None) => Cell::styled("-", FAINT),
+    }
+}
+
+fn last_cell(task: &TaskOverview, now: Timestamp) -> Cell {
+    let Some(run) = &task.last_run else {
+        let matters = task.enabled && !task.policies.is_empty();
+        return Cell::styled("never ran", if matters { CARE } else { PLAIN });
+    };
+    let mut text = format!("{} {}", status_words(run.status), instant_from(run.started_at, now));
+    if let Some(duration_ms) = run.duration_ms {
+        text.push_str(&format!(", took {}", duration(duration_ms)));
+    }
+    if let Some(totals) = &run.totals {
+        let rows = counted(totals.rows_deleted + totals.rows_updated, "row");
+        let files = counted(totals.files_deleted, "file");
+        text.push_str(&format!(", {rows}, {files} ({})", size(totals.bytes_reclaimed)));
+        if totals.errors > 0 {
+            text.push_str(&format!(", {}", counted(totals.errors, "error")));
+        }
+    }
+    Cell::styled(text, of_status(run.status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anstream::adapter::strip_str;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn overview() -> Overview {
+        let task = |task: &str, policies: &[&str]| TaskOverview {
+            task: name(task),
+            enabled: true,
+            schedule: "0 3 * * *".to_owned(),
+            policies: policies.iter().map(|policy| name(policy)).collect(),
+            next_due_at: Some(at("2025-02-01T03:00:00Z")),
+            last_run: None,
+            overdue_since: None,
+        };
+        let ran = LastRun {
+            run_id: None,
+            status: Some(Status::CompletedWithErrors),
+            started_at: at("2025-01-31T03:00:00.5Z"),
+            finished_at: Some(at("2025-01-31T03:00:03.8Z")),
+            duration_ms: Some(3_300),
+            totals: Some(crate::ledger::Totals { rows_deleted: 1204, errors: 2, ..Default::default() }),
+        };
+        Overview {
+            at: at("2025-02-01T01:00:00Z"),
+            mode: Mode::Report,
+            state_dir: "/var/lib/retaind".to_owned(),
+            daemon: DaemonState { running: true, pid: Some(42) },
+            tasks: vec![
+                TaskOverview { last_run: Some(ran), ..task("retention", &["a", "b"]) },
+                TaskOverview { overdue_since: Some(at("2025-01-31T03:00:00Z")), ..task("log-purge", &["c"]) },
+                TaskOverview { enabled: false, next_due_at: None, ..task("orphan-scan", &[]) },
+            ],
+            on_request: vec![name("by-hand")],
+            running: vec![super::super::runs::tests::entry(None)],
+            owed: vec![Owed { policy: name("a"), files: 3 }],
+            attention: vec!["task log-purge is overdue".to_owned()],
+        }
+    }
+
+    #[test]
+    fn the_page_makes_never_ran_and_overdue_visible() {
+        let page = strip_str(&render_status(&overview(), Layout::Tables { width: 200 })).to_string();
+        let expected = "\
+Daemon running (process 42); mode report (nothing is deleted)
+TASK         SCHEDULE   POLICIES  NEXT                                LAST RUN
+retention    0 3 * * *  a b       2025-02-01T03:00:00Z (in 2 h)       completed with errors 2025-01-31T03:00:00Z \
+(21 h 59 min ago), took 3.3 s, 1,204 rows, 0 files (0 B), 2 errors
+log-purge    0 3 * * *  c         overdue since 2025-01-31T03:00:00Z  never ran
+orphan-scan  0 3 * * *  none      switched off                        never ran
+On request only: by-hand
+Running: 0000beef of task retention, since 2025-01-31T03:00:00Z (21 h 59 min)
+Owed by a: 3 files
+attention: task log-purge is overdue
+";
+        assert_eq!(page, expected);
+    }
+
+    #[test]
+    fn without_a_terminal_a_task_is_a_line() {
+        let page = strip_str(&render_status(&overview(), Layout::Lines)).to_string();
+        let line =
+            "log-purge: schedule 0 3 * * *, policies c, next overdue since 2025-01-31T03:00:00Z, last run never ran";
+        assert!(page.lines().any(|shown| shown == line), "{page}");
+    }
+
+    #[test]
+    fn the_json_has_stable_keys() {
+        let json = serde_json::to_value(overview()).unwrap();
+        assert_eq!(json["daemon"], serde_json::json!({ "running": true, "pid": 42 }));
+        assert_eq!(json["mode"], "report");
+        assert_eq!(json["tasks"][0]["last_run"]["status"], "completed_with_errors");
+        assert_eq!(json["tasks"][1]["overdue_since"], "2025-01-31T03:00:00Z");
+        assert_eq!(json["owed"], serde_json::json!([{ "policy": "a", "files": 3 }]));
+    }
+}

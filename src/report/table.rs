@@ -1,0 +1,231 @@
+//! Aligned columns on a terminal, one `key: title value, …` line for each row elsewhere. Knows nothing of what it shows.
+
+use anstyle::Style;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::style::{FAINT, PLAIN, paint};
+
+/// How a page is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// For a terminal that many columns wide.
+    Tables { width: usize },
+    /// For a pipe or a file: nothing is aligned, wrapped or drawn.
+    Lines,
+}
+
+/// Where the text of a column stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    Left,
+    Right,
+}
+
+/// A cell: one line of text that is safe to show, and its style.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    text: String,
+    style: Style,
+}
+
+/// Rows under titles.
+#[derive(Debug)]
+pub struct Table {
+    columns: Vec<(&'static str, Align)>,
+    rows: Vec<Vec<Cell>>,
+}
+
+const GAP: usize = 2;
+/// A last column narrower than this is not worth wrapping into.
+const NARROWEST: usize = 16;
+
+impl Cell {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self::styled(text, PLAIN)
+    }
+
+    pub fn styled(text: impl Into<String>, style: Style) -> Self {
+        Self { text: text.into(), style }
+    }
+}
+
+impl Table {
+    /// A table without rows. The first column names the row; the last one wraps where the terminal is narrow.
+    pub fn new(columns: &[(&'static str, Align)]) -> Self {
+        Self { columns: columns.to_vec(), rows: Vec::new() }
+    }
+
+    /// Adds a row, which has as many cells as the table has columns.
+    pub fn push(&mut self, row: Vec<Cell>) {
+        debug_assert_eq!(row.len(), self.columns.len());
+        self.rows.push(row);
+    }
+
+    /// The table as text, each line with its end.
+    pub fn render(&self, layout: Layout) -> String {
+        match layout {
+            Layout::Lines => self.lines(),
+            Layout::Tables { width } => {
+                let widths = self.widths();
+                let before_last: usize = widths.iter().rev().skip(1).map(|width| width + GAP).sum();
+                let last = widths.last().copied().unwrap_or(0);
+                match width.checked_sub(before_last) {
+                    Some(room) if room >= last || room >= NARROWEST => self.aligned(&widths, last.min(room)),
+                    _ => self.stacked(),
+                }
+            }
+        }
+    }
+
+    fn widths(&self) -> Vec<usize> {
+        let widest = |index: usize| self.rows.iter().map(move |row| row[index].text.width()).max().unwrap_or(0);
+        self.columns.iter().enumerate().map(|(index, (title, _))| title.width().max(widest(index))).collect()
+    }
+
+    fn aligned(&self, widths: &[usize], last_width: usize) -> String {
+        let titles: Vec<Cell> = self.columns.iter().map(|(title, _)| Cell::styled(*title, FAINT)).collect();
+        let mut text = String::new();
+        for row in std::iter::once(&titles).chain(&self.rows) {
+            let Some((last, before)) = row.split_last() else { continue };
+            let mut line = String::new();
+            let mut indent = 0;
+            for (index, cell) in before.iter().enumerate() {
+                line.push_str(&self.pad(index, cell, widths[index]));
+                line.push_str(&" ".repeat(GAP));
+                indent += widths[index] + GAP;
+            }
+            for (number, piece) in wrap(&last.text, last_width.max(1)).into_iter().enumerate() {
+                if number > 0 {
+                    line = " ".repeat(indent);
+                }
+                line.push_str(&self.pad(before.len(), &Cell::styled(piece, last.style), last_width));
+                text.push_str(line.trim_end());
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    fn pad(&self, index: usize, cell: &Cell, width: usize) -> String {
+        let space = " ".repeat(width.saturating_sub(cell.text.width()));
+        let painted = paint(cell.style, &cell.text);
+        match self.columns[index].1 {
+            Align::Left => painted + &space,
+            Align::Right => space + &painted,
+        }
+    }
+
+    /// For a terminal too narrow for the table: a row is a block, a cell a line.
+    fn stacked(&self) -> String {
+        let widest = self.columns.iter().skip(1).map(|(title, _)| title.width()).max().unwrap_or(0);
+        let mut text = String::new();
+        for row in &self.rows {
+            for (index, (cell, (title, _))) in row.iter().zip(&self.columns).enumerate() {
+                if index > 0 && cell.text.is_empty() {
+                    continue;
+                }
+                if index > 0 {
+                    let space = " ".repeat(widest - title.width());
+                    text.push_str(&format!("  {}{space}  ", paint(FAINT, title)));
+                }
+                text.push_str(&paint(cell.style, &cell.text));
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    fn lines(&self) -> String {
+        let mut text = String::new();
+        for row in &self.rows {
+            for (index, (cell, (title, _))) in row.iter().zip(&self.columns).enumerate() {
+                match index {
+                    0 => text.push_str(&paint(cell.style, &cell.text)),
+                    _ if cell.text.is_empty() => {}
+                    1 => text.push_str(&format!(": {} {}", title.to_lowercase(), paint(cell.style, &cell.text))),
+                    _ => text.push_str(&format!(", {} {}", title.to_lowercase(), paint(cell.style, &cell.text))),
+                }
+            }
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// Breaks a text into pieces of at most that many columns, at spaces where there are any.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut used = 0;
+    for word in text.split_inclusive(' ') {
+        let bare = word.trim_end_matches(' ').width();
+        if used > 0 && used + bare > width {
+            pieces.push(String::new());
+            used = 0;
+        }
+        for c in word.chars() {
+            let wide = c.width().unwrap_or(0);
+            if used + wide > width && c != ' ' {
+                pieces.push(String::new());
+                used = 0;
+            }
+            if let Some(piece) = pieces.last_mut() {
+                piece.push(c);
+            }
+            used += wide;
+        }
+    }
+    pieces.into_iter().map(|piece| piece.trim_end().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anstream::adapter::strip_str;
+
+    fn table() -> Table {
+        let mut table = Table::new(&[("POLICY", Align::Left), ("ROWS", Align::Right), ("NOTE", Align::Left)]);
+        table.push(vec![Cell::new("detections"), Cell::new("1,204"), Cell::new("all of them went")]);
+        table.push(vec![Cell::new("写真"), Cell::new("7"), Cell::new("")]);
+        table
+    }
+
+    fn shown(width: usize) -> String {
+        strip_str(&table().render(Layout::Tables { width })).to_string()
+    }
+
+    #[test]
+    fn columns_are_aligned_by_display_width() {
+        let expected = "POLICY       ROWS  NOTE\n\
+                        detections  1,204  all of them went\n\
+                        写真            7\n";
+        assert_eq!(shown(80), expected);
+    }
+
+    #[test]
+    fn the_last_column_wraps_and_a_very_narrow_terminal_gets_blocks() {
+        let mut table = table();
+        table.push(vec![Cell::new("x"), Cell::new("1"), Cell::new("a long remark that has to be broken")]);
+        let text = strip_str(&table.render(Layout::Tables { width: 36 })).to_string();
+        assert!(
+            text.ends_with(
+                "x               1  a long remark\n                   that has to be\n                   broken\n"
+            ),
+            "{text}"
+        );
+        assert!(text.lines().all(|line| line.width() <= 36), "{text}");
+        assert_eq!(shown(20), "detections\n  ROWS  1,204\n  NOTE  all of them went\n写真\n  ROWS  7\n");
+    }
+
+    #[test]
+    fn without_a_terminal_a_row_is_a_line() {
+        let text = strip_str(&table().render(Layout::Lines)).to_string();
+        assert_eq!(text, "detections: rows 1,204, note all of them went\n写真: rows 7\n");
+    }
+
+    #[test]
+    fn a_word_longer_than_the_line_is_broken() {
+        assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
+        assert_eq!(wrap("", 3), [""]);
+        assert_eq!(wrap("写真写", 4), ["写真", "写"]);
+    }
+}

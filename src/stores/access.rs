@@ -1,0 +1,85 @@
+//! What this process may do in a store, for `check`: reads rights and mounts, changes nothing.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+
+use rustix::fs::{Access as Right, AtFlags, StatVfsMountFlags};
+
+use super::Access;
+use super::beneath::{Root, mount};
+
+pub(super) fn access(root: &Root) -> std::io::Result<Access> {
+    let stat = rustix::fs::fstat(&root.handle)?;
+    let mounted = rustix::fs::fstatvfs(&root.handle)?;
+    let may = |right: Right| rustix::fs::accessat(&root.handle, ".", right, AtFlags::EACCESS).is_ok();
+    Ok(Access {
+        readable: may(Right::READ_OK | Right::EXEC_OK),
+        writable: may(Right::WRITE_OK | Right::EXEC_OK),
+        mount_point: mount_point(root)?,
+        read_only_mount: mounted.f_flag.contains(StatVfsMountFlags::RDONLY),
+        owner: format!("{}:{}", named("/etc/passwd", stat.st_uid), named("/etc/group", stat.st_gid)),
+        mode: stat.st_mode & 0o7777,
+    })
+}
+
+/// Where the file system that holds the root is mounted, as this process sees it; the root where that is not known.
+fn mount_point(root: &Root) -> std::io::Result<PathBuf> {
+    let Some(id) = mount(&root.handle)? else {
+        return Ok(root.path.clone());
+    };
+    let table = std::fs::read("/proc/self/mountinfo")?;
+    let found = table.split(|&byte| byte == b'\n').find_map(|line| {
+        let mut fields = line.split(|&byte| byte == b' ');
+        let is_ours = fields.next()? == id.to_string().as_bytes();
+        is_ours.then(|| fields.nth(3)).flatten()
+    });
+    Ok(found.map_or_else(|| root.path.clone(), |field| PathBuf::from(OsString::from_vec(unescape(field)))))
+}
+
+/// The kernel writes a space as `\040`, and so with tab, newline and backslash.
+fn unescape(field: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((&first, after)) = rest.split_first() {
+        let octal = after.get(..3).filter(|_| first == b'\\').and_then(|digits| std::str::from_utf8(digits).ok());
+        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[3..];
+            }
+            None => {
+                bytes.push(first);
+                rest = after;
+            }
+        }
+    }
+    bytes
+}
+
+/// The name that goes with a number in `/etc/passwd` or `/etc/group`, or the number.
+fn named(file: &str, number: u32) -> String {
+    let wanted = number.to_string();
+    let table = std::fs::read(file).unwrap_or_default();
+    let table = String::from_utf8_lossy(&table);
+    let found = table.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == wanted).then(|| name.to_owned())
+    });
+    found.unwrap_or(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_mount_point_with_a_space_is_read() {
+        assert_eq!(super::unescape(br"/srv/my\040disk\134x\9"), br"/srv/my disk\x\9");
+    }
+
+    #[test]
+    fn an_owner_without_a_name_is_a_number() {
+        assert_eq!(super::named("/etc/passwd", 0), "root");
+        assert_eq!(super::named("/etc/passwd", 3_999_999_999), "3999999999");
+    }
+}

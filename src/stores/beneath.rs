@@ -1,0 +1,127 @@
+//! Opens directories beneath a root: no symbolic link, no mount, no way out is followed. Knows no files.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags};
+use rustix::io::Errno;
+
+/// What opens a directory: readable, so that it can be synced.
+const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// How often openat2 is asked again when a rename elsewhere confused it.
+const ATTEMPTS: u32 = 8;
+
+/// A root, open since the store was opened.
+#[derive(Debug)]
+pub(super) struct Root {
+    pub(super) path: PathBuf,
+    pub(super) handle: OwnedFd,
+    identity: Identity,
+    /// Where the kernel tells them apart.
+    mount: Option<u64>,
+    #[cfg(test)]
+    pub(super) without_openat2: bool,
+}
+
+/// Device and inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Root {
+    /// Opens the root; its own path may lead over symbolic links, which the operator chose.
+    pub(super) fn open(path: &Path) -> Result<Self, Errno> {
+        // A mere handle: it needs no right to read, so that a root without one can still be reported on.
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let handle = rustix::fs::open(path, flags, Mode::empty())?;
+        Ok(Self {
+            path: path.to_owned(),
+            identity: identity(&handle)?,
+            mount: mount(&handle)?,
+            handle,
+            #[cfg(test)]
+            without_openat2: false,
+        })
+    }
+
+    /// Why nothing may be done any more: the path no longer leads to the directory that was opened.
+    pub(super) fn replaced(&self) -> Option<String> {
+        let now = rustix::fs::stat(&self.path).map(|stat| Identity { device: stat.st_dev, inode: stat.st_ino });
+        match now {
+            Ok(identity) if identity == self.identity => None,
+            Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Some(format!(
+                "the store's root was replaced or unmounted since it was opened: {} is another directory now",
+                self.path.display()
+            )),
+            Err(error) => Some(format!("the store's root cannot be looked at: {}", super::file::words(error))),
+        }
+    }
+
+    /// Opens the root itself, or a directory beneath it. `path` has no `.`, `..` or empty component.
+    pub(super) fn directory(&self, path: Option<&str>) -> Result<OwnedFd, Errno> {
+        let Some(path) = path else {
+            return rustix::fs::openat(&self.handle, ".", DIRECTORY, Mode::empty());
+        };
+        match self.resolve(path) {
+            // An old kernel, a sandbox that forbids the call, or a path longer than one call takes.
+            Err(Errno::NOSYS | Errno::PERM | Errno::NAMETOOLONG | Errno::AGAIN) => self.descend(path),
+            resolved => resolved,
+        }
+    }
+
+    fn resolve(&self, path: &str) -> Result<OwnedFd, Errno> {
+        #[cfg(test)]
+        if self.without_openat2 {
+            return Err(Errno::NOSYS);
+        }
+        let resolve =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
+        let mut attempt = 1;
+        loop {
+            // Without NOFOLLOW: the kernel then says of a link at the end too that it is one.
+            match rustix::fs::openat2(&self.handle, path, DIRECTORY, Mode::empty(), resolve) {
+                Err(Errno::AGAIN | Errno::INTR) if attempt < ATTEMPTS => attempt += 1,
+                opened => return opened,
+            }
+        }
+    }
+
+    /// The same without openat2: one component at a time, each held open while the next is looked up in it.
+    fn descend(&self, path: &str) -> Result<OwnedFd, Errno> {
+        let mut directory = self.directory(None)?;
+        for name in path.split('/') {
+            directory = match rustix::fs::openat(&directory, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) {
+                // The kernel says the same of a file and of a symbolic link.
+                Err(Errno::NOTDIR) if may_lead_on(&directory, name) => return Err(Errno::LOOP),
+                opened => opened?,
+            };
+            if identity(&directory)?.device != self.identity.device || mount(&directory)? != self.mount {
+                return Err(Errno::XDEV);
+            }
+        }
+        Ok(directory)
+    }
+}
+
+fn identity(handle: &OwnedFd) -> Result<Identity, Errno> {
+    let stat = rustix::fs::fstat(handle)?;
+    Ok(Identity { device: stat.st_dev, inode: stat.st_ino })
+}
+
+/// The id of the mount: a bind mount of the same file system has the same device and another id. Linux 5.8 has it.
+pub(super) fn mount(handle: &OwnedFd) -> Result<Option<u64>, Errno> {
+    match rustix::fs::statx(handle, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID) {
+        Ok(facts) => Ok((facts.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(facts.stx_mnt_id)),
+        Err(Errno::NOSYS) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a name that could not be opened as a directory is a symbolic link, or was one a moment ago.
+fn may_lead_on(directory: &OwnedFd, name: &str) -> bool {
+    rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
+        .is_ok_and(|stat| matches!(FileType::from_raw_mode(stat.st_mode), FileType::Symlink | FileType::Directory))
+}

@@ -1,0 +1,225 @@
+//! Every event against its catalog entry, its level, its fields and the house's rules for messages.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tracing::field::{Field, Visit};
+use tracing::{Level, Subscriber};
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::{Layer, registry};
+
+use super::*;
+
+const CATALOG: &str = include_str!("../../../systemd/retaind.catalog");
+const IDS: &str = include_str!("../message_id.rs");
+
+/// Fields that the journal, or systemd, gives a meaning of their own.
+const TAKEN: [&str; 12] = [
+    "priority",
+    "code_file",
+    "code_line",
+    "code_func",
+    "errno",
+    "unit",
+    "user_unit",
+    "tid",
+    "syslog_identifier",
+    "invocation_id",
+    "documentation",
+    "target",
+];
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<Line>>>);
+
+#[derive(Clone)]
+struct Line {
+    level: Level,
+    fields: BTreeMap<String, String>,
+}
+
+impl Visit for Line {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.fields.insert(field.name().to_owned(), value.to_owned());
+    }
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        self.fields.insert(field.name().to_owned(), format!("{value:?}"));
+    }
+}
+
+impl<S: Subscriber> Layer<S> for Log {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        let mut line = Line { level: *event.metadata().level(), fields: BTreeMap::new() };
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+fn logged(event: &Event<'_>) -> Line {
+    let log = Log::default();
+    tracing::subscriber::with_default(registry().with(log.clone()), || event.emit());
+    let lines = log.0.lock().unwrap().clone();
+    assert_eq!(lines.len(), 1, "{event:?}");
+    lines.into_iter().next().unwrap()
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+/// Hands every event, in one form or more, to `each`.
+fn for_every_event(mut each: impl FnMut(&Event<'_>)) {
+    let (nvr, retention) = (name("nvr"), name("retention"));
+    let refused = std::io::Error::other("postgres://nvr:s3cret@db/nvr: connection refused");
+    let run = RunEvent {
+        run_id: "019a",
+        task: Some(&retention),
+        status: "completed_with_errors",
+        rows_deleted: 50,
+        files_deleted: 1,
+        size_bytes: 2048,
+        errors: 2,
+        duration: Duration::from_millis(1500),
+    };
+    let down = ["source nvr is down".to_owned()];
+    let ready = Duration::from_millis(12);
+    let due_at = "2026-03-01T03:00:00Z".parse().unwrap();
+    each(&Event::Ready { duration: ready, tasks: 3, policies: 1, degraded: &[] });
+    each(&Event::Ready { duration: ready, tasks: 3, policies: 1, degraded: &down });
+    each(&Event::StartFailed { error: &refused });
+    each(&Event::ReloadDone { changes: "" });
+    each(&Event::ReloadDone { changes: "policy events keeps 60d instead of 30d" });
+    each(&Event::ReloadFailed { errors: 2, first: "unknown key kep" });
+    each(&Event::RunFinished(run));
+    each(&Event::RunWithErrors(run));
+    each(&Event::RunFailed(run));
+    each(&Event::RunCancelled(RunEvent { task: None, ..run }));
+    each(&Event::GuardBlocked { policy: &retention, run_id: "019a", guard: "2000 rows match, max_rows is 1000" });
+    each(&Event::SourceDown { source: &nvr, error: &refused });
+    each(&Event::SourceUp { source: &nvr, down_for: Duration::from_secs(90) });
+    each(&Event::Recovered { batches: 1, files_deleted: 2, kept: 0 });
+    each(&Event::Recovered { batches: 2, files_deleted: 0, kept: 1 });
+    each(&Event::SlotSkipped { task: &retention, due_at, why: "the task was still running" });
+    each(&Event::ShutdownBegun { running: 0 });
+    each(&Event::ShutdownBegun { running: 1 });
+    each(&Event::ShutdownDone { duration: ready, forced: false });
+    each(&Event::ShutdownDone { duration: ready, forced: true });
+}
+
+fn ids_in_code() -> BTreeSet<String> {
+    IDS.lines().filter_map(|line| Some(line.strip_prefix("pub const ")?.split('"').nth(1)?.to_owned())).collect()
+}
+
+/// Id of each catalog entry, with its header lines and text.
+fn catalog() -> Vec<(String, String)> {
+    let mut entries: Vec<(String, String)> = Vec::new();
+    for line in CATALOG.lines().filter(|line| !line.starts_with('#')) {
+        match (line.strip_prefix("-- "), entries.last_mut()) {
+            (Some(id), _) => entries.push((id.trim().to_owned(), String::new())),
+            (None, Some((_, text))) => {
+                text.push_str(line);
+                text.push('\n');
+            }
+            (None, None) => assert!(line.is_empty(), "text before the first entry: {line}"),
+        }
+    }
+    entries
+}
+
+#[test]
+fn code_and_catalog_have_the_same_ids() {
+    let entries = catalog();
+    let in_catalog: BTreeSet<String> = entries.iter().map(|(id, _)| id.clone()).collect();
+    assert_eq!(in_catalog.len(), entries.len(), "an id stands twice in the catalog");
+    assert_eq!(in_catalog, ids_in_code());
+    let declared = IDS.lines().filter(|line| line.starts_with("pub const ")).count();
+    assert_eq!(declared, in_catalog.len(), "two events share an id");
+}
+
+#[test]
+fn every_event_is_logged_under_an_id_and_every_id_is_used() {
+    let mut used = BTreeSet::from([message_id::LINES_LOST.to_owned()]);
+    for_every_event(|event| {
+        used.insert(logged(event).fields["message_id"].clone());
+    });
+    assert_eq!(used, ids_in_code());
+}
+
+#[test]
+fn each_catalog_entry_says_what_it_means_and_what_to_do() {
+    for (id, text) in catalog() {
+        assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)), "{id}");
+        for header in ["Subject: ", "Defined-By: retaind\n", "Documentation: "] {
+            assert!(text.contains(header), "{id} lacks {header:?}");
+        }
+        let (_, body) = text.split_once("\n\n").unwrap();
+        assert!(body.trim().split("\n\n").count() >= 2, "{id} says what happened, but not what to do");
+    }
+}
+
+#[test]
+fn catalog_variables_are_fields_of_the_event() {
+    let mut fields: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for_every_event(|event| {
+        let line = logged(event);
+        let names = line.fields.keys().map(|name| name.to_uppercase());
+        fields.entry(line.fields["message_id"].clone()).or_default().extend(names);
+    });
+    for (id, text) in catalog().into_iter().filter(|(id, _)| id != message_id::LINES_LOST) {
+        for variable in text.split('@').skip(1).step_by(2) {
+            assert!(fields[&id].contains(variable), "{id} uses @{variable}@, which the event lacks");
+        }
+    }
+}
+
+#[test]
+fn messages_are_sentences_without_a_full_stop_and_without_passwords() {
+    for_every_event(|event| {
+        let line = logged(event);
+        let message = &line.fields["message"];
+        assert!(message.starts_with(char::is_uppercase) && !message.ends_with('.'), "{message}");
+        for (field, value) in &line.fields {
+            assert!(!TAKEN.contains(&field.as_str()), "{field} is the journal's own");
+            assert!(!value.contains("s3cret"), "{field} tells a password: {value}");
+        }
+        for identifier in ["policy", "source", "task", "run_id", "guard", "error"] {
+            if let Some(value) = line.fields.get(identifier) {
+                assert!(message.contains(value), "{identifier} is missing in {message:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn the_level_tells_whether_somebody_must_act() {
+    let mut levels = Vec::new();
+    for_every_event(|event| levels.push(logged(event).level));
+    let (i, w, e) = (Level::INFO, Level::WARN, Level::ERROR);
+    assert_eq!(levels, [i, w, e, i, i, e, i, w, e, w, e, w, i, i, w, w, i, i, i, w]);
+}
+
+#[test]
+fn a_run_tells_its_sums() {
+    let task = name("retention");
+    let run = RunEvent {
+        run_id: "019a",
+        task: Some(&task),
+        status: "completed_with_errors",
+        rows_deleted: 50,
+        files_deleted: 1,
+        size_bytes: 2048,
+        errors: 2,
+        duration: Duration::from_millis(1500),
+    };
+    let line = logged(&Event::RunWithErrors(run));
+    assert_eq!(
+        line.fields["message"],
+        "Run 019a of task retention completed with errors in 1.5 s: 50 rows and 1 file (2.0 KiB) deleted, 2 errors"
+    );
+    for (field, value) in
+        [("rows_deleted", "50"), ("files_deleted", "1"), ("size_bytes", "2048"), ("duration_ms", "1500")]
+    {
+        assert_eq!(line.fields[field], value);
+    }
+}

@@ -1,0 +1,9 @@
+//! The package and the service under a real systemd: a small Debian booted in a container, the .deb installed in it.
+//!
+//! Needs root, `systemd-nspawn`, `debootstrap` and `dpkg-dev`; the first run fetches a minimal Debian with the
+//! mirror that apt uses here, and keeps it for the next.
+
+mod harness;
+mod journal;
+mod machine;
+mod root;
