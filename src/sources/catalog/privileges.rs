@@ -62,8 +62,8 @@ impl Privileges {
     }
 
     /// The SQL by which an administrator grants what is missing of `needs`; `None` where nothing is, and on SQLite,
-    /// where the file's own permissions decide. `login` is [`Session::login`].
-    pub fn grant_hint(&self, engine: Engine, table: &TableName, login: &str, needs: &[Privilege]) -> Option<String> {
+    /// where the file's own permissions decide. `user` is [`Session::user`].
+    pub fn grant_hint(&self, engine: Engine, table: &TableName, user: &str, needs: &[Privilege]) -> Option<String> {
         let missing = self.missing(needs);
         if missing.is_empty() || engine == Engine::Sqlite {
             return None;
@@ -72,20 +72,20 @@ impl Privileges {
         let mut sql = Sql::new(engine);
         if let (false, Some(schema)) = (self.schema, &table.schema) {
             sql.push("GRANT USAGE ON SCHEMA ").ident(schema).push(" TO ");
-            push_login(&mut sql, login);
+            push_user(&mut sql, user);
             sql.push("; ");
         }
         sql.push("GRANT ").push(&words.join(", ")).push(" ON ").table(table).push(" TO ");
-        push_login(&mut sql, login);
+        push_user(&mut sql, user);
         Some(sql.push(";").text())
     }
 }
 
-/// A login as [`Session::login`] tells it.
-fn push_login(sql: &mut Sql, login: &str) {
+/// A login as [`Session::user`] tells it.
+fn push_user(sql: &mut Sql, user: &str) {
     let (name, host) = match sql.engine() {
-        Engine::MySql => login.rsplit_once('@').map_or((login, None), |(name, host)| (name, Some(host))),
-        Engine::Postgres | Engine::Sqlite => (login, None),
+        Engine::MySql => user.rsplit_once('@').map_or((user, None), |(name, host)| (name, Some(host))),
+        Engine::Postgres | Engine::Sqlite => (user, None),
     };
     for (before, part) in [("", Some(name)), ("@", host)] {
         if let Some(Ok(ident)) = part.map(Ident::parse) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use diesel::sqlite::SqliteConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, AsyncPgConnection};
+use futures_util::future::BoxFuture;
 use mysql_async::{DriverError, OptsBuilder};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use tokio_postgres::NoTls;
@@ -30,7 +31,7 @@ pub(super) struct Opened {
     pub target: Target,
     pub returning: Returning,
     /// Who the server takes us for; `None` on SQLite.
-    pub login: Option<String>,
+    pub user: Option<String>,
     /// The server's messages are not in English and cannot be made so.
     pub foreign_language: bool,
     /// The server ends a statement that runs for too long; where it does not, the session has to.
@@ -38,11 +39,11 @@ pub(super) struct Opened {
 }
 
 /// Connects and sets up.
-pub(super) async fn open(source: &Source) -> Result<Opened, Cause> {
+pub(super) fn open(source: &Source) -> BoxFuture<'_, Result<Opened, Cause>> {
     match &source.endpoint {
-        Endpoint::Postgres(server) => open_postgres(source, server).await,
-        Endpoint::MySql(server) => open_mysql(source, server).await,
-        Endpoint::Sqlite { path } => open_sqlite(source, path).await,
+        Endpoint::Postgres(server) => Box::pin(open_postgres(source, server)),
+        Endpoint::MySql(server) => Box::pin(open_mysql(source, server)),
+        Endpoint::Sqlite { path } => Box::pin(open_sqlite(source, path)),
     }
 }
 
@@ -85,7 +86,7 @@ async fn open_postgres(source: &Source, server: &Server) -> Result<Opened, Cause
         connection,
         target,
         returning: Returning::Yes,
-        login: Some(server.user.clone()),
+        user: Some(server.user.clone()),
         foreign_language,
         server_times_statements: true,
     })
@@ -140,7 +141,7 @@ async fn open_mysql(source: &Source, server: &Server) -> Result<Opened, Cause> {
     let facts =
         "SELECT VERSION(), CURRENT_USER(), CAST(@@global.log_bin AS CHAR), CAST(@@session.binlog_format AS CHAR)";
     let facts = ask(&mut connection, Engine::MySql, facts).await?;
-    let [version, login, binlog, binlog_format] = facts.as_slice() else { return Err(unexpected("settings")) };
+    let [version, user, binlog, binlog_format] = facts.as_slice() else { return Err(unexpected("settings")) };
     let is_mariadb = version.contains("MariaDB");
     let statement_secs = source.statement_timeout.as_secs_f64();
     let lock_secs = source.lock_timeout.as_millis().div_ceil(1000).max(1);
@@ -168,7 +169,7 @@ async fn open_mysql(source: &Source, server: &Server) -> Result<Opened, Cause> {
         connection,
         target,
         returning,
-        login: Some(login.clone()),
+        user: Some(user.clone()),
         foreign_language: false,
         server_times_statements: is_mariadb,
     })
@@ -221,7 +222,7 @@ async fn open_sqlite(source: &Source, path: &Path) -> Result<Opened, Cause> {
         connection,
         target: Target::Sqlite,
         returning: Returning::Yes,
-        login: None,
+        user: None,
         foreign_language: false,
         server_times_statements: false,
     })

@@ -49,7 +49,7 @@ pub struct Session {
     connection: Connection,
     source_name: Name,
     engine: Engine,
-    login: Option<String>,
+    user: Option<String>,
     returning: Returning,
     judge: Judge,
     /// After so long without an answer the session cancels the statement itself.
@@ -99,7 +99,7 @@ impl Session {
             connection: opened.connection,
             source_name: source.name.clone(),
             engine,
-            login: opened.login,
+            user: opened.user,
             returning: opened.returning,
             judge,
             // SQLite runs in this process and cannot be cancelled: it is waited for.
@@ -127,9 +127,9 @@ impl Session {
         Sql::new(self.engine)
     }
 
-    /// The login that privileges are granted to: a role on PostgreSQL, `name@host` on MySQL; `None` on SQLite.
-    pub fn login(&self) -> Option<&str> {
-        self.login.as_deref()
+    /// Whom privileges are granted to: a role on PostgreSQL, `name@host` on MySQL; `None` on SQLite.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
     }
 
     /// Whether DELETE … RETURNING may be used.

@@ -53,7 +53,7 @@ async fn a_limited_login_is_told_what_it_lacks() {
         let error = session.execute("a delete", &sql).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Permission, "{}", error.cause);
         // The hint, run as it stands, mends it.
-        let who = session.login().unwrap();
+        let who = session.user().unwrap();
         assert_eq!(who, login);
         let hint = before.grant_hint(session.engine(), &facts.name, who, &needs).unwrap();
         run(&mut superuser, &hint);
@@ -88,20 +88,27 @@ async fn d7_rows_hidden_by_row_security_are_an_error_and_not_absent() {
     assert_eq!(error.kind, ErrorKind::Permission, "{}", error.cause);
 }
 
-/// Names a file that the process under test finds on a read-only mount.
+/// Names a file on a read-only mount, for the test that runs itself again in a namespace that has one.
 const READ_ONLY: &str = "RETAIND_TEST_READ_ONLY_FILE";
 
-#[test]
-fn a_read_only_sqlite_file_is_no_file_to_delete_from() {
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_sqlite_file_is_no_file_to_delete_from() {
+    match std::env::var_os(READ_ONLY) {
+        None => run_again_on_a_read_only_mount(),
+        Some(path) => nothing_can_be_deleted_from(path.into()).await,
+    }
+}
+
+/// Permissions do not bind root, a read-only mount does; in a namespace of its own nobody else sees it.
+fn run_again_on_a_read_only_mount() {
     let db = Database::create(EngineKind::Sqlite);
     db.execute("PRAGMA journal_mode = delete; CREATE TABLE t (id INTEGER PRIMARY KEY)");
     let dir = db.path().parent().unwrap();
-    // Permissions do not bind root, a read-only mount does; in a namespace of its own nobody else sees it.
+    let mount = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && exec \"$2\" --exact \"$3\"";
     let output = std::process::Command::new("unshare")
-        .args(["--map-root-user", "--mount", "sh", "-c"])
-        .arg("mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && exec \"$2\" --ignored --exact \"$3\"")
+        .args(["--map-root-user", "--mount", "sh", "-c", mount])
         .args(["sh".as_ref(), dir.as_os_str(), std::env::current_exe().unwrap().as_os_str()])
-        .arg("sources::catalog::on_a_read_only_mount")
+        .arg("sources::privileges::a_read_only_sqlite_file_is_no_file_to_delete_from")
         .env(READ_ONLY, db.path())
         .output()
         .unwrap();
@@ -109,11 +116,8 @@ fn a_read_only_sqlite_file_is_no_file_to_delete_from() {
     assert!(output.status.success() && told.contains("1 passed"), "{told}{}", String::from_utf8_lossy(&output.stderr));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "run by a_read_only_sqlite_file_is_no_file_to_delete_from, in a namespace of its own"]
-async fn on_a_read_only_mount() {
-    let Some(path) = std::env::var_os(READ_ONLY) else { return };
-    let endpoint = retaind::policy::Endpoint::Sqlite { path: path.into() };
+async fn nothing_can_be_deleted_from(path: std::path::PathBuf) {
+    let endpoint = retaind::policy::Endpoint::Sqlite { path };
     let source = retaind::policy::Source { endpoint, ..Database::create(EngineKind::Sqlite).source() };
     let mut session = Session::open(&source).await.unwrap();
     let facts = facts(&mut session, "t").await;
