@@ -97,7 +97,7 @@ async fn may(session: &mut Session, facts: &TableFacts, delete: bool, subject: &
         Some(grantee) => {
             let mut grant = session.sql();
             grant.push("GRANT ").push(&missing.join(", ")).push(" ON ").table(&facts.name);
-            let user = session.login().unwrap_or_default().to_owned();
+            let user = session.user().unwrap_or_default().to_owned();
             let lacks = format!("user {user} lacks {} on {}", missing.join(" and "), facts.name);
             (lacks, format!("{} TO {grantee};", grant.text()))
         }
