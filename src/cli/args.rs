@@ -71,17 +71,17 @@ pub enum Color {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the policies on schedule; this is what systemd starts
-    #[command(after_long_help = help::DAEMON)]
+    #[command(long_about = help::DAEMON, after_long_help = help::DAEMON_EXAMPLES)]
     Daemon,
     /// Check configuration, connections, tables, stores and permissions
-    #[command(after_long_help = help::CHECK)]
+    #[command(long_about = help::CHECK, after_long_help = help::CHECK_EXAMPLES)]
     Check {
         /// Check the configuration only, without any connection
         #[arg(long)]
         config_only: bool,
     },
     /// Show what a run would do, and delete nothing
-    #[command(after_long_help = help::PLAN)]
+    #[command(long_about = help::PLAN, after_long_help = help::PLAN_EXAMPLES)]
     Plan {
         /// Tasks and policies; without any: all that are scheduled
         #[arg(value_name = "NAME")]
@@ -91,7 +91,7 @@ pub enum Command {
         list: bool,
     },
     /// Run policies now
-    #[command(after_long_help = help::RUN)]
+    #[command(long_about = help::RUN, after_long_help = help::RUN_EXAMPLES)]
     Run {
         /// Tasks and policies; without any: all that are scheduled
         #[arg(value_name = "NAME")]
@@ -101,10 +101,10 @@ pub enum Command {
         mode: Option<ModeFlag>,
     },
     /// Show schedules, last runs and what is owed
-    #[command(after_long_help = help::STATUS)]
+    #[command(long_about = help::STATUS, after_long_help = help::STATUS_EXAMPLES)]
     Status,
     /// List runs, or show one
-    #[command(after_long_help = help::RUNS)]
+    #[command(long_about = help::RUNS, after_long_help = help::RUNS_EXAMPLES)]
     Runs {
         /// A run's id, or a beginning or end of it
         #[arg(value_name = "ID")]
@@ -114,7 +114,7 @@ pub enum Command {
         limit: u32,
     },
     /// Print a completion script for a shell
-    #[command(after_long_help = help::COMPLETIONS)]
+    #[command(long_about = help::COMPLETIONS, after_long_help = help::COMPLETIONS_EXAMPLES)]
     Completions {
         #[arg(value_name = "SHELL")]
         shell: clap_complete::Shell,

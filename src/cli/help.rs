@@ -40,8 +40,9 @@ Environment:
 
 pub const DAEMON: &str = "\
 This is what the service runs. It tells systemd when it is ready, reloads its configuration on SIGHUP, and on SIGTERM \
-ends the current batch and stops within shutdown_grace. A second daemon on the same state directory refuses to start.
+ends the current batch and stops within shutdown_grace. A second daemon on the same state directory refuses to start.";
 
+pub const DAEMON_EXAMPLES: &str = "\
 Examples:
   Start it now and at every boot:
       systemctl enable --now retaind
@@ -55,8 +56,9 @@ Looks at the configuration, the connection to every source, tables, columns, key
 the state directory. Each thing that is amiss is shown with what mends it: a drop-in, a GRANT, a CREATE INDEX. Run it \
 as the service's user: another user may be able to do more, or less.
 
-Exit status: 0 usable (there may be warnings), 1 something is amiss, 78 the configuration is bad.
+Exit status: 0 usable (there may be warnings), 1 something is amiss, 78 the configuration is bad.";
 
+pub const CHECK_EXAMPLES: &str = "\
 Examples:
   Everything, as the service sees it:
       sudo -u retaind retaind check
@@ -70,8 +72,9 @@ Shows what a run would do, by the same code that runs, and deletes nothing: for 
 bytes, how near its guards are, and a sample. Needs no ledger.
 
 NAME is a task or a policy; task:NAME and policy:NAME tell apart what has the same name. Without names: every policy \
-that is switched on and has a task that is switched on.
+that is switched on and has a task that is switched on.";
 
+pub const PLAN_EXAMPLES: &str = "\
 Examples:
   Everything that is scheduled:
       retaind plan
@@ -86,8 +89,9 @@ once, whoever started it. Ctrl-C ends the current batch and stops; a second one 
 settled before the next run.
 
 NAME is a task or a policy; task:NAME and policy:NAME tell apart what has the same name. Without names: every policy \
-that is switched on and has a task that is switched on, which is what `retaind plan` without names shows.
+that is switched on and has a task that is switched on, which is what `retaind plan` without names shows.";
 
+pub const RUN_EXAMPLES: &str = "\
 Examples:
   One task, as the schedule would run it:
       retaind run retention
@@ -98,8 +102,9 @@ Examples:
 
 pub const STATUS: &str = "\
 Shows for every task its schedule, its next slot and its last run; what runs at the moment; and files that are still \
-owed: their row is gone, and they are removed before the policy's next run. \"never ran\" and \"overdue\" stand out.
+owed: their row is gone, and they are removed before the policy's next run. \"never ran\" and \"overdue\" stand out.";
 
+pub const STATUS_EXAMPLES: &str = "\
 Examples:
   At a glance:
       retaind status
@@ -108,8 +113,9 @@ Examples:
 
 pub const RUNS: &str = "\
 Lists the runs in the ledger, newest first, or shows one with all its results, as `retaind run` printed it. An ID may be \
-shortened to a beginning or end that only one run has: the list shows such an end.
+shortened to a beginning or end that only one run has: the list shows such an end.";
 
+pub const RUNS_EXAMPLES: &str = "\
 Examples:
   The last twenty:
       retaind runs
@@ -119,8 +125,9 @@ Examples:
       retaind runs 0000beef --json";
 
 pub const COMPLETIONS: &str = "\
-Prints a completion script for a shell. The package installs them already.
+Prints a completion script for a shell. The package installs them already.";
 
+pub const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
   For this user's bash:
       retaind completions bash > ~/.local/share/bash-completion/completions/retaind";

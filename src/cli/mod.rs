@@ -14,9 +14,10 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use clap::Parser;
+use futures_util::FutureExt;
 
 use crate::app;
-use crate::config::Inputs;
+use crate::config::{Diagnostics, Inputs};
 use crate::policy::Settings;
 use crate::policy::compile;
 use args::Command;
@@ -75,18 +76,19 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             pages::man(&dir)?;
             Ok(Exit::Done)
         }
-        Command::Daemon => daemon(inputs(shared)).await,
+        // The large ones are boxed, or the compiler gives up on the size of this one.
+        Command::Daemon => daemon(inputs(shared)).boxed_local().await,
         Command::Check { config_only } => {
             let settings = load(shared, output)?;
-            inspect::check(&settings, config_only, output).await
+            inspect::check(&settings, config_only, output).boxed_local().await
         }
         Command::Plan { names, list } => {
             let settings = load(shared, output)?;
-            perform::plan(settings, &names, list, output).await
+            perform::plan(settings, &names, list, output).boxed_local().await
         }
         Command::Run { names, mode } => {
             let settings = load(shared, output)?;
-            perform::run(settings, &names, mode, output).await
+            perform::run(settings, &names, mode, output).boxed_local().await
         }
         Command::Status => {
             let settings = load(shared, output)?;
@@ -120,6 +122,12 @@ fn inputs(shared: Shared) -> Inputs {
     Inputs::from_process(shared.config, shared.set)
 }
 
+/// What every command prints with `--json` when the configuration is bad.
+#[derive(serde::Serialize)]
+struct Problems<'a> {
+    errors: &'a Diagnostics,
+}
+
 /// Loads and compiles the configuration; tells every error in it.
 fn load(shared: Shared, output: Output) -> Result<Arc<Settings>, Refusal> {
     if let Some((name, _)) = shared.param.first() {
@@ -130,7 +138,7 @@ fn load(shared: Shared, output: Output) -> Result<Arc<Settings>, Refusal> {
         Ok(settings) => Ok(Arc::new(settings)),
         Err(problems) => {
             if output.json {
-                output.value(&serde_json::json!({ "errors": problems }))?;
+                output.value(&Problems { errors: &problems })?;
             } else {
                 say(problems.render(output::stderr_color()).trim_end());
                 say(&format!(

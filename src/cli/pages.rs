@@ -58,24 +58,12 @@ fn page(command: &Command, name: &str) -> std::io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// The blocks of a help text as sections: one that begins with `Title:` has that title, any other joins the notes.
+/// The blocks of a help text as sections: each begins with `Title:`.
 fn sections(text: &str) -> String {
     let mut roff = String::new();
-    let mut titled = false;
-    for block in text.split("\n\n").filter(|block| !block.trim().is_empty()) {
-        let (title, body) = match block.split_once(":\n") {
-            Some((title, body)) if title.chars().all(|c| c.is_alphabetic() || c == ' ') => (Some(title), body),
-            _ => (None, block),
-        };
-        match title {
-            Some(title) => {
-                roff.push_str(&format!(".SH {}\n.nf\n{}\n.fi\n", title.to_uppercase(), escaped(body)));
-            }
-            None if titled => roff.push_str(&format!(".PP\n{}\n", escaped(body))),
-            None => {
-                roff.push_str(&format!(".SH NOTES\n{}\n", escaped(body)));
-                titled = true;
-            }
+    for block in text.split("\n\n") {
+        if let Some((title, body)) = block.split_once(":\n") {
+            roff.push_str(&format!(".SH {}\n.nf\n{}\n.fi\n", title.to_uppercase(), escaped(body)));
         }
     }
     roff
@@ -96,9 +84,9 @@ mod tests {
 
     #[test]
     fn a_help_text_becomes_sections_in_which_nothing_is_acted_upon() {
-        let roff = sections("Some text.\n\nMore.\n\nExamples:\n  a -b \\ 'c'\n.d\n\nNot a title, 1:\n  e");
-        let expected = ".SH NOTES\nSome text.\n.PP\nMore.\n.SH EXAMPLES\n.nf\n  a \\-b \\e \\(aqc\\(aq\n\\&.d\n.fi\n\
-                        .PP\nNot a title, 1:\n  e\n";
+        let roff = sections("Examples:\n  a -b \\ 'c'\n.d\n\nExit status:\n  0  done");
+        let expected =
+            ".SH EXAMPLES\n.nf\n  a \\-b \\e \\(aqc\\(aq\n\\&.d\n.fi\n.SH EXIT STATUS\n.nf\n  0  done\n.fi\n";
         assert_eq!(roff, expected);
     }
 

@@ -25,7 +25,7 @@ pub fn render_plan(result: &RunResult, layout: Layout) -> String {
     page
 }
 
-/// The last line of a plan: the sums, and that nothing was deleted.
+/// The last lines of a plan: the sums, and that nothing was deleted.
 pub fn plan_summary(result: &RunResult) -> String {
     let totals = &result.totals;
     let mut text = format!(
@@ -52,7 +52,7 @@ pub fn plan_summary(result: &RunResult) -> String {
     if let Some(reported) = reported(result) {
         text.push_str(&format!("; {reported}"));
     }
-    text.push_str(". This was a plan: nothing was deleted.\n");
+    text.push_str(".\nThis was a plan: nothing was deleted.\n");
     text
 }
 
@@ -68,7 +68,7 @@ fn block(policy: &PolicyResult, layout: Layout) -> String {
     if let Some(cutoff) = policy.cutoff {
         fact("cutoff", instant(cutoff));
     }
-    fact("rows", counted(policy.tally.rows_matched, "row"));
+    fact("rows", count(policy.tally.rows_matched));
     fact("files", files(policy));
     for (index, guard) in policy.guards.iter().enumerate() {
         fact(if index == 0 { "guards" } else { "" }, guard_words(guard));
@@ -81,8 +81,9 @@ fn block(policy: &PolicyResult, layout: Layout) -> String {
         let hint = format!("… and {} more; all of them: retaind plan --list {}", count(more), policy.policy);
         fact("", paint(FAINT, &hint));
     }
-    text.push_str(&remarks(policy, layout));
-    text.push_str(&failures(policy, layout));
+    // The heading names the policy.
+    text.push_str(&remarks(policy, "", layout));
+    text.push_str(&failures(policy, "", layout));
     text.push('\n');
     text
 }
@@ -102,8 +103,9 @@ fn lines(policy: &PolicyResult) -> String {
     for sample in policy.sample.iter().take(SAMPLE_SHOWN) {
         text.push_str(&format!("{}: sample {}\n", policy.policy, sample_words(sample)));
     }
-    text.push_str(&remarks(policy, Layout::Lines));
-    text.push_str(&failures(policy, Layout::Lines));
+    let subject = format!("{}: ", policy.policy);
+    text.push_str(&remarks(policy, &subject, Layout::Lines));
+    text.push_str(&failures(policy, &subject, Layout::Lines));
     text
 }
 
@@ -128,7 +130,7 @@ fn verdict(policy: &PolicyResult) -> String {
 
 fn files(policy: &PolicyResult) -> String {
     let tally = &policy.tally;
-    if is_idle(policy) {
+    if is_idle(policy) || tally.files_matched == 0 {
         return count(tally.files_matched);
     }
     let mut text = format!("{} ({})", count(tally.files_deleted), size(tally.bytes_reclaimed));
@@ -191,7 +193,7 @@ mod tests {
         let expected = "\
 detections  ready to run
   cutoff   2025-01-01T03:00:00Z
-  rows     1,204 rows
+  rows     1,204
   files    800 (1.2 GiB), 3 already gone
   guards   max_rows: 1,204 of at most 1,000,000, margin 998,796
   sample   key 17: a/\\x1b[31mb.jpg
@@ -199,12 +201,13 @@ detections  ready to run
 
 events  would be blocked
   cutoff   2025-01-01T03:00:00Z
-  rows     1,204 rows
+  rows     1,204
   files    803
   guards   max_fraction: 95.0 % of at most 90.0 %, exceeded by 5.0 %
-  events: blocked: max_fraction
+  blocked: max_fraction
 
-A run would delete 1,204 rows and 800 files (1.2 GiB); 1 policy blocked by a guard. This was a plan: nothing was deleted.
+A run would delete 1,204 rows and 800 files (1.2 GiB); 1 policy blocked by a guard.
+This was a plan: nothing was deleted.
 ";
         assert_eq!(page, expected);
     }

@@ -16,8 +16,9 @@ pub fn render_run(result: &RunResult, layout: Layout) -> String {
         page.push_str(&policies(result).render(layout));
     }
     for policy in &result.policies {
-        page.push_str(&remarks(policy, layout));
-        page.push_str(&failures(policy, layout));
+        let subject = format!("{}: ", policy.policy);
+        page.push_str(&remarks(policy, &subject, layout));
+        page.push_str(&failures(policy, &subject, layout));
     }
     page.push_str(&summary(result));
     page
@@ -78,8 +79,8 @@ fn policies(result: &RunResult) -> Table {
     table
 }
 
-/// What a person should know about a policy beyond its numbers.
-pub(super) fn remarks(policy: &PolicyResult, layout: Layout) -> String {
+/// What a person should know about a policy beyond its numbers; each line begins with `subject`.
+pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> String {
     let tally = &policy.tally;
     let mut remarks = Vec::new();
     if let Some(why) = &policy.blocked_by {
@@ -92,7 +93,8 @@ pub(super) fn remarks(policy: &PolicyResult, layout: Layout) -> String {
         remarks.push((PLAIN, format!("{} of {} went with them", counted(*rows, "row"), printable(table))));
     }
     if tally.files_referenced > 0 {
-        remarks.push((PLAIN, format!("{} kept: another row names it", counted(tally.files_referenced, "file"))));
+        let kept = counted(tally.files_referenced, "file");
+        remarks.push((PLAIN, format!("{kept} kept: still named by another row")));
     }
     if tally.files_owed > 0 {
         let owed = counted(tally.files_owed, "file");
@@ -101,22 +103,22 @@ pub(super) fn remarks(policy: &PolicyResult, layout: Layout) -> String {
     remarks.extend(policy.notes.iter().map(|note| (PLAIN, printable(note).into_owned())));
     let mut text = String::new();
     for (style, remark) in remarks {
-        text.push_str(&line(&format!("{}: ", policy.policy), &paint(style, &remark), layout));
+        text.push_str(&line(subject, &paint(style, &remark), layout));
     }
     text
 }
 
-/// The first errors of a policy, each with its key and path.
-pub(super) fn failures(policy: &PolicyResult, layout: Layout) -> String {
+/// The first errors of a policy, each with its key and path; each line begins with `subject`.
+pub(super) fn failures(policy: &PolicyResult, subject: &str, layout: Layout) -> String {
     let mut text = String::new();
     for failure in policy.errors.iter().take(SHOWN) {
         let shown = format!("{} {}", paint(BAD, "error:"), failure_words(failure));
-        text.push_str(&line(&format!("{}: ", policy.policy), &shown, layout));
+        text.push_str(&line(subject, &shown, layout));
     }
     let more = policy.error_count.saturating_sub(SHOWN.min(policy.errors.len()) as u64);
     if more > 0 {
         let more = format!("… and {}; --json shows up to 100", counted_more(more, "error"));
-        text.push_str(&line(&format!("{}: ", policy.policy), &paint(FAINT, &more), layout));
+        text.push_str(&line(subject, &paint(FAINT, &more), layout));
     }
     text
 }

@@ -1,5 +1,6 @@
 //! The list of past and present runs.
 
+use anstyle::Style;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -51,45 +52,64 @@ pub fn short_id(run: &RunId) -> String {
     id[id.len() - 8..].to_owned()
 }
 
+/// The width from which every number of a run has a column of its own.
+const WIDE: usize = 112;
+
 /// The runs as a table, in the order given.
 pub fn render_runs(runs: &[RunEntry], now: Timestamp, layout: Layout) -> String {
     use Align::{Left, Right};
     if runs.is_empty() {
         return "No run so far.\n".to_owned();
     }
-    let mut table = Table::new(&[
-        ("RUN", Left),
-        ("STARTED", Left),
-        ("TASK", Left),
-        ("BY", Left),
-        ("STATUS", Left),
-        ("ROWS", Right),
-        ("FILES", Right),
-        ("SIZE", Right),
-        ("ERRORS", Right),
-        ("TIME", Right),
-    ]);
+    let is_narrow = matches!(layout, Layout::Tables { width } if width < WIDE);
+    let mut columns = vec![("RUN", Left), ("STARTED", Left), ("TASK", Left), ("BY", Left)];
+    if is_narrow {
+        columns.push(("RESULT", Left));
+    } else {
+        columns.extend([("STATUS", Left), ("ROWS", Right), ("FILES", Right), ("SIZE", Right)]);
+        columns.extend([("ERRORS", Right), ("TIME", Right)]);
+    }
+    let mut table = Table::new(&columns);
     for run in runs {
-        let mode = match run.mode {
-            RunMode::Enforce => "",
-            RunMode::Report => " (report mode)",
-            RunMode::Plan => " (plan)",
-        };
-        let errors = if run.totals.errors > 0 { BAD } else { PLAIN };
-        table.push(vec![
+        let mut row = vec![
             Cell::new(short_id(&run.run_id)),
             Cell::new(instant(run.started_at)),
             Cell::new(run.task.as_ref().map_or("-", Name::as_str)),
             Cell::new(trigger_words(run.trigger)),
-            Cell::styled(format!("{}{mode}", status_words(run.status)), of_status(run.status)),
-            Cell::new(count(run.totals.rows_deleted + run.totals.rows_updated)),
-            Cell::new(count(run.totals.files_deleted)),
-            Cell::new(size(run.totals.bytes_reclaimed)),
-            Cell::styled(count(run.totals.errors), errors),
-            Cell::new(run.duration_ms.map_or_else(|| between(run.started_at, now), duration)),
-        ]);
+        ];
+        let numbers = numbers(run, now);
+        if is_narrow {
+            let [rows, files, size, errors, time] = numbers.map(|(text, _)| text);
+            let result = format!("{}: {rows} rows, {files} files ({size}), {errors} errors, {time}", ending(run));
+            row.push(Cell::styled(result, of_status(run.status)));
+        } else {
+            row.push(Cell::styled(ending(run), of_status(run.status)));
+            row.extend(numbers.map(|(text, style)| Cell::styled(text, style)));
+        }
+        table.push(row);
     }
     table.render(layout)
+}
+
+fn ending(run: &RunEntry) -> String {
+    let mode = match run.mode {
+        RunMode::Enforce => "",
+        RunMode::Report => " (report mode)",
+        RunMode::Plan => " (plan)",
+    };
+    format!("{}{mode}", status_words(run.status))
+}
+
+/// Rows, files, size, errors and time, each with its style.
+fn numbers(run: &RunEntry, now: Timestamp) -> [(String, Style); 5] {
+    let Totals { rows_deleted, rows_updated, files_deleted, bytes_reclaimed, errors } = &run.totals;
+    [
+        (count(rows_deleted + rows_updated), PLAIN),
+        (count(*files_deleted), PLAIN),
+        (size(*bytes_reclaimed), PLAIN),
+        (count(*errors), if *errors > 0 { BAD } else { PLAIN }),
+        (run.duration_ms.map_or_else(|| between(run.started_at, now), duration), PLAIN),
+    ]
 }
 
 #[cfg(test)]
@@ -122,6 +142,14 @@ RUN       STARTED               TASK       BY        STATUS      ROWS  FILES    
 0000beef  2025-01-31T03:00:00Z  -          schedule  running    1,204    800  2.0 KiB       0  1 min
 ";
         assert_eq!(page, expected);
+        let narrow = strip_str(&render_runs(&runs[..1], now, Layout::Tables { width: 80 })).to_string();
+        let expected = "\
+RUN       STARTED               TASK       BY        RESULT
+0000beef  2025-01-31T03:00:00Z  retention  schedule  completed: 1,204 rows, 800
+                                                     files (2.0 KiB), 0 errors,
+                                                     3.3 s
+";
+        assert_eq!(narrow, expected);
         assert_eq!(render_runs(&[], now, Layout::Lines), "No run so far.\n");
     }
 

@@ -205,7 +205,7 @@ mod tests {
             (
                 Engine::Sqlite,
                 "main",
-                r#"CREATE INDEX "main"."Detections_thumbnail_path_idx" ON "Detections" ("thumbnail_path");"#,
+                "CREATE INDEX `main`.`Detections_thumbnail_path_idx` ON `Detections` (`thumbnail_path`);",
             ),
         ] {
             assert_eq!(create_index(&facts(schema), &column, engine), expected);

@@ -182,10 +182,13 @@ fn parse_host(dialect: Dialect, address: &str, parameters: &mut Parameters) -> R
         return Err(Fault::new("the url has two ports"));
     }
     let port = port.or(extra_port);
+    // libpq lets the parameter win; here a host that would be ignored is a mistake, unless it is this machine.
+    let is_elsewhere = !written.is_empty() && written != "localhost";
     let name = match (parameters.take("host"), parameters.take("socket")) {
-        // libpq lets the parameter win; here a name that would be ignored is a mistake.
-        (Some(_), _) if !written.is_empty() => return Err(Fault::new("the url has two hosts")),
-        (_, Some(_)) if !written.is_empty() && written != "localhost" => {
+        (Some(host), _) if is_elsewhere || !written.is_empty() && !host.starts_with('/') => {
+            return Err(Fault::new("the url has two hosts"));
+        }
+        (_, Some(_)) if is_elsewhere => {
             let hint = "a socket is on this machine: leave the host out";
             return Err(Fault::new("the url has a host and a socket").hint(hint));
         }

@@ -62,7 +62,7 @@ impl Privileges {
     }
 
     /// The SQL by which an administrator grants what is missing of `needs`; `None` where nothing is, and on SQLite,
-    /// where the file's own permissions decide.
+    /// where the file's own permissions decide. `user` is [`Session::user`].
     pub fn grant_hint(&self, engine: Engine, table: &TableName, user: &str, needs: &[Privilege]) -> Option<String> {
         let missing = self.missing(needs);
         if missing.is_empty() || engine == Engine::Sqlite {
@@ -81,7 +81,7 @@ impl Privileges {
     }
 }
 
-/// A login: a role on PostgreSQL, and on MySQL a name, with its host (`user@host`) where that is known.
+/// A login as [`Session::user`] tells it.
 fn push_user(sql: &mut Sql, user: &str) {
     let (name, host) = match sql.engine() {
         Engine::MySql => user.rsplit_once('@').map_or((user, None), |(name, host)| (name, Some(host))),

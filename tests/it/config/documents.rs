@@ -64,7 +64,7 @@ fn blocks(text: &str) -> Vec<&str> {
 #[test]
 fn every_example_in_the_documentation_is_right() {
     let mut checked = 0;
-    for page in ["docs/configuration.md", "README.md", "docs/architecture.md"] {
+    for page in ["docs/configuration.md", "docs/operations.md", "docs/architecture.md", "README.md"] {
         for block in read(page).iter().flat_map(|text| blocks(text)) {
             // A page may show a whole configuration or a part that goes on top of another.
             let alone = is_right("", block);

@@ -90,7 +90,7 @@ for_each_engine! {
         let at = world.db.timestamp_type();
         world.db.execute(&format!("CREATE TABLE entry (area VARCHAR(20) NOT NULL, n INTEGER NOT NULL, at {at}, PRIMARY KEY (area, n))"));
         let (old, young) = (world.days_ago(40.0), world.days_ago(1.0));
-        for area in ["b", "it''s", "Ä", "a"] {
+        for area in ["b", "it''s", "ü", "a"] {
             world.db.insert_series("entry (area, n, at)", &format!("'{area}', n, CASE WHEN n > 5 THEN {old} ELSE {young} END"), 1..=30);
         }
         world.declare("[policies.entries]\nkind = \"rows\"\nsource = \"app\"\ntable = \"entry\"\nage = \"at\"\nkeep = \"30d\"\nbatch = 4\n");
