@@ -1,5 +1,7 @@
 //! The program: parses the command line, starts the runtime, and ends with an exit code.
 
+#![recursion_limit = "256"]
+
 use std::process::ExitCode;
 
 use retaind::cli::{self, Exit};

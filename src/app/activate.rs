@@ -260,3 +260,77 @@ fn suspects(settings: &Settings, result: &RunResult) -> Vec<Name> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::ledger::RunStart;
+    use crate::policy::Daemon;
+    use crate::run::Runner;
+
+    fn settings(directory: &std::path::Path) -> Settings {
+        Settings {
+            daemon: Daemon {
+                mode: Mode::Enforce,
+                state_dir: directory.to_owned(),
+                ledger_path: directory.join("ledger.db"),
+                timezone: jiff::tz::TimeZone::UTC,
+                shutdown_grace: Duration::from_secs(20),
+            },
+            sources: Vec::new(),
+            stores: Vec::new(),
+            tasks: Vec::new(),
+            policies: Vec::new(),
+        }
+    }
+
+    async fn task_runs(directory: &std::path::Path) -> (TaskRuns, Ledger, mpsc::UnboundedReceiver<Report>) {
+        let ledger = Ledger::open(&directory.join("ledger.db")).await.unwrap();
+        let (reports, heard) = mpsc::unbounded_channel();
+        let runner = Runner::new(Arc::new(settings(directory)), Some(ledger.clone()), Clock::system());
+        (TaskRuns::new(Live::new(runner), ledger.clone(), Clock::system(), reports), ledger, heard)
+    }
+
+    fn activation() -> Activation {
+        let due_at = "2026-01-01T03:00:00Z".parse().unwrap();
+        Activation { task: Name::parse("retention").unwrap(), due_at, occasion: Occasion::Due }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_run_that_panicked_is_ended_in_the_ledger() {
+        let directory = tempfile::tempdir().unwrap();
+        let (runs, ledger, mut heard) = task_runs(directory.path()).await;
+        let run_id = RunId::now_v7();
+        let start = RunStart {
+            run_id,
+            mode: RunMode::Enforce,
+            trigger: RunTrigger::Schedule,
+            task: Some(activation().task),
+            due_at: Some(activation().due_at),
+            started_at: Clock::system().now(),
+        };
+        ledger.begin_run(&start).await.unwrap();
+        lock(&runs.0.begun).insert(activation().task, run_id);
+        runs.lost(activation(), "broken on purpose".to_owned()).await;
+        let result = ledger.run(&run_id.to_string()).await.unwrap().unwrap();
+        assert_eq!(result.status, Some(Status::Failed));
+        assert!(result.finished_at.is_some());
+        let Some(Report::Ended { task, last: Some(last), .. }) = heard.recv().await else { panic!("no report") };
+        assert_eq!((task, last.status), (activation().task, Status::Failed));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_slot_of_a_task_that_is_gone_is_noted_and_not_run() {
+        let directory = tempfile::tempdir().unwrap();
+        let (runs, ledger, mut heard) = task_runs(directory.path()).await;
+        let now = Clock::system().now();
+        ledger.know_tasks(&[activation().task], now).await.unwrap();
+        runs.activate(activation(), CancellationToken::new()).await;
+        let states = ledger.task_states().await.unwrap();
+        assert_eq!(states[0].last_due_at, Some(activation().due_at));
+        assert!(ledger.runs(10).await.unwrap().is_empty());
+        assert!(heard.try_recv().is_err());
+    }
+}

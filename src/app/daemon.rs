@@ -20,6 +20,7 @@ use super::source_watch::{Change, SourceWatch};
 use super::start::{StartError, load, remembered_tasks, start};
 use super::status_line::{LastRun, Picture, Running, degraded, render};
 use super::systemd::{ServiceManager, watchdog_period};
+use super::widening::{Widened, widened};
 use crate::clock::Clock;
 use crate::ledger::{Ledger, StateLock};
 use crate::policy::{Mode, Name, Settings};
@@ -99,6 +100,11 @@ pub(super) struct Reload {
 
 /// Runs the daemon from start to end.
 pub async fn daemon(options: Options) -> Result<Ended, StartError> {
+    // In a box: a future in a future in a future is more than the compiler lays out.
+    Box::pin(start_and_serve(options)).await
+}
+
+async fn start_and_serve(options: Options) -> Result<Ended, StartError> {
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     let cancel = CancellationToken::new();
     let (mut daemon, reload_asked) = match until_ready(start(&options, &cancel), &mut signals, &cancel).await {
@@ -106,6 +112,7 @@ pub async fn daemon(options: Options) -> Result<Ended, StartError> {
         Err(StartError::Interrupted) => return Ok(Ended::InOrder),
         Err(error) => {
             cancel.cancel();
+            Event::StartFailed { error: &error }.emit();
             return Err(error);
         }
     };
@@ -125,7 +132,7 @@ async fn until_ready(
 ) -> Result<(Daemon, bool), StartError> {
     tokio::pin!(starting);
     let manager = ServiceManager::default();
-    let mut extend = tokio::time::interval(EXTEND_PERIOD);
+    let mut extend = tokio::time::interval_at(tokio::time::Instant::now() + EXTEND_PERIOD, EXTEND_PERIOD);
     let mut reload_asked = false;
     loop {
         tokio::select! {
@@ -286,7 +293,21 @@ impl Daemon {
             return Err(Refusal::because(chain(&error)));
         }
         self.watch.follow(&new);
+        self.warn_of_widening(&old, &new).await;
         Ok(describe_changes(&old, &new))
+    }
+
+    /// Names each policy that may delete more than before, with what its last run found, for a measure.
+    async fn warn_of_widening(&self, old: &Settings, new: &Settings) {
+        for Widened { policy, why } in widened(old, new) {
+            let last = match self.ledger.last_result(&policy).await {
+                Ok(Some(result)) => format!("its last run matched {} rows", result.tally.rows_matched),
+                Ok(None) => "it has never run".to_owned(),
+                Err(error) => format!("its last run is not known: {}", chain(&error)),
+            };
+            tracing::warn!(%policy, why, "Policy {policy} may delete more than before: {why}; {last}, and \
+                'retaind plan {policy}' shows what the next would delete");
+        }
     }
 
     /// No new runs; what runs may end, within the grace and until a second signal.

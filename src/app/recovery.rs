@@ -19,7 +19,7 @@ const TRIES: u32 = 8;
 
 /// Examines every unsettled batch; how many are kept for later.
 pub async fn recover(runner: &Runner, cancel: &CancellationToken) -> Result<usize, LedgerError> {
-    let recovery = runner.recover(None, cancel).await?;
+    let recovery = Box::pin(runner.recover(None, cancel)).await?;
     let kept = recovery.kept.len();
     for why in &recovery.kept {
         tracing::debug!(why, "An unsettled batch is kept for later: {why}");

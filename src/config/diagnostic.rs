@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource};
+use miette::MietteSpanContents;
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, SourceCode, SourceSpan, SpanContents};
 
 use super::mask::{mask_message, mask_source};
 
@@ -146,12 +147,12 @@ impl Diagnostic {
     fn render(&self, handler: &GraphicalReportHandler) -> String {
         let (source, label, headline) = match &self.origin {
             Origin::Text { source, span } => {
-                let named = NamedSource::new(source.path.display().to_string(), source.masked.clone());
                 // A label over several lines would show them all; the first says enough.
                 let behind = source.masked.get(span.start..).unwrap_or_default();
                 let line_end = span.start + behind.find('\n').unwrap_or(behind.len());
                 let length = span.end.min(line_end).saturating_sub(span.start);
-                (Some(named), Some(LabeledSpan::new(None, span.start, length)), self.headline())
+                let label = LabeledSpan::new(None, span.start, length);
+                (Some(WholeLine(source.clone())), Some(label), self.headline())
             }
             Origin::File(_) | Origin::Env(_) | Origin::Set(_) => {
                 (None, None, mask_message(&format!("{}: {}", self.place(), self.headline())))
@@ -223,7 +224,7 @@ impl Diagnostics {
     /// For a person: each with its source line; `colour` as the terminal wants it.
     pub fn render(&self, colour: bool) -> String {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_context_lines(0).with_width(120);
+        let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_context_lines(1).with_width(120);
         self.0.iter().map(|diagnostic| diagnostic.render(&handler)).collect::<Vec<_>>().join("\n")
     }
 }
@@ -251,12 +252,40 @@ impl fmt::Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
+/// A file of which the line at fault is shown and no line around it. Without context: the place alone, for the header.
+#[derive(Debug)]
+struct WholeLine(Arc<SourceText>);
+
+impl SourceCode for WholeLine {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        context_before: usize,
+        _context_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let text = &self.0.masked;
+        let wanted = if context_before == 0 {
+            *span
+        } else {
+            let before = text.get(..span.offset()).ok_or(MietteError::OutOfBounds)?;
+            let behind = text.get(span.offset()..).ok_or(MietteError::OutOfBounds)?;
+            let start = before.rfind('\n').map_or(0, |at| at + 1);
+            let end = span.offset() + behind.find('\n').unwrap_or(behind.len());
+            (start, end - start).into()
+        };
+        let found = text.read_span(&wanted, 0, 0)?;
+        let (line, column, lines) = (found.line(), found.column(), found.line_count());
+        let name = self.0.path.display().to_string();
+        Ok(Box::new(MietteSpanContents::new_named(name, found.data(), *found.span(), line, column, lines)))
+    }
+}
+
 /// A diagnostic as miette wants it.
 #[derive(Debug)]
 struct Shown {
     headline: String,
     help: Option<String>,
-    source: Option<NamedSource<String>>,
+    source: Option<WholeLine>,
     label: Option<LabeledSpan>,
 }
 
@@ -273,8 +302,8 @@ impl miette::Diagnostic for Shown {
         self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
-    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        self.source.as_ref().map(|source| source as &dyn miette::SourceCode)
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.source.as_ref().map(|source| source as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {

@@ -60,17 +60,16 @@ fn parse(path: &Path, position: usize, text: &str, found: &mut Vec<Diagnostic>) 
     let source = Arc::new(SourceText::new(path.to_owned(), position, text));
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut usable = true;
-    let mut lines = Vec::new();
+    let mut echo_until = 0;
     for error in &errors {
         let span = error.span().unwrap_or(0..0);
-        // What follows a syntax error in the same line is its echo.
-        let line = text.as_bytes().iter().take(span.start).filter(|byte| **byte == b'\n').count();
-        if lines.contains(&line) {
+        if span.start < echo_until {
             continue;
         }
-        lines.push(line);
         let origin = Origin::Text { source: source.clone(), span: span.clone() };
-        found.push(if error.message() == "duplicate key" {
+        let is_duplicate = error.message() == "duplicate key";
+        echo_until = end_of_echo(text, span.start, is_duplicate);
+        found.push(if is_duplicate {
             let name = text.get(span).unwrap_or_default();
             let hint = "merge the two, or give one of them another name";
             Diagnostic::new(origin, "", format!("{name} is there twice in this file")).hint(hint)
@@ -87,6 +86,15 @@ fn parse(path: &Path, position: usize, text: &str, found: &mut Vec<Diagnostic>) 
     let mut document = reader.document;
     document.values = values;
     Some(document)
+}
+
+/// How far an error is followed by its own echoes: to the end of its line, or, where a whole table is there twice, to
+/// the next table, because the keys in it are there twice as well.
+fn end_of_echo(text: &str, offset: usize, is_duplicate: bool) -> usize {
+    let line_start = text.as_bytes().iter().take(offset).rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let is_header = text.get(line_start..).is_some_and(|line| line.trim_start().starts_with('['));
+    let end = if is_duplicate && is_header { "\n[" } else { "\n" };
+    text.get(offset..).and_then(|behind| behind.find(end)).map_or(text.len(), |at| offset + at + 1)
 }
 
 /// Parses a TOML value that was given outside a file; `None` where the text is not TOML.

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use super::mask::mask_message;
+
 /// Where systemd puts the credentials of the packaged service; a command beside it finds them there.
 const SERVICE_CREDENTIALS: &str = "/run/credentials/retaind.service";
 
@@ -67,7 +69,7 @@ impl fmt::Debug for Inputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inputs")
             .field("file", &self.file)
-            .field("set", &self.set.iter().map(|(key, _)| key).collect::<Vec<_>>())
+            .field("set", &self.set.iter().map(|(key, _)| mask_message(key)).collect::<Vec<_>>())
             .field("credentials_dir", &self.credentials_dir)
             .field("state_dir", &self.state_dir)
             .finish_non_exhaustive()

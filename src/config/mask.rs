@@ -15,6 +15,7 @@ pub(super) fn mask_source(text: &str) -> String {
     for line in text.split_inclusive('\n') {
         let end = start + line.trim_end_matches(['\n', '\r']).len();
         let content = &text[start..end];
+        let shift = |range: Range<usize>| start + range.start..start + range.end;
         if let Some(close) = inside {
             ranges.push(start..end);
             if content.contains(close) {
@@ -24,11 +25,12 @@ pub(super) fn mask_source(text: &str) -> String {
             ranges.push(start..end);
             value_follows = false;
         } else if let Some(value) = sensitive_value(content) {
+            ranges.extend(url_passwords(&content[..value]).into_iter().map(shift));
             ranges.push(start + value..end);
             inside = opens_multiline(&content[value..]);
             value_follows = content[value..].trim().is_empty();
         } else {
-            ranges.extend(url_passwords(content).into_iter().map(|range| start + range.start..start + range.end));
+            ranges.extend(url_passwords(content).into_iter().map(shift));
         }
         start += line.len();
     }
@@ -42,6 +44,11 @@ pub(super) fn mask_message(text: &str) -> String {
 
 /// Where the value of a sensitive key, or of a url that cannot be read, begins in a line.
 fn sensitive_value(line: &str) -> Option<usize> {
+    let value = behind_equals(line)?;
+    Some(line.len() - line[value..].trim_start().len())
+}
+
+fn behind_equals(line: &str) -> Option<usize> {
     let lower = line.to_ascii_lowercase();
     let after_equals = |word_at: usize| lower[word_at..].find('=').map(|at| word_at + at + 1);
     if let Some(at) = SENSITIVE.iter().filter_map(|word| lower.find(word)).min().and_then(after_equals) {
@@ -137,10 +144,10 @@ mod tests {
             ("url = \"postgres://u:a\"b c@h/db\"", "url = \"postgres://u:*\"***@h/db\""),
             ("url = \"mysql://u:pä@h/db\"", "url = \"mysql://u:*·@h/db\""),
             ("url = \"postgres://u:s3cret/db\"", "url = \"postgres://u:*********\""),
-            ("url = \"u:s3cret@h/db\"", "url =*\"*************\""),
+            ("url = \"u:s3cret@h/db\"", "url = \"*************\""),
             ("url = \"sqlite:/var/lib/x.db\"", "url = \"sqlite:/var/lib/x.db\""),
-            ("password = \"s3cret\"", "password =*\"******\""),
-            ("x = { Password = 's' }", "x = { Password =*'*'**"),
+            ("password = \"s3cret\"", "password = \"******\""),
+            ("x = { Password = 's' }", "x = { Password = '*'**"),
             ("table = \"a\"", "table = \"a\""),
         ] {
             assert_eq!(mask_source(text), wanted);

@@ -33,7 +33,7 @@ pub struct Loaded {
     pub incomplete: bool,
     file: PathBuf,
     places: HashMap<KeyPath, Place>,
-    /// Every key that is written, in order, those of `later` tables included.
+    /// Every key that is written, in order.
     written: Vec<KeyPath>,
 }
 
@@ -175,12 +175,6 @@ impl Loaded {
     /// Whether the key is there, be its value usable or not.
     pub fn is_written(&self, path: &KeyPath) -> bool {
         self.places.contains_key(path)
-    }
-
-    /// Whether loading found fault with exactly this entry.
-    pub fn is_faulty(&self, path: &KeyPath) -> bool {
-        let path = path.to_string();
-        self.problems.iter().any(|problem| problem.key() == path)
     }
 
     /// Every key that is written, in order.

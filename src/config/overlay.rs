@@ -7,6 +7,7 @@ use config::{Map, Value, ValueKind};
 use super::diagnostic::{Diagnostic, Origin};
 use super::document::{Document, Place, Placed, lookup, parse_value};
 use super::keys::{self, Kind, SHIPPED_TASKS};
+use super::mask::mask_message;
 use super::path::{KeyPath, Segment, is_bare};
 
 /// `RETAIND__POLICIES__DETECTIONS__KEEP`, and `RETAIND_POLICIES__…` for those who miss an underscore:
@@ -50,7 +51,8 @@ pub(super) fn read_set(key: &str, value: &str, tree: &Value, found: &mut Vec<Dia
         Ok(path) => path,
         Err(message) => {
             let hint = "write it as in the file: policies.detections.keep=60d";
-            found.push(Diagnostic::new(Origin::Set(key.to_owned()), "", message).hint(hint));
+            // What is no key may be anything, a url among it.
+            found.push(Diagnostic::new(Origin::Set(mask_message(key)), "", message).hint(hint));
             return None;
         }
     };

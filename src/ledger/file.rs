@@ -44,10 +44,10 @@ pub(super) struct Inner {
 impl Ledger {
     /// Opens the file (0600, owned like its directory), creating and migrating it as needed.
     pub async fn open(path: &Path) -> Result<Self, LedgerError> {
-        let path = path.to_owned();
-        let task = tokio::task::spawn_blocking(move || Inner::open(&path));
-        let inner = task.await.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))?;
-        Ok(Self { inner: Arc::new(inner) })
+        let opened = path.to_owned();
+        let task = tokio::task::spawn_blocking(move || Inner::open(&opened));
+        let inner = task.await.map_err(|error| failed(path, "opening the file", error.into()))?;
+        Ok(Self { inner: Arc::new(inner?) })
     }
 
     /// The ledger's file.

@@ -12,7 +12,15 @@ use rustix::io::Errno;
 /// A lock file that this process holds until it drops it.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: OwnedFd,
+    file: OwnedFd,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing would not do: a child process has a copy of the file from its fork to its exec. An error leaves the
+        // lock to the closing.
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 /// The directory of lock files.
@@ -29,6 +37,13 @@ impl LockDir {
 
     /// Takes the lock of that name; `None` while somebody, this process included, holds it.
     pub(super) fn try_lock(&self, name: &str) -> std::io::Result<Option<Lock>> {
+        self.lock(name).map_err(|error| {
+            let file = self.path.join(name);
+            std::io::Error::new(error.kind(), format!("lock file {}: {error}", file.display()))
+        })
+    }
+
+    fn lock(&self, name: &str) -> std::io::Result<Option<Lock>> {
         let directory = self.enter()?;
         loop {
             // Read-only, so that a file that belongs to another user can be locked too.
@@ -37,7 +52,7 @@ impl LockDir {
                 return Ok(None);
             }
             if is_at(&file, &directory, name)? {
-                return Ok(Some(Lock { _file: file }));
+                return Ok(Some(Lock { file }));
             }
         }
     }
@@ -111,7 +126,7 @@ pub(super) fn own_like(created: impl AsFd, directory: impl AsFd) -> std::io::Res
 /// The daemon's sole right to a state directory, until dropped or dead.
 #[derive(Debug)]
 pub struct StateLock {
-    _file: std::fs::File,
+    _lock: Lock,
 }
 
 /// Why a state directory could not be had.
@@ -143,14 +158,14 @@ fn holder(pid: Option<u32>, since: Option<Timestamp>) -> String {
 /// Locks a state directory for a daemon and writes into its `daemon.lock` who has it, since `now`.
 pub fn lock_state_dir(directory: &Path, now: Timestamp) -> Result<StateLock, StateLockError> {
     match claim(directory, now) {
-        Ok(Claim::Ours(file)) => Ok(StateLock { _file: file }),
+        Ok(Claim::Ours(lock)) => Ok(StateLock { _lock: lock }),
         Ok(Claim::Theirs { pid, since }) => Err(StateLockError::Held { directory: directory.to_owned(), pid, since }),
         Err(cause) => Err(StateLockError::Failed { directory: directory.to_owned(), cause }),
     }
 }
 
 enum Claim {
-    Ours(std::fs::File),
+    Ours(Lock),
     Theirs { pid: Option<u32>, since: Option<Timestamp> },
 }
 
@@ -173,7 +188,24 @@ fn claim(path: &Path, now: Timestamp) -> std::io::Result<Claim> {
         if current {
             file.set_len(0)?;
             file.write_all(format!("{}\n{now:.0}\n", std::process::id()).as_bytes())?;
-            return Ok(Claim::Ours(file));
+            return Ok(Claim::Ours(Lock { file: file.into() }));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_given_back_is_free_although_a_child_process_has_a_copy_of_its_file() {
+        let directory = tempfile::tempdir().unwrap();
+        let locks = LockDir::beside(&directory.path().join("ledger.db"));
+        let lock = locks.try_lock("policy-events.lock").unwrap().unwrap();
+        let copy = lock.file.try_clone().unwrap();
+        assert!(locks.try_lock("policy-events.lock").unwrap().is_none());
+        drop(lock);
+        assert!(locks.try_lock("policy-events.lock").unwrap().is_some());
+        drop(copy);
     }
 }

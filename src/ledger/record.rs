@@ -112,7 +112,8 @@ pub struct Tally {
     pub files_matched: u64,
     pub files_deleted: u64,
     pub files_missing: u64,
-    /// Files that stay although their row went, because another row names them.
+    /// Files that stayed although a row of theirs went, because another row named them when they were looked at. A file
+    /// that two rows of two batches name is counted with the first, although it may go with the second.
     pub files_referenced: u64,
     /// Files still owed: their removal failed and is tried again before the policy's next run.
     pub files_owed: u64,

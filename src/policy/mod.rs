@@ -1,5 +1,6 @@
 //! What the operator declared, compiled: a value of these types is valid and is never checked again.
 
+mod changes;
 pub mod compile;
 mod endpoint;
 mod names;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use changes::{Widening, changes, widened};
 pub use endpoint::{Endpoint, Engine, Host, Secret, Server, Tls, TlsMode};
 pub use names::{Ident, Name, TableName};
 pub use rows::{FileColumn, Fraction, RowsPolicy};

@@ -146,7 +146,8 @@ impl Runner {
                 stop: &stop,
                 reporter: &reporter,
             };
-            let result = run.execute(&mut sessions, &mut gone).await;
+            // Boxed: the futures of a whole run nested in one another are too deep a type for the compiler.
+            let result = Box::pin(run.execute(&mut sessions, &mut gone)).await;
             if let (Some(ledger), true) = (&self.ledger, mode != RunMode::Plan) {
                 ledger.record_policy(request.run_id, &result).await?;
             }

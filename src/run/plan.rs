@@ -12,6 +12,7 @@ use super::gather::Facts;
 use super::sessions::Sessions;
 use super::stop::Stop;
 use super::{Fate, Listed, Reporter};
+use crate::clock::Clock;
 use crate::ledger::Sample;
 use crate::policy::{Name, RowsPolicy};
 use crate::sources::{Gone, OwnedRow, SourceError, Walker, Window};
@@ -23,6 +24,7 @@ pub(super) struct Planner<'a> {
     pub(super) fate: Fate,
     pub(super) facts: &'a Facts,
     pub(super) sessions: &'a mut Sessions,
+    pub(super) clock: &'a Clock,
     pub(super) stop: &'a Stop,
     pub(super) reporter: &'a Reporter,
     pub(super) list: Option<&'a mpsc::Sender<Listed>>,
@@ -97,7 +99,7 @@ impl Planner<'_> {
         }
         let mut gone = self.gone.to_vec();
         gone.push(Gone { target: target.clone(), at: *at, until: Some(window.clone()) });
-        let action = Action::Examine { decided_at: at.now, gone: &gone };
+        let action = Action::Examine { decided_at: self.clock.now(), gone: &gone };
         let settled = settle(&self.facts.custodies, self.sessions, files.items, action).await;
         self.show(&rows, &settled.gone);
         self.send(rows, &settled.gone).await;

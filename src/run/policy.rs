@@ -106,6 +106,7 @@ impl PolicyRun<'_> {
             fate,
             facts: &facts,
             sessions,
+            clock: &runner.clock,
             stop: self.stop,
             reporter: self.reporter,
             list: self.request.list.as_ref(),

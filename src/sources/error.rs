@@ -113,6 +113,7 @@ const POSTGRES: &[(&str, ErrorKind)] = &[
     ("the database system is", ErrorKind::Lost),
     ("permission denied", ErrorKind::Permission),
     ("must be owner of", ErrorKind::Permission),
+    ("affected by row-level security", ErrorKind::Permission),
 ];
 
 const MYSQL: &[(&str, ErrorKind)] = &[

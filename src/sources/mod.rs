@@ -12,7 +12,7 @@ mod target;
 mod tls;
 mod walk;
 
-pub use catalog::{Column, ColumnType, IndexFacts, Privileges, TableFacts};
+pub use catalog::{Column, ColumnType, InboundForeignKey, IndexFacts, OnDelete, Privilege, Privileges, TableFacts};
 pub use error::{ErrorKind, SourceError};
 pub use outcome::{transaction_mark, transaction_outcome};
 pub use references::{OddNames, ReferenceColumn};

@@ -158,8 +158,13 @@ impl Target {
         let window = match scope {
             Scope::Window(window) | Scope::Unlocked(window) | Scope::Keys(window, _) => window,
         };
+        // A scan of several keys may stop at a row that is locked; the look-up of a single key never does.
+        let at_once = match (scope, self.engine) {
+            (Scope::Unlocked(_), Engine::MySql) => 1,
+            _ => KEYS_AT_ONCE,
+        };
         let mut deleted = 0;
-        for some in owned.chunks(KEYS_AT_ONCE) {
+        for some in owned.chunks(at_once) {
             let keys: Vec<_> = some.iter().map(|row| row.key.clone()).collect();
             deleted += self.delete(session, at, Scope::Keys(window, &keys)).await?;
         }

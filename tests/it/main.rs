@@ -1,12 +1,16 @@
 //! The integration tests, as one binary.
+#![recursion_limit = "256"]
 #![allow(clippy::disallowed_methods, reason = "tests set up and tear down their own files, and measure real time")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
+mod config;
 #[macro_use]
 mod engines;
 mod crash;
 mod demo;
+mod docs;
 mod layers;
+mod lifecycle;
 mod rows;
 mod sources;
 mod systemd;

@@ -22,6 +22,8 @@ pub struct World {
     pub dir: PathBuf,
     policies: String,
     daemon: String,
+    /// The columns of `item` that are declared as references of `thumbs` and `images`.
+    pub references: [&'static str; 2],
     pub clock: Clock,
 }
 
@@ -31,7 +33,14 @@ impl World {
         for sub in ["thumbs", "images", "state"] {
             std::fs::create_dir_all(dir.join(sub)).expect("a directory is made");
         }
-        Self { db, dir, policies: String::new(), daemon: String::new(), clock: Clock::system() }
+        Self {
+            db,
+            dir,
+            policies: String::new(),
+            daemon: String::new(),
+            references: ["thumb", "image"],
+            clock: Clock::system(),
+        }
     }
 
     /// Adds TOML, usually a policy.
@@ -61,8 +70,8 @@ impl World {
              [stores.images]\npath = \"{dir}/images\"\n{}\n{}",
             self.daemon,
             self.db.url(),
-            reference("thumb"),
-            reference("image"),
+            reference(self.references[0]),
+            reference(self.references[1]),
             self.policies
         );
         let path = self.dir.join("retaind.toml");
@@ -127,6 +136,12 @@ impl World {
         let path = self.root(store).join(path);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory is made");
         std::fs::write(path, vec![b'x'; size]).expect("a file is written");
+    }
+
+    /// The kernel stamps files by a coarse clock, so one that was written a moment ago may pass for written after a
+    /// decision, and be kept. Waits until no file of this test can.
+    pub fn let_files_settle(&self) {
+        std::thread::sleep(std::time::Duration::from_millis(20));
     }
 
     /// Every file of a store, by relative path.

@@ -83,6 +83,38 @@ async fn an_existing_ledger_opens_again_with_what_it_had() {
 }
 
 #[tokio::test]
+async fn a_file_left_empty_by_a_crash_becomes_a_ledger() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger.db");
+    std::fs::write(&path, b"").unwrap();
+    begun(&Ledger::open(&path).await.unwrap()).await;
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_changes_nothing() {
+    let (directory, ledger) = ledger().await;
+    let run = begun(&ledger).await;
+    drop(ledger);
+    let path = directory.path().join("ledger.db");
+    // The first migration seems to be missing, and fails because its tables are there.
+    raw_execute(&path, "DELETE FROM __diesel_schema_migrations WHERE version = '0001'");
+    let error = Ledger::open(&path).await.err().unwrap();
+    assert!(matches!(error, LedgerError::Failed { .. }), "{error:?}");
+    raw_execute(&path, "INSERT INTO __diesel_schema_migrations (version) VALUES ('0001')");
+    assert_eq!(Ledger::open(&path).await.unwrap().runs(1).await.unwrap()[0].run_id, run);
+}
+
+#[tokio::test]
+async fn a_lock_file_that_may_not_be_opened_is_named() {
+    let (directory, ledger) = ledger().await;
+    let run = begun(&ledger).await;
+    std::os::unix::fs::symlink("/dev/null", directory.path().join("locks/policy-events.lock")).unwrap();
+    let error = ledger.acquire_lease(&name("events"), run, at(0)).await.err().unwrap();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert!(cause.contains("locks/policy-events.lock"), "{cause}");
+}
+
+#[tokio::test]
 async fn a_ledger_of_a_newer_version_is_refused_and_left_alone() {
     let (directory, ledger) = ledger().await;
     drop(ledger);

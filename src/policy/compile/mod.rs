@@ -113,6 +113,33 @@ impl Gather<'_> {
         value
     }
 
+    /// Whether a table is there only because an override misspelt the name of another; says so.
+    fn is_stray(&mut self, table: &KeyPath) -> bool {
+        if self.loaded.is_written(table) {
+            return false;
+        }
+        let Some((section, _)) = table.split_last() else { return false };
+        let is_declared = |path: &&KeyPath| {
+            path.split_last().is_some_and(|(above, _)| above == section) && self.loaded.is_written(path)
+        };
+        let declared = self.loaded.written().iter().filter(is_declared).map(KeyPath::last_key);
+        let shipped = keys::SHIPPED_TASKS.iter().map(|(name, _)| *name).filter(|_| section.last_key() == "tasks");
+        if shipped.clone().any(|name| name == table.last_key()) {
+            return false;
+        }
+        let Some(hint) = did_you_mean(table.last_key(), declared.chain(shipped)) else { return false };
+        let thing = singular(section.last_key());
+        self.refuse(table, Aspect::Key, Fault::new(format!("there is no such {thing}")).hint(hint));
+        true
+    }
+
+    /// The tables of a section with their paths, in declared order.
+    fn tables<'r, T>(&mut self, section: &str, named: Option<&'r Named<T>>) -> Vec<(KeyPath, &'r T)> {
+        let mut tables = entries(section, named);
+        tables.retain(|(path, _)| !self.is_stray(path));
+        tables
+    }
+
     fn is_faulty(&self, path: &KeyPath) -> bool {
         self.faulty.contains(&path.to_string())
     }
@@ -154,7 +181,7 @@ impl Gather<'_> {
             [] => format!("declare it: [{section}.NAME]"),
             known => format!("there are {}", known.join(", ")),
         });
-        let thing = section.trim_end_matches('s');
+        let thing = singular(section);
         self.refuse(path, Aspect::Value, Fault::new(format!("there is no {thing} {written:?}")).hint(hint));
         None
     }
@@ -187,6 +214,11 @@ impl Gather<'_> {
 fn entries<'r, T>(section: &str, named: Option<&'r Named<T>>) -> Vec<(KeyPath, &'r T)> {
     let entries = named.map(|named| named.0.as_slice()).unwrap_or_default();
     entries.iter().map(|(name, value)| (KeyPath::of(&[section, name]), value)).collect()
+}
+
+/// What one entry of a section is called.
+fn singular(section: &str) -> &str {
+    if section == "policies" { "policy" } else { section.trim_end_matches('s') }
 }
 
 /// The first element that was there before, by a key of each.

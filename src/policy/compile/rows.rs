@@ -9,7 +9,7 @@ use crate::config::{Aspect, KeyPath, did_you_mean};
 
 use super::super::{Condition, FileColumn, Fraction, Ident, Name, Param, Policy, PolicyKind, RowsPolicy, TableName};
 use super::value::{LONGEST_KEEP, parse_duration};
-use super::{Fault, Gather, entries, position_of_twin};
+use super::{Fault, Gather, position_of_twin};
 
 /// More rows than this in one transaction are no small batch.
 const LARGEST_BATCH: i64 = 100_000;
@@ -21,7 +21,7 @@ pub(super) fn is_later_kind(kind: &str) -> bool {
 
 impl Gather<'_> {
     pub(super) fn policies(&mut self, raw: &Raw) -> Vec<Policy> {
-        let declared = entries("policies", raw.policies.as_ref());
+        let declared = self.tables("policies", raw.policies.as_ref());
         declared.iter().filter_map(|(path, policy)| self.policy(path, policy, raw)).collect()
     }
 

@@ -7,14 +7,14 @@ use crate::config::{Aspect, KeyPath, keys};
 
 use super::super::{Endpoint, Secret, Source};
 use super::value::parse_zone;
-use super::{Fault, Gather, entries, secret, url};
+use super::{Fault, Gather, secret, url};
 
 /// More connections than this to one database help nobody.
 const MOST_CONNECTIONS: i64 = 100;
 
 impl Gather<'_> {
     pub(super) fn sources(&mut self, raw: &Raw) -> Vec<Source> {
-        entries("sources", raw.sources.as_ref()).iter().filter_map(|(path, raw)| self.source(path, raw)).collect()
+        self.tables("sources", raw.sources.as_ref()).iter().filter_map(|(path, raw)| self.source(path, raw)).collect()
     }
 
     fn source(&mut self, table: &KeyPath, raw: &RawSource) -> Option<Source> {

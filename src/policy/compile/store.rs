@@ -5,12 +5,12 @@ use crate::config::{Aspect, KeyPath};
 
 use super::super::{Ident, Reference, Store, TableName};
 use super::value::parse_absolute;
-use super::{Fault, Gather, entries, position_of_twin};
+use super::{Fault, Gather, position_of_twin};
 
 impl Gather<'_> {
     pub(super) fn stores(&mut self, raw: &Raw) -> Vec<Store> {
         let mut stores: Vec<Store> = Vec::new();
-        for (path, raw_store) in entries("stores", raw.stores.as_ref()) {
+        for (path, raw_store) in self.tables("stores", raw.stores.as_ref()) {
             let Some(store) = self.store(&path, raw_store, raw) else { continue };
             // A file in both would be guarded by the references of one store and removed through the other.
             if let Some(other) =

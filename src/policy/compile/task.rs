@@ -8,11 +8,11 @@ use crate::config::raw::{Raw, RawTask};
 use crate::config::{Aspect, KeyPath};
 
 use super::super::{Task, Trigger};
-use super::{Fault, Gather, entries};
+use super::{Fault, Gather};
 
 impl Gather<'_> {
     pub(super) fn tasks(&mut self, raw: &Raw) -> Vec<Task> {
-        let declared = entries("tasks", raw.tasks.as_ref());
+        let declared = self.tables("tasks", raw.tasks.as_ref());
         let untouched = RawTask::default();
         let mut tasks = Vec::new();
         for (name, schedule) in SHIPPED_TASKS {

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use mysql_async::prelude::Queryable;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -57,17 +58,19 @@ impl Canceller {
 }
 
 impl Target {
-    async fn send(&self) -> Result<(), Cause> {
+    fn send(&self) -> BoxFuture<'_, Result<(), Cause>> {
         match self {
-            Target::Postgres { token, host, tls } => send_postgres(token, host, tls.as_ref()).await,
-            Target::MySql { login, connection_id } => {
-                let mut connection = mysql_async::Conn::new(login.clone()).await?;
-                connection.query_drop(format!("KILL QUERY {connection_id}")).await?;
-                Ok(connection.disconnect().await?)
-            }
-            Target::Sqlite => Ok(()),
+            Target::Postgres { token, host, tls } => Box::pin(send_postgres(token, host, tls.as_ref())),
+            Target::MySql { login, connection_id } => Box::pin(send_mysql(login, *connection_id)),
+            Target::Sqlite => Box::pin(std::future::ready(Ok(()))),
         }
     }
+}
+
+async fn send_mysql(login: &mysql_async::Opts, connection_id: u32) -> Result<(), Cause> {
+    let mut connection = mysql_async::Conn::new(login.clone()).await?;
+    connection.query_drop(format!("KILL QUERY {connection_id}")).await?;
+    Ok(connection.disconnect().await?)
 }
 
 /// Delivers a cancel request and waits until the server hangs up: only then has it signalled the backend, and the

@@ -9,6 +9,7 @@ use std::time::Duration;
 use diesel::sqlite::SqliteConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncConnection, AsyncMysqlConnection, AsyncPgConnection};
+use futures_util::future::BoxFuture;
 use mysql_async::{DriverError, OptsBuilder};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use tokio_postgres::NoTls;
@@ -29,6 +30,8 @@ pub(super) struct Opened {
     pub connection: Connection,
     pub target: Target,
     pub returning: Returning,
+    /// Who the server takes us for; `None` on SQLite.
+    pub user: Option<String>,
     /// The server's messages are not in English and cannot be made so.
     pub foreign_language: bool,
     /// The server ends a statement that runs for too long; where it does not, the session has to.
@@ -36,11 +39,11 @@ pub(super) struct Opened {
 }
 
 /// Connects and sets up.
-pub(super) async fn open(source: &Source) -> Result<Opened, Cause> {
+pub(super) fn open(source: &Source) -> BoxFuture<'_, Result<Opened, Cause>> {
     match &source.endpoint {
-        Endpoint::Postgres(server) => open_postgres(source, server).await,
-        Endpoint::MySql(server) => open_mysql(source, server).await,
-        Endpoint::Sqlite { path } => open_sqlite(source, path).await,
+        Endpoint::Postgres(server) => Box::pin(open_postgres(source, server)),
+        Endpoint::MySql(server) => Box::pin(open_mysql(source, server)),
+        Endpoint::Sqlite { path } => Box::pin(open_sqlite(source, path)),
     }
 }
 
@@ -53,9 +56,11 @@ fn idle_timeout(source: &Source) -> Duration {
 async fn open_postgres(source: &Source, server: &Server) -> Result<Opened, Cause> {
     let (connection, target) = connect_postgres(source, server).await?;
     let mut connection = Connection::Postgres(Box::new(connection));
+    // Rows hidden by row security would make a file look unreferenced: switched off, the query fails instead.
     connection
         .batch(&format!(
-            "SET DateStyle = 'ISO, YMD'; SET standard_conforming_strings = on; SET lock_timeout = {}; \
+            "SET DateStyle = 'ISO, YMD'; SET standard_conforming_strings = on; SET row_security = off; \
+             SET lock_timeout = {}; \
              SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}",
             millis(source.lock_timeout),
             millis(source.statement_timeout),
@@ -77,7 +82,14 @@ async fn open_postgres(source: &Source, server: &Server) -> Result<Opened, Cause
     let english =
         matches!(language.as_str(), "" | "C" | "POSIX") || language.starts_with("C.") || language.starts_with("en");
     let foreign_language = !english && connection.batch("SET lc_messages = 'C'").await.is_err();
-    Ok(Opened { connection, target, returning: Returning::Yes, foreign_language, server_times_statements: true })
+    Ok(Opened {
+        connection,
+        target,
+        returning: Returning::Yes,
+        user: Some(server.user.clone()),
+        foreign_language,
+        server_times_statements: true,
+    })
 }
 
 async fn connect_postgres(source: &Source, server: &Server) -> Result<(AsyncPgConnection, Target), Cause> {
@@ -126,9 +138,10 @@ async fn open_mysql(source: &Source, server: &Server) -> Result<Opened, Cause> {
     let driver = connect_mysql(server).await?;
     let target = Target::MySql { login: driver.opts().clone(), connection_id: driver.id() };
     let mut connection = Connection::MySql(Box::new(AsyncMysqlConnection::try_from(driver).await?));
-    let facts = "SELECT VERSION(), CAST(@@global.log_bin AS CHAR), CAST(@@session.binlog_format AS CHAR)";
+    let facts =
+        "SELECT VERSION(), CURRENT_USER(), CAST(@@global.log_bin AS CHAR), CAST(@@session.binlog_format AS CHAR)";
     let facts = ask(&mut connection, Engine::MySql, facts).await?;
-    let [version, binlog, binlog_format] = facts.as_slice() else { return Err(unexpected("settings")) };
+    let [version, user, binlog, binlog_format] = facts.as_slice() else { return Err(unexpected("settings")) };
     let is_mariadb = version.contains("MariaDB");
     let statement_secs = source.statement_timeout.as_secs_f64();
     let lock_secs = source.lock_timeout.as_millis().div_ceil(1000).max(1);
@@ -152,7 +165,14 @@ async fn open_mysql(source: &Source, server: &Server) -> Result<Opened, Cause> {
     let isolation = if logs_statements { "REPEATABLE READ" } else { "READ COMMITTED" };
     connection.batch(&format!("SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")).await?;
     let returning = if is_mariadb && server.returning { Returning::Yes } else { Returning::No };
-    Ok(Opened { connection, target, returning, foreign_language: false, server_times_statements: is_mariadb })
+    Ok(Opened {
+        connection,
+        target,
+        returning,
+        user: Some(user.clone()),
+        foreign_language: false,
+        server_times_statements: is_mariadb,
+    })
 }
 
 async fn connect_mysql(server: &Server) -> Result<mysql_async::Conn, Cause> {
@@ -202,6 +222,7 @@ async fn open_sqlite(source: &Source, path: &Path) -> Result<Opened, Cause> {
         connection,
         target: Target::Sqlite,
         returning: Returning::Yes,
+        user: None,
         foreign_language: false,
         server_times_statements: false,
     })

@@ -10,6 +10,8 @@ use diesel::sql_types::{HasSqlType, Nullable, Text, Untyped};
 use diesel::sqlite::SqliteConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncMysqlConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use futures_util::TryFutureExt;
+use futures_util::future::BoxFuture;
 
 use super::sql::{Piece, Sql};
 use crate::policy::Engine;
@@ -82,31 +84,31 @@ pub(super) enum Connection {
 }
 
 impl Connection {
-    /// Runs a statement that returns rows.
-    pub async fn load(&mut self, statement: Statement<'_>) -> QueryResult<Vec<TextRow>> {
+    /// Runs a statement that returns rows. Boxed, as the others: the drivers' futures are deep and large.
+    pub fn load<'a>(&'a mut self, statement: Statement<'a>) -> BoxFuture<'a, QueryResult<Vec<TextRow>>> {
         match self {
-            Connection::Postgres(connection) => RunQueryDsl::load(statement, connection.as_mut()).await,
-            Connection::MySql(connection) => RunQueryDsl::load(statement, connection.as_mut()).await,
-            Connection::Sqlite(connection) => RunQueryDsl::load(statement, connection.as_mut()).await,
+            Connection::Postgres(connection) => Box::pin(RunQueryDsl::load(statement, connection.as_mut())),
+            Connection::MySql(connection) => Box::pin(RunQueryDsl::load(statement, connection.as_mut())),
+            Connection::Sqlite(connection) => Box::pin(RunQueryDsl::load(statement, connection.as_mut())),
         }
     }
 
     /// Runs a statement; how many rows it touched.
-    pub async fn execute(&mut self, statement: Statement<'_>) -> QueryResult<u64> {
-        let count = match self {
-            Connection::Postgres(connection) => RunQueryDsl::execute(statement, connection.as_mut()).await,
-            Connection::MySql(connection) => RunQueryDsl::execute(statement, connection.as_mut()).await,
-            Connection::Sqlite(connection) => RunQueryDsl::execute(statement, connection.as_mut()).await,
+    pub fn execute<'a>(&'a mut self, statement: Statement<'a>) -> BoxFuture<'a, QueryResult<u64>> {
+        let count: BoxFuture<'a, QueryResult<usize>> = match self {
+            Connection::Postgres(connection) => Box::pin(RunQueryDsl::execute(statement, connection.as_mut())),
+            Connection::MySql(connection) => Box::pin(RunQueryDsl::execute(statement, connection.as_mut())),
+            Connection::Sqlite(connection) => Box::pin(RunQueryDsl::execute(statement, connection.as_mut())),
         };
-        Ok(u64::try_from(count?).unwrap_or(u64::MAX))
+        Box::pin(count.map_ok(|count| u64::try_from(count).unwrap_or(u64::MAX)))
     }
 
     /// Runs fixed text of our own, without values.
-    pub async fn batch(&mut self, text: &str) -> QueryResult<()> {
+    pub fn batch<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, QueryResult<()>> {
         match self {
-            Connection::Postgres(connection) => connection.batch_execute(text).await,
-            Connection::MySql(connection) => connection.batch_execute(text).await,
-            Connection::Sqlite(connection) => connection.batch_execute(text).await,
+            Connection::Postgres(connection) => Box::pin(connection.batch_execute(text)),
+            Connection::MySql(connection) => Box::pin(connection.batch_execute(text)),
+            Connection::Sqlite(connection) => Box::pin(connection.batch_execute(text)),
         }
     }
 }

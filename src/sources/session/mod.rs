@@ -99,10 +99,7 @@ impl Session {
             connection: opened.connection,
             source_name: source.name.clone(),
             engine,
-            user: match &source.endpoint {
-                Endpoint::Postgres(server) | Endpoint::MySql(server) => Some(server.user.clone()),
-                Endpoint::Sqlite { .. } => None,
-            },
+            user: opened.user,
             returning: opened.returning,
             judge,
             // SQLite runs in this process and cannot be cancelled: it is waited for.
@@ -130,7 +127,7 @@ impl Session {
         Sql::new(self.engine)
     }
 
-    /// The login; `None` on SQLite.
+    /// Whom privileges are granted to: a role on PostgreSQL, `name@host` on MySQL; `None` on SQLite.
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
     }
@@ -197,6 +194,8 @@ impl Session {
         let cancel_sent = self.activity.end().await;
         let kind = match self.judge.kind(&error, began.elapsed(), cancel_sent) {
             ErrorKind::Cancelled if overdue => ErrorKind::Timeout,
+            // Somebody else's doing, an administrator's perhaps.
+            ErrorKind::Cancelled if !cancel_sent => ErrorKind::Other,
             kind => kind,
         };
         self.closed |= kind == ErrorKind::Lost;

@@ -202,7 +202,7 @@ fn any_thing() -> impl Strategy<Value = Thing> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn g6_survivors_are_all_but_what_a_look_said_would_go(
         tree in prop::collection::vec((any_path(), any_thing()), 0..20),

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Waits until its standard input closes, which happens when the test binary is gone.
 const WATCHER: &str = r#"
 cat >/dev/null
-for round in 1 2 3 4 5; do
+for round in $(seq 100); do
     for file in "$1"/pids/*; do
         [ -f "$file" ] && kill -KILL "$(cat "$file")" 2>/dev/null
     done

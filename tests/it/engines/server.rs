@@ -21,7 +21,8 @@ pub struct ServerOptions {
     pub settings: Vec<String>,
 }
 
-/// A server that is ours alone. Cheap to clone; it ends with the test binary or with [`Server::kill`].
+/// A server that is ours alone. Cheap to clone; it ends when the last clone is dropped, and with the test binary at the
+/// latest.
 #[derive(Clone)]
 pub struct Server {
     inner: Arc<Inner>,
@@ -150,17 +151,7 @@ impl Server {
 
     fn end(&self, signal: Signal) {
         let process = self.inner.process.lock().unwrap().take().expect("the server runs");
-        let children = process.children();
-        process.signal(Signal::CONT);
-        process.signal(signal);
-        process.wait();
-        for child in children {
-            let _ = rustix::process::kill_process(child, Signal::KILL);
-            // PostgreSQL does not start again before each of them has let go of its memory.
-            while is_alive(child) {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-        }
+        end(process, signal);
     }
 
     fn signal_all(&self, signal: Signal) {
@@ -186,6 +177,30 @@ impl Server {
         };
         for statement in statements {
             client.execute(statement).expect("a login is set up");
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(process) = self.process.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner()).take() {
+            end(process, Signal::KILL);
+        }
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Ends a server, and waits until every process of it is gone.
+fn end(process: Supervised, signal: Signal) {
+    let children = process.children();
+    process.signal(Signal::CONT);
+    process.signal(signal);
+    process.wait();
+    for child in children {
+        let _ = rustix::process::kill_process(child, Signal::KILL);
+        // PostgreSQL does not start again before each of them has let go of its memory.
+        while is_alive(child) {
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 }

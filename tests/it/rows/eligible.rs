@@ -5,7 +5,8 @@ use retaind::ledger::Status;
 use crate::engines::EngineKind;
 use crate::world::{World, set};
 
-const AGED: &str = "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n";
+const AGED: &str =
+    "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n";
 
 for_each_engine! {
     async fn g2_only_rows_older_than_keep_go(db) {
@@ -37,6 +38,17 @@ for_each_engine! {
         assert_eq!(result.status, Some(Status::Completed), "{result:?}");
         // A NULL note is not known to be another one: kept.
         assert_eq!(world.ids(), set([2, 3, 4]));
+    }
+
+    async fn a_name_in_quotes_that_is_no_column_is_no_string(db) {
+        let mut world = World::new(db);
+        world.create_items();
+        (1..=2).for_each(|id| world.item(id, 40.0, None, None));
+        let quoted = if world.db.kind().is_mysql() { "`nöte`" } else { "\\\"nöte\\\"" };
+        world.declare(&format!("{AGED}where = \"{quoted} <> 'vault'\""));
+        let result = world.run().await;
+        assert_eq!(result.status, Some(Status::Failed), "{result:?}");
+        assert_eq!(world.ids(), set([1, 2]));
     }
 
     async fn a_condition_may_use_now_and_cutoff_without_an_age(db) {
@@ -89,7 +101,7 @@ for_each_engine! {
         let at = world.db.timestamp_type();
         world.db.execute(&format!("CREATE TABLE entry (area VARCHAR(20) NOT NULL, n INTEGER NOT NULL, at {at}, PRIMARY KEY (area, n))"));
         let (old, young) = (world.days_ago(40.0), world.days_ago(1.0));
-        for area in ["b", "it''s", "Ä", "a"] {
+        for area in ["b", "it''s", "ü", "a"] {
             world.db.insert_series("entry (area, n, at)", &format!("'{area}', n, CASE WHEN n > 5 THEN {old} ELSE {young} END"), 1..=30);
         }
         world.declare("[policies.entries]\nkind = \"rows\"\nsource = \"app\"\ntable = \"entry\"\nage = \"at\"\nkeep = \"30d\"\nbatch = 4\n");

@@ -8,7 +8,8 @@ use crate::engines::EngineKind;
 use crate::rows::files::WITH_FILES;
 use crate::world::{World, paths, set};
 
-const AGED: &str = "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n";
+const AGED: &str =
+    "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n";
 
 /// Rows that point to items and forbid that items 3 and 7 go.
 fn forbid(world: &World) {

@@ -4,7 +4,8 @@ use retaind::ledger::Status;
 
 use crate::world::{World, set};
 
-const AGED: &str = "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n";
+const AGED: &str =
+    "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n";
 
 for_each_engine! {
     async fn more_than_max_rows_blocks(db) {

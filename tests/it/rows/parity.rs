@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use retaind::ledger::Tally;
 use retaind::run::{Fate, Listed};
 
 use crate::engines::{Database, EngineKind};
@@ -67,6 +68,7 @@ fn check(kind: EngineKind, rows: Vec<Row>, order: Vec<usize>, batch: u32, indexe
             );
             world.declare(&policy);
         }
+        world.let_files_settle();
         compare(&world).await;
     });
 }
@@ -96,14 +98,18 @@ async fn compare(world: &World) {
     assert_eq!(thumbs, gone(&before.1, world.files("thumbs")), "{listed:?}\n{result:?}");
     assert_eq!(images, gone(&before.2, world.files("images")), "{listed:?}\n{result:?}");
     for (planned, done) in plan.policies.iter().zip(&result.policies) {
-        assert_eq!(planned.tally, done.tally, "{}", planned.policy);
+        // Which batch a file is met in depends on where batches end, and a run's earlier policies move that.
+        let exact = |tally: &Tally| Tally { files_referenced: 0, ..tally.clone() };
+        assert_eq!(exact(&planned.tally), exact(&done.tally), "{}", planned.policy);
         assert_eq!(planned.status, done.status, "{}", planned.policy);
     }
 }
 
 fn parity(kind: EngineKind, cases: u32) {
     let rows = proptest::collection::vec(row(), 0..40);
-    let order = Just(vec![0, 1, 2, 3]).prop_shuffle().prop_flat_map(|order| (1..=4usize).prop_map(move |n| order[..n].to_vec()));
+    let order = Just(vec![0, 1, 2, 3])
+        .prop_shuffle()
+        .prop_flat_map(|order| (1..=4usize).prop_map(move |n| order[..n].to_vec()));
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
         cases,
         failure_persistence: None,

@@ -2,6 +2,7 @@
 
 use retaind::ledger::{IntentBatch, IntentItem, RunMode, RunStart, RunTrigger, Status};
 use retaind::policy::{Name, StorePath};
+use retaind::sources::{Session, transaction_mark};
 
 use crate::engines::EngineKind;
 use crate::rows::files::WITH_FILES;
@@ -130,26 +131,33 @@ async fn postgres_tells_what_became_of_a_transaction() {
     let mut world = World::new(crate::engines::Database::create(EngineKind::Postgres));
     fill(&world);
     world.declare(WITH_FILES);
-    let transaction = |client: &mut crate::engines::Client| {
-        client.query("SELECT pg_current_xact_id()::text").unwrap()[0][0].clone()
-    };
-    let mut client = world.db.connect();
+    let settings = world.settings();
+    let source = settings.source(&name("app")).unwrap();
+    let mut session = Session::open(source).await.unwrap();
     // In progress: kept, although nobody else sees the deletion yet.
-    client.execute("BEGIN").unwrap();
-    client.execute("DELETE FROM item WHERE id = 1").unwrap();
-    owe(&world, &[1], transaction(&mut client)).await;
+    let mark = delete_uncommitted(&mut session, 1).await;
+    owe(&world, &[1], mark).await;
     let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
-    assert!(recovery.kept[0].contains("still in progress"), "{recovery:?}");
+    assert!(recovery.kept.first().is_some_and(|why| why.contains("still in progress")), "{recovery:?}");
     // Committed: finished.
-    client.execute("COMMIT").unwrap();
+    session.commit().await.unwrap();
     let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
     assert_eq!((recovery.batches_settled, recovery.files_deleted), (1, 1), "{recovery:?}");
     // Aborted: dropped, even where the row has gone by another hand since.
-    client.execute("BEGIN").unwrap();
-    client.execute("DELETE FROM item WHERE id = 2").unwrap();
-    owe(&world, &[2], transaction(&mut client)).await;
-    client.execute("ROLLBACK").unwrap();
+    let mark = delete_uncommitted(&mut session, 2).await;
+    owe(&world, &[2], mark).await;
+    session.rollback().await.unwrap();
+    world.db.execute("DELETE FROM item WHERE id = 2");
     let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
     assert_eq!((recovery.batches_settled, recovery.files_deleted), (1, 0), "{recovery:?}");
     assert_eq!(world.files("images"), paths(["2.png", "3.png", "4.png"]));
+}
+
+/// Begins a transaction that deletes an item; its mark.
+async fn delete_uncommitted(session: &mut Session, id: u64) -> Option<String> {
+    session.begin().await.unwrap();
+    let mut sql = session.sql();
+    sql.push(&format!("DELETE FROM item WHERE id = {id}"));
+    session.execute("deleting an item", &sql).await.unwrap();
+    transaction_mark(session).await.unwrap()
 }

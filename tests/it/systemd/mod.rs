@@ -1,9 +1,15 @@
 //! The package and the service under a real systemd: a small Debian booted in a container, the .deb installed in it.
 //!
 //! Needs root, `systemd-nspawn`, `debootstrap` and `dpkg-dev`; the first run fetches a minimal Debian with the
-//! mirror that apt uses here, and keeps it for the next.
+//! mirror that apt uses here, and keeps it for the next. The package is built first, unless `RETAIND_DEB` names one.
 
+mod camera;
+mod deb;
+mod hardship;
 mod harness;
+mod install;
+mod interruption;
 mod journal;
 mod machine;
 mod root;
+mod story;

@@ -1,0 +1,143 @@
+//! MySQL's and MariaDB's catalog, by way of information_schema, which shows what the login may see.
+
+use super::{
+    Column, ColumnType, InboundForeignKey, RawIndex, TableFacts, cells, choose_key, collect_inbound, looking_up,
+};
+use crate::policy::{Engine, Ident, TableName};
+use crate::sources::{Session, SourceError, Sql};
+
+pub(super) async fn load(session: &mut Session, table: &TableName) -> Result<Option<TableFacts>, SourceError> {
+    let operation = looking_up(table);
+    let Some(found) = find(session, &operation, table).await? else { return Ok(None) };
+    let name = found.name.clone();
+    let columns = load_columns(session, &operation, &name).await?;
+    let indexes = load_indexes(session, &operation, &name).await?;
+    Ok(Some(TableFacts {
+        name,
+        relation: found.relation,
+        key: choose_key(&indexes, &columns),
+        indexes: indexes.iter().filter_map(RawIndex::facts).collect(),
+        columns,
+        has_rowid: false,
+    }))
+}
+
+struct Found {
+    name: TableName,
+    relation: String,
+}
+
+async fn find(session: &mut Session, operation: &str, table: &TableName) -> Result<Option<Found>, SourceError> {
+    let mut sql = Sql::new(Engine::MySql);
+    sql.push(
+        "SELECT t.table_schema, t.table_name, t.table_type, COALESCE(t.create_options, ''), COALESCE(t.engine, ''), \
+         COALESCE(e.transactions, ''), CAST(@@lower_case_table_names AS CHAR) FROM information_schema.tables t \
+         LEFT JOIN information_schema.engines e ON e.engine = t.engine WHERE t.table_name = ",
+    );
+    sql.bind(table.table.to_string()).push(" AND t.table_schema = ");
+    match &table.schema {
+        Some(schema) => sql.bind(schema.to_string()),
+        None => sql.push("DATABASE()"),
+    };
+    let mut alike: Vec<[String; 7]> = session.query(operation, &sql).await?.into_iter().map(cells).collect();
+    // The comparison above knows no case; whether names do is the server's own affair.
+    let exact = |row: &[String; 7]| {
+        row[1] == table.table.as_str() && table.schema.as_ref().is_none_or(|schema| row[0] == schema.as_str())
+    };
+    alike.retain(|row| exact(row) || row[6] != "0");
+    let Some([schema, name, kind, options, engine, transactions, _]) = alike.into_iter().next() else {
+        return Ok(None);
+    };
+    let (Ok(schema), Ok(name)) = (Ident::parse(&schema), Ident::parse(&name)) else { return Ok(None) };
+    let relation = relation(&kind, &options, &engine, transactions == "YES");
+    Ok(Some(Found { name: TableName { schema: Some(schema), table: name }, relation }))
+}
+
+fn relation(kind: &str, options: &str, engine: &str, transactional: bool) -> String {
+    match kind {
+        // What is deleted there is gone before the commit, and a rollback does not bring it back.
+        "BASE TABLE" if !transactional => format!("{engine} table without transactions"),
+        "BASE TABLE" if options.contains("partitioned") => "partitioned table".to_owned(),
+        "BASE TABLE" => "table".to_owned(),
+        "SYSTEM VERSIONED" => "system-versioned table".to_owned(),
+        other => other.to_ascii_lowercase(),
+    }
+}
+
+async fn load_columns(session: &mut Session, operation: &str, table: &TableName) -> Result<Vec<Column>, SourceError> {
+    let mut sql = Sql::new(Engine::MySql);
+    sql.push("SELECT column_name, column_type, data_type, is_nullable, extra FROM information_schema.columns");
+    push_where(&mut sql, "", table);
+    sql.push(" ORDER BY ordinal_position");
+    let rows = session.query(operation, &sql).await?;
+    let column = |row| {
+        let [name, declared, data_type, nullable, extra] = cells(row);
+        // MySQL says DEFAULT_GENERATED of a column with a computed default.
+        let generated = ["VIRTUAL GENERATED", "STORED GENERATED", "PERSISTENT"].iter().any(|word| extra.contains(word));
+        Some(Column {
+            name: Ident::parse(&name).ok()?,
+            kind: kind(&data_type),
+            declared,
+            nullable: nullable != "NO",
+            generated,
+        })
+    };
+    Ok(rows.into_iter().filter_map(column).collect())
+}
+
+fn kind(data_type: &str) -> ColumnType {
+    match data_type {
+        "timestamp" => ColumnType::TimestampTz,
+        "datetime" => ColumnType::Timestamp,
+        "date" => ColumnType::Date,
+        "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => ColumnType::Integer,
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => ColumnType::Text,
+        "uuid" => ColumnType::Uuid,
+        "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => ColumnType::Binary,
+        _ => ColumnType::Other,
+    }
+}
+
+async fn load_indexes(session: &mut Session, operation: &str, table: &TableName) -> Result<Vec<RawIndex>, SourceError> {
+    let mut sql = Sql::new(Engine::MySql);
+    // A part of an index without a column is an expression. A prefix is not in the order of the whole value.
+    sql.push(
+        "SELECT s.index_name, CAST(s.index_name = 'PRIMARY' AS CHAR), CAST(s.non_unique = 0 AS CHAR), s.column_name, \
+         CAST(COALESCE(s.collation, 'A') = 'D' AS CHAR), CAST(s.sub_part IS NULL AS CHAR) \
+         FROM information_schema.statistics s",
+    );
+    push_where(&mut sql, "s.", table);
+    sql.push(
+        " AND s.index_type = 'BTREE' AND NOT EXISTS (SELECT 1 FROM information_schema.statistics x WHERE \
+         x.table_schema = s.table_schema AND x.table_name = s.table_name AND x.index_name = s.index_name AND \
+         x.column_name IS NULL) ORDER BY s.index_name, s.seq_in_index",
+    );
+    Ok(RawIndex::collect(session.query(operation, &sql).await?))
+}
+
+/// Names the one table, in whatever case the catalog's own collation compares.
+fn push_where(sql: &mut Sql, alias: &str, table: &TableName) {
+    let schema = table.schema.as_ref().map(Ident::to_string);
+    for (before, column, value) in
+        [(" WHERE ", "table_schema", schema), (" AND ", "table_name", Some(table.table.to_string()))]
+    {
+        // The plain comparison lets the server open this table alone; the binary one tells `T` from `t`.
+        sql.push(before).push(alias).push(column).push(" = ").bind(value.clone());
+        sql.push(" AND CAST(").push(alias).push(column).push(" AS BINARY) = CAST(").bind(value).push(" AS BINARY)");
+    }
+}
+
+pub(super) async fn inbound(session: &mut Session, table: &TableFacts) -> Result<Vec<InboundForeignKey>, SourceError> {
+    let mut sql = Sql::new(Engine::MySql);
+    sql.push(
+        "SELECT k.table_schema, k.table_name, k.constraint_name, k.column_name, k.referenced_column_name, r.delete_rule \
+         FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r \
+         ON r.constraint_schema = k.constraint_schema AND r.table_name = k.table_name \
+         AND r.constraint_name = k.constraint_name WHERE CAST(k.referenced_table_name AS BINARY) = CAST(",
+    );
+    sql.bind(table.name.table.to_string()).push(" AS BINARY) AND CAST(k.referenced_table_schema AS BINARY) = CAST(");
+    sql.bind(table.name.schema.as_ref().map(Ident::to_string));
+    sql.push(" AS BINARY) ORDER BY k.table_schema, k.table_name, k.constraint_name, k.ordinal_position");
+    let operation = format!("looking up what points to table {}", table.name);
+    Ok(collect_inbound(session.query(&operation, &sql).await?))
+}

@@ -1,0 +1,127 @@
+//! PostgreSQL's catalog (11 and later), read by object id, so that a name is resolved once.
+
+use super::{
+    Column, ColumnType, InboundForeignKey, RawIndex, TableFacts, cells, choose_key, collect_inbound, looking_up,
+};
+use crate::policy::{Engine, Ident, TableName};
+use crate::sources::{Session, SourceError, Sql};
+
+pub(super) async fn load(session: &mut Session, table: &TableName) -> Result<Option<TableFacts>, SourceError> {
+    let operation = looking_up(table);
+    let mut sql = Sql::new(Engine::Postgres);
+    sql.push(
+        "SELECT c.oid::text, n.nspname::text, c.relname::text, c.relkind::text, \
+         EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)::int::text \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ",
+    );
+    sql.bind(table.table.to_string());
+    match &table.schema {
+        Some(schema) => sql.push(" AND n.nspname = ").bind(schema.to_string()),
+        // As the search path of the login finds it.
+        None => sql.push(" AND pg_table_is_visible(c.oid)"),
+    };
+    let Some(found) = session.query(&operation, &sql).await?.into_iter().next() else { return Ok(None) };
+    let [oid, schema, name, kind, has_heirs] = cells(found);
+    let (Ok(schema), Ok(name)) = (Ident::parse(&schema), Ident::parse(&name)) else { return Ok(None) };
+    let columns = load_columns(session, &operation, &oid).await?;
+    let indexes = load_indexes(session, &operation, &oid).await?;
+    Ok(Some(TableFacts {
+        name: TableName { schema: Some(schema), table: name },
+        relation: relation(&kind, has_heirs == "1").to_owned(),
+        key: choose_key(&indexes, &columns),
+        indexes: indexes.iter().filter_map(RawIndex::facts).collect(),
+        columns,
+        has_rowid: false,
+    }))
+}
+
+fn relation(kind: &str, has_heirs: bool) -> &'static str {
+    match kind {
+        // A key of such a table is unique in it but not in its heirs, whose rows it shows as well.
+        "r" if has_heirs => "table that others inherit from",
+        "r" => "table",
+        "p" => "partitioned table",
+        "v" => "view",
+        "m" => "materialized view",
+        "f" => "foreign table",
+        "S" => "sequence",
+        "i" | "I" => "index",
+        _ => "relation of another kind",
+    }
+}
+
+async fn load_columns(session: &mut Session, operation: &str, oid: &str) -> Result<Vec<Column>, SourceError> {
+    let mut sql = Sql::new(Engine::Postgres);
+    // A domain means what its base type means. `attgenerated` came with version 12: read as JSON it may be absent.
+    sql.push("WITH RECURSIVE base AS (SELECT a.attnum, a.atttypid AS type FROM pg_attribute a WHERE a.attrelid = ");
+    sql.bind(oid.to_owned()).push(
+        "::oid UNION ALL SELECT b.attnum, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.type \
+         WHERE t.typtype = 'd') \
+         SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), t.typname::text, a.attnotnull::int::text, \
+         (coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '')::int::text \
+         FROM base b JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd' \
+         JOIN pg_attribute a ON a.attnum = b.attnum AND a.attrelid = ",
+    );
+    sql.bind(oid.to_owned()).push("::oid WHERE a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum");
+    let rows = session.query(operation, &sql).await?;
+    let column = |row| {
+        let [name, declared, base, not_null, generated] = cells(row);
+        Some(Column {
+            name: Ident::parse(&name).ok()?,
+            declared,
+            kind: kind(&base),
+            nullable: not_null != "1",
+            generated: generated == "1",
+        })
+    };
+    Ok(rows.into_iter().filter_map(column).collect())
+}
+
+fn kind(base: &str) -> ColumnType {
+    match base {
+        "timestamptz" => ColumnType::TimestampTz,
+        "timestamp" => ColumnType::Timestamp,
+        "date" => ColumnType::Date,
+        "int2" | "int4" | "int8" => ColumnType::Integer,
+        "text" | "varchar" | "bpchar" | "name" | "citext" => ColumnType::Text,
+        "uuid" => ColumnType::Uuid,
+        "bytea" => ColumnType::Binary,
+        _ => ColumnType::Other,
+    }
+}
+
+async fn load_indexes(session: &mut Session, operation: &str, oid: &str) -> Result<Vec<RawIndex>, SourceError> {
+    let mut sql = Sql::new(Engine::Postgres);
+    // A deferrable constraint lets two rows share a key for a while.
+    sql.push(
+        "SELECT ic.relname::text, i.indisprimary::int::text, (i.indisunique AND i.indimmediate)::int::text, \
+         a.attname::text, (i.indoption[k.position - 1]::int & 1)::text, oc.opcdefault::int::text \
+         FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_am am ON am.oid = ic.relam \
+         CROSS JOIN LATERAL generate_series(1, i.indnkeyatts::int) AS k(position) \
+         JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.position - 1] \
+         JOIN pg_opclass oc ON oc.oid = i.indclass[k.position - 1] \
+         WHERE i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND am.amname = 'btree' AND i.indrelid = ",
+    );
+    sql.bind(oid.to_owned()).push("::oid ORDER BY ic.relname, k.position");
+    Ok(RawIndex::collect(session.query(operation, &sql).await?))
+}
+
+pub(super) async fn inbound(session: &mut Session, table: &TableFacts) -> Result<Vec<InboundForeignKey>, SourceError> {
+    let mut sql = Sql::new(Engine::Postgres);
+    // The copies of a constraint on the partitions of a partitioned table have a parent.
+    sql.push(
+        "SELECT n.nspname::text, c.relname::text, k.conname::text, ours.attname::text, theirs.attname::text, \
+         CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' ELSE '' END \
+         FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
+         JOIN pg_class target ON target.oid = k.confrelid JOIN pg_namespace tn ON tn.oid = target.relnamespace \
+         CROSS JOIN LATERAL unnest(k.conkey, k.confkey) WITH ORDINALITY AS pair(own, referenced, position) \
+         JOIN pg_attribute ours ON ours.attrelid = k.conrelid AND ours.attnum = pair.own \
+         JOIN pg_attribute theirs ON theirs.attrelid = k.confrelid AND theirs.attnum = pair.referenced \
+         WHERE k.contype = 'f' AND k.conparentid = 0 AND target.relname = ",
+    );
+    sql.bind(table.name.table.to_string()).push(" AND tn.nspname = ");
+    sql.bind(table.name.schema.as_ref().map(Ident::to_string));
+    sql.push(" ORDER BY n.nspname, c.relname, k.conname, pair.position");
+    let operation = format!("looking up what points to table {}", table.name);
+    Ok(collect_inbound(session.query(&operation, &sql).await?))
+}

@@ -1,0 +1,143 @@
+//! Documentation and examples are held to the code.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use retaind::config::Inputs;
+use retaind::config::keys::{KEYS, Kind};
+use retaind::policy::{Engine, Name, PolicyKind, compile};
+
+use super::{BASE, Etc};
+
+fn read(path: &str) -> Option<String> {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok()
+}
+
+/// The rows of the key tables: key, type and default by path.
+fn documented_keys(text: &str) -> BTreeMap<String, (String, String)> {
+    let mut section = String::new();
+    let mut keys = BTreeMap::new();
+    for line in text.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            section = heading.trim_matches(['[', ']']).replace("NAME", "*");
+        }
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        // "", key, type, default, meaning, ""
+        let [_, key, kind, default, meaning, _] = cells.as_slice() else { continue };
+        if !key.starts_with('`') || *key == "`sslmode`" {
+            continue;
+        }
+        assert!(!meaning.is_empty(), "{key} is not explained");
+        let path = format!("{section}.{}", key.trim_matches('`'));
+        let twice = keys.insert(path, ((*kind).to_owned(), default.trim_matches('`').to_owned()));
+        assert!(twice.is_none(), "{key} is there twice");
+    }
+    keys
+}
+
+#[test]
+fn every_key_is_documented_with_its_type_and_default() {
+    let text = read("docs/configuration.md").unwrap();
+    let documented = documented_keys(&text);
+    let listed: BTreeMap<String, (String, String)> = KEYS
+        .iter()
+        .filter(|key| key.kind != Kind::Later)
+        .map(|key| (key.path.to_owned(), (key.kind.word().to_owned(), key.default.to_owned())))
+        .collect();
+    assert_eq!(documented, listed);
+    let later_section = text.split("## Not supported yet").nth(1).unwrap();
+    let mut later: Vec<&str> = later_section.split('`').filter(|word| word.contains(".*.")).collect();
+    let mut wanted: Vec<&str> = KEYS.iter().filter(|key| key.kind == Kind::Later).map(|key| key.path).collect();
+    later.sort_unstable();
+    wanted.sort_unstable();
+    assert_eq!(later, wanted);
+    for kind in [Kind::Text, Kind::Duration, Kind::Count, Kind::Share, Kind::Flag, Kind::Tables] {
+        assert!(text.contains(&format!("\n| {} | `", kind.word())), "{kind:?} is not explained");
+    }
+}
+
+/// The ```toml blocks of a page.
+fn blocks(text: &str) -> Vec<&str> {
+    text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect()
+}
+
+#[test]
+fn every_example_in_the_documentation_is_right() {
+    let mut checked = 0;
+    for page in ["docs/configuration.md", "docs/operations.md", "docs/architecture.md", "README.md"] {
+        for block in read(page).iter().flat_map(|text| blocks(text)) {
+            // A page may show a whole configuration or a part that goes on top of another.
+            let alone = is_right("", block);
+            assert!(alone.is_ok() || is_right(BASE, block).is_ok(), "{page}:\n{block}\n{}", alone.unwrap_err());
+            checked += 1;
+        }
+    }
+    assert!(checked >= 8, "only {checked} examples were found");
+}
+
+fn is_right(main: &str, fragment: &str) -> Result<(), String> {
+    use std::os::unix::fs::PermissionsExt;
+    let etc = Etc::new(main).with_env("MEDIA_PASSWORD", "x").with_file("etc/archive.password", "x");
+    std::fs::set_permissions(etc.path("etc/archive.password"), std::fs::Permissions::from_mode(0o640)).unwrap();
+    let here = format!("{}/", etc.path("etc").display());
+    let etc = etc.with_file("conf.d/1.toml", fragment.replace("/etc/retaind/", &here));
+    let credentials = etc.path("credentials");
+    let names = fragment.lines().filter_map(|line| line.strip_prefix("password_credential = \"")?.split('"').next());
+    let etc = names.fold(etc, |etc, name| etc.with_file(&format!("credentials/{name}"), "x"));
+    let etc = etc.with_inputs(|inputs| inputs.credentials_dir = Some(credentials));
+    compile::load(etc.inputs()).map(|_| ()).map_err(|wrong| wrong.to_string())
+}
+
+fn inputs(path: &str) -> Inputs {
+    Inputs::of_file(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
+}
+
+#[test]
+fn the_shipped_file_is_valid_and_deletes_nothing() {
+    let settings = compile::load(&inputs("config/retaind.toml")).unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert!(settings.policies.is_empty() && settings.sources.is_empty() && settings.stores.is_empty());
+    // With its comments taken off it is a whole configuration, and still only reports.
+    let text = read("config/retaind.toml").unwrap();
+    let lines = text.lines().map(|line| match line.strip_prefix('#') {
+        Some(rest) if rest.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => rest,
+        _ => line,
+    });
+    let etc = Etc::new(&lines.collect::<Vec<_>>().join("\n")).with_file("credentials/app-db", "x");
+    let credentials = etc.path("credentials");
+    let settings = etc.with_inputs(|inputs| inputs.credentials_dir = Some(credentials)).settings();
+    assert_eq!(settings.policies.len(), 1);
+    assert_eq!(settings.policies[0].mode, retaind::policy::Mode::Report);
+}
+
+#[test]
+fn the_camera_recorder_runs_on_every_engine_and_switches_images_by_one_key() {
+    let urls = [
+        ("postgres://retaind@localhost/nvr", Engine::Postgres),
+        ("mysql://retaind@localhost/nvr", Engine::MySql),
+        ("sqlite:/var/lib/nvr/nvr.db", Engine::Sqlite),
+    ];
+    let text = read("config/examples/camera-nvr.toml").unwrap();
+    for (url, engine) in urls {
+        assert!(text.contains(url), "{url} is not shown");
+        let mut inputs = inputs("config/examples/camera-nvr.toml");
+        inputs.set.push(("sources.nvr.url".to_owned(), url.to_owned()));
+        let settings = compile::load(&inputs).unwrap_or_else(|wrong| panic!("{wrong}"));
+        assert_eq!(settings.sources[0].endpoint.engine(), engine);
+        let of = |task: &str| {
+            let task = Name::parse(task).unwrap();
+            settings.policies_of(&task).map(|policy| policy.name.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(of("retention"), ["detections", "events", "gpu-stats"]);
+        assert_eq!(of("log-purge"), ["logs"]);
+        let PolicyKind::Rows(detections) = &settings.policies[0].kind;
+        assert_eq!(detections.files.iter().map(|file| file.store.as_str()).collect::<Vec<_>>(), ["thumbnails"]);
+
+        inputs.set.push(("policies.detections.files[1].enabled".to_owned(), "true".to_owned()));
+        let settings = compile::load(&inputs).unwrap_or_else(|wrong| panic!("{wrong}"));
+        let PolicyKind::Rows(detections) = &settings.policies[0].kind;
+        assert_eq!(
+            detections.files.iter().map(|file| file.store.as_str()).collect::<Vec<_>>(),
+            ["thumbnails", "images"]
+        );
+    }
+}
