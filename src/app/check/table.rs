@@ -107,7 +107,7 @@ async fn may(session: &mut Session, facts: &TableFacts, needs: &[Privilege], sub
     }
 }
 
-/// Rows of other tables that point here stand in the way, or go too; a policy of their own takes them first.
+/// Rows of other tables that point here: they stand in the way, or the database deletes them by itself.
 async fn foreign_keys(
     session: &mut Session,
     settings: &Settings,
@@ -117,27 +117,39 @@ async fn foreign_keys(
 ) {
     let keys = match InboundForeignKey::load(session, facts).await {
         Ok(keys) => keys,
-        Err(error) => return findings.error(subject, chain(&error), ""),
+        Err(error) => return findings.warn(subject, chain(&error), ""),
     };
     for InboundForeignKey { table, on_delete, .. } in keys {
-        let is_governed = rows_policies(settings).any(|(_, rows)| {
-            let same_schema = rows.table.schema.is_none() || rows.table.schema == table.schema;
-            rows.source == *session.source_name() && rows.table.table == table.table && same_schema
-        });
-        let message = match on_delete {
-            OnDelete::Forbid => format!("a row that {table} points to cannot be deleted: it is kept and reported"),
+        match on_delete {
             OnDelete::Cascade => {
-                format!(
-                    "with a row the database deletes those of {table} that point to it, and files that they name stay"
-                )
+                let message = format!(
+                    "with a row of {} the database itself deletes the rows of {table} that point to it (ON DELETE \
+                     CASCADE), whatever their age; the files that they name stay behind",
+                    facts.name
+                );
+                let fix = format!(
+                    "if rows of {table} name files, give them a policy of their own that comes first in the same task \
+                     and lets them go no later than these"
+                );
+                findings.warn(subject, message, fix);
             }
-            OnDelete::SetNull | OnDelete::SetDefault => continue,
-        };
-        if !is_governed {
-            let fix = format!("give {table} a policy of its own, declared before this one, in the same task");
-            findings.warn(subject, message, fix);
+            OnDelete::Forbid if !is_governed(settings, session.source_name(), &table) => {
+                let message =
+                    format!("a row to which one of {table} points cannot be deleted: it is kept and reported");
+                let fix = format!("give {table} a policy of its own that comes first in the same task");
+                findings.warn(subject, message, fix);
+            }
+            OnDelete::Forbid | OnDelete::SetNull | OnDelete::SetDefault => {}
         }
     }
+}
+
+/// Whether a policy that is switched on deletes rows of a table; `table` is as the catalog resolved it.
+fn is_governed(settings: &Settings, source: &Name, table: &TableName) -> bool {
+    rows_policies(settings).any(|(_, rows)| {
+        let same_schema = rows.table.schema.is_none() || rows.table.schema == table.schema;
+        rows.source == *source && rows.table.table == table.table && same_schema
+    })
 }
 
 /// Lets the database parse the operator's condition, and looks at no row.

@@ -66,17 +66,21 @@ for_each_engine! {
         call_in(&world, &["check", "--config-only"]).with(0);
     }
 
-    fn a_key_that_points_here_wants_a_policy_of_its_own(db) {
+    fn a_key_that_points_here_is_told_of(db) {
         let mut world = world(db);
-        world.db.execute(
-            "CREATE TABLE part (id INTEGER PRIMARY KEY, item_id INTEGER NULL, at TIMESTAMP NULL, \
-             FOREIGN KEY (item_id) REFERENCES item (id) ON DELETE CASCADE)",
-        );
-        let warnings = messages(&findings(&world, "warn", 0));
-        assert!(warnings.contains("policy items: with a row the database deletes those of"), "{warnings}");
+        for (table, action) in [("part", ""), ("mark", "ON DELETE CASCADE"), ("note", "ON DELETE SET NULL")] {
+            world.db.execute(&format!(
+                "CREATE TABLE {table} (id INTEGER PRIMARY KEY, item_id INTEGER NULL, at TIMESTAMP NULL, thumb VARCHAR(200), \
+                 FOREIGN KEY (item_id) REFERENCES item (id) {action})"
+            ));
+        }
+        let said = |world: &World, part: &str| messages(&findings(world, "warn", 0)).contains(part);
+        assert!(said(&world, "part points cannot be deleted"));
+        assert!(said(&world, "mark that point to it (ON DELETE CASCADE)"));
+        assert!(!said(&world, "note"));
         world.declare(&ITEMS.replace("policies.items", "policies.parts").replace("\"item\"", "\"part\""));
-        let warnings = messages(&findings(&world, "warn", 1));
-        assert!(!warnings.contains("with a row the database deletes"), "{warnings}");
+        assert!(!said(&world, "part points cannot be deleted"));
+        assert!(said(&world, "mark that point to it (ON DELETE CASCADE)"));
     }
 }
 
