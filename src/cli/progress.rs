@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::output::say;
 use crate::app::oneshot::Progress;
-use crate::report::human::{count, duration, size};
+use crate::report::human::{count, counted, duration, size};
 
 /// How often a line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -27,10 +27,11 @@ async fn draw(mut progress: watch::Receiver<Progress>) {
     let mut pace = Pace::default();
     while progress.changed().await.is_ok() {
         let now = progress.borrow_and_update().clone();
-        bar.set_style(style(now.rows_total.is_some()));
+        // A bar of no length counts as done, so it is drawn last.
         bar.set_length(now.rows_total.unwrap_or(0));
         bar.set_position(now.rows_done);
         bar.set_message(words(&now, pace.rate(&now, Instant::now())));
+        bar.set_style(style(now.rows_total.is_some()));
         bar.tick();
         tokio::time::sleep(DRAW_EVERY).await;
     }
@@ -70,7 +71,7 @@ fn words(progress: &Progress, rate: Option<f64>) -> String {
         text.push_str(&format!(", {} rows/s", count(rate.round() as u64)));
     }
     if progress.files_deleted > 0 {
-        text.push_str(&format!(", {} files ({})", count(progress.files_deleted), size(progress.bytes_reclaimed)));
+        text.push_str(&format!(", {} ({})", counted(progress.files_deleted, "file"), size(progress.bytes_reclaimed)));
     }
     text
 }
