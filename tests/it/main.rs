@@ -6,6 +6,7 @@
 mod config;
 #[macro_use]
 mod engines;
+mod camera;
 mod crash;
 mod demo;
 mod docs;
