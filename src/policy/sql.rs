@@ -13,6 +13,8 @@ pub struct Condition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Segment {
     Sql(String),
+    /// What stands between double quotes: a name, but for MySQL a string.
+    DoubleQuoted(String),
     Param(Param),
 }
 
@@ -122,7 +124,13 @@ impl Scanner<'_> {
                 "a backslash inside quotes means different things to different databases; leave it out".to_owned()
             );
         }
-        self.take(end + 2);
+        if quote == '"' {
+            self.flush();
+            self.segments.push(Segment::DoubleQuoted(self.rest[1..=end].to_owned()));
+            self.rest = &self.rest[end + 2..];
+        } else {
+            self.take(end + 2);
+        }
         Ok(())
     }
 
@@ -174,7 +182,8 @@ mod tests {
         let condition = Condition::parse("a::text <> ':now' AND \"b:now\" < :cutoff AND c = $x$ :now ) $x$").unwrap();
         assert!(condition.uses(Param::Cutoff));
         assert!(!condition.uses(Param::Now));
-        assert_eq!(condition.segments().len(), 3);
+        assert_eq!(condition.segments()[1], Segment::DoubleQuoted("b:now".to_owned()));
+        assert_eq!(condition.segments().len(), 5);
     }
 
     #[test]

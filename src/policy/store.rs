@@ -36,6 +36,10 @@ impl StorePath {
         if text.contains('\0') {
             return Err("the path has a NUL character".to_owned());
         }
+        if text.contains('\u{FFFD}') {
+            // What a driver writes for bytes that are no UTF-8: many names would map to this one.
+            return Err("the path has bytes that are no text".to_owned());
+        }
         let mut components = Vec::new();
         for component in text.split('/') {
             match component {

@@ -167,6 +167,14 @@ fn push_condition(sql: &mut Sql, condition: &Condition, at: Instants) {
             Segment::Sql(text) => {
                 sql.push(text);
             }
+            // SQLite takes an unknown name in double quotes for a string, which could make every row eligible; a name in
+            // backticks must be a column.
+            Segment::DoubleQuoted(name) if sql.engine() == Engine::Sqlite => {
+                sql.push("`").push(&name.replace('`', "``")).push("`");
+            }
+            Segment::DoubleQuoted(text) => {
+                sql.push("\"").push(text).push("\"");
+            }
             Segment::Param(Param::Now) => push_instant(sql, at.now),
             // Compilation made sure that a condition with :cutoff has a keep, hence a cutoff.
             Segment::Param(Param::Cutoff) => push_instant(sql, at.cutoff.unwrap_or(at.now)),

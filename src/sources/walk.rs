@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::target::{Instants, Target};
-use super::{Session, SourceError, Sql};
+use super::{ErrorKind, Session, SourceError, Sql};
 use crate::policy::Engine;
 
 /// A part of the table that holds at most about a batch of eligible rows. Values are texts of their columns.
@@ -69,11 +69,13 @@ impl Walker {
     async fn step(&self, session: &mut Session) -> Result<(Option<Window>, Next), SourceError> {
         Ok(match &self.next {
             Next::Done => (None, Next::Done),
-            Next::Probe => match self.probe(session).await? {
-                0 => (None, Next::Done),
-                few if few <= u64::from(self.batch) => (Some(Window::All), Next::Done),
-                _ if self.target.age_indexed => (None, Next::Ages(None)),
-                _ => (None, Next::Keys(None)),
+            Next::Probe => match self.probe(session).await {
+                Ok(0) => (None, Next::Done),
+                Ok(few) if few <= u64::from(self.batch) => (Some(Window::All), Next::Done),
+                Ok(_) => (None, self.first()),
+                // Few rows in a large table without an index: they are found window by window.
+                Err(error) if error.kind == ErrorKind::Timeout => (None, self.first()),
+                Err(error) => return Err(error),
             },
             Next::Ages(from) => match (self.age_after(session, from.as_ref()).await?, from) {
                 (Some(to), Some(AgeBound::At(from))) if to == *from => {
@@ -102,6 +104,10 @@ impl Walker {
                 (Some(Window::Keys { from: from.clone(), to }), next)
             }
         })
+    }
+
+    fn first(&self) -> Next {
+        if self.target.age_indexed { Next::Ages(None) } else { Next::Keys(None) }
     }
 
     /// How many rows are eligible, counting no further than one past a batch.

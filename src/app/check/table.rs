@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use super::source::first;
 use crate::policy::{Engine, Ident, Name, Policy, Reference, RowsPolicy, Source, TableName};
 use crate::report::Findings;
-use crate::sources::{Instants, Privileges, ReferenceColumn, Session, Sql, TableFacts, Target, Window};
+use crate::sources::{
+    InboundForeignKey, Instants, OnDelete, Privileges, ReferenceColumn, Session, Sql, TableFacts, Target, Window,
+};
 use crate::telemetry::chain;
 
 /// Whether a policy fits its table, finds its rows quickly, and may delete them.
@@ -42,8 +44,30 @@ pub(super) async fn check_policy(
         findings.warn(&subject, message, create_index(&facts, age, source.endpoint.engine()));
     }
     condition(session, &target, rows, &subject, findings).await;
+    cascades(session, &facts, &subject, findings).await;
     if findings.findings.len() == before {
         findings.ok(subject, fits(&facts, rows));
+    }
+}
+
+/// Rows that the database itself deletes along with these: neither their age nor their files are looked at.
+async fn cascades(session: &mut Session, facts: &TableFacts, subject: &str, findings: &mut Findings) {
+    let keys = match InboundForeignKey::load(session, facts).await {
+        Ok(keys) => keys,
+        Err(error) => return findings.warn(subject, chain(&error), ""),
+    };
+    for key in keys.iter().filter(|key| key.on_delete == OnDelete::Cascade) {
+        let message = format!(
+            "with a row of {} the database itself deletes the rows of {} that point to it (ON DELETE CASCADE), whatever \
+             their age; the files that they name stay behind",
+            facts.name, key.table
+        );
+        let fix = format!(
+            "if rows of {} name files, give them a policy of their own that comes first in the same task and lets them \
+             go no later than these",
+            key.table
+        );
+        findings.warn(subject, message, fix);
     }
 }
 

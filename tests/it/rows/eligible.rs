@@ -40,6 +40,17 @@ for_each_engine! {
         assert_eq!(world.ids(), set([2, 3, 4]));
     }
 
+    async fn a_name_in_quotes_that_is_no_column_is_no_string(db) {
+        let mut world = World::new(db);
+        world.create_items();
+        (1..=2).for_each(|id| world.item(id, 40.0, None, None));
+        let quoted = if world.db.kind().is_mysql() { "`nöte`" } else { "\\\"nöte\\\"" };
+        world.declare(&format!("{AGED}where = \"{quoted} <> 'vault'\""));
+        let result = world.run().await;
+        assert_eq!(result.status, Some(Status::Failed), "{result:?}");
+        assert_eq!(world.ids(), set([1, 2]));
+    }
+
     async fn a_condition_may_use_now_and_cutoff_without_an_age(db) {
         let mut world = World::new(db);
         world.create_items();
