@@ -39,15 +39,20 @@ pub struct Watched {
 pub struct Finished {
     pub status: ExitStatus,
     pub stdout: String,
+    pub stderr: String,
     pub duration: Duration,
     pub peak_kib: u64,
 }
 
 impl Watched {
-    /// Starts the command; its standard error is ours.
+    /// Starts the command.
     pub fn start(command: &mut Command) -> anyhow::Result<Self> {
         let started = Instant::now();
-        let child = command.stdout(Stdio::piped()).spawn().with_context(|| format!("starting {command:?}"))?;
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("starting {command:?}"))?;
         let (peak_kib, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let status = PathBuf::from(format!("/proc/{}/status", child.id()));
         let watcher = std::thread::spawn({
@@ -80,6 +85,7 @@ impl Watched {
         Ok(Finished {
             status: output.status,
             stdout: String::from_utf8(output.stdout).context("retaind's output is text")?,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             duration,
             peak_kib: self.peak_kib.load(Ordering::Relaxed),
         })

@@ -19,7 +19,7 @@ pub fn measure(fixture: &Fixture, engine: &str, ratio_limit: f64, rounds: u32) -
                 theirs.push(fixture.delete_at_once()?.as_secs_f64());
             } else {
                 let finished = Watched::start(fixture.retaind().args(["run", "readings", "--json"]))?.finish()?;
-                ensure!(finished.status.success(), "retaind run: {}\n{}", finished.status, finished.stdout);
+                ensure!(finished.status.success(), "retaind run: {}\n{}", finished.status, finished.stderr);
                 ours.push(finished.duration.as_secs_f64());
                 peak_kib = peak_kib.max(finished.peak_kib);
             }

@@ -17,7 +17,7 @@ const CANCELLED: i32 = 5;
 pub fn measure(fixture: &Fixture, engine: &str) -> anyhow::Result<bool> {
     fixture.restore()?;
     let whole = Watched::start(&mut run(fixture))?.finish()?;
-    ensure!(whole.status.success(), "retaind run: {}\n{}", whole.status, whole.stdout);
+    ensure!(whole.status.success(), "retaind run: {}\n{}", whole.status, whole.stderr);
     let mut held = true;
     for part in [0.25, 0.5, 0.75] {
         let after = whole.duration.mul_f64(part);
