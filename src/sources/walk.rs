@@ -120,8 +120,7 @@ impl Walker {
         let mut sql = Sql::new(self.target.engine);
         sql.push("SELECT ");
         age.term.push_text(&mut sql);
-        // PostgreSQL would name the text like its column, and sort by the text instead of by the index.
-        sql.push(" AS retaind_boundary FROM ").table(&self.target.table).push(" WHERE ");
+        sql.push(" FROM ").table(&self.target.table).push(" WHERE ");
         age.push_range(&mut sql, cutoff);
         self.target.push_age_from(&mut sql, from);
         sql.push(" ORDER BY ");
