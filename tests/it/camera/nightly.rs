@@ -181,7 +181,7 @@ fn await_runs(recorder: &Recorder, tasks: &[&str]) -> Vec<Value> {
         let runs = recorder.json(&["runs", "--json"]);
         let runs = runs.as_array().expect("a list").clone();
         let ended = |task: &&str| runs.iter().any(|run| run["task"] == **task && run["finished_at"].is_string());
-        if tasks.iter().all(|task| ended(task)) {
+        if tasks.iter().all(ended) {
             break runs;
         }
         assert!(Instant::now() < deadline, "{runs:#?}");
