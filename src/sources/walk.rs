@@ -120,11 +120,12 @@ impl Walker {
         let mut sql = Sql::new(self.target.engine);
         sql.push("SELECT ");
         age.term.push_text(&mut sql);
-        sql.push(" FROM ").table(&self.target.table).push(" WHERE ");
+        // PostgreSQL would name the text like its column, and sort by the text instead of by the index.
+        sql.push(" AS retaind_boundary FROM ").table(&self.target.table).push(" WHERE ");
         age.push_range(&mut sql, cutoff);
         self.target.push_age_from(&mut sql, from);
         sql.push(" ORDER BY ");
-        age.term.push(&mut sql);
+        age.term.push_of(&mut sql, &self.target.table);
         sql.push(&format!(" LIMIT 1 OFFSET {}", self.batch));
         let rows = session.query(&format!("finding the next batch of {}", self.target.table), &sql).await?;
         Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().next().flatten()))
@@ -144,7 +145,7 @@ impl Walker {
             self.target.key.push_from(&mut sql, from);
         }
         sql.push(" ORDER BY ");
-        self.target.key.push(&mut sql);
+        self.target.key.push_order(&mut sql, &self.target.table);
         sql.push(&format!(" LIMIT 1 OFFSET {}", self.batch));
         let rows = session.query(&format!("finding the next batch of {}", self.target.table), &sql).await?;
         Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().collect()))
@@ -158,7 +159,7 @@ impl Walker {
         sql.push(&format!("SELECT {} FROM (SELECT ", names.join(", ")));
         target.key.push_texts(&mut sql);
         sql.push(", row_number() OVER (ORDER BY ");
-        target.key.push(&mut sql);
+        target.key.push_order(&mut sql, &target.table);
         sql.push(") AS n FROM ").table(&target.table).push(" WHERE ");
         target.push_same_age(&mut sql, age);
         sql.push(&format!(") AS numbered WHERE (n - 1) % {} = 0 ORDER BY n", self.batch));

@@ -1,6 +1,6 @@
 //! From an event to its log line: the message, the level, and the fields by which `journalctl` finds it.
 
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::phrase::{count, millis, safe_chain, size, span, without_passwords};
 use super::{Event, RunEvent, message_id};
@@ -77,6 +77,8 @@ impl Event<'_> {
         match self {
             Event::RunFailed(_) => log!(error),
             Event::RunWithErrors(_) | Event::RunCancelled(_) => log!(warn),
+            // A task that is due every minute and finds nothing would fill the journal; `retaind status` shows it.
+            Event::RunFinished(_) if run.did_nothing() => log!(debug),
             _ => log!(info),
         }
     }
@@ -152,6 +154,10 @@ impl Event<'_> {
 }
 
 impl RunEvent<'_> {
+    fn did_nothing(&self) -> bool {
+        self.status == "completed" && self.rows_deleted == 0 && self.files_deleted == 0
+    }
+
     fn message(&self) -> String {
         let of_task = self.task.map(|task| format!(" of task {task}")).unwrap_or_default();
         let errors = match self.errors {

@@ -7,6 +7,7 @@ mod config;
 #[macro_use]
 mod engines;
 mod cli;
+mod camera;
 mod crash;
 mod demo;
 mod docs;

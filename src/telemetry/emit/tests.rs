@@ -92,6 +92,7 @@ fn for_every_event(mut each: impl FnMut(&Event<'_>)) {
     each(&Event::ReloadDone { changes: "policy events keeps 60d instead of 30d" });
     each(&Event::ReloadFailed { errors: 2, first: "unknown key kep" });
     each(&Event::RunFinished(run));
+    each(&Event::RunFinished(RunEvent { status: "completed", rows_deleted: 0, files_deleted: 0, ..run }));
     each(&Event::RunWithErrors(run));
     each(&Event::RunFailed(run));
     each(&Event::RunCancelled(RunEvent { task: None, ..run }));
@@ -195,8 +196,8 @@ fn messages_are_sentences_without_a_full_stop_and_without_passwords() {
 fn the_level_tells_whether_somebody_must_act() {
     let mut levels = Vec::new();
     for_every_event(|event| levels.push(logged(event).level));
-    let (i, w, e) = (Level::INFO, Level::WARN, Level::ERROR);
-    assert_eq!(levels, [i, w, e, i, i, e, i, w, e, w, e, w, i, i, w, w, i, i, i, w]);
+    let (d, i, w, e) = (Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR);
+    assert_eq!(levels, [i, w, e, i, i, e, i, d, w, e, w, e, w, i, i, w, w, i, i, i, w]);
 }
 
 #[test]

@@ -154,7 +154,7 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let journal = self.run(&["journalctl", "--no-pager", "--lines=80", "--catalog", "--unit=retaind"]);
+            let journal = self.run(&["journalctl", "--no-pager", "--lines=80", "--unit=retaind"]);
             eprintln!("{}{}", journal.stdout, journal.stderr);
         }
         // The first signal asks the machine to halt, the second ends it.
