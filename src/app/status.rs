@@ -11,7 +11,9 @@ use rustix::io::Errno;
 use crate::clock::Clock;
 use crate::ledger::{Ledger, RunResult, Status, TaskState};
 use crate::policy::{Settings, Task};
-use crate::report::{DaemonState, LastRun, Overview, Owed, RunEntry, TaskOverview, human, schedule_words, short_id};
+use crate::report::{
+    DaemonState, LastRun, Overview, Owed, RunEntry, TaskOverview, human, schedule_words, short_id, status_words,
+};
 use crate::schedule::{Past, Timing, next_slot};
 
 /// Runs that are looked through for unfinished ones; they are among the newest.
@@ -28,7 +30,14 @@ pub async fn overview(settings: &Settings, clock: &Clock) -> anyhow::Result<Over
     let mut tasks = Vec::new();
     for task in &settings.tasks {
         let state = states.iter().find(|state| state.task == task.name);
-        tasks.push(task_overview(settings, ledger.as_ref(), task, state, now).await?);
+        // A task that no daemon has seen yet may have been run by hand.
+        let by_hand = || runs.iter().find(|run| run.task.as_ref() == Some(&task.name)).map(|run| run.run_id);
+        let run_id = state.and_then(|state| state.last_run).or_else(by_hand);
+        let last_run = match (&ledger, run_id) {
+            (Some(ledger), Some(run_id)) => ledger.run(&run_id.to_string()).await?,
+            (None, _) | (_, None) => None,
+        };
+        tasks.push(task_overview(settings, task, state, last_run, now));
     }
     let on_request = settings.policies.iter().filter(|policy| policy.enabled && policy.task.is_none());
     let mut overview = Overview {
@@ -67,7 +76,7 @@ pub async fn run(settings: &Settings, clock: &Clock, id: &str) -> anyhow::Result
 /// Opens the ledger if there is one: looking must not create it.
 async fn open(settings: &Settings, now: Timestamp) -> anyhow::Result<Option<Ledger>> {
     let path = &settings.daemon.ledger_path;
-    let unreadable = || format!("the ledger {} cannot be read by this user: try sudo", path.display());
+    let unreadable = || format!("the ledger {} cannot be read by this user: try sudo -u retaind", path.display());
     if !path.try_exists().with_context(unreadable)? {
         return Ok(None);
     }
@@ -76,13 +85,13 @@ async fn open(settings: &Settings, now: Timestamp) -> anyhow::Result<Option<Ledg
     Ok(Some(ledger))
 }
 
-async fn task_overview(
+fn task_overview(
     settings: &Settings,
-    ledger: Option<&Ledger>,
     task: &Task,
     state: Option<&TaskState>,
+    last_run: Option<RunResult>,
     now: Timestamp,
-) -> anyhow::Result<TaskOverview> {
+) -> TaskOverview {
     let policies: Vec<_> =
         settings.policies_of(&task.name).filter(|policy| policy.enabled).map(|policy| policy.name.clone()).collect();
     let is_due = task.enabled && !policies.is_empty();
@@ -90,37 +99,23 @@ async fn task_overview(
         last_due_at: state.and_then(|state| state.last_due_at),
         known_since: state.map_or(now, |state| state.known_since),
     };
-    let last_run = match (ledger, state) {
-        (Some(ledger), Some(state)) => last_run(ledger, state).await?,
-        (None, _) | (_, None) => None,
-    };
     let is_running = last_run.as_ref().is_some_and(|run| run.status.is_none());
-    Ok(TaskOverview {
+    TaskOverview {
         task: task.name.clone(),
         enabled: task.enabled,
         schedule: schedule_words(&task.trigger),
         policies,
         next_due_at: if is_due { next_slot(task, &settings.daemon.timezone, &past, now) } else { None },
-        last_run,
+        last_run: last_run.map(|run| LastRun {
+            run_id: run.run_id,
+            status: run.status,
+            started_at: run.started_at,
+            finished_at: run.finished_at,
+            duration_ms: run.finished_at.map(|_| run.duration_ms),
+            totals: run.totals,
+        }),
         overdue_since: if is_due && !is_running { overdue_since(settings, task, &past, now) } else { None },
-    })
-}
-
-async fn last_run(ledger: &Ledger, state: &TaskState) -> anyhow::Result<Option<LastRun>> {
-    let Some(started_at) = state.last_started_at else { return Ok(None) };
-    let result = match &state.last_run {
-        Some(run_id) => ledger.run(&run_id.to_string()).await?,
-        None => None,
-    };
-    let millis = |end: Timestamp| u64::try_from(end.duration_since(started_at).as_millis()).unwrap_or(0);
-    Ok(Some(LastRun {
-        run_id: state.last_run,
-        status: state.last_status,
-        started_at,
-        finished_at: state.last_finished_at,
-        duration_ms: state.last_finished_at.map(millis),
-        totals: result.map(|result| result.totals),
-    }))
+    }
 }
 
 /// The first slot that should have been run by now, later than its grace allows, and was neither run nor skipped.
@@ -163,8 +158,8 @@ fn attention(overview: &Overview) -> Vec<String> {
         if let Some(LastRun { run_id, status: Some(status), .. }) = &task.last_run
             && *status != Status::Completed
         {
-            let id = run_id.as_ref().map(|id| format!(": retaind runs {}", short_id(id))).unwrap_or_default();
-            matters.push(format!("the last run of task {name} ended as {}{id}", status.word()));
+            let (words, id) = (status_words(Some(*status)), short_id(run_id));
+            matters.push(format!("the last run of task {name}: {words}; see it by retaind runs {id}"));
         }
     }
     for Owed { policy, files } in &overview.owed {

@@ -8,22 +8,18 @@ use tokio::task::JoinHandle;
 
 use super::output::say;
 use crate::app::oneshot::Progress;
-use crate::report::human::{count, duration, size};
+use crate::report::human::{count, counted, duration, size};
 
 /// How often a line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 /// How often a bar is looked at, so that a fast run does not spend its time on drawing.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
-/// The rate is that of about the last few seconds, so that it follows what happens now.
-const RATE_OVER_SECS: f64 = 5.0;
+/// A rate over less than this tells nothing.
+const RATE_AFTER_SECS: f64 = 0.2;
 
 /// Follows a run until its sender is dropped.
 pub fn follow(progress: watch::Receiver<Progress>, bars: bool) -> JoinHandle<()> {
-    tokio::spawn(if bars {
-        futures_util::future::Either::Left(draw(progress))
-    } else {
-        futures_util::future::Either::Right(write(progress))
-    })
+    if bars { tokio::spawn(draw(progress)) } else { tokio::spawn(write(progress)) }
 }
 
 async fn draw(mut progress: watch::Receiver<Progress>) {
@@ -31,10 +27,11 @@ async fn draw(mut progress: watch::Receiver<Progress>) {
     let mut pace = Pace::default();
     while progress.changed().await.is_ok() {
         let now = progress.borrow_and_update().clone();
-        bar.set_style(style(now.rows_total.is_some()));
+        // A bar of no length counts as done, so it is drawn last.
         bar.set_length(now.rows_total.unwrap_or(0));
         bar.set_position(now.rows_done);
-        bar.set_message(words(&now, &mut pace));
+        bar.set_message(words(&now, pace.rate(&now, Instant::now())));
+        bar.set_style(style(now.rows_total.is_some()));
         bar.tick();
         tokio::time::sleep(DRAW_EVERY).await;
     }
@@ -42,67 +39,59 @@ async fn draw(mut progress: watch::Receiver<Progress>) {
 }
 
 fn style(has_end: bool) -> ProgressStyle {
-    let template = if has_end { "{bar:24} {percent:>3} %  {wide_msg}" } else { "{spinner} {wide_msg}" };
+    let template = if has_end { "{bar:20} {percent:>3} %  {wide_msg}" } else { "{spinner} {wide_msg}" };
     // The templates are ours and valid; should they not be, the default bar is shown.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸─")
 }
 
 async fn write(mut progress: watch::Receiver<Progress>) {
     let mut pace = Pace::default();
-    let mut next = Instant::now() + LINE_EVERY;
+    let mut written = (Instant::now(), Progress::default());
     while progress.changed().await.is_ok() {
         let now = progress.borrow_and_update().clone();
-        let line = words(&now, &mut pace);
-        if Instant::now() >= next {
-            say(&line);
-            next = Instant::now() + LINE_EVERY;
+        let rate = pace.rate(&now, Instant::now());
+        if written.0.elapsed() >= LINE_EVERY && written.1 != now {
+            say(&words(&now, rate));
+            written = (Instant::now(), now);
         }
     }
 }
 
-fn words(progress: &Progress, pace: &mut Pace) -> String {
+fn words(progress: &Progress, rate: Option<f64>) -> String {
     let (position, of) = progress.position;
     let policy = progress.policy.as_ref().map(|policy| format!(" {policy}")).unwrap_or_default();
     let total = progress.rows_total.map(|total| format!(" of {}", count(total))).unwrap_or_default();
-    let mut text = format!("[{position}/{of}]{policy}: {}{total} rows", count(progress.rows_done));
-    if progress.files_deleted > 0 {
-        text.push_str(&format!(", {} files ({})", count(progress.files_deleted), size(progress.bytes_reclaimed)));
-    }
-    if let Some(rate) = pace.rate(progress, Instant::now()) {
+    let left = match (progress.rows_total.and_then(|total| total.checked_sub(progress.rows_done)), rate) {
+        (Some(left), Some(rate)) => format!(" {} left,", duration((left as f64 / rate * 1000.0) as u64)),
+        (None, _) | (_, None) => String::new(),
+    };
+    // What matters most comes first: a narrow terminal cuts the end.
+    let mut text = format!("[{position}/{of}]{policy}:{left} {}{total} rows", count(progress.rows_done));
+    if let Some(rate) = rate {
         text.push_str(&format!(", {} rows/s", count(rate.round() as u64)));
-        if let Some(left) = progress.rows_total.and_then(|total| total.checked_sub(progress.rows_done)) {
-            text.push_str(&format!(", {} left", duration((left as f64 / rate * 1000.0) as u64)));
-        }
+    }
+    if progress.files_deleted > 0 {
+        text.push_str(&format!(", {} ({})", counted(progress.files_deleted, "file"), size(progress.bytes_reclaimed)));
     }
     text
 }
 
-/// How fast a policy's rows go: a moving average.
+/// How fast a policy's rows go, from when its first row was still to come.
 #[derive(Debug, Default)]
 struct Pace {
     position: (usize, usize),
-    last: Option<(Instant, u64)>,
-    rate: Option<f64>,
+    began: Option<Instant>,
 }
 
 impl Pace {
     /// Rows per second; nothing before there is something to tell.
     fn rate(&mut self, progress: &Progress, now: Instant) -> Option<f64> {
-        if self.position != progress.position {
-            *self = Self { position: progress.position, ..Self::default() };
+        if self.position != progress.position || progress.rows_done == 0 {
+            *self = Self { position: progress.position, began: Some(now) };
         }
-        match self.last {
-            Some((at, rows)) if progress.rows_done > rows => {
-                let secs = now.duration_since(at).as_secs_f64().max(0.001);
-                let current = (progress.rows_done - rows) as f64 / secs;
-                let weight = (secs / RATE_OVER_SECS).clamp(0.05, 1.0);
-                self.rate = Some(self.rate.map_or(current, |rate| rate + (current - rate) * weight));
-                self.last = Some((now, progress.rows_done));
-            }
-            Some(_) => {}
-            None => self.last = Some((now, progress.rows_done)),
-        }
-        self.rate.filter(|rate| *rate >= 1.0)
+        let secs = now.duration_since(self.began?).as_secs_f64();
+        let rate = progress.rows_done as f64 / secs;
+        (secs >= RATE_AFTER_SECS && rate >= 1.0).then_some(rate)
     }
 }
 
@@ -120,13 +109,13 @@ mod tests {
             ..Progress::default()
         };
         let mut pace = Pace::default();
-        assert_eq!(words(&progress, &mut pace), "[1/3] detections: 0 of 10,000 rows");
         let begun = Instant::now();
-        pace.last = Some((begun, 0));
-        progress.rows_done = 5_000;
-        let rate = pace.rate(&progress, begun + Duration::from_secs(1)).unwrap();
-        assert!((rate - 5_000.0).abs() < 1.0, "{rate}");
+        assert_eq!(words(&progress, pace.rate(&progress, begun)), "[1/3] detections: 0 of 10,000 rows");
+        (progress.rows_done, progress.files_deleted, progress.bytes_reclaimed) = (5_000, 10, 2048);
+        let rate = pace.rate(&progress, begun + Duration::from_secs(2));
+        let expected = "[1/3] detections: 2.0 s left, 5,000 of 10,000 rows, 2,500 rows/s, 10 files (2.0 KiB)";
+        assert_eq!(words(&progress, rate), expected);
         progress.position = (2, 3);
-        assert_eq!(pace.rate(&progress, begun + Duration::from_secs(2)), None);
+        assert_eq!(pace.rate(&progress, begun + Duration::from_secs(3)), None);
     }
 }

@@ -20,4 +20,5 @@ pub use plan::{plan_summary, render_plan};
 pub use result::{render_run, summary};
 pub use runs::{RunEntry, render_runs, short_id};
 pub use status::{DaemonState, LastRun, Overview, Owed, TaskOverview, render_status, schedule_words};
+pub use style::status_words;
 pub use table::Layout;

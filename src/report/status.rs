@@ -7,7 +7,7 @@ use super::human::{between, counted, duration, instant, instant_from, size};
 use super::runs::{RunEntry, short_id};
 use super::style::{BAD, CARE, FAINT, GOOD, PLAIN, STRONG, of_status, paint, status_words};
 use super::table::{Align, Cell, Layout, Table};
-use crate::ledger::{RunMode, Status};
+use crate::ledger::{RunId, RunMode, Status, Totals};
 use crate::policy::{Mode, Name, Trigger};
 
 /// Everything that `status --json` prints.
@@ -61,14 +61,13 @@ pub struct TaskOverview {
 /// The last run of a task.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LastRun {
-    pub run_id: Option<crate::ledger::RunId>,
+    pub run_id: RunId,
     /// Null while it runs.
     pub status: Option<Status>,
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
     pub duration_ms: Option<u64>,
-    /// Null when the run is too old to be kept.
-    pub totals: Option<crate::ledger::Totals>,
+    pub totals: Totals,
 }
 
 /// Files that a policy still owes.
@@ -166,13 +165,12 @@ fn last_cell(task: &TaskOverview, now: Timestamp) -> Cell {
     if let Some(duration_ms) = run.duration_ms {
         text.push_str(&format!(", took {}", duration(duration_ms)));
     }
-    if let Some(totals) = &run.totals {
-        let rows = counted(totals.rows_deleted + totals.rows_updated, "row");
-        let files = counted(totals.files_deleted, "file");
-        text.push_str(&format!(", {rows}, {files} ({})", size(totals.bytes_reclaimed)));
-        if totals.errors > 0 {
-            text.push_str(&format!(", {}", counted(totals.errors, "error")));
-        }
+    let totals = &run.totals;
+    let rows = counted(totals.rows_deleted + totals.rows_updated, "row");
+    let files = counted(totals.files_deleted, "file");
+    text.push_str(&format!(", {rows}, {files} ({})", size(totals.bytes_reclaimed)));
+    if totals.errors > 0 {
+        text.push_str(&format!(", {}", counted(totals.errors, "error")));
     }
     Cell::styled(text, of_status(run.status))
 }
@@ -201,12 +199,12 @@ mod tests {
             overdue_since: None,
         };
         let ran = LastRun {
-            run_id: None,
+            run_id: "0192f3ab-0000-7000-8000-00000000cafe".parse().unwrap(),
             status: Some(Status::CompletedWithErrors),
             started_at: at("2025-01-31T03:00:00.5Z"),
             finished_at: Some(at("2025-01-31T03:00:03.8Z")),
             duration_ms: Some(3_300),
-            totals: Some(crate::ledger::Totals { rows_deleted: 1204, errors: 2, ..Default::default() }),
+            totals: Totals { rows_deleted: 1204, errors: 2, ..Totals::default() },
         };
         Overview {
             at: at("2025-02-01T01:00:00Z"),

@@ -115,6 +115,11 @@ impl Deleter<'_> {
             match error.kind {
                 ErrorKind::Lost | ErrorKind::Connect if losses < 3 => {
                     losses += 1;
+                    if self.facts.custodies.is_empty() {
+                        let lost =
+                            "the connection was lost in the middle of a batch: its rows may be gone and not counted";
+                        self.account.notes.push(lost.to_owned());
+                    }
                     self.reopen_after(&error).await?;
                 }
                 ErrorKind::Busy if !last_try => return self.postpone(window, error).await,

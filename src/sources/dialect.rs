@@ -1,7 +1,7 @@
 //! How each engine writes a column as text, reads a text back as that column's type, and compares keys.
 
 use super::{Column, ColumnType, Sql};
-use crate::policy::{Engine, Ident};
+use crate::policy::{Engine, Ident, TableName};
 
 /// A column as statements use it: what to select and how to bind a value of its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,13 @@ impl Term {
             Name::Column(ident) => sql.ident(ident),
             Name::RowId(name) => sql.push(name),
         };
+    }
+
+    /// Writes the column with its table: in ORDER BY a bare name would be that of a column of the result, which is a
+    /// text.
+    pub fn push_of(&self, sql: &mut Sql, table: &TableName) {
+        sql.table(table).push(".");
+        self.push(sql);
     }
 
     /// Writes the column as text.
@@ -97,6 +104,11 @@ impl KeyTerms {
     /// Writes the columns, separated by commas.
     pub fn push(&self, sql: &mut Sql) {
         separated(sql, ", ", &self.0, |sql, term| term.push(sql));
+    }
+
+    /// Writes the columns for ORDER BY.
+    pub fn push_order(&self, sql: &mut Sql, table: &TableName) {
+        separated(sql, ", ", &self.0, |sql, term| term.push_of(sql, table));
     }
 
     /// Writes the columns as text, each named `k0`, `k1`, ….

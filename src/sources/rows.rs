@@ -102,7 +102,7 @@ impl Target {
         self.push_window(&mut sql, window);
         self.push_remaining(&mut sql, gone);
         sql.push(" ORDER BY ");
-        self.key.push(&mut sql);
+        self.key.push_order(&mut sql, &self.table);
         if let Some(limit) = limit {
             sql.push(&format!(" LIMIT {limit}"));
         }

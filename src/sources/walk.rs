@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::target::{Instants, Target};
-use super::{Session, SourceError, Sql};
+use super::{ErrorKind, Session, SourceError, Sql};
 use crate::policy::Engine;
 
 /// A part of the table that holds at most about a batch of eligible rows. Values are texts of their columns.
@@ -69,11 +69,13 @@ impl Walker {
     async fn step(&self, session: &mut Session) -> Result<(Option<Window>, Next), SourceError> {
         Ok(match &self.next {
             Next::Done => (None, Next::Done),
-            Next::Probe => match self.probe(session).await? {
-                0 => (None, Next::Done),
-                few if few <= u64::from(self.batch) => (Some(Window::All), Next::Done),
-                _ if self.target.age_indexed => (None, Next::Ages(None)),
-                _ => (None, Next::Keys(None)),
+            Next::Probe => match self.probe(session).await {
+                Ok(0) => (None, Next::Done),
+                Ok(few) if few <= u64::from(self.batch) => (Some(Window::All), Next::Done),
+                Ok(_) => (None, self.first()),
+                // Few rows in a large table without an index: they are found window by window.
+                Err(error) if error.kind == ErrorKind::Timeout => (None, self.first()),
+                Err(error) => return Err(error),
             },
             Next::Ages(from) => match (self.age_after(session, from.as_ref()).await?, from) {
                 (Some(to), Some(AgeBound::At(from))) if to == *from => {
@@ -104,6 +106,10 @@ impl Walker {
         })
     }
 
+    fn first(&self) -> Next {
+        if self.target.age_indexed { Next::Ages(None) } else { Next::Keys(None) }
+    }
+
     /// How many rows are eligible, counting no further than one past a batch.
     async fn probe(&self, session: &mut Session) -> Result<u64, SourceError> {
         self.target.count(session, self.at, Some(u64::from(self.batch) + 1), &[]).await
@@ -118,7 +124,7 @@ impl Walker {
         age.push_range(&mut sql, cutoff);
         self.target.push_age_from(&mut sql, from);
         sql.push(" ORDER BY ");
-        age.term.push(&mut sql);
+        age.term.push_of(&mut sql, &self.target.table);
         sql.push(&format!(" LIMIT 1 OFFSET {}", self.batch));
         let rows = session.query(&format!("finding the next batch of {}", self.target.table), &sql).await?;
         Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().next().flatten()))
@@ -138,7 +144,7 @@ impl Walker {
             self.target.key.push_from(&mut sql, from);
         }
         sql.push(" ORDER BY ");
-        self.target.key.push(&mut sql);
+        self.target.key.push_order(&mut sql, &self.target.table);
         sql.push(&format!(" LIMIT 1 OFFSET {}", self.batch));
         let rows = session.query(&format!("finding the next batch of {}", self.target.table), &sql).await?;
         Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().collect()))
@@ -152,7 +158,7 @@ impl Walker {
         sql.push(&format!("SELECT {} FROM (SELECT ", names.join(", ")));
         target.key.push_texts(&mut sql);
         sql.push(", row_number() OVER (ORDER BY ");
-        target.key.push(&mut sql);
+        target.key.push_order(&mut sql, &target.table);
         sql.push(") AS n FROM ").table(&target.table).push(" WHERE ");
         target.push_same_age(&mut sql, age);
         sql.push(&format!(") AS numbered WHERE (n - 1) % {} = 0 ORDER BY n", self.batch));

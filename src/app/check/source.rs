@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::policy::{Endpoint, Engine, Host, Name, Reference, Settings, Source, TlsMode};
 use crate::report::Findings;
 use crate::report::human::duration;
-use crate::sources::{ErrorKind, Session, SourceError};
+use crate::sources::{ErrorKind, Session, SourceError, Sql};
 use crate::telemetry::chain;
 
 /// A clock this far off deserves a look; at a minute a run is blocked.
@@ -34,8 +34,8 @@ pub(super) async fn check(settings: &Settings, source: &Source, clock: &Clock, s
     }
     clocks(&mut session, clock, &subject, &mut findings).await;
     sandbox(settings, source, service, &subject, &mut findings);
-    for (policy, rows) in rows_policies(settings).filter(|(_, rows)| rows.source == source.name) {
-        table::check_policy(&mut session, source, policy, rows, enforces(settings, policy), &mut findings).await;
+    for policy in rows_policies(settings).filter(|(_, rows)| rows.source == source.name) {
+        table::check_policy(&mut session, settings, source, policy, &mut findings).await;
     }
     for (store, reference) in references(settings, &source.name) {
         table::check_reference(&mut session, source, &store, &reference, &mut findings).await;
@@ -157,11 +157,7 @@ fn how_to_connect(source: &Source, error: &SourceError) -> String {
 }
 
 /// The first column of the first row.
-pub(super) async fn first(
-    session: &mut Session,
-    operation: &str,
-    sql: &crate::sources::Sql,
-) -> Result<String, SourceError> {
+async fn first(session: &mut Session, operation: &str, sql: &Sql) -> Result<String, SourceError> {
     let rows = session.query(operation, sql).await?;
     Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().next().flatten()).unwrap_or_default())
 }

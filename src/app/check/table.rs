@@ -2,21 +2,24 @@
 
 use jiff::Timestamp;
 
-use super::source::first;
-use crate::policy::{Engine, Ident, Name, Policy, Reference, RowsPolicy, Source, TableName};
+use super::{enforces, rows_policies};
+use crate::policy::{Engine, Ident, Name, Policy, Reference, RowsPolicy, Settings, Source, TableName};
 use crate::report::Findings;
-use crate::sources::{Instants, Privileges, ReferenceColumn, Session, Sql, TableFacts, Target, Window};
+use crate::sources::{
+    InboundForeignKey, Instants, OnDelete, Privilege, Privileges, ReferenceColumn, Session, Sql, TableFacts, Target,
+    Window,
+};
 use crate::telemetry::chain;
 
 /// Whether a policy fits its table, finds its rows quickly, and may delete them.
 pub(super) async fn check_policy(
     session: &mut Session,
+    settings: &Settings,
     source: &Source,
-    policy: &Policy,
-    rows: &RowsPolicy,
-    enforces: bool,
+    (policy, rows): (&Policy, &RowsPolicy),
     findings: &mut Findings,
 ) {
+    let enforces = enforces(settings, policy);
     let subject = format!("policy {}", policy.name);
     let facts = match TableFacts::load(session, &rows.table).await {
         Ok(facts) => facts,
@@ -33,7 +36,11 @@ pub(super) async fn check_policy(
         }
     };
     let before = findings.findings.len();
-    may(session, &facts, enforces, &subject, findings).await;
+    let needs: &[_] = if enforces { &[Privilege::Select, Privilege::Delete] } else { &[Privilege::Select] };
+    may(session, &facts, needs, &subject, findings).await;
+    if enforces {
+        foreign_keys(session, settings, &facts, &subject, findings).await;
+    }
     if let Some(age) = &rows.age
         && !leads_index(&facts, age)
     {
@@ -64,7 +71,7 @@ pub(super) async fn check_reference(
         return findings.error(subject, format!("a column that names its files does not fit: {unfit}"), "");
     }
     let Some(facts) = facts else { return };
-    may(session, &facts, false, &subject, findings).await;
+    may(session, &facts, &[Privilege::Select], &subject, findings).await;
     let Reference { table, column, .. } = reference;
     if leads_index(&facts, column) {
         findings
@@ -78,51 +85,71 @@ pub(super) async fn check_reference(
     }
 }
 
-async fn may(session: &mut Session, facts: &TableFacts, delete: bool, subject: &str, findings: &mut Findings) {
+/// Whether the login has the privileges that this takes; where not, the statement that grants them.
+async fn may(session: &mut Session, facts: &TableFacts, needs: &[Privilege], subject: &str, findings: &mut Findings) {
     let privileges = match Privileges::load(session, facts).await {
         Ok(privileges) => privileges,
         Err(error) => return findings.error(subject, chain(&error), ""),
     };
-    let mut missing = Vec::new();
-    if !privileges.select {
-        missing.push("SELECT");
-    }
-    if delete && !privileges.delete {
-        missing.push("DELETE");
-    }
-    if missing.is_empty() {
-        return;
-    }
-    let (message, fix) = match grantee(session).await {
-        Some(grantee) => {
-            let mut grant = session.sql();
-            grant.push("GRANT ").push(&missing.join(", ")).push(" ON ").table(&facts.name);
-            let user = session.user().unwrap_or_default().to_owned();
-            let lacks = format!("user {user} lacks {} on {}", missing.join(" and "), facts.name);
-            (lacks, format!("{} TO {grantee};", grant.text()))
+    let user = session.user().unwrap_or_default();
+    match privileges.grant_hint(session.engine(), &facts.name, user, needs) {
+        Some(grant) => {
+            let missing: Vec<_> = privileges.missing(needs).into_iter().map(Privilege::word).collect();
+            let what = if missing.is_empty() { "the use of its schema".to_owned() } else { missing.join(" and ") };
+            findings.error(subject, format!("user {user} lacks {what} on {}", facts.name), grant);
         }
-        None => (
-            format!("{} cannot be written by this user", facts.name),
-            "the file, its -wal and -shm files and its directory must be writable, for SQLite keeps its journal there"
-                .to_owned(),
-        ),
-    };
-    findings.error(subject, message, fix);
+        None if privileges.missing(needs).is_empty() => {}
+        None => {
+            let fix =
+                "the file, its -wal and -shm files and its directory must be writable: SQLite keeps its journal there";
+            findings.error(subject, format!("{} cannot be written by this user", facts.name), fix);
+        }
+    }
 }
 
-/// The login as GRANT wants it; nothing on SQLite, which has no logins.
-async fn grantee(session: &mut Session) -> Option<String> {
-    let mut sql = session.sql();
-    sql.push(match session.engine() {
-        Engine::Sqlite => return None,
-        Engine::Postgres => "SELECT quote_ident(current_user)",
-        Engine::MySql => "SELECT CURRENT_USER()",
-    });
-    let login = first(session, "asking who is logged in", &sql).await.unwrap_or_default();
-    match (session.engine(), login.rsplit_once('@')) {
-        (Engine::MySql, Some((user, host))) => Some(format!("'{user}'@'{host}'")),
-        _ => Some(login),
+/// Rows of other tables that point here: they stand in the way, or the database deletes them by itself.
+async fn foreign_keys(
+    session: &mut Session,
+    settings: &Settings,
+    facts: &TableFacts,
+    subject: &str,
+    findings: &mut Findings,
+) {
+    let keys = match InboundForeignKey::load(session, facts).await {
+        Ok(keys) => keys,
+        Err(error) => return findings.warn(subject, chain(&error), ""),
+    };
+    for InboundForeignKey { table, on_delete, .. } in keys {
+        match on_delete {
+            OnDelete::Cascade => {
+                let message = format!(
+                    "with a row of {} the database itself deletes the rows of {table} that point to it (ON DELETE \
+                     CASCADE), whatever their age; the files that they name stay behind",
+                    facts.name
+                );
+                let fix = format!(
+                    "if rows of {table} name files, give them a policy of their own that comes first in the same task \
+                     and lets them go no later than these"
+                );
+                findings.warn(subject, message, fix);
+            }
+            OnDelete::Forbid if !is_governed(settings, session.source_name(), &table) => {
+                let message =
+                    format!("a row to which one of {table} points cannot be deleted: it is kept and reported");
+                let fix = format!("give {table} a policy of its own that comes first in the same task");
+                findings.warn(subject, message, fix);
+            }
+            OnDelete::Forbid | OnDelete::SetNull | OnDelete::SetDefault => {}
+        }
     }
+}
+
+/// Whether a policy that is switched on deletes rows of a table; `table` is as the catalog resolved it.
+fn is_governed(settings: &Settings, source: &Name, table: &TableName) -> bool {
+    rows_policies(settings).any(|(_, rows)| {
+        let same_schema = rows.table.schema.is_none() || rows.table.schema == table.schema;
+        rows.source == *source && rows.table.table == table.table && same_schema
+    })
 }
 
 /// Lets the database parse the operator's condition, and looks at no row.

@@ -1,0 +1,58 @@
+//! The binary as a person or a program calls it: what it prints where, and how it ends.
+
+mod check;
+mod usage;
+mod work;
+
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::world::World;
+
+const RETAIND: &str = env!("CARGO_BIN_EXE_retaind");
+
+/// The binary, in an environment that decides nothing.
+fn retaind(arguments: &[&str]) -> Command {
+    let mut command = Command::new(RETAIND);
+    command.args(arguments).stdin(Stdio::null());
+    for variable in ["NO_COLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "RUST_LOG", "STATE_DIRECTORY", "NOTIFY_SOCKET"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// How a call ended: its exit code and what it wrote.
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ended {
+    fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Asserts the exit code.
+    fn with(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        self
+    }
+}
+
+fn call(arguments: &[&str]) -> Ended {
+    Ended::of(retaind(arguments).output().expect("retaind starts"))
+}
+
+/// Calls it with the configuration of a world.
+fn call_in(world: &World, arguments: &[&str]) -> Ended {
+    let config = world.config_file();
+    Ended::of(retaind(arguments).arg("--config").arg(config).output().expect("retaind starts"))
+}

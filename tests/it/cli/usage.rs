@@ -1,0 +1,110 @@
+//! Help, usage errors, bad configurations, and the streams that they go to.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use super::{call, retaind};
+use crate::engines::scratch_dir;
+
+const COMMANDS: [&str; 7] = ["daemon", "check", "plan", "run", "status", "runs", "completions"];
+
+#[test]
+fn help_is_data_and_has_examples() {
+    for command in COMMANDS {
+        let help = call(&[command, "--help"]).with(0);
+        assert!(help.stdout.contains("Examples:"), "{}", help.stdout);
+        assert_eq!(help.stderr, "");
+    }
+    let help = call(&["--help"]).with(0);
+    for part in ["Exit status:", "78  bad configuration", "retaind plan"] {
+        assert!(help.stdout.contains(part), "{}", help.stdout);
+    }
+    assert_eq!(call(&["--version"]).with(0).stdout, format!("retaind {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn wrong_usage_is_exit_code_2_and_no_data() {
+    for wrong in [
+        &["paln"][..],
+        &["plan", "--lits"],
+        &["plan", "--set", "policies"],
+        &["plan", "--param", "x"],
+        &["plan", "--param", "session_id=7"],
+        &["run", "--mode", "enforce"],
+        &["runs", "-n", "many"],
+        &[],
+    ] {
+        let ended = call(wrong).with(2);
+        assert_eq!(ended.stdout, "", "{wrong:?}");
+        assert_ne!(ended.stderr, "", "{wrong:?}");
+    }
+}
+
+fn bad_configuration() -> String {
+    let path = scratch_dir("cli-config").join("retaind.toml");
+    let text = "[sources.nvr]\nurl = \"sqlite:/tmp/nvr.db\"\n\n[policies.detections]\nkind = \"rows\"\n\
+                source = \"nvr\"\ntabel = \"detections\"\nage = \"at\"\nkeep = 30\n";
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn g10_a_bad_configuration_is_exit_code_78_with_every_error() {
+    let config = bad_configuration();
+    for command in ["check", "plan", "run", "status", "runs", "daemon"] {
+        let ended = call(&[command, "--config", &config]).with(78);
+        assert_eq!(ended.stdout, "");
+        for part in ["retaind.toml:7:1", "did you mean `table`?", "retaind.toml:9:8", "\"30d\""] {
+            assert!(ended.stderr.contains(part), "{command}: {}", ended.stderr);
+        }
+    }
+    let errors = call(&["check", "--config-only", "--json", "--config", &config]).with(78).json();
+    let errors = errors["errors"].as_array().unwrap();
+    let keep = errors.iter().find(|error| error["key"] == "policies.detections.keep").unwrap();
+    assert_eq!((&keep["file"], &keep["line"], &keep["column"]), (&config.as_str().into(), &9.into(), &8.into()));
+    assert!(keep["message"].is_string() && keep["hint"].is_string());
+    let missing = call(&["check", "--config", "/nonexistent/retaind.toml"]).with(78);
+    assert!(missing.stderr.contains("/nonexistent/retaind.toml"), "{}", missing.stderr);
+}
+
+#[test]
+fn colour_is_used_when_asked_for_and_never_in_a_pipe_by_itself() {
+    let config = bad_configuration();
+    let escapes = |arguments: &[&str], no_color: bool| {
+        let mut command = retaind(arguments);
+        if no_color {
+            command.env("NO_COLOR", "1");
+        }
+        command.args(["--config", &config]).output().unwrap().stderr.contains(&0x1b)
+    };
+    assert!(!escapes(&["plan"], false));
+    assert!(!escapes(&["plan"], true));
+    assert!(escapes(&["plan", "--color", "always"], false));
+    assert!(!escapes(&["plan", "--color", "never"], false));
+}
+
+#[test]
+fn every_shell_gets_completions_and_every_command_a_manual_page() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        assert!(call(&["completions", shell]).with(0).stdout.contains("config-only"), "{shell}");
+    }
+    let dir = scratch_dir("cli-man");
+    assert_eq!(call(&["man", &dir.display().to_string()]).with(0).stdout, "");
+    for command in COMMANDS {
+        let page = std::fs::read_to_string(dir.join(format!("retaind-{command}.1"))).unwrap();
+        assert!(page.contains(".SH EXAMPLES"), "{page}");
+    }
+    assert!(std::fs::read_to_string(dir.join("retaind.1")).unwrap().contains(".SH EXIT STATUS"));
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    for arguments in [&["completions", "bash"][..], &["--help"]] {
+        let mut child = retaind(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut told = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut told).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{told}");
+        assert_eq!(told, "");
+    }
+}
