@@ -89,6 +89,9 @@ async fn second_signal(mut signals: Signals, cancel: CancellationToken, on_signa
 pub(super) async fn open_ledger(settings: &Settings) -> anyhow::Result<Ledger> {
     let path = &settings.daemon.ledger_path;
     Ledger::open(path).await.with_context(|| {
-        format!("a run is recorded in {}, so this user must be able to write there: try sudo", path.display())
+        format!(
+            "a run is recorded in {}, so this user must be able to write there: try sudo -u retaind",
+            path.display()
+        )
     })
 }

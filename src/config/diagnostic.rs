@@ -50,6 +50,12 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Which layer it is of, in the order in which layers are merged: files, then the environment, then `--set`.
+    pub fn layer(&self) -> (usize, usize) {
+        let (kind, position, _) = self.rank();
+        (kind, position)
+    }
+
     fn rank(&self) -> (usize, usize, usize) {
         match self {
             Origin::File(_) => (0, 0, 0),

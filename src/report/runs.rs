@@ -1,10 +1,9 @@
 //! The list of past and present runs.
 
-use anstyle::Style;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::human::{between, count, duration, instant, size};
+use super::human::{between, count, counted, duration, instant, size};
 use super::result::trigger_words;
 use super::style::{BAD, PLAIN, of_status, status_words};
 use super::table::{Align, Cell, Layout, Table};
@@ -77,14 +76,21 @@ pub fn render_runs(runs: &[RunEntry], now: Timestamp, layout: Layout) -> String 
             Cell::new(run.task.as_ref().map_or("-", Name::as_str)),
             Cell::new(trigger_words(run.trigger)),
         ];
-        let numbers = numbers(run, now);
         if is_narrow {
-            let [rows, files, size, errors, time] = numbers.map(|(text, _)| text);
-            let result = format!("{}: {rows} rows, {files} files ({size}), {errors} errors, {time}", ending(run));
+            let totals = &run.totals;
+            let result = format!(
+                "{}: {}, {} ({}), {}, {}",
+                ending(run),
+                counted(totals.rows_deleted + totals.rows_updated, "row"),
+                counted(totals.files_deleted, "file"),
+                size(totals.bytes_reclaimed),
+                counted(totals.errors, "error"),
+                time(run, now)
+            );
             row.push(Cell::styled(result, of_status(run.status)));
         } else {
             row.push(Cell::styled(ending(run), of_status(run.status)));
-            row.extend(numbers.map(|(text, style)| Cell::styled(text, style)));
+            row.extend(numbers(run, now));
         }
         table.push(row);
     }
@@ -100,15 +106,20 @@ fn ending(run: &RunEntry) -> String {
     format!("{}{mode}", status_words(run.status))
 }
 
-/// Rows, files, size, errors and time, each with its style.
-fn numbers(run: &RunEntry, now: Timestamp) -> [(String, Style); 5] {
+/// How long it took, or has taken so far.
+fn time(run: &RunEntry, now: Timestamp) -> String {
+    run.duration_ms.map_or_else(|| between(run.started_at, now), duration)
+}
+
+/// Rows, files, size, errors and time.
+fn numbers(run: &RunEntry, now: Timestamp) -> [Cell; 5] {
     let Totals { rows_deleted, rows_updated, files_deleted, bytes_reclaimed, errors } = &run.totals;
     [
-        (count(rows_deleted + rows_updated), PLAIN),
-        (count(*files_deleted), PLAIN),
-        (size(*bytes_reclaimed), PLAIN),
-        (count(*errors), if *errors > 0 { BAD } else { PLAIN }),
-        (run.duration_ms.map_or_else(|| between(run.started_at, now), duration), PLAIN),
+        Cell::new(count(rows_deleted + rows_updated)),
+        Cell::new(count(*files_deleted)),
+        Cell::new(size(*bytes_reclaimed)),
+        Cell::styled(count(*errors), if *errors > 0 { BAD } else { PLAIN }),
+        Cell::new(time(run, now)),
     ]
 }
 

@@ -22,26 +22,35 @@ pub struct Age {
 }
 
 impl Age {
-    /// Writes the exact predicate: the row is older than `cutoff`.
+    /// Writes the exact predicate: the row is older than `cutoff`. On SQLite no index serves it, and none must be tempted:
+    /// of several bounds SQLite takes the first for its index, and a window's own bounds come later.
     pub fn push_older(&self, sql: &mut Sql, cutoff: Timestamp) {
-        self.push_range(sql, cutoff);
-        if sql.engine() == Engine::Sqlite {
-            sql.push(" AND ");
-            self.push_sqlite_exact(sql, cutoff);
+        match sql.engine() {
+            Engine::Postgres | Engine::MySql => {
+                self.push_floor(sql, cutoff);
+                sql.push(" AND ");
+                self.push_ceiling(sql, cutoff);
+            }
+            Engine::Sqlite => self.push_sqlite_exact(sql, cutoff),
         }
     }
 
-    /// Writes a range of the bare column that holds every row older than `cutoff`: exactly those on the servers,
-    /// perhaps more on SQLite, whose texts are not in the order of time.
-    pub fn push_range(&self, sql: &mut Sql, cutoff: Timestamp) {
-        let (floor, ceiling) = self.range(sql.engine(), cutoff);
+    /// Writes "the age is no missing one", for the bare column: with [`Age::push_ceiling`] it makes a range that holds
+    /// every row older than `cutoff`, exactly those on the servers, perhaps more on SQLite, whose texts are not in the
+    /// order of time.
+    pub fn push_floor(&self, sql: &mut Sql, cutoff: Timestamp) {
+        let (floor, _) = self.range(sql.engine(), cutoff);
         self.term.push(sql);
         match sql.engine() {
             Engine::Postgres => sql.push(" > "),
             Engine::MySql | Engine::Sqlite => sql.push(" >= "),
         };
         self.term.push_value(sql, floor);
-        sql.push(" AND ");
+    }
+
+    /// Writes the upper end of that range.
+    pub fn push_ceiling(&self, sql: &mut Sql, cutoff: Timestamp) {
+        let (_, ceiling) = self.range(sql.engine(), cutoff);
         self.term.push(sql);
         sql.push(" < ");
         self.term.push_value(sql, &ceiling);

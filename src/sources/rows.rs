@@ -71,6 +71,7 @@ impl Target {
         };
         sql.push(" WHERE ");
         self.push_eligible(&mut sql, at);
+        self.push_sqlite_ends(&mut sql, at, true, true);
         self.push_remaining(&mut sql, gone);
         if let Some(limit) = limit {
             sql.push(&format!(" LIMIT {limit}) AS counted"));
@@ -99,7 +100,7 @@ impl Target {
         self.push_returned(&mut sql);
         sql.push(" FROM ").table(&self.table).push(" WHERE ");
         self.push_eligible(&mut sql, at);
-        self.push_window(&mut sql, window);
+        self.push_window(&mut sql, at, window);
         self.push_remaining(&mut sql, gone);
         sql.push(" ORDER BY ");
         self.key.push_order(&mut sql, &self.table);
@@ -204,9 +205,9 @@ impl Target {
     fn push_scope(&self, sql: &mut Sql, at: Instants, scope: Scope<'_>) {
         self.push_eligible(sql, at);
         match scope {
-            Scope::Window(window) | Scope::Unlocked(window) => self.push_window(sql, window),
+            Scope::Window(window) | Scope::Unlocked(window) => self.push_window(sql, at, window),
             Scope::Keys(window, keys) => {
-                self.push_window(sql, window);
+                self.push_window(sql, at, window);
                 sql.push(" AND ");
                 self.key.push_among(sql, keys);
             }

@@ -120,10 +120,15 @@ impl Walker {
         let mut sql = Sql::new(self.target.engine);
         sql.push("SELECT ");
         age.term.push_text(&mut sql);
-        // PostgreSQL would name the text like its column, and sort by the text instead of by the index.
-        sql.push(" AS retaind_boundary FROM ").table(&self.target.table).push(" WHERE ");
-        age.push_range(&mut sql, cutoff);
-        self.target.push_age_from(&mut sql, from);
+        sql.push(" FROM ").table(&self.target.table).push(" WHERE ");
+        age.push_ceiling(&mut sql, cutoff);
+        match from {
+            Some(_) => self.target.push_age_from(&mut sql, from),
+            None => {
+                sql.push(" AND ");
+                age.push_floor(&mut sql, cutoff);
+            }
+        }
         sql.push(" ORDER BY ");
         age.term.push_of(&mut sql, &self.target.table);
         sql.push(&format!(" LIMIT 1 OFFSET {}", self.batch));
@@ -170,12 +175,13 @@ impl Walker {
 
 impl Target {
     /// Writes " AND …" for a window's bounds; nothing for a window without bounds.
-    pub(super) fn push_window(&self, sql: &mut Sql, window: &Window) {
+    pub(super) fn push_window(&self, sql: &mut Sql, at: Instants, window: &Window) {
         match window {
-            Window::All => {}
+            Window::All => self.push_sqlite_ends(sql, at, true, true),
             Window::Ages { from, to } => {
                 self.push_age_from(sql, from.as_ref());
                 self.push_age_before(sql, to.as_deref());
+                self.push_sqlite_ends(sql, at, from.is_none(), to.is_none());
             }
             Window::SameAge { age, from, to } => {
                 // PostgreSQL must come by the key here: the index on the age holds the rows of one age in no order.
@@ -186,6 +192,19 @@ impl Target {
                 self.push_keys(sql, from.as_deref(), to.as_deref());
             }
             Window::Keys { from, to } => self.push_keys(sql, from.as_deref(), to.as_deref()),
+        }
+    }
+
+    /// Writes the ends that a window leaves open, for SQLite, whose exact predicate no index serves.
+    pub(super) fn push_sqlite_ends(&self, sql: &mut Sql, at: Instants, floor: bool, ceiling: bool) {
+        let (Engine::Sqlite, Some(age), Some(cutoff)) = (sql.engine(), &self.age, at.cutoff) else { return };
+        if floor {
+            sql.push(" AND ");
+            age.push_floor(sql, cutoff);
+        }
+        if ceiling {
+            sql.push(" AND ");
+            age.push_ceiling(sql, cutoff);
         }
     }
 

@@ -3,11 +3,11 @@
 #![allow(clippy::disallowed_methods, reason = "tests set up and tear down their own files, and measure real time")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
-mod config;
 #[macro_use]
 mod engines;
-mod cli;
 mod camera;
+mod cli;
+mod config;
 mod crash;
 mod demo;
 mod docs;

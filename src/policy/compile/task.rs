@@ -46,7 +46,14 @@ impl Gather<'_> {
 
     fn trigger(&mut self, table: &KeyPath, raw: &RawTask, default_schedule: Option<&str>) -> Option<Trigger> {
         let is_written = |key: &str| self.loaded.is_written(&table.key(key));
-        match (&raw.schedule, &raw.every, default_schedule) {
+        let layer = |key: &str| self.loaded.origin(&table.key(key), Aspect::Key).layer();
+        // One of a later layer replaces the other: a fragment or `--set` could not take it away otherwise.
+        let (schedule, every) = match (raw.schedule.as_ref(), raw.every.as_ref()) {
+            (Some(_), Some(every)) if layer("every") > layer("schedule") => (None, Some(every)),
+            (Some(schedule), Some(_)) if layer("schedule") > layer("every") => (Some(schedule), None),
+            (schedule, every) => (schedule, every),
+        };
+        match (schedule, every, default_schedule) {
             (Some(_), Some(_), _) => {
                 let fault = Fault::new("the task has both schedule and every").hint("leave one of them out");
                 self.refuse(&table.key("every"), Aspect::Key, fault);

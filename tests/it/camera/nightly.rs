@@ -19,13 +19,17 @@ const KEEP_THE_VAULT: &str = "\
     [policies.detections]\nwhere = \"camera_id <> 'vault'\"\n[policies.events]\nwhere = \"camera_id <> 'vault'\"\n";
 
 for_each_engine! {
-    fn the_example_fits_the_recorder(db) {
+    fn the_example_fits_the_recorder_but_for_the_cascade(db) {
         let recorder = Recorder::new(db);
         let found = recorder.json(&["check", "--json"]);
         let found = found["findings"].as_array().expect("findings");
         // These tests may run as root, of whom a check warns.
-        let amiss = found.iter().filter(|finding| finding["level"] != "ok" && finding["subject"] != "user");
-        assert_eq!(amiss.count(), 0, "{found:#?}");
+        let amiss: Vec<_> =
+            found.iter().filter(|finding| finding["level"] != "ok" && finding["subject"] != "user").collect();
+        let [cascade] = amiss.as_slice() else { panic!("{amiss:#?}") };
+        assert_eq!((&cascade["level"], &cascade["subject"]), (&"warn".into(), &"policy events".into()));
+        let message = cascade["message"].as_str().expect("a message");
+        assert!(message.contains("detections") && message.contains("ON DELETE CASCADE"), "{message}");
         let subjects: BTreeSet<&str> = found.iter().filter_map(|finding| finding["subject"].as_str()).collect();
         for part in ["detections", "events", "gpu-stats", "logs"].map(|policy| format!("policy {policy}")) {
             assert!(subjects.contains(part.as_str()), "{part} was not looked at: {found:#?}");
@@ -181,7 +185,7 @@ fn await_runs(recorder: &Recorder, tasks: &[&str]) -> Vec<Value> {
         let runs = recorder.json(&["runs", "--json"]);
         let runs = runs.as_array().expect("a list").clone();
         let ended = |task: &&str| runs.iter().any(|run| run["task"] == **task && run["finished_at"].is_string());
-        if tasks.iter().all(|task| ended(&task)) {
+        if tasks.iter().all(ended) {
             break runs;
         }
         assert!(Instant::now() < deadline, "{runs:#?}");

@@ -160,3 +160,13 @@ fn a_store_keeps_its_references_and_a_source_its_engine() {
     assert_eq!(endpoint.engine(), Engine::Sqlite);
     assert!(matches!(endpoint, Endpoint::Sqlite { path } if path.as_path() == Path::new("/srv/nvr/nvr.db")));
 }
+
+#[test]
+fn every_of_a_later_layer_replaces_a_schedule_and_the_other_way_round() {
+    let trigger = |etc: &Etc| etc.settings().tasks[0].trigger.clone();
+    let etc = Etc::new("[tasks.retention]\nschedule = \"0 3 * * *\"\n");
+    let etc = etc.with_file("conf.d/often.toml", "[tasks.retention]\nevery = \"1m\"\n");
+    assert_eq!(trigger(&etc), Trigger::Every(Duration::from_secs(60)));
+    let etc = etc.with_set("tasks.retention.schedule", "0 5 * * *");
+    assert_eq!(trigger(&etc), Trigger::Cron("0 5 * * *".to_owned()));
+}

@@ -55,3 +55,62 @@ fn a_journal_that_stalls_does_not_stall_a_run() {
     machine.poll("runs in the ledger", SOON, || (machine.total("rows_deleted") == 500).then_some(()));
     assert_eq!(machine.property("retaind", "NRestarts"), "0");
 }
+
+#[test]
+fn sources_that_are_down_are_named_and_the_service_is_ready_all_the_same() {
+    let machine = Machine::boot();
+    machine.install(package());
+    machine.write("/etc/retaind/credentials/nvr-db", "s3cret-of-nvr");
+    machine.write(
+        "/etc/systemd/system/retaind.service.d/login.conf",
+        "[Service]\nLoadCredential=nvr-db:/etc/retaind/credentials/nvr-db\n",
+    );
+    machine.write("/etc/retaind/conf.d/10-nvr.toml", UNREACHABLE);
+    machine.sh("chgrp retaind /etc/retaind/conf.d/10-nvr.toml && chmod 640 /etc/retaind/conf.d/10-nvr.toml");
+    machine.ok(&["systemctl", "daemon-reload"]);
+    machine.ok(&["systemctl", "start", "retaind"]);
+
+    machine.poll("status line that names both sources", SOON, || {
+        let line = machine.property("retaind", "StatusText");
+        ["egraded", "nvr", "local"].iter().all(|word| line.contains(word)).then_some(())
+    });
+    machine.poll("both sources in the journal", SOON, || {
+        (machine.entries(message_id::SOURCE_DOWN).len() >= 2).then_some(())
+    });
+    for down in machine.entries(message_id::SOURCE_DOWN) {
+        // What the machine answers, and not what a sandbox forbids.
+        let answer = if down.text("SOURCE") == "nvr" { "refused" } else { "No such file" };
+        assert!(down.text("ERROR").contains(answer), "{down:?}");
+    }
+    // Both the daemon and the check beside the reload have the credential.
+    machine.ok(&["systemctl", "reload", "retaind"]);
+    machine.entry_after(message_id::RELOAD_DONE, 0);
+    let journal = machine.ok(&["journalctl", "--no-pager", "--output=export"]);
+    assert!(!journal.contains("s3cret"), "a password is in the journal");
+}
+
+/// A server on this machine over TCP, with a password, and one on a unix socket; nobody answers at either.
+const UNREACHABLE: &str = r#"
+[sources.nvr]
+url = "postgres://retaind@127.0.0.1/nvr?sslmode=disable"
+password_credential = "nvr-db"
+
+[sources.local]
+url = "postgres://retaind@/nvr?host=/run/postgresql"
+
+[policies.events]
+kind = "rows"
+task = "retention"
+source = "nvr"
+table = "events"
+age = "started_at"
+keep = "30d"
+
+[policies.logs]
+kind = "rows"
+task = "log-purge"
+source = "local"
+table = "logs"
+age = "at"
+keep = "7d"
+"#;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::root;
+use crate::engines::scratch_dir;
 
 /// How long a condition may take that normally holds within a second or two.
 pub const SOON: Duration = Duration::from_secs(60);
@@ -21,7 +22,7 @@ pub struct Machine {
     root: PathBuf,
     /// Held from boot to halt: machines of one host share the names of their control groups.
     _lock: File,
-    _directory: tempfile::TempDir,
+    directory: PathBuf,
 }
 
 /// What a command in the machine said.
@@ -36,10 +37,10 @@ impl Machine {
     /// Boots a fresh copy of the root and waits until every unit is up.
     pub fn boot() -> Self {
         let lock = root::lock("machine.lock");
-        let directory = tempfile::Builder::new().prefix("retaind-machine-").tempdir().expect("a temporary directory");
-        let root = directory.path().join("root");
+        let directory = scratch_dir("machine");
+        let root = directory.join("root");
         root::copy_to(&root);
-        let console = directory.path().join("console.log");
+        let console = directory.join("console.log");
         let output = File::create(&console).expect("a log file");
         let nspawn = Command::new("setpriv")
             // A test binary that is killed takes its machine along.
@@ -53,8 +54,7 @@ impl Machine {
             .process_group(0)
             .spawn()
             .expect("setpriv starts");
-        let mut machine =
-            Machine { leader: Pid::from_child(&nspawn), nspawn, console, root, _lock: lock, _directory: directory };
+        let mut machine = Machine { leader: Pid::from_child(&nspawn), nspawn, console, root, _lock: lock, directory };
         machine.await_boot();
         machine
     }
@@ -168,5 +168,6 @@ impl Drop for Machine {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+        let _ = fs::remove_dir_all(&self.directory);
     }
 }
