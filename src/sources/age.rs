@@ -27,7 +27,7 @@ impl Age {
     pub fn push_older(&self, sql: &mut Sql, cutoff: Timestamp) {
         match sql.engine() {
             Engine::Postgres | Engine::MySql => {
-                self.push_floor(sql, cutoff);
+                self.push_floor(sql);
                 sql.push(" AND ");
                 self.push_ceiling(sql, cutoff);
             }
@@ -38,41 +38,42 @@ impl Age {
     /// Writes "the age is no missing one", for the bare column: with [`Age::push_ceiling`] it makes a range that holds
     /// every row older than `cutoff`, exactly those on the servers, perhaps more on SQLite, whose texts are not in the
     /// order of time.
-    pub fn push_floor(&self, sql: &mut Sql, cutoff: Timestamp) {
-        let (floor, _) = self.range(sql.engine(), cutoff);
-        self.term.push(sql);
-        match sql.engine() {
-            Engine::Postgres => sql.push(" > "),
-            Engine::MySql | Engine::Sqlite => sql.push(" >= "),
+    pub fn push_floor(&self, sql: &mut Sql) {
+        let floor = match (sql.engine(), self.term.kind()) {
+            // Not `> '-infinity'`: for such a bound PostgreSQL's planner looks up the least value of the index, each time
+            // walking over all that was deleted before.
+            (Engine::Postgres, _) => {
+                sql.push("isfinite(");
+                self.term.push(sql);
+                sql.push(")");
+                return;
+            }
+            // MySQL's zero dates sort before every date; a TIMESTAMP cannot be compared with a date before 1970.
+            (Engine::MySql, ColumnType::TimestampTz) => "1970-01-02 00:00:00",
+            (Engine::MySql, ColumnType::Date) => "1000-01-01",
+            (Engine::MySql, _) => "1000-01-01 00:00:00",
+            (Engine::Sqlite, _) => "0",
         };
+        self.term.push(sql);
+        sql.push(" >= ");
         self.term.push_value(sql, floor);
     }
 
     /// Writes the upper end of that range.
     pub fn push_ceiling(&self, sql: &mut Sql, cutoff: Timestamp) {
-        let (_, ceiling) = self.range(sql.engine(), cutoff);
+        let local = earliest_local(cutoff, &self.timezone);
+        let utc = || seconds(TimeZone::UTC.to_datetime(cutoff));
+        let ceiling = match (sql.engine(), self.term.kind()) {
+            (Engine::Postgres, ColumnType::TimestampTz) => format!("{}+00", utc()),
+            (Engine::MySql, ColumnType::TimestampTz) => utc(),
+            (Engine::Postgres | Engine::MySql, ColumnType::Date) => local.date().to_string(),
+            (Engine::Postgres | Engine::MySql, _) => seconds(local),
+            // A text may carry an offset of up to 14 hours, so its date may be a day later than the cutoff's.
+            (Engine::Sqlite, _) => in_two_days(cutoff),
+        };
         self.term.push(sql);
         sql.push(" < ");
         self.term.push_value(sql, &ceiling);
-    }
-
-    fn range(&self, engine: Engine, cutoff: Timestamp) -> (&'static str, String) {
-        let local = earliest_local(cutoff, &self.timezone);
-        match (engine, self.term.kind()) {
-            (Engine::Postgres, ColumnType::TimestampTz) => {
-                ("-infinity", format!("{}+00", seconds(TimeZone::UTC.to_datetime(cutoff))))
-            }
-            (Engine::Postgres, ColumnType::Date) => ("-infinity", local.date().to_string()),
-            (Engine::Postgres, _) => ("-infinity", seconds(local)),
-            // MySQL's zero dates sort before every date; a TIMESTAMP cannot be compared with a date before 1970.
-            (Engine::MySql, ColumnType::TimestampTz) => {
-                ("1970-01-02 00:00:00", seconds(TimeZone::UTC.to_datetime(cutoff)))
-            }
-            (Engine::MySql, ColumnType::Date) => ("1000-01-01", local.date().to_string()),
-            (Engine::MySql, _) => ("1000-01-01 00:00:00", seconds(local)),
-            // A text may carry an offset of up to 14 hours, so its date may be a day later than the cutoff's.
-            (Engine::Sqlite, _) => ("0", in_two_days(cutoff)),
-        }
     }
 
     fn push_sqlite_exact(&self, sql: &mut Sql, cutoff: Timestamp) {

@@ -126,7 +126,7 @@ impl Walker {
             Some(_) => self.target.push_age_from(&mut sql, from),
             None => {
                 sql.push(" AND ");
-                age.push_floor(&mut sql, cutoff);
+                age.push_floor(&mut sql);
             }
         }
         sql.push(" ORDER BY ");
@@ -200,7 +200,7 @@ impl Target {
         let (Engine::Sqlite, Some(age), Some(cutoff)) = (sql.engine(), &self.age, at.cutoff) else { return };
         if floor {
             sql.push(" AND ");
-            age.push_floor(sql, cutoff);
+            age.push_floor(sql);
         }
         if ceiling {
             sql.push(" AND ");
