@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::account::Account;
 use super::gather::Facts;
 use super::sessions::Sessions;
+use super::snapshot::Snapshot;
 use super::stop::Stop;
 use super::{Reporter, Runner};
 use crate::ledger::{Lease, Ledger, LedgerError, RunId, Tally};
@@ -64,9 +65,17 @@ pub(super) enum Ended {
 impl Deleter<'_> {
     /// Deletes everything that is eligible. What was done is in the account, however it ends.
     pub(super) async fn delete(&mut self) -> Result<(), Ended> {
-        let mut walker = Walker::new(self.facts.target.clone(), self.facts.at, self.policy.batch.get());
+        let target = &self.facts.target;
+        let mut walker = Walker::new(target.clone(), self.facts.at, self.policy.batch.get());
+        let mut snapshot = match self.facts.custodies.is_empty() {
+            true => Snapshot::take(self.sessions, &target.source, target.engine).await,
+            false => None,
+        };
         while let Some(window) = self.next_window(&mut walker).await? {
             self.window(&window, false).await?;
+            if let Some(held) = snapshot {
+                snapshot = held.renew().await;
+            }
         }
         for window in std::mem::take(&mut self.pace.postponed) {
             self.may_go_on().await?;

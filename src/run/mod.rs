@@ -10,6 +10,7 @@ mod policy;
 mod protocol;
 mod recover;
 mod sessions;
+mod snapshot;
 mod stop;
 
 use std::sync::Arc;

@@ -97,6 +97,13 @@ impl Sessions {
         }
     }
 
+    /// A second session of a source, if one more may be open just now and can be had.
+    pub(super) async fn spare(&mut self, name: &Name) -> Option<(Session, OwnedSemaphorePermit)> {
+        let permit = self.connections.permits.get(name)?.clone().try_acquire_owned().ok()?;
+        let source = self.settings.source(name)?;
+        Some((Session::open(source).await.ok()?, permit))
+    }
+
     fn source(&self, name: &Name) -> Result<Arc<Source>, SourceError> {
         self.settings.source(name).cloned().ok_or_else(|| unknown(name))
     }
