@@ -15,8 +15,8 @@ pub const MAX_CONNECTIONS: i64 = 4;
 /// `[tasks.NAME]`
 pub const MISFIRE_GRACE: &str = "5m";
 pub const CATCH_UP: bool = true;
-/// `[policies.NAME]`; 5,000 is what was measured to be fastest without long transactions.
-pub const BATCH: i64 = 5000;
+/// `[policies.NAME]`; 10,000 is within reach of one statement and still a transaction of some milliseconds.
+pub const BATCH: i64 = 10_000;
 
 /// Tasks that exist without being declared, with their schedules.
 pub const SHIPPED_TASKS: [(&str, &str); 3] =
@@ -109,7 +109,7 @@ pub const KEYS: &[Key] = &[
     key("policies.*.files[].enabled", Kind::Flag, "true"),
     key("policies.*.files[].path", Kind::Later, ""),
     key("policies.*.files[].directory", Kind::Later, ""),
-    key("policies.*.batch", Kind::Count, "5000"),
+    key("policies.*.batch", Kind::Count, "10000"),
     key("policies.*.max_rows", Kind::Count, ""),
     key("policies.*.max_fraction", Kind::Share, ""),
     key("policies.*.age_format", Kind::Later, ""),

@@ -32,7 +32,7 @@ fn every_change_is_said() {
         said,
         "daemon: shutdown_grace 20s → 1m; store images: strip_prefix i/ added; - task gone; \
          task retention: timeout 1h 30m added; + task x; \
-         policy detections: keep 30d → 60d, where a = 1 added, batch 10 → 5000"
+         policy detections: keep 30d → 60d, where a = 1 added, batch 10 → 10000"
     );
     assert_eq!(widened, Vec::<String>::new());
 }

@@ -128,7 +128,7 @@ fn the_defaults_are_these() {
     let policy = &settings.policies[0];
     assert_eq!((policy.mode, policy.enabled), (Mode::Enforce, true));
     let rows = rows(&settings, "detections");
-    assert_eq!((rows.batch.get(), rows.max_rows, rows.max_fraction), (5000, None, None));
+    assert_eq!((rows.batch.get(), rows.max_rows, rows.max_fraction), (10_000, None, None));
 }
 
 #[test]
