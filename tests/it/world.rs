@@ -2,9 +2,11 @@
 //! them.
 #![allow(dead_code, reason = "the harness offers more than each suite takes")]
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use retaind::clock::Clock;
 use retaind::config::Inputs;
@@ -25,6 +27,8 @@ pub struct World {
     /// The columns of `item` that are declared as references of `thumbs` and `images`.
     pub references: [&'static str; 2],
     pub clock: Clock,
+    /// When a file was last put into a store.
+    put_at: Cell<Option<Instant>>,
 }
 
 impl World {
@@ -40,6 +44,7 @@ impl World {
             daemon: String::new(),
             references: ["thumb", "image"],
             clock: Clock::system(),
+            put_at: Cell::new(None),
         }
     }
 
@@ -57,8 +62,9 @@ impl World {
         self
     }
 
-    /// Writes the configuration; its path.
+    /// Writes the configuration; its path. Nothing runs without it, so this waits until the files are old enough.
     pub fn config_file(&self) -> PathBuf {
+        self.let_files_settle();
         let reference = |column: &str| match self.policies.contains("table = \"item\"") {
             true => format!("references = [{{ source = \"app\", table = \"item\", column = \"{column}\" }}]"),
             false => String::new(),
@@ -136,12 +142,15 @@ impl World {
         let path = self.root(store).join(path);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory is made");
         std::fs::write(path, vec![b'x'; size]).expect("a file is written");
+        self.put_at.set(Some(Instant::now()));
     }
 
     /// The kernel stamps files by a coarse clock, so one that was written a moment ago may pass for written after a
     /// decision, and be kept. Waits until no file of this test can.
-    pub fn let_files_settle(&self) {
-        std::thread::sleep(std::time::Duration::from_millis(20));
+    fn let_files_settle(&self) {
+        if let Some(put_at) = self.put_at.take() {
+            std::thread::sleep(Duration::from_millis(25).saturating_sub(put_at.elapsed()));
+        }
     }
 
     /// Every file of a store, by relative path.

@@ -22,7 +22,6 @@ fn world() -> World {
     world.item(1, 40.0, Some("data/thumbs/1.jpg"), None);
     world.item(2, 35.0, None, None);
     world.item(3, 1.0, Some("data/thumbs/3.jpg"), None);
-    world.let_files_settle();
     world
 }
 
@@ -189,7 +188,6 @@ fn hostile_keys_and_paths_are_escaped_for_people_and_exact_for_programs() {
     let values = [Some(key), Some("2000-01-01 00:00:00"), Some(path)].map(|value| value.map(str::to_owned));
     let stored = values.map(|value| value.map(|text| text.replace("x\u{1b}", "data/thumbs/x\u{1b}")));
     world.db.insert("note", &["k", "at", "thumb"], [stored.to_vec()]);
-    world.let_files_settle();
     let exact = call_in(&world, &["plan", "--json"]).with(0).json();
     assert_eq!(only_policy(&exact)["sample"], json!([{ "key": key, "files": [format!("thumbs: {path}")] }]));
     let shown = call_in(&world, &["plan"]).with(0).stdout;

@@ -62,7 +62,6 @@ for_each_engine! {
         world.item(7, 40.0, Some("data/thumbs/absolute.jpg"), None);
         world.item(8, 10.0, Some(absolute.to_str().unwrap()), None);
         world.declare(&format!("{WITH_FILES}batch = 1\n"));
-        world.let_files_settle();
         let (plan, _) = world.plan().await;
         let result = world.run().await;
         assert_eq!(result.status, Some(Status::Completed), "{result:?}");

@@ -68,7 +68,6 @@ fn check(kind: EngineKind, rows: Vec<Row>, order: Vec<usize>, batch: u32, indexe
             );
             world.declare(&policy);
         }
-        world.let_files_settle();
         compare(&world).await;
     });
 }
