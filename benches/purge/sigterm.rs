@@ -19,7 +19,7 @@ pub fn measure(fixture: &Fixture, engine: &str) -> anyhow::Result<bool> {
     let whole = Watched::start(&mut run(fixture))?.finish()?;
     ensure!(whole.status.success(), "retaind run: {}\n{}", whole.status, whole.stderr);
     let mut held = true;
-    for part in [0.25, 0.5, 0.75] {
+    for part in [0.2, 0.4, 0.6] {
         let after = whole.duration.mul_f64(part);
         fixture.restore()?;
         let watched = Watched::start(&mut run(fixture))?;
