@@ -100,6 +100,8 @@ mod tests {
             catch_up: true,
             timeout: None,
             enabled: true,
+            before: None,
+            after: None,
         };
         Settings {
             daemon: Daemon {

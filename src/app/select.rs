@@ -125,7 +125,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::policy::{Condition, Daemon, Mode, PolicyKind, RowsPolicy, TableName, Trigger};
+    use crate::policy::{Action, Condition, Daemon, Mode, PolicyKind, RowsPolicy, TableName, Trigger};
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
@@ -139,6 +139,8 @@ mod tests {
             catch_up: true,
             timeout: None,
             enabled,
+            before: None,
+            after: None,
         })
     }
 
@@ -149,7 +151,13 @@ mod tests {
             age: None,
             keep: None,
             condition: Some(Condition::parse("a = 1").unwrap()),
+            params: Vec::new(),
+            protections: Vec::new(),
+            alive: None,
+            action: Action::Delete,
             files: Vec::new(),
+            children: Vec::new(),
+            details: Vec::new(),
             batch: NonZeroU32::MIN,
             max_rows: None,
             max_fraction: None,

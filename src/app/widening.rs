@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::policy::{Condition, Mode, Name, Policy, PolicyKind, RowsPolicy, Settings};
+use crate::policy::{Condition, Keep, Mode, Name, Policy, PolicyKind, RowsPolicy, Settings};
 
 /// A policy that may delete what it did not delete before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ fn compare_rows(before: &RowsPolicy, after: &RowsPolicy, moved: bool) -> Vec<Str
     if before.age != after.age {
         why.push("its age column changed".to_owned());
     }
-    match (before.keep, after.keep) {
+    match (before.keep.as_ref().map(Keep::shortest), after.keep.as_ref().map(Keep::shortest)) {
         (Some(long), Some(short)) if short < long => {
             why.push(format!("keep went from {} to {}", words_of(long), words_of(short)));
         }
@@ -65,7 +65,7 @@ fn compare_rows(before: &RowsPolicy, after: &RowsPolicy, moved: bool) -> Vec<Str
         (Some(_), Some(_)) | (None, Some(_) | None) => {}
     }
     for file in after.files.iter().filter(|file| !before.files.contains(file)) {
-        why.push(format!("the files of column {} in store {} go too", file.column, file.store));
+        why.push(format!("the files of column {} in store {} go too", file.path, file.store));
     }
     why
 }
@@ -84,7 +84,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::policy::{Daemon, Endpoint, FileColumn, Ident, Source, TableName};
+    use crate::policy::{Action, AgeColumn, Daemon, Endpoint, FilePath, Ident, OwnedFile, Source, TableName};
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
@@ -120,10 +120,16 @@ mod tests {
         let mut rows = RowsPolicy {
             source: name("nvr"),
             table: TableName::parse("detections").unwrap(),
-            age: Some(ident("detected_at")),
-            keep: Some(30 * 86_400 * second),
+            age: Some(age("detected_at")),
+            keep: Some(Keep::For(30 * 86_400 * second)),
             condition: Some(Condition::parse("camera <> 'vault'").unwrap()),
+            params: Vec::new(),
+            protections: Vec::new(),
+            alive: None,
+            action: Action::Delete,
             files: Vec::new(),
+            children: Vec::new(),
+            details: Vec::new(),
             batch: NonZeroU32::MIN,
             max_rows: None,
             max_fraction: None,
@@ -137,6 +143,10 @@ mod tests {
         settings
     }
 
+    fn age(column: &str) -> AgeColumn {
+        AgeColumn { column: ident(column), format: None, expires: false }
+    }
+
     fn why(old: &Settings, new: &Settings) -> Vec<String> {
         widened(old, new).into_iter().map(|widened| format!("{}: {}", widened.policy, widened.why)).collect()
     }
@@ -147,15 +157,24 @@ mod tests {
         type Change = fn(&mut Settings, &mut Policy, &mut RowsPolicy);
         let cases: [(Change, &str); 7] = [
             (|_, policy, _| policy.name = name("other"), "other: it is new"),
-            (|_, _, rows| rows.keep = Some(Duration::from_secs(36 * 3600)), "detections: keep went from 30d to 36h"),
+            (
+                |_, _, rows| rows.keep = Some(Keep::For(Duration::from_secs(36 * 3600))),
+                "detections: keep went from 30d to 36h",
+            ),
             (|_, _, rows| rows.condition = None, "detections: its where is gone"),
             (
                 |_, _, rows| rows.condition = Some(Condition::parse("camera <> 'x'").unwrap()),
                 "detections: its where changed",
             ),
-            (|_, _, rows| rows.age = Some(ident("created_at")), "detections: its age column changed"),
+            (|_, _, rows| rows.age = Some(age("created_at")), "detections: its age column changed"),
             (
-                |_, _, rows| rows.files = vec![FileColumn { store: name("images"), column: ident("path") }],
+                |_, _, rows| {
+                    rows.files = vec![OwnedFile {
+                        store: name("images"),
+                        path: FilePath::Column(ident("path")),
+                        directory: false,
+                    }]
+                },
                 "detections: the files of column path in store images go too",
             ),
             (
@@ -187,10 +206,12 @@ mod tests {
     fn what_deletes_less_or_nothing_is_not_named() {
         let old = settings(|_, _, rows| rows.condition = None);
         let narrower: [fn(&mut Settings, &mut Policy, &mut RowsPolicy); 4] = [
-            |_, _, rows| rows.keep = Some(Duration::from_secs(60 * 86_400)),
-            |_, policy, rows| (policy.enabled, rows.keep) = (false, Some(Duration::from_secs(1))),
-            |_, policy, rows| (policy.mode, rows.keep) = (Mode::Report, Some(Duration::from_secs(1))),
-            |settings, _, rows| (settings.daemon.mode, rows.keep) = (Mode::Report, Some(Duration::from_secs(1))),
+            |_, _, rows| rows.keep = Some(Keep::For(Duration::from_secs(60 * 86_400))),
+            |_, policy, rows| (policy.enabled, rows.keep) = (false, Some(Keep::For(Duration::from_secs(1)))),
+            |_, policy, rows| (policy.mode, rows.keep) = (Mode::Report, Some(Keep::For(Duration::from_secs(1)))),
+            |settings, _, rows| {
+                (settings.daemon.mode, rows.keep) = (Mode::Report, Some(Keep::For(Duration::from_secs(1))))
+            },
         ];
         for change in narrower {
             assert_eq!(why(&old, &settings(change)), [""; 0]);

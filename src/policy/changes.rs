@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{
-    Daemon, Endpoint, FileColumn, Mode, Name, Policy, PolicyKind, RowsPolicy, Settings, Source, Store, Task, Trigger,
+    Daemon, Endpoint, Keep, Mode, Name, OwnedFile, Policy, PolicyKind, RowsPolicy, Settings, Source, Store, Task,
+    Trigger,
 };
 
 /// A property of a thing, as it is compared and shown.
@@ -86,7 +87,7 @@ impl Named for Task {
         &self.name
     }
     fn facts(&self) -> Vec<Fact> {
-        let Self { name: _, trigger, misfire_grace, catch_up, timeout, enabled } = self;
+        let Self { name: _, trigger, misfire_grace, catch_up, timeout, enabled, before: _, after: _ } = self;
         let (schedule, every) = match trigger {
             Trigger::Cron(text) => (Some(text), None),
             Trigger::Every(period) => (None, Some(Shown(*period))),
@@ -118,12 +119,12 @@ impl Named for Policy {
 }
 
 fn rows_facts(rows: &RowsPolicy) -> Vec<Fact> {
-    let RowsPolicy { source, table, age, keep, condition, files, batch, max_rows, max_fraction } = rows;
+    let RowsPolicy { source, table, age, keep, condition, files, batch, max_rows, max_fraction, .. } = rows;
     vec![
         fact("source", source),
         fact("table", table),
-        optional("age", age.as_ref()),
-        optional("keep", keep.map(Shown)),
+        optional("age", age.as_ref().map(|age| &age.column)),
+        optional("keep", keep.as_ref().map(|keep| Shown(keep.shortest()))),
         optional("where", condition.as_ref()),
         optional("files", joined(files.iter().map(file_column))),
         fact("batch", batch),
@@ -159,8 +160,8 @@ fn joined(parts: impl Iterator<Item = String>) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
-fn file_column(file: &FileColumn) -> String {
-    format!("{}:{}", file.store, file.column)
+fn file_column(file: &OwnedFile) -> String {
+    format!("{}:{}", file.store, file.path)
 }
 
 /// A duration as the configuration writes it.
@@ -306,11 +307,11 @@ fn wider_scope(before: &RowsPolicy, after: &RowsPolicy) -> Vec<String> {
         reasons.push(format!("table {} → {}", before.table, after.table));
     }
     match (&before.age, &after.age) {
-        (Some(old), Some(new)) if old != new => reasons.push(format!("age {old} → {new}")),
+        (Some(old), Some(new)) if old != new => reasons.push(format!("age {} → {}", old.column, new.column)),
         (Some(_), None) => reasons.push("age removed".to_owned()),
         (Some(_) | None, Some(_)) | (None, None) => {}
     }
-    match (before.keep, after.keep) {
+    match (before.keep.as_ref().map(Keep::shortest), after.keep.as_ref().map(Keep::shortest)) {
         (Some(old), Some(new)) if new < old => reasons.push(format!("keep {} → {}", Shown(old), Shown(new))),
         (Some(_), None) => reasons.push("keep removed".to_owned()),
         (Some(_) | None, Some(_)) | (None, None) => {}

@@ -1,9 +1,12 @@
 //! What the operator declared, compiled: a value of these types is valid and is never checked again.
 
 mod changes;
+mod command;
 pub mod compile;
 mod endpoint;
+mod file;
 mod names;
+mod param;
 mod rows;
 mod sql;
 mod store;
@@ -14,9 +17,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use changes::{Widening, changes, widened};
+pub use command::{Argument, CommandLine, Hook};
 pub use endpoint::{Endpoint, Engine, Host, Secret, Server, Tls, TlsMode};
+pub use file::{FilePath, OwnedFile, PathTemplate, TemplatePart};
 pub use names::{Ident, Name, TableName};
-pub use rows::{FileColumn, Fraction, RowsPolicy};
+pub use param::{ParamDeclaration, ParamKind, Params};
+pub use rows::{
+    Action, AgeColumn, AgeFormat, Alive, Assignment, Child, Fraction, Keep, KeepByValue, OnDelete, Protection,
+    RowsPolicy, SetValue,
+};
 pub use sql::{Condition, Param, Segment};
 pub use store::{Mapped, Reference, Store, StorePath};
 pub use task::{Task, Trigger};

@@ -3,35 +3,139 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
-use super::{Condition, Ident, Name, TableName};
+use super::{CommandLine, Condition, Ident, Name, OwnedFile, ParamDeclaration, TableName};
 
-/// Rows that may go, and the files that go with them.
+/// Rows that may go or be updated, and what goes with them.
 ///
 /// Valid by construction: at least one of `age` (then with `keep`) and `condition` is there, and a
-/// condition that uses `:cutoff` has a `keep`.
+/// condition that uses `:cutoff` has a `keep` of one duration.
 #[derive(Debug, Clone)]
 pub struct RowsPolicy {
     pub source: Name,
     pub table: TableName,
-    /// Column that holds the row's age.
-    pub age: Option<Ident>,
-    /// How long a row is kept; never zero.
-    pub keep: Option<Duration>,
+    /// Column that holds the row's age, or when it expires.
+    pub age: Option<AgeColumn>,
+    /// How long a row is kept; for a row that expires, its grace.
+    pub keep: Option<Keep>,
     /// The operator's `where`.
     pub condition: Option<Condition>,
+    /// Parameters of `where`, `protected_by` and `alive` that whoever asks for a run must give.
+    pub params: Vec<ParamDeclaration>,
+    pub protections: Vec<Protection>,
+    pub alive: Option<Alive>,
+    pub action: Action,
     /// Only those that are switched on.
-    pub files: Vec<FileColumn>,
+    pub files: Vec<OwnedFile>,
+    pub children: Vec<Child>,
+    /// Columns that the result shows for each affected row.
+    pub details: Vec<Ident>,
     /// Rows per transaction.
     pub batch: NonZeroU32,
     pub max_rows: Option<NonZeroU64>,
     pub max_fraction: Option<Fraction>,
 }
 
-/// A column that names a file of a store.
+/// The column that tells how old a row is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileColumn {
-    pub store: Name,
+pub struct AgeColumn {
     pub column: Ident,
+    /// How to read a column of whole numbers.
+    pub format: Option<AgeFormat>,
+    /// The column says when the row expires (`expires`), not when it began (`age`).
+    pub expires: bool,
+}
+
+/// What a whole number in an age column counts since 1970-01-01 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgeFormat {
+    /// Seconds.
+    Unix,
+    /// Milliseconds.
+    UnixMs,
+}
+
+/// How long a row is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keep {
+    /// Every row as long; zero only for a row that expires without grace.
+    For(Duration),
+    ByValue(KeepByValue),
+}
+
+/// A time for each value of a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeepByValue {
+    pub column: Ident,
+    /// Never empty; each value once.
+    pub values: Vec<(String, Duration)>,
+    /// For every other value, and for NULL; without one such rows are kept.
+    pub default: Option<Duration>,
+}
+
+/// Rows of another table that keep a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Protection {
+    pub table: TableName,
+    /// Which of its rows belong to a row of the policy's table.
+    pub on: Condition,
+    pub condition: Option<Condition>,
+}
+
+/// How to ask whether a row's work is still going on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Alive {
+    Sql(Condition),
+    /// Exit 0: still running.
+    Command(CommandLine),
+}
+
+/// What happens to a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    Delete,
+    /// Never empty; each column once.
+    Update(Vec<Assignment>),
+}
+
+/// `column = value`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    pub column: Ident,
+    pub value: SetValue,
+}
+
+/// What a column is set to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SetValue {
+    Text(String),
+    /// As it is written in decimal.
+    Number(String),
+    Flag(bool),
+    /// An expression.
+    Sql(Condition),
+}
+
+/// Rows of another table that belong to a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Child {
+    pub table: TableName,
+    /// Its column that names the parent.
+    pub column: Ident,
+    /// The parent's column that it names; the primary key where none is given.
+    pub references: Option<Ident>,
+    pub on_delete: OnDelete,
+    /// Only those that are switched on.
+    pub files: Vec<OwnedFile>,
+    pub children: Vec<Child>,
+}
+
+/// What becomes of a child when its parent goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDelete {
+    Delete,
+    SetNull,
+    /// The parent stays as long as it has children.
+    KeepParent,
 }
 
 /// A share, above 0 and at most 1.
@@ -47,5 +151,18 @@ impl Fraction {
     /// The share as a number.
     pub fn get(self) -> f64 {
         self.0
+    }
+}
+
+impl Keep {
+    /// The shortest time: every row that is eligible is at least this old.
+    pub fn shortest(&self) -> Duration {
+        match self {
+            Keep::For(keep) => *keep,
+            Keep::ByValue(by) => {
+                let all = by.values.iter().map(|(_, keep)| *keep).chain(by.default);
+                all.min().unwrap_or(Duration::MAX)
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The operator's SQL: read just far enough to find its parameters and to refuse what would escape its parentheses.
 
 use std::fmt;
+use std::time::Duration;
 
 /// A condition of the operator's, split at its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,17 +20,21 @@ pub enum Segment {
 }
 
 /// What `:name` may stand for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Param {
     /// The instant at which the run began.
     Now,
     /// The instant before which a row is eligible.
     Cutoff,
+    /// So long before the run began: `:now_minus_2m`.
+    NowMinus(Duration),
+    /// A declared parameter.
+    Named(String),
 }
 
 impl Condition {
     /// Parses a boolean SQL expression. Refused: nothing in it, a `;`, a comment, a quote or parenthesis that is not
-    /// closed, an unknown `:parameter`, a `?` or `$1` placeholder.
+    /// closed, an `?` or `$1` placeholder.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Err("the condition is empty".to_owned());
@@ -47,8 +52,22 @@ impl Condition {
     }
 
     /// Whether it uses a parameter.
-    pub fn uses(&self, param: Param) -> bool {
-        self.segments.contains(&Segment::Param(param))
+    pub fn uses(&self, param: &Param) -> bool {
+        self.params().any(|used| used == param)
+    }
+
+    /// The parameters that it uses.
+    pub fn params(&self) -> impl Iterator<Item = &Param> {
+        self.segments.iter().filter_map(|segment| match segment {
+            Segment::Param(param) => Some(param),
+            Segment::Sql(_) | Segment::DoubleQuoted(_) => None,
+        })
+    }
+
+    /// Whether it asks about other rows. A subquery is evaluated as of the statement's beginning, however long the
+    /// statement then waits for a lock, so such a condition is asked again once the rows are locked.
+    pub fn has_subquery(&self) -> bool {
+        self.text.to_ascii_lowercase().split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "select")
     }
 }
 
@@ -162,14 +181,32 @@ impl Scanner<'_> {
             }
             "now" => Param::Now,
             "cutoff" => Param::Cutoff,
-            other => {
-                return Err(format!("the parameter :{other} is not known; there are :now and :cutoff"));
-            }
+            other => match other.strip_prefix("now_minus_") {
+                Some(duration) => Param::NowMinus(parse_so_long(duration)?),
+                None => Param::Named(other.to_owned()),
+            },
         };
         self.flush();
         self.segments.push(Segment::Param(param));
         self.rest = &self.rest[1 + end..];
         Ok(())
+    }
+}
+
+/// The duration of `:now_minus_…`: a whole number and one of the units s, m, h, d, w.
+fn parse_so_long(text: &str) -> Result<Duration, String> {
+    let secs = match text.as_bytes().last() {
+        Some(b's') => 1,
+        Some(b'm') => 60,
+        Some(b'h') => 3600,
+        Some(b'd') => 86_400,
+        Some(b'w') => 7 * 86_400,
+        _ => 0,
+    };
+    let number = text.get(..text.len().saturating_sub(1)).and_then(|number| number.parse::<u32>().ok());
+    match number {
+        Some(number) if secs > 0 => Ok(Duration::from_secs(u64::from(number) * secs)),
+        _ => Err(format!("the parameter :now_minus_{text} is not known; write it such as :now_minus_2m")),
     }
 }
 
@@ -180,8 +217,8 @@ mod tests {
     #[test]
     fn finds_parameters_outside_quotes_and_casts_only() {
         let condition = Condition::parse("a::text <> ':now' AND \"b:now\" < :cutoff AND c = $x$ :now ) $x$").unwrap();
-        assert!(condition.uses(Param::Cutoff));
-        assert!(!condition.uses(Param::Now));
+        assert!(condition.uses(&Param::Cutoff));
+        assert!(!condition.uses(&Param::Now));
         assert_eq!(condition.segments()[1], Segment::DoubleQuoted("b:now".to_owned()));
         assert_eq!(condition.segments().len(), 5);
     }
@@ -199,7 +236,7 @@ mod tests {
             "a /* c",
             "a = $1",
             "a = ?",
-            "a = :nwo",
+            "a = :now_minus_2x",
             "a = 'x\\'",
             "a # c",
             "a = $t$ x",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Name;
+use super::{Hook, Name};
 
 /// A schedule that runs the policies assigned to it, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -15,6 +15,10 @@ pub struct Task {
     pub catch_up: bool,
     pub timeout: Option<Duration>,
     pub enabled: bool,
+    /// Run before the first policy; its failure blocks the run.
+    pub before: Option<Hook>,
+    /// Run after the last policy.
+    pub after: Option<Hook>,
 }
 
 /// When a task is due.

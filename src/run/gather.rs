@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::custody::{Custody, CustodyError};
 use super::sessions::Sessions;
 use crate::clock::Clock;
-use crate::policy::{Name, Reference, RowsPolicy, Settings};
+use crate::policy::{FilePath, Name, Reference, RowsPolicy, Settings};
 use crate::sources::{Gone, Instants, OwnedRow, Session, SourceError, TableFacts, Target, Unfit};
 
 /// What is known before anything is decided.
@@ -93,10 +93,14 @@ async fn open_custodies(
             .files
             .iter()
             .filter(|other| other.store == file.store)
-            .map(|other| Reference {
+            .filter_map(|other| match &other.path {
+                FilePath::Column(column) => Some(column),
+                FilePath::Template(_) => None,
+            })
+            .map(|column| Reference {
                 source: policy.source.clone(),
                 table: policy.table.clone(),
-                column: other.column.clone(),
+                column: column.clone(),
             })
             .collect();
         custodies.push(Custody::open(store, &owners, settings, sessions).await?);
@@ -133,7 +137,7 @@ impl Facts {
                                 store: file.store.clone(),
                                 root: custody.store.root.clone(),
                                 path,
-                                column: file.column.to_string(),
+                                column: file.path.to_string(),
                             });
                         }
                     }

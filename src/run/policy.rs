@@ -229,6 +229,6 @@ fn refused(account: Account, error: GatherError) -> Outcome {
 
 /// The instant before which a row is eligible; a time before the first that there is makes nothing eligible.
 fn cutoff(rows: &RowsPolicy, now: Timestamp) -> Option<Timestamp> {
-    let keep = rows.keep?;
+    let keep = rows.keep.as_ref()?.shortest();
     Some(now.checked_sub(keep).unwrap_or(Timestamp::MIN))
 }

@@ -59,6 +59,8 @@ fn every(name: &str, secs: u64, past: Past) -> Scheduled {
         catch_up: true,
         timeout: None,
         enabled: true,
+        before: None,
+        after: None,
     };
     Scheduled { task: Arc::new(task), past }
 }

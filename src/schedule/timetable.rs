@@ -196,6 +196,8 @@ mod tests {
             catch_up,
             timeout: None,
             enabled: true,
+            before: None,
+            after: None,
         }
     }
 

@@ -6,7 +6,9 @@ use jiff::tz::TimeZone;
 use super::age::Age;
 use super::dialect::{KeyTerms, Term};
 use super::{Column, ColumnType, Sql, TableFacts};
-use crate::policy::{Condition, Engine, FileColumn, Ident, Name, Param, RowsPolicy, Segment, Source, TableName};
+use crate::policy::{
+    Condition, Engine, FilePath, Ident, Name, OwnedFile, Param, RowsPolicy, Segment, Source, TableName,
+};
 
 /// A rows policy whose table was looked up: every column is there and of a type that can be judged.
 #[derive(Debug, Clone)]
@@ -23,7 +25,7 @@ pub struct Target {
     pub(super) age_indexed: bool,
     condition: Option<Condition>,
     /// The policy's files, each with its column.
-    pub files: Vec<(FileColumn, Term)>,
+    pub files: Vec<(OwnedFile, Term)>,
 }
 
 /// The instants of a run that its statements compare with.
@@ -64,11 +66,14 @@ impl Target {
         }
         let mut misfits = Vec::new();
         let mut column = |ident: &Ident| find(facts, &table, ident).map_err(|unfit| misfits.push(unfit)).ok();
-        let age = policy.age.as_ref().and_then(&mut column);
+        let age = policy.age.as_ref().and_then(|age| column(&age.column));
         let files: Vec<_> = policy
             .files
             .iter()
-            .filter_map(|file| column(&file.column).map(|found| (file.clone(), Term::column(found))))
+            .filter_map(|file| match &file.path {
+                FilePath::Column(name) => column(name).map(|found| (file.clone(), Term::column(found))),
+                FilePath::Template(_) => None,
+            })
             .collect();
         let engine = source.endpoint.engine();
         if let Some(age) = age.filter(|age| !tells_age(engine, age.kind)) {
@@ -178,6 +183,10 @@ fn push_condition(sql: &mut Sql, condition: &Condition, at: Instants) {
             Segment::Param(Param::Now) => push_instant(sql, at.now),
             // Compilation made sure that a condition with :cutoff has a keep, hence a cutoff.
             Segment::Param(Param::Cutoff) => push_instant(sql, at.cutoff.unwrap_or(at.now)),
+            Segment::Param(Param::NowMinus(ago)) => {
+                push_instant(sql, at.now.checked_sub(*ago).unwrap_or(Timestamp::MIN));
+            }
+            Segment::Param(Param::Named(_)) => {}
         }
     }
 }

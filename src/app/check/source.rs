@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::service::Service;
 use super::{enforces, rows_policies, table};
 use crate::clock::Clock;
-use crate::policy::{Endpoint, Engine, Host, Name, Reference, Settings, Source, TlsMode};
+use crate::policy::{Endpoint, Engine, FilePath, Host, Name, Reference, Settings, Source, TlsMode};
 use crate::report::Findings;
 use crate::report::human::duration;
 use crate::sources::{ErrorKind, Session, SourceError, Sql};
@@ -50,9 +50,10 @@ fn references(settings: &Settings, source: &Name) -> Vec<(Name, Reference)> {
         .iter()
         .flat_map(|store| store.references.iter().map(move |reference| (store.name.clone(), reference.clone())));
     let owning = rows_policies(settings).flat_map(|(_, rows)| {
-        rows.files.iter().map(|file| {
+        rows.files.iter().filter_map(|file| {
+            let FilePath::Column(column) = &file.path else { return None };
             let (source, table) = (rows.source.clone(), rows.table.clone());
-            (file.store.clone(), Reference { source, table, column: file.column.clone() })
+            Some((file.store.clone(), Reference { source, table, column: column.clone() }))
         })
     });
     let mut all: Vec<(Name, Reference)> = Vec::new();

@@ -41,7 +41,7 @@ pub(super) async fn check_policy(
     if enforces {
         foreign_keys(session, settings, &facts, &subject, findings).await;
     }
-    if let Some(age) = &rows.age
+    if let Some(age) = rows.age.as_ref().map(|age| &age.column)
         && !leads_index(&facts, age)
     {
         let message =
@@ -166,7 +166,7 @@ async fn condition(session: &mut Session, target: &Target, rows: &RowsPolicy, su
 
 fn fits(facts: &TableFacts, rows: &RowsPolicy) -> String {
     let key: Vec<_> = facts.key.iter().map(Ident::as_str).collect();
-    let age = rows.age.as_ref().and_then(|age| facts.columns.iter().find(|column| column.name == *age));
+    let age = rows.age.as_ref().and_then(|age| facts.columns.iter().find(|column| column.name == age.column));
     let age = age.map(|age| format!(", age {} ({})", age.name, age.declared)).unwrap_or_default();
     let key = if key.is_empty() { "by row number".to_owned() } else { format!("key {}", key.join(", ")) };
     format!("table {}, {key}{age}", facts.name)

@@ -7,7 +7,10 @@ use crate::config::keys::{self, SHIPPED_TASKS};
 use crate::config::raw::{Raw, RawFileColumn, RawKeep, RawPolicy, Table};
 use crate::config::{Aspect, KeyPath, did_you_mean};
 
-use super::super::{Condition, FileColumn, Fraction, Ident, Name, Param, Policy, PolicyKind, RowsPolicy, TableName};
+use super::super::{
+    Action, AgeColumn, Condition, FilePath, Fraction, Ident, Keep, Name, OwnedFile, Param, Policy, PolicyKind,
+    RowsPolicy, TableName,
+};
 use super::value::{LONGEST_KEEP, parse_duration};
 use super::{Fault, Gather, position_of_twin};
 
@@ -87,7 +90,7 @@ impl Gather<'_> {
         let name = raw.table.as_ref().and_then(|text| self.check(&table.key("table"), TableName::parse(text)));
         let age = raw.age.as_ref().and_then(|text| self.check(&table.key("age"), Ident::parse(text)));
         let keep = self.keep(table, raw.keep.as_ref());
-        let condition = raw.r#where.as_ref().and_then(|text| self.check(&table.key("where"), Condition::parse(text)));
+        let condition = raw.r#where.as_ref().and_then(|text| self.check(&table.key("where"), parse_condition(text)));
         self.refuse_mismatch(table, raw, condition.as_ref());
         let files = self.files(table, raw.files.as_deref().unwrap_or_default(), whole);
         let batch = self.count(&table.key("batch"), raw.batch.unwrap_or(keys::BATCH), LARGEST_BATCH);
@@ -96,10 +99,16 @@ impl Gather<'_> {
         Some(RowsPolicy {
             source: source?,
             table: name?,
-            age,
-            keep,
+            age: age.map(|column| AgeColumn { column, format: None, expires: false }),
+            keep: keep.map(Keep::For),
             condition,
+            params: Vec::new(),
+            protections: Vec::new(),
+            alive: None,
+            action: Action::Delete,
             files,
+            children: Vec::new(),
+            details: Vec::new(),
             batch: batch.and_then(|number| NonZeroU32::new(u32::try_from(number).ok()?))?,
             max_rows: max_rows.and_then(|number| NonZeroU64::new(number.unsigned_abs())),
             max_fraction,
@@ -122,7 +131,7 @@ impl Gather<'_> {
     fn refuse_mismatch(&mut self, table: &KeyPath, raw: &RawPolicy, condition: Option<&Condition>) {
         let is_written = |key: &str| self.loaded.is_written(&table.key(key));
         let (age, keep) = (is_written("age"), is_written("keep"));
-        let uses_cutoff = condition.is_some_and(|condition| condition.uses(Param::Cutoff));
+        let uses_cutoff = condition.is_some_and(|condition| condition.uses(&Param::Cutoff));
         // A condition that could not be read may use anything.
         let unreadable = is_written("where") && condition.is_none();
         if age && !keep {
@@ -146,7 +155,7 @@ impl Gather<'_> {
         self.check(&table.key("max_fraction"), Fraction::new(share).ok_or_else(fault))
     }
 
-    fn files(&mut self, table: &KeyPath, raw: &[Table<RawFileColumn>], whole: &Raw) -> Vec<FileColumn> {
+    fn files(&mut self, table: &KeyPath, raw: &[Table<RawFileColumn>], whole: &Raw) -> Vec<OwnedFile> {
         let list = table.key("files");
         let mut all = Vec::new();
         let mut switched_on = Vec::new();
@@ -164,7 +173,7 @@ impl Gather<'_> {
         switched_on
     }
 
-    fn file_column(&mut self, path: &KeyPath, raw: &RawFileColumn, whole: &Raw) -> Option<FileColumn> {
+    fn file_column(&mut self, path: &KeyPath, raw: &RawFileColumn, whole: &Raw) -> Option<OwnedFile> {
         if self.is_faulty(path) {
             return None;
         }
@@ -174,8 +183,18 @@ impl Gather<'_> {
         let column = if raw.path.is_some() { None } else { self.required(path, "column", raw.column.as_ref(), hint) };
         let store = store.and_then(|name| self.reference(&path.key("store"), name, "stores", whole.stores.as_ref()));
         let column = column.and_then(|text| self.check(&path.key("column"), Ident::parse(text)));
-        Some(FileColumn { store: store?, column: column? })
+        Some(OwnedFile { store: store?, path: FilePath::Column(column?), directory: false })
     }
+}
+
+/// A condition whose every parameter is known.
+fn parse_condition(text: &str) -> Result<Condition, String> {
+    let condition = Condition::parse(text)?;
+    let unknown = condition.params().find_map(|param| match param {
+        Param::Named(name) => Some(format!("the parameter :{name} is not known; there are :now and :cutoff")),
+        Param::Now | Param::Cutoff | Param::NowMinus(_) => None,
+    });
+    unknown.map_or(Ok(condition), Err)
 }
 
 fn parse_kind(text: &str) -> Result<(), Fault> {

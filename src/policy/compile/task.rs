@@ -41,6 +41,8 @@ impl Gather<'_> {
             catch_up: raw.catch_up.unwrap_or(keys::CATCH_UP),
             timeout,
             enabled: raw.enabled.unwrap_or(true),
+            before: None,
+            after: None,
         })
     }
 

@@ -18,7 +18,7 @@ fn rows<'a>(settings: &'a Settings, policy: &str) -> &'a RowsPolicy {
 }
 
 fn keep_days(etc: &Etc) -> u64 {
-    rows(&etc.settings(), "detections").keep.unwrap().as_secs() / 86_400
+    rows(&etc.settings(), "detections").keep.as_ref().unwrap().shortest().as_secs() / 86_400
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn values_from_outside_keep_what_was_typed() {
     let rows = rows(&settings, "detections");
     assert_eq!(rows.table.to_string(), "007");
     assert_eq!(rows.condition.as_ref().unwrap().to_string(), "a = 'x, y' AND b = [1]");
-    assert_eq!(rows.age.as_ref().unwrap().as_str(), "odd name");
+    assert_eq!(rows.age.as_ref().unwrap().column.as_str(), "odd name");
     assert_eq!(rows.max_rows.unwrap().get(), 12);
     assert_eq!(settings.daemon.mode, Mode::Report);
 }
