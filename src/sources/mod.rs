@@ -12,7 +12,9 @@ mod target;
 mod tls;
 mod walk;
 
+pub use age::Age;
 pub use catalog::{Column, ColumnType, InboundForeignKey, IndexFacts, OnDelete, Privilege, Privileges, TableFacts};
+pub use dialect::Term;
 pub use error::{ErrorKind, SourceError};
 pub use outcome::{transaction_mark, transaction_outcome};
 pub use references::{OddNames, ReferenceColumn};

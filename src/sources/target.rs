@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::age::Age;
+use super::age::{Age, tells_age};
 use super::dialect::{KeyTerms, Term};
-use super::{Column, ColumnType, Sql, TableFacts};
+use super::{Column, Sql, TableFacts};
 use crate::policy::{
     Condition, Engine, FilePath, Ident, Name, OwnedFile, Param, RowsPolicy, Segment, Source, TableName,
 };
@@ -76,7 +76,8 @@ impl Target {
             })
             .collect();
         let engine = source.endpoint.engine();
-        if let Some(age) = age.filter(|age| !tells_age(engine, age.kind)) {
+        let format = policy.age.as_ref().and_then(|age| age.format);
+        if let Some(age) = age.filter(|age| !tells_age(engine, age.kind, format)) {
             let (column, declared) = (age.name.to_string(), age.declared.clone());
             misfits.push(Unfit::NoAge { table: table.clone(), column, declared });
         }
@@ -87,15 +88,17 @@ impl Target {
         if !misfits.is_empty() {
             return Err(misfits);
         }
+        let indexed = age.is_some_and(|age| leads_index(facts, &age.name));
         let timezone = source.timezone.clone();
+        let age = age.map(|age| Age { term: Term::column(age), timezone, format });
         Ok(Self {
             source: source.name.clone(),
             engine,
             table: facts.name.clone(),
             key,
             shown_key,
-            age_indexed: age.is_some_and(|age| leads_index(facts, &age.name)),
-            age: age.map(|age| Age { term: Term::column(age), timezone }),
+            age_indexed: indexed && age.as_ref().is_some_and(|age| age.is_ordered(engine)),
+            age,
             condition: policy.condition.clone(),
             files,
         })
@@ -135,15 +138,6 @@ pub(super) fn find<'a>(facts: &'a TableFacts, table: &str, ident: &Ident) -> Res
     let alike = |column: &&Column| strsim::jaro_winkler(column.name.as_str(), ident.as_str()) > 0.8;
     let suggestion = facts.columns.iter().find(alike).map(|column| column.name.to_string());
     Err(Unfit::NoColumn { table: table.to_owned(), column: ident.to_string(), suggestion })
-}
-
-fn tells_age(engine: Engine, kind: ColumnType) -> bool {
-    match kind {
-        ColumnType::TimestampTz | ColumnType::Timestamp | ColumnType::Date | ColumnType::SqliteDateTime => true,
-        // SQLite has no type for instants: a text is judged by what it holds.
-        ColumnType::Text => engine == Engine::Sqlite,
-        ColumnType::Integer | ColumnType::Uuid | ColumnType::Binary | ColumnType::Other => false,
-    }
 }
 
 fn leads_index(facts: &TableFacts, column: &Ident) -> bool {
