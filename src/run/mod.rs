@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::ledger::{
     Begin, Ledger, LedgerError, RunId, RunMode, RunResult, RunStart, RunTrigger, Status, Tally, Totals,
 };
-use crate::policy::{Mode, Name, Policy, Settings};
+use crate::policy::{Mode, Name, Params, Policy, Settings};
 use crate::sources::Gone;
 use policy::PolicyRun;
 use sessions::{Connections, Sessions};
@@ -52,6 +52,8 @@ pub struct Request {
     pub due_at: Option<Timestamp>,
     pub trigger: RunTrigger,
     pub mode: RunMode,
+    /// Values of the parameters that the policies declare: none missing, each of its type where that is declared.
+    pub params: Params,
     pub timeout: Option<Duration>,
     pub cancel: CancellationToken,
     /// Count what is eligible before a run even where no guard needs it, so that progress knows the end.
