@@ -41,7 +41,7 @@ diesel::table! {
         transaction_id -> Nullable<Text>,
         committed -> Bool,
         recorded_at -> Text,
-        row_count -> BigInt,
+        tally -> Text,
         file_count -> BigInt,
         items -> Text,
     }

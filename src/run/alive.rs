@@ -7,9 +7,11 @@ use std::sync::OnceLock;
 
 use futures_util::StreamExt;
 
+use super::account::Account;
 use super::command::{Command, Ended, Ending};
 use super::stop::Stop;
 use crate::policy::{Argument, CommandLine};
+use crate::sources::{OwnedRow, Target};
 
 /// Commands that run at the same time.
 const AT_ONCE: usize = 8;
@@ -96,6 +98,34 @@ impl Verdict {
             Ending::Stopped => Verdict::Doubt("the run was stopped before the command had answered".to_owned()),
         }
     }
+}
+
+/// What asking about some rows brought.
+#[derive(Default)]
+pub(super) struct Asked {
+    /// Rows whose work is over.
+    pub(super) over: Vec<OwnedRow>,
+    /// Rows that are kept: counted as protected; each doubt is an error.
+    pub(super) account: Account,
+}
+
+/// Asks about eligible rows and parts those whose work is over from those to keep.
+pub(super) async fn ask(command: &CommandLine, target: &Target, rows: Vec<OwnedRow>, stop: &Stop) -> Asked {
+    let values = rows.iter().map(|row| target.probe_values(row)).collect();
+    let verdicts = probe(command, values, stop).await;
+    let mut asked = Asked::default();
+    for (row, verdict) in rows.into_iter().zip(verdicts) {
+        match verdict {
+            Verdict::NotAlive => asked.over.push(row),
+            Verdict::Alive => asked.account.tally.rows_protected += 1,
+            Verdict::Doubt(why) => {
+                asked.account.tally.rows_protected += 1;
+                let why = format!("kept: it is not known whether its work still goes on: {why}");
+                asked.account.fail(Some(row.shown), None, why);
+            }
+        }
+    }
+    asked
 }
 
 #[cfg(test)]
