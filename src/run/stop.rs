@@ -54,6 +54,11 @@ impl Stop {
         }
     }
 
+    /// Waits for a stop.
+    pub(super) async fn stopped(&self) {
+        self.token.cancelled().await;
+    }
+
     /// Waits, unless a stop comes first.
     pub(super) async fn sleep(&self, duration: Duration) {
         tokio::select! {

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::policy::Name;
 pub use init::{Guard, Voice, init};
-pub use phrase::chain;
+pub use phrase::{chain, without_passwords};
 
 /// What an operator is told, each with a fixed MESSAGE_ID and an entry in the journal catalog.
 /// `emit` makes the log line; per-item lines are plain `tracing::debug!`.
