@@ -202,6 +202,9 @@ fn the_defaults_of_a_policy_are_these() {
     assert!(matches!(alive, Some(Alive::Command(command)) if command.timeout == secs(5)));
     let file = &policy("where = \"a = 1\"\nfiles = [{ store = \"f\", column = \"c\" }]").files[0];
     assert!(!file.directory);
+    let directory =
+        &policy("where = \"a = 1\"\nfiles = [{ store = \"f\", column = \"c\", directory = true }]").files[0];
+    assert!(directory.directory && matches!(directory.path, FilePath::Column(_)));
 }
 
 #[test]
