@@ -17,7 +17,6 @@ mod start;
 pub mod status;
 mod status_line;
 mod systemd;
-mod widening;
 
 pub use daemon::{Ended, Options, daemon};
 pub use reload::{Loader, Refusal};

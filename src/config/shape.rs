@@ -122,6 +122,7 @@ fn hint_for(path: &KeyPath, expected: &str, value: Option<&Value>) -> Option<Str
         ("a string", Value::Integer(_) | Value::Float(_) | Value::Boolean(_)) => Some("put it in quotes".to_owned()),
         ("a boolean" | "i64" | "f64", Value::String(_)) => Some("write it without quotes".to_owned()),
         ("a sequence", Value::Table(_)) => Some("put the table in [ ]".to_owned()),
+        ("a sequence", Value::String(_)) => Some("put it in [ ]".to_owned()),
         _ => None,
     }
 }

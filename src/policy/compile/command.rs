@@ -24,7 +24,7 @@ impl Gather<'_> {
         for (index, argument) in arguments.iter().enumerate() {
             self.check(&path.index(index + 1), without_nul(argument));
         }
-        Some(Hook { program, arguments: arguments.to_vec(), timeout: timeout? })
+        Some(Hook { program: program?, arguments: arguments.to_vec(), timeout: timeout? })
     }
 
     /// The command of `alive`, whose arguments may be columns.
@@ -40,17 +40,21 @@ impl Gather<'_> {
         let arguments = arguments.iter().enumerate();
         let arguments =
             arguments.filter_map(|(index, text)| self.check(&path.index(index + 1), parse_argument(text))).collect();
-        Some(CommandLine { program, arguments, timeout: timeout? })
+        Some(CommandLine { program: program?, arguments, timeout: timeout? })
     }
 
-    /// The program, which is always the same, and the rest.
-    fn program<'c>(&mut self, path: &KeyPath, command: &'c [String], hint: &str) -> Option<(PathBuf, &'c [String])> {
+    /// The program, which is always the same, if it is one; and the rest.
+    fn program<'c>(
+        &mut self,
+        path: &KeyPath,
+        command: &'c [String],
+        hint: &str,
+    ) -> Option<(Option<PathBuf>, &'c [String])> {
         let Some((program, arguments)) = command.split_first() else {
             self.refuse(path, Aspect::Value, Fault::new("the command is empty").hint(hint));
             return None;
         };
-        let program = self.check(&path.index(0), parse_program(program))?;
-        Some((program, arguments))
+        Some((self.check(&path.index(0), parse_program(program)), arguments))
     }
 }
 
