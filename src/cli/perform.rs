@@ -47,6 +47,13 @@ pub async fn run(
         Some(ModeFlag::Report) => RunMode::Report,
         None => RunMode::Enforce,
     };
+    if mode == RunMode::Enforce {
+        for task in selection.hooks_left_out(&settings) {
+            say(&format!(
+                "The hooks of task {task} do not run: they go with `retaind run {task}` and with its schedule"
+            ));
+        }
+    }
     perform(settings, selection, mode, output, None, |result| output.show(result, render_run)).await
 }
 
@@ -88,6 +95,10 @@ async fn perform(
         on_signal: Box::new(|| say("Stopping after the current batch; the same signal again stops at once")),
     };
     let ended = execute(job).await;
+    if let Ok(Ended::Forced) = &ended {
+        // The job may be stuck in a statement, with its sender.
+        follower.abort();
+    }
     // Its sender is gone with the job: it has cleared its line before anything else is written.
     let _ = follower.await;
     if let Some(writer) = writer {
