@@ -14,7 +14,7 @@ use super::report::{Report, Reports};
 use super::status_line::LastRun;
 use crate::clock::Clock;
 use crate::ledger::{HookPoint, Ledger, RunId, RunMode, RunResult, RunTrigger, Status};
-use crate::policy::{Mode, Name, PolicyKind, Settings, Task};
+use crate::policy::{Mode, Name, Params, PolicyKind, Settings, Task};
 use crate::run::{Progress, Request, RunError};
 use crate::schedule::{Activation, Occasion, Runnable};
 use crate::telemetry::{Event, RunEvent, chain};
@@ -173,6 +173,8 @@ fn request_of(
             Mode::Enforce => RunMode::Enforce,
             Mode::Report => RunMode::Report,
         },
+        // What has a task has no parameters.
+        params: Params::new(),
         timeout: task.timeout,
         cancel,
         count_first: false,

@@ -6,6 +6,7 @@ pub mod check;
 mod daemon;
 mod live;
 pub mod oneshot;
+pub mod params;
 mod recovery;
 mod reload;
 mod report;

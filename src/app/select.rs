@@ -134,7 +134,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::policy::{Action, Condition, Daemon, Hook, Mode, PolicyKind, RowsPolicy, TableName, Trigger};
+    use crate::policy::{
+        Action, Condition, Daemon, Hook, Mode, ParamDeclaration, PolicyKind, RowsPolicy, TableName, Trigger,
+    };
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
@@ -180,6 +182,13 @@ mod tests {
         })
     }
 
+    fn with_params(policy: Arc<Policy>) -> Arc<Policy> {
+        let mut policy = (*policy).clone();
+        let PolicyKind::Rows(rows) = &mut policy.kind;
+        rows.params = vec![ParamDeclaration { name: "session_id".to_owned(), kind: None }];
+        Arc::new(policy)
+    }
+
     fn settings() -> Settings {
         Settings {
             daemon: Daemon {
@@ -198,7 +207,7 @@ mod tests {
                 policy("events", Some("retention"), true),
                 policy("gpu", Some("retention"), false),
                 policy("nightly", Some("night"), true),
-                policy("by-hand", None, true),
+                with_params(policy("by-hand", None, true)),
                 policy("logs", None, true),
             ],
         }

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
 use super::sessions::Sessions;
 use crate::ledger::IntentItem;
 use crate::policy::{Name, Reference, Settings, Store, StorePath};
 use crate::sources::{Gone, OddNames, ReferenceColumn, SourceError, TableFacts, Unfit};
-use crate::stores::{OpenStore, Outcome, StoreError};
+use crate::stores::{Doomed, OpenStore, Outcome, Part, StoreError, Why};
 use crate::telemetry::chain;
 
 /// Files that are asked about and removed together: few, so that little time passes between the two.
@@ -79,9 +80,11 @@ impl Custody {
     }
 
     async fn act(&self, paths: Vec<StorePath>, action: Action<'_>) -> Vec<(StorePath, Outcome)> {
+        let doomed = paths.into_iter().map(Doomed::file).collect();
+        let stop = CancellationToken::new();
         match action {
-            Action::Remove { decided_at } => self.open.remove(paths, decided_at).await,
-            Action::Examine { decided_at, .. } => self.open.examine(paths, decided_at).await,
+            Action::Remove { decided_at } => self.open.remove(doomed, decided_at, &stop).await,
+            Action::Examine { decided_at, .. } => self.open.examine(doomed, decided_at, &stop, None).await,
         }
     }
 }
@@ -170,20 +173,17 @@ async fn settle_some(
 
 impl Settled {
     fn count(&mut self, custody: &Custody, item: &IntentItem, outcome: Outcome) {
-        let tally = &mut self.account.tally;
-        tally.files_matched += 1;
-        let store = tally.stores.entry(custody.store.name.to_string()).or_default();
+        self.account.tally.files_matched += 1;
         match outcome {
-            Outcome::Removed { size_bytes } => {
-                tally.files_deleted += 1;
-                tally.bytes_reclaimed += size_bytes;
-                store.files_deleted += 1;
-                store.bytes_reclaimed += size_bytes;
+            Outcome::Removed { files, size_bytes } => {
+                self.count_removed(custody, files, size_bytes);
                 self.gone.push((item.clone(), Some(size_bytes)));
             }
+            Outcome::Partly(part) => self.count_part(custody, item, part),
             Outcome::Missing => {
+                let tally = &mut self.account.tally;
                 tally.files_missing += 1;
-                store.files_missing += 1;
+                tally.stores.entry(custody.store.name.to_string()).or_default().files_missing += 1;
                 self.gone.push((item.clone(), None));
             }
             Outcome::Kept(why) => {
@@ -194,6 +194,30 @@ impl Settled {
                 self.account.fail(Some(item.key.clone()), Some(item.path.to_string()), why);
                 self.still_owed.push(item.clone());
             }
+            Outcome::Stopped => self.still_owed.push(item.clone()),
+        }
+    }
+
+    fn count_removed(&mut self, custody: &Custody, files: u64, size_bytes: u64) {
+        let tally = &mut self.account.tally;
+        let store = tally.stores.entry(custody.store.name.to_string()).or_default();
+        tally.files_deleted += files;
+        tally.bytes_reclaimed += size_bytes;
+        store.files_deleted += files;
+        store.bytes_reclaimed += size_bytes;
+    }
+
+    fn count_part(&mut self, custody: &Custody, item: &IntentItem, part: Part) {
+        self.count_removed(custody, part.files, part.size_bytes);
+        if part.is_owed() {
+            self.still_owed.push(item.clone());
+        }
+        for left in part.left {
+            let why = match left.why {
+                Why::Kept(why) => format!("kept: {why}"),
+                Why::Failed(why) => why,
+            };
+            self.account.fail(Some(item.key.clone()), Some(left.path), why);
         }
     }
 }

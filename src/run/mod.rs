@@ -28,7 +28,7 @@ use crate::clock::Clock;
 use crate::ledger::{
     Begin, HookPoint, Ledger, LedgerError, RunId, RunMode, RunResult, RunStart, RunTrigger, Status, Tally, Totals,
 };
-use crate::policy::{Mode, Name, Policy, Settings};
+use crate::policy::{Mode, Name, Params, Policy, Settings};
 use crate::sources::Gone;
 use hooks::Hooks;
 use policy::PolicyRun;
@@ -54,6 +54,8 @@ pub struct Request {
     pub due_at: Option<Timestamp>,
     pub trigger: RunTrigger,
     pub mode: RunMode,
+    /// Values of the parameters that the policies declare: none missing, each of its type where that is declared.
+    pub params: Params,
     pub timeout: Option<Duration>,
     pub cancel: CancellationToken,
     /// Count what is eligible before a run even where no guard needs it, so that progress knows the end.
