@@ -70,9 +70,13 @@ pub async fn execute(job: Job) -> anyhow::Result<Ended> {
     let second = second_signal(signals, cancel, on_signal);
     // A task of its own: a second signal must not have to wait for a statement that blocks its thread.
     let run = tokio::spawn(async move { runner.run(request).await });
+    let abort = run.abort_handle();
     tokio::select! {
         result = run => Ok(Ended::Result(Box::new(result.context("the run ended by a panic")??))),
-        () = second => Ok(Ended::Forced),
+        () = second => {
+            abort.abort();
+            Ok(Ended::Forced)
+        }
     }
 }
 

@@ -106,6 +106,15 @@ fn unknown(settings: &Settings, written: &str) -> SelectError {
 }
 
 impl Selection {
+    /// The tasks whose hooks do not run although policies of theirs do: hooks belong to a task that is run as a whole.
+    pub fn hooks_left_out<'a>(&self, settings: &'a Settings) -> Vec<&'a Name> {
+        let has_hooks = |task: &&Arc<Task>| task.before.is_some() || task.after.is_some();
+        let is_selected = |task: &Task| self.policies.iter().any(|policy| policy.task.as_ref() == Some(&task.name));
+        let is_whole = |task: &Task| self.task.as_ref().is_some_and(|whole| whole.name == task.name);
+        let tasks = settings.tasks.iter().filter(has_hooks).filter(|task| is_selected(task) && !is_whole(task));
+        tasks.map(|task| &task.name).collect()
+    }
+
     fn add_task(&mut self, settings: &Settings, task: &Task) {
         for policy in settings.policies_of(&task.name).filter(|policy| policy.enabled) {
             self.add(policy);
@@ -126,7 +135,7 @@ mod tests {
 
     use super::*;
     use crate::policy::{
-        Action, Condition, Daemon, Mode, ParamDeclaration, PolicyKind, RowsPolicy, TableName, Trigger,
+        Action, Condition, Daemon, Hook, Mode, ParamDeclaration, PolicyKind, RowsPolicy, TableName, Trigger,
     };
 
     fn name(text: &str) -> Name {
@@ -243,6 +252,25 @@ mod tests {
         assert_eq!(error.hint(), "did you mean `detections`?");
         assert!(selected(&["xyz"]).unwrap_err().hint().starts_with("there are: app-logs, detections"));
         assert!(selected(&["task:detections"]).is_err());
+    }
+
+    #[test]
+    fn hooks_belong_to_a_task_that_is_run_as_a_whole() {
+        let hook = Hook { program: "/bin/true".into(), arguments: Vec::new(), timeout: Duration::from_secs(1) };
+        let mut settings = settings();
+        settings.tasks[0] = Arc::new(Task { before: Some(hook), ..Task::clone(&settings.tasks[0]) });
+        for (names, left_out) in [
+            (vec!["retention"], vec![]),
+            (vec!["app-logs", "by-hand"], vec![]),
+            (vec!["events"], vec!["retention"]),
+            (vec!["retention", "app-logs"], vec!["retention"]),
+            (vec![], vec!["retention"]),
+        ] {
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            let selection = select(&settings, &names).unwrap();
+            let told: Vec<&str> = selection.hooks_left_out(&settings).iter().map(|name| name.as_str()).collect();
+            assert_eq!(told, left_out, "{names:?}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::{Exit, Refusal, progress};
 use crate::app::oneshot::{Ended, Job, Listed, execute};
 use crate::app::params::check_params;
 use crate::app::select::{Selection, select};
-use crate::policy::{Params, Settings};
+use crate::policy::{Mode, Params, Settings};
 use crate::report::{RunMode, RunResult, plan_summary, render_plan, render_run};
 
 /// Lines of a listing that wait to be written before the plan is held up.
@@ -54,6 +54,13 @@ pub async fn run(
         Some(ModeFlag::Report) => RunMode::Report,
         None => RunMode::Enforce,
     };
+    if mode == RunMode::Enforce && settings.daemon.mode == Mode::Enforce {
+        for task in chosen.0.hooks_left_out(&settings) {
+            say(&format!(
+                "The hooks of task {task} do not run: they go with `retaind run {task}` and with its schedule"
+            ));
+        }
+    }
     perform(settings, chosen, mode, output, None, |result| output.show(result, render_run)).await
 }
 
@@ -101,6 +108,10 @@ async fn perform(
         on_signal: Box::new(|| say("Stopping after the current batch; the same signal again stops at once")),
     };
     let ended = execute(job).await;
+    if let Ok(Ended::Forced) = &ended {
+        // The job may be stuck in a statement, with its sender.
+        follower.abort();
+    }
     // Its sender is gone with the job: it has cleared its line before anything else is written.
     let _ = follower.await;
     if let Some(writer) = writer {

@@ -25,8 +25,8 @@ pub use file::Ledger;
 use locks::Lock;
 pub use locks::{StateLock, StateLockError, lock_state_dir};
 pub use record::{
-    Cause, Failure, GuardReading, PolicyResult, RunMode, RunResult, RunTrigger, SHOWN_AT_MOST, Sample, Status,
-    StoreTally, Tally, Totals,
+    Cause, Failure, GuardReading, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger, SHOWN_AT_MOST,
+    Sample, Status, StoreTally, Tally, Totals,
 };
 
 /// What failed inside, of whatever type.

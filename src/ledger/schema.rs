@@ -15,6 +15,7 @@ diesel::table! {
         finished_at -> Nullable<Text>,
         duration_ms -> BigInt,
         totals -> Text,
+        hook_errors -> Text,
     }
 }
 

@@ -45,6 +45,13 @@ pub enum Event<'a> {
         run_id: &'a str,
         guard: &'a str,
     },
+    /// A hook of a task failed: `before` blocks the run, `after` leaves an error in its result.
+    HookFailed {
+        task: &'a Name,
+        run_id: &'a str,
+        hook: &'a str,
+        error: &'a str,
+    },
     SourceDown {
         source: &'a Name,
         error: &'a dyn std::error::Error,

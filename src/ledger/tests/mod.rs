@@ -95,6 +95,7 @@ pub fn finished(run_id: RunId, policies: Vec<PolicyResult>) -> RunResult {
         duration_ms: 5000,
         totals: Totals::of(&policies),
         policies,
+        hook_errors: Vec::new(),
         cause: None,
     }
 }
