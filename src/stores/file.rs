@@ -52,7 +52,10 @@ pub(super) fn visit(directory: &OwnedFd, name: &str, decided_at: Timestamp, act:
     {
         return outcome_of_file(error).into();
     }
-    Verdict { outcome: Outcome::Removed { size_bytes: facts.stx_size }, seen: Some((facts.stx_ino, facts.stx_nlink)) }
+    Verdict {
+        outcome: Outcome::Removed { files: 1, size_bytes: facts.stx_size },
+        seen: Some((facts.stx_ino, facts.stx_nlink)),
+    }
 }
 
 /// Never removes a directory, and of a symbolic link only the link: that is all that a swap after the look can bring.

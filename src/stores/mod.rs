@@ -3,6 +3,7 @@
 
 mod access;
 mod beneath;
+mod doomed;
 mod file;
 mod sweep;
 #[cfg(test)]
@@ -13,9 +14,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rustix::io::Errno;
+use tokio_util::sync::CancellationToken;
 
 use crate::policy::{Name, Store, StorePath};
 use beneath::Root;
+pub use doomed::{Doomed, Inside, LEFT_AT_MOST, Left, Listener, Outcome, Part, Why};
 use file::Act;
 
 /// A store whose root is open. Cheap to clone; while one is left, the root's file system can't be unmounted.
@@ -36,19 +39,6 @@ pub enum StoreError {
     },
     #[error("store {name}: {} is not a directory", root.display())]
     NotDirectory { name: Name, root: PathBuf },
-}
-
-/// What became (or, in a plan, would become) of one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Removed; the bytes that this freed (0 while another hard link remains).
-    Removed { size_bytes: u64 },
-    /// There was none.
-    Missing,
-    /// Kept for good: it is not a regular file, or it was written after its row's deletion was decided. Why, in words.
-    Kept(String),
-    /// Could not be removed now (permission, I/O, read-only): to be tried again. The error, in words.
-    Failed(String),
 }
 
 /// What retaind's user may do in a store, for `check`.
@@ -77,30 +67,53 @@ impl OpenStore {
         }
     }
 
-    /// Looks at each file as `remove` would, and removes nothing. The outcomes are in the order of `paths`.
-    pub async fn examine(&self, paths: Vec<StorePath>, decided_at: Timestamp) -> Vec<(StorePath, Outcome)> {
-        self.sweep(paths, decided_at, Act::Examine).await
+    /// Looks at everything as `remove` would, and removes nothing; tells `listener` of each file in a directory. The
+    /// outcomes are in the order of `doomed`.
+    pub async fn examine(
+        &self,
+        doomed: Vec<Doomed>,
+        decided_at: Timestamp,
+        stop: &CancellationToken,
+        listener: Option<Listener>,
+    ) -> Vec<(StorePath, Outcome)> {
+        self.sweep(doomed, Terms { act: Act::Examine, decided_at, stop: stop.clone(), listener }).await
     }
 
-    /// Removes each file and makes that durable. A file born or written after `decided_at`, by the machine's clock, is
-    /// kept: it is not the one that was decided about. The outcomes are in the order of `paths`; of a path that is
-    /// there twice, the second is missing. Once begun it goes on to its end, even if its future is dropped.
-    pub async fn remove(&self, paths: Vec<StorePath>, decided_at: Timestamp) -> Vec<(StorePath, Outcome)> {
-        self.sweep(paths, decided_at, Act::Remove).await
+    /// Removes everything that is doomed and makes that durable. A file born or written after `decided_at`, by the
+    /// machine's clock, is kept: it is not the one that was decided about. The outcomes are in the order of `doomed`; of
+    /// what is there twice, the second is missing. Once begun it goes on to its end, even if its future is dropped;
+    /// directories end early when `stop` is cancelled.
+    pub async fn remove(
+        &self,
+        doomed: Vec<Doomed>,
+        decided_at: Timestamp,
+        stop: &CancellationToken,
+    ) -> Vec<(StorePath, Outcome)> {
+        self.sweep(doomed, Terms { act: Act::Remove, decided_at, stop: stop.clone(), listener: None }).await
     }
 
-    async fn sweep(&self, paths: Vec<StorePath>, decided_at: Timestamp, act: Act) -> Vec<(StorePath, Outcome)> {
-        let (root, paths) = (Arc::clone(&self.root), Arc::new(paths));
-        let swept = Arc::clone(&paths);
-        let task = tokio::task::spawn_blocking(move || sweep::sweep(&root, &swept, decided_at, act));
+    async fn sweep(&self, doomed: Vec<Doomed>, terms: Terms) -> Vec<(StorePath, Outcome)> {
+        let (root, doomed) = (Arc::clone(&self.root), Arc::new(doomed));
+        let swept = Arc::clone(&doomed);
+        let task = tokio::task::spawn_blocking(move || sweep::sweep(&root, &swept, &terms));
         // The task is gone only where the runtime is shutting down: what it did will show when it is tried again.
-        let outcomes = task.await.unwrap_or_else(|error| vec![Outcome::Failed(error.to_string()); paths.len()]);
-        let paths = Arc::try_unwrap(paths).unwrap_or_else(|shared| shared.to_vec());
-        paths.into_iter().zip(outcomes).collect()
+        let outcomes = task.await.unwrap_or_else(|error| vec![Outcome::Failed(error.to_string()); doomed.len()]);
+        let doomed = Arc::try_unwrap(doomed).unwrap_or_else(|shared| shared.to_vec());
+        doomed.into_iter().map(|doomed| doomed.path).zip(outcomes).collect()
     }
 
     /// What this process may do there.
     pub fn access(&self) -> std::io::Result<Access> {
         access::access(&self.root)
     }
+}
+
+/// On what terms things are removed.
+#[expect(dead_code, reason = "only the walk of a directory heeds a stop and a listener")]
+struct Terms {
+    act: Act,
+    decided_at: Timestamp,
+    /// Heeded in directories only: files are few.
+    stop: CancellationToken,
+    listener: Option<Listener>,
 }

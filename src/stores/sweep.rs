@@ -4,13 +4,11 @@ use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use jiff::Timestamp;
 use rustix::io::Errno;
 
-use super::Outcome;
 use super::beneath::Root;
 use super::file::{Act, Verdict, outcome_of_parent, visit, words};
-use crate::policy::StorePath;
+use super::{Doomed, Outcome, Terms};
 
 /// Directories held open at a time: they are synced together, because the first sync of a journal does the work of all.
 const DIRECTORIES_AT_ONCE: usize = 256;
@@ -32,17 +30,17 @@ struct Done<'a> {
     directory: Option<OwnedFd>,
 }
 
-/// What becomes of each path, in the order of `paths`.
-pub(super) fn sweep(root: &Root, paths: &[StorePath], decided_at: Timestamp, act: Act) -> Vec<Outcome> {
-    let mut order: Vec<usize> = (0..paths.len()).collect();
-    order.sort_by_key(|&place| (paths[place].split(), place));
+/// What becomes of each path, in the order of `doomed`.
+pub(super) fn sweep(root: &Root, doomed: &[Doomed], terms: &Terms) -> Vec<Outcome> {
+    let mut order: Vec<usize> = (0..doomed.len()).collect();
+    order.sort_by_key(|&place| (doomed[place].path.split(), place));
     let groups: Vec<Group> = order
-        .chunk_by(|&a, &b| paths[a].split().0 == paths[b].split().0)
-        .map(|places| Group { parent: paths[places[0]].split().0, places })
+        .chunk_by(|&a, &b| doomed[a].path.split().0 == doomed[b].path.split().0)
+        .map(|places| Group { parent: doomed[places[0]].path.split().0, places })
         .collect();
 
     let unseen = Verdict::from(Outcome::Failed("was not looked at".to_owned()));
-    let mut verdicts = vec![unseen; paths.len()];
+    let mut verdicts = vec![unseen; doomed.len()];
     for wave in groups.chunks(DIRECTORIES_AT_ONCE) {
         if let Some(why) = root.replaced() {
             for &place in wave.iter().flat_map(|group| group.places) {
@@ -50,7 +48,7 @@ pub(super) fn sweep(root: &Root, paths: &[StorePath], decided_at: Timestamp, act
             }
             continue;
         }
-        for mut done in spread(root, paths, wave, decided_at, act) {
+        for mut done in spread(root, doomed, wave, terms) {
             if let Some(directory) = &done.directory {
                 make_durable(directory, &mut done.verdicts);
             }
@@ -64,18 +62,12 @@ pub(super) fn sweep(root: &Root, paths: &[StorePath], decided_at: Timestamp, act
 }
 
 /// Works through the groups on as many threads as they are worth.
-fn spread<'a>(
-    root: &Root,
-    paths: &[StorePath],
-    groups: &'a [Group<'a>],
-    decided_at: Timestamp,
-    act: Act,
-) -> Vec<Done<'a>> {
+fn spread<'a>(root: &Root, doomed: &[Doomed], groups: &'a [Group<'a>], terms: &Terms) -> Vec<Done<'a>> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
         while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push(work_through(root, paths, group, decided_at, act));
+            done.push(work_through(root, doomed, group, terms));
         }
         done
     };
@@ -97,13 +89,7 @@ fn spread<'a>(
     })
 }
 
-fn work_through<'a>(
-    root: &Root,
-    paths: &[StorePath],
-    group: &'a Group<'a>,
-    decided_at: Timestamp,
-    act: Act,
-) -> Done<'a> {
+fn work_through<'a>(root: &Root, doomed: &[Doomed], group: &'a Group<'a>, terms: &Terms) -> Done<'a> {
     let directory = match root.directory(group.parent) {
         Ok(directory) => directory,
         Err(error) => {
@@ -114,20 +100,23 @@ fn work_through<'a>(
     let mut verdicts: Vec<Verdict> = Vec::with_capacity(group.places.len());
     let mut last: Option<&str> = None;
     for &place in group.places {
-        let (_, name) = paths[place].split();
+        let (_, name) = doomed[place].path.split();
         let before = verdicts.last().filter(|_| last == Some(name));
         let verdict = match before {
             // Named twice: gone (or, when only looked at, as good as gone) the first time.
             Some(Verdict { outcome: Outcome::Removed { .. } | Outcome::Missing, .. }) => Outcome::Missing.into(),
             Some(same) => same.clone(),
-            None => visit(&directory, name, decided_at, act),
+            None if doomed[place].directory => {
+                Outcome::Failed("whole directories are not removed yet".to_owned()).into()
+            }
+            None => visit(&directory, name, terms.decided_at, terms.act),
         };
         verdicts.push(verdict);
         last = Some(name);
     }
     // Also where a file was missing: it may be a removal before a crash that was never made durable.
     let is_touched = |verdict: &Verdict| matches!(verdict.outcome, Outcome::Removed { .. } | Outcome::Missing);
-    let touched = act == Act::Remove && verdicts.iter().any(is_touched);
+    let touched = terms.act == Act::Remove && verdicts.iter().any(is_touched);
     Done { group, verdicts, directory: touched.then_some(directory) }
 }
 
@@ -171,7 +160,7 @@ fn credit_shared(verdicts: &mut [Verdict]) {
             places.pop();
         }
         for place in places {
-            verdicts[place].outcome = Outcome::Removed { size_bytes: 0 };
+            verdicts[place].outcome = Outcome::Removed { files: 1, size_bytes: 0 };
         }
     }
 }

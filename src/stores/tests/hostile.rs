@@ -58,7 +58,7 @@ async fn a_root_behind_a_symbolic_link_is_the_operators_choice() {
     let alias = world.directory.path().join("alias");
     symlink("root", &alias).unwrap();
     let store = OpenStore { root: Arc::new(Root::open(&alias).unwrap()) };
-    assert_eq!(store.remove(paths(&["a"]), later()).await[0].1, removed());
+    assert_eq!(store.remove(files(&["a"]), later(), &never()).await[0].1, removed());
 }
 
 #[tokio::test]
@@ -135,8 +135,8 @@ async fn a_path_longer_than_one_call_takes_is_walked() {
     let create = rustix::fs::OFlags::CREATE | rustix::fs::OFlags::WRONLY;
     rustix::fs::openat(&directory, "leaf", create, Mode::RUSR).unwrap();
     let path = format!("{}/leaf", vec![component; 20].join("/"));
-    let outcomes = world.open().remove(paths(&[path]), later()).await;
-    assert_eq!(outcomes[0].1, Outcome::Removed { size_bytes: 0 });
+    let outcomes = world.open().remove(files(&[path]), later(), &never()).await;
+    assert_eq!(outcomes[0].1, Outcome::Removed { files: 1, size_bytes: 0 });
     let left = rustix::fs::accessat(&directory, "leaf", rustix::fs::Access::EXISTS, rustix::fs::AtFlags::empty());
     assert!(left.is_err());
 }
@@ -166,8 +166,8 @@ async fn g4_no_mount_is_entered_and_no_mount_point_removed() {
         ];
         write(&tmpfs.join("a"));
         let asked = ["bind/a", "bind/sub/a", "tmpfs/a"];
-        let outcomes = world.open().remove(paths(&asked), later()).await;
-        let on_file = world.open().remove(paths(&["file"]), later()).await;
+        let outcomes = world.open().remove(files(&asked), later(), &never()).await;
+        let on_file = world.open().remove(files(&["file"]), later(), &never()).await;
         let left = (names(&world.outside()), tmpfs.join("a").exists());
         for point in [&bind, &file, &tmpfs] {
             command("umount", &[point.as_os_str()]);
@@ -194,8 +194,8 @@ async fn d3_a_root_that_was_replaced_loses_nothing() {
                 std::fs::create_dir(world.root()).unwrap();
                 world.write("a");
             }
-            let look = store.examine(paths(&["a", "b/c"]), later()).await;
-            let outcomes = store.remove(paths(&["a", "b/c"]), later()).await;
+            let look = store.examine(files(&["a", "b/c"]), later(), &never(), None).await;
+            let outcomes = store.remove(files(&["a", "b/c"]), later(), &never()).await;
             assert_eq!(look, outcomes);
             for (_, outcome) in outcomes {
                 let Outcome::Failed(why) = outcome else { panic!("{outcome:?}") };
@@ -219,10 +219,10 @@ async fn d3_an_unmounted_root_loses_nothing() {
     let access = store.access().unwrap();
     let read_only = command("mount", &["-o".as_ref(), "remount,ro".as_ref(), root.as_os_str()]);
     let denied = store.access().unwrap();
-    let refused = store.remove(paths(&["a"]), later()).await;
+    let refused = store.remove(files(&["a"]), later(), &never()).await;
     let unmounted = command("umount", &["-l".as_ref(), root.as_os_str()]);
     write(&root.join("a"));
-    let outcomes = store.remove(paths(&["a"]), later()).await;
+    let outcomes = store.remove(files(&["a"]), later(), &never()).await;
     assert!(read_only && unmounted);
     assert_eq!(access.mount_point, root.canonicalize().unwrap());
     assert!(access.writable && !denied.writable && denied.readable && denied.read_only_mount);
@@ -237,6 +237,6 @@ async fn a_file_that_another_link_shares_goes_and_the_other_link_stays() {
     world.write("a");
     std::fs::hard_link(world.root().join("a"), world.outside().join("a")).unwrap();
     let shared = inode(&world.outside().join("a"));
-    assert_eq!(remove(&world, &["a"]).await, [Outcome::Removed { size_bytes: 0 }]);
+    assert_eq!(remove(&world, &["a"]).await, [Outcome::Removed { files: 1, size_bytes: 0 }]);
     assert_eq!(inode(&world.outside().join("a")), shared);
 }

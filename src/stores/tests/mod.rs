@@ -83,6 +83,15 @@ pub fn paths<S: AsRef<str>>(texts: &[S]) -> Vec<StorePath> {
     texts.iter().map(|text| StorePath::parse(text.as_ref()).unwrap()).collect()
 }
 
+pub fn files<S: AsRef<str>>(texts: &[S]) -> Vec<Doomed> {
+    paths(texts).into_iter().map(Doomed::file).collect()
+}
+
+/// A stop that never comes.
+pub fn never() -> CancellationToken {
+    CancellationToken::new()
+}
+
 /// A decision after everything that a test has written so far.
 pub fn later() -> Timestamp {
     Clock::system().now() + Duration::from_secs(3600)
@@ -93,16 +102,16 @@ pub async fn remove<S: AsRef<str>>(world: &World, texts: &[S]) -> Vec<Outcome> {
     let store = world.open();
     let decided_at = later();
     let before = world.survivors();
-    let examined = store.examine(paths(texts), decided_at).await;
+    let examined = store.examine(files(texts), decided_at, &never(), None).await;
     assert_eq!(world.survivors(), before, "looking removes nothing");
-    let removed = store.remove(paths(texts), decided_at).await;
+    let removed = store.remove(files(texts), decided_at, &never()).await;
     assert_eq!(examined, removed, "a look says what a removal does");
     assert_eq!(removed.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(), paths(texts), "in order");
     removed.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
 pub fn removed() -> Outcome {
-    Outcome::Removed { size_bytes: 5 }
+    Outcome::Removed { files: 1, size_bytes: 5 }
 }
 
 pub fn kept(why: &str) -> Outcome {

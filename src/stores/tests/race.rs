@@ -37,12 +37,12 @@ async fn remove_while_swapped(world: &World, asked: &[String], real: &Path, stop
             let create = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
             rustix::fs::openat(&real, file.to_string(), create, Mode::RUSR).unwrap();
         }
-        for (path, outcome) in store.remove(paths(asked), later()).await {
+        for (path, outcome) in store.remove(files(asked), later(), &never()).await {
             match outcome {
                 Outcome::Removed { .. } => seen.removed += 1,
                 Outcome::Kept(_) => seen.kept += 1,
                 Outcome::Missing => {}
-                Outcome::Failed(why) => panic!("{path}: {why}"),
+                Outcome::Failed(_) | Outcome::Partly(_) | Outcome::Stopped => panic!("{path}: {outcome:?}"),
             }
         }
     }
