@@ -21,9 +21,6 @@ use super::dialect::Term;
 use super::{ColumnType, Sql};
 use crate::policy::{AgeFormat, Engine};
 
-/// How much of a text a person is shown; no text that can be read is as long.
-const SHOWN_CHARS: u32 = 64;
-
 /// An age column, the zone of its naive values, and what its whole numbers count.
 #[derive(Debug, Clone)]
 pub struct Age {
@@ -130,8 +127,8 @@ impl Age {
         true
     }
 
-    /// Writes the age as text, for [`Age::read`] and to show it to a person: as the column holds it, cut where no date
-    /// is as long.
+    /// Writes the age as text, for [`Age::read`] and to show it to a person: as the column holds it, cut at 64
+    /// letters, for no date is as long.
     pub fn push_instant_text(&self, sql: &mut Sql) {
         match (self.reading(), sql.engine()) {
             (Reading::Typed, _) => self.term.push_text(sql),
@@ -139,14 +136,14 @@ impl Age {
             (Reading::Text | Reading::Number(_), Engine::Postgres | Engine::MySql) => {
                 sql.push("left(");
                 self.term.push_text(sql);
-                sql.push(&format!(", {SHOWN_CHARS})"));
+                sql.push(", 64)");
             }
         }
     }
 
-    /// Reads what [`Age::push_instant_text`] or [`Term::push_text`] selected, by the rules of the statements: a row is
-    /// older than a cutoff of whole microseconds exactly when its age is before it. None where it is missing or can't be
-    /// read. A date is its last nanosecond; an instant beyond year 9999 is [`Timestamp::MAX`].
+    /// Reads what [`Age::push_instant_text`] selected, by the rules of the statements: a row is older than a cutoff
+    /// exactly when its age is before it, where the cutoff is whole microseconds, or whole units of a column of numbers;
+    /// statements leave out what is less. None where the age is missing or can't be read. A date is its last nanosecond; an instant beyond year 9999 is [`Timestamp::MAX`].
     pub fn read(&self, engine: Engine, raw_text: &str) -> Option<Timestamp> {
         match (self.reading(), engine) {
             (Reading::Typed, _) => read::typed(engine, self.term.kind(), &self.timezone, raw_text),

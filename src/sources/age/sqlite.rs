@@ -5,7 +5,7 @@
 use super::super::Sql;
 use super::super::dialect::Term;
 use super::moment::Moments;
-use super::{SHOWN_CHARS, template};
+use super::template;
 
 /// Whether the text can be read, as 1 or 0.
 const READABLE: &str = "CASE WHEN typeof(@raw) <> 'text' THEN 0 \
@@ -14,7 +14,7 @@ const READABLE: &str = "CASE WHEN typeof(@raw) <> 'text' THEN 0 \
     WHEN date(substr(@raw, 1, 10), '+0 days') IS NOT substr(@raw, 1, 10) THEN 0 \
     WHEN length(@raw) = 10 THEN 1 \
     WHEN @raw NOT GLOB '??????????[Tt ][0-2][0-9]:[0-5][0-9]*' OR substr(@raw, 12) GLOB '*[^0-9:.Zz+-]*' THEN 0 \
-    WHEN substr(@raw, 12, 2) >= '24' OR julianday(@raw) IS NULL THEN 0 \
+    WHEN substr(@raw, 12, 2) >= '24' OR julianday('2000-01-01' || upper(substr(@raw, 11))) IS NULL THEN 0 \
     WHEN @raw GLOB '*[Zz]' THEN length(@raw) <= 30 \
     WHEN substr(@raw, -6, 1) IN ('+', '-') THEN substr(@raw, -5) <= '14:00' \
     ELSE length(@raw) <= 29 END";
@@ -56,11 +56,17 @@ pub(super) fn push_ceiling(sql: &mut Sql, term: &Term, cutoff: &Moments) {
     term.push_value(sql, &cutoff.in_two_days());
 }
 
-/// Writes the value as a person reads it; bytes that are no text as SQL writes them, so that they never pass for a date.
+/// The first letters of a text, each written anew: SQLite lets bytes pass for text that are none.
+const LETTERS: &str = "(WITH RECURSIVE shown(shown_place) AS (SELECT 1 UNION ALL SELECT shown_place + 1 FROM shown \
+    WHERE shown_place < 64) SELECT group_concat(char(unicode(substr(@raw, shown_place, 1))), '') FROM shown \
+    WHERE shown_place <= length(@raw))";
+
+/// Writes the value as a person reads it; bytes as SQL writes them, so that they never pass for a date.
 pub(super) fn push_shown(sql: &mut Sql, term: &Term) {
     let template = format!(
-        "CASE typeof(@raw) WHEN 'blob' THEN 'x''' || hex(substr(@raw, 1, {SHOWN_CHARS})) || '''' \
-         ELSE substr(CAST(@raw AS TEXT), 1, {SHOWN_CHARS}) END"
+        "CASE WHEN typeof(@raw) = 'blob' OR instr(@raw, char(0)) > 0 \
+         THEN 'x''' || hex(substr(CAST(@raw AS BLOB), 1, 64)) || '''' \
+         WHEN @raw GLOB '*[^ -~]*' THEN {LETTERS} ELSE substr(CAST(@raw AS TEXT), 1, 64) END"
     );
     template::push(sql, &template, term, None);
 }
