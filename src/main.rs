@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         }
     };
     let exit = runtime.block_on(cli::execute(args));
-    // What a forced end left in the middle of a statement is not waited for.
-    runtime.shutdown_background();
+    // What a forced end left in the middle of a statement is not waited for, but the operator's commands are ended.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     exit.into()
 }

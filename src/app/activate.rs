@@ -13,8 +13,8 @@ use super::live::{Live, policies_to_run};
 use super::report::{Report, Reports};
 use super::status_line::LastRun;
 use crate::clock::Clock;
-use crate::ledger::{Ledger, RunId, RunMode, RunResult, RunTrigger, Status};
-use crate::policy::{Mode, Name, PolicyKind, Settings, Task};
+use crate::ledger::{HookPoint, Ledger, RunId, RunMode, RunResult, RunTrigger, Status};
+use crate::policy::{Mode, Name, Params, PolicyKind, Settings, Task};
 use crate::run::{Progress, Request, RunError};
 use crate::schedule::{Activation, Occasion, Runnable};
 use crate::telemetry::{Event, RunEvent, chain};
@@ -173,6 +173,8 @@ fn request_of(
             Mode::Enforce => RunMode::Enforce,
             Mode::Report => RunMode::Report,
         },
+        // What has a task has no parameters.
+        params: Params::new(),
         timeout: task.timeout,
         cancel,
         count_first: false,
@@ -183,7 +185,15 @@ fn request_of(
 
 fn emit_result(result: &RunResult) {
     let run_id = result.run_id.to_string();
-    for policy in &result.policies {
+    for failure in &result.hook_errors {
+        if let Some(task) = &result.task {
+            let (hook, error) = (failure.hook.word(), failure.error.as_str());
+            Event::HookFailed { task, run_id: &run_id, hook, error }.emit();
+        }
+    }
+    let is_barred = result.hook_errors.iter().any(|failure| failure.hook == HookPoint::Before);
+    // A failed `before` has been told of: it blocks every policy, and no guard does.
+    for policy in result.policies.iter().filter(|_| !is_barred) {
         if let Some(guard) = &policy.blocked_by {
             Event::GuardBlocked { policy: &policy.policy, run_id: &run_id, guard }.emit();
         }

@@ -13,17 +13,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::live::{Live, scheduled_tasks};
 use super::recovery::Background;
-use super::reload::{Loader, Refusal, check_reloadable, describe_changes};
+use super::reload::{Loader, Refusal, check_reloadable};
 use super::report::Report;
 use super::signals::{Signal, Signals};
 use super::source_watch::{Change, SourceWatch};
 use super::start::{StartError, load, remembered_tasks, start};
 use super::status_line::{LastRun, Picture, Running, degraded, render};
 use super::systemd::{ServiceManager, watchdog_period};
-use super::widening::{Widened, widened};
 use crate::clock::Clock;
 use crate::ledger::{Ledger, StateLock};
-use crate::policy::{Mode, Name, Settings};
+use crate::policy::{Mode, Name, Settings, Widening, changes, widened};
 use crate::run::{Progress, Runner};
 use crate::schedule::{Pulse, Schedule, TaskStatus};
 use crate::telemetry::{Event, chain};
@@ -294,12 +293,13 @@ impl Daemon {
         }
         self.watch.follow(&new);
         self.warn_of_widening(&old, &new).await;
-        Ok(describe_changes(&old, &new))
+        Ok(changes(&old, &new))
     }
 
     /// Names each policy that may delete more than before, with what its last run found, for a measure.
     async fn warn_of_widening(&self, old: &Settings, new: &Settings) {
-        for Widened { policy, why } in widened(old, new) {
+        for Widening { policy, reasons } in widened(old, new) {
+            let why = reasons.join(", ");
             let last = match self.ledger.last_result(&policy).await {
                 Ok(Some(result)) => format!("its last run matched {} rows", result.tally.rows_matched),
                 Ok(None) => "it has never run".to_owned(),

@@ -6,6 +6,7 @@ pub mod check;
 mod daemon;
 mod live;
 pub mod oneshot;
+pub mod params;
 mod recovery;
 mod reload;
 mod report;
@@ -16,7 +17,6 @@ mod start;
 pub mod status;
 mod status_line;
 mod systemd;
-mod widening;
 
 pub use daemon::{Ended, Options, daemon};
 pub use reload::{Loader, Refusal};

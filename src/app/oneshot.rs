@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::select::Selection;
 use crate::clock::Clock;
 use crate::ledger::{Ledger, RunId, RunMode, RunResult, RunTrigger};
-use crate::policy::Settings;
+use crate::policy::{Params, Settings};
 pub use crate::run::{Listed, Progress};
 use crate::run::{Request, Runner};
 
@@ -21,6 +21,8 @@ pub struct Job {
     pub settings: Arc<Settings>,
     pub selection: Selection,
     pub mode: RunMode,
+    /// Values of the parameters of the selected policies.
+    pub params: Params,
     pub clock: Clock,
     /// Count what is eligible first, so that progress knows the end.
     pub count_first: bool,
@@ -43,7 +45,7 @@ pub enum Ended {
 
 /// Carries a job out. Fails where nothing could even begin.
 pub async fn execute(job: Job) -> anyhow::Result<Ended> {
-    let Job { settings, selection, mode, clock, count_first, progress, list, on_signal } = job;
+    let Job { settings, selection, mode, params, clock, count_first, progress, list, on_signal } = job;
     let ledger = match mode {
         RunMode::Plan => None,
         RunMode::Report | RunMode::Enforce => Some(open_ledger(&settings).await?),
@@ -56,6 +58,7 @@ pub async fn execute(job: Job) -> anyhow::Result<Ended> {
         due_at: None,
         trigger: RunTrigger::Cli,
         mode,
+        params,
         timeout: selection.task.and_then(|task| task.timeout),
         cancel: cancel.clone(),
         count_first,
@@ -67,9 +70,13 @@ pub async fn execute(job: Job) -> anyhow::Result<Ended> {
     let second = second_signal(signals, cancel, on_signal);
     // A task of its own: a second signal must not have to wait for a statement that blocks its thread.
     let run = tokio::spawn(async move { runner.run(request).await });
+    let abort = run.abort_handle();
     tokio::select! {
         result = run => Ok(Ended::Result(Box::new(result.context("the run ended by a panic")??))),
-        () = second => Ok(Ended::Forced),
+        () = second => {
+            abort.abort();
+            Ok(Ended::Forced)
+        }
     }
 }
 

@@ -1,6 +1,5 @@
-//! Loading a configuration anew: which changes a running daemon can take, and what it says of them.
+//! Loading a configuration anew: which changes a running daemon can take.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -55,54 +54,14 @@ pub fn check_reloadable(old: &Settings, new: &Settings) -> Result<(), Refusal> {
     }
 }
 
-/// What differs, in words; empty when nothing does.
-pub fn describe_changes(old: &Settings, new: &Settings) -> String {
-    let mut parts = Vec::new();
-    if format!("{:?}", old.daemon) != format!("{:?}", new.daemon) {
-        parts.push("changed [daemon]".to_owned());
-    }
-    parts.extend(describe("source", &facts(&old.sources, |it| &it.name), &facts(&new.sources, |it| &it.name)));
-    parts.extend(describe("store", &facts(&old.stores, |it| &it.name), &facts(&new.stores, |it| &it.name)));
-    parts.extend(describe("task", &facts(&old.tasks, |it| &it.name), &facts(&new.tasks, |it| &it.name)));
-    parts.extend(describe("policy", &facts(&old.policies, |it| &it.name), &facts(&new.policies, |it| &it.name)));
-    parts.join(", ")
-}
-
-type Facts = BTreeMap<String, String>;
-
-/// Name and content of each thing. Passwords show as the same text always, so a new one is no change here.
-fn facts<T: fmt::Debug>(things: &[Arc<T>], name: impl Fn(&T) -> &crate::policy::Name) -> Facts {
-    things.iter().map(|thing| (name(thing).to_string(), format!("{thing:?}"))).collect()
-}
-
-fn describe<'a>(what: &'a str, old: &'a Facts, new: &'a Facts) -> impl Iterator<Item = String> + 'a {
-    let removed = old.keys().filter(|name| !new.contains_key(*name)).map(move |name| format!("removed {what} {name}"));
-    let others = new.iter().filter_map(move |(name, content)| match old.get(name) {
-        None => Some(format!("added {what} {name}")),
-        Some(before) if before != content => Some(format!("changed {what} {name}")),
-        Some(_) => None,
-    });
-    removed.chain(others)
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::policy::{Daemon, Mode, Name, Task, Trigger};
+    use crate::policy::{Daemon, Mode};
 
-    fn settings(tasks: &[(&str, u64)], state_dir: &str) -> Settings {
-        let task = |(name, secs): &(&str, u64)| Task {
-            name: Name::parse(name).unwrap(),
-            trigger: Trigger::Every(Duration::from_secs(*secs)),
-            misfire_grace: Duration::from_secs(300),
-            catch_up: true,
-            timeout: None,
-            enabled: true,
-            before: None,
-            after: None,
-        };
+    fn settings(state_dir: &str) -> Settings {
         Settings {
             daemon: Daemon {
                 mode: Mode::Enforce,
@@ -113,25 +72,14 @@ mod tests {
             },
             sources: Vec::new(),
             stores: Vec::new(),
-            tasks: tasks.iter().map(task).map(Arc::new).collect(),
+            tasks: Vec::new(),
             policies: Vec::new(),
         }
     }
 
     #[test]
-    fn changes_are_named() {
-        let old = settings(&[("retention", 60), ("janitor", 60), ("log-purge", 60)], "/s");
-        let new = settings(&[("retention", 60), ("log-purge", 90), ("orphan-scan", 60)], "/s");
-        assert_eq!(
-            describe_changes(&old, &new),
-            "removed task janitor, changed task log-purge, added task orphan-scan"
-        );
-        assert_eq!(describe_changes(&old, &old), "");
-    }
-
-    #[test]
     fn the_ledger_does_not_move_under_a_running_daemon() {
-        let (old, new) = (settings(&[], "/a"), settings(&[], "/b"));
+        let (old, new) = (settings("/a"), settings("/b"));
         assert_eq!(check_reloadable(&old, &old), Ok(()));
         let refusal = check_reloadable(&old, &new).unwrap_err();
         assert_eq!(refusal.errors.len(), 2);

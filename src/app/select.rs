@@ -106,6 +106,15 @@ fn unknown(settings: &Settings, written: &str) -> SelectError {
 }
 
 impl Selection {
+    /// The tasks whose hooks do not run although policies of theirs do: hooks belong to a task that is run as a whole.
+    pub fn hooks_left_out<'a>(&self, settings: &'a Settings) -> Vec<&'a Name> {
+        let has_hooks = |task: &&Arc<Task>| task.before.is_some() || task.after.is_some();
+        let is_selected = |task: &Task| self.policies.iter().any(|policy| policy.task.as_ref() == Some(&task.name));
+        let is_whole = |task: &Task| self.task.as_ref().is_some_and(|whole| whole.name == task.name);
+        let tasks = settings.tasks.iter().filter(has_hooks).filter(|task| is_selected(task) && !is_whole(task));
+        tasks.map(|task| &task.name).collect()
+    }
+
     fn add_task(&mut self, settings: &Settings, task: &Task) {
         for policy in settings.policies_of(&task.name).filter(|policy| policy.enabled) {
             self.add(policy);
@@ -125,7 +134,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::policy::{Action, Condition, Daemon, Mode, PolicyKind, RowsPolicy, TableName, Trigger};
+    use crate::policy::{
+        Action, Condition, Daemon, Hook, Mode, ParamDeclaration, PolicyKind, RowsPolicy, TableName, Trigger,
+    };
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
@@ -171,6 +182,13 @@ mod tests {
         })
     }
 
+    fn with_params(policy: Arc<Policy>) -> Arc<Policy> {
+        let mut policy = (*policy).clone();
+        let PolicyKind::Rows(rows) = &mut policy.kind;
+        rows.params = vec![ParamDeclaration { name: "session_id".to_owned(), kind: None }];
+        Arc::new(policy)
+    }
+
     fn settings() -> Settings {
         Settings {
             daemon: Daemon {
@@ -189,7 +207,7 @@ mod tests {
                 policy("events", Some("retention"), true),
                 policy("gpu", Some("retention"), false),
                 policy("nightly", Some("night"), true),
-                policy("by-hand", None, true),
+                with_params(policy("by-hand", None, true)),
                 policy("logs", None, true),
             ],
         }
@@ -234,6 +252,25 @@ mod tests {
         assert_eq!(error.hint(), "did you mean `detections`?");
         assert!(selected(&["xyz"]).unwrap_err().hint().starts_with("there are: app-logs, detections"));
         assert!(selected(&["task:detections"]).is_err());
+    }
+
+    #[test]
+    fn hooks_belong_to_a_task_that_is_run_as_a_whole() {
+        let hook = Hook { program: "/bin/true".into(), arguments: Vec::new(), timeout: Duration::from_secs(1) };
+        let mut settings = settings();
+        settings.tasks[0] = Arc::new(Task { before: Some(hook), ..Task::clone(&settings.tasks[0]) });
+        for (names, left_out) in [
+            (vec!["retention"], vec![]),
+            (vec!["app-logs", "by-hand"], vec![]),
+            (vec!["events"], vec!["retention"]),
+            (vec!["retention", "app-logs"], vec!["retention"]),
+            (vec![], vec!["retention"]),
+        ] {
+            let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+            let selection = select(&settings, &names).unwrap();
+            let told: Vec<&str> = selection.hooks_left_out(&settings).iter().map(|name| name.as_str()).collect();
+            assert_eq!(told, left_out, "{names:?}");
+        }
     }
 
     #[test]

@@ -93,6 +93,9 @@ fn doing(picture: &Picture<'_>) -> String {
 }
 
 fn render_progress(progress: &Progress) -> String {
+    if let Some(hook) = progress.hook {
+        return format!(" ({} hook)", hook.word());
+    }
     let Some(policy) = &progress.policy else { return String::new() };
     let (position, of) = progress.position;
     let mut text = format!(" (policy {policy}, {position} of {of}: {}", counted_u64(progress.rows_done, "row"));
@@ -147,6 +150,7 @@ fn counted_with(number: usize, one: &str, many: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::HookPoint;
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
@@ -222,6 +226,7 @@ mod tests {
         let mut picture = picture(&zone, &tasks, None);
         let progress = Progress {
             policy: Some(name("detections")),
+            hook: None,
             position: (1, 3),
             rows_done: 5000,
             rows_total: Some(20_000),
@@ -234,5 +239,8 @@ mod tests {
             "Running retention since 11:59 (policy detections, 1 of 3: 5000 rows of 20000, 9 files), well past its \
              timeout; next: retention at 01:00"
         );
+        let progress = Progress { hook: Some(HookPoint::Before), ..Progress::default() };
+        picture.running = vec![Running { task: &retention, since: at("10T11:59:00"), progress }];
+        assert!(render(&picture).starts_with("Running retention since 11:59 (before hook), "));
     }
 }

@@ -46,7 +46,7 @@ pub struct Shared {
     /// Override a key of the configuration; may be given several times
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = Inputs::parse_set)]
     pub set: Vec<(String, String)>,
-    /// Give a policy a parameter; may be given several times
+    /// Give the policies of a plan or run a parameter; may be given several times
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = parse_param)]
     pub param: Vec<(String, String)>,
     /// Say more on standard error; twice: everything

@@ -72,7 +72,8 @@ Shows what a run would do, by the same code that runs, and deletes nothing: for 
 bytes, how near its guards are, and a sample. Needs no ledger.
 
 NAME is a task or a policy; task:NAME and policy:NAME tell apart what has the same name. Without names: every policy \
-that is switched on and has a task that is switched on.";
+that is switched on and has a task that is switched on. A policy that takes parameters has no task: name it, and give \
+each with --param.";
 
 pub const PLAN_EXAMPLES: &str = "\
 Examples:
@@ -81,7 +82,9 @@ Examples:
   What if detections were kept for 60 days?
       retaind plan detections --set policies.detections.keep=60d
   Every row key and file path, one JSON object a line; the sums go to standard error:
-      retaind plan detections --list > planned.jsonl";
+      retaind plan detections --list > planned.jsonl
+  A policy that takes a parameter:
+      retaind plan session-images --param session_id=42";
 
 pub const RUN: &str = "\
 Runs policies now, batch by batch, and records the run in the ledger like a scheduled one. A policy never runs twice at \
@@ -89,7 +92,8 @@ once, whoever started it. Ctrl-C ends the current batch and stops; a second one 
 settled before the next run.
 
 NAME is a task or a policy; task:NAME and policy:NAME tell apart what has the same name. Without names: every policy \
-that is switched on and has a task that is switched on, which is what `retaind plan` without names shows.";
+that is switched on and has a task that is switched on, which is what `retaind plan` without names shows. A \
+policy that takes parameters has no task: name it, and give each with --param.";
 
 pub const RUN_EXAMPLES: &str = "\
 Examples:
@@ -97,6 +101,8 @@ Examples:
       retaind run retention
   Decide and record everything, delete nothing:
       retaind run --mode report
+  A policy that takes a parameter:
+      retaind run session-images --param session_id=42
   For a program, with the result as JSON:
       retaind run detections --json | jq .totals";
 

@@ -24,6 +24,7 @@ use args::Command;
 pub use args::{Args, Shared};
 pub use exit::Exit;
 use output::{Output, complain, say};
+use perform::Asked;
 
 /// Parses the command line. What cannot be parsed was told already, as were `--help` and `--version`.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, Exit> {
@@ -66,7 +67,12 @@ pub async fn execute(args: Args) -> Exit {
 }
 
 async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
-    let Args { shared, command } = args;
+    let Args { mut shared, command } = args;
+    let params = std::mem::take(&mut shared.param);
+    if let (Some((name, _)), false) = (params.first(), matches!(command, Command::Plan { .. } | Command::Run { .. })) {
+        let error = anyhow::anyhow!("the parameter {name:?} is given to a command that runs no policy");
+        return Err(Refusal::Usage(error, "leave --param out: it is for plan and run".to_owned()));
+    }
     match command {
         Command::Completions { shell } => {
             pages::completions(shell)?;
@@ -84,11 +90,11 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
         }
         Command::Plan { names, list } => {
             let settings = load(shared, output)?;
-            perform::plan(settings, &names, list, output).boxed_local().await
+            perform::plan(settings, Asked { names, params }, list, output).boxed_local().await
         }
         Command::Run { names, mode } => {
             let settings = load(shared, output)?;
-            perform::run(settings, &names, mode, output).boxed_local().await
+            perform::run(settings, Asked { names, params }, mode, output).boxed_local().await
         }
         Command::Status => {
             let settings = load(shared, output)?;
@@ -130,10 +136,6 @@ struct Problems<'a> {
 
 /// Loads and compiles the configuration; tells every error in it.
 fn load(shared: Shared, output: Output) -> Result<Arc<Settings>, Refusal> {
-    if let Some((name, _)) = shared.param.first() {
-        let error = anyhow::anyhow!("parameter {name:?} is given, but no policy takes parameters");
-        return Err(Refusal::Usage(error, "leave --param out: parameters are not supported yet".to_owned()));
-    }
     match compile::load(&inputs(shared)) {
         Ok(settings) => Ok(Arc::new(settings)),
         Err(problems) => {

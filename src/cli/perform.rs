@@ -11,23 +11,30 @@ use super::args::ModeFlag;
 use super::output::{Output, say, written};
 use super::{Exit, Refusal, progress};
 use crate::app::oneshot::{Ended, Job, Listed, execute};
+use crate::app::params::check_params;
 use crate::app::select::{Selection, select};
-use crate::policy::Settings;
+use crate::policy::{Mode, Params, Settings};
 use crate::report::{RunMode, RunResult, plan_summary, render_plan, render_run};
 
 /// Lines of a listing that wait to be written before the plan is held up.
 const LISTED_AHEAD: usize = 4096;
 
+/// What the command line asks for.
+pub struct Asked {
+    /// Of tasks and policies.
+    pub names: Vec<String>,
+    pub params: Vec<(String, String)>,
+}
+
 /// Shows what a run would do.
-pub async fn plan(settings: Arc<Settings>, names: &[String], list: bool, output: Output) -> Result<Exit, Refusal> {
-    let selection = selected(&settings, names)?;
+pub async fn plan(settings: Arc<Settings>, asked: Asked, list: bool, output: Output) -> Result<Exit, Refusal> {
+    let chosen = choose(&settings, &asked)?;
     if !list {
-        return perform(settings, selection, RunMode::Plan, output, None, |result| output.show(result, render_plan))
-            .await;
+        return perform(settings, chosen, RunMode::Plan, output, None, |result| output.show(result, render_plan)).await;
     }
     let (sender, receiver) = mpsc::channel(LISTED_AHEAD);
     let writer = tokio::task::spawn_blocking(move || write_list(receiver));
-    let exit = perform(settings, selection, RunMode::Plan, output, Some((sender, writer)), |result| {
+    let exit = perform(settings, chosen, RunMode::Plan, output, Some((sender, writer)), |result| {
         say(plan_summary(result).trim_end());
         Ok(())
     })
@@ -38,20 +45,32 @@ pub async fn plan(settings: Arc<Settings>, names: &[String], list: bool, output:
 /// Runs policies.
 pub async fn run(
     settings: Arc<Settings>,
-    names: &[String],
+    asked: Asked,
     mode: Option<ModeFlag>,
     output: Output,
 ) -> Result<Exit, Refusal> {
-    let selection = selected(&settings, names)?;
+    let chosen = choose(&settings, &asked)?;
     let mode = match mode {
         Some(ModeFlag::Report) => RunMode::Report,
         None => RunMode::Enforce,
     };
-    perform(settings, selection, mode, output, None, |result| output.show(result, render_run)).await
+    if mode == RunMode::Enforce && settings.daemon.mode == Mode::Enforce {
+        for task in chosen.0.hooks_left_out(&settings) {
+            say(&format!(
+                "The hooks of task {task} do not run: they go with `retaind run {task}` and with its schedule"
+            ));
+        }
+    }
+    perform(settings, chosen, mode, output, None, |result| output.show(result, render_run)).await
 }
 
-fn selected(settings: &Settings, names: &[String]) -> Result<Selection, Refusal> {
-    let selection = select(settings, names).map_err(|error| {
+/// The policies and the values of their parameters.
+fn choose(settings: &Settings, asked: &Asked) -> Result<(Selection, Params), Refusal> {
+    let selection = select(settings, &asked.names).map_err(|error| {
+        let hint = error.hint();
+        Refusal::Usage(error.into(), hint)
+    })?;
+    let params = check_params(&selection, &asked.params).map_err(|error| {
         let hint = error.hint();
         Refusal::Usage(error.into(), hint)
     })?;
@@ -61,14 +80,14 @@ fn selected(settings: &Settings, names: &[String]) -> Result<Selection, Refusal>
             None => say("No policy has a task that is switched on: there is nothing to do"),
         }
     }
-    Ok(selection)
+    Ok((selection, params))
 }
 
 type Listing = (mpsc::Sender<Listed>, JoinHandle<std::io::Result<()>>);
 
 async fn perform(
     settings: Arc<Settings>,
-    selection: Selection,
+    (selection, params): (Selection, Params),
     mode: RunMode,
     output: Output,
     listing: Option<Listing>,
@@ -81,6 +100,7 @@ async fn perform(
         settings,
         selection,
         mode,
+        params,
         clock: Default::default(),
         count_first: output.bars,
         progress: Some(sender),
@@ -88,6 +108,10 @@ async fn perform(
         on_signal: Box::new(|| say("Stopping after the current batch; the same signal again stops at once")),
     };
     let ended = execute(job).await;
+    if let Ok(Ended::Forced) = &ended {
+        // The job may be stuck in a statement, with its sender.
+        follower.abort();
+    }
     // Its sender is gone with the job: it has cleared its line before anything else is written.
     let _ = follower.await;
     if let Some(writer) = writer {

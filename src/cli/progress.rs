@@ -58,6 +58,9 @@ async fn write(mut progress: watch::Receiver<Progress>) {
 }
 
 fn words(progress: &Progress, rate: Option<f64>) -> String {
+    if let Some(hook) = progress.hook {
+        return format!("the {} hook is running", hook.word());
+    }
     let (position, of) = progress.position;
     let policy = progress.policy.as_ref().map(|policy| format!(" {policy}")).unwrap_or_default();
     let total = progress.rows_total.map(|total| format!(" of {}", count(total))).unwrap_or_default();
@@ -117,5 +120,7 @@ mod tests {
         assert_eq!(words(&progress, rate), expected);
         progress.position = (2, 3);
         assert_eq!(pace.rate(&progress, begun + Duration::from_secs(3)), None);
+        progress.hook = Some(crate::ledger::HookPoint::After);
+        assert_eq!(words(&progress, None), "the after hook is running");
     }
 }

@@ -4,17 +4,19 @@ use strsim::damerau_levenshtein;
 
 /// What to write instead of a number without a unit: days for what is kept, seconds for what is waited for.
 pub fn unit_hint(key: &str, number: u64) -> String {
-    let unit = if key == "keep" { "d" } else { "s" };
+    let unit = if matches!(key, "keep" | "keep.values" | "grace") { "d" } else { "s" };
     format!("write \"{number}{unit}\"")
 }
 
 /// What to write instead of a duration of nothing.
 pub fn zero_hint(key: &str) -> String {
-    if key == "keep" {
-        "to keep for ever, leave the policy out or set mode = \"report\"".to_owned()
-    } else {
-        "leave the key out for its default".to_owned()
+    match key {
+        "keep" => "to keep for ever, leave the policy out or set mode = \"report\"",
+        "keep.values" => "to keep such rows for ever, leave them out and give no default",
+        "grace" => "leave it out: rows go as soon as they expire",
+        _ => "leave the key out for its default",
     }
+    .to_owned()
 }
 
 /// "did you mean `x`?", for the nearest candidate that is near enough.

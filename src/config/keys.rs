@@ -15,8 +15,13 @@ pub const MAX_CONNECTIONS: i64 = 4;
 /// `[tasks.NAME]`
 pub const MISFIRE_GRACE: &str = "5m";
 pub const CATCH_UP: bool = true;
+/// `tasks.NAME.before` and `after`, and `policies.NAME.alive`, where they are commands.
+pub const HOOK_TIMEOUT: &str = "1m";
+pub const ALIVE_TIMEOUT: &str = "5s";
 /// `[policies.NAME]`; 10,000 is within reach of one statement and still a transaction of some milliseconds.
 pub const BATCH: i64 = 10_000;
+pub const ACTION: &str = "delete";
+pub const ON_DELETE: &str = "delete";
 
 /// Tasks that exist without being declared, with their schedules.
 pub const SHIPPED_TASKS: [(&str, &str); 3] =
@@ -30,7 +35,13 @@ pub enum Kind {
     Count,
     Share,
     Flag,
+    /// A table with keys of its own, or with names that the operator chooses.
+    Table,
     Tables,
+    /// Texts, or tables in their place.
+    List,
+    /// What a column is set to.
+    Value,
     /// Recognised, and refused until a later version fills it.
     Later,
 }
@@ -44,7 +55,10 @@ impl Kind {
             Kind::Count => "whole number",
             Kind::Share => "share",
             Kind::Flag => "true or false",
+            Kind::Table => "table",
             Kind::Tables => "list of tables",
+            Kind::List => "list",
+            Kind::Value => "value",
             Kind::Later => "later",
         }
     }
@@ -92,8 +106,12 @@ pub const KEYS: &[Key] = &[
     key("tasks.*.catch_up", Kind::Flag, "true"),
     key("tasks.*.timeout", Kind::Duration, ""),
     key("tasks.*.enabled", Kind::Flag, "true"),
-    key("tasks.*.before", Kind::Later, ""),
-    key("tasks.*.after", Kind::Later, ""),
+    key("tasks.*.before", Kind::Table, ""),
+    key("tasks.*.before.command", Kind::List, ""),
+    key("tasks.*.before.timeout", Kind::Duration, HOOK_TIMEOUT),
+    key("tasks.*.after", Kind::Table, ""),
+    key("tasks.*.after.command", Kind::List, ""),
+    key("tasks.*.after.timeout", Kind::Duration, HOOK_TIMEOUT),
     key("policies.*.kind", Kind::Text, ""),
     key("policies.*.task", Kind::Text, ""),
     key("policies.*.enabled", Kind::Flag, "true"),
@@ -101,27 +119,48 @@ pub const KEYS: &[Key] = &[
     key("policies.*.source", Kind::Text, ""),
     key("policies.*.table", Kind::Text, ""),
     key("policies.*.age", Kind::Text, ""),
+    key("policies.*.age_format", Kind::Text, ""),
+    // Or a table; as text it is taken where it does not begin with a brace.
     key("policies.*.keep", Kind::Duration, ""),
+    key("policies.*.keep.column", Kind::Text, ""),
+    key("policies.*.keep.values", Kind::Table, ""),
+    key("policies.*.keep.values.*", Kind::Duration, ""),
+    key("policies.*.keep.default", Kind::Duration, ""),
+    key("policies.*.expires", Kind::Text, ""),
+    key("policies.*.grace", Kind::Duration, ""),
     key("policies.*.where", Kind::Text, ""),
+    key("policies.*.params", Kind::List, ""),
+    key("policies.*.params[].name", Kind::Text, ""),
+    key("policies.*.params[].type", Kind::Text, ""),
+    key("policies.*.protected_by", Kind::Tables, ""),
+    key("policies.*.protected_by[].table", Kind::Text, ""),
+    key("policies.*.protected_by[].on", Kind::Text, ""),
+    key("policies.*.protected_by[].where", Kind::Text, ""),
+    key("policies.*.alive", Kind::Table, ""),
+    key("policies.*.alive.sql", Kind::Text, ""),
+    key("policies.*.alive.command", Kind::List, ""),
+    key("policies.*.alive.timeout", Kind::Duration, ALIVE_TIMEOUT),
+    key("policies.*.action", Kind::Text, ACTION),
+    key("policies.*.set", Kind::Table, ""),
+    key("policies.*.set.*", Kind::Value, ""),
+    key("policies.*.set.*.sql", Kind::Text, ""),
     key("policies.*.files", Kind::Tables, ""),
     key("policies.*.files[].store", Kind::Text, ""),
     key("policies.*.files[].column", Kind::Text, ""),
+    key("policies.*.files[].path", Kind::Text, ""),
+    key("policies.*.files[].directory", Kind::Flag, "false"),
     key("policies.*.files[].enabled", Kind::Flag, "true"),
-    key("policies.*.files[].path", Kind::Later, ""),
-    key("policies.*.files[].directory", Kind::Later, ""),
+    key("policies.*.children", Kind::Tables, ""),
+    key("policies.*.children[].table", Kind::Text, ""),
+    key("policies.*.children[].column", Kind::Text, ""),
+    key("policies.*.children[].references", Kind::Text, ""),
+    key("policies.*.children[].on_delete", Kind::Text, ON_DELETE),
+    key("policies.*.children[].files", Kind::Tables, ""),
+    key("policies.*.children[].children", Kind::Tables, ""),
+    key("policies.*.details", Kind::List, ""),
     key("policies.*.batch", Kind::Count, "10000"),
     key("policies.*.max_rows", Kind::Count, ""),
     key("policies.*.max_fraction", Kind::Share, ""),
-    key("policies.*.age_format", Kind::Later, ""),
-    key("policies.*.expires", Kind::Later, ""),
-    key("policies.*.grace", Kind::Later, ""),
-    key("policies.*.action", Kind::Later, ""),
-    key("policies.*.set", Kind::Later, ""),
-    key("policies.*.children", Kind::Later, ""),
-    key("policies.*.protected_by", Kind::Later, ""),
-    key("policies.*.params", Kind::Later, ""),
-    key("policies.*.alive", Kind::Later, ""),
-    key("policies.*.details", Kind::Later, ""),
     key("policies.*.store", Kind::Later, ""),
     key("policies.*.match", Kind::Later, ""),
     key("policies.*.exclude", Kind::Later, ""),
@@ -133,18 +172,26 @@ pub const KEYS: &[Key] = &[
     key("policies.*.open", Kind::Later, ""),
 ];
 
+/// Tables whose keys are names that the operator chooses.
+const NAMED: [&str; 6] = ["sources", "stores", "tasks", "policies", "policies.*.keep.values", "policies.*.set"];
+
 /// The key at a path, if there is such a key.
 pub fn find(path: &KeyPath) -> Option<&'static Key> {
     let mut pattern = String::new();
-    for (depth, segment) in path.segments().iter().enumerate() {
-        let named = depth == 1 && !pattern.starts_with("daemon") && !pattern.starts_with("ledger");
+    for segment in path.segments() {
         match segment {
             Segment::Index(_) => pattern.push_str("[]"),
-            Segment::Key(_) if named => pattern.push_str(".*"),
-            Segment::Key(key) if depth == 0 => pattern.push_str(key),
+            Segment::Key(_) if NAMED.contains(&pattern.as_str()) => pattern.push_str(".*"),
+            Segment::Key(key) if pattern.is_empty() => pattern.push_str(key),
             Segment::Key(key) => {
                 pattern.push('.');
                 pattern.push_str(key);
+            }
+        }
+        // What is in a child is written as it is in the policy, however deep the child.
+        for inner in ["children[]", "files[]"] {
+            if let Some(above) = pattern.strip_suffix(&format!("children[].{inner}")) {
+                pattern = format!("{above}{inner}");
             }
         }
     }
@@ -180,8 +227,18 @@ mod tests {
         shape.extend(fields::<RawStore>("stores.*."));
         shape.extend(fields::<RawReference>("stores.*.references[]."));
         shape.extend(fields::<RawTask>("tasks.*."));
+        shape.extend(fields::<RawHook>("tasks.*.before."));
+        shape.extend(fields::<RawHook>("tasks.*.after."));
         shape.extend(fields::<RawPolicy>("policies.*."));
-        shape.extend(fields::<RawFileColumn>("policies.*.files[]."));
+        shape.extend(fields::<RawKeepByValue>("policies.*.keep."));
+        shape.extend(fields::<RawParamTable>("policies.*.params[]."));
+        shape.extend(fields::<RawProtection>("policies.*.protected_by[]."));
+        shape.extend(fields::<RawAlive>("policies.*.alive."));
+        shape.extend(fields::<RawSetSql>("policies.*.set.*."));
+        shape.extend(fields::<RawFile>("policies.*.files[]."));
+        shape.extend(fields::<RawChild>("policies.*.children[]."));
+        // Names that the operator chooses.
+        shape.extend(["policies.*.keep.values.*", "policies.*.set.*"].map(str::to_owned));
         let shape: BTreeSet<String> = shape.into_iter().collect();
         let listed: BTreeSet<String> = KEYS.iter().map(|key| key.path.to_owned()).collect();
         assert_eq!(shape, listed);
@@ -193,6 +250,24 @@ mod tests {
         let path = KeyPath::of(&["policies", "daemon", "files"]).index(3).key("store");
         assert_eq!(find(&path).unwrap().path, "policies.*.files[].store");
         assert!(find(&KeyPath::of(&["policies", "x"])).is_none());
+        let path = KeyPath::of(&["policies", "set", "set", "keep", "sql"]);
+        assert_eq!(find(&path).unwrap().path, "policies.*.set.*.sql");
+        let path = KeyPath::of(&["policies", "x", "keep", "values", "default"]);
+        assert_eq!(find(&path).unwrap().path, "policies.*.keep.values.*");
         assert_eq!(find(&KeyPath::of(&["ledger", "url"])).unwrap().kind, Kind::Text);
+    }
+
+    #[test]
+    fn finds_the_keys_of_a_child_at_any_depth() {
+        let child = KeyPath::of(&["policies", "x", "children"]).index(0).key("children").index(1);
+        for (path, wanted) in [
+            (child.key("on_delete"), "policies.*.children[].on_delete"),
+            (child.key("children"), "policies.*.children[].children"),
+            (child.key("children").index(0).key("files"), "policies.*.children[].files"),
+            (child.key("files").index(0).key("path"), "policies.*.files[].path"),
+        ] {
+            assert_eq!(find(&path).unwrap().path, wanted);
+        }
+        assert!(find(&child.key("batch")).is_none());
     }
 }

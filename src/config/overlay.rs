@@ -132,7 +132,8 @@ fn parse_key(key: &str, tree: &Value) -> Result<KeyPath, String> {
 fn document(path: KeyPath, text: &str, place: Place, found: &mut Vec<Diagnostic>) -> Document {
     let takes_text = keys::find(&path).is_some_and(|key| match key.kind {
         Kind::Text | Kind::Duration => true,
-        Kind::Count | Kind::Share | Kind::Flag | Kind::Tables | Kind::Later => false,
+        Kind::Count | Kind::Share | Kind::Flag | Kind::Value => false,
+        Kind::Table | Kind::Tables | Kind::List | Kind::Later => false,
     });
     let quoted = text.trim_start().starts_with(['"', '\'']);
     let table = text.trim_start().starts_with('{');

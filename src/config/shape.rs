@@ -114,14 +114,24 @@ fn found(value: &Value) -> &'static str {
 }
 
 fn hint_for(path: &KeyPath, expected: &str, value: Option<&Value>) -> Option<String> {
+    let key = duration_key(path);
     match (expected, value?) {
-        (DURATION, Value::Integer(0)) => Some(zero_hint(path.last_key())),
-        (DURATION, Value::Integer(number)) => Some(unit_hint(path.last_key(), number.unsigned_abs())),
+        (DURATION, Value::Integer(0)) => Some(zero_hint(key)),
+        (DURATION, Value::Integer(number)) => Some(unit_hint(key, number.unsigned_abs())),
         (DURATION, _) => Some("write \"30d\": a number and one of s, m, h, d, w".to_owned()),
         ("a string", Value::Integer(_) | Value::Float(_) | Value::Boolean(_)) => Some("put it in quotes".to_owned()),
         ("a boolean" | "i64" | "f64", Value::String(_)) => Some("write it without quotes".to_owned()),
         ("a sequence", Value::Table(_)) => Some("put the table in [ ]".to_owned()),
+        ("a sequence", Value::String(_)) => Some("put it in [ ]".to_owned()),
         _ => None,
+    }
+}
+
+/// By which key the hints about a duration go: the times in a table of `keep` have names of the operator's.
+fn duration_key(path: &KeyPath) -> &str {
+    match path.segments() {
+        [_, _, Segment::Key(keep), _, ..] if keep == "keep" => "keep.values",
+        _ => path.last_key(),
     }
 }
 

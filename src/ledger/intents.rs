@@ -1,11 +1,13 @@
 //! Intents: what a batch of deleted rows still owes, one row per batch.
 
+use std::sync::Arc;
+
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::schema::intents;
 use super::words::{instant, number, read_instant, read_name, read_number, read_run_id};
-use super::{Fault, IntentBatch, IntentItem, Ledger, LedgerError, Tally, results};
+use super::{Fault, IntentBatch, IntentItem, IntentOwner, Ledger, LedgerError, Tally, results};
 use crate::policy::{Name, StorePath};
 
 /// A batch, as columns.
@@ -21,24 +23,16 @@ struct BatchRow {
     transaction_id: Option<String>,
     committed: bool,
     recorded_at: String,
-    row_count: i64,
+    tally: String,
     items: String,
 }
 
 /// The files of a batch as JSON; what most of them share is written once, so that a large batch costs one short write.
 #[derive(Default, Serialize, Deserialize)]
 struct Packed {
-    owners: Vec<Owner>,
+    owners: Vec<Arc<IntentOwner>>,
     /// Index of the owner, key, path.
     files: Vec<(usize, String, StorePath)>,
-}
-
-/// A column that names files of a store.
-#[derive(PartialEq, Eq, Serialize, Deserialize)]
-struct Owner {
-    store: Name,
-    root: std::path::PathBuf,
-    column: String,
 }
 
 impl Ledger {
@@ -58,7 +52,7 @@ impl Ledger {
                         intents::transaction_id.eq(&batch.transaction_id),
                         intents::committed.eq(batch.committed),
                         intents::recorded_at.eq(instant(batch.recorded_at)),
-                        intents::row_count.eq(number(batch.rows)),
+                        intents::tally.eq(serde_json::to_string(&batch.done)?),
                         intents::file_count.eq(number(batch.items.len() as u64)),
                         intents::items.eq(items),
                     ))
@@ -88,7 +82,7 @@ impl Ledger {
                 } else {
                     let columns = (
                         intents::committed.eq(true),
-                        intents::row_count.eq(0),
+                        intents::tally.eq(serde_json::to_string(&Tally::default())?),
                         intents::file_count.eq(number(still_owed.len() as u64)),
                         intents::items.eq(items),
                     );
@@ -149,10 +143,9 @@ impl Ledger {
 
 fn pack(items: &[IntentItem]) -> Result<String, Fault> {
     let mut packed = Packed { owners: Vec::new(), files: Vec::with_capacity(items.len()) };
-    for IntentItem { key, store, root, path, column } in items {
-        let owner = Owner { store: store.clone(), root: root.clone(), column: column.clone() };
-        let index = packed.owners.iter().position(|known| *known == owner).unwrap_or_else(|| {
-            packed.owners.push(owner);
+    for IntentItem { key, path, owner } in items {
+        let index = packed.owners.iter().position(|known| known == owner).unwrap_or_else(|| {
+            packed.owners.push(owner.clone());
             packed.owners.len() - 1
         });
         packed.files.push((index, key.clone(), path.clone()));
@@ -165,8 +158,8 @@ fn unpack(text: &str) -> Result<Vec<IntentItem>, Fault> {
     files
         .into_iter()
         .map(|(index, key, path)| {
-            let Owner { store, root, column } = owners.get(index).ok_or("an owed file names no store")?;
-            Ok(IntentItem { key, store: store.clone(), root: root.clone(), path, column: column.clone() })
+            let owner = owners.get(index).ok_or("an owed file names no store")?.clone();
+            Ok(IntentItem { key, path, owner })
         })
         .collect()
 }
@@ -183,7 +176,7 @@ impl BatchRow {
             transaction_id: self.transaction_id,
             committed: self.committed,
             recorded_at: read_instant(&self.recorded_at)?,
-            rows: read_number(self.row_count),
+            done: serde_json::from_str(&self.tally)?,
             items: unpack(&self.items)?,
         })
     }

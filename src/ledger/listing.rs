@@ -21,6 +21,7 @@ struct RunRow {
     finished_at: Option<String>,
     duration_ms: i64,
     totals: String,
+    hook_errors: String,
 }
 
 impl Ledger {
@@ -97,6 +98,7 @@ impl RunRow {
 
     fn result(self, policies: Vec<super::PolicyResult>) -> Result<RunResult, Fault> {
         let duration_ms = read_number(self.duration_ms);
+        let hook_errors = serde_json::from_str(&self.hook_errors)?;
         let cause = self.cause.as_deref().map(read_word).transpose()?;
         let RunSummary { run_id, mode, trigger, task, status, started_at, finished_at, totals } = self.summary()?;
         Ok(RunResult {
@@ -110,6 +112,7 @@ impl RunRow {
             duration_ms,
             policies,
             totals,
+            hook_errors,
             cause,
         })
     }

@@ -16,6 +16,7 @@ mod tests;
 mod words;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -24,8 +25,8 @@ pub use file::Ledger;
 use locks::Lock;
 pub use locks::{StateLock, StateLockError, lock_state_dir};
 pub use record::{
-    Cause, Failure, GuardReading, PolicyResult, RunMode, RunResult, RunTrigger, SHOWN_AT_MOST, Sample, Status,
-    StoreTally, Tally, Totals,
+    Cause, Failure, GuardReading, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger, SHOWN_AT_MOST,
+    Sample, Status, StoreTally, Tally, Totals,
 };
 
 /// What failed inside, of whatever type.
@@ -131,22 +132,35 @@ pub struct IntentBatch {
     /// The deletion is known to be committed: only files are owed.
     pub committed: bool,
     pub recorded_at: Timestamp,
-    /// Rows that the transaction deletes; added to the run's sum when a recovery finds it committed.
-    pub rows: u64,
+    /// What its rows add to the run's sums when a recovery finds it committed; nothing about files.
+    pub done: Tally,
     pub items: Vec<IntentItem>,
 }
 
-/// A file that a row owned.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// A file, or a whole directory, that a row owned.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntentItem {
     /// The row's key, as `errors[].key` shows it.
     pub key: String,
+    pub path: StorePath,
+    pub owner: Arc<IntentOwner>,
+}
+
+/// Rows that own files of a store, as recorded with what they owe.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct IntentOwner {
     pub store: Name,
     /// The store's root when the intent was recorded.
     pub root: PathBuf,
-    pub path: StorePath,
-    /// The column that named the file.
-    pub column: String,
+    /// The table that the rows are in.
+    pub table: String,
+    /// The column that names the file, or the template that makes its path.
+    pub path: String,
+    pub template: bool,
+    pub directory: bool,
+    /// Columns with the values that an update has set: a row that has them all has let go of its file.
+    #[serde(default)]
+    pub released: Vec<(String, String)>,
 }
 
 /// The last and present doings of a task.

@@ -57,9 +57,29 @@ pub struct RunResult {
     pub duration_ms: u64,
     pub policies: Vec<PolicyResult>,
     pub totals: Totals,
+    /// Hooks of the task that failed.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub hook_errors: Vec<HookFailure>,
     /// Why the run ended early (cancelled by a signal, timeout), in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cause: Option<Cause>,
+}
+
+/// A hook of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HookPoint {
+    /// Before the first policy.
+    Before,
+    /// After the last one.
+    After,
+}
+
+/// A hook that failed, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookFailure {
+    pub hook: HookPoint,
+    pub error: String,
 }
 
 /// Why a run was cancelled.
@@ -201,6 +221,24 @@ impl Tally {
             mine.files_deleted += share.files_deleted;
             mine.files_missing += share.files_missing;
             mine.bytes_reclaimed += share.bytes_reclaimed;
+        }
+    }
+}
+
+impl RunResult {
+    /// Sums up the results of the policies and the errors of the hooks anew.
+    pub fn add_up(&mut self) {
+        self.totals = Totals::of(&self.policies);
+        self.totals.errors += self.hook_errors.len() as u64;
+    }
+}
+
+impl HookPoint {
+    /// The word that configuration and JSON use.
+    pub fn word(self) -> &'static str {
+        match self {
+            HookPoint::Before => "before",
+            HookPoint::After => "after",
         }
     }
 }

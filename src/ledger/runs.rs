@@ -168,6 +168,7 @@ fn finish(connection: &mut SqliteConnection, result: &RunResult) -> Result<(), F
             runs::cause.eq(result.cause.as_ref().map(word).transpose()?),
             runs::finished_at.eq(result.finished_at.map(instant)),
             runs::duration_ms.eq(number(result.duration_ms)),
+            runs::hook_errors.eq(serde_json::to_string(&result.hook_errors)?),
         ))
         .execute(connection)?;
     results::refresh_totals(connection, &run_id)

@@ -15,6 +15,7 @@ diesel::table! {
         finished_at -> Nullable<Text>,
         duration_ms -> BigInt,
         totals -> Text,
+        hook_errors -> Text,
     }
 }
 
@@ -41,7 +42,7 @@ diesel::table! {
         transaction_id -> Nullable<Text>,
         committed -> Bool,
         recorded_at -> Text,
-        row_count -> BigInt,
+        tally -> Text,
         file_count -> BigInt,
         items -> Text,
     }

@@ -93,9 +93,21 @@ impl TableName {
 
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.schema {
-            Some(schema) => write!(f, "{schema}.{}", self.table),
-            None => write!(f, "{}", self.table),
+        if let Some(schema) = &self.schema {
+            write!(f, "{}.", Part(schema))?;
+        }
+        write!(f, "{}", Part(&self.table))
+    }
+}
+
+/// A part of a table's name as [`TableName::parse`] reads it back.
+struct Part<'a>(&'a Ident);
+
+impl fmt::Display for Part<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_str() {
+            plain if !plain.contains(['.', '"']) => f.write_str(plain),
+            odd => write!(f, "\"{}\"", odd.replace('"', "\"\"")),
         }
     }
 }

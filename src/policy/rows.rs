@@ -19,7 +19,7 @@ pub struct RowsPolicy {
     pub keep: Option<Keep>,
     /// The operator's `where`.
     pub condition: Option<Condition>,
-    /// Parameters of `where`, `protected_by` and `alive` that whoever asks for a run must give.
+    /// Parameters of the SQL, that of `set` included, that whoever asks for a run must give.
     pub params: Vec<ParamDeclaration>,
     pub protections: Vec<Protection>,
     pub alive: Option<Alive>,

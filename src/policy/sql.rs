@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-/// A condition of the operator's, split at its parameters.
+/// A condition of the operator's, or another expression, split at its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     text: String,
@@ -33,14 +33,14 @@ pub enum Param {
 }
 
 impl Condition {
-    /// Parses a boolean SQL expression. Refused: nothing in it, a `;`, a comment, a quote or parenthesis that is not
+    /// Parses an SQL expression. Refused: nothing in it, a `;`, a comment, a quote or parenthesis that is not
     /// closed, an `?` or `$1` placeholder.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
-            return Err("the condition is empty".to_owned());
+            return Err("the SQL is empty".to_owned());
         }
         if text.contains('\0') {
-            return Err("the condition has a NUL character".to_owned());
+            return Err("the SQL has a NUL character".to_owned());
         }
         let segments = Scanner { rest: text, sql: String::new(), segments: Vec::new(), depth: 0 }.scan()?;
         Ok(Self { text: text.to_owned(), segments })
@@ -99,15 +99,15 @@ impl Scanner<'_> {
                     self.depth = self.depth.checked_sub(1).ok_or("a ')' has no '(' before it")?;
                     self.take(1);
                 }
-                ';' => return Err("a ';' has no place in a condition".to_owned()),
+                ';' => return Err("a ';' has no place in this SQL".to_owned()),
                 '?' => {
-                    return Err("a '?' has no place in a condition; parameters are written :now or :cutoff".to_owned());
+                    return Err("a '?' has no place in this SQL; parameters are written :now or :cutoff".to_owned());
                 }
                 '#' => {
-                    return Err("a '#' has no place in a condition: MySQL reads a comment in it".to_owned());
+                    return Err("a '#' has no place in this SQL: MySQL reads a comment in it".to_owned());
                 }
                 _ if self.rest.starts_with("--") || self.rest.starts_with("/*") => {
-                    return Err("a comment has no place in a condition; put it in the TOML".to_owned());
+                    return Err("a comment has no place in this SQL; put it in the TOML".to_owned());
                 }
                 _ if c.is_alphanumeric() || c == '_' => {
                     // A whole word at once, so that a '$' inside it opens no dollar quote.
@@ -163,7 +163,7 @@ impl Scanner<'_> {
                 self.take(end + close + tag.len());
                 Ok(())
             }
-            _ => Err("a '$' has no place in a condition; parameters are written :now or :cutoff".to_owned()),
+            _ => Err("a '$' has no place in this SQL; parameters are written :now or :cutoff".to_owned()),
         }
     }
 

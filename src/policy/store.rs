@@ -63,6 +63,11 @@ impl StorePath {
         &self.0
     }
 
+    /// Whether it lies in a directory, at whatever depth.
+    pub fn is_beneath(&self, directory: &StorePath) -> bool {
+        self.0.strip_prefix(&directory.0).is_some_and(|rest| rest.starts_with('/'))
+    }
+
     /// The directory's path (none for the root) and the last component.
     pub fn split(&self) -> (Option<&str>, &str) {
         match self.0.rsplit_once('/') {

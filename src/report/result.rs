@@ -4,7 +4,7 @@ use super::escape::printable;
 use super::human::{count, counted, duration, instant, size};
 use super::style::{BAD, CARE, FAINT, PLAIN, STRONG, of_status, paint, status_words};
 use super::table::{Align, Cell, Layout, Table};
-use crate::ledger::{Cause, Failure, PolicyResult, RunMode, RunResult, RunTrigger};
+use crate::ledger::{Cause, Failure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger};
 
 /// Errors and details of one policy that a page shows; `--json` has up to 100.
 const SHOWN: usize = 10;
@@ -19,6 +19,11 @@ pub fn render_run(result: &RunResult, layout: Layout) -> String {
         let subject = format!("{}: ", policy.policy);
         page.push_str(&remarks(policy, &subject, layout));
         page.push_str(&failures(policy, &subject, layout));
+    }
+    // What failed before the first policy is what blocked each of them, and was said there.
+    for failure in result.hook_errors.iter().filter(|failure| failure.hook == HookPoint::After) {
+        let subject = format!("{} hook: ", failure.hook.word());
+        page.push_str(&line(&subject, &format!("{} {}", paint(BAD, "error:"), printable(&failure.error)), layout));
     }
     page.push_str(&summary(result));
     page
@@ -199,7 +204,7 @@ fn cause_words(cause: Option<Cause>) -> &'static str {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::ledger::{GuardReading, Sample, Status, Tally, Totals};
+    use crate::ledger::{GuardReading, HookFailure, Sample, Status, Tally, Totals};
     use crate::policy::Name;
     use anstream::adapter::strip_str;
 
@@ -242,6 +247,7 @@ pub(super) mod tests {
             duration_ms: 3_300,
             totals: Totals::of(&policies),
             policies,
+            hook_errors: Vec::new(),
             cause: None,
         }
     }
@@ -274,6 +280,21 @@ events      completed with errors    1,204    1,204    800        3  1.2 GiB    
 Run completed with errors in 3.3 s: 2,408 rows and 1,600 files deleted, 2.4 GiB reclaimed, 12 errors
 ";
         assert!(page.ends_with(expected_end), "{page}");
+    }
+
+    #[test]
+    fn a_hook_that_failed_is_shown_once() {
+        let failure = |hook| HookFailure { hook, error: "/x ended with exit code 3: \u{1b}[31mno".to_owned() };
+        let mut after = result(RunMode::Enforce, vec![policy("events", Status::Completed)]);
+        after.hook_errors = vec![failure(HookPoint::After)];
+        let page = strip_str(&render_run(&after, Layout::Lines)).to_string();
+        assert!(page.contains("\nafter hook: error: /x ended with exit code 3: \\x1b[31mno\n"), "{page}");
+        let mut blocked = policy("events", Status::Blocked);
+        blocked.blocked_by = Some("before hook: /x ended with exit code 3".to_owned());
+        let mut before = result(RunMode::Enforce, vec![blocked]);
+        before.hook_errors = vec![failure(HookPoint::Before)];
+        let page = strip_str(&render_run(&before, Layout::Lines)).to_string();
+        assert_eq!(page.matches("before hook").count(), 1, "{page}");
     }
 
     #[test]

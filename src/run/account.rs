@@ -1,6 +1,9 @@
 //! What one policy's run has done so far: sums, failures, remarks.
 
+use std::collections::BTreeMap;
+
 use crate::ledger::{Failure, SHOWN_AT_MOST, Sample, Tally};
+use crate::sources::{OwnedRow, Target};
 
 /// Rows that a plan shows as a sample.
 pub(super) const SAMPLE_AT_MOST: usize = 5;
@@ -14,6 +17,8 @@ pub(super) struct Account {
     pub(super) failure_count: u64,
     pub(super) notes: Vec<String>,
     pub(super) sample: Vec<Sample>,
+    /// The columns that the operator wants to see of the first hundred affected rows.
+    pub(super) details: Vec<BTreeMap<String, serde_json::Value>>,
 }
 
 impl Account {
@@ -28,13 +33,28 @@ impl Account {
 
     /// Takes over what a part of the work did.
     pub(super) fn add(&mut self, part: Account) {
-        let Account { tally, failures, failure_count, notes, sample } = part;
+        let Account { tally, failures, failure_count, notes, sample, details } = part;
         self.tally.add(&tally);
         self.failure_count += failure_count;
         let room = SHOWN_AT_MOST.saturating_sub(self.failures.len());
         self.failures.extend(failures.into_iter().take(room));
         self.notes.extend(notes);
+        let room = SHOWN_AT_MOST.saturating_sub(self.details.len());
+        self.details.extend(details.into_iter().take(room));
         sample.into_iter().for_each(|row| self.show(row));
+    }
+
+    /// Whether there is room for the details of more rows.
+    pub(super) fn wants_details(&self) -> bool {
+        self.details.len() < SHOWN_AT_MOST
+    }
+
+    /// Shows the details of some rows, while there is room.
+    pub(super) fn detail(&mut self, target: &Target, rows: &[OwnedRow]) {
+        if target.has_details() {
+            let room = SHOWN_AT_MOST.saturating_sub(self.details.len());
+            self.details.extend(rows.iter().take(room).map(|row| target.details_of(row)));
+        }
     }
 
     /// Adds a row to the sample, while there is room.

@@ -1,6 +1,6 @@
 //! Who owns a file: the stores of a policy, opened, with every column that may still name their files.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::account::Account;
 use super::sessions::Sessions;
 use crate::ledger::IntentItem;
-use crate::policy::{Name, Reference, Settings, Store, StorePath};
-use crate::sources::{Gone, OddNames, ReferenceColumn, SourceError, TableFacts, Unfit};
-use crate::stores::{Doomed, OpenStore, Outcome, Part, StoreError, Why};
+use crate::policy::{Name, Settings, Store, StorePath};
+use crate::sources::{Gone, NamedBy, OddNames, ReferenceColumn, SourceError, TableFacts, Unfit};
+use crate::stores::{Doomed, Listener, OpenStore, Outcome, Part, StoreError, Why};
 use crate::telemetry::chain;
 
 /// Files that are asked about and removed together: few, so that little time passes between the two.
@@ -36,21 +36,21 @@ pub(super) enum CustodyError {
 }
 
 impl Custody {
-    /// Opens a store; `owners` are the columns that name its files beside the declared references.
+    /// Opens a store; `owners` name its files beside the declared references, and are asked in their place.
     pub(super) async fn open(
         store: &Arc<Store>,
-        owners: &[Reference],
+        owners: &[NamedBy],
         settings: &Settings,
         sessions: &mut Sessions,
     ) -> Result<Self, CustodyError> {
         let open = OpenStore::open(store)?;
         let mut references: Vec<(ReferenceColumn, OddNames)> = Vec::new();
-        for reference in store.references.iter().chain(owners) {
+        for reference in owners.iter().cloned().chain(store.references.iter().map(NamedBy::from)) {
             // Compilation made sure that every reference has its source; a recovery asks before.
             let Some(source) = settings.source(&reference.source) else { continue };
             let session = sessions.get(&reference.source).await?;
             let facts = TableFacts::load(session, &reference.table).await?;
-            let column = ReferenceColumn::fit(source, reference, facts.as_ref())
+            let column = ReferenceColumn::fit(source, &reference, facts.as_ref())
                 .map_err(|unfit| CustodyError::Reference { store: store.name.clone(), unfit })?;
             if !references.iter().any(|(known, _)| known.is_same(&column)) {
                 let odd = column.odd_names(session, store).await?;
@@ -60,31 +60,42 @@ impl Custody {
         Ok(Self { store: store.clone(), open, references })
     }
 
-    /// Those of `paths` that a row still names, rows that are gone left out.
-    async fn named(
+    /// Those of `doomed` that a row still names, rows that are gone left out; what is named beneath a directory is
+    /// spared.
+    async fn spare_named(
         &self,
         sessions: &mut Sessions,
-        paths: &[StorePath],
+        doomed: &mut [Doomed],
         gone: &[Gone],
     ) -> Result<HashSet<StorePath>, SourceError> {
-        let mut named = HashSet::new();
+        let paths: Vec<_> = doomed.iter().map(|doomed| doomed.path.clone()).collect();
+        let directories: Vec<_> =
+            doomed.iter().filter(|doomed| doomed.directory).map(|doomed| doomed.path.clone()).collect();
+        let (mut named, mut beneath) = (HashSet::new(), HashSet::new());
         for (column, odd) in &self.references {
             let session = sessions.get(&column.source).await?;
-            named.extend(column.named(session, &self.store, paths, gone).await?);
-            if paths.iter().any(|path| odd.may_name(path)) {
+            named.extend(column.named(session, &self.store, &paths, gone).await?);
+            beneath.extend(column.named_beneath(session, &self.store, &directories, gone).await?);
+            let any_odd = !directories.is_empty() && !odd.is_empty();
+            if any_odd || paths.iter().any(|path| odd.may_name(path)) {
                 let oddly = column.oddly_named(session, &self.store, gone).await?;
                 named.extend(paths.iter().filter(|path| oddly.contains(path)).cloned());
+                beneath.extend(oddly);
             }
+        }
+        for doomed in doomed.iter_mut().filter(|doomed| doomed.directory) {
+            doomed.spared = beneath.iter().filter(|path| path.is_beneath(&doomed.path)).cloned().collect();
         }
         Ok(named)
     }
 
-    async fn act(&self, paths: Vec<StorePath>, action: Action<'_>) -> Vec<(StorePath, Outcome)> {
-        let doomed = paths.into_iter().map(Doomed::file).collect();
-        let stop = CancellationToken::new();
+    async fn act(&self, doomed: Vec<Doomed>, action: Action<'_>) -> Vec<(StorePath, Outcome)> {
         match action {
-            Action::Remove { decided_at } => self.open.remove(doomed, decided_at, &stop).await,
-            Action::Examine { decided_at, .. } => self.open.examine(doomed, decided_at, &stop, None).await,
+            Action::Remove { decided_at, stop } => self.open.remove(doomed, decided_at, stop).await,
+            Action::Examine { decided_at, stop, listener, .. } => {
+                let listener = listener.map(|listener| listener(&self.store.name));
+                self.open.examine(doomed, decided_at, stop, listener).await
+            }
         }
     }
 }
@@ -94,11 +105,15 @@ impl Custody {
 pub(super) enum Action<'a> {
     Remove {
         decided_at: Timestamp,
+        stop: &'a CancellationToken,
     },
     /// A plan: look only, and take some rows for gone.
     Examine {
         decided_at: Timestamp,
+        stop: &'a CancellationToken,
         gone: &'a [Gone],
+        /// Makes what hears of each file in a directory of a store.
+        listener: Option<&'a (dyn Fn(&Name) -> Listener + Sync)>,
     },
 }
 
@@ -118,7 +133,9 @@ pub(super) struct Settled {
     pub(super) still_owed: Vec<IntentItem>,
     /// Files of which it could not be asked whether a row names them; among those still owed.
     pub(super) unknown: usize,
-    /// Files that went or would go, with their sizes; missing ones have none.
+    /// Files that a row still names.
+    pub(super) named: usize,
+    /// Files and directories that went or would go, with their sizes; missing ones have none.
     pub(super) gone: Vec<(IntentItem, Option<u64>)>,
 }
 
@@ -131,7 +148,7 @@ pub(super) async fn settle(
 ) -> Settled {
     let mut settled = Settled::default();
     for custody in custodies {
-        let mine: Vec<_> = items.iter().filter(|item| item.store == custody.store.name).cloned().collect();
+        let mine: Vec<_> = items.iter().filter(|item| item.owner.store == custody.store.name).cloned().collect();
         for some in mine.chunks(FILES_AT_ONCE) {
             settle_some(custody, sessions, some, action, &mut settled).await;
         }
@@ -147,8 +164,12 @@ async fn settle_some(
     action: Action<'_>,
     settled: &mut Settled,
 ) {
-    let paths: Vec<_> = items.iter().map(|item| item.path.clone()).collect();
-    let named = match custody.named(sessions, &paths, action.gone()).await {
+    let doomed = |item: &IntentItem| match item.owner.directory {
+        true => Doomed::directory(item.path.clone()),
+        false => Doomed::file(item.path.clone()),
+    };
+    let mut all: Vec<_> = items.iter().map(doomed).collect();
+    let named = match custody.spare_named(sessions, &mut all, action.gone()).await {
         Ok(named) => named,
         Err(error) => {
             let why = format!("kept for now, because it is not known whether a row still names it: {}", chain(&error));
@@ -161,19 +182,24 @@ async fn settle_some(
             return;
         }
     };
-    settled.account.tally.files_referenced += named.len() as u64;
-    let by_path: HashMap<_, _> = items.iter().map(|item| (item.path.clone(), item)).collect();
-    let free: Vec<_> = paths.into_iter().filter(|path| !named.contains(path)).collect();
-    for (path, outcome) in custody.act(free, action).await {
-        if let Some(item) = by_path.get(&path) {
-            settled.count(custody, item, outcome);
-        }
+    let spared = all.iter().map(|doomed| doomed.spared.len()).sum::<usize>();
+    settled.named += named.len();
+    settled.account.tally.files_referenced += (named.len() + spared) as u64;
+    let (free, doomed): (Vec<_>, Vec<_>) =
+        items.iter().zip(all).filter(|(item, _)| !named.contains(&item.path)).unzip();
+    let outcomes = custody.act(doomed, action).await;
+    for (item, (_, outcome)) in free.into_iter().zip(outcomes) {
+        settled.count(custody, item, outcome);
     }
 }
 
 impl Settled {
     fn count(&mut self, custody: &Custody, item: &IntentItem, outcome: Outcome) {
-        self.account.tally.files_matched += 1;
+        self.account.tally.files_matched += match &outcome {
+            Outcome::Removed { files, .. } => *files,
+            Outcome::Partly(part) => part.files + part.kept + part.failed,
+            Outcome::Missing | Outcome::Kept(_) | Outcome::Failed(_) | Outcome::Stopped => 1,
+        };
         match outcome {
             Outcome::Removed { files, size_bytes } => {
                 self.count_removed(custody, files, size_bytes);

@@ -1,4 +1,4 @@
-//! Deleting, window by window: what is done when a batch fails, and what is done again at the end.
+//! Deleting (or updating), window by window. What is done when a batch fails is in `retry`.
 
 use std::time::Duration;
 
@@ -10,17 +10,14 @@ use super::sessions::Sessions;
 use super::snapshot::Snapshot;
 use super::stop::Stop;
 use super::{Reporter, Runner};
+use super::{alive, doubt};
 use crate::ledger::{Lease, Ledger, LedgerError, RunId, Tally};
-use crate::policy::{Name, RowsPolicy};
-use crate::sources::{ErrorKind, KEYS_AT_ONCE, OwnedRow, Scope, SourceError, Walker, Window};
+use crate::policy::{Alive, Name, RowsPolicy};
+use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError, Walker, Window};
 use crate::telemetry::chain;
 
 /// Sums of batches without files are added up in the ledger this often.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
-/// After so many windows that failed one after the other nothing will go right any more.
-const FAILURES_IN_A_ROW: u32 = 10;
-/// Most windows that are kept for a second try at the end.
-const POSTPONED_AT_MOST: usize = 1000;
 
 /// A policy's deletion under way.
 pub(super) struct Deleter<'a> {
@@ -41,8 +38,8 @@ pub(super) struct Deleter<'a> {
 /// What the deletion remembers from one window to the next.
 #[derive(Default)]
 pub(super) struct Pace {
-    postponed: Vec<Window>,
-    failures_in_a_row: u32,
+    pub(super) postponed: Vec<Window>,
+    pub(super) failures_in_a_row: u32,
     unflushed: Tally,
     flushed_at: Option<Timestamp>,
 }
@@ -58,14 +55,15 @@ pub(super) enum Ended {
     Ledger(#[from] LedgerError),
     #[error("another process has taken over the policy")]
     LeaseLost,
-    #[error("{FAILURES_IN_A_ROW} batches failed one after the other, the last one because")]
+    #[error("{} batches failed one after the other, the last one because", super::retry::FAILURES_IN_A_ROW)]
     Hopeless(#[source] SourceError),
 }
 
 impl Deleter<'_> {
-    /// Deletes everything that is eligible. What was done is in the account, however it ends.
+    /// Takes everything that is eligible. What was done is in the account, however it ends.
     pub(super) async fn delete(&mut self) -> Result<(), Ended> {
         let target = &self.facts.target;
+        self.account.tally.rows_protected += self.facts.kept;
         let mut walker = Walker::new(target.clone(), self.facts.at, self.policy.batch.get());
         let mut snapshot = match self.facts.custodies.is_empty() {
             true => Snapshot::take(self.sessions, &target.source, target.engine).await,
@@ -81,7 +79,7 @@ impl Deleter<'_> {
             self.may_go_on().await?;
             self.window(&window, true).await?;
         }
-        Ok(())
+        Ok(doubt::tell(self.policy, self.facts, self.sessions, self.stop, &mut self.account).await?)
     }
 
     async fn next_window(&mut self, walker: &mut Walker) -> Result<Option<Window>, Ended> {
@@ -101,7 +99,7 @@ impl Deleter<'_> {
     }
 
     /// Between batches: nobody asked to stop, and the policy is still ours.
-    async fn may_go_on(&mut self) -> Result<(), Ended> {
+    pub(super) async fn may_go_on(&mut self) -> Result<(), Ended> {
         match self.stop.is_set() {
             true => Err(Ended::Stopped),
             false if !self.ledger.holds(self.lease).await? => Err(Ended::LeaseLost),
@@ -109,11 +107,12 @@ impl Deleter<'_> {
         }
     }
 
-    /// Deletes a window; where the batch as a whole fails, what can go goes.
+    /// Takes a window; where the batch as a whole fails, what can go goes.
     async fn window(&mut self, window: &Window, last_try: bool) -> Result<(), Ended> {
+        let Some(part) = self.approved(window, last_try).await? else { return Ok(()) };
         let mut losses = 0;
         loop {
-            let error = match self.attempt(Scope::Window(window)).await {
+            let error = match self.attempt(&part, false).await {
                 Ok(()) => {
                     self.pace.failures_in_a_row = 0;
                     return Ok(());
@@ -131,10 +130,10 @@ impl Deleter<'_> {
                     }
                     self.reopen_after(&error).await?;
                 }
-                ErrorKind::Busy if !last_try => return self.postpone(window, error).await,
-                ErrorKind::Busy => return self.take_unlocked(window, error).await,
+                ErrorKind::Busy if !last_try => return self.postpone(&part, error).await,
+                ErrorKind::Busy => return self.take_unlocked(&part, error).await,
                 ErrorKind::Constraint | ErrorKind::Timeout | ErrorKind::Other => {
-                    return self.isolate(window, error).await;
+                    return self.isolate(&part, error).await;
                 }
                 ErrorKind::Cancelled | ErrorKind::Permission | ErrorKind::Lost | ErrorKind::Connect => {
                     return Err(self.ended_by(error));
@@ -144,7 +143,24 @@ impl Deleter<'_> {
         }
     }
 
-    fn ended_by(&self, error: SourceError) -> Ended {
+    /// Asks about each row of a window whether its work still goes on, where the policy wants that asked; none where
+    /// nothing is left to take.
+    async fn approved<'w>(&mut self, window: &'w Window, last_try: bool) -> Result<Option<Part<'w>>, Ended> {
+        let Some(Alive::Command(command)) = &self.policy.alive else { return Ok(Some(Part { window, keys: None })) };
+        let rows = self.remaining(&Part { window, keys: None }).await?;
+        let asked = alive::ask(command, &self.facts.target, rows, self.stop).await;
+        if self.stop.is_set() {
+            return Err(Ended::Stopped);
+        }
+        // Those of a window that is tried again were told of before.
+        if !last_try {
+            self.account.add(asked.account);
+        }
+        let keys: Vec<_> = asked.over.into_iter().map(|row| row.key).collect();
+        Ok((!keys.is_empty()).then_some(Part { window, keys: Some(keys) }))
+    }
+
+    pub(super) fn ended_by(&self, error: SourceError) -> Ended {
         match error.kind {
             ErrorKind::Cancelled if self.stop.is_set() => Ended::Stopped,
             _ => Ended::Source(error),
@@ -156,136 +172,66 @@ impl Deleter<'_> {
         Ok(self.sessions.reopen(&self.facts.target.source, self.stop).await?)
     }
 
-    /// Rows are locked by somebody else: takes the others now and comes back at the end.
-    async fn postpone(&mut self, window: &Window, error: SourceError) -> Result<(), Ended> {
-        self.note_failed_window(&error)?;
-        if self.pace.postponed.len() < POSTPONED_AT_MOST {
-            self.pace.postponed.push(window.clone());
-        } else {
-            self.account.fail(None, None, chain(&error));
-        }
-        match self.attempt(Scope::Unlocked(window)).await {
-            Ok(()) => {
-                self.pace.failures_in_a_row = 0;
+    /// Tries to take all of a part, or what nobody has locked of it.
+    pub(super) async fn attempt(&mut self, part: &Part<'_>, unlocked: bool) -> Result<(), Ended> {
+        match &part.keys {
+            None => self.attempt_scope(Scope { unlocked, ..Scope::window(part.window) }).await,
+            Some(keys) => {
+                for some in keys.chunks(KEYS_AT_ONCE) {
+                    self.attempt_scope(Scope { window: part.window, keys: Some(some), unlocked }).await?;
+                }
                 Ok(())
             }
-            // It is tried again as a whole at the end.
-            Err(Ended::Source(error)) if error.kind == ErrorKind::Busy => Ok(()),
-            Err(ended) => Err(ended),
         }
     }
 
-    /// The last try: takes what is not locked, and records what is.
-    async fn take_unlocked(&mut self, window: &Window, error: SourceError) -> Result<(), Ended> {
-        match self.attempt(Scope::Unlocked(window)).await {
-            Ok(()) => {}
-            Err(Ended::Source(error)) if error.kind == ErrorKind::Busy => {}
-            Err(ended) => return Err(ended),
-        }
-        let why = format!("kept: locked by another session: {}", chain(&error));
-        for row in self.remaining(window).await? {
-            self.account.tally.rows_matched += 1;
-            self.account.fail(Some(row.shown), None, why.clone());
-        }
-        Ok(())
-    }
-
-    async fn remaining(&mut self, window: &Window) -> Result<Vec<OwnedRow>, SourceError> {
-        let session = self.sessions.get(&self.facts.target.source).await?;
-        let canceller = session.canceller();
-        self.stop.watch(canceller, self.facts.target.list(session, self.facts.at, window, &[], None)).await
-    }
-
-    /// Some row makes the batch fail: halves it until the row is found, and deletes the rest.
-    async fn isolate(&mut self, window: &Window, error: SourceError) -> Result<(), Ended> {
-        let rows = match self.remaining(window).await {
-            Ok(rows) => rows,
-            Err(listing) if listing.kind == ErrorKind::Cancelled => return Err(self.ended_by(listing)),
-            Err(listing) => {
-                self.account.fail(None, None, chain(&listing));
-                return self.note_failed_window(&error);
-            }
-        };
-        let mut parts: Vec<_> = rows.chunks(KEYS_AT_ONCE).collect();
-        let mut any_went = false;
-        while let Some(part) = parts.pop() {
-            self.may_go_on().await?;
-            let keys: Vec<_> = part.iter().map(|row| row.key.clone()).collect();
-            match (self.attempt(Scope::Keys(window, &keys)).await, part) {
-                (Ok(()), _) => any_went = true,
-                (Err(Ended::Source(error)), _) if error.kind == ErrorKind::Cancelled => {
-                    return Err(self.ended_by(error));
-                }
-                (Err(Ended::Source(error)), [row]) => {
-                    self.account.tally.rows_matched += 1;
-                    self.account.fail(Some(row.shown.clone()), None, chain(&error));
-                }
-                (Err(Ended::Source(_)), several) => {
-                    let (first, second) = several.split_at(several.len() / 2);
-                    parts.extend([second, first]);
-                }
-                (Err(ended), _) => return Err(ended),
-            }
-        }
-        match any_went || rows.is_empty() {
-            true => {
-                self.pace.failures_in_a_row = 0;
-                Ok(())
-            }
-            false => self.note_failed_window(&error),
-        }
-    }
-
-    fn note_failed_window(&mut self, error: &SourceError) -> Result<(), Ended> {
-        self.pace.failures_in_a_row += 1;
-        match self.pace.failures_in_a_row >= FAILURES_IN_A_ROW {
-            true => Err(Ended::Hopeless(SourceError {
-                source_name: error.source_name.clone(),
-                operation: error.operation.clone(),
-                kind: error.kind,
-                cause: error.cause.to_string().into(),
-            })),
-            false => Ok(()),
-        }
-    }
-
-    async fn attempt(&mut self, scope: Scope<'_>) -> Result<(), Ended> {
+    pub(super) async fn attempt_scope(&mut self, scope: Scope<'_>) -> Result<(), Ended> {
         if self.facts.custodies.is_empty() {
-            self.delete_rows(scope).await?;
+            self.take_rows(scope).await?;
         } else {
-            self.delete_with_files(scope).await?;
+            self.take_with_files(scope).await?;
         }
         self.reporter.update(&self.account.tally);
         Ok(())
     }
 
-    /// Rows that own no file: one statement is the whole transaction.
-    async fn delete_rows(&mut self, scope: Scope<'_>) -> Result<(), Ended> {
+    /// Rows that own no file: one statement is the whole transaction, or one transaction the whole batch.
+    async fn take_rows(&mut self, scope: Scope<'_>) -> Result<(), Ended> {
         let Facts { target, at, .. } = self.facts;
         let session = self.sessions.get(&target.source).await?;
         let canceller = session.canceller();
-        let deleted = match scope {
-            Scope::Unlocked(_) => {
-                session.begin().await?;
-                match self.stop.watch(canceller, target.delete_owned(session, *at, scope)).await {
-                    Ok(rows) => {
-                        session.commit().await?;
-                        rows.len() as u64
-                    }
-                    Err(error) => {
-                        roll_back(session).await;
-                        return Err(error.into());
-                    }
+        let done = if target.is_one_statement(self.account.wants_details()) && !scope.unlocked {
+            let changed = self.stop.watch(canceller, target.change(session, *at, scope)).await?;
+            self.sum(changed)
+        } else {
+            session.begin().await?;
+            match self.stop.watch(canceller, target.take(session, *at, scope)).await {
+                Ok(taken) => {
+                    session.commit().await?;
+                    self.account.detail(target, &taken.rows);
+                    self.done(&taken)
+                }
+                Err(error) => {
+                    roll_back(session).await;
+                    return Err(error.into());
                 }
             }
-            Scope::Window(_) | Scope::Keys(..) => {
-                self.stop.watch(canceller, target.delete(session, *at, scope)).await?
-            }
         };
-        let done = Tally { rows_matched: deleted, rows_deleted: deleted, ..Tally::default() };
         self.account.tally.add(&done);
         self.pace.unflushed.add(&done);
         self.flush_sometimes().await
+    }
+
+    /// What a batch adds to the sums.
+    pub(super) fn done(&self, taken: &Batch) -> Tally {
+        Tally { children: taken.children.clone(), ..self.sum(taken.rows.len() as u64) }
+    }
+
+    fn sum(&self, rows: u64) -> Tally {
+        match self.facts.target.updates() {
+            true => Tally { rows_matched: rows, rows_updated: rows, ..Tally::default() },
+            false => Tally { rows_matched: rows, rows_deleted: rows, ..Tally::default() },
+        }
     }
 
     async fn flush_sometimes(&mut self) -> Result<(), Ended> {
@@ -298,6 +244,13 @@ impl Deleter<'_> {
         }
         Ok(())
     }
+}
+
+/// Rows of a window that are to be taken together.
+pub(super) struct Part<'w> {
+    pub(super) window: &'w Window,
+    /// Only these, where each row was asked about.
+    pub(super) keys: Option<Vec<Vec<String>>>,
 }
 
 /// Rolls back; where even that fails the connection is lost, and with it the transaction.

@@ -5,20 +5,27 @@ use std::sync::Arc;
 use super::custody::{Custody, CustodyError};
 use super::sessions::Sessions;
 use crate::clock::Clock;
-use crate::policy::{FilePath, Name, Reference, RowsPolicy, Settings};
-use crate::sources::{Gone, Instants, OwnedRow, Session, SourceError, TableFacts, Target, Unfit};
+use crate::ledger::{IntentItem, IntentOwner};
+use crate::policy::{FilePath, Mapped, Name, Params, RowsPolicy, Settings, StorePath};
+use crate::sources::{
+    Asked, Claim, ClaimedPath, FileOwner, Gone, Instants, NamedBy, Session, SourceError, Target, Unfit,
+};
 
 /// What is known before anything is decided.
 pub(super) struct Facts {
     pub(super) target: Arc<Target>,
     pub(super) at: Instants,
     pub(super) custodies: Vec<Custody>,
+    /// For each owner of the target, what an intent says of it.
+    owners: Vec<Arc<IntentOwner>>,
     /// How far the source's clock is from this machine's, in seconds.
     pub(super) skew_secs: f64,
     /// Eligible rows, where a guard or a progress bar needs them; counted no further than one past `max_rows`.
     pub(super) eligible: Option<u64>,
     /// All rows of the table, where a guard needs them.
     pub(super) total: Option<u64>,
+    /// Rows that would be eligible if nothing kept them.
+    pub(super) kept: u64,
 }
 
 /// Why the facts could not be had.
@@ -34,22 +41,29 @@ pub(super) enum GatherError {
     Unknown { what: &'static str, name: Name },
 }
 
+/// What the facts are gathered for.
+#[derive(Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) clock: &'a Clock,
+    pub(super) policy: &'a RowsPolicy,
+    pub(super) params: &'a Params,
+    pub(super) at: Instants,
+    /// Count what is eligible even where no guard needs it.
+    pub(super) count: bool,
+    /// What a plan takes for gone.
+    pub(super) gone: &'a [Gone],
+}
+
 /// Looks up everything that a policy's run stands on.
-pub(super) async fn gather(
-    settings: &Settings,
-    clock: &Clock,
-    sessions: &mut Sessions,
-    policy: &RowsPolicy,
-    at: Instants,
-    count: bool,
-    gone: &[Gone],
-) -> Result<Facts, GatherError> {
+pub(super) async fn gather(question: Question<'_>, sessions: &mut Sessions) -> Result<Facts, GatherError> {
+    let Question { settings, clock, policy, params, at, count, gone } = question;
     let source = settings
         .source(&policy.source)
         .ok_or_else(|| GatherError::Unknown { what: "source", name: policy.source.clone() })?;
     let session = sessions.get(&policy.source).await?;
-    let facts = TableFacts::load(session, &policy.table).await?;
-    let target = Arc::new(Target::fit(source, policy, facts.as_ref()).map_err(GatherError::Unfit)?);
+    let asked = Asked { source, policy, params: Some(params), stores: &settings.stores };
+    let target = Arc::new(Target::load(session, asked).await?.map_err(GatherError::Unfit)?);
     let skew_secs = skew(session, clock).await?;
     let total = match policy.max_fraction {
         Some(_) => Some(target.count_all(session).await?),
@@ -62,8 +76,9 @@ pub(super) async fn gather(
         (false, None, Some(_)) => Some(target.count(session, at, limit, gone).await?),
         (false, None, None) => None,
     };
-    let custodies = open_custodies(settings, sessions, policy).await?;
-    Ok(Facts { target, at, custodies, skew_secs, eligible, total })
+    let kept = target.count_kept(session, at, gone).await?;
+    let (custodies, owners) = open_custodies(settings, sessions, &target).await?;
+    Ok(Facts { target, at, custodies, owners, skew_secs, eligible, total, kept })
 }
 
 /// How far the source's clock is from this machine's: the middle of the question is taken for the answer's time.
@@ -79,71 +94,86 @@ async fn skew(session: &mut Session, clock: &Clock) -> Result<f64, SourceError> 
 async fn open_custodies(
     settings: &Settings,
     sessions: &mut Sessions,
-    policy: &RowsPolicy,
-) -> Result<Vec<Custody>, GatherError> {
+    target: &Target,
+) -> Result<(Vec<Custody>, Vec<Arc<IntentOwner>>), GatherError> {
     let mut custodies: Vec<Custody> = Vec::new();
-    for file in &policy.files {
-        if custodies.iter().any(|custody| custody.store.name == file.store) {
+    let mut owners = Vec::new();
+    for owner in &target.owners {
+        let name = &owner.file.store;
+        let store = settings.store(name).ok_or_else(|| GatherError::Unknown { what: "store", name: name.clone() })?;
+        owners.push(Arc::new(intent_owner(owner, target, store.root.clone())));
+        if custodies.iter().any(|custody| custody.store.name == *name) {
             continue;
         }
-        let store = settings
-            .store(&file.store)
-            .ok_or_else(|| GatherError::Unknown { what: "store", name: file.store.clone() })?;
-        let owners: Vec<_> = policy
-            .files
+        let naming: Vec<_> = target
+            .owners
             .iter()
-            .filter(|other| other.store == file.store)
-            .filter_map(|other| match &other.path {
-                FilePath::Column(column) => Some(column),
-                FilePath::Template(_) => None,
-            })
-            .map(|column| Reference {
-                source: policy.source.clone(),
-                table: policy.table.clone(),
-                column: column.clone(),
+            .filter(|other| other.file.store == *name)
+            .map(|other| NamedBy {
+                source: target.source.clone(),
+                table: other.table.clone(),
+                path: other.file.path.clone(),
+                released: target.released(),
             })
             .collect();
-        custodies.push(Custody::open(store, &owners, settings, sessions).await?);
+        custodies.push(Custody::open(store, &naming, settings, sessions).await?);
     }
-    Ok(custodies)
+    Ok((custodies, owners))
 }
 
-/// A row of a batch with the files that it names.
+fn intent_owner(owner: &FileOwner, target: &Target, root: std::path::PathBuf) -> IntentOwner {
+    IntentOwner {
+        store: owner.file.store.clone(),
+        root,
+        table: owner.table.to_string(),
+        path: owner.file.path.to_string(),
+        template: matches!(owner.file.path, FilePath::Template(_)),
+        directory: owner.file.directory,
+        released: target.released(),
+    }
+}
+
+/// The files that a batch's rows name.
+#[derive(Default)]
 pub(super) struct RowFiles {
-    pub(super) items: Vec<crate::ledger::IntentItem>,
+    pub(super) items: Vec<IntentItem>,
     /// Paths that do not map into the store: key, path as written, why.
     pub(super) refused: Vec<(String, String, String)>,
 }
 
 impl Facts {
-    /// Maps the paths of a batch's rows to files; a file named twice is one item.
-    pub(super) fn files_of(&self, rows: &[OwnedRow]) -> RowFiles {
-        let mut found = RowFiles { items: Vec::new(), refused: Vec::new() };
+    /// Maps what a batch's rows say to files; a file named twice is one item.
+    pub(super) fn files_of(&self, claims: Vec<Claim>) -> RowFiles {
+        let mut found = RowFiles::default();
         let mut seen = std::collections::HashSet::new();
-        for row in rows {
-            for ((file, _), written) in self.target.files.iter().zip(&row.paths) {
-                let Some(custody) = self.custodies.iter().find(|custody| custody.store.name == file.store) else {
-                    continue;
-                };
-                match custody.store.map(written.as_deref()) {
-                    crate::policy::Mapped::None => {}
-                    crate::policy::Mapped::Refused(why) => {
-                        found.refused.push((row.shown.clone(), written.clone().unwrap_or_default(), why));
-                    }
-                    crate::policy::Mapped::Inside(path) => {
-                        if seen.insert((file.store.clone(), path.clone())) {
-                            found.items.push(crate::ledger::IntentItem {
-                                key: row.shown.clone(),
-                                store: file.store.clone(),
-                                root: custody.store.root.clone(),
-                                path,
-                                column: file.path.to_string(),
-                            });
-                        }
+        for Claim { key, owner, path } in claims {
+            let owner = &self.owners[owner];
+            let Some(custody) = self.custodies.iter().find(|custody| custody.store.name == owner.store) else {
+                continue;
+            };
+            match mapped(&custody.store, path) {
+                Ok(None) => {}
+                Err((written, why)) => found.refused.push((key, written, why)),
+                Ok(Some(path)) => {
+                    if seen.insert((owner.store.clone(), path.clone(), owner.directory)) {
+                        found.items.push(IntentItem { key, path, owner: owner.clone() });
                     }
                 }
             }
         }
         found
+    }
+}
+
+/// The file that a claim is about, or the path as written and why it is none of the store's.
+fn mapped(store: &crate::policy::Store, path: ClaimedPath) -> Result<Option<StorePath>, (String, String)> {
+    match path {
+        ClaimedPath::Made(path) => Ok(Some(path)),
+        ClaimedPath::Unmade(why) => Err((String::new(), why)),
+        ClaimedPath::Written(written) => match store.map(written.as_deref()) {
+            Mapped::None => Ok(None),
+            Mapped::Inside(path) => Ok(Some(path)),
+            Mapped::Refused(why) => Err((written.unwrap_or_default(), why)),
+        },
     }
 }

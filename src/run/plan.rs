@@ -4,6 +4,8 @@
 //! rows of the windows passed so far, and of the policies planned before, taken for gone. So each file is counted
 //! where the run would remove it: with the last of its owners.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 
 use super::account::Account;
@@ -11,11 +13,12 @@ use super::custody::{Action, settle};
 use super::gather::Facts;
 use super::sessions::Sessions;
 use super::stop::Stop;
-use super::{Fate, Listed, Reporter};
+use super::{Fate, Listed, Reporter, alive, doubt};
 use crate::clock::Clock;
-use crate::ledger::Sample;
-use crate::policy::{Name, RowsPolicy};
-use crate::sources::{Gone, OwnedRow, SourceError, Walker, Window};
+use crate::ledger::{IntentItem, SHOWN_AT_MOST, Sample, Tally};
+use crate::policy::{Alive, Name, RowsPolicy};
+use crate::sources::{Batch, Gone, OwnedRow, Scope, SourceError, Walker, Window};
+use crate::stores::{Inside, Listener};
 
 /// A plan under way.
 pub(super) struct Planner<'a> {
@@ -36,24 +39,30 @@ pub(super) struct Planner<'a> {
 impl Planner<'_> {
     /// Plans the policy; what it counted.
     pub(super) async fn plan(mut self) -> Result<Account, SourceError> {
-        if self.facts.custodies.is_empty() && self.list.is_none() {
+        self.account.tally.rows_protected = self.facts.kept;
+        let counts_only = self.facts.custodies.is_empty() && !self.facts.target.node.takes_others_along();
+        if counts_only && self.list.is_none() && !self.facts.target.is_probed() {
             self.count().await?;
         } else {
             self.walk().await?;
         }
+        let tally = &mut self.account.tally;
         if self.fate == Fate::Enforce {
-            self.account.tally.rows_deleted = self.account.tally.rows_matched;
+            match self.facts.target.updates() {
+                true => tally.rows_updated = tally.rows_matched,
+                false => tally.rows_deleted = tally.rows_matched,
+            }
         } else {
-            let tally = &mut self.account.tally;
             (tally.files_deleted, tally.bytes_reclaimed) = (0, 0);
             tally.stores.values_mut().for_each(|store| {
                 (store.files_deleted, store.bytes_reclaimed) = (0, 0);
             });
         }
+        doubt::tell(self.policy, self.facts, self.sessions, self.stop, &mut self.account).await?;
         Ok(self.account)
     }
 
-    /// Without files and without a listing a count says it all.
+    /// Without files, other tables' rows and a listing a count says it all.
     async fn count(&mut self) -> Result<(), SourceError> {
         let Facts { target, at, eligible, .. } = self.facts;
         let session = self.sessions.get(&target.source).await?;
@@ -67,8 +76,12 @@ impl Planner<'_> {
         self.account.tally.rows_matched = counted;
         if counted > 0 {
             let canceller = session.canceller();
-            let listing = target.list(session, *at, &Window::All, self.gone, Some(5));
-            for row in self.stop.watch(canceller, listing).await? {
+            let few = if target.has_details() { SHOWN_AT_MOST } else { super::account::SAMPLE_AT_MOST };
+            let few = u32::try_from(few).ok();
+            let listing = target.list(session, *at, Scope::window(&Window::All), self.gone, few);
+            let rows = self.stop.watch(canceller, listing).await?;
+            self.account.detail(target, &rows);
+            for row in rows {
                 self.account.show(Sample { key: row.shown, files: Vec::new() });
             }
         }
@@ -78,60 +91,103 @@ impl Planner<'_> {
     async fn walk(&mut self) -> Result<(), SourceError> {
         let Facts { target, at, .. } = self.facts;
         let mut walker = Walker::new(target.clone(), *at, self.policy.batch.get());
+        // What the windows before this one would have taken along.
+        let mut passed = self.gone.to_vec();
         while !self.stop.is_set() {
             let session = self.sessions.get(&target.source).await?;
             let canceller = session.canceller();
             let Some(window) = self.stop.watch(canceller, walker.next(session)).await? else { break };
             let canceller = session.canceller();
-            let rows = self.stop.watch(canceller, target.list(session, *at, &window, self.gone, None)).await?;
-            self.window(&window, rows).await;
+            let listing = target.list(session, *at, Scope::window(&window), self.gone, None);
+            let mut rows = self.stop.watch(canceller, listing).await?;
+            if let Some(Alive::Command(command)) = &self.policy.alive {
+                let asked = alive::ask(command, target, rows, self.stop).await;
+                self.account.add(asked.account);
+                rows = asked.over;
+            }
+            let session = self.sessions.get(&target.source).await?;
+            let canceller = session.canceller();
+            let batch = self.stop.watch(canceller, target.foresee(session, rows, &passed)).await?;
+            passed.truncate(self.gone.len());
+            passed.push(Gone { target: target.clone(), at: *at, until: Some(window) });
+            self.window(batch, &passed).await;
             self.reporter.update(&self.account.tally);
         }
         Ok(())
     }
 
-    async fn window(&mut self, window: &Window, rows: Vec<OwnedRow>) {
-        let Facts { target, at, .. } = self.facts;
-        self.account.tally.rows_matched += rows.len() as u64;
-        let files = self.facts.files_of(&rows);
+    /// What a run would do with a batch; `gone`: with it and what went before.
+    async fn window(&mut self, mut batch: Batch, gone: &[Gone]) {
+        self.account.tally.add(&Tally {
+            rows_matched: batch.rows.len() as u64,
+            children: std::mem::take(&mut batch.children),
+            ..Tally::default()
+        });
+        self.account.detail(&self.facts.target, &batch.rows);
+        let files = self.facts.files_of(std::mem::take(&mut batch.claims));
         for (key, path, why) in files.refused {
             self.account.fail(Some(key), Some(path), format!("kept: {why}"));
         }
-        let mut gone = self.gone.to_vec();
-        gone.push(Gone { target: target.clone(), at: *at, until: Some(window.clone()) });
-        let action = Action::Examine { decided_at: self.clock.now(), gone: &gone };
+        let listener = self.list.map(|list| Lister { list: list.clone(), policy: self.name.clone(), mode: self.fate });
+        let listen = listener.as_ref().map(|lister| move |store: &Name| lister.listener(store));
+        let action = Action::Examine {
+            decided_at: self.clock.now(),
+            stop: self.stop.token(),
+            gone,
+            listener: listen.as_ref().map(|listen| listen as &(dyn Fn(&Name) -> Listener + Sync)),
+        };
         let settled = settle(&self.facts.custodies, self.sessions, files.items, action).await;
-        self.show(&rows, &settled.gone);
-        self.send(rows, &settled.gone).await;
+        self.show(&batch.rows, &settled.gone);
+        self.send(batch, &settled.gone).await;
         self.account.add(settled.account);
         self.account.tally.files_owed = 0;
     }
 
-    fn show(&mut self, rows: &[OwnedRow], gone: &[(crate::ledger::IntentItem, Option<u64>)]) {
+    fn show(&mut self, rows: &[OwnedRow], gone: &[(IntentItem, Option<u64>)]) {
         if self.account.sample.len() >= super::account::SAMPLE_AT_MOST {
             return;
         }
         for row in rows.iter().take(super::account::SAMPLE_AT_MOST) {
             let mine = gone.iter().filter(|(item, _)| item.key == row.shown);
-            let files = mine.map(|(item, _)| format!("{}: {}", item.store, item.path)).collect();
+            let files = mine.map(|(item, _)| format!("{}: {}", item.owner.store, item.path)).collect();
             self.account.show(Sample { key: row.shown.clone(), files });
         }
     }
 
-    async fn send(&mut self, rows: Vec<OwnedRow>, gone: &[(crate::ledger::IntentItem, Option<u64>)]) {
+    async fn send(&mut self, batch: Batch, gone: &[(IntentItem, Option<u64>)]) {
         let Some(list) = self.list else { return };
         let target = &self.facts.target;
         let (policy, mode) = (self.name, self.fate);
+        let own = batch.rows.into_iter().map(|row| (self.policy.table.to_string(), row.shown));
+        let others = batch.others.into_iter().map(|(table, key)| (table.table.to_string(), key));
         // A listener that went away (a closed pipe) ends the listing, not the plan.
-        for row in rows {
-            let (source, table) = (target.source.clone(), self.policy.table.to_string());
-            let _ = list.send(Listed::Row { policy: policy.clone(), mode, source, table, key: row.shown }).await;
+        for (table, key) in own.chain(others) {
+            let source = target.source.clone();
+            let _ = list.send(Listed::Row { policy: policy.clone(), mode, source, table, key }).await;
         }
-        for (item, size) in gone {
-            let (store, path) = (item.store.clone(), item.path.to_string());
+        for (item, size) in gone.iter().filter(|(item, _)| !item.owner.directory) {
+            let (store, path) = (item.owner.store.clone(), item.path.to_string());
             // A run removes nothing where there is nothing, so a missing file is counted and not listed.
             let Some(size_bytes) = *size else { continue };
             let _ = list.send(Listed::File { policy: policy.clone(), mode, store, path, size_bytes }).await;
         }
+    }
+}
+
+/// Lists the files in a directory while it is looked at.
+struct Lister {
+    list: mpsc::Sender<Listed>,
+    policy: Name,
+    mode: Fate,
+}
+
+impl Lister {
+    fn listener(&self, store: &Name) -> Listener {
+        let (list, policy, mode, store) = (self.list.clone(), self.policy.clone(), self.mode, store.clone());
+        Arc::new(move |inside: Inside| {
+            let (policy, store) = (policy.clone(), store.clone());
+            let Inside { path, size_bytes, .. } = inside;
+            let _ = list.blocking_send(Listed::File { policy, mode, store, path, size_bytes });
+        })
     }
 }

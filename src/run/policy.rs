@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::account::Account;
 use super::delete::{Deleter, Ended, Pace};
-use super::gather::{Facts, GatherError, gather};
+use super::gather::{Facts, GatherError, Question, gather};
 use super::guard::{self, Counts, Judged};
 use super::plan::Planner;
 use super::sessions::Sessions;
@@ -75,7 +75,7 @@ impl PolicyRun<'_> {
             cutoff: at.cutoff,
             duration_ms: millis_between(began_at, self.runner.clock.now()),
             tally: outcome.account.tally,
-            details: Vec::new(),
+            details: outcome.account.details,
             blocked_by: outcome.blocked_by,
             guards: outcome.guards,
             sample: outcome.account.sample,
@@ -87,14 +87,15 @@ impl PolicyRun<'_> {
 
     /// A plan, or a run that only reports.
     async fn look(&self, rows: &RowsPolicy, at: Instants, sessions: &mut Sessions, gone: &mut Vec<Gone>) -> Outcome {
-        let count = self.request.count_first;
         let runner = self.runner;
-        let facts = match gather(&runner.settings, &runner.clock, sessions, rows, at, count, gone).await {
+        let facts = match gather(self.question(rows, at, gone), sessions).await {
             Ok(facts) => facts,
             Err(error) => return refused(Account::default(), error),
         };
         self.reporter.expect(facts.eligible);
         let Judged { readings, blocked_by } = judge(rows, &facts);
+        // A run that only reports tells what one that enforces would do, with the earlier policies' rows gone.
+        let would_go = blocked_by.is_none() && self.policy.mode == Mode::Enforce;
         let fate = match (&blocked_by, self.mode, self.policy.mode) {
             (Some(_), _, _) => Fate::Blocked,
             (None, RunMode::Plan, Mode::Enforce) => Fate::Enforce,
@@ -120,10 +121,22 @@ impl PolicyRun<'_> {
             (Ok(account), Some(by)) => Outcome::blocked(account, by),
             (Ok(account), None) => Outcome::new(account),
         };
-        if fate == Fate::Enforce {
+        if would_go {
             gone.push(Gone { target: facts.target.clone(), at, until: None });
         }
         Outcome { guards: readings, ..outcome }
+    }
+
+    fn question<'q>(&'q self, policy: &'q RowsPolicy, at: Instants, gone: &'q [Gone]) -> Question<'q> {
+        Question {
+            settings: &self.runner.settings,
+            clock: &self.runner.clock,
+            policy,
+            params: &self.request.params,
+            at,
+            count: self.request.count_first,
+            gone,
+        }
     }
 
     async fn enforce(&self, rows: &RowsPolicy, at: Instants, sessions: &mut Sessions, ledger: &Ledger) -> Outcome {
@@ -177,9 +190,8 @@ impl PolicyRun<'_> {
         lease: &Lease,
         account: Account,
     ) -> Outcome {
-        let count = self.request.count_first;
         let runner = self.runner;
-        let facts = match gather(&runner.settings, &runner.clock, sessions, rows, at, count, &[]).await {
+        let facts = match gather(self.question(rows, at, &[]), sessions).await {
             Ok(facts) => facts,
             Err(error) => return refused(account, error),
         };

@@ -1,6 +1,7 @@
 //! The delete protocol of one batch whose rows own files:
 //!
-//! 1. in the source, a transaction deletes the rows with every condition in the statement and tells their paths;
+//! 1. in the source, a transaction deletes (or updates) the rows with every condition in the statement and tells their
+//!    paths, and those of the rows that go with them;
 //! 2. in the ledger, the intents are committed: what will be owed;
 //! 3. the source commits;
 //! 4. each file that no row names any more is removed;
@@ -14,29 +15,30 @@ use super::delete::{Deleter, Ended, roll_back};
 use super::gather::{Facts, RowFiles};
 use super::recover::Resolved;
 use crate::ledger::{IntentBatch, Tally};
-use crate::sources::{ErrorKind, OwnedRow, Scope, SourceError, transaction_mark};
+use crate::sources::{Batch, ErrorKind, Scope, SourceError, transaction_mark};
 use crate::telemetry::chain;
 
 impl Deleter<'_> {
-    /// Deletes the rows of a scope and the files that they alone owned.
-    pub(super) async fn delete_with_files(&mut self, scope: Scope<'_>) -> Result<(), Ended> {
+    /// Takes the rows of a scope and the files that they alone owned.
+    pub(super) async fn take_with_files(&mut self, scope: Scope<'_>) -> Result<(), Ended> {
         let Facts { target, at, .. } = self.facts;
         let session = self.sessions.get(&target.source).await?;
         session.begin().await?;
         let canceller = session.canceller();
-        let rows = match self.stop.watch(canceller, target.delete_owned(session, *at, scope)).await {
-            Ok(rows) if rows.is_empty() => {
+        let mut taken = match self.stop.watch(canceller, target.take(session, *at, scope)).await {
+            Ok(taken) if taken.rows.is_empty() => {
                 roll_back(session).await;
                 return Ok(());
             }
-            Ok(rows) => rows,
+            Ok(taken) => taken,
             Err(error) => {
                 roll_back(session).await;
                 return Err(error.into());
             }
         };
-        let files = self.facts.files_of(&rows);
-        let batch = self.commit(&rows, &files).await?;
+        let files = self.facts.files_of(std::mem::take(&mut taken.claims));
+        let batch = self.commit(&taken, &files).await?;
+        self.account.detail(target, &taken.rows);
         for (key, path, why) in files.refused {
             self.account.fail(Some(key), Some(path), format!("kept: {why}"));
         }
@@ -47,8 +49,8 @@ impl Deleter<'_> {
     }
 
     /// Steps 2 and 3.
-    async fn commit(&mut self, rows: &[OwnedRow], files: &RowFiles) -> Result<Committed, Ended> {
-        let mut batch = self.intents(rows, files);
+    async fn commit(&mut self, taken: &Batch, files: &RowFiles) -> Result<Committed, Ended> {
+        let mut batch = self.intents(taken, files);
         // The very session that holds the transaction: a new one would commit nothing and say that it did.
         let session = self.sessions.held(&self.facts.target.source)?;
         match transaction_mark(session).await {
@@ -78,7 +80,7 @@ impl Deleter<'_> {
         }
     }
 
-    fn intents(&self, rows: &[OwnedRow], files: &RowFiles) -> IntentBatch {
+    fn intents(&self, taken: &Batch, files: &RowFiles) -> IntentBatch {
         let source = self.runner.settings.source(&self.policy.source);
         IntentBatch {
             id: 0,
@@ -90,7 +92,7 @@ impl Deleter<'_> {
             transaction_id: None,
             committed: false,
             recorded_at: self.runner.clock.now(),
-            rows: rows.len() as u64,
+            done: self.done(taken),
             items: files.items.clone(),
         }
     }
@@ -109,7 +111,7 @@ impl Deleter<'_> {
         }
         tracing::warn!(source = %error.source_name, error = %chain(&error), "A commit was not answered");
         self.sessions.reopen(&self.facts.target.source, self.stop).await?;
-        match self.runner.resolve(&batch, self.sessions).await? {
+        match self.runner.resolve(&batch, self.sessions, self.stop.token()).await? {
             Resolved::Settled { account, committed: true } => {
                 self.account.add(account);
                 Ok(Committed::Settled)
@@ -124,13 +126,13 @@ impl Deleter<'_> {
 
     /// Steps 4 and 5.
     async fn settle(&mut self, batch: IntentBatch) -> Result<(), Ended> {
-        let rows = Tally { rows_matched: batch.rows, rows_deleted: batch.rows, ..Tally::default() };
+        let rows = batch.done;
         // The rows are gone: they count even where the ledger fails now.
         self.account.tally.add(&rows);
         if batch.items.is_empty() {
             return Ok(self.ledger.add_tally(self.run_id, self.name, &rows).await?);
         }
-        let action = Action::Remove { decided_at: batch.recorded_at };
+        let action = Action::Remove { decided_at: batch.recorded_at, stop: self.stop.token() };
         let settled = settle(&self.facts.custodies, self.sessions, batch.items, action).await;
         let mut done = rows;
         done.add(&settled.account.tally);

@@ -18,9 +18,9 @@ use super::account::Account;
 use super::custody::{Action, Custody, settle};
 use super::sessions::Sessions;
 use super::{Recovery, Runner};
-use crate::ledger::{IntentBatch, LeaseOutcome, Ledger, LedgerError, Tally};
-use crate::policy::{Ident, Name, Reference, TableName};
-use crate::sources::{SourceError, TransactionOutcome, transaction_outcome};
+use crate::ledger::{IntentBatch, IntentOwner, LeaseOutcome, Ledger, LedgerError, Tally};
+use crate::policy::{FilePath, Ident, Name, PathTemplate, TableName};
+use crate::sources::{NamedBy, SourceError, TransactionOutcome, transaction_outcome};
 use crate::telemetry::chain;
 
 /// Batches that are read from the ledger at once.
@@ -84,7 +84,7 @@ impl Runner {
                 if cancel.is_cancelled() {
                     return Ok(account);
                 }
-                match self.resolve(&batch, &mut sessions).await? {
+                match self.resolve(&batch, &mut sessions, cancel).await? {
                     Resolved::Settled { account: part, .. } => {
                         recovery.batches_settled += 1;
                         recovery.files_deleted += part.tally.files_deleted;
@@ -97,7 +97,12 @@ impl Runner {
     }
 
     /// Finishes or drops one batch of intents, or keeps it for later.
-    pub(super) async fn resolve(&self, batch: &IntentBatch, sessions: &mut Sessions) -> Result<Resolved, LedgerError> {
+    pub(super) async fn resolve(
+        &self,
+        batch: &IntentBatch,
+        sessions: &mut Sessions,
+        stop: &CancellationToken,
+    ) -> Result<Resolved, LedgerError> {
         let Some(ledger) = &self.ledger else { return Ok(Resolved::Kept("there is no ledger".to_owned())) };
         let known = match self.outcome(batch, sessions).await {
             Ok(Outcome::Later(why)) => return Ok(Resolved::Kept(why)),
@@ -113,17 +118,15 @@ impl Runner {
             Ok(custodies) => custodies,
             Err(why) => return Ok(Resolved::Kept(why)),
         };
-        let action = Action::Remove { decided_at: batch.recorded_at };
+        let action = Action::Remove { decided_at: batch.recorded_at, stop };
         let mut settled = settle(&custodies, sessions, batch.items.clone(), action).await;
         if settled.unknown > 0 && !known {
             return Ok(Resolved::Kept("it could not be asked which files rows still name".to_owned()));
         }
-        let any_free = settled.account.tally.files_referenced < batch.items.len() as u64;
+        let any_free = settled.named < batch.items.len();
         let committed = known || any_free;
         if committed {
-            let tally = &mut settled.account.tally;
-            (tally.rows_matched, tally.rows_deleted) =
-                (tally.rows_matched + batch.rows, tally.rows_deleted + batch.rows);
+            settled.account.tally.add(&batch.done);
         } else {
             // Every row is there: nothing was deleted, so no file "stays although its row went".
             settled.account.tally.files_referenced = 0;
@@ -160,24 +163,22 @@ impl Runner {
 
     /// Opens the stores of a batch, each with the columns that owned its files.
     async fn custodies(&self, batch: &IntentBatch, sessions: &mut Sessions) -> Result<Vec<Custody>, String> {
-        let mut owners: Vec<(Arc<crate::policy::Store>, Vec<Reference>)> = Vec::new();
-        let table = TableName::parse(&batch.table)?;
+        let mut owners: Vec<(Arc<crate::policy::Store>, Vec<NamedBy>)> = Vec::new();
         for item in &batch.items {
-            let store = self.settings.store(&item.store);
-            let store = store.ok_or_else(|| format!("the configuration has no store {} any more", item.store))?;
-            if store.root != item.root {
+            let store = self.settings.store(&item.owner.store);
+            let store = store.ok_or_else(|| format!("the configuration has no store {} any more", item.owner.store))?;
+            if store.root != item.owner.root {
                 return Err(format!(
                     "store {} is at {} now and was at {} when the rows went; set it back to settle what is owed",
                     store.name,
                     store.root.display(),
-                    item.root.display()
+                    item.owner.root.display()
                 ));
             }
-            let column = Ident::parse(&item.column)?;
-            let owner = Reference { source: batch.source.clone(), table: table.clone(), column };
+            let owner = named_by(&batch.source, &item.owner)?;
             match owners.iter_mut().find(|(known, _)| known.name == store.name) {
-                Some((_, columns)) if columns.contains(&owner) => {}
-                Some((_, columns)) => columns.push(owner),
+                Some((_, known)) if known.contains(&owner) => {}
+                Some((_, known)) => known.push(owner),
                 None => owners.push((store.clone(), vec![owner])),
             }
         }
@@ -188,4 +189,13 @@ impl Runner {
         }
         Ok(custodies)
     }
+}
+
+fn named_by(source: &Name, owner: &IntentOwner) -> Result<NamedBy, String> {
+    let path = match owner.template {
+        true => FilePath::Template(PathTemplate::parse(&owner.path)?),
+        false => FilePath::Column(Ident::parse(&owner.path)?),
+    };
+    let (table, released) = (TableName::parse(&owner.table)?, owner.released.clone());
+    Ok(NamedBy { source: source.clone(), table, path, released })
 }

@@ -45,6 +45,11 @@ impl Stop {
         self.token.is_cancelled()
     }
 
+    /// Cancelled when it is set.
+    pub(super) fn token(&self) -> &CancellationToken {
+        &self.token
+    }
+
     /// Why, if it is set.
     pub(super) fn cause(&self) -> Option<Cause> {
         match (self.is_set(), self.timed_out.load(Ordering::Relaxed)) {
@@ -52,6 +57,11 @@ impl Stop {
             (true, true) => Some(Cause::Timeout),
             (true, false) => Some(Cause::Signal),
         }
+    }
+
+    /// Waits for a stop.
+    pub(super) async fn stopped(&self) {
+        self.token.cancelled().await;
     }
 
     /// Waits, unless a stop comes first.

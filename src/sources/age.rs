@@ -19,9 +19,26 @@ const DATE_SHAPE: &str = "'[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'";
 pub struct Age {
     pub term: Term,
     pub timezone: TimeZone,
+    pub format: Option<crate::policy::AgeFormat>,
+}
+
+pub fn tells_age(engine: Engine, kind: ColumnType, _format: Option<crate::policy::AgeFormat>) -> bool {
+    match kind {
+        ColumnType::TimestampTz | ColumnType::Timestamp | ColumnType::Date | ColumnType::SqliteDateTime => true,
+        ColumnType::Text => engine == Engine::Sqlite,
+        ColumnType::Integer | ColumnType::Uuid | ColumnType::Binary | ColumnType::Other => false,
+    }
 }
 
 impl Age {
+    pub fn push_unreadable(&self, _sql: &mut Sql) -> bool {
+        false
+    }
+
+    pub fn is_ordered(&self, _engine: Engine) -> bool {
+        true
+    }
+
     /// Writes the exact predicate: the row is older than `cutoff`. On SQLite no index serves it, and none must be tempted:
     /// of several bounds SQLite takes the first for its index, and a window's own bounds come later.
     pub fn push_older(&self, sql: &mut Sql, cutoff: Timestamp) {

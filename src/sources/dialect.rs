@@ -14,7 +14,7 @@ pub struct Term {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Name {
     Column(Ident),
-    /// SQLite's row number, by the one of its three names that no column hides.
+    /// SQLite's row number, by the one of its three names that no column hides; where a row of PostgreSQL lies.
     RowId(&'static str),
 }
 
@@ -29,6 +29,27 @@ impl Term {
         let hidden = |name: &str| columns.iter().any(|column| column.name.as_str().eq_ignore_ascii_case(name));
         let name = ["_rowid_", "rowid", "oid"].into_iter().find(|name| !hidden(name))?;
         Some(Self { name: Name::RowId(name), declared: "INTEGER".to_owned(), kind: ColumnType::Integer })
+    }
+
+    /// Where a row of PostgreSQL lies: its block and line, and its partition where the table has several.
+    pub fn place(partitioned: bool) -> Vec<Self> {
+        let term = |name, declared: &str| Self {
+            name: Name::RowId(name),
+            declared: declared.to_owned(),
+            kind: ColumnType::Other,
+        };
+        match partitioned {
+            true => vec![term("tableoid", "oid"), term("ctid", "tid")],
+            false => vec![term("ctid", "tid")],
+        }
+    }
+
+    /// The column's name.
+    pub fn name(&self) -> String {
+        match &self.name {
+            Name::Column(ident) => ident.to_string(),
+            Name::RowId(name) => (*name).to_owned(),
+        }
     }
 
     /// What the column's type means.

@@ -4,24 +4,48 @@ use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::dialect::{Term, separated};
-use super::rows::Gone;
-use super::target::{Unfit, find};
+use super::fit::{Unfit, find};
+use super::gone::{Gone, push_remaining};
 use super::{ColumnType, ErrorKind, Session, SourceError, Sql, TableFacts};
-use crate::policy::{Engine, Name, Reference, Source, Store, StorePath, TableName};
+use crate::policy::{
+    Engine, FilePath, Name, PathTemplate, Reference, Source, Store, StorePath, TableName, TemplatePart,
+};
 
 /// Most paths in one question.
 const PATHS_AT_ONCE: usize = 1000;
+/// Most directories in one question about what lies beneath them.
+const DIRECTORIES_AT_ONCE: usize = 50;
 /// Most oddly spelled paths that a column may hold; beyond that nothing of its store is removed.
 const ODD_AT_MOST: usize = 20_000;
 
-/// A column whose values name files of a store.
+/// Rows that name files of a store: as declared in the configuration, or recorded in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedBy {
+    pub source: Name,
+    pub table: TableName,
+    pub path: FilePath,
+    /// Columns with the values that an update sets: a row that has them all has let go of its file.
+    pub released: Vec<(String, String)>,
+}
+
+impl From<&Reference> for NamedBy {
+    fn from(reference: &Reference) -> Self {
+        let Reference { source, table, column } = reference.clone();
+        Self { source, table, path: FilePath::Column(column), released: Vec::new() }
+    }
+}
+
+/// Rows that name files of a store, fitted to their table.
 #[derive(Debug, Clone)]
 pub struct ReferenceColumn {
     pub source: Name,
     /// As the catalog resolved it.
     pub table: TableName,
     engine: Engine,
-    column: Term,
+    path: FilePath,
+    /// The columns of the path.
+    terms: Vec<Term>,
+    released: Vec<(Term, String)>,
 }
 
 /// Files that a column names by an odd spelling (`a//b`, `./a`, `x/../a`), as fingerprints. Two files of one
@@ -30,6 +54,11 @@ pub struct ReferenceColumn {
 pub struct OddNames(HashSet<u64>);
 
 impl OddNames {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Whether the column may name the file by an odd spelling.
     pub fn may_name(&self, path: &StorePath) -> bool {
         self.0.contains(&fingerprint(path))
@@ -43,18 +72,30 @@ fn fingerprint(path: &StorePath) -> u64 {
 }
 
 impl ReferenceColumn {
-    /// Fits a reference to its table.
-    pub fn fit(source: &Source, reference: &Reference, facts: Option<&TableFacts>) -> Result<Self, Unfit> {
-        let table = reference.table.to_string();
+    /// Fits it to its table.
+    pub fn fit(source: &Source, named_by: &NamedBy, facts: Option<&TableFacts>) -> Result<Self, Unfit> {
+        let table = named_by.table.to_string();
         let facts = facts.ok_or_else(|| Unfit::NoTable { source_name: source.name.clone(), table: table.clone() })?;
-        let column = find(facts, &table, &reference.column)?;
+        let term = |ident: &crate::policy::Ident| find(facts, &table, ident).map(Term::column);
+        let terms = named_by.path.columns().into_iter().map(term).collect::<Result<_, _>>()?;
+        let mut released = Vec::new();
+        for (column, value) in &named_by.released {
+            // The names came from the catalog when they were recorded.
+            let ident = crate::policy::Ident::parse(column).map_err(|_| Unfit::NoColumn {
+                table: table.clone(),
+                column: column.clone(),
+                suggestion: None,
+            })?;
+            released.push((term(&ident)?, value.clone()));
+        }
         let engine = source.endpoint.engine();
-        Ok(Self { source: source.name.clone(), table: facts.name.clone(), engine, column: Term::column(column) })
+        let (source, table, path) = (source.name.clone(), facts.name.clone(), named_by.path.clone());
+        Ok(Self { source, table, engine, path, terms, released })
     }
 
-    /// Whether both are one column.
+    /// Whether both name files by the same columns.
     pub fn is_same(&self, other: &ReferenceColumn) -> bool {
-        self.source == other.source && self.table == other.table && self.column == other.column
+        self.source == other.source && self.table == other.table && self.path == other.path
     }
 
     /// Those of `paths` that a row names, rows that are gone left out.
@@ -68,25 +109,116 @@ impl ReferenceColumn {
         let asked: HashSet<_> = paths.iter().collect();
         let mut named = HashSet::new();
         for some in paths.chunks(PATHS_AT_ONCE) {
-            let spellings: Vec<_> = some.iter().flat_map(|path| store.spellings(path)).collect();
-            let sql = self.select(gone, |sql| {
-                // Only a text column is compared bare, so that its index serves.
-                match self.column.kind() {
-                    ColumnType::Text => self.column.push(sql),
-                    _ => self.column.push_text(sql),
-                }
-                sql.push(" IN (");
-                separated(sql, ", ", &spellings, |sql, spelling| {
-                    sql.bind(spelling.clone());
-                });
-                sql.push(")");
-            });
-            for row in session.query(&self.asking(), &sql).await? {
-                named.extend(row.0.into_iter().flatten().filter_map(|written| store.map_reference(&written)));
-            }
+            let Some(sql) = self.naming(store, some, gone) else { continue };
+            let rows = session.query(&self.asking(), &sql).await?;
+            named.extend(rows.into_iter().filter_map(|row| self.path_of(row.0, store)));
         }
         named.retain(|path| asked.contains(path));
         Ok(named)
+    }
+
+    /// What rows name beneath some directories, rows that are gone left out.
+    pub async fn named_beneath(
+        &self,
+        session: &mut Session,
+        store: &Store,
+        directories: &[StorePath],
+        gone: &[Gone],
+    ) -> Result<HashSet<StorePath>, SourceError> {
+        let mut named = HashSet::new();
+        for some in directories.chunks(DIRECTORIES_AT_ONCE) {
+            let beginnings = some.iter().flat_map(|path| match self.path {
+                FilePath::Column(_) => store.spellings(path),
+                FilePath::Template(_) => vec![path.to_string()],
+            });
+            let beginnings: Vec<_> = beginnings.map(|spelling| format!("{spelling}/")).collect();
+            let sql = self.select(gone, |sql| {
+                separated(sql, " OR ", &beginnings, |sql, beginning| {
+                    sql.push("substr(");
+                    self.push_path(sql);
+                    sql.push(&format!(", 1, {}) = ", beginning.chars().count())).bind(beginning.clone());
+                });
+            });
+            let rows = session.query(&self.asking(), &sql).await?;
+            named.extend(rows.into_iter().filter_map(|row| self.path_of(row.0, store)));
+        }
+        Ok(named)
+    }
+
+    /// The question which rows name some paths; none where no row can.
+    fn naming(&self, store: &Store, paths: &[StorePath], gone: &[Gone]) -> Option<Sql> {
+        match (&self.path, self.terms.as_slice()) {
+            (FilePath::Column(_), [column]) => {
+                let spellings: Vec<_> = paths.iter().flat_map(|path| store.spellings(path)).collect();
+                Some(self.select(gone, |sql| {
+                    // Only a text column is compared bare, so that its index serves.
+                    match column.kind() {
+                        ColumnType::Text => column.push(sql),
+                        _ => column.push_text(sql),
+                    }
+                    push_among_texts(sql, &spellings);
+                }))
+            }
+            (FilePath::Template(template), [column]) => {
+                let values = paths.iter().filter_map(|path| template.value_in(path.as_str()));
+                let values: Vec<_> = values.filter(|value| may_be(column.kind(), value)).map(str::to_owned).collect();
+                (!values.is_empty()).then(|| {
+                    self.select(gone, |sql| match column.kind() {
+                        // So that an index on the column serves.
+                        ColumnType::Text | ColumnType::Integer | ColumnType::Uuid => {
+                            column.push(sql);
+                            sql.push(" IN (");
+                            separated(sql, ", ", &values, |sql, value| column.push_value(sql, value));
+                            sql.push(")");
+                        }
+                        _ => {
+                            column.push_text(sql);
+                            push_among_texts(sql, &values);
+                        }
+                    })
+                })
+            }
+            _ => {
+                let paths: Vec<_> = paths.iter().map(StorePath::to_string).collect();
+                Some(self.select(gone, |sql| {
+                    self.push_path(sql);
+                    push_among_texts(sql, &paths);
+                }))
+            }
+        }
+    }
+
+    /// The file that a row names, from the columns of its path.
+    fn path_of(&self, values: Vec<Option<String>>, store: &Store) -> Option<StorePath> {
+        match &self.path {
+            FilePath::Column(_) => store.map_reference(values.first()?.as_deref()?),
+            FilePath::Template(template) => StorePath::parse(&template.fill(&values).ok()??).ok(),
+        }
+    }
+
+    /// Writes the path as the row has it, or as its columns make it.
+    fn push_path(&self, sql: &mut Sql) {
+        match &self.path {
+            FilePath::Column(_) => self.terms.iter().for_each(|term| term.push_text(sql)),
+            FilePath::Template(template) => self.push_made(sql, template),
+        }
+    }
+
+    fn push_made(&self, sql: &mut Sql, template: &PathTemplate) {
+        let (begin, between) = if self.engine == Engine::MySql { ("CONCAT(", ", ") } else { ("(", " || ") };
+        let mut terms = self.terms.iter();
+        sql.push(begin);
+        separated(sql, between, template.parts(), |sql, part| match part {
+            TemplatePart::Text(text) => {
+                sql.bind(text.clone());
+            }
+            TemplatePart::Column(_) => {
+                if let Some(term) = terms.next() {
+                    term.push_text(sql);
+                }
+            }
+        });
+        sql.push(")");
     }
 
     /// The files that rows name by an odd spelling, rows that are gone left out.
@@ -96,7 +228,8 @@ impl ReferenceColumn {
         store: &Store,
         gone: &[Gone],
     ) -> Result<HashSet<StorePath>, SourceError> {
-        let mut sql = self.select(gone, |sql| self.push_odd(sql, store));
+        let (FilePath::Column(_), [column]) = (&self.path, self.terms.as_slice()) else { return Ok(HashSet::new()) };
+        let mut sql = self.select(gone, |sql| push_odd(sql, column, store));
         sql.push(&format!(" LIMIT {}", ODD_AT_MOST + 1));
         let rows = session.query(&self.asking(), &sql).await?;
         if rows.len() > ODD_AT_MOST {
@@ -125,35 +258,70 @@ impl ReferenceColumn {
     fn select(&self, gone: &[Gone], condition: impl FnOnce(&mut Sql)) -> Sql {
         let mut sql = Sql::new(self.engine);
         sql.push("SELECT DISTINCT ");
-        self.column.push_text(&mut sql);
+        separated(&mut sql, ", ", &self.terms, |sql, term| term.push_text(sql));
         sql.push(" FROM ").table(&self.table).push(" WHERE (");
         condition(&mut sql);
         sql.push(")");
-        for gone in gone.iter().filter(|gone| gone.target.source == self.source && gone.target.table == self.table) {
+        if !self.released.is_empty() {
+            sql.push(" AND (");
+            separated(&mut sql, " AND ", &self.released, |sql, (term, value)| {
+                term.push(sql);
+                sql.push(" = ");
+                term.push_value(sql, value);
+            });
+            sql.push(") IS NOT TRUE");
+        }
+        push_remaining(&mut sql, gone, &self.source, &self.table);
+        for (index, updated) in gone.iter().enumerate().filter(|(_, gone)| self.lets_go(gone)) {
             sql.push(" AND ");
-            gone.push_remains(&mut sql);
+            updated.push_taken(&mut sql, &gone[..index]);
+            sql.push(" IS NOT TRUE");
         }
         sql
+    }
+
+    /// Whether an update lets go of the files that these columns name.
+    fn lets_go(&self, gone: &Gone) -> bool {
+        let target = &gone.target;
+        let owns = |owner: &super::FileOwner| owner.table == self.table && owner.file.path == self.path;
+        target.updates() && target.source == self.source && target.owners.iter().any(owns)
     }
 
     fn asking(&self) -> String {
         format!("asking which files {} still names", self.table)
     }
+}
 
-    fn push_odd(&self, sql: &mut Sql, store: &Store) {
-        // A prefix that is odd by itself ("file:///srv/") would make every path odd.
-        let prefix = store.strip_prefix.as_deref().filter(|prefix| prefix.contains("//") || prefix.starts_with("./"));
-        let patterns = ["%//%", "%/./%", "%/../%", "./%", "../%", "%/.", "%/..", "%/"];
-        separated(sql, " OR ", &patterns, |sql, pattern| {
-            match prefix {
-                None => self.column.push_text(sql),
-                Some(prefix) => {
-                    sql.push("replace(");
-                    self.column.push_text(sql);
-                    sql.push(", ").bind(prefix.to_owned()).push(", '')");
-                }
-            }
-            sql.push(" LIKE ").bind((*pattern).to_owned());
-        });
+fn push_among_texts(sql: &mut Sql, texts: &[String]) {
+    sql.push(" IN (");
+    separated(sql, ", ", texts, |sql, text| {
+        sql.bind(text.clone());
+    });
+    sql.push(")");
+}
+
+/// Whether a column of that kind can hold the text at all: the server must not be asked to read one that is no number.
+fn may_be(kind: ColumnType, value: &str) -> bool {
+    match kind {
+        ColumnType::Integer => value.parse::<i64>().is_ok(),
+        ColumnType::Uuid => uuid::Uuid::try_parse(value).is_ok(),
+        _ => true,
     }
+}
+
+fn push_odd(sql: &mut Sql, column: &Term, store: &Store) {
+    // A prefix that is odd by itself ("file:///srv/") would make every path odd.
+    let prefix = store.strip_prefix.as_deref().filter(|prefix| prefix.contains("//") || prefix.starts_with("./"));
+    let patterns = ["%//%", "%/./%", "%/../%", "./%", "../%", "%/.", "%/..", "%/"];
+    separated(sql, " OR ", &patterns, |sql, pattern| {
+        match prefix {
+            None => column.push_text(sql),
+            Some(prefix) => {
+                sql.push("replace(");
+                column.push_text(sql);
+                sql.push(", ").bind(prefix.to_owned()).push(", '')");
+            }
+        }
+        sql.push(" LIKE ").bind((*pattern).to_owned());
+    });
 }

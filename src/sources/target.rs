@@ -1,203 +1,273 @@
-//! A rows policy fitted to the facts of its table: what is eligible, and how to walk to it.
+//! A rows policy fitted to the facts of its tables: what is eligible, what keeps a row, and what is done to one.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::age::Age;
-use super::dialect::{KeyTerms, Term};
-use super::{Column, ColumnType, Sql, TableFacts};
-use crate::policy::{
-    Condition, Engine, FilePath, Ident, Name, OwnedFile, Param, RowsPolicy, Segment, Source, TableName,
-};
+use super::condition::{Bound, push_condition};
+use super::dialect::{Term, separated};
+use super::fit::literal;
+use super::gone::{Gone, push_remaining};
+use super::node::{Branch, Claim, FileOwner, Node, OwnedRow};
+use super::{ColumnType, Sql};
+use crate::policy::{Condition, Engine, KeepByValue, Name, OnDelete, Protection, SetValue, TableName};
 
-/// A rows policy whose table was looked up: every column is there and of a type that can be judged.
+/// A rows policy whose tables were looked up: every column is there and of a type that can be judged.
 #[derive(Debug, Clone)]
 pub struct Target {
     pub source: Name,
     pub engine: Engine,
-    /// As the catalog resolved it.
-    pub table: TableName,
-    /// What tells rows apart in statements.
-    pub(super) key: KeyTerms,
-    /// What tells rows apart for people: the primary key's columns.
-    pub(super) shown_key: Vec<Term>,
+    pub node: Node,
     pub(super) age: Option<Age>,
     pub(super) age_indexed: bool,
-    condition: Option<Condition>,
-    /// The policy's files, each with its column.
-    pub files: Vec<(OwnedFile, Term)>,
+    pub(super) keep: Option<KeepTerms>,
+    pub(super) condition: Option<Condition>,
+    /// Each with its table as the catalog resolved it.
+    pub(super) protections: Vec<(Protection, TableName)>,
+    /// True or NULL: the row's work is still going on.
+    pub(super) alive: Option<Condition>,
+    pub(super) bound: Bound,
+    pub(super) change: Change,
+    /// Column, its place among the carried ones, its type.
+    pub(super) details: Vec<(String, usize, ColumnType)>,
+    /// Places of the columns that a liveness probe by command is given, where there is one.
+    pub(super) probe: Option<Vec<usize>>,
+    /// Everything in the policy's tables that owns a file.
+    pub owners: Vec<FileOwner>,
+}
+
+/// A time for each value of a column.
+#[derive(Debug, Clone)]
+pub(super) struct KeepTerms {
+    pub(super) term: Term,
+    pub(super) by: KeepByValue,
+}
+
+/// What is done to an eligible row.
+#[derive(Debug, Clone)]
+pub(super) enum Change {
+    Delete,
+    Update(Vec<(Term, SetValue)>),
 }
 
 /// The instants of a run that its statements compare with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instants {
     pub now: Timestamp,
+    /// The latest instant before which any row is eligible.
     pub cutoff: Option<Timestamp>,
 }
 
-/// Why a policy does not fit its table.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unfit {
-    #[error("there is no table {table} in source {source_name}, or its user may not see it")]
-    NoTable { source_name: Name, table: String },
-    #[error("{table} is a {relation}; only tables can be governed")]
-    NotTable { table: String, relation: String },
-    #[error("table {table} has no column {column}{}", hint(suggestion))]
-    NoColumn { table: String, column: String, suggestion: Option<String> },
-    #[error("column {column} of table {table} is of type {declared}, which cannot tell an age")]
-    NoAge { table: String, column: String, declared: String },
-    #[error("table {table} has no primary key and no unique key without NULLs, so its rows cannot be told apart")]
-    NoKey { table: String },
-}
-
-fn hint(suggestion: &Option<String>) -> String {
-    suggestion.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default()
-}
-
 impl Target {
-    /// Fits a policy to its table; every misfit at once.
-    pub fn fit(source: &Source, policy: &RowsPolicy, facts: Option<&TableFacts>) -> Result<Self, Vec<Unfit>> {
-        let table = policy.table.to_string();
-        let Some(facts) = facts else {
-            return Err(vec![Unfit::NoTable { source_name: source.name.clone(), table }]);
-        };
-        if !facts.relation.ends_with("table") || facts.relation == "foreign table" {
-            return Err(vec![Unfit::NotTable { table, relation: facts.relation.clone() }]);
-        }
-        let mut misfits = Vec::new();
-        let mut column = |ident: &Ident| find(facts, &table, ident).map_err(|unfit| misfits.push(unfit)).ok();
-        let age = policy.age.as_ref().and_then(|age| column(&age.column));
-        let files: Vec<_> = policy
-            .files
-            .iter()
-            .filter_map(|file| match &file.path {
-                FilePath::Column(name) => column(name).map(|found| (file.clone(), Term::column(found))),
-                FilePath::Template(_) => None,
-            })
-            .collect();
-        let engine = source.endpoint.engine();
-        if let Some(age) = age.filter(|age| !tells_age(engine, age.kind)) {
-            let (column, declared) = (age.name.to_string(), age.declared.clone());
-            misfits.push(Unfit::NoAge { table: table.clone(), column, declared });
-        }
-        let (key, shown_key) = keys(engine, facts);
-        if key.0.is_empty() {
-            misfits.push(Unfit::NoKey { table });
-        }
-        if !misfits.is_empty() {
-            return Err(misfits);
-        }
-        let timezone = source.timezone.clone();
-        Ok(Self {
-            source: source.name.clone(),
-            engine,
-            table: facts.name.clone(),
-            key,
-            shown_key,
-            age_indexed: age.is_some_and(|age| leads_index(facts, &age.name)),
-            age: age.map(|age| Age { term: Term::column(age), timezone }),
-            condition: policy.condition.clone(),
-            files,
-        })
-    }
-
-    /// Writes the whole eligibility: age and condition. There is at least one of them.
-    pub fn push_eligible(&self, sql: &mut Sql, at: Instants) {
-        let mut before = "(";
-        if let (Some(age), Some(cutoff)) = (&self.age, at.cutoff) {
-            sql.push(before);
-            age.push_older(sql, cutoff);
-            before = " AND ";
-        }
-        if let Some(condition) = &self.condition {
-            sql.push(before).push("(");
-            push_condition(sql, condition, at);
-            // The line ends here, whatever a server may take for the start of a comment.
-            sql.push("\n)");
+    /// Writes the whole eligibility: old enough, as `where` says, and kept by nothing.
+    pub fn push_eligible(&self, sql: &mut Sql, at: Instants, gone: &[Gone]) {
+        sql.push("(");
+        self.push_matching(sql, at);
+        if self.can_be_kept() {
+            sql.push(" AND ");
+            self.push_unkept(sql, at, gone);
         }
         sql.push(")");
     }
 
-    /// The key as a person reads it: the value itself, or a JSON array of several.
-    pub(super) fn shown(values: &[Option<String>]) -> String {
-        match values {
-            [value] => value.clone().unwrap_or_default(),
-            several => serde_json::json!(several).to_string(),
+    /// Writes "the row is old enough and as `where` says"; at least one of the two is asked for.
+    pub(super) fn push_matching(&self, sql: &mut Sql, at: Instants) {
+        let mut before = "(";
+        if let (Some(_), Some(_)) = (&self.age, at.cutoff) {
+            sql.push(before);
+            self.push_old(sql, at);
+            before = " AND ";
+        }
+        if let Some(condition) = &self.condition {
+            sql.push(before);
+            push_condition(sql, condition, at, &self.bound);
+        }
+        sql.push(")");
+    }
+
+    /// Writes "the row is old enough".
+    pub(super) fn push_old(&self, sql: &mut Sql, at: Instants) {
+        let (Some(age), Some(cutoff)) = (&self.age, at.cutoff) else { return };
+        let Some(KeepTerms { term, by }) = &self.keep else { return age.push_older(sql, cutoff) };
+        let before = |keep| at.now.checked_sub(keep).unwrap_or(Timestamp::MIN);
+        sql.push("(");
+        separated(sql, " OR ", &by.values, |sql, (value, keep)| {
+            sql.push("(");
+            term.push_text(sql);
+            sql.push(" = ").bind(value.clone()).push(" AND ");
+            age.push_older(sql, before(*keep));
+            sql.push(")");
+        });
+        if let Some(keep) = by.default {
+            sql.push(" OR ((");
+            self.push_unlisted(sql);
+            sql.push(") AND ");
+            age.push_older(sql, before(keep));
+            sql.push(")");
+        }
+        sql.push(")");
+    }
+
+    /// Writes "the value that decides the time is none of those listed".
+    pub(super) fn push_unlisted(&self, sql: &mut Sql) {
+        let Some(KeepTerms { term, by }) = &self.keep else { return };
+        term.push(sql);
+        sql.push(" IS NULL OR ");
+        term.push_text(sql);
+        sql.push(" NOT IN (");
+        separated(sql, ", ", &by.values, |sql, (value, _)| {
+            sql.bind(value.clone());
+        });
+        sql.push(")");
+    }
+
+    /// Whether something beside its age and `where` may keep a row.
+    pub fn can_be_kept(&self) -> bool {
+        self.alive.is_some() || !self.protections.is_empty() || self.keeping().next().is_some()
+    }
+
+    /// Tables whose rows keep the rows that they point to.
+    pub(super) fn keeping(&self) -> impl Iterator<Item = &Branch> {
+        self.node.branches.iter().filter(|branch| branch.on_delete == OnDelete::KeepParent)
+    }
+
+    /// Writes "nothing keeps the row": no liveness in SQL, no protection, no child that keeps its parent.
+    pub(super) fn push_unkept(&self, sql: &mut Sql, at: Instants, gone: &[Gone]) {
+        let mut before = "(";
+        if let Some(alive) = &self.alive {
+            sql.push(before);
+            push_condition(sql, alive, at, &self.bound);
+            sql.push(" IS FALSE");
+            before = " AND ";
+        }
+        for index in 0..self.protections.len() {
+            sql.push(before).push("NOT EXISTS (SELECT 1");
+            self.push_protecting(sql, at, index, gone);
+            sql.push(")");
+            before = " AND ";
+        }
+        for branch in self.keeping() {
+            sql.push(before).push("NOT EXISTS (SELECT 1");
+            branch.push_pointing(sql, &self.source, &self.node.table, gone);
+            sql.push(")");
+            before = " AND ";
+        }
+        sql.push(")");
+    }
+
+    /// Writes " FROM … WHERE …": the rows that protect a row of the policy's table.
+    pub(super) fn push_protecting(&self, sql: &mut Sql, at: Instants, index: usize, gone: &[Gone]) {
+        let (protection, table) = &self.protections[index];
+        sql.push(" FROM ").table(table).push(" WHERE ");
+        push_condition(sql, &protection.on, at, &self.bound);
+        if let Some(condition) = &protection.condition {
+            sql.push(" AND ");
+            push_condition(sql, condition, at, &self.bound);
+        }
+        push_remaining(sql, gone, &self.source, table);
+    }
+
+    /// Whether eligibility depends on other rows. Such a question is answered as of the beginning of a statement,
+    /// however long that then waits for a row's lock; so the rows are locked first and asked about again.
+    pub(super) fn asks_other_rows(&self) -> bool {
+        let subquery = |condition: &Option<Condition>| condition.as_ref().is_some_and(Condition::has_subquery);
+        !self.protections.is_empty()
+            || self.keeping().next().is_some()
+            || subquery(&self.condition)
+            || subquery(&self.alive)
+    }
+
+    /// Whether a statement of its own changes a scope and tells no more than how many rows.
+    pub fn is_one_statement(&self, wants_details: bool) -> bool {
+        let tells = !self.owners.is_empty() || (wants_details && !self.details.is_empty());
+        let locks = self.asks_other_rows() && self.engine != Engine::Sqlite && !self.node.key.0.is_empty();
+        !tells && !locks && !self.node.takes_others_along()
+    }
+
+    /// Whether rows are updated and stay.
+    pub fn updates(&self) -> bool {
+        matches!(self.change, Change::Update(_))
+    }
+
+    /// Whether a liveness probe is to be asked about each row.
+    pub fn is_probed(&self) -> bool {
+        self.probe.is_some()
+    }
+
+    /// Whether its rows can be told apart.
+    pub fn has_key(&self) -> bool {
+        !self.node.key.0.is_empty()
+    }
+
+    /// What a liveness probe is given for a row, in the order of the command's placeholders.
+    pub fn probe_values(&self, row: &OwnedRow) -> Vec<Option<String>> {
+        row.texts(self.probe.as_deref().unwrap_or_default())
+    }
+
+    /// The columns that the operator wants to see of a row.
+    pub fn details_of(&self, row: &OwnedRow) -> BTreeMap<String, serde_json::Value> {
+        self.details.iter().map(|(name, place, kind)| (name.clone(), row.value(*place, *kind))).collect()
+    }
+
+    /// Whether the result shows columns of the affected rows.
+    pub fn has_details(&self) -> bool {
+        !self.details.is_empty()
+    }
+
+    /// What rows of the policy's own table say of their files.
+    pub fn claims_of(&self, rows: &[OwnedRow]) -> Vec<Claim> {
+        let mut claims = Vec::new();
+        rows.iter().for_each(|row| self.node.claims(row, &self.owners, &mut claims));
+        claims
+    }
+
+    /// Writes what is set, for an update.
+    pub(super) fn push_set(&self, sql: &mut Sql, at: Instants) {
+        let Change::Update(set) = &self.change else { return };
+        separated(sql, ", ", set, |sql, (term, value)| {
+            term.push(sql);
+            sql.push(" = ");
+            match (value, literal(value, self.engine)) {
+                (SetValue::Sql(expression), _) => push_condition(sql, expression, at, &self.bound),
+                (_, Some(text)) => term.push_value(sql, &text),
+                (_, None) => {}
+            }
+        });
+    }
+
+    /// The literals that an update sets: a row that has them all has let go of its files.
+    pub fn released(&self) -> Vec<(String, String)> {
+        let Change::Update(set) = &self.change else { return Vec::new() };
+        let literals = set.iter().filter_map(|(term, value)| Some((term.name(), literal(value, self.engine)?)));
+        literals.collect()
+    }
+
+    /// Whether the bounds of a window are what an index is entered by, because the exact predicate on the age is not.
+    pub(super) fn needs_bounds(&self) -> bool {
+        self.engine == Engine::Sqlite || self.keep.is_some()
+    }
+}
+
+impl Branch {
+    /// Writes " FROM … WHERE …": the rows that point to a row of `parent`.
+    pub(super) fn push_pointing(&self, sql: &mut Sql, source: &Name, parent: &TableName, gone: &[Gone]) {
+        // A table that points to itself needs another name for the rows that point.
+        let itself = self.node.table == *parent;
+        sql.push(" FROM ").table(&self.node.table).push(if itself { " AS pointing WHERE " } else { " WHERE " });
+        let pairs: Vec<_> = self.columns.0.iter().zip(&self.referenced).collect();
+        separated(sql, " AND ", &pairs, |sql, (column, (referenced, _))| {
+            if itself {
+                sql.push("pointing.");
+                column.push(sql);
+            } else {
+                column.push_of(sql, &self.node.table);
+            }
+            sql.push(" = ");
+            referenced.push_of(sql, parent);
+        });
+        if !itself {
+            push_remaining(sql, gone, source, &self.node.table);
         }
     }
-}
-
-/// Finds a column by its exact name.
-pub(super) fn find<'a>(facts: &'a TableFacts, table: &str, ident: &Ident) -> Result<&'a Column, Unfit> {
-    if let Some(column) = facts.columns.iter().find(|column| column.name == *ident) {
-        return Ok(column);
-    }
-    let alike = |column: &&Column| strsim::jaro_winkler(column.name.as_str(), ident.as_str()) > 0.8;
-    let suggestion = facts.columns.iter().find(alike).map(|column| column.name.to_string());
-    Err(Unfit::NoColumn { table: table.to_owned(), column: ident.to_string(), suggestion })
-}
-
-fn tells_age(engine: Engine, kind: ColumnType) -> bool {
-    match kind {
-        ColumnType::TimestampTz | ColumnType::Timestamp | ColumnType::Date | ColumnType::SqliteDateTime => true,
-        // SQLite has no type for instants: a text is judged by what it holds.
-        ColumnType::Text => engine == Engine::Sqlite,
-        ColumnType::Integer | ColumnType::Uuid | ColumnType::Binary | ColumnType::Other => false,
-    }
-}
-
-fn leads_index(facts: &TableFacts, column: &Ident) -> bool {
-    facts.indexes.iter().any(|index| index.columns.first() == Some(column))
-}
-
-/// The key for statements and the key for people. SQLite's row number is the shortest key there is.
-fn keys(engine: Engine, facts: &TableFacts) -> (KeyTerms, Vec<Term>) {
-    let columns: Vec<_> = facts
-        .key
-        .iter()
-        .filter_map(|ident| facts.columns.iter().find(|column| column.name == *ident))
-        .map(Term::column)
-        .collect();
-    let row_id = (engine == Engine::Sqlite && facts.has_rowid).then(|| Term::row_id(&facts.columns)).flatten();
-    match row_id {
-        Some(row_id) if columns.is_empty() => (KeyTerms(vec![row_id.clone()]), vec![row_id]),
-        Some(row_id) => (KeyTerms(vec![row_id]), columns),
-        None => (KeyTerms(columns.clone()), columns),
-    }
-}
-
-fn push_condition(sql: &mut Sql, condition: &Condition, at: Instants) {
-    for segment in condition.segments() {
-        match segment {
-            Segment::Sql(text) => {
-                sql.push(text);
-            }
-            // SQLite takes an unknown name in double quotes for a string, which could make every row eligible; a name in
-            // backticks must be a column.
-            Segment::DoubleQuoted(name) if sql.engine() == Engine::Sqlite => {
-                sql.push("`").push(&name.replace('`', "``")).push("`");
-            }
-            Segment::DoubleQuoted(text) => {
-                sql.push("\"").push(text).push("\"");
-            }
-            Segment::Param(Param::Now) => push_instant(sql, at.now),
-            // Compilation made sure that a condition with :cutoff has a keep, hence a cutoff.
-            Segment::Param(Param::Cutoff) => push_instant(sql, at.cutoff.unwrap_or(at.now)),
-            Segment::Param(Param::NowMinus(ago)) => {
-                push_instant(sql, at.now.checked_sub(*ago).unwrap_or(Timestamp::MIN));
-            }
-            Segment::Param(Param::Named(_)) => {}
-        }
-    }
-}
-
-/// An instant as the operator's SQL compares it: timestamptz on PostgreSQL, DATETIME in UTC on MySQL, and the text of
-/// `CURRENT_TIMESTAMP` on SQLite.
-fn push_instant(sql: &mut Sql, at: Timestamp) {
-    let utc = TimeZone::UTC.to_datetime(at);
-    match sql.engine() {
-        Engine::Postgres => sql.bind(format!("{}+00", super::age::seconds(utc))).push("::timestamptz"),
-        Engine::MySql => sql.push("CAST(").bind(super::age::seconds(utc)).push(" AS DATETIME(6))"),
-        Engine::Sqlite => sql.bind(utc.strftime("%Y-%m-%d %H:%M:%S").to_string()),
-    };
 }

@@ -73,12 +73,16 @@ impl Walker {
             Next::Probe => match self.probe(session).await {
                 Ok(0) => (None, Next::Done),
                 Ok(few) if few <= u64::from(self.batch) => (Some(Window::All), Next::Done),
-                Ok(_) => (None, self.first()),
+                Ok(_) => self.first(),
                 // Few rows in a large table without an index: they are found window by window.
-                Err(error) if error.kind == ErrorKind::Timeout => (None, self.first()),
+                Err(error) if error.kind == ErrorKind::Timeout => self.first(),
                 Err(error) => return Err(error),
             },
             Next::Ages(from) => match (self.age_after(session, from.as_ref()).await?, from) {
+                (Some(to), Some(AgeBound::At(from))) if to == *from && !self.target.has_key() => {
+                    let window = Window::SameAge { age: to.clone(), from: None, to: None };
+                    (Some(window), Next::Ages(Some(AgeBound::After(to))))
+                }
                 (Some(to), Some(AgeBound::At(from))) if to == *from => {
                     let starts = self.same_age_starts(session, from).await?;
                     (None, Next::SameAge { age: to, starts })
@@ -112,8 +116,13 @@ impl Walker {
         })
     }
 
-    fn first(&self) -> Next {
-        if self.target.age_indexed { Next::Ages(None) } else { Next::Keys(None) }
+    fn first(&self) -> (Option<Window>, Next) {
+        match (self.target.age_indexed, self.target.has_key()) {
+            (true, _) => (None, Next::Ages(None)),
+            (false, true) => (None, Next::Keys(None)),
+            // Nothing to walk along: one statement for everything.
+            (false, false) => (Some(Window::All), Next::Done),
+        }
     }
 
     /// How many rows are eligible, counting no further than one past a batch.
@@ -126,7 +135,7 @@ impl Walker {
         let mut sql = Sql::new(self.target.engine);
         sql.push("SELECT ");
         age.term.push_text(&mut sql);
-        sql.push(" FROM ").table(&self.target.table).push(" WHERE ");
+        sql.push(" FROM ").table(&self.target.node.table).push(" WHERE ");
         age.push_ceiling(&mut sql, cutoff);
         match from {
             Some(_) => self.target.push_age_from(&mut sql, from),
@@ -136,9 +145,9 @@ impl Walker {
             }
         }
         sql.push(" ORDER BY ");
-        age.term.push_of(&mut sql, &self.target.table);
+        age.term.push_of(&mut sql, &self.target.node.table);
         sql.push(&format!(" LIMIT 1 OFFSET {}", self.batch));
-        let rows = session.query(&format!("finding the next batch of {}", self.target.table), &sql).await?;
+        let rows = session.query(&format!("finding the next batch of {}", self.target.node.table), &sql).await?;
         Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().next().flatten()))
     }
 
@@ -152,7 +161,7 @@ impl Walker {
     ) -> Result<Option<(String, String)>, SourceError> {
         let target = &self.target;
         let (Engine::MySql, [key], Some(age), Some(cutoff)) =
-            (target.engine, target.key.0.as_slice(), &target.age, self.at.cutoff)
+            (target.engine, target.node.key.0.as_slice(), &target.age, self.at.cutoff)
         else {
             return Ok(None);
         };
@@ -164,12 +173,12 @@ impl Walker {
         key.push(&mut sql);
         sql.push(") AS CHAR), CAST(max(");
         key.push(&mut sql);
-        sql.push(") AS CHAR) FROM ").table(&target.table).push(" WHERE ");
+        sql.push(") AS CHAR) FROM ").table(&target.node.table).push(" WHERE ");
         age.push_floor(&mut sql);
         sql.push(" AND ");
         age.push_ceiling(&mut sql, cutoff);
         target.push_window(&mut sql, self.at, window);
-        let rows = session.query(&format!("finding the keys of the next batch of {}", target.table), &sql).await?;
+        let rows = session.query(&format!("finding the keys of the next batch of {}", target.node.table), &sql).await?;
         let ends = rows.into_iter().next().and_then(|row| row.0.into_iter().collect::<Option<Vec<_>>>());
         Ok(ends.and_then(|ends| <[String; 2]>::try_from(ends).ok()).map(|[least, greatest]| (least, greatest)))
     }
@@ -181,16 +190,16 @@ impl Walker {
     ) -> Result<Option<Vec<String>>, SourceError> {
         let mut sql = Sql::new(self.target.engine);
         sql.push("SELECT ");
-        self.target.key.push_texts(&mut sql);
-        sql.push(" FROM ").table(&self.target.table);
+        self.target.node.key.push_texts(&mut sql);
+        sql.push(" FROM ").table(&self.target.node.table);
         if let Some(from) = from {
             sql.push(" WHERE ");
-            self.target.key.push_from(&mut sql, from);
+            self.target.node.key.push_from(&mut sql, from);
         }
         sql.push(" ORDER BY ");
-        self.target.key.push_order(&mut sql, &self.target.table);
+        self.target.node.key.push_order(&mut sql, &self.target.node.table);
         sql.push(&format!(" LIMIT 1 OFFSET {}", self.batch));
-        let rows = session.query(&format!("finding the next batch of {}", self.target.table), &sql).await?;
+        let rows = session.query(&format!("finding the next batch of {}", self.target.node.table), &sql).await?;
         Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().collect()))
     }
 
@@ -198,15 +207,15 @@ impl Walker {
     async fn same_age_starts(&self, session: &mut Session, age: &str) -> Result<VecDeque<Vec<String>>, SourceError> {
         let target = &self.target;
         let mut sql = Sql::new(target.engine);
-        let names: Vec<_> = (0..target.key.0.len()).map(|position| format!("k{position}")).collect();
+        let names: Vec<_> = (0..target.node.key.0.len()).map(|position| format!("k{position}")).collect();
         sql.push(&format!("SELECT {} FROM (SELECT ", names.join(", ")));
-        target.key.push_texts(&mut sql);
+        target.node.key.push_texts(&mut sql);
         sql.push(", row_number() OVER (ORDER BY ");
-        target.key.push_order(&mut sql, &target.table);
-        sql.push(") AS n FROM ").table(&target.table).push(" WHERE ");
+        target.node.key.push_order(&mut sql, &target.node.table);
+        sql.push(") AS n FROM ").table(&target.node.table).push(" WHERE ");
         target.push_same_age(&mut sql, age);
         sql.push(&format!(") AS numbered WHERE (n - 1) % {} = 0 ORDER BY n", self.batch));
-        let rows = session.query(&format!("finding batches of one age in {}", target.table), &sql).await?;
+        let rows = session.query(&format!("finding batches of one age in {}", target.node.table), &sql).await?;
         Ok(rows.into_iter().filter_map(|row| row.0.into_iter().collect()).collect())
     }
 }
@@ -215,11 +224,11 @@ impl Target {
     /// Writes " AND …" for a window's bounds; nothing for a window without bounds.
     pub(super) fn push_window(&self, sql: &mut Sql, at: Instants, window: &Window) {
         match window {
-            Window::All => self.push_sqlite_ends(sql, at, true, true),
+            Window::All => self.push_open_ends(sql, at, true, true),
             Window::Ages { from, to, keys } => {
                 self.push_age_from(sql, from.as_ref());
                 self.push_age_before(sql, to.as_deref());
-                if let (Some((least, greatest)), [key]) = (keys, self.key.0.as_slice()) {
+                if let (Some((least, greatest)), [key]) = (keys, self.node.key.0.as_slice()) {
                     sql.push(" AND ");
                     key.push(sql);
                     sql.push(" BETWEEN ");
@@ -227,11 +236,11 @@ impl Target {
                     sql.push(" AND ");
                     key.push_value(sql, greatest);
                 }
-                self.push_sqlite_ends(sql, at, from.is_none(), to.is_none());
+                self.push_open_ends(sql, at, from.is_none(), to.is_none());
             }
             Window::SameAge { age, from, to } => {
                 // PostgreSQL must come by the key here: the index on the age holds the rows of one age in no order.
-                let by_key = sql.engine() == Engine::Postgres && self.age.is_some();
+                let by_key = sql.engine() == Engine::Postgres && self.age.is_some() && from.is_some();
                 sql.push(if by_key { " AND (" } else { " AND " });
                 self.push_same_age(sql, age);
                 sql.push(if by_key { ") IS TRUE" } else { "" });
@@ -241,9 +250,12 @@ impl Target {
         }
     }
 
-    /// Writes the ends that a window leaves open, for SQLite, whose exact predicate no index serves.
-    pub(super) fn push_sqlite_ends(&self, sql: &mut Sql, at: Instants, floor: bool, ceiling: bool) {
-        let (Engine::Sqlite, Some(age), Some(cutoff)) = (sql.engine(), &self.age, at.cutoff) else { return };
+    /// Writes the ends that a window leaves open, where no index serves the exact predicate but one serves the bounds.
+    pub(super) fn push_open_ends(&self, sql: &mut Sql, at: Instants, floor: bool, ceiling: bool) {
+        let (Some(age), Some(cutoff)) = (&self.age, at.cutoff) else { return };
+        if !self.needs_bounds() || !age.is_ordered(self.engine) {
+            return;
+        }
         if floor {
             sql.push(" AND ");
             age.push_floor(sql);
@@ -274,11 +286,11 @@ impl Target {
     fn push_keys(&self, sql: &mut Sql, from: Option<&[String]>, to: Option<&[String]>) {
         if let Some(from) = from {
             sql.push(" AND ");
-            self.key.push_from(sql, from);
+            self.node.key.push_from(sql, from);
         }
         if let Some(to) = to {
             sql.push(" AND ");
-            self.key.push_before(sql, to);
+            self.node.key.push_before(sql, to);
         }
     }
 

@@ -31,6 +31,9 @@ impl Event<'_> {
             Event::GuardBlocked { policy, run_id, guard } => {
                 error!(message_id, policy = policy.as_str(), run_id, guard, "{message}");
             }
+            Event::HookFailed { task, run_id, hook, error } => {
+                error!(message_id, task = task.as_str(), run_id, hook, error = without_passwords(error), "{message}");
+            }
             Event::SourceDown { source, error } => {
                 warn!(message_id, source = source.as_str(), error = safe_chain(*error), "{message}");
             }
@@ -95,6 +98,7 @@ impl Event<'_> {
             Event::RunFailed(_) => message_id::RUN_FAILED,
             Event::RunCancelled(_) => message_id::RUN_CANCELLED,
             Event::GuardBlocked { .. } => message_id::GUARD_BLOCKED,
+            Event::HookFailed { .. } => message_id::HOOK_FAILED,
             Event::SourceDown { .. } => message_id::SOURCE_DOWN,
             Event::SourceUp { .. } => message_id::SOURCE_UP,
             Event::Recovered { .. } => message_id::RECOVERED,
@@ -131,6 +135,9 @@ impl Event<'_> {
             }
             Event::GuardBlocked { policy, run_id, guard } => {
                 format!("Policy {policy} was blocked in run {run_id}, it deleted nothing: {guard}")
+            }
+            Event::HookFailed { task, run_id, hook, error } => {
+                format!("The {hook} hook of task {task} failed in run {run_id}: {}", without_passwords(error))
             }
             Event::SourceDown { source, error } => format!("Source {source} is down: {}", safe_chain(*error)),
             Event::SourceUp { source, down_for } => format!("Source {source} is up again after {}", span(*down_for)),

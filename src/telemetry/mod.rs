@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::policy::Name;
 pub use init::{Guard, Voice, init};
-pub use phrase::chain;
+pub use phrase::{chain, without_passwords};
 
 /// What an operator is told, each with a fixed MESSAGE_ID and an entry in the journal catalog.
 /// `emit` makes the log line; per-item lines are plain `tracing::debug!`.
@@ -44,6 +44,13 @@ pub enum Event<'a> {
         policy: &'a Name,
         run_id: &'a str,
         guard: &'a str,
+    },
+    /// A hook of a task failed: `before` blocks the run, `after` leaves an error in its result.
+    HookFailed {
+        task: &'a Name,
+        run_id: &'a str,
+        hook: &'a str,
+        error: &'a str,
     },
     SourceDown {
         source: &'a Name,

@@ -23,7 +23,7 @@ pub(super) fn safe_chain(error: &dyn std::error::Error) -> String {
 }
 
 /// The text with `…` for every password of a url in it.
-pub(super) fn without_passwords(text: &str) -> String {
+pub fn without_passwords(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {

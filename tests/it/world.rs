@@ -125,6 +125,7 @@ impl World {
             due_at: None,
             trigger: RunTrigger::Cli,
             mode,
+            params: Default::default(),
             timeout: None,
             cancel: CancellationToken::new(),
             count_first: false,

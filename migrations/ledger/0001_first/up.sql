@@ -51,7 +51,8 @@ CREATE TABLE intents (
     transaction_id TEXT,
     committed INTEGER NOT NULL,
     recorded_at TEXT NOT NULL,
-    row_count INTEGER NOT NULL,
+    -- JSON: what its rows add to the sums once the transaction is known to be committed.
+    tally TEXT NOT NULL,
     file_count INTEGER NOT NULL,
     -- JSON: the files of a batch together, because one row is written much faster than a thousand.
     items TEXT NOT NULL

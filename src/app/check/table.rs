@@ -6,8 +6,8 @@ use super::{enforces, rows_policies};
 use crate::policy::{Engine, Ident, Name, Policy, Reference, RowsPolicy, Settings, Source, TableName};
 use crate::report::Findings;
 use crate::sources::{
-    InboundForeignKey, Instants, OnDelete, Privilege, Privileges, ReferenceColumn, Session, Sql, TableFacts, Target,
-    Window,
+    Asked, InboundForeignKey, Instants, OnDelete, Privilege, Privileges, ReferenceColumn, Scope, Session, Sql,
+    TableFacts, Target, Window,
 };
 use crate::telemetry::chain;
 
@@ -25,10 +25,12 @@ pub(super) async fn check_policy(
         Ok(facts) => facts,
         Err(error) => return findings.error(subject, chain(&error), ""),
     };
-    let (target, facts) = match (Target::fit(source, rows, facts.as_ref()), facts) {
-        (Ok(target), Some(facts)) => (target, facts),
-        (Ok(_), None) => return,
-        (Err(misfits), _) => {
+    let asked = Asked { source, policy: rows, params: None, stores: &settings.stores };
+    let (target, facts) = match (Target::load(session, asked).await, facts) {
+        (Err(error), _) => return findings.error(subject, chain(&error), ""),
+        (Ok(Ok(target)), Some(facts)) => (target, facts),
+        (Ok(Ok(_)), None) => return,
+        (Ok(Err(misfits)), _) => {
             for misfit in misfits {
                 findings.error(&subject, misfit.to_string(), "");
             }
@@ -67,7 +69,7 @@ pub(super) async fn check_reference(
         Ok(facts) => facts,
         Err(error) => return findings.error(subject, chain(&error), ""),
     };
-    if let Err(unfit) = ReferenceColumn::fit(source, reference, facts.as_ref()) {
+    if let Err(unfit) = ReferenceColumn::fit(source, &reference.into(), facts.as_ref()) {
         return findings.error(subject, format!("a column that names its files does not fit: {unfit}"), "");
     }
     let Some(facts) = facts else { return };
@@ -158,7 +160,7 @@ async fn condition(session: &mut Session, target: &Target, rows: &RowsPolicy, su
         return;
     }
     let at = Instants { now: Timestamp::UNIX_EPOCH, cutoff: Some(Timestamp::UNIX_EPOCH) };
-    if let Err(error) = target.list(session, at, &Window::All, &[], Some(0)).await {
+    if let Err(error) = target.list(session, at, Scope::window(&Window::All), &[], Some(0)).await {
         let why = error.cause.to_string();
         findings.error(subject, format!("the database does not accept its \"where\": {why}"), "");
     }

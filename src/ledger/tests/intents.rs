@@ -7,8 +7,10 @@ async fn a_batch_comes_back_as_it_was_recorded() {
     let (_directory, ledger) = ledger().await;
     let run = begun(&ledger).await;
     let mut other_store = item("17", "b/ü \n.jpg");
-    other_store.store = name("images");
-    other_store.column = "file_path".to_owned();
+    let released = vec![("status".to_owned(), "expired".to_owned())];
+    let other =
+        IntentOwner { path: "{id}/preview".to_owned(), template: true, directory: true, released, ..owner("images") };
+    other_store.owner = Arc::new(other);
     let mut recorded = batch(run, vec![item("17", "a/b.jpg"), other_store, item("{\"a\":1}", "c.jpg")]);
     recorded.id = ledger.record_intents(&recorded).await.unwrap();
     assert_eq!(ledger.unsettled(None, 0, 10).await.unwrap(), [recorded.clone()]);
@@ -26,7 +28,8 @@ async fn what_is_still_owed_stays_and_its_rows_are_not_counted_again() {
     let id = ledger.record_intents(&recorded).await.unwrap();
     ledger.settle(id, &[item("2", "b.jpg")], &tally(2)).await.unwrap();
     let rest = ledger.unsettled(None, 0, 10).await.unwrap().remove(0);
-    let expected = IntentBatch { id, committed: true, rows: 0, items: vec![item("2", "b.jpg")], ..recorded };
+    let expected =
+        IntentBatch { id, committed: true, done: Tally::default(), items: vec![item("2", "b.jpg")], ..recorded };
     assert_eq!(rest, expected);
     assert_eq!(ledger.owed().await.unwrap(), [(name("detections"), 1)]);
 

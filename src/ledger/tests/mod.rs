@@ -95,17 +95,24 @@ pub fn finished(run_id: RunId, policies: Vec<PolicyResult>) -> RunResult {
         duration_ms: 5000,
         totals: Totals::of(&policies),
         policies,
+        hook_errors: Vec::new(),
         cause: None,
     }
 }
 
 pub fn item(key: &str, path: &str) -> IntentItem {
-    IntentItem {
-        key: key.to_owned(),
-        store: name("thumbnails"),
-        root: PathBuf::from("/srv/nvr/thumbnails"),
-        path: StorePath::parse(path).unwrap(),
-        column: "thumbnail_path".to_owned(),
+    IntentItem { key: key.to_owned(), path: StorePath::parse(path).unwrap(), owner: Arc::new(owner("thumbnails")) }
+}
+
+pub fn owner(store: &str) -> IntentOwner {
+    IntentOwner {
+        store: name(store),
+        root: PathBuf::from("/srv/nvr").join(store),
+        table: "public.detections".to_owned(),
+        path: "thumbnail_path".to_owned(),
+        template: false,
+        directory: false,
+        released: Vec::new(),
     }
 }
 
@@ -120,7 +127,7 @@ pub fn batch(run_id: RunId, items: Vec<IntentItem>) -> IntentBatch {
         transaction_id: Some("4711".to_owned()),
         committed: false,
         recorded_at: at(1),
-        rows: items.len() as u64,
+        done: Tally { rows_deleted: items.len() as u64, ..Tally::default() },
         items,
     }
 }

@@ -66,6 +66,21 @@ async fn errors_and_details_are_cut_and_their_count_is_not() {
 }
 
 #[tokio::test]
+async fn errors_of_hooks_come_back_and_count_whoever_adds_later() {
+    let (_directory, ledger) = ledger().await;
+    let run = begun(&ledger).await;
+    let error = "/usr/lib/backup ended with exit code 3".to_owned();
+    let hook_errors = vec![HookFailure { hook: HookPoint::After, error }];
+    let mut whole = RunResult { hook_errors, ..finished(run, vec![result("events", tally(2))]) };
+    whole.add_up();
+    assert_eq!(whole.totals.errors, 1);
+    ledger.finish_run(&whole).await.unwrap();
+    assert_eq!(ledger.run(&run.to_string()).await.unwrap(), Some(whole));
+    ledger.add_tally(run, &name("events"), &tally(1)).await.unwrap();
+    assert_eq!(ledger.runs(1).await.unwrap()[0].totals.errors, 1);
+}
+
+#[tokio::test]
 async fn an_unknown_run_is_an_error() {
     let (_directory, ledger) = ledger().await;
     let run = RunId::now_v7();

@@ -1,6 +1,8 @@
 //! Compiles raw configuration into policy types; gathers every error before it gives up.
 
+mod command;
 mod daemon;
+mod policy;
 mod rows;
 mod secret;
 mod source;
@@ -144,6 +146,13 @@ impl Gather<'_> {
         self.faulty.contains(&path.to_string())
     }
 
+    /// Whether loading found fault with the entry, or with anything beneath it.
+    fn is_faulty_within(&self, path: &KeyPath) -> bool {
+        let path = path.to_string();
+        let beneath = |key: &String| key.strip_prefix(&path).is_some_and(|rest| rest.starts_with(['.', '[']));
+        self.faulty.contains(&path) || self.faulty.iter().any(beneath)
+    }
+
     /// The name of a table, checked.
     fn name(&mut self, path: &KeyPath) -> Option<Name> {
         let written = path.last_key();
@@ -192,7 +201,7 @@ impl Gather<'_> {
         // The kind of those is refused already, and with it everything in them.
         let later_kinds: Vec<KeyPath> = policies
             .iter()
-            .filter(|(_, policy)| policy.kind.as_deref().is_some_and(rows::is_later_kind))
+            .filter(|(_, policy)| policy.kind.as_deref().is_some_and(policy::is_later_kind))
             .map(|(name, _)| KeyPath::of(&["policies", name]))
             .collect();
         for path in self.loaded.written() {

@@ -17,7 +17,7 @@ impl Gather<'_> {
         let mut tasks = Vec::new();
         for (name, schedule) in SHIPPED_TASKS {
             let path = KeyPath::of(&["tasks", name]);
-            let raw = declared.iter().find(|(declared, _)| *declared == path).map_or(&untouched, |(_, raw)| *raw);
+            let raw = declared.iter().find(|(declared, _)| *declared == path).map_or(&untouched, |(_, raw)| raw);
             tasks.extend(self.task(&path, raw, Some(schedule)));
         }
         for (path, raw) in &declared {
@@ -34,6 +34,8 @@ impl Gather<'_> {
         let misfire_grace =
             self.duration_or(&table.key("misfire_grace"), raw.misfire_grace.as_ref(), keys::MISFIRE_GRACE);
         let timeout = self.duration(&table.key("timeout"), raw.timeout.as_ref());
+        let before = raw.before.as_ref().and_then(|raw| self.hook(&table.key("before"), raw));
+        let after = raw.after.as_ref().and_then(|raw| self.hook(&table.key("after"), raw));
         Some(Task {
             name: name?,
             trigger: trigger?,
@@ -41,8 +43,8 @@ impl Gather<'_> {
             catch_up: raw.catch_up.unwrap_or(keys::CATCH_UP),
             timeout,
             enabled: raw.enabled.unwrap_or(true),
-            before: None,
-            after: None,
+            before,
+            after,
         })
     }
 

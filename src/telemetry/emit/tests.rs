@@ -97,6 +97,8 @@ fn for_every_event(mut each: impl FnMut(&Event<'_>)) {
     each(&Event::RunFailed(run));
     each(&Event::RunCancelled(RunEvent { task: None, ..run }));
     each(&Event::GuardBlocked { policy: &retention, run_id: "019a", guard: "2000 rows match, max_rows is 1000" });
+    let error = "/usr/lib/backup ended with exit code 3: postgres://nvr:s3cret@db/nvr: no space left";
+    each(&Event::HookFailed { task: &retention, run_id: "019a", hook: "before", error });
     each(&Event::SourceDown { source: &nvr, error: &refused });
     each(&Event::SourceUp { source: &nvr, down_for: Duration::from_secs(90) });
     each(&Event::Recovered { batches: 1, files_deleted: 2, kept: 0 });
@@ -184,7 +186,7 @@ fn messages_are_sentences_without_a_full_stop_and_without_passwords() {
             assert!(!TAKEN.contains(&field.as_str()), "{field} is the journal's own");
             assert!(!value.contains("s3cret"), "{field} tells a password: {value}");
         }
-        for identifier in ["policy", "source", "task", "run_id", "guard", "error"] {
+        for identifier in ["policy", "source", "task", "run_id", "guard", "hook", "error"] {
             if let Some(value) = line.fields.get(identifier) {
                 assert!(message.contains(value), "{identifier} is missing in {message:?}");
             }
@@ -197,7 +199,7 @@ fn the_level_tells_whether_somebody_must_act() {
     let mut levels = Vec::new();
     for_every_event(|event| levels.push(logged(event).level));
     let (d, i, w, e) = (Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR);
-    assert_eq!(levels, [i, w, e, i, i, e, i, d, w, e, w, e, w, i, i, w, w, i, i, i, w]);
+    assert_eq!(levels, [i, w, e, i, i, e, i, d, w, e, w, e, e, w, i, i, w, w, i, i, i, w]);
 }
 
 #[test]

@@ -29,7 +29,8 @@ fn wrong_usage_is_exit_code_2_and_no_data() {
         &["plan", "--lits"],
         &["plan", "--set", "policies"],
         &["plan", "--param", "x"],
-        &["plan", "--param", "session_id=7"],
+        &["status", "--param", "session_id=7"],
+        &["daemon", "--param", "session_id=7"],
         &["run", "--mode", "enforce"],
         &["runs", "-n", "many"],
         &[],
@@ -38,6 +39,38 @@ fn wrong_usage_is_exit_code_2_and_no_data() {
         assert_eq!(ended.stdout, "", "{wrong:?}");
         assert_ne!(ended.stderr, "", "{wrong:?}");
     }
+}
+
+#[test]
+fn parameters_are_checked_before_anything_is_connected() {
+    let path = scratch_dir("cli-params").join("retaind.toml");
+    let text = "[sources.faceswap]\nurl = \"sqlite:/nonexistent/faceswap.db\"\n\n[policies.session-images]\n\
+                kind = \"rows\"\nsource = \"faceswap\"\ntable = \"images\"\n\
+                params = [{ name = \"session_id\", type = \"integer\" }]\nwhere = \"session_id = :session_id\"\n";
+    std::fs::write(&path, text).unwrap();
+    let config = path.display().to_string();
+    for command in ["plan", "run"] {
+        let refused = |arguments: &[&str]| {
+            let all = [&[command, "-c", &config, "session-images"], arguments].concat();
+            let ended = call(&all).with(2);
+            assert_eq!(ended.stdout, "");
+            ended.stderr
+        };
+        assert_eq!(
+            refused(&[]),
+            "error: policy session-images needs the parameter session_id\n\
+             hint: retaind plan session-images --param session_id=VALUE\n"
+        );
+        assert!(refused(&["--param", "session=1"]).contains("does not take the parameter \"session\""));
+        assert!(refused(&["--param", "session_id=x"]).contains("takes a whole number"));
+    }
+    // Without names it is not selected, so nothing is missing and nobody takes a parameter.
+    let ended = call(&["plan", "-c", &config]).with(0);
+    assert!(ended.stderr.contains("there is nothing to do"), "{}", ended.stderr);
+    call(&["plan", "-c", &config, "--param", "session_id=1"]).with(2);
+    // It is taken: what fails is the source.
+    let ended = call(&["plan", "-c", &config, "session-images", "--param", "session_id=1"]).with(1);
+    assert!(!ended.stderr.contains("--param"), "{}", ended.stderr);
 }
 
 fn bad_configuration() -> String {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use retaind::policy::{Endpoint, Engine, Mode, Name, PolicyKind, RowsPolicy, Settings, Trigger};
+use retaind::policy::{Action, Endpoint, Engine, Keep, Mode, Name, PolicyKind, RowsPolicy, Settings, Trigger};
 
 use super::{BASE, Etc};
 
@@ -55,6 +55,90 @@ fn a_list_is_replaced_and_its_entries_can_be_overridden() {
     assert_eq!(images(&Etc::new(BASE).with_file("conf.d/1.toml", fragment)), ["images"]);
     let etc = Etc::new(BASE).with_set("policies.detections.files", "[{ store = \"images\", column = \"x\" }]");
     assert_eq!(images(&etc), ["images"]);
+}
+
+/// Seed 002: completed jobs 30 days, failed ones 7, each to be overridden on request.
+const JOBS: &str = r#"
+[sources.media]
+url = "sqlite:/srv/media.db"
+
+[policies.completed-jobs]
+kind = "rows"
+source = "media"
+table = "jobs"
+age = "completed_at"
+keep = { column = "status", values = { completed = "30d", Failed = "7d" } }
+"#;
+
+/// The times of `completed-jobs`, in days.
+fn times(etc: &Etc) -> String {
+    let days = |keep: &Duration| keep.as_secs() / 86_400;
+    match &rows(&etc.settings(), "completed-jobs").keep {
+        Some(Keep::For(keep)) => format!("{}", days(keep)),
+        Some(Keep::ByValue(by)) => {
+            let values: Vec<_> = by.values.iter().map(|(value, keep)| format!("{value} {}", days(keep))).collect();
+            format!("{}: {}, others {:?}", by.column, values.join(" "), by.default.as_ref().map(days))
+        }
+        None => "none".to_owned(),
+    }
+}
+
+#[test]
+fn one_duration_overrides_a_table_of_them_and_the_other_way_round() {
+    let etc = || Etc::new(JOBS);
+    assert_eq!(times(&etc()), "status: completed 30 Failed 7, others None");
+    assert_eq!(times(&etc().with_set("policies.completed-jobs.keep", "60d")), "60");
+    assert_eq!(times(&etc().with_env("RETAIND__POLICIES__COMPLETED_JOBS__KEEP", "60d")), "60");
+    let table = "{ column = \"type\", values = { a = \"1d\" } }";
+    let plain = etc().with_file("conf.d/1.toml", "[policies.completed-jobs]\nkeep = \"60d\"\n");
+    assert_eq!(times(&plain), "60");
+    assert_eq!(times(&plain.with_set("policies.completed-jobs.keep", table)), "type: a 1, others None");
+}
+
+#[test]
+fn a_table_of_durations_is_overridden_value_by_value() {
+    let etc = || Etc::new(JOBS);
+    let key = "policies.completed-jobs.keep";
+    let one = etc().with_set(&format!("{key}.values.completed"), "60d");
+    assert_eq!(times(&one), "status: completed 60 Failed 7, others None");
+    let more = etc().with_set(&format!("{key}.values.cancelled"), "1d").with_set(&format!("{key}.default"), "90d");
+    assert_eq!(times(&more), "status: completed 30 Failed 7 cancelled 1, others Some(90)");
+    // A variable is upper case, and finds the value however the file spells it.
+    let env = etc().with_env("RETAIND__POLICIES__COMPLETED_JOBS__KEEP__VALUES__FAILED", "14d");
+    assert_eq!(times(&env), "status: completed 30 Failed 14, others None");
+    let fragment = "[policies.completed-jobs.keep]\nvalues.Failed = \"9d\"\n";
+    assert_eq!(times(&etc().with_file("conf.d/1.toml", fragment)), "status: completed 30 Failed 9, others None");
+    assert_eq!(
+        etc().with_set(&format!("{key}.values.completed"), "60").errors(),
+        ["--set policies.completed-jobs.keep.values.completed: a bare number is no duration (hint: write \"60d\")"]
+    );
+    let plain = etc().with_file("conf.d/1.toml", "[policies.completed-jobs]\nkeep = \"60d\"\n");
+    let errors = plain.with_set(&format!("{key}.values.completed"), "60d").errors();
+    assert!(errors.len() == 1 && errors[0].contains("column is missing"), "{errors:?}");
+}
+
+#[test]
+fn what_is_set_and_what_is_in_children_can_be_overridden() {
+    let text = format!(
+        "{BASE}[policies.u]\nkind = \"rows\"\nsource = \"nvr\"\ntable = \"t\"\nwhere = \"a = 1\"\n\
+         action = \"update\"\nset = {{ status = \"expired\", n = 1 }}\n\
+         [[policies.e.children]]\ntable = \"c\"\ncolumn = \"e_id\"\n\
+         files = [{{ store = \"images\", column = \"p\", enabled = false }}]\n\
+         [policies.e]\nkind = \"rows\"\nsource = \"nvr\"\ntable = \"e\"\nwhere = \"a = 1\"\n"
+    );
+    let settings = Etc::new(&text)
+        .with_set("policies.u.set.status", "gone")
+        .with_env("RETAIND__POLICIES__U__SET__N", "2")
+        .with_set("policies.u.set.at", "{ sql = \"CURRENT_TIMESTAMP\" }")
+        .with_set("policies.e.children[0].files[0].enabled", "true")
+        .with_env("RETAIND__POLICIES__E__CHILDREN__0__COLUMN", "007")
+        .settings();
+    let Action::Update(set) = &rows(&settings, "u").action else { panic!("no update") };
+    let shown: Vec<String> = set.iter().map(|each| format!("{} {:?}", each.column, each.value)).collect();
+    assert_eq!(shown[..2], ["status Text(\"gone\")", "n Number(\"2\")"]);
+    assert!(shown[2].starts_with("at Sql("), "{shown:?}");
+    let child = &rows(&settings, "e").children[0];
+    assert_eq!((child.files.len(), child.column.as_str()), (1, "007"));
 }
 
 #[test]

@@ -4,6 +4,9 @@ mod changes;
 mod documents;
 mod layers;
 mod refused;
+mod refused_parts;
+mod refused_rows;
+mod rows;
 mod secrets;
 
 use std::path::PathBuf;

@@ -11,7 +11,7 @@ fn a_good_reload_takes_effect() {
     daemon.reload();
     daemon.await_status("last: sweep completed");
     assert!(world.ids().is_empty());
-    assert!(log(&world).contains("changed task sweep"), "{}", log(&world));
+    assert!(log(&world).contains("task sweep: every 1h → 1s"), "{}", log(&world));
     daemon.stop();
 }
 
@@ -52,7 +52,7 @@ fn d4_a_reload_that_deletes_more_says_so() {
     edit(&world, "keep = \"30d\"", "keep = \"7d\"");
     daemon.reload();
     let log = log(&world);
-    assert!(log.contains("may delete more than before: keep went from 30d to 7d"), "{log}");
+    assert!(log.contains("may delete more than before: keep 30d → 7d"), "{log}");
     daemon.stop();
 }
 

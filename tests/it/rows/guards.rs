@@ -85,19 +85,37 @@ for_each_engine! {
         assert_eq!(world.ids(), set([1]));
     }
 
-    async fn d14_a_table_without_a_key_is_refused(db) {
+    async fn d14_a_table_without_a_key_is_governed_where_one_statement_says_it_all(db) {
         let mut world = World::new(db);
-        if world.is(crate::engines::EngineKind::Sqlite) {
-            // Every SQLite table has a row number or a primary key.
-            return;
+        world.db.execute(&format!("CREATE TABLE item (id INTEGER, at {}, image VARCHAR(50))", world.db.timestamp_type()));
+        for (id, days) in [(1, 40.0), (1, 40.0), (1, 5.0), (2, 40.0)] {
+            let at = world.days_ago(days);
+            world.db.execute(&format!("INSERT INTO item VALUES ({id}, {at}, NULL)"));
         }
-        world.db.execute(&format!("CREATE TABLE item (id INTEGER, at {})", world.db.timestamp_type()));
-        world.db.execute(&format!("INSERT INTO item VALUES (1, {})", world.days_ago(40.0)));
-        world.declare(AGED);
+        world.references = ["image", "image"];
+        world.declare(&format!("{AGED}batch = 1\n"));
+        let (plan, listed) = world.plan().await;
         let result = world.run().await;
-        assert_eq!(result.status, Some(Status::Failed), "{result:?}");
-        assert!(result.policies[0].errors[0].error.contains("no primary key"), "{result:?}");
-        assert_eq!(world.ids(), set([1]));
+        assert_eq!(result.status, Some(Status::Completed), "{result:?}");
+        assert_eq!((plan.totals.rows_deleted, listed.len(), result.totals.rows_deleted), (3, 3, 3), "{result:?}");
+        assert_eq!(world.db.column("SELECT id FROM item"), ["1"]);
+    }
+
+    async fn d14_a_table_without_a_key_is_refused_what_needs_one(db) {
+        let mut world = World::new(db);
+        world.db.execute(&format!("CREATE TABLE item (id INTEGER, at {}, image VARCHAR(50))", world.db.timestamp_type()));
+        let at = world.days_ago(40.0);
+        world.db.execute(&format!("INSERT INTO item VALUES (1, {at}, NULL)"));
+        world.references = ["image", "image"];
+        world.declare(&format!("{AGED}alive = {{ command = [\"/bin/false\", \"{{id}}\"] }}\n"));
+        let result = world.run().await;
+        // Every SQLite table has a row number or a primary key.
+        if world.is(crate::engines::EngineKind::Sqlite) {
+            assert_eq!((result.status, world.ids()), (Some(Status::Completed), set([])), "{result:?}");
+        } else {
+            assert_eq!((result.status, world.ids()), (Some(Status::Failed), set([1])), "{result:?}");
+            assert!(result.policies[0].errors[0].error.contains("no primary key"), "{result:?}");
+        }
     }
 
     async fn a_view_is_refused(db) {

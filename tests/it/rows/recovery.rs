@@ -1,6 +1,6 @@
 //! What a crash left owing: intents written as a crash would leave them, then recovery.
 
-use retaind::ledger::{IntentBatch, IntentItem, RunMode, RunStart, RunTrigger, Status};
+use retaind::ledger::{IntentBatch, IntentItem, IntentOwner, RunMode, RunStart, RunTrigger, Status, Tally};
 use retaind::policy::{Name, StorePath};
 use retaind::sources::{Session, transaction_mark};
 
@@ -21,12 +21,19 @@ async fn owe(world: &World, ids: &[u64], transaction_id: Option<String>) -> i64 
         RunStart { run_id, mode: RunMode::Enforce, trigger: RunTrigger::Cli, task: None, due_at: None, started_at };
     ledger.begin_run(&start).await.unwrap();
     let settings = world.settings();
-    let items = ids.iter().map(|id| IntentItem {
-        key: id.to_string(),
+    let owner = std::sync::Arc::new(IntentOwner {
         store: name("images"),
         root: world.root("images"),
+        table: "item".to_owned(),
+        path: "image".to_owned(),
+        template: false,
+        directory: false,
+        released: Vec::new(),
+    });
+    let items = ids.iter().map(|id| IntentItem {
+        key: id.to_string(),
         path: StorePath::parse(&format!("{id}.png")).unwrap(),
-        column: "image".to_owned(),
+        owner: owner.clone(),
     });
     let batch = IntentBatch {
         id: 0,
@@ -38,7 +45,7 @@ async fn owe(world: &World, ids: &[u64], transaction_id: Option<String>) -> i64 
         transaction_id,
         committed: false,
         recorded_at: world.clock.now(),
-        rows: ids.len() as u64,
+        done: Tally { rows_matched: ids.len() as u64, rows_deleted: ids.len() as u64, ..Tally::default() },
         items: items.collect(),
     };
     ledger.record_intents(&batch).await.unwrap()

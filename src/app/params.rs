@@ -1,0 +1,193 @@
+//! What a command gives to the parameters of its policies: nothing missing, nothing unknown, each of its type.
+//! Binds nothing.
+
+use crate::config::did_you_mean;
+use crate::policy::{Name, ParamDeclaration, ParamKind, Params, Policy, PolicyKind};
+
+use super::select::Selection;
+
+/// Parameters that do not fit the policies of a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParamError {
+    #[error("the parameter {name} is given twice")]
+    Twice { name: String },
+    #[error("{} the parameter {name:?}", takers(policies))]
+    Unknown {
+        name: String,
+        /// Those that were selected.
+        policies: Vec<Name>,
+        /// What they do take.
+        known: Vec<String>,
+    },
+    #[error("policy {policy} needs the {} {}", if missing.len() == 1 { "parameter" } else { "parameters" }, missing.join(" and "))]
+    Missing { policy: Name, missing: Vec<String> },
+    #[error("the parameter {name} of policy {policy} takes {}", kind.expected())]
+    Malformed { policy: Name, name: String, kind: ParamKind },
+}
+
+fn takers(policies: &[Name]) -> String {
+    match policies {
+        [policy] => format!("policy {policy} does not take"),
+        _ => "none of the policies takes".to_owned(),
+    }
+}
+
+impl ParamError {
+    /// What to do about it.
+    pub fn hint(&self) -> String {
+        match self {
+            ParamError::Twice { .. } => "give each parameter once".to_owned(),
+            ParamError::Unknown { known, .. } if known.is_empty() => {
+                "leave --param out: there is none to give".to_owned()
+            }
+            ParamError::Unknown { name, known, .. } => did_you_mean(name, known.iter().map(String::as_str))
+                .unwrap_or_else(|| format!("there are: {}", known.join(", "))),
+            ParamError::Missing { policy, missing } => {
+                let given: Vec<String> = missing.iter().map(|name| format!(" --param {name}=VALUE")).collect();
+                format!("retaind plan {policy}{}", given.concat())
+            }
+            ParamError::Malformed { name, kind, .. } => format!("--param {name}={}", kind.example()),
+        }
+    }
+}
+
+/// Checks what was given against what the selected policies declare.
+pub fn check_params(selection: &Selection, given: &[(String, String)]) -> Result<Params, ParamError> {
+    let declared: Vec<(&Policy, &ParamDeclaration)> = selection
+        .policies
+        .iter()
+        .flat_map(|policy| declarations(policy).iter().map(move |declaration| (&**policy, declaration)))
+        .collect();
+    let mut params = Params::new();
+    for (name, value) in given {
+        if !declared.iter().any(|(_, declaration)| declaration.name == *name) {
+            let policies = selection.policies.iter().map(|policy| policy.name.clone()).collect();
+            let mut known: Vec<String> = declared.iter().map(|(_, declaration)| declaration.name.clone()).collect();
+            known.dedup();
+            return Err(ParamError::Unknown { name: name.clone(), policies, known });
+        }
+        if params.insert(name.clone(), value.clone()).is_some() {
+            return Err(ParamError::Twice { name: name.clone() });
+        }
+    }
+    for policy in &selection.policies {
+        let names = declarations(policy).iter().map(|declaration| &declaration.name);
+        let missing: Vec<String> = names.filter(|name| !params.contains_key(*name)).cloned().collect();
+        if !missing.is_empty() {
+            return Err(ParamError::Missing { policy: policy.name.clone(), missing });
+        }
+    }
+    for (policy, ParamDeclaration { name, kind }) in declared {
+        if let (Some(kind), Some(value)) = (*kind, params.get(name))
+            && !kind.accepts(value)
+        {
+            return Err(ParamError::Malformed { policy: policy.name.clone(), name: name.clone(), kind });
+        }
+    }
+    Ok(params)
+}
+
+fn declarations(policy: &Policy) -> &[ParamDeclaration] {
+    match &policy.kind {
+        PolicyKind::Rows(rows) => &rows.params,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::policy::{Action, Condition, Mode, RowsPolicy, TableName};
+
+    fn policy(name: &str, params: &[(&str, Option<ParamKind>)]) -> Arc<Policy> {
+        let declared =
+            |(name, kind): &(&str, Option<ParamKind>)| ParamDeclaration { name: (*name).into(), kind: *kind };
+        let rows = RowsPolicy {
+            source: Name::parse("faceswap").unwrap(),
+            table: TableName::parse("images").unwrap(),
+            age: None,
+            keep: None,
+            condition: Some(Condition::parse("1 = 1").unwrap()),
+            params: params.iter().map(declared).collect(),
+            protections: Vec::new(),
+            alive: None,
+            action: Action::Delete,
+            files: Vec::new(),
+            children: Vec::new(),
+            details: Vec::new(),
+            batch: NonZeroU32::MIN,
+            max_rows: None,
+            max_fraction: None,
+        };
+        let (name, kind) = (Name::parse(name).unwrap(), PolicyKind::Rows(rows));
+        Arc::new(Policy { name, task: None, enabled: true, mode: Mode::Enforce, kind })
+    }
+
+    fn checked(policies: &[Arc<Policy>], given: &[(&str, &str)]) -> Result<Vec<String>, (String, String)> {
+        let selection = Selection { policies: policies.to_vec(), task: None };
+        let given: Vec<_> = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        match check_params(&selection, &given) {
+            Ok(params) => Ok(params.into_iter().map(|(name, value)| format!("{name}={value}")).collect()),
+            Err(error) => Err((error.to_string(), error.hint())),
+        }
+    }
+
+    fn refusal(message: &str, hint: &str) -> Result<Vec<String>, (String, String)> {
+        Err((message.to_owned(), hint.to_owned()))
+    }
+
+    #[test]
+    fn every_policy_gets_what_it_declares() {
+        let session = policy("session", &[("session_id", None)]);
+        let day = policy("day", &[("day", Some(ParamKind::Date)), ("session_id", None)]);
+        let plain = policy("plain", &[]);
+        assert_eq!(checked(std::slice::from_ref(&plain), &[]), Ok(vec![]));
+        let given = [("session_id", "a = b"), ("day", "2026-01-31")];
+        let wanted = Ok(vec!["day=2026-01-31".to_owned(), "session_id=a = b".to_owned()]);
+        assert_eq!(checked(&[session, day, plain], &given), wanted);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_policy_and_an_example() {
+        let both = policy("both", &[("session_id", None), ("day", Some(ParamKind::Date))]);
+        assert_eq!(
+            checked(&[policy("plain", &[]), both.clone()], &[]),
+            refusal(
+                "policy both needs the parameters session_id and day",
+                "retaind plan both --param session_id=VALUE --param day=VALUE"
+            )
+        );
+        assert_eq!(
+            checked(&[both], &[("day", "2026-01-31")]),
+            refusal("policy both needs the parameter session_id", "retaind plan both --param session_id=VALUE")
+        );
+    }
+
+    #[test]
+    fn what_nobody_takes_and_what_is_of_another_type_is_refused() {
+        let session = policy("session", &[("session_id", Some(ParamKind::Integer))]);
+        let plain = policy("plain", &[]);
+        assert_eq!(
+            checked(std::slice::from_ref(&session), &[("sesion_id", "1")]),
+            refusal("policy session does not take the parameter \"sesion_id\"", "did you mean `session_id`?")
+        );
+        assert_eq!(
+            checked(std::slice::from_ref(&plain), &[("x", "1")]),
+            refusal("policy plain does not take the parameter \"x\"", "leave --param out: there is none to give")
+        );
+        assert_eq!(
+            checked(&[plain, session.clone()], &[("x", "1")]),
+            refusal("none of the policies takes the parameter \"x\"", "there are: session_id")
+        );
+        assert_eq!(
+            checked(std::slice::from_ref(&session), &[("session_id", "abc")]),
+            refusal("the parameter session_id of policy session takes a whole number", "--param session_id=42")
+        );
+        assert_eq!(
+            checked(&[session], &[("session_id", "1"), ("session_id", "2")]),
+            refusal("the parameter session_id is given twice", "give each parameter once")
+        );
+    }
+}

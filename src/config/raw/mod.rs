@@ -1,0 +1,98 @@
+//! The shape of the file: every key optional, nothing judged. What a later version fills is recognised, not read.
+
+mod forms;
+mod policy;
+
+use serde::Deserialize;
+
+pub(super) use forms::DURATION;
+pub use forms::{DurationText, Hidden, Later, Named, Table};
+pub use policy::{
+    RawAlive, RawChild, RawFile, RawKeep, RawKeepByValue, RawParam, RawParamTable, RawPolicy, RawProtection, RawSetSql,
+    RawSetValue,
+};
+
+/// The whole configuration.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Raw {
+    pub daemon: Option<Table<RawDaemon>>,
+    pub ledger: Option<Table<RawLedger>>,
+    pub sources: Option<Named<Table<RawSource>>>,
+    pub stores: Option<Named<Table<RawStore>>>,
+    pub tasks: Option<Named<Table<RawTask>>>,
+    pub policies: Option<Named<Table<RawPolicy>>>,
+}
+
+/// `[daemon]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawDaemon {
+    pub mode: Option<String>,
+    pub state_dir: Option<String>,
+    pub timezone: Option<String>,
+    pub shutdown_grace: Option<DurationText>,
+}
+
+/// `[ledger]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawLedger {
+    pub url: Option<Hidden>,
+}
+
+/// `[sources.NAME]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawSource {
+    pub url: Option<Hidden>,
+    pub password_credential: Option<Hidden>,
+    pub password_file: Option<Hidden>,
+    pub lock_timeout: Option<DurationText>,
+    pub statement_timeout: Option<DurationText>,
+    pub connect_timeout: Option<DurationText>,
+    pub max_connections: Option<i64>,
+    pub timezone: Option<String>,
+}
+
+/// `[stores.NAME]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawStore {
+    pub path: Option<String>,
+    pub strip_prefix: Option<String>,
+    pub references: Option<Vec<Table<RawReference>>>,
+    pub trash: Option<Later>,
+}
+
+/// An entry of `references`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawReference {
+    pub source: Option<String>,
+    pub table: Option<String>,
+    pub column: Option<String>,
+    pub r#match: Option<Later>,
+}
+
+/// `[tasks.NAME]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawTask {
+    pub schedule: Option<String>,
+    pub every: Option<DurationText>,
+    pub misfire_grace: Option<DurationText>,
+    pub catch_up: Option<bool>,
+    pub timeout: Option<DurationText>,
+    pub enabled: Option<bool>,
+    pub before: Option<Table<RawHook>>,
+    pub after: Option<Table<RawHook>>,
+}
+
+/// `before` and `after`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawHook {
+    pub command: Option<Vec<String>>,
+    pub timeout: Option<DurationText>,
+}

@@ -1,0 +1,189 @@
+//! The properties of what a configuration declares, as a reload compares and shows them.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use super::super::{
+    Action, Daemon, Endpoint, Name, ParamDeclaration, Policy, PolicyKind, RowsPolicy, Source, Store, Task, Trigger,
+};
+use super::words::{self, Shown, joined, mode_word, zone};
+
+/// A property of a thing, as it is compared and shown.
+pub(super) struct Fact {
+    pub key: &'static str,
+    /// `None`: not set.
+    pub value: Option<String>,
+    pub is_secret: bool,
+}
+
+fn fact(key: &'static str, value: impl Display) -> Fact {
+    Fact { key, value: Some(value.to_string()), is_secret: false }
+}
+
+/// Something that may hold a password: a change of it is said, and not what it is.
+fn secret(key: &'static str, value: Option<String>) -> Fact {
+    Fact { key, value, is_secret: true }
+}
+
+fn optional(key: &'static str, value: Option<impl Display>) -> Fact {
+    Fact { key, value: value.map(|value| value.to_string()), is_secret: false }
+}
+
+/// Something that a configuration declares by name.
+pub(super) trait Named {
+    const WORD: &'static str;
+    fn name(&self) -> &Name;
+    fn facts(&self) -> Vec<Fact>;
+}
+
+impl Named for Source {
+    const WORD: &'static str = "source";
+    fn name(&self) -> &Name {
+        &self.name
+    }
+    fn facts(&self) -> Vec<Fact> {
+        let Self { name: _, endpoint, lock_timeout, statement_timeout, connect_timeout, max_connections, timezone } =
+            self;
+        let mut facts = vec![
+            fact("url", endpoint.identity()),
+            fact("lock_timeout", Shown(*lock_timeout)),
+            fact("statement_timeout", Shown(*statement_timeout)),
+            fact("connect_timeout", Shown(*connect_timeout)),
+            fact("max_connections", max_connections),
+            fact("timezone", zone(timezone)),
+        ];
+        match endpoint {
+            Endpoint::Postgres(server) | Endpoint::MySql(server) => {
+                let password = server.password.as_ref().map(|password| password.expose().to_owned());
+                facts.extend([
+                    fact("user", &server.user),
+                    secret("password", password),
+                    fact("sslmode", format!("{:?}", server.tls.mode)),
+                    optional("sslrootcert", server.tls.root_cert.as_ref().map(|path| path.display())),
+                    fact("returning", server.returning),
+                ]);
+            }
+            Endpoint::Sqlite { path: _ } => {}
+        }
+        facts
+    }
+}
+
+impl Named for Store {
+    const WORD: &'static str = "store";
+    fn name(&self) -> &Name {
+        &self.name
+    }
+    fn facts(&self) -> Vec<Fact> {
+        let Self { name: _, root, strip_prefix, references } = self;
+        let references = references.iter().map(|each| format!("{}.{}.{}", each.source, each.table, each.column));
+        vec![
+            fact("path", root.display()),
+            optional("strip_prefix", strip_prefix.as_ref()),
+            optional("references", joined(references)),
+        ]
+    }
+}
+
+impl Named for Task {
+    const WORD: &'static str = "task";
+    fn name(&self) -> &Name {
+        &self.name
+    }
+    fn facts(&self) -> Vec<Fact> {
+        let Self { name: _, trigger, misfire_grace, catch_up, timeout, enabled, before, after } = self;
+        let (schedule, every) = match trigger {
+            Trigger::Cron(text) => (Some(text), None),
+            Trigger::Every(period) => (None, Some(Shown(*period))),
+        };
+        vec![
+            optional("schedule", schedule),
+            optional("every", every),
+            fact("misfire_grace", Shown(*misfire_grace)),
+            fact("catch_up", catch_up),
+            optional("timeout", timeout.map(Shown)),
+            fact("enabled", enabled),
+            secret("before", before.as_ref().map(|hook| format!("{hook:?}"))),
+            secret("after", after.as_ref().map(|hook| format!("{hook:?}"))),
+        ]
+    }
+}
+
+impl Named for Policy {
+    const WORD: &'static str = "policy";
+    fn name(&self) -> &Name {
+        &self.name
+    }
+    fn facts(&self) -> Vec<Fact> {
+        let Self { name: _, task, enabled, mode, kind } = self;
+        let mut facts = vec![optional("task", task.as_ref()), fact("enabled", enabled), fact("mode", mode_word(*mode))];
+        match kind {
+            PolicyKind::Rows(rows) => facts.extend(rows_facts(rows)),
+        }
+        facts
+    }
+}
+
+fn rows_facts(rows: &RowsPolicy) -> Vec<Fact> {
+    let RowsPolicy {
+        source,
+        table,
+        age,
+        keep,
+        condition,
+        params,
+        protections,
+        alive,
+        action,
+        files,
+        children,
+        details,
+        batch,
+        max_rows,
+        max_fraction,
+    } = rows;
+    let expires = age.as_ref().is_some_and(|age| age.expires);
+    let (age_key, keep_key) = if expires { ("expires", "grace") } else { ("age", "keep") };
+    // Without a grace it is zero.
+    let keep = keep.as_ref().filter(|keep| !expires || keep.shortest() > Duration::ZERO);
+    let set = match action {
+        Action::Delete => None,
+        Action::Update(assignments) => Some(format!("{assignments:?}")),
+    };
+    vec![
+        fact("source", source),
+        fact("table", table),
+        optional(age_key, age.as_ref().map(|age| &age.column)),
+        optional("age_format", age.as_ref().and_then(|age| age.format).map(words::age_format)),
+        optional(keep_key, keep.map(words::keep)),
+        optional("where", condition.as_ref()),
+        optional("params", joined(params.iter().map(param))),
+        optional("protected_by", joined(protections.iter().map(words::protection))),
+        secret("alive", alive.as_ref().map(|alive| format!("{alive:?}"))),
+        fact("action", if set.is_some() { "update" } else { "delete" }),
+        secret("set", set),
+        optional("files", joined(files.iter().map(words::file))),
+        optional("children", joined(children.iter().map(words::child))),
+        optional("details", joined(details.iter().map(ToString::to_string))),
+        fact("batch", batch),
+        optional("max_rows", max_rows.as_ref()),
+        optional("max_fraction", max_fraction.map(|share| share.get())),
+    ]
+}
+
+fn param(declaration: &ParamDeclaration) -> String {
+    let kind = declaration.kind.map(|kind| format!(":{}", kind.word())).unwrap_or_default();
+    format!("{}{kind}", declaration.name)
+}
+
+/// Of `[daemon]` and `[ledger]`.
+pub(super) fn daemon_facts(daemon: &Daemon) -> Vec<Fact> {
+    let Daemon { mode, state_dir, ledger_path, timezone, shutdown_grace } = daemon;
+    vec![
+        fact("mode", mode_word(*mode)),
+        fact("state_dir", state_dir.display()),
+        fact("ledger", ledger_path.display()),
+        fact("timezone", zone(timezone)),
+        fact("shutdown_grace", Shown(*shutdown_grace)),
+    ]
+}

@@ -1,0 +1,291 @@
+//! Which policies a reload lets delete more than before: said aloud, because a slip in a configuration looks the same.
+
+use std::time::Duration;
+
+use super::super::{
+    Action, Child, Hook, Keep, KeepByValue, Mode, Name, OnDelete, OwnedFile, Policy, PolicyKind, RowsPolicy, Settings,
+};
+use super::find;
+use super::words::{self, Shown, zone};
+
+/// A policy that may delete more than before, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Widening {
+    pub policy: Name,
+    /// In words: "keep 60d → 30d", "where changed", "max_rows removed".
+    pub reasons: Vec<String>,
+}
+
+/// The policies that a reload lets delete more, or with fewer guards, than before. What only reports, or is switched
+/// off, deletes nothing and is not listed. A changed `where` counts as wider: which of two is, nobody can tell.
+pub fn widened(old: &Settings, new: &Settings) -> Vec<Widening> {
+    let mut widenings = Vec::new();
+    for policy in new.policies.iter().filter(|policy| deletes(new, policy)) {
+        let reasons = match find(&old.policies, &policy.name) {
+            None => vec!["the policy is new".to_owned()],
+            Some(before) => widening_reasons((old, before), (new, policy)),
+        };
+        if !reasons.is_empty() {
+            widenings.push(Widening { policy: policy.name.clone(), reasons });
+        }
+    }
+    widenings
+}
+
+fn deletes(settings: &Settings, policy: &Policy) -> bool {
+    policy.enabled && policy.mode == Mode::Enforce && settings.daemon.mode == Mode::Enforce
+}
+
+fn widening_reasons((old, before): (&Settings, &Policy), (new, after): (&Settings, &Policy)) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if !before.enabled {
+        reasons.push("it is switched on".to_owned());
+    }
+    if before.mode == Mode::Report || old.daemon.mode == Mode::Report {
+        reasons.push("mode report → enforce".to_owned());
+    }
+    let scheduled = |settings: &Settings, policy: &Policy| {
+        policy.task.as_ref().is_some_and(|task| settings.task(task).is_some_and(|task| task.enabled))
+    };
+    if scheduled(new, after) && !scheduled(old, before) {
+        reasons.push("it now runs on schedule".to_owned());
+    }
+    match (&before.kind, &after.kind) {
+        (PolicyKind::Rows(rows_before), PolicyKind::Rows(rows_after)) => {
+            reasons.extend(wider_scope(rows_before, rows_after));
+            reasons.extend(wider_times(rows_before, rows_after));
+            reasons.extend(fewer_claims(rows_before, rows_after));
+            reasons.extend(wider_action(rows_before, rows_after));
+            reasons.extend(looser_guards(rows_before, rows_after));
+            reasons.extend(wider_source(old, new, rows_after));
+            reasons.extend(wider_files(&rows_before.files, &rows_after.files, ""));
+            reasons.extend(wider_children(&rows_before.children, &rows_after.children));
+            reasons.extend(wider_stores(old, new, rows_after));
+        }
+    }
+    match (before_hook(old, before), before_hook(new, after)) {
+        (Some(_), None) => reasons.push("before of its task removed".to_owned()),
+        (Some(old), Some(new)) if old != new => reasons.push("before of its task changed".to_owned()),
+        (Some(_) | None, Some(_)) | (None, None) => {}
+    }
+    reasons
+}
+
+/// What must succeed before a task runs the policy.
+fn before_hook<'a>(settings: &'a Settings, policy: &Policy) -> Option<&'a Hook> {
+    settings.task(policy.task.as_ref()?)?.before.as_ref()
+}
+
+fn wider_scope(before: &RowsPolicy, after: &RowsPolicy) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if before.source != after.source {
+        reasons.push(format!("source {} → {}", before.source, after.source));
+    }
+    if before.table != after.table {
+        reasons.push(format!("table {} → {}", before.table, after.table));
+    }
+    match (&before.condition, &after.condition) {
+        (Some(old), Some(new)) if old != new => reasons.push("where changed".to_owned()),
+        (Some(_), None) => reasons.push("where removed".to_owned()),
+        (Some(_) | None, Some(_)) | (None, None) => {}
+    }
+    if before.params != after.params {
+        reasons.push("params changed".to_owned());
+    }
+    reasons
+}
+
+fn wider_times(before: &RowsPolicy, after: &RowsPolicy) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let expires = |rows: &RowsPolicy| rows.age.as_ref().is_some_and(|age| age.expires);
+    let key = if expires(before) { "expires" } else { "age" };
+    match (&before.age, &after.age) {
+        (Some(old), Some(new)) => {
+            if old.column != new.column || old.expires != new.expires {
+                // The key is said once where it is the same.
+                let new = if old.expires == new.expires { new.column.to_string() } else { words::age(new) };
+                reasons.push(format!("{} → {new}", words::age(old)));
+            }
+            if old.format != new.format {
+                reasons.push("age_format changed".to_owned());
+            }
+        }
+        (Some(_), None) => reasons.push(format!("{key} removed")),
+        (None, Some(_) | None) => {}
+    }
+    match (&before.keep, &after.keep) {
+        // Another kind of time was said already.
+        _ if expires(before) != expires(after) => {}
+        (Some(Keep::For(old)), Some(Keep::For(new))) if expires(before) => {
+            if new < old {
+                reasons.push(if new.is_zero() {
+                    "grace removed".to_owned()
+                } else {
+                    format!("grace {} → {}", Shown(*old), Shown(*new))
+                });
+            }
+        }
+        (Some(old), Some(new)) => reasons.extend(shorter(old, new)),
+        (Some(_), None) => reasons.push("keep removed".to_owned()),
+        (None, Some(_) | None) => {}
+    }
+    reasons
+}
+
+/// For which values the time is shorter.
+fn shorter(before: &Keep, after: &Keep) -> Vec<String> {
+    let named: Vec<&str> = match (before, after) {
+        (Keep::For(old), Keep::For(new)) if new < old => {
+            return vec![format!("keep {} → {}", Shown(*old), Shown(*new))];
+        }
+        (Keep::For(_), Keep::For(_)) => return Vec::new(),
+        (Keep::ByValue(old), Keep::ByValue(new)) if old.column != new.column => {
+            return vec![format!("keep goes by {} instead of {}", new.column, old.column)];
+        }
+        (Keep::ByValue(old), Keep::ByValue(new)) => {
+            let added = names(new).filter(|name| names(old).all(|other| other != *name));
+            names(old).chain(added).collect()
+        }
+        (Keep::ByValue(by), Keep::For(_)) | (Keep::For(_), Keep::ByValue(by)) => names(by).collect(),
+    };
+    let values = named.into_iter().map(Some).chain([None]);
+    let shortened = values.filter_map(|value| {
+        let (old, new) = (time_of(before, value), time_of(after, value)?);
+        let old = match old {
+            Some(old) if new < old => Shown(old).to_string(),
+            None => "for ever".to_owned(),
+            Some(_) => return None,
+        };
+        Some(format!("keep of {} {old} → {}", value.unwrap_or("other values"), Shown(new)))
+    });
+    shortened.collect()
+}
+
+fn names(by: &KeepByValue) -> impl Iterator<Item = &str> {
+    by.values.iter().map(|(value, _)| value.as_str())
+}
+
+/// How long rows of a value are kept, or rows of all values without a time of their own; none: for ever.
+fn time_of(keep: &Keep, value: Option<&str>) -> Option<Duration> {
+    match keep {
+        Keep::For(keep) => Some(*keep),
+        Keep::ByValue(by) => {
+            let own = by.values.iter().find(|(name, _)| Some(name.as_str()) == value);
+            own.map(|(_, keep)| *keep).or(by.default)
+        }
+    }
+}
+
+/// What kept rows and does so no more, or in another way.
+fn fewer_claims(before: &RowsPolicy, after: &RowsPolicy) -> Vec<String> {
+    let mut reasons = Vec::new();
+    for gone in before.protections.iter().filter(|protection| !after.protections.contains(protection)) {
+        let is_there = after.protections.iter().any(|protection| protection.table == gone.table);
+        let what = if is_there { "changed" } else { "removed" };
+        reasons.push(format!("protected_by {} {what}", gone.table));
+    }
+    match (&before.alive, &after.alive) {
+        (Some(old), Some(new)) if old != new => reasons.push("alive changed".to_owned()),
+        (Some(_), None) => reasons.push("alive removed".to_owned()),
+        (Some(_) | None, Some(_)) | (None, None) => {}
+    }
+    reasons
+}
+
+fn wider_action(before: &RowsPolicy, after: &RowsPolicy) -> Option<String> {
+    match (&before.action, &after.action) {
+        (Action::Update(_), Action::Delete) => Some("action update → delete".to_owned()),
+        (Action::Update(old), Action::Update(new)) => (old != new).then(|| "set changed".to_owned()),
+        (Action::Delete, Action::Delete | Action::Update(_)) => None,
+    }
+}
+
+fn wider_files(before: &[OwnedFile], after: &[OwnedFile], of: &str) -> Vec<String> {
+    let added = after.iter().filter(|file| !before.contains(file));
+    added.map(|file| format!("files {}{of} added", words::file(file))).collect()
+}
+
+fn wider_children(before: &[Child], after: &[Child]) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let is_same = |one: &Child, other: &Child| one.table == other.table && one.column == other.column;
+    let name = |child: &Child| format!("child {}.{}", child.table, child.column);
+    for child in after {
+        let Some(old) = before.iter().find(|old| is_same(old, child)) else {
+            // One that keeps its parent takes nothing.
+            if child.on_delete != OnDelete::KeepParent {
+                reasons.push(format!("{} added", name(child)));
+            }
+            continue;
+        };
+        if old.on_delete != child.on_delete && child.on_delete != OnDelete::KeepParent {
+            let (old, new) = (words::on_delete(old.on_delete), words::on_delete(child.on_delete));
+            reasons.push(format!("{} {old} → {new}", name(child)));
+        }
+        if old.references != child.references {
+            reasons.push(format!("{} references another column", name(child)));
+        }
+        reasons.extend(wider_files(&old.files, &child.files, &format!(" of {}", name(child))));
+        reasons.extend(wider_children(&old.children, &child.children));
+    }
+    let keeps = |old: &&Child| old.on_delete == OnDelete::KeepParent;
+    let lost = before.iter().filter(keeps).filter(|old| !after.iter().any(|child| is_same(old, child)));
+    reasons.extend(lost.map(|old| format!("{} no longer keeps its parent", name(old))));
+    reasons
+}
+
+fn looser_guards(before: &RowsPolicy, after: &RowsPolicy) -> Vec<String> {
+    let mut reasons = Vec::new();
+    match (before.max_rows, after.max_rows) {
+        (Some(old), Some(new)) if new > old => reasons.push(format!("max_rows {old} → {new}")),
+        (Some(_), None) => reasons.push("max_rows removed".to_owned()),
+        (Some(_) | None, Some(_)) | (None, None) => {}
+    }
+    match (before.max_fraction.map(|share| share.get()), after.max_fraction.map(|share| share.get())) {
+        (Some(old), Some(new)) if new > old => reasons.push(format!("max_fraction {old} → {new}")),
+        (Some(_), None) => reasons.push("max_fraction removed".to_owned()),
+        (Some(_) | None, Some(_)) | (None, None) => {}
+    }
+    reasons
+}
+
+fn wider_source(old: &Settings, new: &Settings, rows: &RowsPolicy) -> Vec<String> {
+    let (Some(before), Some(after)) = (old.source(&rows.source), new.source(&rows.source)) else {
+        return Vec::new();
+    };
+    let mut reasons = Vec::new();
+    if before.endpoint.identity() != after.endpoint.identity() {
+        reasons.push(format!("source {} is another database", rows.source));
+    }
+    if zone(&before.timezone) != zone(&after.timezone) {
+        reasons.push(format!("source {} has another timezone", rows.source));
+    }
+    reasons
+}
+
+fn wider_stores(old: &Settings, new: &Settings, rows: &RowsPolicy) -> Vec<String> {
+    let mut stores: Vec<&Name> = rows.files.iter().map(|file| &file.store).collect();
+    add_stores(&rows.children, &mut stores);
+    stores.sort_unstable();
+    stores.dedup();
+    let mut reasons = Vec::new();
+    for name in stores {
+        let (Some(before), Some(after)) = (old.store(name), new.store(name)) else { continue };
+        if before.root != after.root {
+            reasons.push(format!("store {name} is another directory"));
+        }
+        if before.strip_prefix != after.strip_prefix {
+            reasons.push(format!("store {name} has another strip_prefix"));
+        }
+        if before.references.iter().any(|reference| !after.references.contains(reference)) {
+            reasons.push(format!("store {name} has lost a reference"));
+        }
+    }
+    reasons
+}
+
+fn add_stores<'a>(children: &'a [Child], stores: &mut Vec<&'a Name>) {
+    for child in children {
+        stores.extend(child.files.iter().map(|file| &file.store));
+        add_stores(&child.children, stores);
+    }
+}

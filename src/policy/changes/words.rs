@@ -1,0 +1,91 @@
+//! How changes write what they compare: as the configuration does, but short.
+
+use std::fmt::{self, Display};
+use std::time::Duration;
+
+use super::super::{AgeColumn, AgeFormat, Child, Keep, KeepByValue, Mode, OnDelete, OwnedFile, Protection};
+
+pub(super) fn mode_word(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Enforce => "enforce",
+        Mode::Report => "report",
+    }
+}
+
+pub(super) fn zone(zone: &jiff::tz::TimeZone) -> String {
+    zone.iana_name().unwrap_or("UTC").to_owned()
+}
+
+pub(super) fn joined(parts: impl Iterator<Item = String>) -> Option<String> {
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
+/// Where a row's file is: `thumbnails:thumbnail_path`, with a slash behind a directory.
+pub(super) fn file(file: &OwnedFile) -> String {
+    let slash = if file.directory { "/" } else { "" };
+    format!("{}:{}{slash}", file.store, file.path)
+}
+
+pub(super) fn age(age: &AgeColumn) -> String {
+    format!("{} {}", if age.expires { "expires" } else { "age" }, age.column)
+}
+
+pub(super) fn age_format(format: AgeFormat) -> &'static str {
+    match format {
+        AgeFormat::Unix => "unix",
+        AgeFormat::UnixMs => "unix_ms",
+    }
+}
+
+pub(super) fn keep(keep: &Keep) -> String {
+    match keep {
+        Keep::For(keep) => Shown(*keep).to_string(),
+        Keep::ByValue(KeepByValue { column, values, default }) => {
+            let values = values.iter().map(|(value, keep)| format!("{value} {}", Shown(*keep)));
+            let others = default.iter().map(|keep| format!("others {}", Shown(*keep)));
+            format!("by {column} ({})", values.chain(others).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+pub(super) fn protection(protection: &Protection) -> String {
+    let Protection { table, on, condition } = protection;
+    let condition = condition.as_ref().map(|condition| format!(" where {condition}")).unwrap_or_default();
+    format!("({table} on {on}{condition})")
+}
+
+pub(super) fn on_delete(on_delete: OnDelete) -> &'static str {
+    match on_delete {
+        OnDelete::Delete => "delete",
+        OnDelete::SetNull => "set-null",
+        OnDelete::KeepParent => "keep-parent",
+    }
+}
+
+/// `(detections.event_id delete thumbnails:thumbnail_path (notes.detection_id set-null))`.
+pub(super) fn child(child: &Child) -> String {
+    let Child { table, column, references, on_delete: then, files, children } = child;
+    let references = references.as_ref().map(|column| format!(" = {column}")).unwrap_or_default();
+    let inner: String =
+        files.iter().map(file).chain(children.iter().map(self::child)).map(|each| format!(" {each}")).collect();
+    format!("({table}.{column}{references} {}{inner})", on_delete(*then))
+}
+
+/// A duration as the configuration writes it.
+pub(super) struct Shown(pub Duration);
+
+impl Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0.as_secs();
+        let mut separator = "";
+        for (unit, secs) in [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)] {
+            if rest >= secs {
+                write!(f, "{separator}{}{unit}", rest / secs)?;
+                rest %= secs;
+                separator = " ";
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! `children`: rows of other tables that belong to a row, and what becomes of them.
+
+use crate::config::keys;
+use crate::config::raw::{Raw, RawChild, Table};
+use crate::config::{Aspect, KeyPath, did_you_mean};
+
+use super::super::super::{Child, Ident, OnDelete, TableName};
+use super::super::{Fault, Gather};
+
+impl Gather<'_> {
+    /// `ancestors`: the tables above, the policy's own first.
+    pub(super) fn children(
+        &mut self,
+        list: &KeyPath,
+        raw: &[Table<RawChild>],
+        ancestors: &mut Vec<TableName>,
+        whole: &Raw,
+    ) -> Vec<Child> {
+        let mut children: Vec<Child> = Vec::new();
+        for (index, entry) in raw.iter().enumerate() {
+            let path = list.index(index);
+            let Some(child) = self.child(&path, entry, ancestors, whole) else { continue };
+            if children.iter().any(|other| other.table == child.table && other.column == child.column) {
+                self.refuse(&path, Aspect::Value, Fault::new("this child is there twice").hint("leave one out"));
+            }
+            children.push(child);
+        }
+        children
+    }
+
+    fn child(&mut self, path: &KeyPath, raw: &RawChild, ancestors: &mut Vec<TableName>, whole: &Raw) -> Option<Child> {
+        if self.is_faulty(path) {
+            return None;
+        }
+        let hint = "write { table = \"…\", column = \"…\" }: the child's table, and its column that names the parent";
+        let table = self.required(path, "table", raw.table.as_ref(), hint);
+        let table = table.and_then(|text| self.check(&path.key("table"), TableName::parse(text)));
+        if let Some(table) = &table {
+            self.refuse_cycle(&path.key("table"), table, ancestors);
+        }
+        let column = self.required(path, "column", raw.column.as_ref(), hint);
+        let column = column.and_then(|text| self.check(&path.key("column"), Ident::parse(text)));
+        let references = raw.references.as_ref().map(|text| self.check(&path.key("references"), Ident::parse(text)));
+        let on_delete = raw.on_delete.as_deref().unwrap_or(keys::ON_DELETE);
+        let on_delete = self.check(&path.key("on_delete"), parse_on_delete(on_delete));
+        let files = raw.files.as_deref().unwrap_or_default();
+        let grandchildren = raw.children.as_deref().unwrap_or_default();
+        if let Some(OnDelete::SetNull | OnDelete::KeepParent) = on_delete {
+            self.refuse_beneath_what_stays(path, "files", files.is_empty());
+            self.refuse_beneath_what_stays(path, "children", grandchildren.is_empty());
+        }
+        let files = self.files(&path.key("files"), files, whole).into_iter().map(|(_, file)| file).collect();
+        ancestors.extend(table.clone());
+        let children = self.children(&path.key("children"), grandchildren, ancestors, whole);
+        if table.is_some() {
+            ancestors.pop();
+        }
+        let references = match references {
+            Some(column) => Some(column?),
+            None => None,
+        };
+        Some(Child { table: table?, column: column?, references, on_delete: on_delete?, files, children })
+    }
+
+    fn refuse_cycle(&mut self, path: &KeyPath, table: &TableName, ancestors: &[TableName]) {
+        let Some(ancestor) = ancestors.iter().find(|ancestor| may_be_same(ancestor, table)) else { return };
+        let fault = Fault::new(format!("table {table} is a child of itself"));
+        let hint = if ancestor == table {
+            "rows that belong to rows of their own table cannot be declared: leave this child out"
+        } else {
+            "if these are two tables, write the schema of both"
+        };
+        self.refuse(path, Aspect::Value, fault.hint(hint));
+    }
+
+    fn refuse_beneath_what_stays(&mut self, child: &KeyPath, key: &str, is_empty: bool) {
+        if !is_empty {
+            let fault = Fault::new(format!("the rows of this child stay, and so do their {key}"));
+            self.refuse(
+                &child.key(key),
+                Aspect::Key,
+                fault.hint(format!("leave {key} out, or write on_delete = \"delete\"")),
+            );
+        }
+    }
+}
+
+/// Whether two names may mean one table: one without a schema may be in any.
+fn may_be_same(one: &TableName, other: &TableName) -> bool {
+    one.table == other.table && (one.schema == other.schema || one.schema.is_none() || other.schema.is_none())
+}
+
+fn parse_on_delete(text: &str) -> Result<OnDelete, Fault> {
+    match text {
+        "delete" => Ok(OnDelete::Delete),
+        "set-null" => Ok(OnDelete::SetNull),
+        "keep-parent" => Ok(OnDelete::KeepParent),
+        other => {
+            let tame = other.replace([' ', '_'], "-");
+            let hint = did_you_mean(&tame, ["delete", "set-null", "keep-parent"]);
+            let hint = hint.unwrap_or_else(|| "there are \"delete\", \"set-null\" and \"keep-parent\"".to_owned());
+            Err(Fault::new(format!("there is no on_delete {other:?}")).hint(hint))
+        }
+    }
+}

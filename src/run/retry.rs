@@ -1,0 +1,121 @@
+//! What is done when a batch fails: rows that others have locked are passed over and tried again at the end; a row that
+//! makes its batch fail is found and left, and the rest goes (G9).
+
+use super::delete::{Deleter, Ended, Part};
+use crate::sources::{ErrorKind, KEYS_AT_ONCE, OwnedRow, Scope, SourceError};
+use crate::telemetry::chain;
+
+/// After so many windows that failed one after the other nothing will go right any more.
+pub(super) const FAILURES_IN_A_ROW: u32 = 10;
+/// Most windows that are kept for a second try at the end.
+const POSTPONED_AT_MOST: usize = 1000;
+
+impl Deleter<'_> {
+    /// Rows are locked by somebody else: takes the others now and comes back at the end.
+    pub(super) async fn postpone(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), Ended> {
+        self.note_failed_window(&error)?;
+        if self.pace.postponed.len() < POSTPONED_AT_MOST {
+            self.pace.postponed.push(part.window.clone());
+        } else {
+            self.account.fail(None, None, chain(&error));
+        }
+        if self.take_what_is_free(part).await? {
+            self.pace.failures_in_a_row = 0;
+        }
+        Ok(())
+    }
+
+    /// Takes what nobody has locked; whether that could be told.
+    async fn take_what_is_free(&mut self, part: &Part<'_>) -> Result<bool, Ended> {
+        if !self.facts.target.has_key() {
+            return Ok(false);
+        }
+        match self.attempt(part, true).await {
+            Ok(()) => Ok(true),
+            Err(Ended::Source(error)) if error.kind == ErrorKind::Busy => Ok(false),
+            Err(ended) => Err(ended),
+        }
+    }
+
+    /// The last try: takes what is not locked, and records what is.
+    pub(super) async fn take_unlocked(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), Ended> {
+        self.take_what_is_free(part).await?;
+        let why = format!("kept: locked by another session: {}", chain(&error));
+        for row in self.remaining(part).await? {
+            self.account.tally.rows_matched += 1;
+            self.account.fail(Some(row.shown), None, why.clone());
+        }
+        Ok(())
+    }
+
+    /// The eligible rows of a part that are still there.
+    pub(super) async fn remaining(&mut self, part: &Part<'_>) -> Result<Vec<OwnedRow>, SourceError> {
+        let session = self.sessions.get(&self.facts.target.source).await?;
+        let canceller = session.canceller();
+        let listing = self.facts.target.list(session, self.facts.at, Scope::window(part.window), &[], None);
+        let mut rows = self.stop.watch(canceller, listing).await?;
+        if let Some(keys) = &part.keys {
+            let keys: std::collections::HashSet<_> = keys.iter().collect();
+            rows.retain(|row| keys.contains(&row.key));
+        }
+        Ok(rows)
+    }
+
+    /// Some row makes the batch fail: halves it until the row is found, and takes the rest.
+    pub(super) async fn isolate(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), Ended> {
+        let rows = match self.remaining(part).await {
+            Ok(rows) if self.facts.target.has_key() => rows,
+            Ok(_) => {
+                self.account.fail(None, None, chain(&error));
+                return self.note_failed_window(&error);
+            }
+            Err(listing) if listing.kind == ErrorKind::Cancelled => return Err(self.ended_by(listing)),
+            Err(listing) => {
+                self.account.fail(None, None, chain(&listing));
+                return self.note_failed_window(&error);
+            }
+        };
+        let mut parts: Vec<_> = rows.chunks(KEYS_AT_ONCE).collect();
+        let mut any_went = false;
+        while let Some(some) = parts.pop() {
+            self.may_go_on().await?;
+            let keys: Vec<_> = some.iter().map(|row| row.key.clone()).collect();
+            let scope = Scope { keys: Some(&keys), ..Scope::window(part.window) };
+            match (self.attempt_scope(scope).await, some) {
+                (Ok(()), _) => any_went = true,
+                (Err(Ended::Source(error)), _) if error.kind == ErrorKind::Cancelled => {
+                    return Err(self.ended_by(error));
+                }
+                (Err(Ended::Source(error)), [row]) => {
+                    self.account.tally.rows_matched += 1;
+                    self.account.fail(Some(row.shown.clone()), None, chain(&error));
+                }
+                (Err(Ended::Source(_)), several) => {
+                    let (first, second) = several.split_at(several.len() / 2);
+                    parts.extend([second, first]);
+                }
+                (Err(ended), _) => return Err(ended),
+            }
+        }
+        match any_went || rows.is_empty() {
+            true => {
+                self.pace.failures_in_a_row = 0;
+                Ok(())
+            }
+            false => self.note_failed_window(&error),
+        }
+    }
+
+    fn note_failed_window(&mut self, error: &SourceError) -> Result<(), Ended> {
+        self.pace.failures_in_a_row += 1;
+        match self.pace.failures_in_a_row >= FAILURES_IN_A_ROW {
+            true => Err(Ended::Hopeless(SourceError {
+                source_name: error.source_name.clone(),
+                operation: error.operation.clone(),
+                kind: error.kind,
+                cause: error.cause.to_string().into(),
+            })),
+            false => Ok(()),
+        }
+    }
+}

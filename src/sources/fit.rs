@@ -1,0 +1,425 @@
+//! Fitting a rows policy to the facts of its tables: every name is looked up, every misfit told at once.
+
+use super::age::Age;
+use super::condition::{Bound, BoundParam, ReadAs, checked};
+use super::dialect::{KeyTerms, Term};
+use super::node::{Branch, FileOwner, Node};
+use super::target::{Change, KeepTerms, Target};
+use super::{Column, ColumnType, InboundForeignKey, OnDelete as Inbound, Returning, Session, SourceError, TableFacts};
+use crate::policy::{
+    Action, Alive, Child, Engine, Ident, Keep, OnDelete, OwnedFile, ParamKind, Params, Reference, RowsPolicy, SetValue,
+    Source, Store, TableName,
+};
+
+/// What a policy is fitted with.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    pub source: &'a Source,
+    pub policy: &'a RowsPolicy,
+    /// Values of the policy's parameters; none for a look that binds nothing (`check`).
+    pub params: Option<&'a Params>,
+    /// Every store: rows that the database deletes by itself may own files, too.
+    pub stores: &'a [std::sync::Arc<Store>],
+}
+
+/// Why a policy does not fit its tables.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    #[error("there is no table {table} in source {source_name}, or its user may not see it")]
+    NoTable { source_name: crate::policy::Name, table: String },
+    #[error("{table} is a {relation}; only tables can be governed")]
+    NotTable { table: String, relation: String },
+    #[error("table {table} has no column {column}{}", hint(suggestion))]
+    NoColumn { table: String, column: String, suggestion: Option<String> },
+    #[error("column {column} of table {table} is of type {declared}, which cannot tell an age{why}")]
+    NoAge { table: String, column: String, declared: String, why: &'static str },
+    #[error(
+        "table {table} has no primary key and no unique key without NULLs, so its rows cannot be told apart, which {what} \
+         needs"
+    )]
+    NoKey { table: String, what: &'static str },
+    #[error("column {column} of table {table} is computed by the database and cannot be set")]
+    Generated { table: String, column: String },
+    #[error(
+        "it is not clear which column of {parent} the column {column} of {table} points to; say so with references = \
+         \"COLUMN\""
+    )]
+    NoParent { parent: String, table: String, column: String },
+    #[error(
+        "rows of {table} go with rows of {table}: {path}; such a cycle cannot be followed; keep rows that others point to: \
+         on_delete = \"keep-parent\""
+    )]
+    Cycle { table: String, path: String },
+    #[error("the parameter {name} is not given; write --param {name}=VALUE")]
+    NoParam { name: String },
+    #[error("the parameter {name} cannot be read: {why}")]
+    BadParam { name: String, why: String },
+}
+
+fn hint(suggestion: &Option<String>) -> String {
+    suggestion.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default()
+}
+
+impl Target {
+    /// Looks up the tables of a policy and fits it to them.
+    pub async fn load(session: &mut Session, asked: Asked<'_>) -> Result<Result<Self, Vec<Unfit>>, SourceError> {
+        let facts = TableFacts::load(session, &asked.policy.table).await?;
+        let mut fitting = Fitting { session, asked, misfits: Vec::new(), owners: Vec::new(), path: Vec::new() };
+        let target = match fitting.governable(&asked.policy.table, facts) {
+            Some(facts) => fitting.target(&facts).await?,
+            None => None,
+        };
+        Ok(match target {
+            Some(target) if fitting.misfits.is_empty() => Ok(target),
+            _ => Err(fitting.misfits),
+        })
+    }
+}
+
+struct Fitting<'a> {
+    session: &'a mut Session,
+    asked: Asked<'a>,
+    misfits: Vec<Unfit>,
+    owners: Vec<FileOwner>,
+    /// The tables on the way from the policy's own to the one that is being fitted.
+    path: Vec<TableName>,
+}
+
+impl Fitting<'_> {
+    fn engine(&self) -> Engine {
+        self.asked.source.endpoint.engine()
+    }
+
+    /// The facts of a table whose rows can be deleted or updated.
+    fn governable(&mut self, table: &TableName, facts: Option<TableFacts>) -> Option<TableFacts> {
+        let table = table.to_string();
+        let misfit = match facts {
+            Some(facts) if facts.relation.ends_with("table") && facts.relation != "foreign table" => {
+                return Some(facts);
+            }
+            Some(facts) => Unfit::NotTable { table, relation: facts.relation },
+            None => Unfit::NoTable { source_name: self.asked.source.name.clone(), table },
+        };
+        self.misfits.push(misfit);
+        None
+    }
+
+    fn column<'f>(&mut self, facts: &'f TableFacts, ident: &Ident) -> Option<&'f Column> {
+        find(facts, &facts.name.table.to_string(), ident).map_err(|unfit| self.misfits.push(unfit)).ok()
+    }
+
+    fn term(&mut self, facts: &TableFacts, ident: &Ident) -> Option<Term> {
+        self.column(facts, ident).map(Term::column)
+    }
+
+    async fn target(&mut self, facts: &TableFacts) -> Result<Option<Target>, SourceError> {
+        let policy = self.asked.policy;
+        let age = self.age(facts);
+        let keep = self.keep(facts);
+        let change = self.change(facts);
+        let bound = self.bound(facts);
+        let deletes = policy.action == Action::Delete;
+        let mut node = self.node(facts, &policy.files, &policy.children, deletes).await?;
+        let mut protections = Vec::new();
+        for protection in &policy.protections {
+            match TableFacts::load(self.session, &protection.table).await? {
+                Some(facts) => protections.push((protection.clone(), facts.name)),
+                None => {
+                    let (source_name, table) = (self.asked.source.name.clone(), protection.table.to_string());
+                    self.misfits.push(Unfit::NoTable { source_name, table });
+                }
+            }
+        }
+        let mut carry = |fitting: &mut Self, ident: &Ident| {
+            let column = fitting.column(facts, ident)?;
+            Some((ident.to_string(), node.carry(Term::column(column)), column.kind))
+        };
+        let details = policy.details.iter().filter_map(|ident| carry(self, ident)).collect();
+        let (alive, probe) = match &policy.alive {
+            None => (None, None),
+            Some(Alive::Sql(condition)) => (Some(condition.clone()), None),
+            Some(Alive::Command(command)) => {
+                (None, Some(command.columns().filter_map(|ident| Some(carry(self, ident)?.1)).collect()))
+            }
+        };
+        self.refuse_keyless(facts, &node);
+        Ok(Some(Target {
+            source: self.asked.source.name.clone(),
+            engine: self.engine(),
+            age_indexed: age.as_ref().is_some_and(|age| age.is_ordered(self.engine()))
+                && policy.age.as_ref().is_some_and(|age| leads_index(facts, &age.column)),
+            age,
+            keep,
+            condition: policy.condition.clone(),
+            protections,
+            alive,
+            bound,
+            change: change.unwrap_or(Change::Delete),
+            details,
+            probe,
+            owners: std::mem::take(&mut self.owners),
+            node,
+        }))
+    }
+
+    fn age(&mut self, facts: &TableFacts) -> Option<Age> {
+        let age = self.asked.policy.age.as_ref()?;
+        let column = self.column(facts, &age.column)?;
+        if !super::age::tells_age(self.engine(), column.kind, age.format) {
+            let why = match (column.kind, age.format) {
+                (ColumnType::Integer, _) => "; say what it counts: age_format = \"unix\" or \"unix_ms\"",
+                (_, Some(_)) => " in that age_format; leave age_format out",
+                (_, None) => "",
+            };
+            let (table, declared) = (self.asked.policy.table.to_string(), column.declared.clone());
+            self.misfits.push(Unfit::NoAge { table, column: column.name.to_string(), declared, why });
+        }
+        let timezone = self.asked.source.timezone.clone();
+        Some(Age { term: Term::column(column), timezone, format: age.format })
+    }
+
+    fn keep(&mut self, facts: &TableFacts) -> Option<KeepTerms> {
+        match self.asked.policy.keep.as_ref()? {
+            Keep::For(_) => None,
+            Keep::ByValue(by) => Some(KeepTerms { term: self.term(facts, &by.column)?, by: by.clone() }),
+        }
+    }
+
+    fn change(&mut self, facts: &TableFacts) -> Option<Change> {
+        let Action::Update(assignments) = &self.asked.policy.action else { return Some(Change::Delete) };
+        let mut set = Vec::new();
+        for assignment in assignments {
+            let column = self.column(facts, &assignment.column)?;
+            if column.generated {
+                let (table, column) = (facts.name.table.to_string(), column.name.to_string());
+                self.misfits.push(Unfit::Generated { table, column });
+            }
+            set.push((Term::column(column), assignment.value.clone()));
+        }
+        Some(Change::Update(set))
+    }
+
+    fn bound(&mut self, facts: &TableFacts) -> Bound {
+        let mut bound = Bound::new();
+        let Some(params) = self.asked.params else { return bound };
+        for declared in &self.asked.policy.params {
+            let name = declared.name.clone();
+            let column = facts.columns.iter().find(|column| column.name.as_str() == name);
+            let read_as = match (declared.kind, column) {
+                (Some(kind), _) => ReadAs::Kind(kind),
+                (None, Some(column)) => ReadAs::Column(Term::column(column)),
+                (None, None) => ReadAs::Kind(ParamKind::Text),
+            };
+            match params.get(&name).map(|value| checked(value, &read_as, self.engine())) {
+                Some(Ok(value)) => {
+                    bound.insert(name, BoundParam { value, read_as });
+                }
+                Some(Err(why)) => self.misfits.push(Unfit::BadParam { name, why }),
+                None => self.misfits.push(Unfit::NoParam { name }),
+            }
+        }
+        bound
+    }
+
+    /// A table with its files and the tables whose rows go with its own.
+    async fn node(
+        &mut self,
+        facts: &TableFacts,
+        files: &[OwnedFile],
+        children: &[Child],
+        deletes: bool,
+    ) -> Result<Node, SourceError> {
+        let (key, shown_key) = keys(self.engine(), facts);
+        if key.0.is_empty() && !self.path.is_empty() {
+            let what = "going with the rows of another table";
+            self.misfits.push(Unfit::NoKey { table: facts.name.table.to_string(), what });
+        }
+        let mut node = Node::new(facts.name.clone(), key, shown_key);
+        for file in files {
+            let terms: Vec<_> = file.path.columns().into_iter().filter_map(|ident| self.term(facts, ident)).collect();
+            self.owners.push(FileOwner { file: file.clone(), table: facts.name.clone() });
+            node.own(self.owners.len() - 1, terms);
+        }
+        if !deletes {
+            return Ok(node);
+        }
+        self.path.push(facts.name.clone());
+        let inbound = InboundForeignKey::load(self.session, facts).await?;
+        let mut covered = Vec::new();
+        for child in children {
+            if let Some(child_facts) = {
+                let found = TableFacts::load(self.session, &child.table).await?;
+                self.governable(&child.table, found)
+            } {
+                covered.push((child_facts.name.clone(), vec![child.column.clone()]));
+                self.declared(&mut node, facts, child, &child_facts, &inbound).await?;
+            }
+        }
+        for key in inbound.iter().filter(|key| key.on_delete == Inbound::Cascade) {
+            if !covered.contains(&(key.table.clone(), key.columns.clone())) {
+                self.cascaded(&mut node, facts, key).await?;
+            }
+        }
+        self.path.pop();
+        Ok(node)
+    }
+
+    async fn declared(
+        &mut self,
+        node: &mut Node,
+        facts: &TableFacts,
+        child: &Child,
+        child_facts: &TableFacts,
+        inbound: &[InboundForeignKey],
+    ) -> Result<(), SourceError> {
+        let by_key = inbound.iter().find(|key| key.table == child_facts.name && key.columns == [child.column.clone()]);
+        let referenced = child
+            .references
+            .clone()
+            .or_else(|| by_key.and_then(|key| key.referenced.first().cloned()))
+            .or_else(|| <[Ident; 1]>::try_from(facts.key.clone()).ok().map(|[key]| key));
+        let column = self.term(child_facts, &child.column);
+        let Some(referenced) = referenced else {
+            let (parent, table) = (facts.name.table.to_string(), child.table.to_string());
+            self.misfits.push(Unfit::NoParent { parent, table, column: child.column.to_string() });
+            return Ok(());
+        };
+        let (Some(column), Some(referenced)) = (column, self.term(facts, &referenced)) else { return Ok(()) };
+        let goes = child.on_delete == OnDelete::Delete;
+        if goes && self.is_cycle(child_facts) {
+            return Ok(());
+        }
+        let below = match goes {
+            true => Box::pin(self.node(child_facts, &child.files, &child.children, true)).await?,
+            false => Box::pin(self.node(child_facts, &[], &[], false)).await?,
+        };
+        let place = node.carry(referenced.clone());
+        let columns = KeyTerms(vec![column]);
+        node.branches.push(Branch {
+            columns,
+            referenced: vec![(referenced, place)],
+            on_delete: child.on_delete,
+            node: below,
+        });
+        Ok(())
+    }
+
+    /// Rows that the database deletes by itself: their counts and files are not to be missed.
+    async fn cascaded(
+        &mut self,
+        node: &mut Node,
+        facts: &TableFacts,
+        key: &InboundForeignKey,
+    ) -> Result<(), SourceError> {
+        let found = TableFacts::load(self.session, &key.table).await?;
+        let Some(child_facts) = self.governable(&key.table, found) else { return Ok(()) };
+        if self.is_cycle(&child_facts) {
+            return Ok(());
+        }
+        let columns: Option<Vec<_>> = key.columns.iter().map(|ident| self.term(&child_facts, ident)).collect();
+        let referenced: Option<Vec<_>> = key.referenced.iter().map(|ident| self.term(facts, ident)).collect();
+        let (Some(columns), Some(referenced)) = (columns, referenced) else { return Ok(()) };
+        let files = self.files_named_by(&child_facts.name);
+        let below = Box::pin(self.node(&child_facts, &files, &[], true)).await?;
+        let referenced = referenced.into_iter().map(|term| (term.clone(), node.carry(term))).collect();
+        node.branches.push(Branch { columns: KeyTerms(columns), referenced, on_delete: OnDelete::Delete, node: below });
+        Ok(())
+    }
+
+    fn files_named_by(&self, table: &TableName) -> Vec<OwnedFile> {
+        let names_it = |reference: &&Reference| {
+            let same_schema = reference.table.schema.is_none() || reference.table.schema == table.schema;
+            reference.source == self.asked.source.name && reference.table.table == table.table && same_schema
+        };
+        let stores = self.asked.stores.iter();
+        let files = stores.flat_map(|store| {
+            store.references.iter().filter(names_it).map(|reference| OwnedFile {
+                store: store.name.clone(),
+                path: crate::policy::FilePath::Column(reference.column.clone()),
+                directory: false,
+            })
+        });
+        files.collect()
+    }
+
+    fn is_cycle(&mut self, facts: &TableFacts) -> bool {
+        let Some(at) = self.path.iter().position(|table| *table == facts.name) else { return false };
+        let mut path: Vec<_> = self.path[at..].iter().map(|table| table.table.to_string()).collect();
+        path.push(facts.name.table.to_string());
+        self.misfits.push(Unfit::Cycle { table: facts.name.table.to_string(), path: path.join(", then ") });
+        true
+    }
+
+    /// A table without a key can be governed where one statement says it all.
+    fn refuse_keyless(&mut self, facts: &TableFacts, node: &Node) {
+        let policy = self.asked.policy;
+        let needs = [
+            (
+                matches!(policy.alive, Some(Alive::Command(_))),
+                facts.key.is_empty() && !facts.has_rowid,
+                "alive with a command",
+            ),
+            (node.takes_others_along(), node.key.0.is_empty(), "children"),
+            (
+                matches!(policy.action, Action::Update(_)) && !policy.files.is_empty(),
+                node.key.0.is_empty(),
+                "an update with files",
+            ),
+            (!policy.details.is_empty(), node.key.0.is_empty(), "details"),
+            (
+                !policy.files.is_empty() && self.session.returning() == Returning::No,
+                node.key.0.is_empty(),
+                "files on a server without RETURNING",
+            ),
+        ];
+        if let Some((.., what)) = needs.into_iter().find(|(asked, keyless, _)| *asked && *keyless) {
+            self.misfits.push(Unfit::NoKey { table: policy.table.to_string(), what });
+        }
+    }
+}
+
+/// Finds a column by its exact name.
+pub(super) fn find<'a>(facts: &'a TableFacts, table: &str, ident: &Ident) -> Result<&'a Column, Unfit> {
+    if let Some(column) = facts.columns.iter().find(|column| column.name == *ident) {
+        return Ok(column);
+    }
+    let alike = |column: &&Column| strsim::jaro_winkler(column.name.as_str(), ident.as_str()) > 0.8;
+    let suggestion = facts.columns.iter().find(alike).map(|column| column.name.to_string());
+    Err(Unfit::NoColumn { table: table.to_owned(), column: ident.to_string(), suggestion })
+}
+
+fn leads_index(facts: &TableFacts, column: &Ident) -> bool {
+    facts.indexes.iter().any(|index| index.columns.first() == Some(column))
+}
+
+/// The key for statements and the key for people. SQLite's row number is the shortest key there is; a table of
+/// PostgreSQL that has no key is told apart by where its rows lie, which holds within a transaction.
+fn keys(engine: Engine, facts: &TableFacts) -> (KeyTerms, Vec<Term>) {
+    let columns: Vec<_> = facts
+        .key
+        .iter()
+        .filter_map(|ident| facts.columns.iter().find(|column| column.name == *ident))
+        .map(Term::column)
+        .collect();
+    let all = || facts.columns.iter().map(Term::column).collect::<Vec<_>>();
+    match (engine, Term::row_id(&facts.columns).filter(|_| facts.has_rowid)) {
+        (Engine::Sqlite, Some(row_id)) if columns.is_empty() => (KeyTerms(vec![row_id.clone()]), vec![row_id]),
+        (Engine::Sqlite, Some(row_id)) => (KeyTerms(vec![row_id]), columns),
+        (Engine::Postgres, _) if columns.is_empty() => {
+            let place = Term::place(facts.relation == "partitioned table");
+            (KeyTerms(place), all())
+        }
+        (Engine::MySql, _) if columns.is_empty() => (KeyTerms(columns), all()),
+        _ => (KeyTerms(columns.clone()), columns),
+    }
+}
+
+/// A literal as the engine is sent it.
+pub(super) fn literal(value: &SetValue, engine: Engine) -> Option<String> {
+    match value {
+        SetValue::Text(text) | SetValue::Number(text) => Some(text.clone()),
+        SetValue::Flag(flag) if engine == Engine::Postgres => Some(flag.to_string()),
+        SetValue::Flag(flag) => Some(u8::from(*flag).to_string()),
+        SetValue::Sql(_) => None,
+    }
+}

@@ -1,0 +1,163 @@
+//! A table whose rows go: how its rows are told apart, what each of them must tell, and whose rows go with them.
+
+use super::dialect::{KeyTerms, Term, separated};
+use super::{ColumnType, Sql};
+use crate::policy::{OnDelete, OwnedFile, StorePath, TableName};
+
+/// A table of a policy: its own, or one whose rows go with those of another.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// As the catalog resolved it.
+    pub table: TableName,
+    /// What tells rows apart in statements; empty only on MySQL, for a table without a key.
+    pub(super) key: KeyTerms,
+    /// What tells rows apart for people: the primary key's columns, or all columns of a table without a key.
+    pub(super) shown_key: Vec<Term>,
+    /// What each row is asked for beside its key.
+    carried: Vec<Term>,
+    pub(super) files: Vec<RowFile>,
+    pub(super) branches: Vec<Branch>,
+}
+
+/// A file that each row of a node owns.
+#[derive(Debug, Clone)]
+pub(super) struct RowFile {
+    /// Which of the target's owners it is.
+    pub(super) owner: usize,
+    /// Places of its columns among the carried ones.
+    columns: Vec<usize>,
+}
+
+/// A table whose rows point to those of a node.
+#[derive(Debug, Clone)]
+pub(super) struct Branch {
+    /// Its columns that point.
+    pub(super) columns: KeyTerms,
+    /// The node's columns that they point to, and their places among the carried ones.
+    pub(super) referenced: Vec<(Term, usize)>,
+    pub(super) on_delete: OnDelete,
+    pub(super) node: Node,
+}
+
+/// A row that is, or was, eligible, or that goes with one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnedRow {
+    /// As statements compare it.
+    pub key: Vec<String>,
+    /// As people read it.
+    pub shown: String,
+    /// The carried columns.
+    pub(super) values: Vec<Option<String>>,
+}
+
+/// What a row says of a file that it owns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The row's key, as people read it.
+    pub key: String,
+    /// Which of the target's owners it is.
+    pub owner: usize,
+    pub path: ClaimedPath,
+}
+
+/// A path that a row names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimedPath {
+    /// As a column has it.
+    Written(Option<String>),
+    /// As a template made it.
+    Made(StorePath),
+    /// The row's values make no path; with the reason.
+    Unmade(String),
+}
+
+impl Node {
+    pub(super) fn new(table: TableName, key: KeyTerms, shown_key: Vec<Term>) -> Self {
+        Self { table, key, shown_key, carried: Vec::new(), files: Vec::new(), branches: Vec::new() }
+    }
+
+    /// Has each row tell a column; its place among the carried ones.
+    pub(super) fn carry(&mut self, term: Term) -> usize {
+        self.carried.iter().position(|known| *known == term).unwrap_or_else(|| {
+            self.carried.push(term);
+            self.carried.len() - 1
+        })
+    }
+
+    pub(super) fn own(&mut self, owner: usize, columns: Vec<Term>) {
+        let columns = columns.into_iter().map(|term| self.carry(term)).collect();
+        self.files.push(RowFile { owner, columns });
+    }
+
+    /// Writes what `read` reads: the key, the key for people, the carried columns.
+    pub(super) fn push_returned(&self, sql: &mut Sql) {
+        let terms: Vec<&Term> = self.key.0.iter().chain(&self.shown_key).chain(&self.carried).collect();
+        separated(sql, ", ", &terms, |sql, term| term.push_text(sql));
+    }
+
+    pub(super) fn read(&self, mut columns: Vec<Option<String>>) -> OwnedRow {
+        let mut rest = columns.split_off(self.key.0.len().min(columns.len()));
+        let values = rest.split_off(self.shown_key.len().min(rest.len()));
+        OwnedRow { key: columns.into_iter().map(Option::unwrap_or_default).collect(), shown: shown(&rest), values }
+    }
+
+    /// What a row says of its files.
+    pub(super) fn claims(&self, row: &OwnedRow, owners: &[FileOwner], claims: &mut Vec<Claim>) {
+        for file in &self.files {
+            let values: Vec<_> = file.columns.iter().map(|place| row.values.get(*place).cloned().flatten()).collect();
+            let path = owners[file.owner].path_of(values);
+            claims.push(Claim { key: row.shown.clone(), owner: file.owner, path });
+        }
+    }
+
+    /// Whether rows of other tables must be dealt with before those of this one go.
+    pub fn takes_others_along(&self) -> bool {
+        self.branches.iter().any(|branch| branch.on_delete != OnDelete::KeepParent)
+    }
+}
+
+/// A file owner of a policy: rows of a table, and how they name their file.
+#[derive(Debug, Clone)]
+pub struct FileOwner {
+    pub file: OwnedFile,
+    /// As the catalog resolved it.
+    pub table: TableName,
+}
+
+impl FileOwner {
+    fn path_of(&self, mut values: Vec<Option<String>>) -> ClaimedPath {
+        match &self.file.path {
+            crate::policy::FilePath::Column(_) => ClaimedPath::Written(values.pop().flatten()),
+            crate::policy::FilePath::Template(template) => match template.fill(&values) {
+                Ok(None) => ClaimedPath::Written(None),
+                Ok(Some(path)) => StorePath::parse(&path).map_or_else(ClaimedPath::Unmade, ClaimedPath::Made),
+                Err(why) => ClaimedPath::Unmade(why),
+            },
+        }
+    }
+}
+
+impl OwnedRow {
+    /// Carried values as JSON, each under its column's name.
+    pub(super) fn value(&self, place: usize, kind: ColumnType) -> serde_json::Value {
+        match self.values.get(place).and_then(Option::as_deref) {
+            None => serde_json::Value::Null,
+            Some(text) => match (kind, text.parse::<i64>()) {
+                (ColumnType::Integer, Ok(number)) => number.into(),
+                _ => text.into(),
+            },
+        }
+    }
+
+    pub(super) fn texts(&self, places: &[usize]) -> Vec<Option<String>> {
+        places.iter().map(|place| self.values.get(*place).cloned().flatten()).collect()
+    }
+}
+
+/// The key as a person reads it: the value itself, or a JSON array of several.
+fn shown(values: &[Option<String>]) -> String {
+    match values {
+        [Some(value)] => value.clone(),
+        several => serde_json::json!(several).to_string(),
+    }
+}

@@ -1,0 +1,302 @@
+//! Taking a batch within a transaction: the rows, the rows of other tables that go with them, and what they all say of
+//! their files.
+//!
+//! Rows are locked before anything depends on them. What asks about other rows is asked again once they are locked,
+//! because a statement sees other rows as of its beginning, however long it then waits for a lock: a writer that locks
+//! a row, protects it and commits would be overlooked.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::gone::{Gone, push_remaining};
+use super::node::{Branch, Claim, Node, OwnedRow};
+use super::rows::{KEYS_AT_ONCE, Scope, count_text, number};
+use super::target::{Instants, Target};
+use super::{ErrorKind, Returning, Session, SourceError, Sql};
+use crate::policy::{Engine, OnDelete, TableName};
+
+/// A batch: what was taken, or, for a plan, what would be.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Rows of the policy's own table.
+    pub rows: Vec<OwnedRow>,
+    /// Rows of other tables that go with them: the table and the key as people read it.
+    pub others: Vec<(TableName, String)>,
+    /// How many rows of each other table go, or lose what they point to.
+    pub children: BTreeMap<String, u64>,
+    pub claims: Vec<Claim>,
+}
+
+impl Target {
+    /// Deletes or updates the rows of a scope within the session's transaction. An error leaves the transaction to be
+    /// rolled back.
+    pub async fn take(&self, session: &mut Session, at: Instants, scope: Scope<'_>) -> Result<Batch, SourceError> {
+        let mut batch = Batch::default();
+        if self.takes_in_one_statement(session, scope) {
+            let mut sql = self.changing(at);
+            self.push_scope(&mut sql, at, scope, &[]);
+            sql.push(" RETURNING ");
+            self.node.push_returned(&mut sql);
+            batch.rows = self.node.rows(session, &self.doing(), &sql).await?;
+        } else {
+            let locked = self.lock(session, at, scope).await?;
+            batch.rows = self.change_locked(session, at, scope, locked, &mut batch).await?;
+        }
+        let mut claims = self.claims_of(&batch.rows);
+        claims.append(&mut batch.claims);
+        batch.claims = claims;
+        Ok(batch)
+    }
+
+    /// What `take` would take, those of `rows` listed before; other rows that are gone left out.
+    pub async fn foresee(
+        &self,
+        session: &mut Session,
+        rows: Vec<OwnedRow>,
+        gone: &[Gone],
+    ) -> Result<Batch, SourceError> {
+        let mut batch = Batch { claims: self.claims_of(&rows), ..Batch::default() };
+        let mut foreseen = Some(HashSet::new());
+        Box::pin(self.descend(session, &self.node, &rows, gone, &mut foreseen, &mut batch)).await?;
+        batch.rows = rows;
+        Ok(batch)
+    }
+
+    fn takes_in_one_statement(&self, session: &Session, scope: Scope<'_>) -> bool {
+        if self.updates() || self.node.takes_others_along() {
+            return false;
+        }
+        // SQLite has one writer at a time: what a statement of our transaction sees, nobody changes.
+        let needs_locks = self.engine != Engine::Sqlite && (scope.unlocked || self.asks_other_rows());
+        match self.has_key() {
+            true => session.returning() == Returning::Yes && !needs_locks,
+            false => true,
+        }
+    }
+
+    async fn lock(&self, session: &mut Session, at: Instants, scope: Scope<'_>) -> Result<Vec<OwnedRow>, SourceError> {
+        let mut sql = self.node.selecting(self.engine);
+        self.push_scope(&mut sql, at, scope, &[]);
+        sql.push(locking(self.engine, scope.unlocked));
+        self.node.rows(session, &format!("locking a batch of {}", self.node.table), &sql).await
+    }
+
+    async fn change_locked(
+        &self,
+        session: &mut Session,
+        at: Instants,
+        scope: Scope<'_>,
+        mut locked: Vec<OwnedRow>,
+        batch: &mut Batch,
+    ) -> Result<Vec<OwnedRow>, SourceError> {
+        let takes_others = self.node.takes_others_along();
+        if self.asks_other_rows() && self.engine != Engine::Sqlite {
+            locked = self.still_eligible(session, at, scope, locked).await?;
+        }
+        if takes_others {
+            Box::pin(self.descend(session, &self.node, &locked, &[], &mut None, batch)).await?;
+        }
+        // A scan of several keys may stop at a row that is locked; the look-up of a single key never does.
+        let at_once = if scope.unlocked && self.engine == Engine::MySql { 1 } else { KEYS_AT_ONCE };
+        let mut changed = 0;
+        for some in locked.chunks(at_once) {
+            let keys: Vec<_> = some.iter().map(|row| row.key.clone()).collect();
+            let mut sql = self.changing(at);
+            match takes_others {
+                // What was done to other rows may have changed the answers about them; the row itself is locked.
+                true => self.push_locked(&mut sql, at, &keys),
+                false => self.push_scope(&mut sql, at, Scope { keys: Some(&keys), ..scope }, &[]),
+            }
+            changed += session.execute(&self.doing(), &sql).await?;
+        }
+        if changed == locked.len() as u64 || self.updates() {
+            return Ok(locked);
+        }
+        if takes_others {
+            return Err(self.changed_meanwhile());
+        }
+        // The locked rows were eligible and locked, so this is a trigger or rule that kept some: tell by asking.
+        let left = self.among(session, &locked).await?;
+        locked.retain(|row| !left.contains(&row.key));
+        Ok(locked)
+    }
+
+    fn push_locked(&self, sql: &mut Sql, at: Instants, keys: &[Vec<String>]) {
+        if self.age.is_some() && at.cutoff.is_some() {
+            self.push_old(sql, at);
+            sql.push(" AND ");
+        }
+        self.node.key.push_among(sql, keys);
+    }
+
+    /// Those of some locked rows that are eligible as of now.
+    async fn still_eligible(
+        &self,
+        session: &mut Session,
+        at: Instants,
+        scope: Scope<'_>,
+        locked: Vec<OwnedRow>,
+    ) -> Result<Vec<OwnedRow>, SourceError> {
+        let mut eligible = Vec::with_capacity(locked.len());
+        for some in locked.chunks(KEYS_AT_ONCE) {
+            let keys: Vec<_> = some.iter().map(|row| row.key.clone()).collect();
+            let mut sql = self.node.selecting(self.engine);
+            self.push_scope(&mut sql, at, Scope { keys: Some(&keys), ..scope }, &[]);
+            sql.push(locking(self.engine, false));
+            let asking = format!("asking again about a batch of {}", self.node.table);
+            eligible.extend(self.node.rows(session, &asking, &sql).await?);
+        }
+        Ok(eligible)
+    }
+
+    /// Which of these rows the table still has.
+    async fn among(&self, session: &mut Session, rows: &[OwnedRow]) -> Result<HashSet<Vec<String>>, SourceError> {
+        let mut left = HashSet::new();
+        for some in rows.chunks(KEYS_AT_ONCE) {
+            let keys: Vec<_> = some.iter().map(|row| row.key.clone()).collect();
+            let mut sql = self.node.selecting(self.engine);
+            self.node.key.push_among(&mut sql, &keys);
+            let asking = format!("looking for kept rows of {}", self.node.table);
+            left.extend(self.node.rows(session, &asking, &sql).await?.into_iter().map(|row| row.key));
+        }
+        Ok(left)
+    }
+
+    fn changed_meanwhile(&self) -> SourceError {
+        SourceError {
+            source_name: self.source.clone(),
+            operation: self.doing(),
+            kind: ErrorKind::Other,
+            cause: "rows that were locked did not go: a trigger or rule keeps them, or they changed".into(),
+        }
+    }
+
+    /// Deals with the rows of other tables that point to `rows`, deepest first; with `foreseen`, only looks.
+    async fn descend(
+        &self,
+        session: &mut Session,
+        node: &Node,
+        rows: &[OwnedRow],
+        gone: &[Gone],
+        foreseen: &mut Option<HashSet<(TableName, Vec<String>)>>,
+        batch: &mut Batch,
+    ) -> Result<(), SourceError> {
+        for branch in node.branches.iter().filter(|branch| branch.on_delete != OnDelete::KeepParent) {
+            for values in branch.values(rows).chunks(KEYS_AT_ONCE) {
+                if branch.on_delete == OnDelete::SetNull {
+                    let unlinked = self.unlink(session, branch, values, gone, foreseen.is_some()).await?;
+                    batch.count(&branch.node.table, unlinked);
+                    continue;
+                }
+                let mut pointing = self.pointing(session, branch, values, gone, foreseen.is_some()).await?;
+                if let Some(foreseen) = foreseen {
+                    pointing.retain(|row| foreseen.insert((branch.node.table.clone(), row.key.clone())));
+                }
+                Box::pin(self.descend(session, &branch.node, &pointing, gone, foreseen, batch)).await?;
+                if foreseen.is_none() {
+                    self.delete_pointing(session, branch, &pointing).await?;
+                }
+                batch.count(&branch.node.table, pointing.len() as u64);
+                pointing.iter().for_each(|row| branch.node.claims(row, &self.owners, &mut batch.claims));
+                batch.others.extend(pointing.into_iter().map(|row| (branch.node.table.clone(), row.shown)));
+            }
+        }
+        Ok(())
+    }
+
+    async fn pointing(
+        &self,
+        session: &mut Session,
+        branch: &Branch,
+        values: &[Vec<String>],
+        gone: &[Gone],
+        foresees: bool,
+    ) -> Result<Vec<OwnedRow>, SourceError> {
+        let mut sql = branch.node.selecting(self.engine);
+        branch.columns.push_among(&mut sql, values);
+        match foresees {
+            true => push_remaining(&mut sql, gone, &self.source, &branch.node.table),
+            false => {
+                sql.push(locking(self.engine, false));
+            }
+        }
+        let operation =
+            format!("looking for rows of {} that go with a batch of {}", branch.node.table, self.node.table);
+        branch.node.rows(session, &operation, &sql).await
+    }
+
+    async fn delete_pointing(
+        &self,
+        session: &mut Session,
+        branch: &Branch,
+        rows: &[OwnedRow],
+    ) -> Result<(), SourceError> {
+        let operation = format!("deleting rows of {} with a batch of {}", branch.node.table, self.node.table);
+        for some in rows.chunks(KEYS_AT_ONCE) {
+            let keys: Vec<_> = some.iter().map(|row| row.key.clone()).collect();
+            let mut sql = Sql::new(self.engine);
+            sql.push("DELETE FROM ").table(&branch.node.table).push(" WHERE ");
+            branch.node.key.push_among(&mut sql, &keys);
+            let deleted = session.execute(&operation, &sql).await?;
+            if deleted != some.len() as u64 {
+                return Err(SourceError { operation, ..self.changed_meanwhile() });
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets what points to NULL; how many rows.
+    async fn unlink(
+        &self,
+        session: &mut Session,
+        branch: &Branch,
+        values: &[Vec<String>],
+        gone: &[Gone],
+        foresees: bool,
+    ) -> Result<u64, SourceError> {
+        let table = &branch.node.table;
+        let operation = format!("unlinking rows of {table} from a batch of {}", self.node.table);
+        let mut sql = Sql::new(self.engine);
+        match foresees {
+            true => sql.push("SELECT ").push(count_text(self.engine)).push(" FROM ").table(table),
+            false => {
+                sql.push("UPDATE ").table(table).push(" SET ");
+                super::dialect::separated(&mut sql, ", ", &branch.columns.0, |sql, column| {
+                    column.push(sql);
+                    sql.push(" = NULL");
+                });
+                &mut sql
+            }
+        };
+        sql.push(" WHERE ");
+        branch.columns.push_among(&mut sql, values);
+        if foresees {
+            push_remaining(&mut sql, gone, &self.source, table);
+            return number(session, &operation, &sql).await;
+        }
+        session.execute(&operation, &sql).await
+    }
+}
+
+impl Batch {
+    fn count(&mut self, table: &TableName, rows: u64) {
+        if rows > 0 {
+            *self.children.entry(table.table.to_string()).or_default() += rows;
+        }
+    }
+}
+
+impl Branch {
+    /// What rows that point to some of `rows` have in the columns that point; NULL is pointed to by nothing.
+    fn values(&self, rows: &[OwnedRow]) -> Vec<Vec<String>> {
+        let places: Vec<_> = self.referenced.iter().map(|(_, place)| *place).collect();
+        rows.iter().filter_map(|row| row.texts(&places).into_iter().collect()).collect()
+    }
+}
+
+fn locking(engine: Engine, unlocked: bool) -> &'static str {
+    match (engine, unlocked) {
+        (Engine::Sqlite, _) => "",
+        (Engine::Postgres | Engine::MySql, false) => " FOR UPDATE",
+        (Engine::Postgres | Engine::MySql, true) => " FOR UPDATE SKIP LOCKED",
+    }
+}
