@@ -1,6 +1,7 @@
 //! The media library of `config/examples/media-sync.toml`.
 
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use serde_json::{Value, json};
@@ -169,6 +170,19 @@ for_each_engine! {
         assert_eq!(left.len(), 2);
     }
 
+    fn a_run_on_a_terminal_shows_how_far_it_is(db) {
+        let library = library(db, "sleep 0.2\ncase \"$1\" in alive-*) exit 0;; *) exit 1;; esac\n");
+        let run = library.command(&["run", "stale-jobs"]);
+        let words = std::iter::once(run.get_program()).chain(run.get_args()).map(|word| word.to_str().expect("text"));
+        let line = words.collect::<Vec<_>>().join(" ");
+        let mut on_terminal = Command::new("script");
+        on_terminal.args(["--quiet", "--return", "--command", &line, "/dev/null"]).env("TERM", "xterm");
+        let output = on_terminal.stdin(Stdio::null()).output().expect("a terminal is made");
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(0), "{shown}");
+        assert!(shown.contains("[1/1] stale-jobs") && shown.contains(" of 8 rows"), "{shown}");
+    }
+
     fn a_run_that_takes_too_long_is_stopped(db) {
         let library = library(db, "sleep 60\n");
         library.fragment("20-short.toml", "[tasks.cleanup]\ntimeout = \"1s\"\n[policies.stale-jobs.alive]\ntimeout = \"1m\"\n");
@@ -193,9 +207,11 @@ for_each_engine! {
             assert!(Instant::now() < deadline, "no run shows");
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
-        let second = library.command(&["run", "stale-jobs", "--json"]).output().expect("retaind starts");
-        let told = String::from_utf8_lossy(&second.stdout);
-        assert_ne!(second.status.code(), Some(0), "{told}");
+        let status = library.json(&["status", "--json"]);
+        assert_eq!(status["running"].as_array().map(Vec::len), Some(1), "{status:#}");
+        let second = library.json_of(4, &["run", "stale-jobs", "--json"]);
+        let why = second["policies"][0]["blocked_by"].as_str().unwrap_or_default();
+        assert!(why.contains("stale-jobs is being run already"), "{second:#}");
         let asked = Instant::now();
         assert_eq!(first.stop(), Some(5));
         assert!(asked.elapsed().as_secs() < 5, "{:?}", asked.elapsed());
