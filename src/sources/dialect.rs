@@ -115,6 +115,14 @@ impl Term {
         sql.push(&before).bind(value.to_owned()).push(&after);
     }
 
+    /// Writes a NULL of the column's type: PostgreSQL wants to know the type of everything.
+    pub fn push_null(&self, sql: &mut Sql) {
+        match sql.engine() {
+            Engine::Postgres => sql.push("(NULL)::").push(&self.declared),
+            Engine::MySql | Engine::Sqlite => sql.push("NULL"),
+        };
+    }
+
     fn mysql_cast(&self) -> Option<String> {
         let declared = self.declared.to_ascii_lowercase();
         match self.kind {

@@ -201,7 +201,6 @@ impl Fitting<'_> {
 
     fn bound(&mut self, facts: &TableFacts) -> Bound {
         let mut bound = Bound::new();
-        let Some(params) = self.asked.params else { return bound };
         for declared in &self.asked.policy.params {
             let name = declared.name.clone();
             let column = facts.columns.iter().find(|column| column.name.as_str() == name);
@@ -210,12 +209,16 @@ impl Fitting<'_> {
                 (None, Some(column)) => ReadAs::Column(Term::column(column)),
                 (None, None) => ReadAs::Kind(ParamKind::Text),
             };
-            match params.get(&name).map(|value| checked(value, &read_as, self.engine())) {
-                Some(Ok(value)) => {
-                    bound.insert(name, BoundParam { value, read_as });
+            let given = self.asked.params.map(|params| params.get(&name));
+            match given.map(|given| given.map(|value| checked(value, &read_as, self.engine()))) {
+                None => {
+                    bound.insert(name, BoundParam { value: None, read_as });
                 }
-                Some(Err(why)) => self.misfits.push(Unfit::BadParam { name, why }),
-                None => self.misfits.push(Unfit::NoParam { name }),
+                Some(Some(Ok(value))) => {
+                    bound.insert(name, BoundParam { value: Some(value), read_as });
+                }
+                Some(Some(Err(why))) => self.misfits.push(Unfit::BadParam { name, why }),
+                Some(None) => self.misfits.push(Unfit::NoParam { name }),
             }
         }
         bound
