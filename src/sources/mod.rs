@@ -12,6 +12,7 @@ mod node;
 mod outcome;
 mod parts;
 mod references;
+mod relatives;
 mod rows;
 mod session;
 mod take;
