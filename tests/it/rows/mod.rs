@@ -4,6 +4,7 @@ mod concurrent;
 mod eligible;
 mod failures;
 pub mod files;
+mod generated;
 mod guards;
 mod parity;
 mod recovery;
