@@ -70,7 +70,10 @@ impl Deleter<'_> {
             false => None,
         };
         while let Some(window) = self.next_window(&mut walker).await? {
+            let before = self.account.tally.rows_and_children();
             self.window(&window, false).await?;
+            let after = self.account.tally.rows_and_children();
+            walker.took(after.0 - before.0, after.1 - before.1);
             if let Some(held) = snapshot {
                 snapshot = held.renew().await;
             }

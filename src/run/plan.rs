@@ -108,6 +108,7 @@ impl Planner<'_> {
             let session = self.sessions.get(&target.source).await?;
             let canceller = session.canceller();
             let batch = self.stop.watch(canceller, target.foresee(session, rows, &passed)).await?;
+            walker.took(batch.rows.len() as u64, batch.children.values().sum());
             passed.truncate(self.gone.len());
             passed.push(Gone { target: target.clone(), at: *at, until: Some(window) });
             self.window(batch, &passed).await;

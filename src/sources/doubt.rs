@@ -13,7 +13,7 @@ const VALUES_AT_MOST: usize = 20;
 pub struct Unreadable {
     /// The row's key, as people read it.
     pub key: String,
-    /// What its age column holds.
+    /// What its age column holds; of a long text the beginning.
     pub value: String,
 }
 
@@ -36,7 +36,7 @@ impl Target {
         self.node.push_returned(&mut sql);
         sql.push(", ");
         if let Some(age) = &self.age {
-            age.term.push_text(&mut sql);
+            age.push_instant_text(&mut sql);
         }
         sql.push(" FROM ").table(&self.node.table).push(" WHERE ").append(&condition).push(&format!(" LIMIT {limit}"));
         let operation = format!("looking for ages in {} that cannot be read", self.node.table);

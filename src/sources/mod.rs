@@ -18,7 +18,9 @@ mod target;
 mod tls;
 mod walk;
 
+pub use age::Age;
 pub use catalog::{Column, ColumnType, InboundForeignKey, IndexFacts, OnDelete, Privilege, Privileges, TableFacts};
+pub use dialect::Term;
 pub use doubt::Unreadable;
 pub use error::{ErrorKind, SourceError};
 pub use fit::{Asked, Unfit};

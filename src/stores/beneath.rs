@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, StatxFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::Errno;
 
 /// What opens a directory: readable, so that it can be synced.
@@ -65,14 +65,22 @@ impl Root {
         let Some(path) = path else {
             return rustix::fs::openat(&self.handle, ".", DIRECTORY, Mode::empty());
         };
-        match self.resolve(path) {
+        match self.resolve(&self.handle, path.as_bytes()) {
             // An old kernel, a sandbox that forbids the call, or a path longer than one call takes.
             Err(Errno::NOSYS | Errno::PERM | Errno::NAMETOOLONG | Errno::AGAIN) => self.descend(path),
             resolved => resolved,
         }
     }
 
-    fn resolve(&self, path: &str) -> Result<OwnedFd, Errno> {
+    /// Opens a directory in an open one, by a single name.
+    pub(super) fn enter(&self, directory: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+        match self.resolve(directory, name) {
+            Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => self.step(directory, name),
+            resolved => resolved,
+        }
+    }
+
+    fn resolve(&self, from: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
         #[cfg(test)]
         if self.without_openat2 {
             return Err(Errno::NOSYS);
@@ -82,7 +90,7 @@ impl Root {
         let mut attempt = 1;
         loop {
             // Without NOFOLLOW: the kernel then says of a link at the end too that it is one.
-            match rustix::fs::openat2(&self.handle, path, DIRECTORY, Mode::empty(), resolve) {
+            match rustix::fs::openat2(from, path, DIRECTORY, Mode::empty(), resolve) {
                 Err(Errno::AGAIN | Errno::INTR) if attempt < ATTEMPTS => attempt += 1,
                 opened => return opened,
             }
@@ -93,17 +101,60 @@ impl Root {
     fn descend(&self, path: &str) -> Result<OwnedFd, Errno> {
         let mut directory = self.directory(None)?;
         for name in path.split('/') {
-            directory = match rustix::fs::openat(&directory, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) {
-                // The kernel says the same of a file and of a symbolic link.
-                Err(Errno::NOTDIR) if may_lead_on(&directory, name) => return Err(Errno::LOOP),
-                opened => opened?,
-            };
-            if identity(&directory)?.device != self.identity.device || mount(&directory)? != self.mount {
-                return Err(Errno::XDEV);
-            }
+            directory = self.step(&directory, name.as_bytes())?;
         }
         Ok(directory)
     }
+
+    fn step(&self, from: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+        let directory = match rustix::fs::openat(from, name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) {
+            // The kernel says the same of a file and of a symbolic link.
+            Err(Errno::NOTDIR) if may_lead_on(from, name) => return Err(Errno::LOOP),
+            opened => opened?,
+        };
+        if identity(&directory)?.device != self.identity.device || mount(&directory)? != self.mount {
+            return Err(Errno::XDEV);
+        }
+        Ok(directory)
+    }
+}
+
+/// What tells a directory from all others, also from a later one with the same inode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Imprint {
+    device: (u32, u32),
+    inode: u64,
+    /// Where the file system and the kernel know them.
+    born: Option<(i64, u32)>,
+    mount: Option<u64>,
+}
+
+impl Imprint {
+    /// From facts about a handle that were asked for with [`IMPRINT`].
+    pub(super) fn new(facts: &Statx) -> Self {
+        let has = |flag: StatxFlags| facts.stx_mask & flag.bits() != 0;
+        Self {
+            device: (facts.stx_dev_major, facts.stx_dev_minor),
+            inode: facts.stx_ino,
+            born: has(StatxFlags::BTIME).then_some((facts.stx_btime.tv_sec, facts.stx_btime.tv_nsec)),
+            mount: has(StatxFlags::MNT_ID).then_some(facts.stx_mnt_id),
+        }
+    }
+}
+
+/// What an imprint is made of.
+pub(super) const IMPRINT: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME).union(StatxFlags::MNT_ID);
+
+/// Facts about an open directory.
+pub(super) fn facts(directory: &OwnedFd) -> Result<Statx, Errno> {
+    rustix::fs::statx(directory, "", AtFlags::EMPTY_PATH, IMPRINT)
+}
+
+/// Opens the directory above an open one again; none where it is not the one that it was.
+pub(super) fn climb(directory: &OwnedFd, to: Imprint) -> Result<Option<OwnedFd>, Errno> {
+    let above = rustix::fs::openat(directory, "..", DIRECTORY, Mode::empty())?;
+    let is_same = Imprint::new(&facts(&above)?) == to;
+    Ok(is_same.then_some(above))
 }
 
 fn identity(handle: &OwnedFd) -> Result<Identity, Errno> {
@@ -121,7 +172,7 @@ pub(super) fn mount(handle: &OwnedFd) -> Result<Option<u64>, Errno> {
 }
 
 /// Whether a name that could not be opened as a directory is a symbolic link, or was one a moment ago.
-fn may_lead_on(directory: &OwnedFd, name: &str) -> bool {
+fn may_lead_on(directory: &OwnedFd, name: &[u8]) -> bool {
     rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
         .is_ok_and(|stat| matches!(FileType::from_raw_mode(stat.st_mode), FileType::Symlink | FileType::Directory))
 }

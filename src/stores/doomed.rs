@@ -11,7 +11,7 @@ pub struct Doomed {
     /// The path is to be a directory, which goes with everything in it; else it is to be a file.
     pub directory: bool,
     /// Paths beneath the directory that somebody still names: each stays, with all that is in it and all directories
-    /// above it. Nothing else is said of them in the outcome.
+    /// above it, whatever else is doomed in the same call. The directory's outcome says nothing of them.
     pub spared: Vec<StorePath>,
 }
 

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Statx, StatxAttributes, StatxFlags, StatxTimestamp};
 use rustix::io::Errno;
 
-use super::Outcome;
+use super::links::Links;
+use super::{Outcome, Terms};
 use crate::clock::Clock;
 
 /// Whether files are removed or only looked at.
@@ -22,63 +23,79 @@ pub(super) enum Act {
 /// this little before the decision may have been written after it.
 const TICK: Duration = Duration::from_millis(10);
 
-/// What became of a file, and which file it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Verdict {
-    pub(super) outcome: Outcome,
-    /// Inode and number of links, as seen before the removal.
-    pub(super) seen: Option<(u64, u32)>,
-}
-
-impl From<Outcome> for Verdict {
-    fn from(outcome: Outcome) -> Self {
-        Self { outcome, seen: None }
-    }
-}
-
-/// Looks at one file and, if it may go and `act` says so, removes it. `Removed` has the file's whole size.
-pub(super) fn visit(directory: &OwnedFd, name: &str, decided_at: Timestamp, act: Act) -> Verdict {
+/// Looks at one file and, if it may go and `act` says so, removes it.
+pub(super) fn visit(directory: &OwnedFd, name: &str, terms: &Terms, links: &Links) -> Outcome {
     debug_assert!(!name.contains('/') && !matches!(name, "" | "." | ".."));
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-    let facts = match rustix::fs::statx(directory, name, flags, StatxFlags::BASIC_STATS | StatxFlags::BTIME) {
+    let facts = match look(directory, name.as_bytes()) {
         Ok(facts) => facts,
-        Err(error) => return outcome_of_file(error).into(),
+        Err(error) => return outcome_of_file(error),
     };
-    if let Some(why) = why_kept(&facts, decided_at) {
-        return Outcome::Kept(why.to_owned()).into();
+    let why = what_if_no_file(kind(&facts)).map(|what| format!("is {what}, not a file"));
+    if let Some(why) = why.or_else(|| why_kept(&facts, terms.decided_at).map(str::to_owned)) {
+        return Outcome::Kept(why);
     }
-    if act == Act::Remove
-        && let Err(error) = unlink(directory, name)
+    if terms.act == Act::Remove
+        && let Err(error) = unlink(directory, name.as_bytes(), AtFlags::empty())
     {
-        return outcome_of_file(error).into();
+        return outcome_of_file(error);
     }
-    Verdict {
-        outcome: Outcome::Removed { files: 1, size_bytes: facts.stx_size },
-        seen: Some((facts.stx_ino, facts.stx_nlink)),
-    }
+    Outcome::Removed { files: 1, size_bytes: links.freed(facts.stx_ino, facts.stx_nlink, facts.stx_size) }
 }
 
-/// Never removes a directory, and of a symbolic link only the link: that is all that a swap after the look can bring.
+/// Facts about what has a name, links not followed.
+pub(super) fn look(directory: &OwnedFd, name: &[u8]) -> Result<Statx, Errno> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    rustix::fs::statx(directory, name, flags, StatxFlags::BASIC_STATS | StatxFlags::BTIME)
+}
+
+/// Removes a name: with `REMOVEDIR` an empty directory only; else never a directory, and of a symbolic link only the
+/// link. That is all that a swap after the look can bring.
 #[allow(clippy::disallowed_methods, reason = "this is the one place that removes files, beneath a root")]
-fn unlink(directory: &OwnedFd, name: &str) -> Result<(), Errno> {
-    rustix::io::retry_on_intr(|| rustix::fs::unlinkat(directory, name, AtFlags::empty()))
+pub(super) fn unlink(directory: &OwnedFd, name: &[u8], flags: AtFlags) -> Result<(), Errno> {
+    rustix::io::retry_on_intr(|| rustix::fs::unlinkat(directory, name, flags))
 }
 
-fn why_kept(facts: &Statx, decided_at: Timestamp) -> Option<&'static str> {
-    match FileType::from_raw_mode(u32::from(facts.stx_mode)) {
-        FileType::RegularFile => {}
-        FileType::Directory => return Some("is a directory, not a file"),
-        FileType::Symlink => return Some("is a symbolic link, not a file"),
-        FileType::Fifo => return Some("is a named pipe, not a file"),
-        FileType::Socket => return Some("is a socket, not a file"),
-        FileType::CharacterDevice | FileType::BlockDevice => return Some("is a device, not a file"),
-        FileType::Unknown => return Some("is not a regular file"),
+/// Makes durable what was removed from a directory.
+pub(super) fn sync(directory: &OwnedFd) -> Result<(), Errno> {
+    match rustix::io::retry_on_intr(|| rustix::fs::fsync(directory)) {
+        // The last two: a file system without such a thing, or read-only, from which nothing was removed.
+        Ok(()) | Err(Errno::INVAL | Errno::ROFS) => Ok(()),
+        Err(error) => Err(error),
     }
+}
+
+pub(super) fn kind(facts: &Statx) -> FileType {
+    FileType::from_raw_mode(u32::from(facts.stx_mode))
+}
+
+fn what_if_no_file(kind: FileType) -> Option<&'static str> {
+    match kind {
+        FileType::RegularFile => None,
+        FileType::Directory => Some("a directory"),
+        FileType::Symlink => Some("a symbolic link"),
+        FileType::Fifo => Some("a named pipe"),
+        FileType::Socket => Some("a socket"),
+        FileType::CharacterDevice | FileType::BlockDevice => Some("a device"),
+        FileType::Unknown => Some("something unknown"),
+    }
+}
+
+/// Why what has a directory's name is kept, if it is no directory.
+pub(super) fn why_no_directory(kind: FileType) -> Option<String> {
+    (kind != FileType::Directory).then(|| format!("is {}, not a directory", what_if_no_file(kind).unwrap_or("a file")))
+}
+
+/// Why it is kept, whatever kind it is.
+pub(super) fn why_kept(facts: &Statx, decided_at: Timestamp) -> Option<&'static str> {
     if facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
         return Some("is a mount point");
     }
     let decided_at = decided_at.checked_sub(TICK).unwrap_or(Timestamp::MIN);
     let born = (facts.stx_mask & StatxFlags::BTIME.bits() != 0).then(|| instant(&facts.stx_btime)).flatten();
+    if kind(facts) == FileType::Directory {
+        // Written whenever something in it goes, so that its time of writing says nothing.
+        return born.filter(|&born| born > decided_at).map(|_| "was made after its row's deletion was decided");
+    }
     let is_new = born.is_some_and(|born| born > decided_at)
         // A time of writing can be set at will; one that has not come yet says nothing about when it was written.
         || instant(&facts.stx_mtime).is_some_and(|written| written > decided_at && written <= Clock::system().now());

@@ -1,11 +1,17 @@
-//! Removes files beneath a store's root, relative to directory handles: the only code that unlinks. Never follows a
-//! symbolic link, never leaves the root or its mount, never removes what is not a regular file.
+//! Removes files and whole directories beneath a store's root, relative to directory handles: the only code that
+//! unlinks. Never follows a symbolic link, never leaves the root or its mount, never removes another kind of thing than
+//! it was told to.
 
 mod access;
 mod beneath;
 mod doomed;
 mod file;
+mod links;
+mod listing;
+mod marks;
 mod sweep;
+mod tree;
+
 #[cfg(test)]
 mod tests;
 
@@ -109,7 +115,6 @@ impl OpenStore {
 }
 
 /// On what terms things are removed.
-#[expect(dead_code, reason = "only the walk of a directory heeds a stop and a listener")]
 struct Terms {
     act: Act,
     decided_at: Timestamp,

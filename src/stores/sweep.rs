@@ -1,13 +1,18 @@
-//! Many files at once: sorted by directory, spread over threads, each directory opened once and made durable once.
+//! Much at once: sorted by directory, spread over threads, each directory opened once and made durable once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 
 use super::beneath::Root;
-use super::file::{Act, Verdict, outcome_of_parent, visit, words};
+use super::doomed::Part;
+use super::file::{self, Act, outcome_of_parent, sync, words};
+use super::links::Links;
+use super::listing::Scratch;
+use super::marks::{Mark, Marks};
+use super::tree::{self, Ground};
 use super::{Doomed, Outcome, Terms};
 
 /// Directories held open at a time: they are synced together, because the first sync of a journal does the work of all.
@@ -16,151 +21,201 @@ const MOST_THREADS: usize = 4;
 /// Fewer files than this are not worth a thread.
 const FILES_PER_THREAD: usize = 32;
 
-/// The files of one directory, as places in the caller's list.
+/// Files of one directory, or one directory that goes as a whole; as places in the caller's list.
 struct Group<'a> {
     parent: Option<&'a str>,
+    directory: bool,
     places: &'a [usize],
 }
 
 /// What was done in one directory.
 struct Done<'a> {
     group: &'a Group<'a>,
-    verdicts: Vec<Verdict>,
+    outcomes: Vec<Outcome>,
     /// Where names may have gone from it.
     directory: Option<OwnedFd>,
 }
 
-/// What becomes of each path, in the order of `doomed`.
+/// What becomes of everything, in the order of `doomed`.
 pub(super) fn sweep(root: &Root, doomed: &[Doomed], terms: &Terms) -> Vec<Outcome> {
     let mut order: Vec<usize> = (0..doomed.len()).collect();
-    order.sort_by_key(|&place| (doomed[place].path.split(), place));
-    let groups: Vec<Group> = order
-        .chunk_by(|&a, &b| doomed[a].path.split().0 == doomed[b].path.split().0)
-        .map(|places| Group { parent: doomed[places[0]].path.split().0, places })
-        .collect();
+    order.sort_by_key(|&place| (doomed[place].path.split(), doomed[place].directory, place));
+    let groups = order.chunk_by(|&a, &b| {
+        let (a, b) = (&doomed[a], &doomed[b]);
+        a.path.split().0 == b.path.split().0 && a.directory == b.directory && (!a.directory || a.path == b.path)
+    });
+    let containers = containers(doomed);
+    let (mut around, apart): (Vec<_>, Vec<_>) = groups
+        .map(|places| {
+            let Doomed { path, directory, .. } = &doomed[places[0]];
+            Group { parent: path.split().0, directory: *directory, places }
+        })
+        .partition(|group| group.directory && containers.contains(doomed[group.places[0]].path.as_str()));
 
-    let unseen = Verdict::from(Outcome::Failed("was not looked at".to_owned()));
-    let mut verdicts = vec![unseen; doomed.len()];
-    for wave in groups.chunks(DIRECTORIES_AT_ONCE) {
-        if let Some(why) = root.replaced() {
-            for &place in wave.iter().flat_map(|group| group.places) {
-                verdicts[place] = Outcome::Failed(why.clone()).into();
+    let links = Links::default();
+    let mut sweep = Sweep {
+        ground: Ground { root, terms, links: &links },
+        doomed,
+        marks: Marks::default(),
+        outcomes: vec![None; doomed.len()],
+    };
+    for path in doomed.iter().flat_map(|doomed| &doomed.spared) {
+        sweep.marks.add(path, Mark::Spared);
+    }
+    for wave in apart.chunks(DIRECTORIES_AT_ONCE) {
+        sweep.wave(wave);
+    }
+    // What is doomed by itself beneath a doomed directory goes first, so that a look says what a removal does.
+    around.sort_by_key(|group| std::cmp::Reverse(doomed[group.places[0]].path.as_str().len()));
+    if !around.is_empty() {
+        sweep.mark_settled(&order);
+    }
+    for group in around.chunks(1) {
+        sweep.wave(group);
+        sweep.mark_settled(group[0].places);
+    }
+    let unseen = || Outcome::Failed("was not looked at".to_owned());
+    sweep.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unseen)).collect()
+}
+
+/// The doomed directories in which something else is doomed, or of which a file of the same name is.
+fn containers(doomed: &[Doomed]) -> HashSet<&str> {
+    let directories: HashSet<&str> =
+        doomed.iter().filter(|doomed| doomed.directory).map(|doomed| doomed.path.as_str()).collect();
+    let mut containers = HashSet::new();
+    if directories.is_empty() {
+        return containers;
+    }
+    for doomed in doomed {
+        let path = doomed.path.as_str();
+        let above = path.match_indices('/').map(|(end, _)| &path[..end]);
+        let same = (!doomed.directory).then_some(path);
+        containers.extend(above.chain(same).filter(|path| directories.contains(path)));
+    }
+    containers
+}
+
+/// Of what is named twice: gone (or, when only looked at, as good as gone) the first time.
+fn again(first: &Outcome) -> Outcome {
+    match first {
+        Outcome::Removed { .. } | Outcome::Missing => Outcome::Missing,
+        Outcome::Partly(part) => Outcome::Partly(Part { files: 0, size_bytes: 0, ..part.clone() }),
+        Outcome::Kept(_) | Outcome::Failed(_) | Outcome::Stopped => first.clone(),
+    }
+}
+
+struct Sweep<'a> {
+    ground: Ground<'a>,
+    doomed: &'a [Doomed],
+    marks: Marks,
+    outcomes: Vec<Option<Outcome>>,
+}
+
+impl Sweep<'_> {
+    /// Works through some groups and makes that durable.
+    fn wave(&mut self, groups: &[Group<'_>]) {
+        if let Some(why) = self.ground.root.replaced() {
+            for &place in groups.iter().flat_map(|group| group.places) {
+                self.outcomes[place] = Some(Outcome::Failed(why.clone()));
             }
-            continue;
+            return;
         }
-        for mut done in spread(root, doomed, wave, terms) {
-            if let Some(directory) = &done.directory {
-                make_durable(directory, &mut done.verdicts);
+        // Several groups may have the same directory: the first sync, after all that was done, is good for all.
+        let mut synced: HashMap<Option<&str>, Result<(), Errno>> = HashMap::new();
+        for mut done in self.spread(groups) {
+            if let Some(directory) = &done.directory
+                && let Err(error) = *synced.entry(done.group.parent).or_insert_with(|| sync(directory))
+            {
+                doubt(&mut done.outcomes, error);
             }
-            for (&place, verdict) in done.group.places.iter().zip(done.verdicts) {
-                verdicts[place] = verdict;
+            for (&place, outcome) in done.group.places.iter().zip(done.outcomes) {
+                self.outcomes[place] = Some(outcome);
             }
         }
     }
-    credit_shared(&mut verdicts);
-    verdicts.into_iter().map(|verdict| verdict.outcome).collect()
-}
 
-/// Works through the groups on as many threads as they are worth.
-fn spread<'a>(root: &Root, doomed: &[Doomed], groups: &'a [Group<'a>], terms: &Terms) -> Vec<Done<'a>> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push(work_through(root, doomed, group, terms));
-        }
-        done
-    };
-    let files: usize = groups.iter().map(|group| group.places.len()).sum();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = cores.min(MOST_THREADS).min(groups.len()).min(files / FILES_PER_THREAD);
-    std::thread::scope(|scope| {
-        // A thread that can't be had is no loss: this one does what is left.
-        let others: Vec<_> =
-            (1..threads).filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
-        let mut done = work();
-        for other in others {
-            match other.join() {
-                Ok(more) => done.extend(more),
-                Err(panic) => std::panic::resume_unwind(panic),
+    /// Works through the groups on as many threads as they are worth.
+    fn spread<'g>(&self, groups: &'g [Group<'g>]) -> Vec<Done<'g>> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let (mut done, mut scratch) = (Vec::new(), Scratch::new());
+            while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
+                done.push(self.work_through(group, &mut scratch));
             }
-        }
-        done
-    })
-}
-
-fn work_through<'a>(root: &Root, doomed: &[Doomed], group: &'a Group<'a>, terms: &Terms) -> Done<'a> {
-    let directory = match root.directory(group.parent) {
-        Ok(directory) => directory,
-        Err(error) => {
-            let verdicts = vec![outcome_of_parent(error).into(); group.places.len()];
-            return Done { group, verdicts, directory: None };
-        }
-    };
-    let mut verdicts: Vec<Verdict> = Vec::with_capacity(group.places.len());
-    let mut last: Option<&str> = None;
-    for &place in group.places {
-        let (_, name) = doomed[place].path.split();
-        let before = verdicts.last().filter(|_| last == Some(name));
-        let verdict = match before {
-            // Named twice: gone (or, when only looked at, as good as gone) the first time.
-            Some(Verdict { outcome: Outcome::Removed { .. } | Outcome::Missing, .. }) => Outcome::Missing.into(),
-            Some(same) => same.clone(),
-            None if doomed[place].directory => {
-                Outcome::Failed("whole directories are not removed yet".to_owned()).into()
-            }
-            None => visit(&directory, name, terms.decided_at, terms.act),
+            done
         };
-        verdicts.push(verdict);
-        last = Some(name);
+        let weigh = |group: &Group| if group.directory { FILES_PER_THREAD } else { group.places.len() };
+        let weight: usize = groups.iter().map(weigh).sum();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = cores.min(MOST_THREADS).min(groups.len()).min(weight / FILES_PER_THREAD);
+        std::thread::scope(|scope| {
+            // A thread that can't be had is no loss: this one does what is left.
+            let others: Vec<_> =
+                (1..threads).filter_map(|_| std::thread::Builder::new().spawn_scoped(scope, work).ok()).collect();
+            let mut done = work();
+            for other in others {
+                match other.join() {
+                    Ok(more) => done.extend(more),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            done
+        })
     }
-    // Also where a file was missing: it may be a removal before a crash that was never made durable.
-    let is_touched = |verdict: &Verdict| matches!(verdict.outcome, Outcome::Removed { .. } | Outcome::Missing);
-    let touched = terms.act == Act::Remove && verdicts.iter().any(is_touched);
-    Done { group, verdicts, directory: touched.then_some(directory) }
+
+    fn work_through<'g>(&self, group: &'g Group<'g>, scratch: &mut Scratch) -> Done<'g> {
+        let directory = match self.ground.root.directory(group.parent) {
+            Ok(directory) => directory,
+            Err(error) => {
+                let outcomes = vec![outcome_of_parent(error); group.places.len()];
+                return Done { group, outcomes, directory: None };
+            }
+        };
+        let mut outcomes: Vec<Outcome> = Vec::with_capacity(group.places.len());
+        let mut last: Option<&str> = None;
+        for &place in group.places {
+            let doomed = &self.doomed[place];
+            let (_, name) = doomed.path.split();
+            let marks = self.marks.at(&doomed.path);
+            let outcome = match (outcomes.last().filter(|_| last == Some(name)), marks.and_then(|marks| marks.mark)) {
+                (Some(first), _) => again(first),
+                (None, Some(Mark::Spared)) => Outcome::Kept("somebody still names it".to_owned()),
+                (None, Some(Mark::Gone)) => Outcome::Missing,
+                // Only what is in a directory is ever counted before.
+                (None, Some(Mark::Counted) | None) => match doomed.directory {
+                    true => tree::visit(self.ground, &directory, doomed, place, marks, scratch),
+                    false => file::visit(&directory, name, self.ground.terms, self.ground.links),
+                },
+            };
+            outcomes.push(outcome);
+            last = Some(name);
+        }
+        // Also where something was missing: it may be a removal before a crash that was never made durable.
+        let is_touched = |outcome: &Outcome| matches!(outcome, Outcome::Removed { .. } | Outcome::Missing);
+        let touched = self.ground.terms.act == Act::Remove && outcomes.iter().any(is_touched);
+        Done { group, outcomes, directory: touched.then_some(directory) }
+    }
+
+    /// After a look: what a removal would have taken by now.
+    fn mark_settled(&mut self, places: &[usize]) {
+        for &place in places {
+            let mark = match self.outcomes[place] {
+                _ if self.ground.terms.act == Act::Remove => return,
+                Some(Outcome::Removed { .. }) => Mark::Gone,
+                Some(Outcome::Partly(_)) => Mark::Counted,
+                // Nothing went: it is met again.
+                Some(Outcome::Missing | Outcome::Kept(_) | Outcome::Failed(_) | Outcome::Stopped) | None => continue,
+            };
+            self.marks.add(&self.doomed[place].path, mark);
+        }
+    }
 }
 
 /// A removal that a power cut could undo does not count.
-fn make_durable(directory: &OwnedFd, verdicts: &mut [Verdict]) {
-    match rustix::io::retry_on_intr(|| rustix::fs::fsync(directory)) {
-        // The last two: a file system without such a thing, or read-only, from which nothing was removed.
-        Ok(()) | Err(Errno::INVAL | Errno::ROFS) => {}
-        Err(error) => {
-            for verdict in verdicts {
-                if matches!(verdict.outcome, Outcome::Removed { .. } | Outcome::Missing) {
-                    let why = format!("removed, but perhaps not for good: {}", words(error));
-                    *verdict = Outcome::Failed(why).into();
-                }
-            }
-        }
-    }
-}
-
-/// A file with several links frees its bytes with the last of them: counted once, if all links went in this call.
-fn credit_shared(verdicts: &mut [Verdict]) {
-    let removed = |verdict: &Verdict| verdict.seen.filter(|_| matches!(verdict.outcome, Outcome::Removed { .. }));
-    // Whoever looked first saw all links; after a removal the last one may look like a file with one.
-    let mut files: HashMap<u64, (u32, Vec<usize>)> = HashMap::new();
-    for (inode, links) in verdicts.iter().filter_map(removed).filter(|&(_, links)| links > 1) {
-        let (most, _) = files.entry(inode).or_default();
-        *most = links.max(*most);
-    }
-    if files.is_empty() {
-        return;
-    }
-    for (place, (inode, _)) in
-        verdicts.iter().enumerate().filter_map(|(place, verdict)| Some((place, removed(verdict)?)))
-    {
-        if let Some((_, places)) = files.get_mut(&inode) {
-            places.push(place);
-        }
-    }
-    for (links, mut places) in files.into_values() {
-        if places.len() >= links as usize {
-            places.pop();
-        }
-        for place in places {
-            verdicts[place].outcome = Outcome::Removed { files: 1, size_bytes: 0 };
+fn doubt(outcomes: &mut [Outcome], error: Errno) {
+    for outcome in outcomes {
+        if matches!(outcome, Outcome::Removed { .. } | Outcome::Missing) {
+            *outcome = Outcome::Failed(format!("removed, but perhaps not for good: {}", words(error)));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Holds the documentation to the program: command lines parse; targets, links and ids exist. The configuration in it is
 //! held to the code by `config::documents`.
 
+mod coming_from;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,7 @@
 
 #[macro_use]
 mod engines;
-mod camera;
+mod applications;
 mod cli;
 mod config;
 mod crash;

@@ -1,5 +1,6 @@
 //! Sessions on real servers: statements, transactions, timeouts, cancellation, loss, TLS; and the catalog's facts.
 
+mod ages;
 mod catalog;
 mod endings;
 mod privileges;

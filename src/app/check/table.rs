@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::{enforces, rows_policies};
-use crate::policy::{Engine, Ident, Name, Policy, Reference, RowsPolicy, Settings, Source, TableName};
+use super::enforces;
+use super::relations::Around;
+use crate::policy::{Action, Engine, Ident, Name, Policy, Reference, RowsPolicy, Settings, Source, TableName};
 use crate::report::Findings;
 use crate::sources::{
-    Asked, InboundForeignKey, Instants, OnDelete, Privilege, Privileges, ReferenceColumn, Scope, Session, Sql,
-    TableFacts, Target, Window,
+    Asked, Instants, Privilege, Privileges, ReferenceColumn, Scope, Session, Sql, TableFacts, Target, Window,
 };
 use crate::telemetry::chain;
 
@@ -38,10 +38,17 @@ pub(super) async fn check_policy(
         }
     };
     let before = findings.findings.len();
-    let needs: &[_] = if enforces { &[Privilege::Select, Privilege::Delete] } else { &[Privilege::Select] };
+    let deletes = rows.action == Action::Delete;
+    let needs: &[_] = match (enforces, deletes) {
+        (true, true) => &[Privilege::Select, Privilege::Delete],
+        (true, false) => &[Privilege::Select, Privilege::Update],
+        (false, _) => &[Privilege::Select],
+    };
     may(session, &facts, needs, &subject, findings).await;
-    if enforces {
-        foreign_keys(session, settings, &facts, &subject, findings).await;
+    let mut around = Around::new(settings, &subject, enforces);
+    around.protections(session, &rows.protections, findings).await;
+    if deletes {
+        around.children(session, &facts, &rows.children, findings).await;
     }
     if let Some(age) = rows.age.as_ref().map(|age| &age.column)
         && !leads_index(&facts, age)
@@ -88,7 +95,13 @@ pub(super) async fn check_reference(
 }
 
 /// Whether the login has the privileges that this takes; where not, the statement that grants them.
-async fn may(session: &mut Session, facts: &TableFacts, needs: &[Privilege], subject: &str, findings: &mut Findings) {
+pub(super) async fn may(
+    session: &mut Session,
+    facts: &TableFacts,
+    needs: &[Privilege],
+    subject: &str,
+    findings: &mut Findings,
+) {
     let privileges = match Privileges::load(session, facts).await {
         Ok(privileges) => privileges,
         Err(error) => return findings.error(subject, chain(&error), ""),
@@ -107,51 +120,6 @@ async fn may(session: &mut Session, facts: &TableFacts, needs: &[Privilege], sub
             findings.error(subject, format!("{} cannot be written by this user", facts.name), fix);
         }
     }
-}
-
-/// Rows of other tables that point here: they stand in the way, or the database deletes them by itself.
-async fn foreign_keys(
-    session: &mut Session,
-    settings: &Settings,
-    facts: &TableFacts,
-    subject: &str,
-    findings: &mut Findings,
-) {
-    let keys = match InboundForeignKey::load(session, facts).await {
-        Ok(keys) => keys,
-        Err(error) => return findings.warn(subject, chain(&error), ""),
-    };
-    for InboundForeignKey { table, on_delete, .. } in keys {
-        match on_delete {
-            OnDelete::Cascade => {
-                let message = format!(
-                    "with a row of {} the database itself deletes the rows of {table} that point to it (ON DELETE \
-                     CASCADE), whatever their age; the files that they name stay behind",
-                    facts.name
-                );
-                let fix = format!(
-                    "if rows of {table} name files, give them a policy of their own that comes first in the same task \
-                     and lets them go no later than these"
-                );
-                findings.warn(subject, message, fix);
-            }
-            OnDelete::Forbid if !is_governed(settings, session.source_name(), &table) => {
-                let message =
-                    format!("a row to which one of {table} points cannot be deleted: it is kept and reported");
-                let fix = format!("give {table} a policy of its own that comes first in the same task");
-                findings.warn(subject, message, fix);
-            }
-            OnDelete::Forbid | OnDelete::SetNull | OnDelete::SetDefault => {}
-        }
-    }
-}
-
-/// Whether a policy that is switched on deletes rows of a table; `table` is as the catalog resolved it.
-fn is_governed(settings: &Settings, source: &Name, table: &TableName) -> bool {
-    rows_policies(settings).any(|(_, rows)| {
-        let same_schema = rows.table.schema.is_none() || rows.table.schema == table.schema;
-        rows.source == *source && rows.table.table == table.table && same_schema
-    })
 }
 
 /// Lets the database parse the operator's condition, and looks at no row.
@@ -174,11 +142,13 @@ fn fits(facts: &TableFacts, rows: &RowsPolicy) -> String {
     format!("table {}, {key}{age}", facts.name)
 }
 
-fn leads_index(facts: &TableFacts, column: &Ident) -> bool {
+/// Whether an index begins with a column.
+pub(super) fn leads_index(facts: &TableFacts, column: &Ident) -> bool {
     facts.indexes.iter().any(|index| index.columns.first() == Some(column))
 }
 
-fn create_index(facts: &TableFacts, column: &Ident, engine: Engine) -> String {
+/// The statement that makes an index of a column.
+pub(super) fn create_index(facts: &TableFacts, column: &Ident, engine: Engine) -> String {
     let TableName { schema, table } = &facts.name;
     let mut sql = Sql::new(engine);
     match (engine, Ident::parse(&format!("{table}_{column}_idx"))) {

@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
-use std::process::Command;
 
 use rustix::fs::{CWD, FileType, Mode};
 
@@ -139,10 +138,6 @@ async fn a_path_longer_than_one_call_takes_is_walked() {
     assert_eq!(outcomes[0].1, Outcome::Removed { files: 1, size_bytes: 0 });
     let left = rustix::fs::accessat(&directory, "leaf", rustix::fs::Access::EXISTS, rustix::fs::AtFlags::empty());
     assert!(left.is_err());
-}
-
-fn command(program: &str, arguments: &[&OsStr]) -> bool {
-    Command::new(program).args(arguments).output().is_ok_and(|done| done.status.success())
 }
 
 #[tokio::test]

@@ -1,12 +1,18 @@
-//! Tests of removal: every outcome, hostile trees, races.
+//! Tests of removal: every outcome, hostile trees, races; of single files and of whole directories.
 
+mod directories;
 mod hostile;
+mod hostile_directories;
 mod outcomes;
 mod race;
+mod race_directories;
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -22,7 +28,15 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap())
+    }
+
+    /// In memory, where there is such a place: for what would take long on a disk that others use.
+    pub fn in_memory() -> Self {
+        Self::within(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap())
+    }
+
+    fn within(directory: TempDir) -> Self {
         std::fs::create_dir(directory.path().join("root")).unwrap();
         std::fs::create_dir(directory.path().join("outside")).unwrap();
         Self { directory, without_openat2: false }
@@ -31,6 +45,10 @@ impl World {
     /// Both ways to find a directory beneath a root.
     pub fn both() -> [Self; 2] {
         [Self::new(), Self { without_openat2: true, ..Self::new() }]
+    }
+
+    pub fn both_in_memory() -> [Self; 2] {
+        [Self::in_memory(), Self { without_openat2: true, ..Self::in_memory() }]
     }
 
     pub fn root(&self) -> PathBuf {
@@ -87,6 +105,10 @@ pub fn files<S: AsRef<str>>(texts: &[S]) -> Vec<Doomed> {
     paths(texts).into_iter().map(Doomed::file).collect()
 }
 
+pub fn directories<S: AsRef<str>>(texts: &[S]) -> Vec<Doomed> {
+    paths(texts).into_iter().map(Doomed::directory).collect()
+}
+
 /// A stop that never comes.
 pub fn never() -> CancellationToken {
     CancellationToken::new()
@@ -110,6 +132,57 @@ pub async fn remove<S: AsRef<str>>(world: &World, texts: &[S]) -> Vec<Outcome> {
     removed.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
+/// Examines, sees that nothing changed, removes, and sees that both said the same, and that the look named exactly what
+/// went from directories.
+pub async fn remove_all(world: &World, doomed: Vec<Doomed>) -> Vec<Outcome> {
+    let store = world.open();
+    let decided_at = later();
+    let before = world.survivors();
+    let (listener, listed) = listener();
+    let examined = store.examine(doomed.clone(), decided_at, &never(), Some(listener)).await;
+    assert_eq!(world.survivors(), before, "looking removes nothing");
+    let removed = store.remove(doomed.clone(), decided_at, &never()).await;
+    assert_eq!(examined, removed, "a look says what a removal does");
+    let listed = std::mem::take(&mut *listed.lock().unwrap());
+    let mut named: BTreeSet<String> = listed.iter().map(|inside| inside.path.clone()).collect();
+    assert_eq!(named.len(), listed.len(), "no file is named twice");
+    for (doomed, (_, outcome)) in doomed.iter().zip(&removed) {
+        if !doomed.directory && matches!(outcome, Outcome::Removed { .. }) {
+            named.insert(doomed.path.to_string());
+        }
+    }
+    assert_eq!(named, &before - &world.survivors(), "a look names what a removal removes");
+    assert_eq!(removed.iter().map(|(_, outcome)| files_of(outcome)).sum::<u64>(), named.len() as u64);
+    removed.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+pub async fn remove_directories<S: AsRef<str>>(world: &World, texts: &[S]) -> Vec<Outcome> {
+    remove_all(world, directories(texts)).await
+}
+
+/// Something that hears of files, and what it heard.
+pub fn listener() -> (Listener, Arc<Mutex<Vec<Inside>>>) {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let written = Arc::clone(&heard);
+    (Arc::new(move |inside| written.lock().unwrap().push(inside)), heard)
+}
+
+pub fn files_of(outcome: &Outcome) -> u64 {
+    match outcome {
+        Outcome::Removed { files, .. } | Outcome::Partly(Part { files, .. }) => *files,
+        Outcome::Missing | Outcome::Kept(_) | Outcome::Failed(_) | Outcome::Stopped => 0,
+    }
+}
+
+pub fn left(path: &str, why: Why) -> Left {
+    Left { path: path.to_owned(), why }
+}
+
+/// A directory that went with so many files of five bytes.
+pub fn emptied(files: u64) -> Outcome {
+    Outcome::Removed { files, size_bytes: 5 * files }
+}
+
 pub fn removed() -> Outcome {
     Outcome::Removed { files: 1, size_bytes: 5 }
 }
@@ -128,4 +201,9 @@ pub fn is_root() -> bool {
 
 pub fn inode(path: &Path) -> u64 {
     std::fs::symlink_metadata(path).unwrap().ino()
+}
+
+/// Runs a program; whether it succeeded.
+pub fn command(program: &str, arguments: &[&OsStr]) -> bool {
+    Command::new(program).args(arguments).output().is_ok_and(|done| done.status.success())
 }

@@ -1,7 +1,6 @@
 //! Each outcome of a file, and that survivors are those that should survive.
 
 use std::os::unix::process::CommandExt;
-use std::process::Command;
 
 use proptest::prelude::*;
 

@@ -82,6 +82,34 @@ for_each_engine! {
         assert!(!said(&world, "part points cannot be deleted"));
         assert!(said(&world, "mark that point to it (ON DELETE CASCADE)"));
     }
+
+    fn children_are_looked_at_as_the_policy_itself_is(db) {
+        let mut world = World::new(db);
+        world.create_items();
+        for (table, above) in [("part", "item"), ("screw", "part")] {
+            world.db.execute(&format!(
+                "CREATE TABLE {table} (id INTEGER PRIMARY KEY, above_id INTEGER NULL, FOREIGN KEY (above_id) REFERENCES \
+                 {above} (id))"
+            ));
+        }
+        let item = ITEMS.replace("files = [{ store = \"thumbs\", column = \"thumb\" }]\n", "");
+        world.declare(&format!("{item}[[policies.items.children]]\ntable = \"part\"\ncolumn = \"above_id\"\n"));
+        let about_items = |world: &World| {
+            let warnings = findings(world, "warn", 0);
+            warnings.into_iter().filter(|warning| warning["subject"] == "policy items").collect::<Vec<_>>()
+        };
+        let warnings = about_items(&world);
+        assert!(messages(&warnings).contains("one of") && messages(&warnings).contains("screw points cannot be deleted"));
+        world.declare("children = [{ table = \"screw\", column = \"above_id\" }]\n");
+        // MySQL indexes every foreign key by itself.
+        let unindexed = if world.db.kind().is_mysql() { 0 } else { 2 };
+        let warnings = about_items(&world);
+        assert_eq!(warnings.len(), unindexed, "{}", messages(&warnings));
+        for warning in &warnings {
+            world.db.execute(text(&warning["fix"]));
+        }
+        assert_eq!(messages(&about_items(&world)), "");
+    }
 }
 
 #[test]

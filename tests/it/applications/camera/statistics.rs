@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::recorder::Holdings;
+use super::{Listing, number, sum};
 
 /// What one night's cleanup did, field by field of the recorder's own table.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,9 +22,11 @@ impl Statistics {
     /// nothing done.
     pub fn of_result(result: &Value) -> Self {
         let rows = |policy: &str| sum(result, Some(policy), "/rows_deleted");
+        // Where nothing is done, children are told of as they were found.
+        let cascaded = if result["mode"] == "report" { 0 } else { sum(result, Some("events"), "/children/detections") };
         Self {
             events_deleted: rows("events"),
-            detections_deleted: rows("detections"),
+            detections_deleted: rows("detections") + cascaded,
             gpu_stats_deleted: rows("gpu-stats"),
             logs_deleted: rows("logs"),
             thumbnails_deleted: sum(result, None, "/stores/thumbnails/files_deleted"),
@@ -34,7 +36,7 @@ impl Statistics {
     }
 
     /// From what is gone.
-    pub fn of_loss(lost: &Holdings) -> Self {
+    pub fn of_loss(lost: &Listing) -> Self {
         let rows = |table: &str| lost.rows.iter().filter(|(of, _)| of == table).count() as u64;
         let files = |store: &str| lost.files.keys().filter(|(of, _)| of == store).count() as u64;
         Self {
@@ -59,20 +61,5 @@ impl Statistics {
             images_deleted: self.images_deleted + other.images_deleted,
             space_reclaimed: self.space_reclaimed + other.space_reclaimed,
         }
-    }
-}
-
-/// The number at a place in the result of one policy, or of all together.
-pub fn sum(result: &Value, policy: Option<&str>, place: &str) -> u64 {
-    let results = result["policies"].as_array().expect("results of policies").iter();
-    let wanted = results.filter(|each| policy.is_none_or(|policy| each["policy"] == policy));
-    wanted.map(|each| number(each, place)).sum()
-}
-
-/// A number that may be left out where it would be zero, and nothing else in its place.
-fn number(value: &Value, place: &str) -> u64 {
-    match value.pointer(place) {
-        None => 0,
-        Some(number) => number.as_u64().unwrap_or_else(|| panic!("{place} is {number}")),
     }
 }

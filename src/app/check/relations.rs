@@ -1,0 +1,144 @@
+//! The tables around a policy's own: whose rows go with its rows, stand in their way, or protect them. Looks at what
+//! the configuration declares and at what the database's foreign keys do by themselves.
+
+use super::rows_policies;
+use super::table::{create_index, leads_index, may};
+use crate::policy::{Child, OnDelete, Protection, Settings, TableName};
+use crate::report::Findings;
+use crate::sources::{InboundForeignKey, OnDelete as Inbound, Privilege, Session, TableFacts};
+use crate::telemetry::chain;
+
+/// The surroundings of one policy.
+pub(super) struct Around<'a> {
+    settings: &'a Settings,
+    subject: &'a str,
+    /// Whether the policy may delete; else it reads only.
+    enforces: bool,
+    /// Tables whose privileges were asked for, with what for.
+    asked: Vec<(TableName, Vec<Privilege>)>,
+}
+
+impl<'a> Around<'a> {
+    pub(super) fn new(settings: &'a Settings, subject: &'a str, enforces: bool) -> Self {
+        Self { settings, subject, enforces, asked: Vec::new() }
+    }
+
+    /// Whether the rows that protect can be read.
+    pub(super) async fn protections(
+        &mut self,
+        session: &mut Session,
+        protections: &[Protection],
+        findings: &mut Findings,
+    ) {
+        for protection in protections {
+            if let Some(facts) = self.facts(session, &protection.table, findings).await {
+                self.may(session, &facts, &[Privilege::Select], findings).await;
+            }
+        }
+    }
+
+    /// Whether the rows that go with those of a table are found quickly and may go, at any depth, and whether others
+    /// go or stand in the way that nobody declared.
+    pub(super) async fn children(
+        &mut self,
+        session: &mut Session,
+        facts: &TableFacts,
+        children: &[Child],
+        findings: &mut Findings,
+    ) {
+        if self.enforces {
+            self.foreign_keys(session, facts, children, findings).await;
+        }
+        for child in children {
+            let Some(child_facts) = self.facts(session, &child.table, findings).await else { continue };
+            let needs: &[_] = match (self.enforces, child.on_delete) {
+                (true, OnDelete::Delete) => &[Privilege::Select, Privilege::Delete],
+                (true, OnDelete::SetNull) => &[Privilege::Select, Privilege::Update],
+                (true, OnDelete::KeepParent) | (false, _) => &[Privilege::Select],
+            };
+            self.may(session, &child_facts, needs, findings).await;
+            if !leads_index(&child_facts, &child.column) {
+                let message = format!(
+                    "no index begins with {}.{}: looking for what points to a batch reads the table",
+                    child_facts.name, child.column
+                );
+                findings.warn(self.subject, message, create_index(&child_facts, &child.column, session.engine()));
+            }
+            if child.on_delete == OnDelete::Delete {
+                Box::pin(self.children(session, &child_facts, &child.children, findings)).await;
+            }
+        }
+    }
+
+    /// The facts of a table; one that is not there was told of by fitting the policy.
+    async fn facts(&self, session: &mut Session, table: &TableName, findings: &mut Findings) -> Option<TableFacts> {
+        match TableFacts::load(session, table).await {
+            Ok(facts) => facts,
+            Err(error) => {
+                findings.error(self.subject, chain(&error), "");
+                None
+            }
+        }
+    }
+
+    async fn may(&mut self, session: &mut Session, facts: &TableFacts, needs: &[Privilege], findings: &mut Findings) {
+        let asked = (facts.name.clone(), needs.to_vec());
+        if !self.asked.contains(&asked) {
+            may(session, facts, needs, self.subject, findings).await;
+            self.asked.push(asked);
+        }
+    }
+
+    /// Rows of other tables that point here and are not declared: they stand in the way, or the database deletes them
+    /// by itself.
+    async fn foreign_keys(
+        &self,
+        session: &mut Session,
+        facts: &TableFacts,
+        children: &[Child],
+        findings: &mut Findings,
+    ) {
+        let keys = match InboundForeignKey::load(session, facts).await {
+            Ok(keys) => keys,
+            Err(error) => return findings.warn(self.subject, chain(&error), ""),
+        };
+        for InboundForeignKey { table, columns, on_delete, .. } in keys {
+            let declares = |child: &Child| is_named(&table, &child.table) && *columns == [child.column.clone()];
+            if children.iter().any(declares) {
+                continue;
+            }
+            match on_delete {
+                Inbound::Cascade => {
+                    let message = format!(
+                        "with a row of {} the database itself deletes the rows of {table} that point to it (ON DELETE \
+                         CASCADE), whatever their age; they are counted, and every file goes that they name in a \
+                         column that a store's references list",
+                        facts.name
+                    );
+                    let fix = format!("list {table} in children: then you say which of their files go");
+                    findings.warn(self.subject, message, fix);
+                }
+                Inbound::Forbid if !self.is_governed(session, &table) => {
+                    let message =
+                        format!("a row to which one of {table} points cannot be deleted: it is kept and reported");
+                    let fix = format!(
+                        "list {table} in children, or give it a policy of its own that comes first in the same task"
+                    );
+                    findings.warn(self.subject, message, fix);
+                }
+                Inbound::Forbid | Inbound::SetNull | Inbound::SetDefault => {}
+            }
+        }
+    }
+
+    /// Whether a policy that is switched on governs a table; `table` is as the catalog resolved it.
+    fn is_governed(&self, session: &Session, table: &TableName) -> bool {
+        rows_policies(self.settings)
+            .any(|(_, rows)| rows.source == *session.source_name() && is_named(table, &rows.table))
+    }
+}
+
+/// Whether a table of the catalog is the one that the configuration names.
+fn is_named(table: &TableName, named: &TableName) -> bool {
+    table.table == named.table && (named.schema.is_none() || named.schema == table.schema)
+}

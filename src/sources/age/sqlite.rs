@@ -1,0 +1,72 @@
+//! Ages in texts of SQLite, by the same rules as on the servers. SQLite has no patterns to speak of, so its own reading
+//! of dates judges them, and what it takes too lightly is refused: February the 30th, hour 24, blanks, times alone, bare
+//! numbers. A value that is no text is no date.
+
+use super::super::Sql;
+use super::super::dialect::Term;
+use super::moment::Moments;
+use super::template;
+
+/// Whether the text can be read, as 1 or 0.
+const READABLE: &str = "CASE WHEN typeof(@raw) <> 'text' THEN 0 \
+    WHEN length(@raw) > 35 OR instr(@raw, char(0)) > 0 THEN 0 \
+    WHEN @raw NOT GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]*' THEN 0 \
+    WHEN date(substr(@raw, 1, 10), '+0 days') IS NOT substr(@raw, 1, 10) THEN 0 \
+    WHEN length(@raw) = 10 THEN 1 \
+    WHEN @raw NOT GLOB '??????????[Tt ][0-2][0-9]:[0-5][0-9]*' OR substr(@raw, 12) GLOB '*[^0-9:.Zz+-]*' THEN 0 \
+    WHEN substr(@raw, 12, 2) >= '24' OR julianday('2000-01-01' || upper(substr(@raw, 11))) IS NULL THEN 0 \
+    WHEN @raw GLOB '*[Zz]' THEN length(@raw) <= 30 \
+    WHEN substr(@raw, -6, 1) IN ('+', '-') THEN substr(@raw, -5) <= '14:00' \
+    ELSE length(@raw) <= 29 END";
+
+/// Writes "the text is an instant before the cutoff"; false for NULL.
+pub(super) fn push_older(sql: &mut Sql, term: &Term, cutoff: &Moments) {
+    // Date, blank, and time to the microsecond, of a text whose zone takes so many letters.
+    let wall = |zone: u8| {
+        let length = format!("min(15, length(@raw) - {})", 11 + zone);
+        format!("substr(@raw, 1, 10) || ' ' || substr(@raw, 12, {length}) || substr('00:00:00.000000', {length} + 1)")
+    };
+    let (plain, zulu, offset) = (wall(0), wall(1), wall(6));
+    let template = format!(
+        "CASE WHEN NOT {READABLE} THEN 0 WHEN length(@raw) = 10 THEN substr(@raw, 1) < @date \
+         WHEN @raw GLOB '*[Zz]' THEN {zulu} < @utc \
+         WHEN substr(@raw, -6, 1) IN ('+', '-') THEN {offset} < datetime(@utcsecond, substr(@raw, -6)) || @fraction \
+         ELSE {plain} < @local END"
+    );
+    template::push(sql, &template, term, Some(cutoff));
+}
+
+/// Writes "there is a value other than an empty text, and it is no instant".
+pub(super) fn push_unreadable(sql: &mut Sql, term: &Term) {
+    let template = format!("(@raw IS NOT NULL AND @raw IS NOT '' COLLATE BINARY AND NOT {READABLE})");
+    template::push(sql, &template, term, None);
+}
+
+/// Writes a lower bound of all dates.
+pub(super) fn push_floor(sql: &mut Sql, term: &Term) {
+    term.push(sql);
+    sql.push(" >= ");
+    term.push_value(sql, "0");
+}
+
+/// Writes an upper bound of the texts of older rows.
+pub(super) fn push_ceiling(sql: &mut Sql, term: &Term, cutoff: &Moments) {
+    term.push(sql);
+    sql.push(" < ");
+    term.push_value(sql, &cutoff.in_two_days());
+}
+
+/// The first letters of a text, each written anew: SQLite lets bytes pass for text that are none.
+const LETTERS: &str = "(WITH RECURSIVE shown(shown_place) AS (SELECT 1 UNION ALL SELECT shown_place + 1 FROM shown \
+    WHERE shown_place < 64) SELECT group_concat(char(unicode(substr(@raw, shown_place, 1))), '') FROM shown \
+    WHERE shown_place <= length(@raw))";
+
+/// Writes the value as a person reads it; bytes as SQL writes them, so that they never pass for a date.
+pub(super) fn push_shown(sql: &mut Sql, term: &Term) {
+    let template = format!(
+        "CASE WHEN typeof(@raw) = 'blob' OR instr(@raw, char(0)) > 0 \
+         THEN 'x''' || hex(substr(CAST(@raw AS BLOB), 1, 64)) || '''' \
+         WHEN @raw GLOB '*[^ -~]*' THEN {LETTERS} ELSE substr(CAST(@raw AS TEXT), 1, 64) END"
+    );
+    template::push(sql, &template, term, None);
+}

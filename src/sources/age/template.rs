@@ -1,0 +1,37 @@
+//! A statement's text with `@holes`, so that a predicate that names its column many times can still be read.
+
+use super::super::Sql;
+use super::super::dialect::Term;
+use super::moment::{Moments, seconds};
+
+/// Writes a template: `@raw` is the bare column; `@utc`, `@local`, `@date` and `@later` are bound values of the cutoff,
+/// and `@utcsecond` and `@fraction` are `@utc` taken apart. A template holds no other `@`.
+pub(super) fn push(sql: &mut Sql, template: &str, term: &Term, cutoff: Option<&Moments>) {
+    let mut pieces = template.split('@');
+    sql.push(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let end = piece.find(|letter: char| !letter.is_ascii_lowercase()).unwrap_or(piece.len());
+        let (hole, rest) = piece.split_at(end);
+        if hole == "raw" {
+            term.push(sql);
+        } else {
+            // NULL, with which nothing is older, for what a template has no cutoff for.
+            sql.bind(cutoff.and_then(|cutoff| value(hole, cutoff)));
+        }
+        sql.push(rest);
+    }
+}
+
+fn value(hole: &str, cutoff: &Moments) -> Option<String> {
+    let utc = seconds(cutoff.utc);
+    let point = utc.find('.')?;
+    match hole {
+        "utc" => Some(utc),
+        "utcsecond" => Some(utc[..point].to_owned()),
+        "fraction" => Some(utc[point..].to_owned()),
+        "local" => Some(seconds(cutoff.local)),
+        "date" => Some(cutoff.local.date().to_string()),
+        "later" => Some(cutoff.in_two_days()),
+        _ => None,
+    }
+}

@@ -1,0 +1,73 @@
+//! What is already settled beneath a doomed directory, so that its walk leaves it out. Pure.
+
+use std::collections::HashMap;
+
+use crate::policy::StorePath;
+
+/// What is settled about a path and all that is beneath it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// It stays: somebody still names it.
+    Spared,
+    /// It would be gone by now, had anything been removed.
+    Gone,
+    /// The files that would go from it have been counted.
+    Counted,
+}
+
+/// The marks of a directory (at first, of the root) and of what is beneath it, by name.
+#[derive(Debug, Default)]
+pub(super) struct Marks {
+    pub(super) mark: Option<Mark>,
+    inner: HashMap<Vec<u8>, Marks>,
+}
+
+impl Marks {
+    /// Marks a path beneath the root. What is spared is never taken for anything else.
+    pub(super) fn add(&mut self, path: &StorePath, mark: Mark) {
+        let mut marks = self;
+        for name in path.as_str().split('/') {
+            marks = marks.inner.entry(name.as_bytes().to_vec()).or_default();
+        }
+        if marks.mark != Some(Mark::Spared) {
+            marks.mark = Some(mark);
+        }
+    }
+
+    /// What is known of a name in the directory.
+    pub(super) fn of(&self, name: &[u8]) -> Option<&Marks> {
+        self.inner.get(name)
+    }
+
+    /// What is known of a path beneath the root: the outermost that is marked on the way, or the path itself.
+    pub(super) fn at(&self, path: &StorePath) -> Option<&Marks> {
+        let mut marks = self;
+        for name in path.as_str().split('/') {
+            marks = marks.of(name.as_bytes())?;
+            if marks.mark.is_some() {
+                break;
+            }
+        }
+        Some(marks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_found_by_the_names_that_lead_to_it() {
+        let path = |text| StorePath::parse(text).unwrap();
+        let mut marks = Marks::default();
+        marks.add(&path("7/a/b"), Mark::Spared);
+        marks.add(&path("7/a/b"), Mark::Gone);
+        marks.add(&path("8"), Mark::Gone);
+        let mark = |text| marks.at(&path(text)).and_then(|marks| marks.mark);
+        assert_eq!(["7", "7/a", "7/a/c", "70", "9"].map(mark), [None; 5]);
+        assert_eq!(["7/a/b", "7/a/b/c", "8"].map(mark), [Some(Mark::Spared), Some(Mark::Spared), Some(Mark::Gone)]);
+        let a = marks.at(&path("7/a")).unwrap();
+        assert_eq!(a.of(b"b").unwrap().mark, Some(Mark::Spared));
+        assert!(a.of(b"c").is_none());
+    }
+}

@@ -1,0 +1,340 @@
+//! Whole directories: each outcome, and that survivors are those that should survive.
+
+use std::os::unix::fs::symlink;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// What is beneath the root, directories included.
+fn everything(world: &World) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut directories = vec![world.root()];
+    while let Some(directory) = directories.pop() {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            found.insert(path.strip_prefix(world.root()).unwrap().to_string_lossy().into_owned());
+            if path.symlink_metadata().unwrap().is_dir() {
+                directories.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Lets the kernel's clock for files go on by more than a tick.
+fn tick() {
+    std::thread::sleep(Duration::from_millis(50));
+}
+
+#[tokio::test]
+async fn a_directory_goes_whole_and_its_neighbours_stay() {
+    for world in World::both() {
+        for path in ["7/a", "7/b/c", "7/b/d/e", "70/a", "7x", "8/a", "in/7/a", "in/8/a"] {
+            world.write(path);
+        }
+        std::fs::create_dir_all(world.root().join("7/empty/er")).unwrap();
+        std::fs::create_dir(world.root().join("9")).unwrap();
+        let outcomes = remove_directories(&world, &["7", "in/7", "9", "10", "in/10", "no/7"]).await;
+        let missing = Outcome::Missing;
+        assert_eq!(outcomes, [emptied(3), emptied(1), emptied(0), missing.clone(), missing.clone(), missing]);
+        assert_eq!(everything(&world), set(&["70", "70/a", "7x", "8", "8/a", "in", "in/8", "in/8/a"]));
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_directory_is_kept() {
+    for world in World::both() {
+        write(&world.outside().join("a"));
+        world.write("file");
+        world.write("real/a");
+        symlink(world.outside(), world.root().join("link")).unwrap();
+        symlink("real", world.root().join("within")).unwrap();
+        symlink("nowhere", world.root().join("dangling")).unwrap();
+        let before = everything(&world);
+        let outcomes =
+            remove_directories(&world, &["file", "link", "within", "dangling", "link/sub", "file/sub"]).await;
+        let link = kept("is a symbolic link, not a directory");
+        let through = kept("a directory in its path is a symbolic link");
+        let file = kept("is a file, not a directory");
+        assert_eq!(outcomes, [file, link.clone(), link.clone(), link, through, Outcome::Missing]);
+        assert_eq!(everything(&world), before);
+        assert_eq!(names(&world.outside()), set(&["a"]));
+    }
+}
+
+#[tokio::test]
+async fn what_was_written_after_the_decision_stays_with_the_directories_around_it() {
+    let world = World::new();
+    for path in ["7/old", "7/a/old", "7/a/rewritten", "7/b/old", "8/old"] {
+        world.write(path);
+    }
+    tick();
+    let decided_at = Clock::system().now();
+    tick();
+    world.write("7/a/rewritten");
+    world.write("7/b/new/c");
+    world.write("9/a");
+    let doomed = directories(&["7", "8", "9"]);
+    let (listener, listed) = listener();
+    let examined = world.open().examine(doomed.clone(), decided_at, &never(), Some(listener)).await;
+    let outcomes = world.open().remove(doomed, decided_at, &never()).await;
+    assert_eq!(examined, outcomes);
+    let Outcome::Partly(part) = &outcomes[0].1 else { panic!("{outcomes:?}") };
+    assert_eq!((part.files, part.size_bytes, part.kept, part.failed, part.is_owed()), (3, 15, 2, 0, false));
+    let mut stays = part.left.clone();
+    stays.sort_by(|a, b| a.path.cmp(&b.path));
+    let written = Why::Kept("was written after its row's deletion was decided".to_owned());
+    let made = "was made after its row's deletion was decided";
+    assert_eq!(stays, [left("7/a/rewritten", written), left("7/b/new", Why::Kept(made.to_owned()))]);
+    assert_eq!((&outcomes[1].1, &outcomes[2].1), (&emptied(1), &kept(made)));
+    assert_eq!(world.survivors(), set(&["7/a/rewritten", "7/b/new/c", "9/a"]));
+    assert!(!world.root().join("8").exists());
+    let listed: BTreeSet<_> = listed.lock().unwrap().iter().map(|inside| inside.path.clone()).collect();
+    assert_eq!(listed, set(&["7/old", "7/a/old", "7/b/old", "8/old"]));
+}
+
+#[tokio::test]
+async fn g3_what_is_spared_stays_with_the_directories_around_it() {
+    for world in World::both() {
+        for path in ["7/a/b/c", "7/a/b/d", "7/a/e", "7/f/g", "7/f/h/i", "70/a"] {
+            world.write(path);
+        }
+        let mut doomed = directories(&["7", "70"]);
+        doomed[0].spared = paths(&["7/a/b/c", "7/f", "7/absent/x"]);
+        let outcomes = remove_all(&world, doomed.clone()).await;
+        let part = Part { files: 2, size_bytes: 10, ..Part::default() };
+        assert_eq!(outcomes, [Outcome::Partly(part), emptied(1)]);
+        assert_eq!(world.survivors(), set(&["7/a/b/c", "7/f/g", "7/f/h/i"]));
+        doomed[0].spared = paths(&["7"]);
+        doomed[0].path = paths(&["7/f"]).remove(0);
+        doomed.extend(files(&["7/f/g", "7/a/b/c"]));
+        let named = kept("somebody still names it");
+        assert_eq!(remove_all(&world, doomed).await, [named.clone(), Outcome::Missing, named.clone(), named]);
+        assert_eq!(world.survivors(), set(&["7/a/b/c", "7/f/g", "7/f/h/i"]));
+    }
+}
+
+#[tokio::test]
+async fn what_is_doomed_within_a_doomed_directory_is_counted_once() {
+    for world in World::both() {
+        for path in ["7/preview", "7/a/b", "7/a/c", "7/d/e", "7/s/1", "7/s/2"] {
+            world.write(path);
+        }
+        let mut doomed = directories(&["7", "7/a", "7", "7/s"]);
+        doomed[3].spared = paths(&["7/s/1"]);
+        doomed.extend(files(&["7/preview", "7/a/b", "7/d", "7/absent", "7"]));
+        let outcomes = remove_all(&world, doomed).await;
+        let partly = |files: u64| Outcome::Partly(Part { files, size_bytes: 5 * files, ..Part::default() });
+        let directory = kept("is a directory, not a file");
+        let expected =
+            [partly(1), emptied(1), partly(0), partly(1), removed(), removed(), directory.clone(), Outcome::Missing];
+        assert_eq!(outcomes[..8], expected);
+        assert_eq!(outcomes[8], directory);
+        assert_eq!(world.survivors(), set(&["7/s/1"]));
+    }
+}
+
+#[tokio::test]
+async fn the_same_path_as_a_file_and_as_a_directory_goes_as_what_it_is() {
+    let world = World::new();
+    world.write("file");
+    world.write("directory/a");
+    let mut doomed = directories(&["file", "directory"]);
+    doomed.extend(files(&["file", "directory"]));
+    let outcomes = remove_all(&world, doomed).await;
+    assert_eq!(outcomes, [Outcome::Missing, emptied(1), removed(), kept("is a directory, not a file")]);
+    assert_eq!(everything(&world), set(&[]));
+}
+
+#[tokio::test]
+async fn bytes_of_hard_links_are_counted_with_the_last_one() {
+    let world = World::new();
+    for path in ["7/a", "7/b", "9/own"] {
+        world.write(path);
+    }
+    let link = |from: &str, to: PathBuf| std::fs::hard_link(world.root().join(from), to).unwrap();
+    link("7/a", world.root().join("7/a2"));
+    std::fs::create_dir(world.root().join("8")).unwrap();
+    link("7/a", world.root().join("8/a3"));
+    link("7/b", world.outside().join("b"));
+    let shared = inode(&world.outside().join("b"));
+    let outcomes = remove_directories(&world, &["7", "8", "9"]).await;
+    let bytes = |outcome: &Outcome| match outcome {
+        Outcome::Removed { size_bytes, .. } => *size_bytes,
+        other => panic!("{other:?}"),
+    };
+    // `a` has three links in two directories; which of the two frees it is no matter.
+    assert_eq!(outcomes.iter().map(files_of).collect::<Vec<_>>(), [3, 1, 1]);
+    assert_eq!((bytes(&outcomes[0]) + bytes(&outcomes[1]), bytes(&outcomes[2])), (5, 5));
+    assert_eq!(inode(&world.outside().join("b")), shared);
+}
+
+#[tokio::test]
+async fn a_stop_in_the_middle_is_finished_the_next_time() {
+    for world in World::both_in_memory() {
+        let all: Vec<String> = (0..2000).map(|i| format!("7/{}/{i}", i % 40)).collect();
+        for path in &all {
+            world.write(path);
+        }
+        world.write("8/a");
+        let store = world.open();
+        let stop = CancellationToken::new();
+        // The look stops itself after a hundred files.
+        let (counted, told) = (Arc::new(Mutex::new(0)), stop.clone());
+        let heard = Arc::clone(&counted);
+        let listener: Listener = Arc::new(move |_| {
+            let mut counted = heard.lock().unwrap();
+            *counted += 1;
+            if *counted == 100 {
+                told.cancel();
+            }
+        });
+        let outcomes = store.examine(directories(&["7"]), later(), &stop, Some(listener)).await;
+        let Outcome::Partly(part) = &outcomes[0].1 else { panic!("{outcomes:?}") };
+        assert_eq!((part.files, part.stopped, part.is_owed(), &part.left), (100, true, true, &Vec::new()));
+
+        let before = store.remove(directories(&["7", "8"]), later(), &stop).await;
+        assert!(before.iter().all(|(_, outcome)| *outcome == Outcome::Stopped), "{before:?}");
+        assert_eq!(world.survivors().len(), 2001);
+
+        let stop = CancellationToken::new();
+        let removal = tokio::spawn({
+            let (store, stop) = (store.clone(), stop.clone());
+            async move { store.remove(directories(&["7"]), later(), &stop).await }
+        });
+        while world.root().join("7/39/39").exists() && world.root().join("7/0/0").exists() {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        let outcomes = removal.await.unwrap();
+        let gone = match &outcomes[0].1 {
+            Outcome::Partly(part) => {
+                assert!(part.stopped && part.is_owed(), "{part:?}");
+                part.files
+            }
+            Outcome::Removed { files, .. } => *files,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(world.survivors().len() as u64, 2001 - gone, "what was counted is what is gone");
+        let rest = remove_directories(&world, &["7", "8"]).await;
+        assert_eq!(files_of(&rest[0]) + gone, 2000);
+        assert_eq!(everything(&world), set(&[]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_is_heeded_at_once() {
+    let world = World::in_memory();
+    for file in 0..20_000 {
+        world.write(&format!("7/{file}"));
+    }
+    let (store, stop) = (world.open(), CancellationToken::new());
+    let removal = tokio::spawn({
+        let stop = stop.clone();
+        async move { store.remove(directories(&["7"]), later(), &stop).await }
+    });
+    while world.root().join("7").read_dir().unwrap().count() == 20_000 {}
+    let begin = std::time::Instant::now();
+    stop.cancel();
+    let outcomes = removal.await.unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
+    assert_eq!(world.survivors().len() as u64, 20_000 - files_of(&outcomes[0].1));
+}
+
+#[tokio::test]
+async fn many_directories_go_at_once() {
+    let world = World::new();
+    for path in (0..3000).map(|i| format!("{}/{i}", i % 600)) {
+        world.write(&path);
+    }
+    world.write("stays/a");
+    let all: Vec<String> = (0..600).map(|i| i.to_string()).collect();
+    let outcomes = remove_directories(&world, &all).await;
+    assert!(outcomes.iter().all(|outcome| *outcome == emptied(5)));
+    assert_eq!(everything(&world), set(&["stays", "stays/a"]));
+}
+
+#[tokio::test]
+async fn d3_a_root_that_was_replaced_loses_no_directory() {
+    let world = World::new();
+    world.write("7/a");
+    let store = world.open();
+    let old = world.directory.path().join("old");
+    std::fs::rename(world.root(), &old).unwrap();
+    world.write("7/a");
+    let outcomes = store.remove(directories(&["7"]), later(), &never()).await;
+    assert!(matches!(&outcomes[0].1, Outcome::Failed(why) if why.contains("replaced or unmounted")), "{outcomes:?}");
+    assert!(old.join("7/a").exists() && world.root().join("7/a").exists());
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Thing {
+    File,
+    Directory,
+    Link,
+}
+
+fn any_path() -> impl Strategy<Value = String> {
+    prop::collection::vec("[abc]", 1..4).prop_map(|components| components.join("/"))
+}
+
+fn any_thing() -> impl Strategy<Value = Thing> {
+    prop_oneof![4 => Just(Thing::File), 1 => Just(Thing::Directory), 1 => Just(Thing::Link)]
+}
+
+fn any_doomed() -> impl Strategy<Value = Doomed> {
+    (any_path(), any::<bool>(), prop::collection::vec(any_path(), 0..3)).prop_map(|(path, directory, spared)| Doomed {
+        path: StorePath::parse(&path).unwrap(),
+        directory,
+        spared: if directory { paths(&spared) } else { Vec::new() },
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn g6_what_a_look_names_is_what_goes_and_nothing_else(
+        tree in prop::collection::vec((any_path(), any_thing()), 0..20),
+        doomed in prop::collection::vec(any_doomed(), 0..8),
+    ) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        for world in World::both() {
+            runtime.block_on(check(&world, &tree, &doomed));
+        }
+    }
+}
+
+async fn check(world: &World, tree: &[(String, Thing)], doomed: &[Doomed]) {
+    write(&world.outside().join("a/b"));
+    for (path, thing) in tree {
+        let path = world.root().join(path);
+        // Where something else is in the way, the tree does without.
+        let _ = std::fs::create_dir_all(path.parent().unwrap());
+        let _ = match thing {
+            Thing::File => std::fs::write(&path, b"bytes"),
+            Thing::Directory => std::fs::create_dir(&path),
+            Thing::Link => symlink(world.outside(), &path),
+        };
+    }
+    let (before, outside) = (world.survivors(), names(&world.outside()));
+    let outcomes = remove_all(world, doomed.to_vec()).await;
+    let after = world.survivors();
+    assert_eq!(names(&world.outside()), outside);
+    let beneath = |path: &str, top: &str| path.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
+    for path in &before - &after {
+        let named = doomed.iter().any(|doomed| match doomed.directory {
+            true => beneath(&path, doomed.path.as_str()),
+            false => path == doomed.path.as_str(),
+        });
+        assert!(named, "{path} was not doomed");
+        for spared in doomed.iter().flat_map(|doomed| &doomed.spared) {
+            assert!(path != spared.as_str() && !beneath(&path, spared.as_str()), "{path} was spared");
+        }
+    }
+    for (doomed, outcome) in doomed.iter().zip(&outcomes) {
+        if doomed.directory && matches!(outcome, Outcome::Removed { .. }) {
+            assert!(!world.root().join(doomed.path.as_str()).is_dir(), "{} is gone", doomed.path);
+        }
+    }
+}

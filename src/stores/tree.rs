@@ -1,0 +1,352 @@
+//! A whole directory: examined, or removed from the innermost out. Descends by open handles, one name at a time, and never
+//! through a symbolic link or into a mount; whatever depth a tree has takes no recursion and few handles.
+//!
+//! Only the innermost directories are held open. One further out is opened again from the directory in it, as its "..",
+//! and only taken for what it was if it has the same imprint: so it is as good as a handle that was never closed.
+
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use rustix::fs::{AtFlags, FileType, Statx};
+use rustix::io::Errno;
+
+use super::beneath::{Imprint, Root, climb, facts};
+use super::doomed::{Inside, LEFT_AT_MOST, Left, Part, Why};
+use super::file::{Act, kind, look, outcome_of_parent, sync, unlink, why_kept, why_no_directory, words};
+use super::links::Links;
+use super::listing::{Names, Scratch, read};
+use super::marks::{Mark, Marks};
+use super::{Doomed, Outcome, Terms};
+
+/// Directories that one walk holds open.
+const HANDLES: usize = 32;
+/// How often a directory is read again because something came into it while it was emptied.
+const READINGS: u32 = 16;
+
+/// What a walk stands on.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) root: &'a Root,
+    pub(super) terms: &'a Terms,
+    pub(super) links: &'a Links,
+}
+
+/// Looks at a directory and everything in it and, if the terms say so, removes what may go. `parent` is the open
+/// directory that it is in, `place` its place in the caller's list.
+pub(super) fn visit(
+    ground: Ground<'_>,
+    parent: &OwnedFd,
+    doomed: &Doomed,
+    place: usize,
+    marks: Option<&Marks>,
+    scratch: &mut Scratch,
+) -> Outcome {
+    if ground.terms.stop.is_cancelled() {
+        return Outcome::Stopped;
+    }
+    let name = doomed.path.split().1.as_bytes();
+    let (handle, imprint) = match open(ground, parent, name) {
+        Ok(opened) => opened,
+        Err(Refusal::Error(Errno::NOTDIR | Errno::LOOP)) => return outcome_of_no_directory(parent, name),
+        Err(Refusal::Error(Errno::XDEV)) => return Outcome::Kept("is a mount point".to_owned()),
+        Err(Refusal::Error(error)) => return outcome_of_parent(error),
+        Err(Refusal::Kept(why)) => return Outcome::Kept(why.to_owned()),
+    };
+    let name_at = doomed.path.as_str().len() - name.len();
+    let frame = Frame::new(name_at, handle, imprint, marks, false);
+    let mut walk = Walk {
+        ground,
+        place,
+        path: doomed.path.as_str().as_bytes().to_vec(),
+        frames: Vec::new(),
+        part: Part::default(),
+        end: None,
+    };
+    walk.enter(frame, scratch);
+    walk.go(parent, scratch)
+}
+
+/// Why a directory is not entered.
+enum Refusal {
+    Error(Errno),
+    Kept(&'static str),
+}
+
+fn open(ground: Ground<'_>, parent: &OwnedFd, name: &[u8]) -> Result<(OwnedFd, Imprint), Refusal> {
+    let handle = ground.root.enter(parent, name).map_err(Refusal::Error)?;
+    let facts = facts(&handle).map_err(Refusal::Error)?;
+    match why_kept(&facts, ground.terms.decided_at) {
+        Some(why) => Err(Refusal::Kept(why)),
+        None => Ok((handle, Imprint::new(&facts))),
+    }
+}
+
+fn outcome_of_no_directory(parent: &OwnedFd, name: &[u8]) -> Outcome {
+    match look(parent, name) {
+        Ok(facts) => match why_no_directory(kind(&facts)) {
+            Some(why) => Outcome::Kept(why),
+            None => Outcome::Failed("was replaced while it was looked at".to_owned()),
+        },
+        Err(error) => outcome_of_parent(error),
+    }
+}
+
+/// A directory on the way down.
+struct Frame<'a> {
+    /// Where its name begins in the walk's path.
+    name_at: usize,
+    /// The innermost have one.
+    handle: Option<Rc<OwnedFd>>,
+    imprint: Imprint,
+    marks: Option<&'a Marks>,
+    /// What would go from it was counted elsewhere.
+    counted: bool,
+    /// The directories in it that are still to be entered.
+    inner: Names,
+    readings: u32,
+    /// A name went from it.
+    touched: bool,
+    /// Something in it stays, and so it does.
+    stays: bool,
+}
+
+impl<'a> Frame<'a> {
+    fn new(name_at: usize, handle: OwnedFd, imprint: Imprint, marks: Option<&'a Marks>, counted: bool) -> Self {
+        let (handle, inner) = (Some(Rc::new(handle)), Names::default());
+        Self { name_at, handle, imprint, marks, counted, inner, readings: 1, touched: false, stays: false }
+    }
+}
+
+/// A directory under way.
+struct Walk<'a> {
+    ground: Ground<'a>,
+    place: usize,
+    /// The innermost frame's, beneath the root.
+    path: Vec<u8>,
+    /// From the outermost directory to the innermost, whose handle is always open.
+    frames: Vec<Frame<'a>>,
+    part: Part,
+    end: Option<End>,
+}
+
+/// How a walk ended.
+enum End {
+    Stopped,
+    /// The way back was lost.
+    Lost,
+    /// Came out of the outermost directory, which stays or does not.
+    Out {
+        stays: bool,
+    },
+}
+
+impl<'a> Walk<'a> {
+    fn go(mut self, parent: &OwnedFd, scratch: &mut Scratch) -> Outcome {
+        while self.end.is_none() {
+            match self.frames.last_mut().and_then(|frame| frame.inner.pop()) {
+                Some(name) => self.descend(&name, scratch),
+                None => self.finish(parent, scratch),
+            }
+        }
+        self.part.stopped = matches!(self.end, Some(End::Stopped));
+        match self.end {
+            Some(End::Out { stays: false }) => {
+                Outcome::Removed { files: self.part.files, size_bytes: self.part.size_bytes }
+            }
+            _ => Outcome::Partly(self.part),
+        }
+    }
+
+    /// Enters a directory in the innermost one.
+    fn descend(&mut self, name: &[u8], scratch: &mut Scratch) {
+        let Some((frame, handle)) = self.innermost() else { return };
+        match open(self.ground, &handle, name) {
+            Ok((inner, imprint)) => {
+                let marks = frame.marks.and_then(|marks| marks.of(name));
+                let counted = frame.counted || marks.is_some_and(|marks| marks.mark == Some(Mark::Counted));
+                let frame = Frame::new(self.path.len() + 1, inner, imprint, marks, counted);
+                self.path.push(b'/');
+                self.path.extend_from_slice(name);
+                self.enter(frame, scratch);
+            }
+            Err(Refusal::Error(Errno::NOENT)) => {}
+            // It was a directory when it was read.
+            Err(Refusal::Error(Errno::NOTDIR | Errno::LOOP)) => self.file(&handle, name),
+            Err(Refusal::Error(Errno::XDEV)) => self.leave(Some(name), Why::Kept("is a mount point".to_owned())),
+            Err(Refusal::Error(error)) => self.leave(Some(name), Why::Failed(words(error))),
+            Err(Refusal::Kept(why)) => self.leave(Some(name), Why::Kept(why.to_owned())),
+        }
+    }
+
+    fn innermost(&self) -> Option<(&Frame<'a>, Rc<OwnedFd>)> {
+        let frame = self.frames.last()?;
+        Some((frame, Rc::clone(frame.handle.as_ref()?)))
+    }
+
+    fn enter(&mut self, frame: Frame<'a>, scratch: &mut Scratch) {
+        self.frames.push(frame);
+        if let Some(outer) = self.frames.len().checked_sub(HANDLES + 1) {
+            self.frames[outer].handle = None;
+        }
+        self.read(scratch);
+    }
+
+    /// Deals with all that is in the innermost directory; the directories in it are left for later.
+    fn read(&mut self, scratch: &mut Scratch) {
+        let Some((frame, handle)) = self.innermost() else { return };
+        let marks = frame.marks;
+        let done = read(&handle, scratch, |name, kind| {
+            if self.ground.terms.stop.is_cancelled() {
+                self.end = Some(End::Stopped);
+                return ControlFlow::Break(());
+            }
+            match marks.and_then(|marks| marks.of(name)?.mark) {
+                Some(Mark::Spared) => self.stay(),
+                Some(Mark::Gone) => {}
+                Some(Mark::Counted) | None if kind == FileType::Directory => self.postpone(name),
+                Some(Mark::Counted) | None => self.file(&handle, name),
+            }
+            ControlFlow::Continue(())
+        });
+        if let Err(error) = done {
+            self.leave(None, Why::Failed(words(error)));
+        }
+    }
+
+    fn postpone(&mut self, name: &[u8]) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.inner.push(name);
+        }
+    }
+
+    fn stay(&mut self) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.stays = true;
+        }
+    }
+
+    /// What is no directory, or was none a moment ago.
+    fn file(&mut self, directory: &OwnedFd, name: &[u8]) {
+        let terms = self.ground.terms;
+        let facts = match look(directory, name) {
+            Ok(facts) if kind(&facts) == FileType::Directory => return self.postpone(name),
+            Ok(facts) => facts,
+            Err(Errno::NOENT) => return,
+            Err(error) => return self.leave(Some(name), Why::Failed(words(error))),
+        };
+        if let Some(why) = why_kept(&facts, terms.decided_at) {
+            return self.leave(Some(name), Why::Kept(why.to_owned()));
+        }
+        if terms.act == Act::Remove {
+            match unlink(directory, name, AtFlags::empty()) {
+                Ok(()) => {}
+                Err(Errno::NOENT) => return,
+                Err(Errno::ISDIR) => return self.postpone(name),
+                Err(error) => return self.leave(Some(name), Why::Failed(words(error))),
+            }
+        }
+        self.count(name, &facts);
+    }
+
+    fn count(&mut self, name: &[u8], facts: &Statx) {
+        let Some(frame) = self.frames.last_mut() else { return };
+        frame.touched = true;
+        if frame.counted {
+            return;
+        }
+        let size_bytes = if kind(facts) == FileType::RegularFile { facts.stx_size } else { 0 };
+        self.part.files += 1;
+        self.part.size_bytes += self.ground.links.freed(facts.stx_ino, facts.stx_nlink, size_bytes);
+        if let Some(listener) = &self.ground.terms.listener {
+            listener(Inside { place: self.place, path: self.shown(Some(name)), size_bytes });
+        }
+    }
+
+    /// Done with all that is in the innermost directory: removes it, unless something stays, and steps out of it.
+    fn finish(&mut self, parent: &OwnedFd, scratch: &mut Scratch) {
+        let outer = match self.outer() {
+            Ok(outer) => outer,
+            Err(why) => {
+                self.leave(None, Why::Failed(why));
+                self.end = Some(End::Lost);
+                return;
+            }
+        };
+        let Some(frame) = self.frames.last_mut() else { return };
+        if frame.stays {
+            self.make_durable();
+        } else if self.ground.terms.act == Act::Remove {
+            let name = &self.path[frame.name_at..];
+            match unlink(outer.as_deref().unwrap_or(parent), name, AtFlags::REMOVEDIR) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(Errno::NOTEMPTY | Errno::EXIST) if frame.readings < READINGS => {
+                    frame.readings += 1;
+                    return self.read(scratch);
+                }
+                Err(error) => self.leave(None, Why::Failed(words(error))),
+            }
+        }
+        self.step_out(outer);
+    }
+
+    /// The handle of the directory around the innermost one; none where that is the outermost.
+    fn outer(&self) -> Result<Option<Rc<OwnedFd>>, String> {
+        let [.., outer, frame] = self.frames.as_slice() else { return Ok(None) };
+        match (&outer.handle, &frame.handle) {
+            (Some(handle), _) => Ok(Some(Rc::clone(handle))),
+            (None, None) => Err("its handle is closed".to_owned()),
+            (None, Some(inner)) => match climb(inner, outer.imprint) {
+                Ok(Some(handle)) => Ok(Some(Rc::new(handle))),
+                Ok(None) => Err("was moved to another directory while it was looked at".to_owned()),
+                Err(error) => Err(words(error)),
+            },
+        }
+    }
+
+    /// A removal that a power cut could undo does not count. What a directory that goes took with it needs no more.
+    fn make_durable(&mut self) {
+        let Some((frame, handle)) = self.innermost() else { return };
+        if self.ground.terms.act == Act::Remove
+            && frame.touched
+            && let Err(error) = sync(&handle)
+        {
+            self.leave(None, Why::Failed(format!("what was removed in it may come back: {}", words(error))));
+        }
+    }
+
+    fn step_out(&mut self, outer: Option<Rc<OwnedFd>>) {
+        let Some(left) = self.frames.pop() else { return };
+        match self.frames.last_mut() {
+            Some(frame) => {
+                self.path.truncate(left.name_at - 1);
+                frame.handle = outer;
+                frame.touched |= !left.stays;
+                frame.stays |= left.stays;
+            }
+            None => self.end = Some(End::Out { stays: left.stays }),
+        }
+    }
+
+    /// Leaves behind a name in the innermost directory, or that directory itself.
+    fn leave(&mut self, name: Option<&[u8]>, why: Why) {
+        self.stay();
+        match why {
+            Why::Kept(_) => self.part.kept += 1,
+            Why::Failed(_) => self.part.failed += 1,
+        }
+        if self.part.left.len() < LEFT_AT_MOST {
+            self.part.left.push(Left { path: self.shown(name), why });
+        }
+    }
+
+    /// The path of a name in the innermost directory, or of that directory itself.
+    fn shown(&self, name: Option<&[u8]>) -> String {
+        let mut path = self.path.clone();
+        if let Some(name) = name {
+            path.push(b'/');
+            path.extend_from_slice(name);
+        }
+        String::from_utf8(path).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+    }
+}
