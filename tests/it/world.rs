@@ -79,9 +79,7 @@ impl World {
             let of_items = self.policies.contains("table = \"item\"").then_some(&item);
             let all = of_items.into_iter().chain(&self.more_references).filter(|[of, ..]| of == store);
             let entries: Vec<_> = all
-                .map(|[_, table, column]| {
-                    format!("{{ source = \"app\", table = \"{table}\", column = \"{column}\" }}")
-                })
+                .map(|[_, table, column]| format!("{{ source = \"app\", table = \"{table}\", column = \"{column}\" }}"))
                 .collect();
             format!("references = [{}]", entries.join(", "))
         };

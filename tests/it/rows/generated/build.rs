@@ -135,7 +135,8 @@ fn create(spec: &Spec, table: Table, kind: EngineKind, sql: &mut String) {
     let without = if facts.without_rowid { " WITHOUT ROWID" } else { "" };
     let _ = write!(sql, "CREATE TABLE {} ({columns}{primary}{unique}){without};", table.name());
     if facts.age_indexed {
-        let _ = write!(sql, "CREATE INDEX {0}_at ON {0} (at); CREATE INDEX {0}_expires ON {0} (expires_at);", table.name());
+        let _ =
+            write!(sql, "CREATE INDEX {0}_at ON {0} (at); CREATE INDEX {0}_expires ON {0} (expires_at);", table.name());
     }
 }
 
@@ -149,9 +150,7 @@ fn foreign_key(link: Option<Link>, spec: &Spec, table: Table, column: &str) -> S
     };
     let parent = parent.name();
     match table == Table::Shot && points_by_both(spec) {
-        true => format!(
-            ", pa INTEGER, pb VARCHAR(20), FOREIGN KEY (pa, pb) REFERENCES {parent} (a, b){action}"
-        ),
+        true => format!(", pa INTEGER, pb VARCHAR(20), FOREIGN KEY (pa, pb) REFERENCES {parent} (a, b){action}"),
         false => format!(", FOREIGN KEY (parent) REFERENCES {parent} ({column}){action}"),
     }
 }
@@ -325,7 +324,8 @@ fn toml(spec: &Spec, index: usize, policy: &Policy) -> String {
     }
     match policy.protected_by {
         Some(Table::Lease) => line(
-            "protected_by = [{ table = \"lease\", on = \"lease.parent = job.num\", where = \"lease.flag > 0\" }]".to_owned(),
+            "protected_by = [{ table = \"lease\", on = \"lease.parent = job.num\", where = \"lease.flag > 0\" }]"
+                .to_owned(),
         ),
         Some(_) => line(format!(
             "protected_by = [{{ table = \"shot\", on = \"shot.parent = job.{}\", where = \"shot.flag = 1\" }}]",
@@ -398,13 +398,10 @@ fn children(spec: &Spec, table: Table) -> Vec<String> {
         ))
     };
     match table {
-        Table::Job => [
-            entry(Table::Shot, "parent", spec.shots.declared),
-            entry(Table::Shot, "other", spec.others),
-        ]
-        .into_iter()
-        .flatten()
-        .collect(),
+        Table::Job => [entry(Table::Shot, "parent", spec.shots.declared), entry(Table::Shot, "other", spec.others)]
+            .into_iter()
+            .flatten()
+            .collect(),
         Table::Shot => entry(Table::Mark, "parent", spec.marks.declared).into_iter().collect(),
         Table::Mark | Table::Lease => vec![],
     }

@@ -13,12 +13,8 @@ use crate::engines::{Database, EngineKind};
 
 fn check(kind: EngineKind, cases: u32) {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
-    let config = Config {
-        cases: asked.unwrap_or(cases),
-        failure_persistence: None,
-        max_shrink_iters: 400,
-        ..Config::default()
-    };
+    let config =
+        Config { cases: asked.unwrap_or(cases), failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     // A database is dear: all cases have one, and make their tables anew.
     let db = Arc::new(Database::create(kind));

@@ -70,7 +70,8 @@ fn foreseen(spec: &Spec, listed: &[Listed]) -> Foreseen {
         let is_new = match line {
             Listed::Row { mode: Fate::Enforce, policy, table, key, .. } => {
                 let table = Table::named(table);
-                let by = spec.policies.iter().enumerate().find(|(index, by)| policy_name(*index, by) == policy.as_str());
+                let by =
+                    spec.policies.iter().enumerate().find(|(index, by)| policy_name(*index, by) == policy.as_str());
                 let row = (table, number(spec.table(table).key, key));
                 match by.expect("one of the policies").1.action {
                     Action::Delete => foreseen.deleted.insert(row),

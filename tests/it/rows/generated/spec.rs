@@ -247,7 +247,8 @@ fn policy() -> impl Strategy<Value = Policy> {
         1 => proptest::option::of(prop_oneof![Just(2u8), Just(7)]).prop_map(Time::Expires),
         1 => any::<bool>().prop_map(|default| Time::ByValue { default }),
     ];
-    let condition = proptest::option::of(prop_oneof![Just("flag > 0"), Just("kind <> 'a'"), Just("flag <> 2 OR kind IS NULL")]);
+    let condition =
+        proptest::option::of(prop_oneof![Just("flag > 0"), Just("kind <> 'a'"), Just("flag <> 2 OR kind IS NULL")]);
     let protected_by = proptest::option::weighted(0.3, prop_oneof![Just(Table::Lease), Just(Table::Shot)]);
     let alive = prop_oneof![8 => Just(Alive::None), 1 => Just(Alive::Sql), 1 => Just(Alive::Command)];
     let action = prop_oneof![
