@@ -1,5 +1,7 @@
 //! Looks at everything that a run stands on and says what mends what is amiss. Changes nothing.
 
+mod privileges;
+mod programs;
 mod relations;
 mod service;
 mod source;
@@ -50,6 +52,7 @@ pub async fn everything(settings: &Settings, clock: &Clock) -> Findings {
     for found in join_all(sources).await {
         findings.extend(found);
     }
+    programs::hooks(settings, &mut findings);
     for store in &settings.stores {
         store::check(settings, store, &service, &mut findings);
     }

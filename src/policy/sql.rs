@@ -64,6 +64,14 @@ impl Condition {
         })
     }
 
+    /// Whether a name occurs in it, as a word of its own or within quotes.
+    pub fn mentions(&self, name: &str) -> bool {
+        let mut words = self.text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.any(|word| word.eq_ignore_ascii_case(name))
+            || self.text.contains(&format!("\"{name}\""))
+            || self.text.contains(&format!("`{name}`"))
+    }
+
     /// Whether it asks about other rows. A subquery is evaluated as of the statement's beginning, however long the
     /// statement then waits for a lock, so such a condition is asked again once the rows are locked.
     pub fn has_subquery(&self) -> bool {
@@ -221,6 +229,17 @@ mod tests {
         assert!(!condition.uses(&Param::Now));
         assert_eq!(condition.segments()[1], Segment::DoubleQuoted("b:now".to_owned()));
         assert_eq!(condition.segments().len(), 5);
+    }
+
+    #[test]
+    fn a_column_is_mentioned_as_a_word() {
+        let condition = Condition::parse("a.Status <> 'x' AND \"Ende at\" IS NULL AND `b c` = 1").unwrap();
+        for name in ["status", "Ende at", "b c"] {
+            assert!(condition.mentions(name), "{name}");
+        }
+        for name in ["stat", "status_at", "at_"] {
+            assert!(!condition.mentions(name), "{name}");
+        }
     }
 
     #[test]

@@ -13,10 +13,10 @@ use crate::policy::{Condition, Engine, Param, ParamKind, Segment};
 /// The values of a policy's parameters, each with how it is read.
 pub(super) type Bound = BTreeMap<String, BoundParam>;
 
-/// A value and its type.
+/// A value and its type; a look that binds nothing has NULL for every parameter.
 #[derive(Debug, Clone)]
 pub(super) struct BoundParam {
-    pub(super) value: String,
+    pub(super) value: Option<String>,
     pub(super) read_as: ReadAs,
 }
 
@@ -62,10 +62,10 @@ fn push_named(sql: &mut Sql, name: &str, bound: &Bound) {
         sql.push("NULL");
         return;
     };
-    let value = param.value.clone();
-    let kind = match &param.read_as {
-        ReadAs::Column(term) => return term.push_value(sql, &value),
-        ReadAs::Kind(kind) => *kind,
+    let kind = match (&param.read_as, &param.value) {
+        (ReadAs::Column(term), Some(value)) => return term.push_value(sql, value),
+        (ReadAs::Column(term), None) => return term.push_null(sql),
+        (ReadAs::Kind(kind), _) => *kind,
     };
     let (before, after) = match (sql.engine(), kind) {
         (Engine::Postgres, kind) => ("", postgres_cast(kind)),
@@ -75,7 +75,7 @@ fn push_named(sql: &mut Sql, name: &str, bound: &Bound) {
         (Engine::Sqlite, ParamKind::Integer | ParamKind::Boolean) => ("CAST(", " AS INTEGER)"),
         (Engine::MySql | Engine::Sqlite, _) => ("", ""),
     };
-    sql.push(before).bind(value).push(after);
+    sql.push(before).bind(param.value.clone()).push(after);
 }
 
 fn postgres_cast(kind: ParamKind) -> &'static str {

@@ -7,8 +7,8 @@ use super::node::{Branch, FileOwner, Node};
 use super::target::{Change, KeepTerms, Target};
 use super::{Column, ColumnType, InboundForeignKey, OnDelete as Inbound, Returning, Session, SourceError, TableFacts};
 use crate::policy::{
-    Action, Alive, Child, Engine, Ident, Keep, OnDelete, OwnedFile, ParamKind, Params, Reference, RowsPolicy, SetValue,
-    Source, Store, TableName,
+    Action, Alive, Child, Engine, Ident, Keep, OnDelete, OwnedFile, ParamKind, Params, PolicyKind, Reference,
+    RowsPolicy, SetValue, Settings, Source, TableName,
 };
 
 /// What a policy is fitted with.
@@ -18,8 +18,8 @@ pub struct Asked<'a> {
     pub policy: &'a RowsPolicy,
     /// Values of the policy's parameters; none for a look that binds nothing (`check`).
     pub params: Option<&'a Params>,
-    /// Every store: rows that the database deletes by itself may own files, too.
-    pub stores: &'a [std::sync::Arc<Store>],
+    /// Every store and policy: rows that the database deletes by itself may own files, too.
+    pub settings: &'a Settings,
 }
 
 /// Why a policy does not fit its tables.
@@ -201,7 +201,6 @@ impl Fitting<'_> {
 
     fn bound(&mut self, facts: &TableFacts) -> Bound {
         let mut bound = Bound::new();
-        let Some(params) = self.asked.params else { return bound };
         for declared in &self.asked.policy.params {
             let name = declared.name.clone();
             let column = facts.columns.iter().find(|column| column.name.as_str() == name);
@@ -210,12 +209,16 @@ impl Fitting<'_> {
                 (None, Some(column)) => ReadAs::Column(Term::column(column)),
                 (None, None) => ReadAs::Kind(ParamKind::Text),
             };
-            match params.get(&name).map(|value| checked(value, &read_as, self.engine())) {
-                Some(Ok(value)) => {
-                    bound.insert(name, BoundParam { value, read_as });
+            let given = self.asked.params.map(|params| params.get(&name));
+            match given.map(|given| given.map(|value| checked(value, &read_as, self.engine()))) {
+                None => {
+                    bound.insert(name, BoundParam { value: None, read_as });
                 }
-                Some(Err(why)) => self.misfits.push(Unfit::BadParam { name, why }),
-                None => self.misfits.push(Unfit::NoParam { name }),
+                Some(Some(Ok(value))) => {
+                    bound.insert(name, BoundParam { value: Some(value), read_as });
+                }
+                Some(Some(Err(why))) => self.misfits.push(Unfit::BadParam { name, why }),
+                Some(None) => self.misfits.push(Unfit::NoParam { name }),
             }
         }
         bound
@@ -331,15 +334,25 @@ impl Fitting<'_> {
             let same_schema = reference.table.schema.is_none() || reference.table.schema == table.schema;
             reference.source == self.asked.source.name && reference.table.table == table.table && same_schema
         };
-        let stores = self.asked.stores.iter();
-        let files = stores.flat_map(|store| {
+        let files = self.asked.settings.stores.iter().flat_map(|store| {
             store.references.iter().filter(names_it).map(|reference| OwnedFile {
                 store: store.name.clone(),
                 path: crate::policy::FilePath::Column(reference.column.clone()),
                 directory: false,
             })
         });
-        files.collect()
+        files.filter(|file| !self.is_switched_off(table, file)).collect()
+    }
+
+    /// Whether a policy of that table says that such files stay.
+    fn is_switched_off(&self, table: &TableName, file: &OwnedFile) -> bool {
+        self.asked.settings.policies.iter().any(|policy| {
+            let PolicyKind::Rows(rows) = &policy.kind;
+            let same_table =
+                rows.table.table == table.table && (rows.table.schema.is_none() || rows.table.schema == table.schema);
+            let off = |off: &OwnedFile| off.store == file.store && off.path == file.path;
+            rows.source == self.asked.source.name && same_table && rows.files_off.iter().any(off)
+        })
     }
 
     fn is_cycle(&mut self, facts: &TableFacts) -> bool {

@@ -1,9 +1,10 @@
 //! The tables around a policy's own: whose rows go with its rows, stand in their way, or protect them. Looks at what
 //! the configuration declares and at what the database's foreign keys do by themselves.
 
+use super::privileges::{deleting, may, may_set};
 use super::rows_policies;
-use super::table::{create_index, leads_index, may};
-use crate::policy::{Child, OnDelete, Protection, Settings, TableName};
+use super::table::{create_index, leads_index};
+use crate::policy::{Child, Ident, OnDelete, Protection, Settings, TableName};
 use crate::report::Findings;
 use crate::sources::{InboundForeignKey, OnDelete as Inbound, Privilege, Session, TableFacts};
 use crate::telemetry::chain;
@@ -51,22 +52,39 @@ impl<'a> Around<'a> {
         }
         for child in children {
             let Some(child_facts) = self.facts(session, &child.table, findings).await else { continue };
-            let needs: &[_] = match (self.enforces, child.on_delete) {
-                (true, OnDelete::Delete) => &[Privilege::Select, Privilege::Delete],
-                (true, OnDelete::SetNull) => &[Privilege::Select, Privilege::Update],
-                (true, OnDelete::KeepParent) | (false, _) => &[Privilege::Select],
-            };
-            self.may(session, &child_facts, needs, findings).await;
-            if !leads_index(&child_facts, &child.column) {
-                let message = format!(
-                    "no index begins with {}.{}: looking for what points to a batch reads the table",
-                    child_facts.name, child.column
-                );
-                findings.warn(self.subject, message, create_index(&child_facts, &child.column, session.engine()));
-            }
+            let columns = std::slice::from_ref(&child.column);
+            self.pointing(session, &child_facts, columns, child.on_delete, findings).await;
             if child.on_delete == OnDelete::Delete {
                 Box::pin(self.children(session, &child_facts, &child.children, findings)).await;
             }
+        }
+    }
+
+    /// Whether the rows of a table that point to others are found quickly, and what is done to them is allowed.
+    async fn pointing(
+        &mut self,
+        session: &mut Session,
+        facts: &TableFacts,
+        columns: &[Ident],
+        on_delete: OnDelete,
+        findings: &mut Findings,
+    ) {
+        let needs = match (self.enforces, on_delete) {
+            (true, OnDelete::Delete) => deleting(session.engine(), true),
+            (true, OnDelete::SetNull | OnDelete::KeepParent) | (false, _) => &[Privilege::Select],
+        };
+        self.may(session, facts, needs, findings).await;
+        if self.enforces && on_delete == OnDelete::SetNull {
+            may_set(session, facts, columns, self.subject, findings).await;
+        }
+        if !columns.iter().any(|column| leads_index(facts, column)) {
+            let shown: Vec<_> = columns.iter().map(Ident::as_str).collect();
+            let message = format!(
+                "no index begins with {}.{}: looking for what points to a batch reads the table",
+                facts.name,
+                shown.join(", ")
+            );
+            findings.warn(self.subject, message, create_index(facts, columns, session.engine()));
         }
     }
 
@@ -92,7 +110,7 @@ impl<'a> Around<'a> {
     /// Rows of other tables that point here and are not declared: they stand in the way, or the database deletes them
     /// by itself.
     async fn foreign_keys(
-        &self,
+        &mut self,
         session: &mut Session,
         facts: &TableFacts,
         children: &[Child],
@@ -117,6 +135,10 @@ impl<'a> Around<'a> {
                     );
                     let fix = format!("list {table} in children: then you say which of their files go");
                     findings.warn(self.subject, message, fix);
+                    let Some(facts) = self.facts(session, &table, findings).await else { continue };
+                    self.pointing(session, &facts, &columns, OnDelete::Delete, findings).await;
+                    // A table that is its own ancestor was refused before.
+                    Box::pin(self.foreign_keys(session, &facts, &[], findings)).await;
                 }
                 Inbound::Forbid if !self.is_governed(session, &table) => {
                     let message =

@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use super::service::Service;
 use super::{enforces, rows_policies, table};
 use crate::clock::Clock;
-use crate::policy::{Endpoint, Engine, FilePath, Host, Name, Reference, Settings, Source, TlsMode};
+use crate::policy::{Child, Endpoint, Engine, Host, Name, OwnedFile, Settings, Source, TableName, TlsMode};
 use crate::report::Findings;
 use crate::report::human::duration;
-use crate::sources::{ErrorKind, Session, SourceError, Sql};
+use crate::sources::{ErrorKind, NamedBy, Session, SourceError, Sql};
 use crate::telemetry::chain;
 
 /// A clock this far off deserves a look; at a minute a run is blocked.
@@ -37,32 +37,40 @@ pub(super) async fn check(settings: &Settings, source: &Source, clock: &Clock, s
     for policy in rows_policies(settings).filter(|(_, rows)| rows.source == source.name) {
         table::check_policy(&mut session, settings, source, policy, &mut findings).await;
     }
-    for (store, reference) in references(settings, &source.name) {
-        table::check_reference(&mut session, source, &store, &reference, &mut findings).await;
+    for (store, named_by) in references(settings, &source.name) {
+        table::check_reference(&mut session, source, &store, &named_by, &mut findings).await;
     }
     findings
 }
 
-/// The columns of a source that are asked which files are still needed: declared ones, and those of policies.
-fn references(settings: &Settings, source: &Name) -> Vec<(Name, Reference)> {
+/// The columns of a source that are asked which files are still needed: declared ones, those of policies, and those of
+/// the tables whose rows go with theirs.
+fn references(settings: &Settings, source: &Name) -> Vec<(Name, NamedBy)> {
     let declared = settings
         .stores
         .iter()
-        .flat_map(|store| store.references.iter().map(move |reference| (store.name.clone(), reference.clone())));
-    let owning = rows_policies(settings).flat_map(|(_, rows)| {
-        rows.files.iter().filter_map(|file| {
-            let FilePath::Column(column) = &file.path else { return None };
-            let (source, table) = (rows.source.clone(), rows.table.clone());
-            Some((file.store.clone(), Reference { source, table, column: column.clone() }))
-        })
-    });
-    let mut all: Vec<(Name, Reference)> = Vec::new();
-    for found in declared.chain(owning).filter(|(_, reference)| reference.source == *source) {
-        if !all.contains(&found) {
-            all.push(found);
+        .flat_map(|store| store.references.iter().map(|reference| (store.name.clone(), NamedBy::from(reference))));
+    let mut all: Vec<(Name, NamedBy)> = declared.collect();
+    for (_, rows) in rows_policies(settings) {
+        owning(&rows.source, &rows.table, &rows.files, &rows.children, &mut all);
+    }
+    let mut different: Vec<(Name, NamedBy)> = Vec::new();
+    for found in all.into_iter().filter(|(_, named_by)| named_by.source == *source) {
+        if !different.contains(&found) {
+            different.push(found);
         }
     }
-    all
+    different
+}
+
+fn owning(source: &Name, table: &TableName, files: &[OwnedFile], children: &[Child], all: &mut Vec<(Name, NamedBy)>) {
+    for OwnedFile { store, path, .. } in files {
+        let (source, table, path) = (source.clone(), table.clone(), path.clone());
+        all.push((store.clone(), NamedBy { source, table, path, released: Vec::new() }));
+    }
+    for child in children {
+        owning(source, &child.table, &child.files, &child.children, all);
+    }
 }
 
 async fn version(session: &mut Session) -> Result<String, SourceError> {

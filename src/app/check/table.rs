@@ -1,14 +1,13 @@
 //! The table of a policy or reference: columns, key, indexes, and what the login may do with it.
 
-use jiff::Timestamp;
-
-use super::enforces;
+use super::privileges::{deleting, may, may_set, may_skip};
 use super::relations::Around;
-use crate::policy::{Action, Engine, Ident, Name, Policy, Reference, RowsPolicy, Settings, Source, TableName};
-use crate::report::Findings;
-use crate::sources::{
-    Asked, Instants, Privilege, Privileges, ReferenceColumn, Scope, Session, Sql, TableFacts, Target, Window,
+use super::{enforces, programs};
+use crate::policy::{
+    Action, Alive, Assignment, Engine, Ident, Keep, Name, Policy, RowsPolicy, Settings, Source, TableName,
 };
+use crate::report::Findings;
+use crate::sources::{Asked, NamedBy, Privilege, ReferenceColumn, Refused, Session, Sql, TableFacts, Target};
 use crate::telemetry::chain;
 
 /// Whether a policy fits its table, finds its rows quickly, and may delete them.
@@ -25,7 +24,7 @@ pub(super) async fn check_policy(
         Ok(facts) => facts,
         Err(error) => return findings.error(subject, chain(&error), ""),
     };
-    let asked = Asked { source, policy: rows, params: None, stores: &settings.stores };
+    let asked = Asked { source, policy: rows, params: None, settings };
     let (target, facts) = match (Target::load(session, asked).await, facts) {
         (Err(error), _) => return findings.error(subject, chain(&error), ""),
         (Ok(Ok(target)), Some(facts)) => (target, facts),
@@ -39,12 +38,19 @@ pub(super) async fn check_policy(
     };
     let before = findings.findings.len();
     let deletes = rows.action == Action::Delete;
-    let needs: &[_] = match (enforces, deletes) {
-        (true, true) => &[Privilege::Select, Privilege::Delete],
-        (true, false) => &[Privilege::Select, Privilege::Update],
-        (false, _) => &[Privilege::Select],
-    };
+    let needs =
+        if enforces && deletes { deleting(session.engine(), target.locks_rows_first()) } else { &[Privilege::Select] };
     may(session, &facts, needs, &subject, findings).await;
+    match &rows.action {
+        Action::Update(set) if enforces => {
+            let columns: Vec<_> = set.iter().map(|assignment| assignment.column.clone()).collect();
+            may_set(session, &facts, &columns, &subject, findings).await;
+        }
+        Action::Delete if enforces && !needs.contains(&Privilege::Update) => {
+            may_skip(session, &facts, &subject, findings).await;
+        }
+        Action::Delete | Action::Update(_) => {}
+    }
     let mut around = Around::new(settings, &subject, enforces);
     around.protections(session, &rows.protections, findings).await;
     if deletes {
@@ -55,83 +61,88 @@ pub(super) async fn check_policy(
     {
         let message =
             format!("no index begins with the age column {age} of {}: every batch reads the table", facts.name);
-        findings.warn(&subject, message, create_index(&facts, age, source.endpoint.engine()));
+        findings.warn(&subject, message, create_index(&facts, std::slice::from_ref(age), source.endpoint.engine()));
     }
-    condition(session, &target, rows, &subject, findings).await;
+    sql(session, &target, &subject, findings).await;
+    updates_once(rows, &subject, findings);
+    if let Some(Alive::Command(command)) = &rows.alive {
+        programs::check(&command.program, "alive", &subject, findings);
+    }
     if findings.findings.len() == before {
         findings.ok(subject, fits(&facts, rows));
     }
 }
 
-/// Whether a column that names files is there and can be asked quickly.
+/// Whether the columns that name files are there and can be asked quickly.
 pub(super) async fn check_reference(
     session: &mut Session,
     source: &Source,
     store: &Name,
-    reference: &Reference,
+    named_by: &NamedBy,
     findings: &mut Findings,
 ) {
     let subject = format!("store {store}");
-    let facts = match TableFacts::load(session, &reference.table).await {
+    let facts = match TableFacts::load(session, &named_by.table).await {
         Ok(facts) => facts,
         Err(error) => return findings.error(subject, chain(&error), ""),
     };
-    if let Err(unfit) = ReferenceColumn::fit(source, &reference.into(), facts.as_ref()) {
+    if let Err(unfit) = ReferenceColumn::fit(source, named_by, facts.as_ref()) {
         return findings.error(subject, format!("a column that names its files does not fit: {unfit}"), "");
     }
     let Some(facts) = facts else { return };
     may(session, &facts, &[Privilege::Select], &subject, findings).await;
-    let Reference { table, column, .. } = reference;
-    if leads_index(&facts, column) {
-        findings
-            .ok(subject, format!("{table}.{column} of source {} is asked which files are still needed", source.name));
-    } else {
-        let message = format!(
-            "no index begins with {table}.{column} of source {}: asking which files are still needed reads the table",
-            source.name
-        );
-        findings.warn(subject, message, create_index(&facts, column, source.endpoint.engine()));
+    let (table, path, source) = (&named_by.table, &named_by.path, &source.name);
+    match path.columns().as_slice() {
+        [column] if leads_index(&facts, column) => {
+            findings.ok(subject, format!("{table}.{path} of source {source} is asked which files are still needed"));
+        }
+        [column] => {
+            let message = format!(
+                "no index begins with {table}.{column} of source {source}: asking which files are still needed reads \
+                 the table"
+            );
+            findings.warn(subject, message, create_index(&facts, &[Ident::clone(column)], session.engine()));
+        }
+        _ => {
+            let message = format!(
+                "{path} of {table} of source {source} is made of several columns, which no index serves: asking which \
+                 files are still needed reads the table"
+            );
+            findings.warn(subject, message, "");
+        }
     }
 }
 
-/// Whether the login has the privileges that this takes; where not, the statement that grants them.
-pub(super) async fn may(
-    session: &mut Session,
-    facts: &TableFacts,
-    needs: &[Privilege],
-    subject: &str,
-    findings: &mut Findings,
-) {
-    let privileges = match Privileges::load(session, facts).await {
-        Ok(privileges) => privileges,
-        Err(error) => return findings.error(subject, chain(&error), ""),
+/// Lets the database parse the operator's SQL, and looks at no row.
+async fn sql(session: &mut Session, target: &Target, subject: &str, findings: &mut Findings) {
+    for Refused { part, error } in target.refused_parts(session).await {
+        let (key, of) =
+            part.split_once(' ').map_or((part.as_str(), String::new()), |(key, of)| (key, format!(" {of}")));
+        findings.error(subject, format!("the database does not accept its \"{key}\"{of}: {}", error.cause), "");
+    }
+}
+
+/// An update that changes nothing of what makes its rows eligible would be done to them again and again.
+fn updates_once(rows: &RowsPolicy, subject: &str, findings: &mut Findings) {
+    let Action::Update(set) = &rows.action else { return };
+    let by_value = rows.keep.as_ref().and_then(|keep| match keep {
+        Keep::ByValue(by) => Some(&by.column),
+        Keep::For(_) => None,
+    });
+    let ends = |assignment: &Assignment| {
+        let column = &assignment.column;
+        rows.age.as_ref().is_some_and(|age| age.column == *column)
+            || by_value == Some(column)
+            || rows.condition.as_ref().is_some_and(|condition| condition.mentions(column.as_str()))
     };
-    let user = session.user().unwrap_or_default();
-    match privileges.grant_hint(session.engine(), &facts.name, user, needs) {
-        Some(grant) => {
-            let missing: Vec<_> = privileges.missing(needs).into_iter().map(Privilege::word).collect();
-            let what = if missing.is_empty() { "the use of its schema".to_owned() } else { missing.join(" and ") };
-            findings.error(subject, format!("user {user} lacks {what} on {}", facts.name), grant);
-        }
-        None if privileges.missing(needs).is_empty() => {}
-        None => {
-            let fix =
-                "the file, its -wal and -shm files and its directory must be writable: SQLite keeps its journal there";
-            findings.error(subject, format!("{} cannot be written by this user", facts.name), fix);
-        }
-    }
-}
-
-/// Lets the database parse the operator's condition, and looks at no row.
-async fn condition(session: &mut Session, target: &Target, rows: &RowsPolicy, subject: &str, findings: &mut Findings) {
-    if rows.condition.is_none() {
+    if set.iter().any(ends) {
         return;
     }
-    let at = Instants { now: Timestamp::UNIX_EPOCH, cutoff: Some(Timestamp::UNIX_EPOCH) };
-    if let Err(error) = target.list(session, at, Scope::window(&Window::All), &[], Some(0)).await {
-        let why = error.cause.to_string();
-        findings.error(subject, format!("the database does not accept its \"where\": {why}"), "");
-    }
+    let columns: Vec<_> = set.iter().map(|assignment| assignment.column.as_str()).collect();
+    let message = "each run updates the same rows again: nothing that is set has a say in which rows are eligible";
+    let fix =
+        format!("let where leave out the rows that were updated before, by a condition on {}", columns.join(" or "));
+    findings.warn(subject, message, fix);
 }
 
 fn fits(facts: &TableFacts, rows: &RowsPolicy) -> String {
@@ -147,11 +158,12 @@ pub(super) fn leads_index(facts: &TableFacts, column: &Ident) -> bool {
     facts.indexes.iter().any(|index| index.columns.first() == Some(column))
 }
 
-/// The statement that makes an index of a column.
-pub(super) fn create_index(facts: &TableFacts, column: &Ident, engine: Engine) -> String {
+/// The statement that makes an index of some columns.
+pub(super) fn create_index(facts: &TableFacts, columns: &[Ident], engine: Engine) -> String {
     let TableName { schema, table } = &facts.name;
     let mut sql = Sql::new(engine);
-    match (engine, Ident::parse(&format!("{table}_{column}_idx"))) {
+    let names: Vec<_> = columns.iter().map(Ident::as_str).collect();
+    match (engine, Ident::parse(&format!("{table}_{}_idx", names.join("_")))) {
         // Writers are not held up, and PostgreSQL finds a name by itself.
         (Engine::Postgres, _) | (_, Err(_)) => sql.push("CREATE INDEX CONCURRENTLY ON ").table(&facts.name),
         (Engine::MySql, Ok(name)) => sql.push("CREATE INDEX ").ident(&name).push(" ON ").table(&facts.name),
@@ -161,10 +173,18 @@ pub(super) fn create_index(facts: &TableFacts, column: &Ident, engine: Engine) -
             sql.push("CREATE INDEX ").table(&name).push(" ON ").ident(table)
         }
     };
-    let declared = facts.columns.iter().find(|known| known.name == *column).map_or("", |known| known.declared.as_str());
     // MySQL indexes a text only by its beginning.
-    let is_long = engine == Engine::MySql && ["text", "blob"].iter().any(|kind| declared.to_lowercase().contains(kind));
-    sql.push(" (").ident(column).push(if is_long { "(255));" } else { ");" });
+    let is_long = |column: &Ident| {
+        let declared =
+            facts.columns.iter().find(|known| known.name == *column).map(|known| known.declared.to_lowercase());
+        engine == Engine::MySql
+            && declared.is_some_and(|declared| ["text", "blob"].iter().any(|kind| declared.contains(kind)))
+    };
+    for (position, column) in columns.iter().enumerate() {
+        sql.push(if position == 0 { " (" } else { ", " }).ident(column);
+        sql.push(if is_long(column) { "(255)" } else { "" });
+    }
+    sql.push(");");
     sql.text()
 }
 
@@ -207,7 +227,7 @@ mod tests {
                 "CREATE INDEX `main`.`Detections_thumbnail_path_idx` ON `Detections` (`thumbnail_path`);",
             ),
         ] {
-            assert_eq!(create_index(&facts(schema), &column, engine), expected);
+            assert_eq!(create_index(&facts(schema), &[column.clone()], engine), expected);
         }
     }
 }

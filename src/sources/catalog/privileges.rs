@@ -13,6 +13,7 @@ use crate::sources::{ErrorKind, Session, SourceError, Sql};
 pub struct Privileges {
     pub select: bool,
     pub delete: bool,
+    /// Some column at least; [`Privileges::columns_not_set`] tells which. Enough to lock a row.
     pub update: bool,
     /// PostgreSQL: it may use the schema at all. The others count only together with this.
     pub schema: bool,
@@ -46,6 +47,34 @@ impl Privileges {
             Engine::MySql => load_mysql(session, table).await,
             Engine::Sqlite => load_sqlite(session, table).await,
         }
+    }
+
+    /// Which of `columns` the login may not set, though it may perhaps set others. Not within a transaction.
+    pub async fn columns_not_set(
+        session: &mut Session,
+        table: &TableFacts,
+        columns: &[Ident],
+    ) -> Result<Vec<Ident>, SourceError> {
+        let mut missing = Vec::new();
+        for column in columns {
+            let may_set = match session.engine() {
+                Engine::Postgres => may_set_postgres(session, table, column).await?,
+                Engine::MySql => may(session, table, &explain_update(table, column)).await?,
+                Engine::Sqlite => Self::load(session, table).await?.update,
+            };
+            if !may_set {
+                missing.push(column.clone());
+            }
+        }
+        Ok(missing)
+    }
+
+    /// The SQL by which an administrator lets `user` set some columns and no others.
+    pub fn grant_columns(engine: Engine, table: &TableName, user: &str, columns: &[Ident]) -> String {
+        let mut sql = Sql::new(engine);
+        sql.push("GRANT UPDATE (").idents(columns).push(") ON ").table(table).push(" TO ");
+        push_user(&mut sql, user);
+        sql.push(";").text()
     }
 
     /// Which of `needs` are missing.
@@ -98,7 +127,7 @@ async fn load_postgres(session: &mut Session, table: &TableFacts) -> Result<Priv
     let mut sql = Sql::new(Engine::Postgres);
     sql.push(
         "SELECT has_table_privilege(c.oid, 'SELECT')::int::text, has_table_privilege(c.oid, 'DELETE')::int::text, \
-         has_table_privilege(c.oid, 'UPDATE')::int::text, has_schema_privilege(n.oid, 'USAGE')::int::text \
+         has_any_column_privilege(c.oid, 'UPDATE')::int::text, has_schema_privilege(n.oid, 'USAGE')::int::text \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ",
     );
     sql.bind(table.name.table.to_string()).push(" AND n.nspname = ");
@@ -115,17 +144,37 @@ async fn load_mysql(session: &mut Session, table: &TableFacts) -> Result<Privile
     select.push("EXPLAIN SELECT 1 FROM ").table(&table.name);
     let mut delete = Sql::new(Engine::MySql);
     delete.push("EXPLAIN DELETE FROM ").table(&table.name).push(" LIMIT 0");
-    let mut update = Sql::new(Engine::MySql);
-    let column = table.columns.iter().find(|column| !column.generated);
-    if let Some(column) = column {
-        update.push("EXPLAIN UPDATE ").table(&table.name).push(" SET ").ident(&column.name).push(" = NULL LIMIT 0");
+    let mut update = false;
+    for column in table.columns.iter().filter(|column| !column.generated) {
+        update = may(session, table, &explain_update(table, &column.name)).await?;
+        if update {
+            break;
+        }
     }
     Ok(Privileges {
         select: may(session, table, &select).await?,
         delete: may(session, table, &delete).await?,
-        update: column.is_some() && may(session, table, &update).await?,
+        update,
         schema: true,
     })
+}
+
+fn explain_update(table: &TableFacts, column: &Ident) -> Sql {
+    let mut sql = Sql::new(Engine::MySql);
+    sql.push("EXPLAIN UPDATE ").table(&table.name).push(" SET ").ident(column).push(" = NULL LIMIT 0");
+    sql
+}
+
+async fn may_set_postgres(session: &mut Session, table: &TableFacts, column: &Ident) -> Result<bool, SourceError> {
+    let mut sql = Sql::new(Engine::Postgres);
+    sql.push("SELECT has_column_privilege(c.oid, ").bind(column.to_string()).push(
+        ", 'UPDATE')::int::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ",
+    );
+    sql.bind(table.name.table.to_string()).push(" AND n.nspname = ");
+    sql.bind(table.name.schema.as_ref().map(Ident::to_string));
+    let rows = session.query(&asking_for(table), &sql).await?;
+    let [may_set] = rows.into_iter().next().map(super::cells).unwrap_or_default();
+    Ok(may_set == "1")
 }
 
 async fn may(session: &mut Session, table: &TableFacts, explain: &Sql) -> Result<bool, SourceError> {

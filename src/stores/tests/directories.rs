@@ -243,6 +243,22 @@ async fn a_stop_is_heeded_at_once() {
 }
 
 #[tokio::test]
+async fn a_stop_is_heeded_among_directories_with_nothing_in_them() {
+    let world = World::in_memory();
+    for number in 0..2000 {
+        std::fs::create_dir_all(world.root().join(format!("7/{number}"))).unwrap();
+    }
+    world.write("7/a");
+    let (store, stop) = (world.open(), CancellationToken::new());
+    let told = stop.clone();
+    let listener: Listener = Arc::new(move |_| told.cancel());
+    let terms = Terms { act: Act::Remove, decided_at: later(), stop, listener: Some(listener) };
+    let outcome = sweep::sweep(&store.root, &directories(&["7"]), &terms).remove(0);
+    assert!(matches!(&outcome, Outcome::Partly(part) if part.stopped && part.files == 1), "{outcome:?}");
+    assert_eq!(world.root().join("7").read_dir().unwrap().count(), 2000);
+}
+
+#[tokio::test]
 async fn many_directories_go_at_once() {
     let world = World::new();
     for path in (0..3000).map(|i| format!("{}/{i}", i % 600)) {

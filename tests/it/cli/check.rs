@@ -17,17 +17,17 @@ fn world(db: Database) -> World {
 }
 
 /// The findings of a level, but for the remark that root may do more.
-fn findings(world: &World, level: &str, code: i32) -> Vec<Value> {
+pub(super) fn findings(world: &World, level: &str, code: i32) -> Vec<Value> {
     let found = call_in(world, &["check", "--json"]).with(code).json();
     let all = found["findings"].as_array().unwrap().clone();
     all.into_iter().filter(|finding| finding["level"] == level && finding["subject"] != "user").collect()
 }
 
-fn text(value: &Value) -> &str {
+pub(super) fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-fn messages(findings: &[Value]) -> String {
+pub(super) fn messages(findings: &[Value]) -> String {
     findings.iter().map(|finding| format!("{}: {}\n", text(&finding["subject"]), text(&finding["message"]))).collect()
 }
 

@@ -1,6 +1,7 @@
 //! The binary as a person or a program calls it: what it prints where, and how it ends.
 
 mod check;
+mod check_parts;
 mod hooks;
 mod usage;
 mod work;

@@ -1,5 +1,6 @@
 //! Rows policies, end to end, on every engine: who goes, who stays, by identity.
 
+mod ages;
 mod concurrent;
 mod eligible;
 mod failures;
