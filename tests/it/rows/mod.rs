@@ -5,6 +5,7 @@ mod concurrent;
 mod eligible;
 mod failures;
 pub mod files;
+mod generated;
 mod guards;
 mod parity;
 mod recovery;
