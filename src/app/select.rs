@@ -180,6 +180,7 @@ mod tests {
             alive: None,
             action: Action::Delete,
             files: Vec::new(),
+            files_off: Vec::new(),
             children: Vec::new(),
             details: Vec::new(),
             batch: NonZeroU32::MIN,

@@ -187,6 +187,11 @@ pub struct Totals {
 }
 
 impl Tally {
+    /// Rows of the policy's own table, and of the tables that go with it.
+    pub fn rows_and_children(&self) -> (u64, u64) {
+        (self.rows_matched, self.children.values().sum())
+    }
+
     /// Adds another tally to this one.
     pub fn add(&mut self, other: &Tally) {
         let Tally {

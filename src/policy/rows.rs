@@ -26,6 +26,8 @@ pub struct RowsPolicy {
     pub action: Action,
     /// Only those that are switched on.
     pub files: Vec<OwnedFile>,
+    /// Those that are switched off: they stay, also where the database deletes the row by a cascade.
+    pub files_off: Vec<OwnedFile>,
     pub children: Vec<Child>,
     /// Columns that the result shows for each affected row.
     pub details: Vec<Ident>,

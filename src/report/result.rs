@@ -95,7 +95,8 @@ pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> S
         remarks.push((PLAIN, format!("{} kept: still needed", counted(tally.rows_protected, "row"))));
     }
     for (table, rows) in &tally.children {
-        remarks.push((PLAIN, format!("{} of {} went with them", counted(*rows, "row"), printable(table))));
+        let went = if policy.mode == RunMode::Enforce { "went" } else { "would go" };
+        remarks.push((PLAIN, format!("{} of {} {went} with them", counted(*rows, "row"), printable(table))));
     }
     if tally.files_referenced > 0 {
         let kept = counted(tally.files_referenced, "file");

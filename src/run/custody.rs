@@ -89,6 +89,30 @@ impl Custody {
         Ok(named)
     }
 
+    /// Those of `paths` that an update of an earlier policy has removed by then: it lets go of them, and nobody else named
+    /// them at that time. For a plan, in which the rows still name them.
+    async fn removed_by_updates(
+        &self,
+        sessions: &mut Sessions,
+        paths: &[StorePath],
+        gone: &[Gone],
+    ) -> Result<HashSet<StorePath>, SourceError> {
+        let mut removed = HashSet::new();
+        for at in (0..gone.len()).filter(|at| gone[*at].target.updates() && gone[*at].until.is_none()) {
+            let mut let_go = HashSet::new();
+            for (column, _) in &self.references {
+                let session = sessions.get(&column.source).await?;
+                let_go.extend(column.let_go(session, &self.store, paths, (gone, at)).await?);
+            }
+            let let_go: Vec<_> = let_go.into_iter().collect();
+            if !let_go.is_empty() {
+                let named = self.spare_named(sessions, &mut doomed_files(&let_go), &gone[..=at]).await?;
+                removed.extend(let_go.into_iter().filter(|path| !named.contains(path)));
+            }
+        }
+        Ok(removed)
+    }
+
     async fn act(&self, doomed: Vec<Doomed>, action: Action<'_>) -> Vec<(StorePath, Outcome)> {
         match action {
             Action::Remove { decided_at, stop } => self.open.remove(doomed, decided_at, stop).await,
@@ -98,6 +122,10 @@ impl Custody {
             }
         }
     }
+}
+
+fn doomed_files(paths: &[StorePath]) -> Vec<Doomed> {
+    paths.iter().cloned().map(Doomed::file).collect()
 }
 
 /// What to do with files that nobody names any more.
@@ -169,8 +197,16 @@ async fn settle_some(
         false => Doomed::file(item.path.clone()),
     };
     let mut all: Vec<_> = items.iter().map(doomed).collect();
-    let named = match custody.spare_named(sessions, &mut all, action.gone()).await {
-        Ok(named) => named,
+    let asked = match custody.spare_named(sessions, &mut all, action.gone()).await {
+        Ok(named) => {
+            let paths: Vec<_> = items.iter().map(|item| item.path.clone()).collect();
+            let removed = custody.removed_by_updates(sessions, &paths, action.gone()).await;
+            removed.map(|removed| (named, removed))
+        }
+        Err(error) => Err(error),
+    };
+    let (named, removed) = match asked {
+        Ok(asked) => asked,
         Err(error) => {
             let why = format!("kept for now, because it is not known whether a row still names it: {}", chain(&error));
             for item in items {
@@ -189,6 +225,7 @@ async fn settle_some(
         items.iter().zip(all).filter(|(item, _)| !named.contains(&item.path)).unzip();
     let outcomes = custody.act(doomed, action).await;
     for (item, (_, outcome)) in free.into_iter().zip(outcomes) {
+        let outcome = if removed.contains(&item.path) { Outcome::Missing } else { outcome };
         settled.count(custody, item, outcome);
     }
 }

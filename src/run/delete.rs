@@ -5,12 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::account::Account;
+use super::alive;
+use super::doubt::Doubts;
 use super::gather::Facts;
 use super::sessions::Sessions;
 use super::snapshot::Snapshot;
 use super::stop::Stop;
 use super::{Reporter, Runner};
-use super::{alive, doubt};
 use crate::ledger::{Lease, Ledger, LedgerError, RunId, Tally};
 use crate::policy::{Alive, Name, RowsPolicy};
 use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError, Walker, Window};
@@ -64,13 +65,18 @@ impl Deleter<'_> {
     pub(super) async fn delete(&mut self) -> Result<(), Ended> {
         let target = &self.facts.target;
         self.account.tally.rows_protected += self.facts.kept;
+        let doubts = Doubts { policy: self.policy, facts: self.facts, stop: self.stop, gone: &[] };
+        doubts.tell_unlisted(self.sessions, &mut self.account).await?;
         let mut walker = Walker::new(target.clone(), self.facts.at, self.policy.batch.get());
         let mut snapshot = match self.facts.custodies.is_empty() {
             true => Snapshot::take(self.sessions, &target.source, target.engine).await,
             false => None,
         };
         while let Some(window) = self.next_window(&mut walker).await? {
+            let before = self.account.tally.rows_and_children();
             self.window(&window, false).await?;
+            let after = self.account.tally.rows_and_children();
+            walker.took(after.0 - before.0, after.1 - before.1);
             if let Some(held) = snapshot {
                 snapshot = held.renew().await;
             }
@@ -79,7 +85,7 @@ impl Deleter<'_> {
             self.may_go_on().await?;
             self.window(&window, true).await?;
         }
-        Ok(doubt::tell(self.policy, self.facts, self.sessions, self.stop, &mut self.account).await?)
+        Ok(doubts.tell_unreadable(self.sessions, &mut self.account).await?)
     }
 
     async fn next_window(&mut self, walker: &mut Walker) -> Result<Option<Window>, Ended> {

@@ -7,42 +7,67 @@ use super::sessions::Sessions;
 use super::stop::Stop;
 use crate::ledger::SHOWN_AT_MOST;
 use crate::policy::{Keep, RowsPolicy};
-use crate::sources::{SourceError, Unreadable};
+use crate::sources::{ErrorKind, Gone, SourceError, Unreadable};
+use crate::telemetry::chain;
 
 /// A value is shown no longer than this.
 const SHOWN_CHARS: usize = 60;
 
-/// Tells what was left alone. Each row whose age cannot be read is an error of its own (G5).
-pub(super) async fn tell(
-    policy: &RowsPolicy,
-    facts: &Facts,
-    sessions: &mut Sessions,
-    stop: &Stop,
-    account: &mut Account,
-) -> Result<(), SourceError> {
-    let target = &facts.target;
-    let session = sessions.get(&target.source).await?;
-    let canceller = session.canceller();
-    let (count, rows) = stop.watch(canceller, target.unreadable(session, facts.at, SHOWN_AT_MOST)).await?;
-    let column = target.age_column().unwrap_or_default();
-    let shown = rows.len() as u64;
-    for Unreadable { key, value } in rows {
-        let value: String = value.chars().take(SHOWN_CHARS).collect();
-        account.fail(Some(key), None, format!("kept: its {column} {value:?} cannot be read as a date"));
-    }
-    account.failure_count += count.saturating_sub(shown);
-    if let Some(Keep::ByValue(by)) = &policy.keep {
+/// A policy whose doubts are told.
+pub(super) struct Doubts<'a> {
+    pub(super) policy: &'a RowsPolicy,
+    pub(super) facts: &'a Facts,
+    pub(super) stop: &'a Stop,
+    /// What a plan takes for gone.
+    pub(super) gone: &'a [Gone],
+}
+
+impl Doubts<'_> {
+    /// Tells of values that decide a row's time and that nobody foresaw. To be asked before anything goes: rows with
+    /// such a value may take the default.
+    pub(super) async fn tell_unlisted(
+        &self,
+        sessions: &mut Sessions,
+        account: &mut Account,
+    ) -> Result<(), SourceError> {
+        let Some(Keep::ByValue(by)) = &self.policy.keep else { return Ok(()) };
+        let target = &self.facts.target;
         let session = sessions.get(&target.source).await?;
-        let canceller = session.canceller();
-        let values = stop.watch(canceller, target.unlisted_values(session, facts.at)).await?;
+        let asking = self.stop.watch(session.canceller(), target.unlisted_values(session, self.facts.at, self.gone));
+        let values = match asking.await {
+            // It is told for the operator's sake alone: a large table is no reason to keep everything.
+            Err(error) if error.kind == ErrorKind::Timeout => {
+                account.notes.push(format!("values of {} that keep does not list: {}", by.column, chain(&error)));
+                return Ok(());
+            }
+            values => values?,
+        };
         if !values.is_empty() {
             let fate = if by.default.is_some() { "rows with them take the default" } else { "rows with them are kept" };
-            account.notes.push(format!(
-                "values of {} that keep does not list: {}; {fate}",
-                by.column,
-                values.join(", ")
-            ));
+            let values = values.join(", ");
+            account.notes.push(format!("values of {} that keep does not list: {values}; {fate}", by.column));
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Tells of rows whose age cannot be read: each is an error of its own (G5).
+    pub(super) async fn tell_unreadable(
+        &self,
+        sessions: &mut Sessions,
+        account: &mut Account,
+    ) -> Result<(), SourceError> {
+        let target = &self.facts.target;
+        let session = sessions.get(&target.source).await?;
+        let canceller = session.canceller();
+        let asking = target.unreadable(session, self.facts.at, self.gone, SHOWN_AT_MOST);
+        let (count, rows) = self.stop.watch(canceller, asking).await?;
+        let column = target.age_column().unwrap_or_default();
+        let shown = rows.len() as u64;
+        for Unreadable { key, value } in rows {
+            let value: String = value.chars().take(SHOWN_CHARS).collect();
+            account.fail(Some(key), None, format!("kept: its {column} {value:?} cannot be read as a date"));
+        }
+        account.failure_count += count.saturating_sub(shown);
+        Ok(())
+    }
 }

@@ -62,7 +62,7 @@ pub(super) async fn gather(question: Question<'_>, sessions: &mut Sessions) -> R
         .source(&policy.source)
         .ok_or_else(|| GatherError::Unknown { what: "source", name: policy.source.clone() })?;
     let session = sessions.get(&policy.source).await?;
-    let asked = Asked { source, policy, params: Some(params), stores: &settings.stores };
+    let asked = Asked { source, policy, params: Some(params), settings };
     let target = Arc::new(Target::load(session, asked).await?.map_err(GatherError::Unfit)?);
     let skew_secs = skew(session, clock).await?;
     let total = match policy.max_fraction {

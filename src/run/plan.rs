@@ -10,10 +10,11 @@ use tokio::sync::mpsc;
 
 use super::account::Account;
 use super::custody::{Action, settle};
+use super::doubt::Doubts;
 use super::gather::Facts;
 use super::sessions::Sessions;
 use super::stop::Stop;
-use super::{Fate, Listed, Reporter, alive, doubt};
+use super::{Fate, Listed, Reporter, alive};
 use crate::clock::Clock;
 use crate::ledger::{IntentItem, SHOWN_AT_MOST, Sample, Tally};
 use crate::policy::{Alive, Name, RowsPolicy};
@@ -40,6 +41,8 @@ impl Planner<'_> {
     /// Plans the policy; what it counted.
     pub(super) async fn plan(mut self) -> Result<Account, SourceError> {
         self.account.tally.rows_protected = self.facts.kept;
+        let doubts = Doubts { policy: self.policy, facts: self.facts, stop: self.stop, gone: self.gone };
+        doubts.tell_unlisted(self.sessions, &mut self.account).await?;
         let counts_only = self.facts.custodies.is_empty() && !self.facts.target.node.takes_others_along();
         if counts_only && self.list.is_none() && !self.facts.target.is_probed() {
             self.count().await?;
@@ -58,7 +61,7 @@ impl Planner<'_> {
                 (store.files_deleted, store.bytes_reclaimed) = (0, 0);
             });
         }
-        doubt::tell(self.policy, self.facts, self.sessions, self.stop, &mut self.account).await?;
+        doubts.tell_unreadable(self.sessions, &mut self.account).await?;
         Ok(self.account)
     }
 
@@ -108,6 +111,7 @@ impl Planner<'_> {
             let session = self.sessions.get(&target.source).await?;
             let canceller = session.canceller();
             let batch = self.stop.watch(canceller, target.foresee(session, rows, &passed)).await?;
+            walker.took(batch.rows.len() as u64, batch.children.values().sum());
             passed.truncate(self.gone.len());
             passed.push(Gone { target: target.clone(), at: *at, until: Some(window) });
             self.window(batch, &passed).await;

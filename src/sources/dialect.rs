@@ -75,6 +75,17 @@ impl Term {
     /// Writes the column as text.
     pub fn push_text(&self, sql: &mut Sql) {
         let binary = self.kind == ColumnType::Binary;
+        if sql.engine() == Engine::Sqlite && matches!(self.kind, ColumnType::Integer | ColumnType::SqliteDateTime) {
+            // A fraction may be stored there as well, and a cast would round it to another value.
+            sql.push("CASE typeof(");
+            self.push(sql);
+            sql.push(") WHEN 'real' THEN printf('%!.17g', ");
+            self.push(sql);
+            sql.push(") ELSE CAST(");
+            self.push(sql);
+            sql.push(" AS TEXT) END");
+            return;
+        }
         let (before, after) = match sql.engine() {
             Engine::Postgres if binary => ("encode(", ", 'hex')"),
             Engine::Postgres => ("(", ")::text"),
@@ -98,7 +109,7 @@ impl Term {
                 Some(cast) => ("CAST(".to_owned(), format!(" AS {cast})")),
                 None => (String::new(), String::new()),
             },
-            Engine::Sqlite if self.kind == ColumnType::Integer => ("CAST(".to_owned(), " AS INTEGER)".to_owned()),
+            Engine::Sqlite if self.kind == ColumnType::Integer => ("CAST(".to_owned(), " AS NUMERIC)".to_owned()),
             Engine::Sqlite => (String::new(), String::new()),
         };
         sql.push(&before).bind(value.to_owned()).push(&after);

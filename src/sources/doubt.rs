@@ -1,5 +1,6 @@
 //! Rows that a policy leaves alone because they cannot be judged, and values that nobody foresaw.
 
+use super::gone::{Gone, push_remaining};
 use super::node::OwnedRow;
 use super::rows::number;
 use super::target::{Instants, Target};
@@ -23,14 +24,16 @@ impl Target {
         self.age.as_ref().map(|age| age.term.name())
     }
 
-    /// Rows that `where` includes and whose age is there and cannot be read: how many, and the first `limit` of them.
+    /// Rows that `where` includes, that are not gone, and whose age is there and cannot be read: how many, and the first
+    /// `limit` of them.
     pub async fn unreadable(
         &self,
         session: &mut Session,
         at: Instants,
+        gone: &[Gone],
         limit: usize,
     ) -> Result<(u64, Vec<Unreadable>), SourceError> {
-        let Some(condition) = self.unreadable_condition(at) else { return Ok((0, Vec::new())) };
+        let Some(condition) = self.unreadable_condition(at, gone) else { return Ok((0, Vec::new())) };
         let mut sql = Sql::new(self.engine);
         sql.push("SELECT ");
         self.node.push_returned(&mut sql);
@@ -51,7 +54,7 @@ impl Target {
         Ok((number(session, &operation, &sql).await?, found))
     }
 
-    fn unreadable_condition(&self, at: Instants) -> Option<Sql> {
+    fn unreadable_condition(&self, at: Instants, gone: &[Gone]) -> Option<Sql> {
         let mut sql = Sql::new(self.engine);
         sql.push("(");
         if !self.age.as_ref()?.push_unreadable(&mut sql) {
@@ -62,6 +65,7 @@ impl Target {
             sql.push(" AND ");
             super::condition::push_condition(&mut sql, condition, at, &self.bound);
         }
+        push_remaining(&mut sql, gone, &self.source, &self.node.table);
         Some(sql)
     }
 
@@ -71,8 +75,14 @@ impl Target {
         Unreadable { key: shown, value }
     }
 
-    /// Values, of the rows that `where` includes, that decide a row's time and are not listed; NULL as "NULL".
-    pub async fn unlisted_values(&self, session: &mut Session, at: Instants) -> Result<Vec<String>, SourceError> {
+    /// Values, of the rows that `where` includes and that are not gone, that decide a row's time and are not listed; NULL
+    /// as "NULL".
+    pub async fn unlisted_values(
+        &self,
+        session: &mut Session,
+        at: Instants,
+        gone: &[Gone],
+    ) -> Result<Vec<String>, SourceError> {
         let Some(keep) = &self.keep else { return Ok(Vec::new()) };
         let mut sql = Sql::new(self.engine);
         sql.push("SELECT DISTINCT ");
@@ -84,6 +94,7 @@ impl Target {
             sql.push(" AND ");
             super::condition::push_condition(&mut sql, condition, at, &self.bound);
         }
+        push_remaining(&mut sql, gone, &self.source, &self.node.table);
         sql.push(&format!(" ORDER BY 1 LIMIT {VALUES_AT_MOST}"));
         let operation = format!("looking for values of {} that keep does not list", keep.term.name());
         let rows = session.query(&operation, &sql).await?;

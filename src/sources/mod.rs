@@ -13,6 +13,7 @@ mod node;
 mod outcome;
 mod parts;
 mod references;
+mod relatives;
 mod rows;
 mod session;
 mod take;

@@ -117,6 +117,26 @@ impl ReferenceColumn {
         Ok(named)
     }
 
+    /// Those of `paths` that a row names which the update `gone[at]` takes, so that it lets go of the file.
+    pub async fn let_go(
+        &self,
+        session: &mut Session,
+        store: &Store,
+        paths: &[StorePath],
+        (gone, at): (&[Gone], usize),
+    ) -> Result<HashSet<StorePath>, SourceError> {
+        let mut named = HashSet::new();
+        let Some(update) = gone.get(at).filter(|gone| self.lets_go(gone)) else { return Ok(named) };
+        for some in paths.chunks(PATHS_AT_ONCE) {
+            let Some(mut sql) = self.naming(store, some, &gone[..at]) else { continue };
+            sql.push(" AND ");
+            update.push_taken(&mut sql, &gone[..at]);
+            let rows = session.query(&self.asking(), &sql).await?;
+            named.extend(rows.into_iter().filter_map(|row| self.path_of(row.0, store)));
+        }
+        Ok(named)
+    }
+
     /// What rows name beneath some directories, rows that are gone left out.
     pub async fn named_beneath(
         &self,

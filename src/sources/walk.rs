@@ -11,6 +11,9 @@ use super::target::{Instants, Target};
 use super::{ColumnType, ErrorKind, Session, SourceError, Sql};
 use crate::policy::Engine;
 
+/// For a table whose rows take others along, the first window is this much smaller than a batch.
+const FIRST_SHARE: u32 = 16;
+
 /// A part of the table that holds at most about a batch of eligible rows. Values are texts of their columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Window {
@@ -36,7 +39,10 @@ pub enum AgeBound {
 pub struct Walker {
     target: Arc<Target>,
     at: Instants,
+    /// Rows that a batch may have, those of other tables included.
     batch: u32,
+    /// Rows of the policy's own table that a window has.
+    rows: u32,
     next: Next,
 }
 
@@ -51,7 +57,20 @@ enum Next {
 impl Walker {
     /// A walk over what is eligible for `target`, at most about `batch` rows a window.
     pub fn new(target: Arc<Target>, at: Instants, batch: u32) -> Self {
-        Self { target, at, batch, next: Next::Probe }
+        // How many rows go along is not known before the first batch.
+        let rows = if target.node.takes_others_along() { (batch / FIRST_SHARE).max(1) } else { batch };
+        Self { target, at, batch, rows, next: Next::Probe }
+    }
+
+    /// Hears how many rows the last window had, and how many rows of other tables went along: the next windows are to
+    /// be as large as fits.
+    pub fn took(&mut self, rows: u64, others: u64) {
+        if self.target.node.takes_others_along() && rows > 0 {
+            let fitting = u64::from(self.batch) * rows / (rows + others);
+            // Never much more at once: the next rows may take more along than these did.
+            let most = u64::from(self.rows) * 2;
+            self.rows = u32::try_from(fitting.min(most).max(1)).unwrap_or(self.batch);
+        }
     }
 
     /// The next window; `None` at the end. After an error it may be asked again, with another session too.
@@ -72,7 +91,7 @@ impl Walker {
             Next::Done => (None, Next::Done),
             Next::Probe => match self.probe(session).await {
                 Ok(0) => (None, Next::Done),
-                Ok(few) if few <= u64::from(self.batch) => (Some(Window::All), Next::Done),
+                Ok(few) if few <= u64::from(self.rows) => (Some(Window::All), Next::Done),
                 Ok(_) => self.first(),
                 // Few rows in a large table without an index: they are found window by window.
                 Err(error) if error.kind == ErrorKind::Timeout => self.first(),
@@ -127,7 +146,7 @@ impl Walker {
 
     /// How many rows are eligible, counting no further than one past a batch.
     async fn probe(&self, session: &mut Session) -> Result<u64, SourceError> {
-        self.target.count(session, self.at, Some(u64::from(self.batch) + 1), &[]).await
+        self.target.count(session, self.at, Some(u64::from(self.rows) + 1), &[]).await
     }
 
     async fn age_after(&self, session: &mut Session, from: Option<&AgeBound>) -> Result<Option<String>, SourceError> {
@@ -146,7 +165,7 @@ impl Walker {
         }
         sql.push(" ORDER BY ");
         age.term.push_of(&mut sql, &self.target.node.table);
-        sql.push(&format!(" LIMIT 1 OFFSET {}", self.batch));
+        sql.push(&format!(" LIMIT 1 OFFSET {}", self.rows));
         let rows = session.query(&format!("finding the next batch of {}", self.target.node.table), &sql).await?;
         Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().next().flatten()))
     }
@@ -198,7 +217,7 @@ impl Walker {
         }
         sql.push(" ORDER BY ");
         self.target.node.key.push_order(&mut sql, &self.target.node.table);
-        sql.push(&format!(" LIMIT 1 OFFSET {}", self.batch));
+        sql.push(&format!(" LIMIT 1 OFFSET {}", self.rows));
         let rows = session.query(&format!("finding the next batch of {}", self.target.node.table), &sql).await?;
         Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().collect()))
     }
@@ -214,7 +233,7 @@ impl Walker {
         target.node.key.push_order(&mut sql, &target.node.table);
         sql.push(") AS n FROM ").table(&target.node.table).push(" WHERE ");
         target.push_same_age(&mut sql, age);
-        sql.push(&format!(") AS numbered WHERE (n - 1) % {} = 0 ORDER BY n", self.batch));
+        sql.push(&format!(") AS numbered WHERE (n - 1) % {} = 0 ORDER BY n", self.rows));
         let rows = session.query(&format!("finding batches of one age in {}", target.node.table), &sql).await?;
         Ok(rows.into_iter().filter_map(|row| row.0.into_iter().collect()).collect())
     }

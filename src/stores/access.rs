@@ -1,26 +1,76 @@
 //! What this process may do in a store, for `check`: reads rights and mounts, changes nothing.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-use rustix::fs::{Access as Right, AtFlags, StatVfsMountFlags};
+use rustix::fs::{Access as Right, AtFlags, FileType, StatVfsMountFlags};
 
-use super::Access;
 use super::beneath::{Root, mount};
+use super::file::look;
+use super::listing::{Scratch, read};
+use super::{Access, Closed};
+
+/// Most directories that are looked at in a store: enough to find what is usual in it.
+const LOOKED_AT: usize = 1000;
 
 pub(super) fn access(root: &Root) -> std::io::Result<Access> {
     let stat = rustix::fs::fstat(&root.handle)?;
     let mounted = rustix::fs::fstatvfs(&root.handle)?;
-    let may = |right: Right| rustix::fs::accessat(&root.handle, ".", right, AtFlags::EACCESS).is_ok();
     Ok(Access {
-        readable: may(Right::READ_OK | Right::EXEC_OK),
-        writable: may(Right::WRITE_OK | Right::EXEC_OK),
+        readable: may(&root.handle, ".", Right::READ_OK | Right::EXEC_OK),
+        writable: may(&root.handle, ".", Right::WRITE_OK | Right::EXEC_OK),
         mount_point: mount_point(root)?,
         read_only_mount: mounted.f_flag.contains(StatVfsMountFlags::RDONLY),
-        owner: format!("{}:{}", named("/etc/passwd", stat.st_uid), named("/etc/group", stat.st_gid)),
+        owner: owner(stat.st_uid, stat.st_gid),
         mode: stat.st_mode & 0o7777,
     })
+}
+
+fn may(directory: impl AsFd, name: &str, right: Right) -> bool {
+    rustix::fs::accessat(directory, name, right, AtFlags::EACCESS).is_ok()
+}
+
+/// Those of the first directories beneath the root, the outer ones first, that cannot be emptied.
+pub(super) fn closed(root: &Root) -> Vec<Closed> {
+    let (mut closed, mut scratch) = (Vec::new(), Scratch::new());
+    let (mut ahead, mut looked_at) = (VecDeque::from([None::<String>]), 0);
+    while let Some(path) = ahead.pop_front() {
+        // Gone by now or a mount point, if not the root, whose own rights are told of elsewhere.
+        let Ok(directory) = root.directory(path.as_deref()) else { continue };
+        let read = read(&directory, &mut scratch, |name, kind| {
+            let Ok(name) = std::str::from_utf8(name) else { return ControlFlow::Continue(()) };
+            if looked_at >= LOOKED_AT {
+                return ControlFlow::Break(());
+            }
+            if kind == FileType::Directory {
+                looked_at += 1;
+                let path = path.as_ref().map_or_else(|| name.to_owned(), |path| format!("{path}/{name}"));
+                match may(&directory, name, Right::READ_OK | Right::WRITE_OK | Right::EXEC_OK) {
+                    true => ahead.push_back(Some(path)),
+                    false => closed.extend(describe(&directory, name, path)),
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        // What cannot be read to its end has been looked at as far as it goes.
+        let (Ok(()) | Err(_)) = read;
+    }
+    closed
+}
+
+fn describe(directory: &OwnedFd, name: &str, path: String) -> Option<Closed> {
+    let facts = look(directory, name.as_bytes()).ok()?;
+    let owner = owner(facts.stx_uid, facts.stx_gid);
+    Some(Closed { path, owner, mode: u32::from(facts.stx_mode) & 0o7777 })
+}
+
+/// "camera:video".
+fn owner(user: u32, group: u32) -> String {
+    format!("{}:{}", named("/etc/passwd", user), named("/etc/group", group))
 }
 
 /// Where the file system that holds the root is mounted, as this process sees it; the root where that is not known.

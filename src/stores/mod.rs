@@ -62,6 +62,17 @@ pub struct Access {
     pub mode: u32,
 }
 
+/// A directory in a store that retaind's user may not empty, for `check`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// Beneath the root.
+    pub path: String,
+    /// Owner and group, as in [`Access`].
+    pub owner: String,
+    /// Permission bits.
+    pub mode: u32,
+}
+
 impl OpenStore {
     /// Opens the root and remembers its device and inode.
     pub fn open(store: &Store) -> Result<Self, StoreError> {
@@ -111,6 +122,12 @@ impl OpenStore {
     /// What this process may do there.
     pub fn access(&self) -> std::io::Result<Access> {
         access::access(&self.root)
+    }
+
+    /// Directories in it from which this process may not remove what is in them: of the first thousand, the outer ones
+    /// first. Where there are none it may still fail further in.
+    pub fn closed(&self) -> Vec<Closed> {
+        access::closed(&self.root)
     }
 }
 

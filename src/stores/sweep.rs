@@ -8,15 +8,17 @@ use rustix::io::Errno;
 
 use super::beneath::Root;
 use super::doomed::Part;
-use super::file::{self, Act, outcome_of_parent, sync, words};
+use super::file::{self, Act, outcome_of_parent, sync, sync_all, words};
 use super::links::Links;
 use super::listing::Scratch;
 use super::marks::{Mark, Marks};
 use super::tree::{self, Ground};
 use super::{Doomed, Outcome, Terms};
 
-/// Directories held open at a time: they are synced together, because the first sync of a journal does the work of all.
+/// Directories held open at a time: they are synced together, after all that was done in them.
 const DIRECTORIES_AT_ONCE: usize = 256;
+/// Most directories that are synced one by one.
+const SYNCED_APART: usize = 8;
 const MOST_THREADS: usize = 4;
 /// Fewer files than this are not worth a thread.
 const FILES_PER_THREAD: usize = 32;
@@ -120,11 +122,18 @@ impl Sweep<'_> {
             }
             return;
         }
+        let all = self.spread(groups);
+        let touched: HashSet<_> =
+            all.iter().filter(|done| done.directory.is_some()).map(|done| done.group.parent).collect();
+        // Each sync of a directory waits for the disk: where there are many, one of the file system is much faster.
+        let any = all.iter().find_map(|done| done.directory.as_ref()).filter(|_| touched.len() > SYNCED_APART);
+        let together = any.map(sync_all);
         // Several groups may have the same directory: the first sync, after all that was done, is good for all.
         let mut synced: HashMap<Option<&str>, Result<(), Errno>> = HashMap::new();
-        for mut done in self.spread(groups) {
+        for mut done in all {
             if let Some(directory) = &done.directory
-                && let Err(error) = *synced.entry(done.group.parent).or_insert_with(|| sync(directory))
+                && let Err(error) =
+                    together.unwrap_or_else(|| *synced.entry(done.group.parent).or_insert_with(|| sync(directory)))
             {
                 doubt(&mut done.outcomes, error);
             }

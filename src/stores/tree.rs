@@ -144,6 +144,11 @@ enum End {
 impl<'a> Walk<'a> {
     fn go(mut self, parent: &OwnedFd, scratch: &mut Scratch) -> Outcome {
         while self.end.is_none() {
+            // Once more for directories with nothing in them.
+            if self.ground.terms.stop.is_cancelled() {
+                self.end = Some(End::Stopped);
+                break;
+            }
             match self.frames.last_mut().and_then(|frame| frame.inner.pop()) {
                 Some(name) => self.descend(&name, scratch),
                 None => self.finish(parent, scratch),

@@ -20,29 +20,32 @@ use crate::engines::{Database, EngineKind, scratch_dir};
 
 /// A world of one source `app`, two stores `thumbs` and `images`, and whatever policies a test declares.
 pub struct World {
-    pub db: Database,
+    pub db: Arc<Database>,
     pub dir: PathBuf,
     policies: String,
     daemon: String,
     /// The columns of `item` that are declared as references of `thumbs` and `images`.
     pub references: [&'static str; 2],
+    /// More references: store, table, column.
+    more_references: Vec<[String; 3]>,
     pub clock: Clock,
     /// When a file was last put into a store.
     put_at: Cell<Option<Instant>>,
 }
 
 impl World {
-    pub fn new(db: Database) -> Self {
+    pub fn new(db: impl Into<Arc<Database>>) -> Self {
         let dir = scratch_dir("world");
         for sub in ["thumbs", "images", "state"] {
             std::fs::create_dir_all(dir.join(sub)).expect("a directory is made");
         }
         Self {
-            db,
+            db: db.into(),
             dir,
             policies: String::new(),
             daemon: String::new(),
             references: ["thumb", "image"],
+            more_references: Vec::new(),
             clock: Clock::system(),
             put_at: Cell::new(None),
         }
@@ -52,6 +55,12 @@ impl World {
     pub fn declare(&mut self, toml: &str) -> &mut Self {
         self.policies.push_str(toml);
         self.policies.push('\n');
+        self
+    }
+
+    /// Declares that a column names files of a store.
+    pub fn reference(&mut self, store: &str, table: &str, column: &str) -> &mut Self {
+        self.more_references.push([store, table, column].map(str::to_owned));
         self
     }
 
@@ -65,9 +74,14 @@ impl World {
     /// Writes the configuration; its path. Nothing runs without it, so this waits until the files are old enough.
     pub fn config_file(&self) -> PathBuf {
         self.let_files_settle();
-        let reference = |column: &str| match self.policies.contains("table = \"item\"") {
-            true => format!("references = [{{ source = \"app\", table = \"item\", column = \"{column}\" }}]"),
-            false => String::new(),
+        let reference = |store: &str, column: &str| {
+            let item = [store, "item", column].map(str::to_owned);
+            let of_items = self.policies.contains("table = \"item\"").then_some(&item);
+            let all = of_items.into_iter().chain(&self.more_references).filter(|[of, ..]| of == store);
+            let entries: Vec<_> = all
+                .map(|[_, table, column]| format!("{{ source = \"app\", table = \"{table}\", column = \"{column}\" }}"))
+                .collect();
+            format!("references = [{}]", entries.join(", "))
         };
         let dir = self.dir.display();
         let text = format!(
@@ -76,8 +90,8 @@ impl World {
              [stores.images]\npath = \"{dir}/images\"\n{}\n{}",
             self.daemon,
             self.db.url(),
-            reference(self.references[0]),
-            reference(self.references[1]),
+            reference("thumbs", self.references[0]),
+            reference("images", self.references[1]),
             self.policies
         );
         let path = self.dir.join("retaind.toml");

@@ -4,25 +4,24 @@ use std::io::ErrorKind;
 
 use super::service::{Service, read_write_paths};
 use super::{enforces, rows_policies};
-use crate::policy::{Settings, Store};
+use crate::policy::{OwnedFile, Settings, Store};
 use crate::report::Findings;
-use crate::stores::{Access, OpenStore, StoreError};
+use crate::stores::{Access, Closed, OpenStore, StoreError};
 use crate::telemetry::chain;
 
 /// Opens the store and asks what this user, and the service, may do in it.
 pub(super) fn check(settings: &Settings, store: &Store, service: &Service, findings: &mut Findings) {
     let subject = format!("store {}", store.name);
-    let access = OpenStore::open(store).map(|open| open.access());
-    let access = match access {
-        Ok(Ok(access)) => access,
-        Ok(Err(error)) => return findings.error(subject, format!("{}: {error}", store.root.display()), ""),
+    let opened = OpenStore::open(store).map(|open| (open.access(), open));
+    let (access, open) = match opened {
+        Ok((Ok(access), open)) => (access, open),
+        Ok((Err(error), _)) => return findings.error(subject, format!("{}: {error}", store.root.display()), ""),
         Err(error) => {
             let fix = how_to_open(&error, service);
             return findings.error(subject, chain(&error), fix);
         }
     };
-    let is_emptied = rows_policies(settings)
-        .any(|(policy, rows)| enforces(settings, policy) && rows.files.iter().any(|file| file.store == store.name));
+    let owned = owned_files(settings, store);
     let mut amiss = Vec::new();
     if let Some(missing) = lacking(store, &access, service) {
         amiss.push(missing);
@@ -31,13 +30,46 @@ pub(super) fn check(settings: &Settings, store: &Store, service: &Service, findi
         amiss.push((message, drop_in));
     }
     if amiss.is_empty() {
+        if owned.iter().any(|file| file.directory)
+            && let Some(message) = closed(store, &open)
+        {
+            return findings.warn(subject, message, grant(service.user(), &store.root.display()));
+        }
         let place = format!("{} is readable and writable", store.root.display());
         return findings.ok(subject, place);
     }
     for (message, fix) in amiss {
         // A store in which nothing is ever removed may be read-only.
-        if is_emptied { findings.error(&subject, message, fix) } else { findings.warn(&subject, message, fix) }
+        if owned.is_empty() { findings.warn(&subject, message, fix) } else { findings.error(&subject, message, fix) }
     }
+}
+
+/// What the rows that an enforcing policy deletes, or their children, own in the store.
+fn owned_files<'a>(settings: &'a Settings, store: &Store) -> Vec<&'a OwnedFile> {
+    let mut owned = Vec::new();
+    let enforcing = rows_policies(settings).filter(|(policy, _)| enforces(settings, policy));
+    for (_, rows) in enforcing {
+        let mut children: Vec<_> = rows.children.iter().collect();
+        owned.extend(&rows.files);
+        while let Some(child) = children.pop() {
+            owned.extend(&child.files);
+            children.extend(&child.children);
+        }
+    }
+    owned.retain(|file| file.store == store.name);
+    owned
+}
+
+/// Which directories in the store cannot go, if any.
+fn closed(store: &Store, open: &OpenStore) -> Option<String> {
+    let closed = open.closed();
+    let Closed { path, owner, mode } = closed.first()?;
+    let root = store.root.display();
+    let others = match closed.len() {
+        1 => String::new(),
+        count => format!(" and {} more", count - 1),
+    };
+    Some(format!("{root}/{path}{others} cannot be emptied by this user: it belongs to {owner} and has mode {mode:04o}"))
 }
 
 /// What this process lacks in the store, and the remedy.

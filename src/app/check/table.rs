@@ -24,7 +24,7 @@ pub(super) async fn check_policy(
         Ok(facts) => facts,
         Err(error) => return findings.error(subject, chain(&error), ""),
     };
-    let asked = Asked { source, policy: rows, params: None, stores: &settings.stores };
+    let asked = Asked { source, policy: rows, params: None, settings };
     let (target, facts) = match (Target::load(session, asked).await, facts) {
         (Err(error), _) => return findings.error(subject, chain(&error), ""),
         (Ok(Ok(target)), Some(facts)) => (target, facts),

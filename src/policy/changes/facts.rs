@@ -136,6 +136,7 @@ fn rows_facts(rows: &RowsPolicy) -> Vec<Fact> {
         alive,
         action,
         files,
+        files_off: _,
         children,
         details,
         batch,

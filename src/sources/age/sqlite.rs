@@ -66,7 +66,7 @@ pub(super) fn push_shown(sql: &mut Sql, term: &Term) {
     let template = format!(
         "CASE WHEN typeof(@raw) = 'blob' OR instr(@raw, char(0)) > 0 \
          THEN 'x''' || hex(substr(CAST(@raw AS BLOB), 1, 64)) || '''' \
-         WHEN @raw GLOB '*[^ -~]*' THEN {LETTERS} ELSE substr(CAST(@raw AS TEXT), 1, 64) END"
+         WHEN typeof(@raw) = 'real' THEN printf('%!.17g', @raw) WHEN @raw GLOB '*[^ -~]*' THEN {LETTERS} ELSE substr(CAST(@raw AS TEXT), 1, 64) END"
     );
     template::push(sql, &template, term, None);
 }

@@ -27,7 +27,7 @@ const MYSQL_AGE: &str = "(CONVERT(@raw USING utf8mb4) COLLATE utf8mb4_bin)";
 const MYSQL_ODD: &str = "WHEN OCTET_LENGTH(@raw) > 140 THEN @odd \
     WHEN HEX(@raw) NOT REGEXP '^(00|2[0BDE]|3[0-9A]|[57][4A])+$' THEN @odd";
 
-/// Writes "the text is an instant before the cutoff"; NULL for NULL.
+/// Writes "the text is an instant before the cutoff"; NULL for NULL. For the servers only.
 pub(super) fn push_older(sql: &mut Sql, term: &Term, cutoff: &Moments) {
     let template = match sql.engine() {
         Engine::MySql => mysql_older(),

@@ -159,14 +159,19 @@ async fn bytes_of_hard_links_are_counted_with_the_last_one() {
     link("7/a", world.root().join("8/a3"));
     link("7/b", world.outside().join("b"));
     let shared = inode(&world.outside().join("b"));
-    let outcomes = remove_directories(&world, &["7", "8", "9"]).await;
-    let bytes = |outcome: &Outcome| match outcome {
+    let bytes = |(_, outcome): &(StorePath, Outcome)| match outcome {
         Outcome::Removed { size_bytes, .. } => *size_bytes,
         other => panic!("{other:?}"),
     };
-    // `a` has three links in two directories; which of the two frees it is no matter.
-    assert_eq!(outcomes.iter().map(files_of).collect::<Vec<_>>(), [3, 1, 1]);
-    assert_eq!((bytes(&outcomes[0]) + bytes(&outcomes[1]), bytes(&outcomes[2])), (5, 5));
+    let (store, doomed) = (world.open(), directories(&["7", "8", "9"]));
+    for outcomes in
+        [store.examine(doomed.clone(), later(), &never(), None).await, store.remove(doomed, later(), &never()).await]
+    {
+        assert_eq!(outcomes.iter().map(|(_, outcome)| files_of(outcome)).collect::<Vec<_>>(), [3, 1, 1]);
+        // `a` has three links in two directories, which go at the same time: whichever ends last frees it.
+        assert_eq!((bytes(&outcomes[0]) + bytes(&outcomes[1]), bytes(&outcomes[2])), (5, 5));
+    }
+    assert_eq!(names(&world.root()), set(&[]));
     assert_eq!(inode(&world.outside().join("b")), shared);
 }
 
@@ -240,6 +245,22 @@ async fn a_stop_is_heeded_at_once() {
     let outcomes = removal.await.unwrap();
     assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
     assert_eq!(world.survivors().len() as u64, 20_000 - files_of(&outcomes[0].1));
+}
+
+#[tokio::test]
+async fn a_stop_is_heeded_among_directories_with_nothing_in_them() {
+    let world = World::in_memory();
+    for number in 0..2000 {
+        std::fs::create_dir_all(world.root().join(format!("7/{number}"))).unwrap();
+    }
+    world.write("7/a");
+    let (store, stop) = (world.open(), CancellationToken::new());
+    let told = stop.clone();
+    let listener: Listener = Arc::new(move |_| told.cancel());
+    let terms = Terms { act: Act::Remove, decided_at: later(), stop, listener: Some(listener) };
+    let outcome = sweep::sweep(&store.root, &directories(&["7"]), &terms).remove(0);
+    assert!(matches!(&outcome, Outcome::Partly(part) if part.stopped && part.files == 1), "{outcome:?}");
+    assert_eq!(world.root().join("7").read_dir().unwrap().count(), 2000);
 }
 
 #[tokio::test]

@@ -204,6 +204,10 @@ fn denied(path: &str) -> Left {
 async fn child_without_rights_within() {
     let Ok(root) = std::env::var(STORE) else { return };
     let store = OpenStore { root: Arc::new(Root::open(Path::new(&root)).unwrap()) };
+    let mut closed: Vec<_> = store.closed().into_iter().map(|closed| (closed.path, closed.mode)).collect();
+    closed.sort();
+    let expected = [("7/closed", 0), ("7/open/read-only", 0o555), ("closed", 0), ("fast", 0o555)];
+    assert_eq!(closed, expected.map(|(path, mode)| (path.to_owned(), mode)));
     let outcomes = store.remove(directories(&["7", "closed", "fast/8"]), later(), &never()).await;
     let Outcome::Partly(part) = &outcomes[0].1 else { panic!("{outcomes:?}") };
     let mut left = part.left.clone();

@@ -5,7 +5,9 @@ mod application;
 mod camera;
 mod daemon;
 mod face_swap;
+mod file_drop;
 mod holdings;
+mod media_jobs;
 mod media_sync;
 mod night;
 
@@ -19,7 +21,7 @@ use night::{Night, assert_completed, assert_counts, assert_fits, number, sum};
 
 #[test]
 fn the_examples_are_valid_with_each_url_that_they_show() {
-    let layouts = [camera::LAYOUT, face_swap::LAYOUT, media_sync::LAYOUT];
+    let layouts = [camera::LAYOUT, face_swap::LAYOUT, media_jobs::LAYOUT, file_drop::LAYOUT, media_sync::LAYOUT];
     for Layout { name, source, .. } in layouts {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("config/examples/{name}.toml"));
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));

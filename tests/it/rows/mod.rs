@@ -1,9 +1,11 @@
 //! Rows policies, end to end, on every engine: who goes, who stays, by identity.
 
+mod ages;
 mod concurrent;
 mod eligible;
 mod failures;
 pub mod files;
+mod generated;
 mod guards;
 mod parity;
 mod recovery;

@@ -49,7 +49,7 @@ impl Gather<'_> {
             self.refuse_beneath_what_stays(path, "files", files.is_empty());
             self.refuse_beneath_what_stays(path, "children", grandchildren.is_empty());
         }
-        let files = self.files(&path.key("files"), files, whole).into_iter().map(|(_, file)| file).collect();
+        let files = self.files(&path.key("files"), files, whole).0.into_iter().map(|(_, file)| file).collect();
         ancestors.extend(table.clone());
         let children = self.children(&path.key("children"), grandchildren, ancestors, whole);
         if table.is_some() {

@@ -7,22 +7,28 @@ use super::super::super::{FilePath, Ident, OwnedFile, PathTemplate};
 use super::super::{Fault, Gather};
 
 impl Gather<'_> {
-    /// Those that are switched on, each with its path.
-    pub(super) fn files(&mut self, list: &KeyPath, raw: &[Table<RawFile>], whole: &Raw) -> Vec<(KeyPath, OwnedFile)> {
+    /// Those that are switched on, each with its path, and those that are switched off.
+    pub(super) fn files(
+        &mut self,
+        list: &KeyPath,
+        raw: &[Table<RawFile>],
+        whole: &Raw,
+    ) -> (Vec<(KeyPath, OwnedFile)>, Vec<OwnedFile>) {
         let mut all: Vec<OwnedFile> = Vec::new();
-        let mut switched_on = Vec::new();
+        let (mut switched_on, mut switched_off) = (Vec::new(), Vec::new());
         for (index, entry) in raw.iter().enumerate() {
             let path = list.index(index);
             let Some(file) = self.file(&path, entry, whole) else { continue };
             if all.iter().any(|other| other.store == file.store && other.path == file.path) {
                 self.refuse(&path, Aspect::Value, Fault::new("this entry is there twice").hint("leave one out"));
             }
-            if entry.enabled.unwrap_or(true) {
-                switched_on.push((path, file.clone()));
+            match entry.enabled.unwrap_or(true) {
+                true => switched_on.push((path, file.clone())),
+                false => switched_off.push(file.clone()),
             }
             all.push(file);
         }
-        switched_on
+        (switched_on, switched_off)
     }
 
     fn file(&mut self, path: &KeyPath, raw: &RawFile, whole: &Raw) -> Option<OwnedFile> {

@@ -36,7 +36,7 @@ impl Gather<'_> {
         let action = self.action(table, raw, &mut scope);
         let times = self.times(table, raw, &scope);
         self.refuse_unused(table, &params, &scope);
-        let files = self.files(&table.key("files"), raw.files.as_deref().unwrap_or_default(), whole);
+        let (files, files_off) = self.files(&table.key("files"), raw.files.as_deref().unwrap_or_default(), whole);
         self.refuse_children_of_an_update(table, raw, &action);
         self.refuse_files_an_update_keeps(&files, &action);
         let children = raw.children.as_deref().unwrap_or_default();
@@ -56,6 +56,7 @@ impl Gather<'_> {
             alive,
             action,
             files: files.into_iter().map(|(_, file)| file).collect(),
+            files_off,
             children,
             details,
             batch: batch.and_then(|number| NonZeroU32::new(u32::try_from(number).ok()?))?,

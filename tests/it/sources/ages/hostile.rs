@@ -148,11 +148,9 @@ for_each_engine! {
         db.insert_series("aged (id, at)", &format!("n, {choice}"), 1..=100_000);
         let began = Instant::now();
         assert_eq!(aged.older(at("2026-03-01T00:00:00Z")).await.len(), 50_000);
-        let judged = began.elapsed();
-        assert!(judged < Duration::from_secs(4), "{judged:?}");
+        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
         let began = Instant::now();
         assert_eq!(aged.unreadable().await.len(), 25_000);
         assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
-        eprintln!("older {judged:?}, unreadable {:?}", began.elapsed());
     }
 }
