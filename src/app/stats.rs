@@ -185,8 +185,7 @@ impl Worker<'_> {
     async fn look(&mut self, policy: &Policy, until: Instant, stats: &mut PolicyStats) -> Result<(), Trouble> {
         let rows = rows_of(policy);
         let at = Instants { now: self.now, cutoff: rows.cutoff(self.now) };
-        let asked =
-            Asked { source: self.source, policy: rows, params: Some(self.params), stores: &self.settings.stores };
+        let asked = Asked { source: self.source, policy: rows, params: Some(self.params), settings: self.settings };
         let target = match self.ask(until, async |session| Target::load(session, asked).await).await? {
             None => return Err(Trouble::Late),
             Some(Ok(target)) => target,
