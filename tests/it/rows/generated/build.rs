@@ -281,6 +281,26 @@ impl Spec {
         })
     }
 
+    /// Whether any policy says that the rows of a table own a file, or (of a column) the store's references do.
+    pub fn is_declared(&self, table: Table, owner: Owner) -> bool {
+        let by_itself = |policy: &Policy| policy.on == table && self.files_of(table, policy.action).contains(&owner);
+        let (shots, marks) = (self.shots.declared, self.marks.declared);
+        let shots = shots == Some(OnDelete::Delete) || self.others == Some(OnDelete::Delete);
+        let marks = marks == Some(OnDelete::Delete);
+        let goes_with = |policy: &Policy| {
+            let declares = policy.declares_children && policy.action == Action::Delete;
+            declares
+                && match (policy.on, table) {
+                    (Table::Job, Table::Shot) => shots,
+                    (Table::Job, Table::Mark) => shots && marks,
+                    (Table::Shot, Table::Mark) => marks,
+                    _ => false,
+                }
+        };
+        let in_policies = self.policies.iter().any(|policy| by_itself(policy) || goes_with(policy));
+        in_policies || matches!(owner, Owner::Column(_))
+    }
+
     /// The files that a policy of that action on a table takes along.
     pub fn files_of(&self, table: Table, action: Action) -> Vec<Owner> {
         let files = self.table(table).files.iter().copied();

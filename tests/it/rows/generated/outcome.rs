@@ -139,7 +139,8 @@ impl Owned<'_> {
     fn said(&self, table: Table, num: u64) -> Vec<Said> {
         let facts = self.spec.table(table);
         let row = &facts.rows[num as usize - 1];
-        let said = facts.files.iter().filter_map(|owner| match owner {
+        let declared = facts.files.iter().filter(|owner| self.spec.is_declared(table, **owner));
+        let said = declared.filter_map(|owner| match owner {
             Owner::Column(store) => {
                 let root = self.world.root(store.name()).display().to_string();
                 let value = value(*store, row.file, &root);
@@ -176,7 +177,8 @@ impl Owned<'_> {
     fn nothing_of_a_survivor_is_gone(&self, told: &dyn Fn() -> String) {
         for (table, num) in self.after.rows.keys().filter(|(table, num)| !self.may_have_let_go(*table, *num)) {
             for said in self.said(*table, *num) {
-                for file in self.files(&said) {
+                // A column that names a directory by mistake does not own the files in it.
+                for file in self.files(&said).filter(|file| said.directory || file.1 == said.path) {
                     assert!(self.after.files.contains(file), "{table:?} {num} lost {file:?}{}", told());
                 }
             }
@@ -184,16 +186,18 @@ impl Owned<'_> {
     }
 
     fn nothing_of_the_gone_is_left(&self, gone: &BTreeSet<(Table, u64)>, told: &dyn Fn() -> String) {
-        let mut named = Files::new();
-        for (table, num) in self.after.rows.keys() {
+        let mut stays = Files::new();
+        for (table, num) in self.before.rows.keys() {
             for said in self.said(*table, *num) {
-                named.extend(self.files(&said).cloned());
+                // What a row names by mistake is kept, and told, also when the row goes last.
+                let by_mistake = |file: &&(Store, String)| !said.claims || (!said.directory && file.1 != said.path);
+                let survives = self.after.rows.contains_key(&(*table, *num));
+                stays.extend(self.files(&said).filter(|file| survives || by_mistake(file)).cloned());
             }
         }
         for (table, num) in gone {
-            for said in self.said(*table, *num).iter().filter(|said| said.claims) {
-                let sole = |file: &&(Store, String)| said.directory || file.1 == said.path;
-                for file in self.files(said).filter(sole).filter(|file| !named.contains(file)) {
+            for said in self.said(*table, *num) {
+                for file in self.files(&said).filter(|file| !stays.contains(file)) {
                     assert!(!self.after.files.contains(file), "{table:?} {num} left {file:?}{}", told());
                 }
             }
