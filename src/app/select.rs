@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::did_you_mean;
-use crate::policy::{Name, Policy, Settings, Task};
+use crate::policy::{Name, ParamDeclaration, Policy, PolicyKind, Settings, Task};
 
 /// The policies of a command, in the order in which they run, none twice.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +76,21 @@ pub fn select(settings: &Settings, names: &[String]) -> Result<Selection, Select
     Ok(selection)
 }
 
+/// Every policy that is switched on, scheduled or not, but for those that need parameters of which none is given; these
+/// come as the second.
+pub fn select_enabled(settings: &Settings, given: &[(String, String)]) -> (Selection, Vec<Name>) {
+    let (mut selection, mut left_out) = (Selection::default(), Vec::new());
+    for policy in settings.policies.iter().filter(|policy| policy.enabled) {
+        let PolicyKind::Rows(rows) = &policy.kind;
+        let is_given = |declared: &ParamDeclaration| given.iter().any(|(name, _)| *name == declared.name);
+        match rows.params.is_empty() || rows.params.iter().any(is_given) {
+            true => selection.add(policy),
+            false => left_out.push(policy.name.clone()),
+        }
+    }
+    (selection, left_out)
+}
+
 enum Found<'a> {
     Task(&'a Arc<Task>),
     Policy(&'a Arc<Policy>),
@@ -134,9 +149,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::policy::{
-        Action, Condition, Daemon, Hook, Mode, ParamDeclaration, PolicyKind, RowsPolicy, TableName, Trigger,
-    };
+    use crate::policy::{Action, Condition, Daemon, Hook, Mode, RowsPolicy, TableName, Trigger};
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
@@ -226,6 +239,17 @@ mod tests {
         let (policies, task) = selected(&[]).unwrap();
         assert_eq!(policies, ["detections", "events", "app-logs"]);
         assert_eq!(task, None);
+    }
+
+    #[test]
+    fn all_that_is_switched_on_is_selected_but_for_what_wants_parameters() {
+        let names =
+            |policies: &[Arc<Policy>]| policies.iter().map(|policy| policy.name.to_string()).collect::<Vec<_>>();
+        let (selection, left_out) = select_enabled(&settings(), &[]);
+        assert_eq!(names(&selection.policies), ["app-logs", "detections", "events", "nightly", "logs"]);
+        assert_eq!(left_out, [name("by-hand")]);
+        let (selection, left_out) = select_enabled(&settings(), &[("session_id".to_owned(), "1".to_owned())]);
+        assert!(names(&selection.policies).contains(&"by-hand".to_owned()) && left_out.is_empty());
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub async fn run(settings: &Settings, clock: &Clock, id: &str) -> anyhow::Result
 }
 
 /// Opens the ledger if there is one: looking must not create it.
-async fn open(settings: &Settings, now: Timestamp) -> anyhow::Result<Option<Ledger>> {
+pub(super) async fn open(settings: &Settings, now: Timestamp) -> anyhow::Result<Option<Ledger>> {
     let path = &settings.daemon.ledger_path;
     let unreadable = || format!("the ledger {} cannot be read by this user: try sudo -u retaind", path.display());
     if !path.try_exists().with_context(unreadable)? {

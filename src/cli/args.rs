@@ -103,6 +103,13 @@ pub enum Command {
     /// Show schedules, last runs and what is owed
     #[command(long_about = help::STATUS, after_long_help = help::STATUS_EXAMPLES)]
     Status,
+    /// Count what could be cleaned now
+    #[command(long_about = help::STATS, after_long_help = help::STATS_EXAMPLES)]
+    Stats {
+        /// Tasks and policies; without any: all policies that are switched on
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+    },
     /// List runs, or show one
     #[command(long_about = help::RUNS, after_long_help = help::RUNS_EXAMPLES)]
     Runs {

@@ -117,6 +117,26 @@ Examples:
   For a monitor, anything that wants a person's attention:
       retaind status --json | jq -e '.attention == []'";
 
+pub const STATS: &str = "\
+Counts for each policy what it could clean now: eligible rows, the oldest of them, for how long that one has been eligible \
+(the backlog), rows that something keeps, and the policy's last run. Deletes nothing and needs no ledger.
+
+Takes a second at most, however large the tables are. What cannot be counted in that time is estimated by the database's \
+planner (\"≈\") or counted as far as the time went (\"≥\"); in JSON \"estimated\" is then true. A policy is falling behind when \
+its backlog is longer than two periods of its schedule.
+
+NAME is as for `retaind plan`. Without names: every policy that is switched on, scheduled or not; those that take \
+parameters only if these are given with --param.";
+
+pub const STATS_EXAMPLES: &str = "\
+Examples:
+  Everything:
+      retaind stats
+  One task's policies:
+      retaind stats retention
+  For a monitor, policies that fall behind:
+      retaind stats --json | jq -e '[.policies[] | select(.falling_behind)] == []'";
+
 pub const RUNS: &str = "\
 Lists the runs in the ledger, newest first, or shows one with all its results, as `retaind run` printed it. An ID may be \
 shortened to a beginning or end that only one run has: the list shows such an end.";

@@ -1,12 +1,15 @@
-//! `check`, `status` and `runs`: what is, without changing it.
+//! `check`, `status`, `stats` and `runs`: what is, without changing it.
 
 use std::sync::Arc;
 
 use super::output::Output;
+use super::perform::Asked;
 use super::{Exit, Refusal};
-use crate::app::{check, status};
+use crate::app::params::check_params;
+use crate::app::select::{select, select_enabled};
+use crate::app::{check, stats, status};
 use crate::policy::Settings;
-use crate::report::{Level, RunEntry, render_findings, render_run, render_runs, render_status};
+use crate::report::{Level, RunEntry, render_findings, render_run, render_runs, render_stats, render_status};
 
 /// Looks at everything that a run needs, or at the configuration alone, which loading has done.
 pub async fn check(settings: &Arc<Settings>, config_only: bool, output: Output) -> Result<Exit, Refusal> {
@@ -21,6 +24,29 @@ pub async fn status(settings: &Settings, output: Output) -> Result<Exit, Refusal
     let overview = status::overview(settings, &Default::default()).await?;
     output.show(&overview, render_status)?;
     Ok(Exit::Done)
+}
+
+/// Counts what could be cleaned now.
+pub async fn stats(settings: &Settings, asked: Asked, output: Output) -> Result<Exit, Refusal> {
+    let (selection, left_out) = match asked.names.as_slice() {
+        [] => select_enabled(settings, &asked.params),
+        names => (select(settings, names)?, Vec::new()),
+    };
+    let params = check_params(&selection, &asked.params)?;
+    let mut stats = stats::stats(settings, &selection.policies, &params, &Default::default()).await;
+    if selection.policies.is_empty() {
+        stats.remarks.push("No policy is switched on: there is nothing to look at".to_owned());
+    }
+    for name in left_out {
+        stats.remarks.push(format!("Policy {name} takes parameters: give them with --param to see it, too"));
+    }
+    output.show(&stats, render_stats)?;
+    let failed = stats.policies.iter().filter(|policy| policy.error.is_some()).count();
+    Ok(match failed {
+        0 => Exit::Done,
+        some if some == stats.policies.len() => Exit::Failed,
+        _ => Exit::CompletedWithErrors,
+    })
 }
 
 /// Lists runs, or shows one.

@@ -17,6 +17,8 @@ use clap::Parser;
 use futures_util::FutureExt;
 
 use crate::app;
+use crate::app::params::ParamError;
+use crate::app::select::SelectError;
 use crate::config::{Diagnostics, Inputs};
 use crate::policy::Settings;
 use crate::policy::compile;
@@ -50,6 +52,20 @@ impl From<anyhow::Error> for Refusal {
     }
 }
 
+impl From<SelectError> for Refusal {
+    fn from(error: SelectError) -> Self {
+        let hint = error.hint();
+        Refusal::Usage(error.into(), hint)
+    }
+}
+
+impl From<ParamError> for Refusal {
+    fn from(error: ParamError) -> Self {
+        let hint = error.hint();
+        Refusal::Usage(error.into(), hint)
+    }
+}
+
 /// Carries a command out.
 pub async fn execute(args: Args) -> Exit {
     let output = Output::new(&args.shared);
@@ -69,9 +85,10 @@ pub async fn execute(args: Args) -> Exit {
 async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
     let Args { mut shared, command } = args;
     let params = std::mem::take(&mut shared.param);
-    if let (Some((name, _)), false) = (params.first(), matches!(command, Command::Plan { .. } | Command::Run { .. })) {
+    let takes_params = matches!(command, Command::Plan { .. } | Command::Run { .. } | Command::Stats { .. });
+    if let (Some((name, _)), false) = (params.first(), takes_params) {
         let error = anyhow::anyhow!("the parameter {name:?} is given to a command that runs no policy");
-        return Err(Refusal::Usage(error, "leave --param out: it is for plan and run".to_owned()));
+        return Err(Refusal::Usage(error, "leave --param out: it is for plan, run and stats".to_owned()));
     }
     match command {
         Command::Completions { shell } => {
@@ -99,6 +116,10 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
         Command::Status => {
             let settings = load(shared, output)?;
             inspect::status(&settings, output).await
+        }
+        Command::Stats { names } => {
+            let settings = load(shared, output)?;
+            inspect::stats(&settings, Asked { names, params }, output).boxed_local().await
         }
         Command::Runs { id, limit } => {
             let settings = load(shared, output)?;

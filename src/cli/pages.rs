@@ -104,6 +104,7 @@ mod tests {
             "retaind-plan.1",
             "retaind-run.1",
             "retaind-runs.1",
+            "retaind-stats.1",
             "retaind-status.1",
             "retaind.1",
         ];

@@ -66,14 +66,8 @@ pub async fn run(
 
 /// The policies and the values of their parameters.
 fn choose(settings: &Settings, asked: &Asked) -> Result<(Selection, Params), Refusal> {
-    let selection = select(settings, &asked.names).map_err(|error| {
-        let hint = error.hint();
-        Refusal::Usage(error.into(), hint)
-    })?;
-    let params = check_params(&selection, &asked.params).map_err(|error| {
-        let hint = error.hint();
-        Refusal::Usage(error.into(), hint)
-    })?;
+    let selection = select(settings, &asked.names)?;
+    let params = check_params(&selection, &asked.params)?;
     if selection.policies.is_empty() {
         match &selection.task {
             Some(task) => say(&format!("Task {} has no policy that is switched on: there is nothing to do", task.name)),

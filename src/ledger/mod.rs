@@ -3,6 +3,7 @@
 
 mod file;
 mod intents;
+mod latest;
 mod leases;
 mod listing;
 mod locks;
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 
 use crate::policy::{Name, StorePath};
 pub use file::Ledger;
+pub use latest::LatestRun;
 use locks::Lock;
 pub use locks::{StateLock, StateLockError, lock_state_dir};
 pub use record::{

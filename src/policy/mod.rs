@@ -117,6 +117,14 @@ impl Settings {
         self.tasks.iter().find(|task| task.name == *name)
     }
 
+    /// What runs of a policy may do at most: `report` where the daemon or the policy says so.
+    pub fn mode_of(&self, policy: &Policy) -> Mode {
+        match (self.daemon.mode, policy.mode) {
+            (Mode::Enforce, Mode::Enforce) => Mode::Enforce,
+            (Mode::Report, _) | (_, Mode::Report) => Mode::Report,
+        }
+    }
+
     /// The policies assigned to a task, in declared order, switched-off ones included.
     pub fn policies_of<'a>(&'a self, task: &'a Name) -> impl Iterator<Item = &'a Arc<Policy>> {
         self.policies.iter().filter(move |policy| policy.task.as_ref() == Some(task))

@@ -37,6 +37,15 @@ pub struct RowsPolicy {
     pub max_fraction: Option<Fraction>,
 }
 
+impl RowsPolicy {
+    /// The instant before which a row may be eligible, for a run that begins at `now`; a time before the first that
+    /// there is makes nothing eligible. None without a time to keep.
+    pub fn cutoff(&self, now: jiff::Timestamp) -> Option<jiff::Timestamp> {
+        let keep = self.keep.as_ref()?.shortest();
+        Some(now.checked_sub(keep).unwrap_or(jiff::Timestamp::MIN))
+    }
+}
+
 /// The column that tells how old a row is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgeColumn {

@@ -60,7 +60,7 @@ impl PolicyRun<'_> {
     pub(super) async fn execute(&self, sessions: &mut Sessions, foreseen: &mut Foreseen) -> PolicyResult {
         let began_at = self.runner.clock.now();
         let PolicyKind::Rows(rows) = &self.policy.kind;
-        let at = Instants { now: self.now, cutoff: cutoff(rows, self.now) };
+        let at = Instants { now: self.now, cutoff: rows.cutoff(self.now) };
         let outcome = match (self.stop.is_set(), self.mode, &self.runner.ledger) {
             (true, _, _) => Outcome::cancelled(Account::default()),
             (false, RunMode::Enforce, Some(ledger)) if self.policy.mode == Mode::Enforce => {
@@ -245,10 +245,4 @@ fn refused(account: Account, error: GatherError) -> Outcome {
         GatherError::Custody(error) => Outcome::blocked(account, chain(&error)),
         GatherError::Source(_) | GatherError::Unknown { .. } => Outcome::failed(account, [chain(&error)]),
     }
-}
-
-/// The instant before which a row is eligible; a time before the first that there is makes nothing eligible.
-fn cutoff(rows: &RowsPolicy, now: Timestamp) -> Option<Timestamp> {
-    let keep = rows.keep.as_ref()?.shortest();
-    Some(now.checked_sub(keep).unwrap_or(Timestamp::MIN))
 }

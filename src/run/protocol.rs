@@ -43,7 +43,7 @@ impl Deleter<'_> {
             self.account.fail(Some(key), Some(path), format!("kept: {why}"));
         }
         match batch {
-            Committed::Known(batch) => self.settle(batch).await,
+            Committed::Known(batch) => self.settle(*batch).await,
             Committed::Settled => Ok(()),
         }
     }
@@ -70,7 +70,7 @@ impl Deleter<'_> {
             };
         }
         match session.commit().await {
-            Ok(()) => Ok(Committed::Known(batch)),
+            Ok(()) => Ok(Committed::Known(Box::new(batch))),
             // A deferred constraint: the server says for certain that nothing was committed.
             Err(error) if error.kind == ErrorKind::Constraint => {
                 self.drop_intents(&batch).await?;
@@ -113,7 +113,7 @@ impl Deleter<'_> {
         self.sessions.reopen(&self.facts.target.source, self.stop).await?;
         match self.runner.resolve(&batch, self.sessions, self.stop.token()).await? {
             Resolved::Settled { account, committed: true } => {
-                self.account.add(account);
+                self.account.add(*account);
                 Ok(Committed::Settled)
             }
             Resolved::Settled { committed: false, .. } => Err(error.into()),
@@ -144,7 +144,7 @@ impl Deleter<'_> {
 /// What is known of a batch after its commit.
 pub(super) enum Committed {
     /// Committed: its files are owed.
-    Known(IntentBatch),
+    Known(Box<IntentBatch>),
     /// Looked at over a new connection already.
     Settled,
 }

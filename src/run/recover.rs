@@ -28,7 +28,7 @@ const BATCHES_AT_ONCE: u32 = 16;
 
 /// What became of a batch of intents.
 pub(super) enum Resolved {
-    Settled { account: Account, committed: bool },
+    Settled { account: Box<Account>, committed: bool },
     Kept(String),
 }
 
@@ -88,7 +88,7 @@ impl Runner {
                     Resolved::Settled { account: part, .. } => {
                         recovery.batches_settled += 1;
                         recovery.files_deleted += part.tally.files_deleted;
-                        account.add(part);
+                        account.add(*part);
                     }
                     Resolved::Kept(why) => recovery.kept.push(format!("policy {policy}: {why}")),
                 }
@@ -108,7 +108,7 @@ impl Runner {
             Ok(Outcome::Later(why)) => return Ok(Resolved::Kept(why)),
             Ok(Outcome::Aborted) => {
                 ledger.settle(batch.id, &[], &Tally::default()).await?;
-                return Ok(Resolved::Settled { account: Account::default(), committed: false });
+                return Ok(Resolved::Settled { account: Box::default(), committed: false });
             }
             Ok(Outcome::Committed) => true,
             Ok(Outcome::Over) => false,
@@ -132,7 +132,7 @@ impl Runner {
             settled.account.tally.files_referenced = 0;
         }
         ledger.settle(batch.id, &settled.still_owed, &settled.account.tally).await?;
-        Ok(Resolved::Settled { account: settled.account, committed })
+        Ok(Resolved::Settled { account: Box::new(settled.account), committed })
     }
 
     async fn outcome(&self, batch: &IntentBatch, sessions: &mut Sessions) -> Result<Outcome, SourceError> {

@@ -32,7 +32,8 @@ impl Deleter<'_> {
         }
         match self.attempt(part, true).await {
             Ok(()) => Ok(true),
-            Err(Ended::Source(error)) if error.kind == ErrorKind::Busy => Ok(false),
+            // PostgreSQL lets only those pass over locked rows who may update the table.
+            Err(Ended::Source(error)) if matches!(error.kind, ErrorKind::Busy | ErrorKind::Permission) => Ok(false),
             Err(ended) => Err(ended),
         }
     }

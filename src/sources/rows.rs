@@ -24,6 +24,14 @@ impl<'a> Scope<'a> {
     }
 }
 
+/// Which rows of a policy's table are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    Eligible,
+    /// Those that would be eligible if nothing kept them.
+    Kept,
+}
+
 /// Most keys in one statement; each key column is one of at most 32,766 bound values (SQLite's limit).
 pub const KEYS_AT_ONCE: usize = 5000;
 
@@ -36,11 +44,7 @@ impl Target {
         limit: Option<u64>,
         gone: &[Gone],
     ) -> Result<u64, SourceError> {
-        let sql = self.counting(limit, |sql| {
-            self.push_eligible(sql, at, gone);
-            self.push_open_ends(sql, at, true, true);
-            push_remaining(sql, gone, &self.source, &self.node.table);
-        });
+        let sql = self.counting(limit, |sql| self.push_counted(sql, at, Counted::Eligible, gone));
         number(session, &format!("counting the eligible rows of {}", self.node.table), &sql).await
     }
 
@@ -49,14 +53,7 @@ impl Target {
         if !self.can_be_kept() {
             return Ok(0);
         }
-        let sql = self.counting(None, |sql| {
-            self.push_matching(sql, at);
-            sql.push(" AND ");
-            self.push_unkept(sql, at, gone);
-            sql.push(" IS NOT TRUE");
-            self.push_open_ends(sql, at, true, true);
-            push_remaining(sql, gone, &self.source, &self.node.table);
-        });
+        let sql = self.counting(None, |sql| self.push_counted(sql, at, Counted::Kept, gone));
         number(session, &format!("counting the rows of {} that something keeps", self.node.table), &sql).await
     }
 
@@ -68,7 +65,22 @@ impl Target {
         number(session, &format!("counting the rows of {}", self.node.table), &sql).await
     }
 
-    fn counting(&self, limit: Option<u64>, condition: impl FnOnce(&mut Sql)) -> Sql {
+    /// Writes the condition of rows that are counted, those that are gone left out.
+    pub(super) fn push_counted(&self, sql: &mut Sql, at: Instants, counted: Counted, gone: &[Gone]) {
+        match counted {
+            Counted::Eligible => self.push_eligible(sql, at, gone),
+            Counted::Kept => {
+                self.push_matching(sql, at);
+                sql.push(" AND ");
+                self.push_unkept(sql, at, gone);
+                sql.push(" IS NOT TRUE");
+            }
+        }
+        self.push_open_ends(sql, at, true, true);
+        push_remaining(sql, gone, &self.source, &self.node.table);
+    }
+
+    pub(super) fn counting(&self, limit: Option<u64>, condition: impl FnOnce(&mut Sql)) -> Sql {
         let mut sql = Sql::new(self.engine);
         sql.push("SELECT ").push(count_text(self.engine)).push(" FROM ");
         if limit.is_some() {

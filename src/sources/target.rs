@@ -11,9 +11,7 @@ use super::fit::literal;
 use super::gone::{Gone, push_remaining};
 use super::node::{Branch, Claim, FileOwner, Node, OwnedRow};
 use super::{ColumnType, Sql};
-use crate::policy::{
-    Condition, Engine, Ident, KeepByValue, Name, OnDelete, OwnedFile, Protection, SetValue, TableName,
-};
+use crate::policy::{Condition, Engine, Ident, KeepByValue, Name, OwnedFile, Protection, SetValue, TableName};
 
 /// A rows policy whose tables were looked up: every column is there and of a type that can be judged.
 #[derive(Debug, Clone)]

@@ -57,7 +57,16 @@ pub(super) fn unlink(directory: &OwnedFd, name: &[u8], flags: AtFlags) -> Result
 
 /// Makes durable what was removed from a directory.
 pub(super) fn sync(directory: &OwnedFd) -> Result<(), Errno> {
-    match rustix::io::retry_on_intr(|| rustix::fs::fsync(directory)) {
+    synced(rustix::io::retry_on_intr(|| rustix::fs::fsync(directory)))
+}
+
+/// Makes durable what was removed anywhere in the file system of a directory.
+pub(super) fn sync_all(directory: &OwnedFd) -> Result<(), Errno> {
+    synced(rustix::io::retry_on_intr(|| rustix::fs::syncfs(directory)))
+}
+
+fn synced(result: Result<(), Errno>) -> Result<(), Errno> {
+    match result {
         // The last two: a file system without such a thing, or read-only, from which nothing was removed.
         Ok(()) | Err(Errno::INVAL | Errno::ROFS) => Ok(()),
         Err(error) => Err(error),

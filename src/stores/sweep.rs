@@ -8,15 +8,17 @@ use rustix::io::Errno;
 
 use super::beneath::Root;
 use super::doomed::Part;
-use super::file::{self, Act, outcome_of_parent, sync, words};
+use super::file::{self, Act, outcome_of_parent, sync, sync_all, words};
 use super::links::Links;
 use super::listing::Scratch;
 use super::marks::{Mark, Marks};
 use super::tree::{self, Ground};
 use super::{Doomed, Outcome, Terms};
 
-/// Directories held open at a time: they are synced together, because the first sync of a journal does the work of all.
+/// Directories held open at a time: they are synced together, after all that was done in them.
 const DIRECTORIES_AT_ONCE: usize = 256;
+/// Most directories that are synced one by one.
+const SYNCED_APART: usize = 8;
 const MOST_THREADS: usize = 4;
 /// Fewer files than this are not worth a thread.
 const FILES_PER_THREAD: usize = 32;
@@ -58,6 +60,8 @@ pub(super) fn sweep(root: &Root, doomed: &[Doomed], terms: &Terms) -> Vec<Outcom
         doomed,
         marks: Marks::default(),
         outcomes: vec![None; doomed.len()],
+        touched: None,
+        unsynced: Vec::new(),
     };
     for path in doomed.iter().flat_map(|doomed| &doomed.spared) {
         sweep.marks.add(path, Mark::Spared);
@@ -74,6 +78,7 @@ pub(super) fn sweep(root: &Root, doomed: &[Doomed], terms: &Terms) -> Vec<Outcom
         sweep.wave(group);
         sweep.mark_settled(group[0].places);
     }
+    sweep.sync_together();
     let unseen = || Outcome::Failed("was not looked at".to_owned());
     sweep.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unseen)).collect()
 }
@@ -109,10 +114,14 @@ struct Sweep<'a> {
     doomed: &'a [Doomed],
     marks: Marks,
     outcomes: Vec<Option<Outcome>>,
+    /// One of many directories from which names have gone and that are not synced yet.
+    touched: Option<OwnedFd>,
+    /// What went from those.
+    unsynced: Vec<usize>,
 }
 
 impl Sweep<'_> {
-    /// Works through some groups and makes that durable.
+    /// Works through some groups, and makes that durable where they are in a few directories.
     fn wave(&mut self, groups: &[Group<'_>]) {
         if let Some(why) = self.ground.root.replaced() {
             for &place in groups.iter().flat_map(|group| group.places) {
@@ -120,16 +129,29 @@ impl Sweep<'_> {
             }
             return;
         }
-        // Several groups may have the same directory: the first sync, after all that was done, is good for all.
-        let mut synced: HashMap<Option<&str>, Result<(), Errno>> = HashMap::new();
-        for mut done in self.spread(groups) {
-            if let Some(directory) = &done.directory
-                && let Err(error) = *synced.entry(done.group.parent).or_insert_with(|| sync(directory))
-            {
-                doubt(&mut done.outcomes, error);
-            }
+        let mut all = self.spread(groups);
+        let touched: HashSet<_> =
+            all.iter().filter(|done| done.directory.is_some()).map(|done| done.group.parent).collect();
+        if touched.len() > SYNCED_APART {
+            self.unsynced.extend(all.iter().filter(|done| done.directory.is_some()).flat_map(|done| done.group.places));
+            self.touched = self.touched.take().or_else(|| all.iter_mut().find_map(|done| done.directory.take()));
+        } else {
+            sync_apart(&mut all);
+        }
+        for done in all {
             for (&place, outcome) in done.group.places.iter().zip(done.outcomes) {
                 self.outcomes[place] = Some(outcome);
+            }
+        }
+    }
+
+    /// Makes durable what was done in many directories: each sync of a directory waits for the disk, and one of the file
+    /// system waits once.
+    fn sync_together(&mut self) {
+        let Some(Err(error)) = self.touched.as_ref().map(sync_all) else { return };
+        for &place in &self.unsynced {
+            if let Some(outcome) = &mut self.outcomes[place] {
+                doubt(std::slice::from_mut(outcome), error);
             }
         }
     }
@@ -208,6 +230,19 @@ impl Sweep<'_> {
                 Some(Outcome::Missing | Outcome::Kept(_) | Outcome::Failed(_) | Outcome::Stopped) | None => continue,
             };
             self.marks.add(&self.doomed[place].path, mark);
+        }
+    }
+}
+
+/// Makes durable what was done in a few directories.
+fn sync_apart(all: &mut [Done<'_>]) {
+    // Several groups may have the same directory: the first sync, after all that was done, is good for all.
+    let mut synced: HashMap<Option<&str>, Result<(), Errno>> = HashMap::new();
+    for done in all {
+        if let Some(directory) = &done.directory
+            && let Err(error) = *synced.entry(done.group.parent).or_insert_with(|| sync(directory))
+        {
+            doubt(&mut done.outcomes, error);
         }
     }
 }

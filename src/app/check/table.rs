@@ -227,7 +227,7 @@ mod tests {
                 "CREATE INDEX `main`.`Detections_thumbnail_path_idx` ON `Detections` (`thumbnail_path`);",
             ),
         ] {
-            assert_eq!(create_index(&facts(schema), &[column.clone()], engine), expected);
+            assert_eq!(create_index(&facts(schema), std::slice::from_ref(&column), engine), expected);
         }
     }
 }

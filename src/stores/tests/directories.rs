@@ -160,14 +160,20 @@ async fn bytes_of_hard_links_are_counted_with_the_last_one() {
     link("7/a", world.root().join("8/a3"));
     link("7/b", world.outside().join("b"));
     let shared = inode(&world.outside().join("b"));
-    let outcomes = remove_directories(&world, &["7", "8", "9"]).await;
-    let bytes = |outcome: &Outcome| match outcome {
+    let bytes = |(_, outcome): &(StorePath, Outcome)| match outcome {
         Outcome::Removed { size_bytes, .. } => *size_bytes,
         other => panic!("{other:?}"),
     };
-    // `a` has three links in two directories; which of the two frees it is no matter.
-    assert_eq!(outcomes.iter().map(files_of).collect::<Vec<_>>(), [3, 1, 1]);
-    assert_eq!((bytes(&outcomes[0]) + bytes(&outcomes[1]), bytes(&outcomes[2])), (5, 5));
+    let (store, doomed) = (world.open(), directories(&["7", "8", "9"]));
+    for outcomes in [
+        store.examine(doomed.clone(), later(), &never(), Look::default()).await,
+        store.remove(doomed, later(), &never()).await,
+    ] {
+        assert_eq!(outcomes.iter().map(|(_, outcome)| files_of(outcome)).collect::<Vec<_>>(), [3, 1, 1]);
+        // `a` has three links in two directories, which go at the same time: whichever ends last frees it.
+        assert_eq!((bytes(&outcomes[0]) + bytes(&outcomes[1]), bytes(&outcomes[2])), (5, 5));
+    }
+    assert_eq!(names(&world.root()), set(&[]));
     assert_eq!(inode(&world.outside().join("b")), shared);
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod check_parts;
 mod hooks;
+mod stats;
 mod usage;
 mod work;
 

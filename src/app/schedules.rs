@@ -1,0 +1,44 @@
+//! When tasks come next, and how often, from the configuration and what the ledger remembers of their slots.
+
+use jiff::Timestamp;
+
+use crate::ledger::TaskState;
+use crate::policy::{Name, Settings, Task};
+use crate::schedule::{Past, Timing};
+
+/// What the ledger remembers of every task's slots.
+#[derive(Debug, Default)]
+pub struct Schedules {
+    states: Vec<TaskState>,
+}
+
+impl Schedules {
+    pub fn new(states: Vec<TaskState>) -> Self {
+        Self { states }
+    }
+
+    /// How long the task takes to come again: the longest of the times between its slots around now, in seconds.
+    pub fn period_secs(&self, settings: &Settings, task: &Name, now: Timestamp) -> Option<u64> {
+        let timing = self.timing(settings, settings.task(task)?, now)?;
+        let next = timing.next_after(now)?;
+        let last = timing.latest_at(now)?;
+        let before = |slot: Timestamp| timing.latest_at(slot.checked_sub(jiff::SignedDuration::from_nanos(1)).ok()?);
+        let mut gaps = vec![next.duration_since(last)];
+        let mut slot = last;
+        for _ in 0..2 {
+            let Some(earlier) = before(slot) else { break };
+            gaps.push(slot.duration_since(earlier));
+            slot = earlier;
+        }
+        u64::try_from(gaps.into_iter().max()?.as_secs()).ok()
+    }
+
+    fn timing(&self, settings: &Settings, task: &Task, now: Timestamp) -> Option<Timing> {
+        let state = self.states.iter().find(|state| state.task == task.name);
+        let past = Past {
+            last_due_at: state.and_then(|state| state.last_due_at),
+            known_since: state.map_or(now, |state| state.known_since),
+        };
+        Timing::compile(&task.trigger, &settings.daemon.timezone, past.anchor()).ok()
+    }
+}

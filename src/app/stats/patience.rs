@@ -1,0 +1,56 @@
+//! Asking a database something that may take longer than one wants to wait. Nobody waits for long.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::policy::Engine;
+use crate::sources::{Canceller, ErrorKind, SourceError};
+
+/// How long the plan of a statement may take.
+pub(super) const PLANNING: Duration = Duration::from_millis(60);
+/// How long another connection may take, once the time is up.
+pub(super) const CONNECTING: Duration = Duration::from_millis(60);
+/// How long a server may take to end what it was told to end.
+const ENDING: Duration = Duration::from_millis(60);
+
+/// How a question ended.
+pub(super) enum Ended<T> {
+    InTime(T),
+    /// The server ended it on request, or somebody's lock was in the way; the connection can be used.
+    Late,
+    /// It goes on by itself.
+    Abandoned,
+    Failed(SourceError),
+}
+
+/// Runs a statement until a deadline and has it cancelled then. SQLite ends nothing on request: there it is abandoned,
+/// which is for a process that is about to end.
+pub(super) async fn within<T>(
+    until: Instant,
+    engine: Engine,
+    canceller: &Canceller,
+    statement: impl Future<Output = Result<T, SourceError>>,
+) -> Ended<T> {
+    let mut statement = Box::pin(statement);
+    let done = match timeout_at(until, &mut statement).await {
+        Ok(done) => done,
+        Err(_) if engine == Engine::Sqlite => {
+            // Dropped, it would be waited for; it ends with the process.
+            std::mem::forget(statement);
+            return Ended::Abandoned;
+        }
+        Err(_) => {
+            let cancelled = async { tokio::join!(canceller.cancel(), &mut statement).1 };
+            match timeout(ENDING, cancelled).await {
+                Ok(done) => done,
+                Err(_) => return Ended::Abandoned,
+            }
+        }
+    };
+    match done {
+        Ok(answer) => Ended::InTime(answer),
+        Err(error) if matches!(error.kind, ErrorKind::Cancelled | ErrorKind::Timeout | ErrorKind::Busy) => Ended::Late,
+        Err(error) => Ended::Failed(error),
+    }
+}

@@ -1,0 +1,53 @@
+//! The newest run of a policy, finished or not. Changes nothing.
+
+use diesel::prelude::*;
+
+use super::schema::{policy_results, runs};
+use super::words::{read_instant, read_number, read_run_id, read_word};
+use super::{Ledger, LedgerError, RunId, RunMode, Status, Tally};
+use crate::policy::Name;
+
+/// What the newest run of a policy did for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LatestRun {
+    pub run_id: RunId,
+    pub mode: RunMode,
+    pub started_at: jiff::Timestamp,
+    /// `None` while it runs.
+    pub status: Option<Status>,
+    pub tally: Tally,
+    pub error_count: u64,
+}
+
+impl Ledger {
+    /// The newest run that came to the policy.
+    pub async fn latest_run(&self, policy: &Name) -> Result<Option<LatestRun>, LedgerError> {
+        let policy = policy.to_string();
+        self.call("reading the newest run of a policy", move |connection, _| {
+            let row: Option<(String, String, String, Option<String>, String, i64)> = policy_results::table
+                .inner_join(runs::table.on(runs::run_id.eq(policy_results::run_id)))
+                .filter(policy_results::policy.eq(policy))
+                .order(policy_results::id.desc())
+                .select((
+                    runs::run_id,
+                    runs::mode,
+                    runs::started_at,
+                    policy_results::status,
+                    policy_results::tally,
+                    policy_results::error_count,
+                ))
+                .first(connection)
+                .optional()?;
+            let Some((run_id, mode, started_at, status, tally, error_count)) = row else { return Ok(None) };
+            Ok(Some(LatestRun {
+                run_id: read_run_id(&run_id)?,
+                mode: read_word(&mode)?,
+                started_at: read_instant(&started_at)?,
+                status: status.as_deref().map(read_word).transpose()?,
+                tally: serde_json::from_str(&tally)?,
+                error_count: read_number(error_count),
+            }))
+        })
+        .await
+    }
+}

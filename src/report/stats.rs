@@ -1,0 +1,247 @@
+//! What could be cleaned now, by policy: the page of `retaind stats`. Gathers nothing itself.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::escape::printable;
+use super::human::{between, count, duration, instant_from};
+use super::style::{BAD, CARE, FAINT, PLAIN, STRONG, of_status, paint, status_words};
+use super::table::{Align, Cell, Layout, Table};
+use crate::ledger::{RunId, RunMode, Status};
+use crate::policy::{Mode, Name};
+
+/// Everything that `stats --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stats {
+    /// When this was gathered.
+    pub at: Timestamp,
+    pub policies: Vec<PolicyStats>,
+    /// What a person may want to know beside it.
+    pub remarks: Vec<String>,
+}
+
+/// What one policy could clean now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PolicyStats {
+    pub policy: Name,
+    pub source: Name,
+    pub table: String,
+    /// The mode of its runs; with `report` they delete nothing.
+    pub mode: Mode,
+    /// Null where not even an estimate could be had.
+    pub rows_eligible: Option<u64>,
+    /// How sure that number is.
+    pub precision: Option<Precision>,
+    /// Whether a number here is no exact count.
+    pub estimated: bool,
+    pub oldest: Option<OldestRow>,
+    /// For how long the oldest eligible row has been eligible, in seconds.
+    pub overdue_secs: Option<u64>,
+    /// It is overdue by more than two periods of the policy's schedule.
+    pub falling_behind: bool,
+    /// Rows that would be eligible if nothing kept them.
+    pub rows_protected: Option<u64>,
+    pub protected_precision: Option<Precision>,
+    /// The newest run that came to the policy; null when there was none.
+    pub last_run: Option<LastPolicyRun>,
+    pub remarks: Vec<String>,
+    /// Why the policy could not be looked at.
+    pub error: Option<String>,
+}
+
+/// How sure a number is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    Exact,
+    /// What the database's planner expects.
+    Estimate,
+    /// Counted so far when the time was up.
+    AtLeast,
+}
+
+/// The eligible row that has waited longest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OldestRow {
+    /// Its age, as the column has it.
+    pub value: String,
+    pub at: Timestamp,
+    /// How old it is.
+    pub age_secs: u64,
+}
+
+/// What the newest run of a policy did for it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LastPolicyRun {
+    pub run_id: RunId,
+    pub mode: RunMode,
+    pub started_at: Timestamp,
+    /// Null while it runs.
+    pub status: Option<Status>,
+    pub rows_deleted: u64,
+    pub rows_updated: u64,
+    pub files_deleted: u64,
+    pub error_count: u64,
+}
+
+/// The statistics as a page.
+pub fn render_stats(stats: &Stats, layout: Layout) -> String {
+    use Align::{Left, Right};
+    let mut table = Table::new(&[
+        ("POLICY", Left),
+        ("TABLE", Left),
+        ("ELIGIBLE", Right),
+        ("OLDEST", Left),
+        ("BACKLOG", Left),
+        ("PROTECTED", Right),
+        ("LAST RUN", Left),
+    ]);
+    for policy in &stats.policies {
+        table.push(vec![
+            Cell::styled(policy.policy.as_str(), STRONG),
+            Cell::new(printable(&format!("{}.{}", policy.source, policy.table))),
+            number_cell(policy.rows_eligible, policy.precision),
+            oldest_cell(policy, stats.at),
+            backlog_cell(policy),
+            number_cell(policy.rows_protected, policy.protected_precision),
+            last_cell(policy.last_run.as_ref(), stats.at),
+        ]);
+    }
+    let mut page = if stats.policies.is_empty() { String::new() } else { table.render(layout) };
+    for policy in &stats.policies {
+        let name = &policy.policy;
+        for remark in &policy.remarks {
+            page.push_str(&format!("{name}: {}\n", printable(remark)));
+        }
+        if let Some(error) = &policy.error {
+            page.push_str(&format!("{name}: {} {}\n", paint(BAD, "error:"), printable(error)));
+        }
+        if policy.falling_behind {
+            let matter = format!(
+                "policy {name} is falling behind: a row has been eligible for {}, more than two periods of its schedule",
+                duration(policy.overdue_secs.unwrap_or(0).saturating_mul(1000))
+            );
+            page.push_str(&format!("{} {matter}\n", paint(CARE, "attention:")));
+        }
+    }
+    for remark in &stats.remarks {
+        page.push_str(&format!("{}\n", printable(remark)));
+    }
+    page
+}
+
+fn number_cell(number: Option<u64>, precision: Option<Precision>) -> Cell {
+    match (number, precision) {
+        (None, _) | (_, None) => Cell::styled("unknown", CARE),
+        (Some(number), Some(Precision::Exact)) => Cell::new(count(number)),
+        (Some(number), Some(Precision::Estimate)) => Cell::styled(format!("≈ {}", count(number)), CARE),
+        (Some(number), Some(Precision::AtLeast)) => Cell::styled(format!("≥ {}", count(number)), CARE),
+    }
+}
+
+fn oldest_cell(policy: &PolicyStats, now: Timestamp) -> Cell {
+    match &policy.oldest {
+        None => Cell::styled("-", FAINT),
+        Some(oldest) => Cell::new(format!("{} ({})", printable(&oldest.value), between(oldest.at, now))),
+    }
+}
+
+fn backlog_cell(policy: &PolicyStats) -> Cell {
+    match policy.overdue_secs {
+        None => Cell::styled("-", FAINT),
+        Some(secs) => {
+            Cell::styled(duration(secs.saturating_mul(1000)), if policy.falling_behind { BAD } else { PLAIN })
+        }
+    }
+}
+
+fn last_cell(run: Option<&LastPolicyRun>, now: Timestamp) -> Cell {
+    let Some(run) = run else { return Cell::styled("never ran", CARE) };
+    let only = if run.mode == RunMode::Report { ", report only" } else { "" };
+    let text = format!("{} {}{only}", status_words(run.status), instant_from(run.started_at, now));
+    Cell::styled(text, of_status(run.status))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anstream::adapter::strip_str;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    fn stats() -> Stats {
+        let at: Timestamp = "2025-02-01T00:00:00Z".parse().unwrap();
+        let exact = PolicyStats {
+            policy: name("events"),
+            source: name("nvr"),
+            table: "events".to_owned(),
+            mode: Mode::Enforce,
+            rows_eligible: Some(1204),
+            precision: Some(Precision::Exact),
+            estimated: false,
+            oldest: Some(OldestRow {
+                value: "2024-12-01 00:00:00+00".to_owned(),
+                at: "2024-12-01T00:00:00Z".parse().unwrap(),
+                age_secs: 5_356_800,
+            }),
+            overdue_secs: Some(2_764_800),
+            falling_behind: true,
+            rows_protected: Some(0),
+            protected_precision: Some(Precision::Exact),
+            last_run: Some(LastPolicyRun {
+                run_id: "0192f3ab-0000-7000-8000-00000000cafe".parse().unwrap(),
+                mode: RunMode::Report,
+                started_at: "2025-01-31T00:00:00Z".parse().unwrap(),
+                status: Some(Status::Completed),
+                rows_deleted: 0,
+                rows_updated: 0,
+                files_deleted: 0,
+                error_count: 0,
+            }),
+            remarks: Vec::new(),
+            error: None,
+        };
+        let guessed = PolicyStats {
+            policy: name("logs"),
+            rows_eligible: Some(9_000_000),
+            precision: Some(Precision::Estimate),
+            estimated: true,
+            oldest: None,
+            overdue_secs: None,
+            falling_behind: false,
+            rows_protected: Some(10_000),
+            protected_precision: Some(Precision::AtLeast),
+            last_run: None,
+            error: Some("the server\u{1b}[31m".to_owned()),
+            ..exact.clone()
+        };
+        Stats { at, policies: vec![exact, guessed], remarks: vec!["by-hand takes parameters".to_owned()] }
+    }
+
+    #[test]
+    fn the_page_marks_what_is_no_count_and_who_falls_behind() {
+        let page = strip_str(&render_stats(&stats(), Layout::Tables { width: 200 })).to_string();
+        let expected = "\
+POLICY  TABLE          ELIGIBLE  OLDEST                         BACKLOG  PROTECTED  LAST RUN
+events  nvr.events        1,204  2024-12-01 00:00:00+00 (62 d)  32 d             0  completed 2025-01-31T00:00:00Z \
+(1 d ago), report only
+logs    nvr.events  ≈ 9,000,000  -                              -         ≥ 10,000  never ran
+attention: policy events is falling behind: a row has been eligible for 32 d, more than two periods of its schedule
+logs: error: the server\\x1b[31m
+by-hand takes parameters
+";
+        assert_eq!(page, expected);
+    }
+
+    #[test]
+    fn the_json_has_stable_keys() {
+        let json = serde_json::to_value(stats()).unwrap();
+        assert_eq!(json["policies"][0]["precision"], "exact");
+        assert_eq!(json["policies"][1]["protected_precision"], "at_least");
+        assert_eq!(json["policies"][0]["oldest"]["age_secs"], 5_356_800);
+        assert_eq!(json["policies"][0]["last_run"]["status"], "completed");
+        assert_eq!(json["policies"][1]["last_run"], serde_json::Value::Null);
+    }
+}

@@ -1,0 +1,149 @@
+//! Fitting the tables whose rows go with those of another: as the policy declares them, or as the database deletes them
+//! by itself.
+
+use super::dialect::KeyTerms;
+use super::fit::{Fitting, Unfit, keys};
+use super::node::{Branch, FileOwner, Node};
+use super::{InboundForeignKey, OnDelete as Inbound, SourceError, TableFacts};
+use crate::policy::{Child, FilePath, Ident, OnDelete, OwnedFile, PolicyKind, Reference, TableName};
+
+impl Fitting<'_> {
+    /// A table with its files and the tables whose rows go with its own.
+    pub(super) async fn node(
+        &mut self,
+        facts: &TableFacts,
+        files: &[OwnedFile],
+        children: &[Child],
+        deletes: bool,
+    ) -> Result<Node, SourceError> {
+        let (key, shown_key) = keys(self.engine(), facts);
+        if deletes && key.0.is_empty() && !self.path.is_empty() {
+            let what = "going with the rows of another table";
+            self.misfits.push(Unfit::NoKey { table: facts.name.table.to_string(), what });
+        }
+        let mut node = Node::new(facts.name.clone(), key, shown_key);
+        for file in files {
+            let terms: Vec<_> = file.path.columns().into_iter().filter_map(|ident| self.term(facts, ident)).collect();
+            self.owners.push(FileOwner { file: file.clone(), table: facts.name.clone() });
+            node.own(self.owners.len() - 1, terms);
+        }
+        if !deletes {
+            return Ok(node);
+        }
+        self.path.push(facts.name.clone());
+        let inbound = InboundForeignKey::load(self.session, facts).await?;
+        let mut covered = Vec::new();
+        for child in children {
+            if let Some(child_facts) = {
+                let found = TableFacts::load(self.session, &child.table).await?;
+                self.governable(&child.table, found)
+            } {
+                covered.push((child_facts.name.clone(), vec![child.column.clone()]));
+                self.declared(&mut node, facts, child, &child_facts, &inbound).await?;
+            }
+        }
+        for key in inbound.iter().filter(|key| key.on_delete == Inbound::Cascade) {
+            if !covered.contains(&(key.table.clone(), key.columns.clone())) {
+                self.cascaded(&mut node, facts, key).await?;
+            }
+        }
+        self.path.pop();
+        Ok(node)
+    }
+
+    async fn declared(
+        &mut self,
+        node: &mut Node,
+        facts: &TableFacts,
+        child: &Child,
+        child_facts: &TableFacts,
+        inbound: &[InboundForeignKey],
+    ) -> Result<(), SourceError> {
+        let by_key = inbound.iter().find(|key| key.table == child_facts.name && key.columns == [child.column.clone()]);
+        let referenced = child
+            .references
+            .clone()
+            .or_else(|| by_key.and_then(|key| key.referenced.first().cloned()))
+            .or_else(|| <[Ident; 1]>::try_from(facts.key.clone()).ok().map(|[key]| key));
+        let column = self.term(child_facts, &child.column);
+        let Some(referenced) = referenced else {
+            let (parent, table) = (facts.name.table.to_string(), child.table.to_string());
+            self.misfits.push(Unfit::NoParent { parent, table, column: child.column.to_string() });
+            return Ok(());
+        };
+        let (Some(column), Some(referenced)) = (column, self.term(facts, &referenced)) else { return Ok(()) };
+        let goes = child.on_delete == OnDelete::Delete;
+        if goes && self.is_cycle(child_facts) {
+            return Ok(());
+        }
+        let below = match goes {
+            true => Box::pin(self.node(child_facts, &child.files, &child.children, true)).await?,
+            false => Box::pin(self.node(child_facts, &[], &[], false)).await?,
+        };
+        let place = node.carry(referenced.clone());
+        let columns = KeyTerms(vec![column]);
+        node.branches.push(Branch {
+            columns,
+            referenced: vec![(referenced, place)],
+            on_delete: child.on_delete,
+            node: below,
+        });
+        Ok(())
+    }
+
+    /// Rows that the database deletes by itself: their counts and files are not to be missed.
+    async fn cascaded(
+        &mut self,
+        node: &mut Node,
+        facts: &TableFacts,
+        key: &InboundForeignKey,
+    ) -> Result<(), SourceError> {
+        let found = TableFacts::load(self.session, &key.table).await?;
+        let Some(child_facts) = self.governable(&key.table, found) else { return Ok(()) };
+        if self.is_cycle(&child_facts) {
+            return Ok(());
+        }
+        let columns: Option<Vec<_>> = key.columns.iter().map(|ident| self.term(&child_facts, ident)).collect();
+        let referenced: Option<Vec<_>> = key.referenced.iter().map(|ident| self.term(facts, ident)).collect();
+        let (Some(columns), Some(referenced)) = (columns, referenced) else { return Ok(()) };
+        let files = self.files_named_by(&child_facts.name);
+        let below = Box::pin(self.node(&child_facts, &files, &[], true)).await?;
+        let referenced = referenced.into_iter().map(|term| (term.clone(), node.carry(term))).collect();
+        node.branches.push(Branch { columns: KeyTerms(columns), referenced, on_delete: OnDelete::Delete, node: below });
+        Ok(())
+    }
+
+    fn files_named_by(&self, table: &TableName) -> Vec<OwnedFile> {
+        let names_it = |reference: &&Reference| {
+            let same_schema = reference.table.schema.is_none() || reference.table.schema == table.schema;
+            reference.source == self.asked.source.name && reference.table.table == table.table && same_schema
+        };
+        let files = self.asked.settings.stores.iter().flat_map(|store| {
+            store.references.iter().filter(names_it).map(|reference| OwnedFile {
+                store: store.name.clone(),
+                path: FilePath::Column(reference.column.clone()),
+                directory: false,
+            })
+        });
+        files.filter(|file| !self.is_switched_off(table, file)).collect()
+    }
+
+    /// Whether a policy of that table says that such files stay.
+    fn is_switched_off(&self, table: &TableName, file: &OwnedFile) -> bool {
+        self.asked.settings.policies.iter().any(|policy| {
+            let PolicyKind::Rows(rows) = &policy.kind;
+            let same_table =
+                rows.table.table == table.table && (rows.table.schema.is_none() || rows.table.schema == table.schema);
+            let off = |off: &OwnedFile| off.store == file.store && off.path == file.path;
+            rows.source == self.asked.source.name && same_table && rows.files_off.iter().any(off)
+        })
+    }
+
+    fn is_cycle(&mut self, facts: &TableFacts) -> bool {
+        let Some(at) = self.path.iter().position(|table| *table == facts.name) else { return false };
+        let mut path: Vec<_> = self.path[at..].iter().map(|table| table.table.to_string()).collect();
+        path.push(facts.name.table.to_string());
+        self.misfits.push(Unfit::Cycle { table: facts.name.table.to_string(), path: path.join(", then ") });
+        true
+    }
+}

@@ -1,0 +1,182 @@
+//! `stats`: counts as a plan has them, what is said where counting takes too long, and that nobody waits for it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::{Ended, call_in};
+use crate::engines::{Database, EngineKind};
+use crate::world::World;
+
+const ITEMS: &str = "[policies.items]\nkind = \"rows\"\ntask = \"retention\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n";
+
+/// Beyond the second that is promised, for a machine on which everything else runs at the same time.
+const PATIENCE: Duration = Duration::from_millis(2500);
+
+fn world(db: Database, more: &str) -> World {
+    let mut world = World::new(db);
+    world.create_items();
+    world.declare(&format!("{ITEMS}{more}"));
+    world
+}
+
+fn called(name: &str, policy: &str) -> String {
+    ITEMS.replace("policies.items", &format!("policies.{name}")) + policy
+}
+
+fn policy<'s>(stats: &'s Value, name: &str) -> &'s Value {
+    let found = stats["policies"].as_array().unwrap().iter().find(|policy| policy["policy"] == name);
+    found.unwrap_or_else(|| panic!("{name} is not in {stats:#}"))
+}
+
+fn secs(value: &Value) -> i64 {
+    value.as_i64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+/// Rows that are far too many for a condition as slow as this.
+fn slow(kind: EngineKind) -> &'static str {
+    match kind {
+        EngineKind::Postgres => "where = \"pg_sleep(5) IS NOT NULL\"\n",
+        EngineKind::Sqlite => {
+            "where = \"(WITH RECURSIVE c(n) AS (SELECT id UNION ALL SELECT n + 1 FROM c WHERE n < 100000000) \
+             SELECT count(*) FROM c) > 0\"\n"
+        }
+        EngineKind::MariaDb | EngineKind::MariaDbNoReturning => "where = \"SLEEP(5) = 0\"\n",
+    }
+}
+
+fn in_time(world: &World, arguments: &[&str]) -> Ended {
+    let began = Instant::now();
+    let ended = call_in(world, arguments);
+    assert!(began.elapsed() < PATIENCE, "{:?} for {ended:?}", began.elapsed());
+    ended
+}
+
+for_each_engine! {
+    fn what_can_be_cleaned_is_counted_with_its_oldest_row(db) {
+        let mut world = world(db, "protected_by = [{ table = \"hold\", on = \"hold.item_id = item.id\" }]\n");
+        world.db.execute("CREATE TABLE hold (item_id INTEGER); INSERT INTO hold VALUES (1), (5)");
+        for (id, days) in [(1, 50.0), (2, 40.0), (3, 31.0), (4, 29.0), (5, 2.0)] {
+            world.item(id, days, None, None);
+        }
+        world.db.execute("UPDATE item SET note = 'short' WHERE id IN (3, 4)");
+        world.declare(&called("by-value", "").replace("\"30d\"", "{ column = \"note\", values = { short = \"7d\" }, default = \"39d\" }"));
+        world.declare(&called("no-age", "where = \"note = 'short'\"\n").replace("age = \"at\"\nkeep = \"30d\"\n", ""));
+        let stats = call_in(&world, &["stats", "--json"]).with(0).json();
+        let items = policy(&stats, "items");
+        let found = (&items["rows_eligible"], &items["rows_protected"], &items["estimated"], &items["precision"]);
+        assert_eq!(found, (&json!(2), &json!(1), &json!(false), &json!("exact")));
+        assert_eq!((&items["source"], &items["table"], &items["last_run"]), (&json!("app"), &json!("item"), &Value::Null));
+        // Row 1 is older and held.
+        let day = 86_400;
+        assert!((secs(&items["oldest"]["age_secs"]) - 40 * day).abs() < 120, "{items:#}");
+        assert!((secs(&items["overdue_secs"]) - 10 * day).abs() < 120, "{items:#}");
+        assert_eq!(items["falling_behind"], true);
+        // Of rows with times of their own, it is the one that has waited longest.
+        let by_value = policy(&stats, "by-value");
+        assert_eq!(by_value["rows_eligible"], 4);
+        assert!((secs(&by_value["overdue_secs"]) - 24 * day).abs() < 120, "{by_value:#}");
+        let no_age = policy(&stats, "no-age");
+        assert_eq!((&no_age["rows_eligible"], &no_age["oldest"], &no_age["overdue_secs"]), (&json!(2), &Value::Null, &Value::Null));
+        let page = call_in(&world, &["stats", "items"]).with(0).stdout;
+        assert!(page.contains("eligible 2,") && page.contains("backlog 10 d") && page.contains("protected 1,"), "{page}");
+        assert!(page.contains("attention: policy items is falling behind"), "{page}");
+    }
+
+    fn a_count_that_takes_too_long_is_an_estimate_in_time(db) {
+        let kind = db.kind();
+        let mut world = world(db, slow(kind));
+        world.declare(&called("quick", ""));
+        let old = world.days_ago(40.0);
+        world.db.insert_series("item (id, at)", &format!("n, {old}"), 1..=20_000);
+        if !matches!(kind, EngineKind::Sqlite) {
+            world.db.execute(if kind == EngineKind::Postgres { "ANALYZE item" } else { "ANALYZE TABLE item" });
+        }
+        let stats = in_time(&world, &["stats", "--json"]).json();
+        let (slow, quick) = (policy(&stats, "items"), policy(&stats, "quick"));
+        assert_eq!((&quick["rows_eligible"], &quick["estimated"]), (&json!(20_000), &json!(false)), "{stats:#}");
+        let page = in_time(&world, &["stats", "items"]).stdout;
+        if kind == EngineKind::Sqlite {
+            // It has no planner to ask, and found none in time.
+            assert_eq!((&slow["rows_eligible"], &slow["precision"]), (&Value::Null, &Value::Null), "{slow:#}");
+            assert!(page.contains("eligible unknown,"), "{page}");
+        } else {
+            assert_eq!((&slow["estimated"], &slow["precision"]), (&json!(true), &json!("estimate")), "{slow:#}");
+            let expected = slow["rows_eligible"].as_u64().unwrap();
+            assert!((1000..=40_000).contains(&expected), "{slow:#}");
+            assert!(page.contains("eligible ≈ "), "{page}");
+        }
+    }
+
+    fn the_last_run_is_that_of_the_policy(db) {
+        let mut world = world(db, "");
+        world.declare(&called("other", ""));
+        world.item(1, 40.0, None, None);
+        call_in(&world, &["run", "items"]).with(0);
+        let run = call_in(&world, &["run", "items", "--json"]).with(0).json();
+        let stats = call_in(&world, &["stats", "--json"]).with(0).json();
+        let last = &policy(&stats, "items")["last_run"];
+        assert_eq!((&last["run_id"], &last["status"], &last["mode"]), (&run["run_id"], &json!("completed"), &json!("enforce")));
+        assert_eq!(policy(&stats, "other")["last_run"], Value::Null);
+        assert_eq!(policy(&stats, "items")["rows_eligible"], 0);
+        assert!(call_in(&world, &["stats", "other"]).with(0).stdout.contains("last run never ran"));
+    }
+}
+
+#[test]
+fn a_table_that_somebody_locks_holds_nobody_up() {
+    for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
+        let mut world = world(Database::create(kind), "");
+        world
+            .db
+            .execute("CREATE TABLE other (id INTEGER PRIMARY KEY, note VARCHAR(9)); INSERT INTO other VALUES (1, 'x')");
+        world.declare(
+            "[policies.others]\nkind = \"rows\"\nsource = \"app\"\ntable = \"other\"\nwhere = \"note = 'x'\"\n",
+        );
+        world.item(1, 40.0, None, None);
+        let mut locker = world.db.connect();
+        locker
+            .execute(if kind == EngineKind::Postgres { "BEGIN; LOCK TABLE item" } else { "LOCK TABLES item WRITE" })
+            .unwrap();
+        let stats = in_time(&world, &["stats", "--json"]).json();
+        assert_eq!(policy(&stats, "others")["rows_eligible"], 1, "{stats:#}");
+        assert_ne!(policy(&stats, "items")["precision"], "exact", "{stats:#}");
+    }
+}
+
+#[test]
+fn policies_that_take_parameters_are_left_out_or_given_them() {
+    let mut world = world(Database::create(EngineKind::Sqlite), "");
+    (1..=3).for_each(|id| world.item(id, 40.0, None, None));
+    let asked = called("one", "params = [\"id\"]\nwhere = \"id = :id\"\n").replace("task = \"retention\"\n", "");
+    world.declare(&asked);
+    let stats = call_in(&world, &["stats", "--json"]).with(0).json();
+    assert_eq!(stats["policies"].as_array().unwrap().len(), 1);
+    assert!(stats["remarks"][0].as_str().unwrap().contains("Policy one takes parameters"), "{stats}");
+    let stats = call_in(&world, &["stats", "--json", "--param", "id=2"]).with(0).json();
+    assert_eq!(
+        (&policy(&stats, "one")["rows_eligible"], &policy(&stats, "items")["rows_eligible"]),
+        (&json!(1), &json!(3))
+    );
+    let missing = call_in(&world, &["stats", "one"]).with(2);
+    assert!(missing.stderr.contains("policy one needs the parameter id"), "{}", missing.stderr);
+    call_in(&world, &["stats", "nobody"]).with(2);
+    call_in(&world, &["stats", "--param", "x=1"]).with(2);
+}
+
+#[test]
+fn a_policy_that_cannot_be_looked_at_does_not_hide_the_others() {
+    let mut world = world(Database::create(EngineKind::Sqlite), "");
+    world.item(1, 40.0, None, None);
+    world.declare("[sources.away]\nurl = \"postgres://retaind:hunter2@127.0.0.1:1/nvr\"\n");
+    world.declare(&called("far", "").replace("\"app\"", "\"away\""));
+    world.declare(&called("nowhere", "").replace("\"item\"", "\"itme\""));
+    let ended = in_time(&world, &["stats", "--json"]).with(3);
+    let stats = ended.json();
+    assert_eq!(policy(&stats, "items")["rows_eligible"], 1);
+    assert!(policy(&stats, "far")["error"].as_str().unwrap().contains("127.0.0.1:1"), "{stats:#}");
+    assert!(policy(&stats, "nowhere")["error"].as_str().unwrap().contains("there is no table itme"), "{stats:#}");
+    assert!(!ended.stdout.contains("hunter2") && !ended.stderr.contains("hunter2"));
+    let page = call_in(&world, &["stats", "nowhere"]).with(1).stdout;
+    assert!(page.contains("nowhere: error: there is no table itme"), "{page}");
+}
