@@ -106,9 +106,7 @@ impl Planner<'_> {
             let canceller = session.canceller();
             let Some(window) = self.stop.watch(canceller, walker.next(session)).await? else { break };
             let canceller = session.canceller();
-            // Where its own deletions may set a row free, those before this window count.
-            let gone = if target.may_free_itself() { &passed } else { self.gone };
-            let listing = target.list(session, *at, Scope::window(&window), gone, None);
+            let listing = target.list(session, *at, Scope::window(&window), self.gone, None);
             let mut rows = self.stop.watch(canceller, listing).await?;
             if let Some(Alive::Command(command)) = &self.policy.alive {
                 let asked = alive::ask(command, target, rows, self.stop).await;

@@ -44,6 +44,11 @@ impl Term {
         }
     }
 
+    /// Whether it tells where a row of PostgreSQL lies.
+    pub fn is_place(&self) -> bool {
+        matches!(self.name, Name::RowId("ctid" | "tableoid"))
+    }
+
     /// The column's name.
     pub fn name(&self) -> String {
         match &self.name {

@@ -11,9 +11,7 @@ use super::fit::literal;
 use super::gone::{Gone, push_remaining};
 use super::node::{Branch, Claim, FileOwner, Node, OwnedRow};
 use super::{ColumnType, Sql};
-use crate::policy::{
-    Condition, Engine, Ident, KeepByValue, Name, OnDelete, OwnedFile, Protection, SetValue, TableName,
-};
+use crate::policy::{Condition, Engine, Ident, KeepByValue, Name, OwnedFile, Protection, SetValue, TableName};
 
 /// A rows policy whose tables were looked up: every column is there and of a type that can be judged.
 #[derive(Debug, Clone)]
@@ -184,15 +182,6 @@ impl Target {
         push_remaining(sql, gone, &self.source, table);
     }
 
-    /// Whether its own deletions may take a row that keeps another one, so that what is eligible depends on what went
-    /// before.
-    pub fn may_free_itself(&self) -> bool {
-        let protecting = self.protections.iter().map(|(_, table)| table);
-        let keeping = self.keeping().into_iter().flatten().map(|branch| &branch.node.table);
-        let mut asked = protecting.chain(keeping);
-        !self.updates() && asked.any(|table| self.node.branches.iter().any(|branch| branch.takes(table)))
-    }
-
     /// Whether eligibility depends on other rows. Such a question is answered as of the beginning of a statement,
     /// however long that then waits for a row's lock; so the rows are locked first and asked about again.
     pub(super) fn asks_other_rows(&self) -> bool {
@@ -220,6 +209,12 @@ impl Target {
     /// Whether its rows can be told apart.
     pub fn has_key(&self) -> bool {
         !self.node.key.0.is_empty()
+    }
+
+    /// Whether the order of its keys may be walked along. A row of PostgreSQL that is updated lies elsewhere after it, and
+    /// would be met again.
+    pub(super) fn is_walked_by_key(&self) -> bool {
+        self.has_key() && !(self.updates() && self.node.key.0.iter().any(Term::is_place))
     }
 
     /// What a liveness probe is given for a row, in the order of the command's placeholders.
@@ -294,12 +289,6 @@ impl Target {
 }
 
 impl Branch {
-    /// Whether rows of a table go by this way.
-    fn takes(&self, table: &TableName) -> bool {
-        let goes = self.on_delete == OnDelete::Delete;
-        goes && (self.node.table == *table || self.node.branches.iter().any(|branch| branch.takes(table)))
-    }
-
     /// Writes " FROM … WHERE …": the rows that point to a row of `parent`.
     pub(super) fn push_pointing(&self, sql: &mut Sql, source: &Name, parent: &TableName, gone: &[Gone]) {
         // A table that points to itself needs another name for the rows that point.

@@ -106,7 +106,7 @@ impl Walker {
                 Err(error) => return Err(error),
             },
             Next::Ages(from) => match (self.age_after(session, from.as_ref()).await?, from) {
-                (Some(to), Some(AgeBound::At(from))) if to == *from && !self.target.has_key() => {
+                (Some(to), Some(AgeBound::At(from))) if to == *from && !self.target.is_walked_by_key() => {
                     let window = Window::SameAge { age: to.clone(), from: None, to: None };
                     (Some(window), Next::Ages(Some(AgeBound::After(to))))
                 }
@@ -144,7 +144,7 @@ impl Walker {
     }
 
     fn first(&self) -> (Option<Window>, Next) {
-        match (self.target.age_indexed, self.target.has_key()) {
+        match (self.target.age_indexed, self.target.is_walked_by_key()) {
             (true, _) => (None, Next::Ages(None)),
             (false, true) => (None, Next::Keys(None)),
             // Nothing to walk along: one statement for everything.

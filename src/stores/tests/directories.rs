@@ -165,9 +165,10 @@ async fn bytes_of_hard_links_are_counted_with_the_last_one() {
         other => panic!("{other:?}"),
     };
     let (store, doomed) = (world.open(), directories(&["7", "8", "9"]));
-    for outcomes in
-        [store.examine(doomed.clone(), later(), &never(), Look::default()).await, store.remove(doomed, later(), &never()).await]
-    {
+    for outcomes in [
+        store.examine(doomed.clone(), later(), &never(), Look::default()).await,
+        store.remove(doomed, later(), &never()).await,
+    ] {
         assert_eq!(outcomes.iter().map(|(_, outcome)| files_of(outcome)).collect::<Vec<_>>(), [3, 1, 1]);
         // `a` has three links in two directories, which go at the same time: whichever ends last frees it.
         assert_eq!((bytes(&outcomes[0]) + bytes(&outcomes[1]), bytes(&outcomes[2])), (5, 5));

@@ -334,6 +334,12 @@ impl Spec {
         if self.shots.declared.is_none() {
             self.others = None;
         }
+        // What goes with one row must keep no other of its table: a plan judges all of them as of its beginning.
+        let keeps = self.policies.iter().any(|policy| policy.protected_by == Some(Table::Shot))
+            || self.shots.declared == Some(OnDelete::KeepParent);
+        if keeps && self.others == Some(OnDelete::Delete) {
+            self.others = Some(OnDelete::SetNull);
+        }
         // What the database deletes by itself is found by the declared references alone, which are columns; and what
         // belongs to it cannot be declared.
         let by_itself = |link: Link| link.key == ForeignKey::Cascade && link.declared.is_none();
