@@ -1,7 +1,6 @@
 //! One run: gather facts, decide, guard, execute, record; and recovery of what a crash left owing.
 
 mod account;
-#[allow(dead_code, reason = "the deletion and the plan call it once they ask for rows one by one")]
 mod alive;
 mod command;
 mod custody;
@@ -32,6 +31,7 @@ use crate::ledger::{
 };
 use crate::policy::{Mode, Name, Params, Policy, Settings};
 use crate::sources::Gone;
+pub use alive::{Verdict, ask_one};
 use hooks::Hooks;
 use policy::PolicyRun;
 use sessions::{Connections, Sessions};
