@@ -19,6 +19,7 @@ pub mod stats;
 pub mod status;
 mod status_line;
 mod systemd;
+pub mod why;
 
 pub use daemon::{Ended, Options, daemon};
 pub use reload::{Loader, Refusal};

@@ -17,6 +17,12 @@ impl Schedules {
         Self { states }
     }
 
+    /// The first slot of a task after an instant; none when it is switched off, or never due.
+    pub fn next_after(&self, settings: &Settings, task: &Name, after: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        let task = settings.task(task)?;
+        if task.enabled { self.timing(settings, task, now)?.next_after(after) } else { None }
+    }
+
     /// How long the task takes to come again: the longest of the times between its slots around now, in seconds.
     pub fn period_secs(&self, settings: &Settings, task: &Name, now: Timestamp) -> Option<u64> {
         let timing = self.timing(settings, settings.task(task)?, now)?;

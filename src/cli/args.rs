@@ -110,6 +110,16 @@ pub enum Command {
         #[arg(value_name = "NAME")]
         names: Vec<String>,
     },
+    /// Say why a row stays, or when it goes
+    #[command(long_about = help::WHY, after_long_help = help::WHY_EXAMPLES)]
+    Why {
+        /// The source and the table, such as nvr.detections
+        #[arg(value_name = "SOURCE.TABLE")]
+        table: String,
+        /// The row's key as results show it; several columns as a JSON array
+        #[arg(value_name = "KEY", allow_hyphen_values = true)]
+        key: String,
+    },
     /// List runs, or show one
     #[command(long_about = help::RUNS, after_long_help = help::RUNS_EXAMPLES)]
     Runs {

@@ -137,6 +137,26 @@ Examples:
   For a monitor, policies that fall behind:
       retaind stats --json | jq -e '[.policies[] | select(.falling_behind)] == []'";
 
+pub const WHY: &str = "\
+Says of one row, for each policy that has a say in it, when it goes and by which run, or what keeps it: too young, its \
+`where`, a date that is missing or cannot be read, a row that protects it, a child that keeps it, work that still goes on, a \
+lock, a policy or task that is switched off, report mode. Also which files go with it, and which stay because another row \
+names them. The database judges the row by the same SQL as a run does. Changes nothing; where a policy asks a command \
+whether work still goes on, that command is run for this row.
+
+KEY is written as `retaind plan --list` and errors show it; a key of several columns is a JSON array.
+
+Exit status: 0 answered, whatever the answer; 1 there is no such row; 2 no policy has a say in the table.";
+
+pub const WHY_EXAMPLES: &str = "\
+Examples:
+  Why is detection 17 still there?
+      retaind why nvr.detections 17
+  A key of two columns, in another schema:
+      retaind why nvr.public.readings '[\"cam-1\",\"17\"]'
+  For a program:
+      retaind why nvr.detections 17 --json | jq '.policies[] | {policy, fate, reasons}'";
+
 pub const RUNS: &str = "\
 Lists the runs in the ledger, newest first, or shows one with all its results, as `retaind run` printed it. An ID may be \
 shortened to a beginning or end that only one run has: the list shows such an end.";

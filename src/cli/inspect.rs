@@ -1,4 +1,4 @@
-//! `check`, `status`, `stats` and `runs`: what is, without changing it.
+//! `check`, `status`, `stats`, `why` and `runs`: what is, without changing it.
 
 use std::sync::Arc;
 
@@ -7,9 +7,11 @@ use super::perform::Asked;
 use super::{Exit, Refusal};
 use crate::app::params::check_params;
 use crate::app::select::{select, select_enabled};
-use crate::app::{check, stats, status};
+use crate::app::{check, stats, status, why};
 use crate::policy::Settings;
-use crate::report::{Level, RunEntry, render_findings, render_run, render_runs, render_stats, render_status};
+use crate::report::{
+    Level, RunEntry, render_findings, render_run, render_runs, render_stats, render_status, render_why,
+};
 
 /// Looks at everything that a run needs, or at the configuration alone, which loading has done.
 pub async fn check(settings: &Arc<Settings>, config_only: bool, output: Output) -> Result<Exit, Refusal> {
@@ -47,6 +49,28 @@ pub async fn stats(settings: &Settings, asked: Asked, output: Output) -> Result<
         some if some == stats.policies.len() => Exit::Failed,
         _ => Exit::CompletedWithErrors,
     })
+}
+
+/// Says why a row stays, or when it goes.
+pub async fn why(
+    settings: &Settings,
+    table: &str,
+    key: &str,
+    params: &[(String, String)],
+    output: Output,
+) -> Result<Exit, Refusal> {
+    let question = why::Question { table, key, params };
+    match why::why(settings, question, &Default::default()).await? {
+        Ok(Some(answer)) => {
+            output.show(&answer, render_why)?;
+            Ok(Exit::Done)
+        }
+        Ok(None) => Err(Refusal::Failed(anyhow::anyhow!("there is no row {key:?} in {table}"))),
+        Err(error) => {
+            let hint = error.hint();
+            Err(Refusal::Usage(error.into(), hint))
+        }
+    }
 }
 
 /// Lists runs, or shows one.

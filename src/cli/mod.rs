@@ -85,10 +85,11 @@ pub async fn execute(args: Args) -> Exit {
 async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
     let Args { mut shared, command } = args;
     let params = std::mem::take(&mut shared.param);
-    let takes_params = matches!(command, Command::Plan { .. } | Command::Run { .. } | Command::Stats { .. });
+    let takes_params =
+        matches!(command, Command::Plan { .. } | Command::Run { .. } | Command::Stats { .. } | Command::Why { .. });
     if let (Some((name, _)), false) = (params.first(), takes_params) {
         let error = anyhow::anyhow!("the parameter {name:?} is given to a command that runs no policy");
-        return Err(Refusal::Usage(error, "leave --param out: it is for plan, run and stats".to_owned()));
+        return Err(Refusal::Usage(error, "leave --param out: it is for plan, run, stats and why".to_owned()));
     }
     match command {
         Command::Completions { shell } => {
@@ -120,6 +121,10 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
         Command::Stats { names } => {
             let settings = load(shared, output)?;
             inspect::stats(&settings, Asked { names, params }, output).boxed_local().await
+        }
+        Command::Why { table, key } => {
+            let settings = load(shared, output)?;
+            inspect::why(&settings, &table, &key, &params, output).boxed_local().await
         }
         Command::Runs { id, limit } => {
             let settings = load(shared, output)?;

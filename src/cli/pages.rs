@@ -106,6 +106,7 @@ mod tests {
             "retaind-runs.1",
             "retaind-stats.1",
             "retaind-status.1",
+            "retaind-why.1",
             "retaind.1",
         ];
         assert_eq!(pages, expected);

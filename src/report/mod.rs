@@ -13,6 +13,7 @@ mod stats;
 mod status;
 pub mod style;
 mod table;
+mod why;
 
 pub use crate::ledger::{RunMode, RunResult, Status};
 pub use escape::printable;
@@ -24,3 +25,4 @@ pub use stats::{LastPolicyRun, OldestRow, PolicyStats, Precision, Stats, render_
 pub use status::{DaemonState, LastRun, Overview, Owed, TaskOverview, render_status, schedule_words};
 pub use style::status_words;
 pub use table::Layout;
+pub use why::{FileWhy, PolicyWhy, Reason, ReasonKind, RowFate, RowName, Why, render_why};

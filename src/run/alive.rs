@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::sync::OnceLock;
 
 use futures_util::StreamExt;
+use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
 use super::command::{Command, Ended, Ending};
@@ -18,7 +19,7 @@ const AT_ONCE: usize = 8;
 
 /// What a command says of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub enum Verdict {
     /// Exit code 0: its work goes on.
     Alive,
     /// Exit code 1 to 125: it does not.
@@ -49,6 +50,13 @@ pub(super) async fn probe(command: &CommandLine, rows: Vec<Vec<Option<String>>>,
         Verdict::of(&ended, command)
     });
     futures_util::stream::iter(verdicts).buffered(AT_ONCE).collect().await
+}
+
+/// Asks about one row, for a person who wants to know; nothing is stopped or decided by it.
+pub async fn ask_one(command: &CommandLine, target: &Target, row: &OwnedRow) -> Verdict {
+    let stop = Stop::new(&CancellationToken::new(), None);
+    let verdicts = probe(command, vec![target.probe_values(row)], &stop).await;
+    verdicts.into_iter().next().unwrap_or_else(|| Verdict::Doubt("the command was not asked".to_owned()))
 }
 
 /// The arguments for a row; the value of a column may be neither missing nor taken for an option.

@@ -1,7 +1,6 @@
 //! One run: gather facts, decide, guard, execute, record; and recovery of what a crash left owing.
 
 mod account;
-#[allow(dead_code, reason = "the deletion and the plan call it once they ask for rows one by one")]
 mod alive;
 mod command;
 mod custody;
@@ -32,6 +31,7 @@ use crate::ledger::{
     Begin, HookPoint, Ledger, LedgerError, RunId, RunMode, RunResult, RunStart, RunTrigger, Status, Tally, Totals,
 };
 use crate::policy::{Mode, Name, Params, Policy, Settings};
+pub use alive::{Verdict, ask_one};
 use foreseen::Foreseen;
 use hooks::Hooks;
 use policy::PolicyRun;

@@ -118,6 +118,7 @@ const POSTGRES: &[(&str, ErrorKind)] = &[
 
 const MYSQL: &[(&str, ErrorKind)] = &[
     ("Lock wait timeout exceeded", ErrorKind::Busy),
+    ("NOWAIT is set", ErrorKind::Busy),
     ("Deadlock found", ErrorKind::Busy),
     ("Record has changed since last read", ErrorKind::Busy),
     ("max_statement_time exceeded", ErrorKind::Timeout),
@@ -182,6 +183,11 @@ mod tests {
                 Engine::MySql,
                 "Query execution was interrupted, maximum statement execution time exceeded",
                 ErrorKind::Timeout,
+            ),
+            (
+                Engine::MySql,
+                "Statement aborted because lock(s) could not be acquired immediately and NOWAIT is set.",
+                ErrorKind::Busy,
             ),
             (Engine::MySql, "The MySQL server is running with the --read-only option", ErrorKind::Permission),
             (Engine::Sqlite, "database table is locked", ErrorKind::Busy),

@@ -8,6 +8,7 @@ mod doubt;
 mod error;
 mod estimate;
 mod fit;
+mod following;
 mod gone;
 mod node;
 mod outcome;
@@ -20,6 +21,7 @@ mod take;
 mod target;
 mod tls;
 mod walk;
+mod why;
 
 pub use age::Age;
 pub use catalog::{Column, ColumnType, InboundForeignKey, IndexFacts, OnDelete, Privilege, Privileges, TableFacts};
@@ -28,6 +30,7 @@ pub use doubt::Unreadable;
 pub use error::{ErrorKind, SourceError};
 pub use estimate::Oldest;
 pub use fit::{Asked, Unfit};
+pub use following::Following;
 pub use gone::Gone;
 pub use node::{Claim, ClaimedPath, FileOwner, Node, OwnedRow};
 pub use outcome::{transaction_mark, transaction_outcome};
@@ -38,3 +41,4 @@ pub use session::{Canceller, Returning, Session, Sql, TextRow, TransactionOutcom
 pub use take::Batch;
 pub use target::{Instants, Target};
 pub use walk::{Walker, Window};
+pub use why::{AskedRow, JudgedAge, Judgement, Keeper, RowId, WhichRow, is_named};

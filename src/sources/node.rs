@@ -100,6 +100,11 @@ impl Node {
         separated(sql, ", ", &terms, |sql, term| term.push_text(sql));
     }
 
+    /// How many columns that are.
+    pub(super) fn returned(&self) -> usize {
+        self.key.0.len() + self.shown_key.len() + self.carried.len()
+    }
+
     pub(super) fn read(&self, mut columns: Vec<Option<String>>) -> OwnedRow {
         let mut rest = columns.split_off(self.key.0.len().min(columns.len()));
         let values = rest.split_off(self.shown_key.len().min(rest.len()));
@@ -172,7 +177,7 @@ impl OwnedRow {
 }
 
 /// The key as a person reads it: the value itself, or a JSON array of several.
-fn shown(values: &[Option<String>]) -> String {
+pub(super) fn shown(values: &[Option<String>]) -> String {
     match values {
         [Some(value)] => value.clone(),
         several => serde_json::json!(several).to_string(),

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::dialect::{Term, separated};
+use super::dialect::{KeyTerms, Term, separated};
 use super::fit::{Unfit, find};
 use super::gone::{Gone, push_remaining};
-use super::{ColumnType, ErrorKind, Session, SourceError, Sql, TableFacts};
+use super::{ColumnType, ErrorKind, RowId, Session, SourceError, Sql, TableFacts};
 use crate::policy::{
     Engine, FilePath, Name, OwnedFile, PathTemplate, Reference, Source, Store, StorePath, TableName, TemplatePart,
 };
@@ -57,6 +57,8 @@ pub struct ReferenceColumn {
     /// The columns of the path.
     terms: Vec<Term>,
     released: Vec<(Term, String)>,
+    /// A row that is not asked about.
+    except: Option<(KeyTerms, Vec<String>)>,
 }
 
 /// Files that a column names by an odd spelling (`a//b`, `./a`, `x/../a`), as fingerprints. Two files of one
@@ -101,7 +103,13 @@ impl ReferenceColumn {
         }
         let engine = source.endpoint.engine();
         let (source, table, path) = (source.name.clone(), facts.name.clone(), named_by.path.clone());
-        Ok(Self { source, table, engine, path, directory: named_by.directory, terms, released })
+        Ok(Self { source, table, engine, path, directory: named_by.directory, terms, released, except: None })
+    }
+
+    /// The same for all rows but one.
+    pub fn except(self, row: &RowId) -> Self {
+        let is_here = self.source == row.source && self.table == row.table && !row.key.0.is_empty();
+        Self { except: is_here.then(|| (row.key.clone(), row.values.clone())), ..self }
     }
 
     /// Whether both name files by the same columns.
@@ -291,6 +299,11 @@ impl ReferenceColumn {
                 term.push_value(sql, value);
             });
             sql.push(") IS NOT TRUE");
+        }
+        if let Some((key, row)) = &self.except {
+            sql.push(" AND NOT (");
+            key.push_among(&mut sql, std::slice::from_ref(row));
+            sql.push(")");
         }
         push_remaining(&mut sql, gone, &self.source, &self.table);
         for (index, updated) in gone.iter().enumerate().filter(|(_, gone)| self.lets_go(gone)) {

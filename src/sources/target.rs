@@ -160,7 +160,7 @@ impl Target {
     }
 
     /// Writes " FROM … WHERE …": the rows that point to a row of `parent` and, by the rest of the path, are pointed to.
-    fn push_pointing(&self, sql: &mut Sql, parent: &TableName, path: &[&Branch], gone: &[Gone]) {
+    pub(super) fn push_pointing(&self, sql: &mut Sql, parent: &TableName, path: &[&Branch], gone: &[Gone]) {
         let Some((branch, rest)) = path.split_first() else { return };
         branch.push_pointing(sql, &self.source, parent, gone);
         if !rest.is_empty() {

@@ -83,8 +83,8 @@ pub(super) async fn may_skip(session: &mut Session, facts: &TableFacts, subject:
         )
     {
         let message = format!(
-            "a batch of {} in which somebody holds a row locked for long fails as a whole: PostgreSQL wants UPDATE of \
-             whoever skips locked rows",
+            "a batch of {} in which somebody holds a row locked for long stays as a whole until a later run: PostgreSQL \
+             wants UPDATE of whoever passes over locked rows",
             facts.name
         );
         findings.warn(subject, message, grant);

@@ -6,7 +6,7 @@ use super::rows_policies;
 use super::table::{create_index, leads_index};
 use crate::policy::{Child, Ident, OnDelete, Protection, Settings, TableName};
 use crate::report::Findings;
-use crate::sources::{InboundForeignKey, OnDelete as Inbound, Privilege, Session, TableFacts};
+use crate::sources::{InboundForeignKey, OnDelete as Inbound, Privilege, Session, TableFacts, is_named};
 use crate::telemetry::chain;
 
 /// The surroundings of one policy.
@@ -158,9 +158,4 @@ impl<'a> Around<'a> {
         rows_policies(self.settings)
             .any(|(_, rows)| rows.source == *session.source_name() && is_named(table, &rows.table))
     }
-}
-
-/// Whether a table of the catalog is the one that the configuration names.
-fn is_named(table: &TableName, named: &TableName) -> bool {
-    table.table == named.table && (named.schema.is_none() || named.schema == table.schema)
 }

@@ -5,6 +5,7 @@ mod check_parts;
 mod hooks;
 mod stats;
 mod usage;
+mod why;
 mod work;
 
 use std::process::{Command, Output, Stdio};

@@ -1,0 +1,104 @@
+//! The files that a row names, and whether another row names them too. Looks at no file.
+
+use std::collections::BTreeMap;
+
+use crate::policy::{Mapped, Name, Settings, Store, StorePath};
+use crate::report::FileWhy;
+use crate::sources::{Claim, ClaimedPath, NamedBy, ReferenceColumn, RowId, Session, TableFacts, Target};
+
+/// Asks about files, over a connection to each source that names some.
+pub(super) struct Files<'a> {
+    settings: &'a Settings,
+    sessions: BTreeMap<Name, Session>,
+}
+
+impl<'a> Files<'a> {
+    pub(super) fn new(settings: &'a Settings) -> Self {
+        Self { settings, sessions: BTreeMap::new() }
+    }
+
+    /// What becomes of the files that a row claims. `session` is that of the row's own source.
+    pub(super) async fn ask(
+        &mut self,
+        session: &mut Session,
+        target: &Target,
+        row: &RowId,
+        claims: Vec<Claim>,
+    ) -> anyhow::Result<Vec<FileWhy>> {
+        let mut files = Vec::new();
+        for Claim { owner, path, .. } in claims {
+            let owned = &target.owners[owner].file;
+            let Some(store) = self.settings.store(&owned.store) else { continue };
+            let (path, stays) = match mapped(store, path) {
+                Ok(None) => continue,
+                Err((written, why)) => (written, Some(why)),
+                Ok(Some(path)) => {
+                    let named = self.named_by(session, target, row, store, &path, owned.directory).await?;
+                    (path.to_string(), named.map(|by| format!("another row names it, in {by}")))
+                }
+            };
+            let directory = owned.directory;
+            files.push(FileWhy { store: store.name.clone(), path, directory, goes: stays.is_none(), stays });
+        }
+        Ok(files)
+    }
+
+    /// The column by which another row names a file, or something in a directory.
+    async fn named_by(
+        &mut self,
+        session: &mut Session,
+        target: &Target,
+        row: &RowId,
+        store: &Store,
+        path: &StorePath,
+        directory: bool,
+    ) -> anyhow::Result<Option<String>> {
+        let owners = target.owners.iter().filter(|owner| owner.file.store == store.name).map(|owner| NamedBy {
+            source: target.source.clone(),
+            table: owner.table.clone(),
+            path: owner.file.path.clone(),
+            directory: owner.file.directory,
+            released: target.released(&owner.file),
+        });
+        for named_by in owners.chain(store.references.iter().map(NamedBy::from)) {
+            let Some(source) = self.settings.source(&named_by.source) else { continue };
+            let session = match named_by.source == target.source {
+                true => &mut *session,
+                false => self.session(&named_by.source).await?,
+            };
+            let facts = TableFacts::load(session, &named_by.table).await?;
+            let column = ReferenceColumn::fit(source, &named_by, facts.as_ref())?.except(row);
+            let paths = std::slice::from_ref(path);
+            let mut named = column.named(session, store, paths, &[]).await?;
+            if directory {
+                named.extend(column.named_beneath(session, store, paths, &[]).await?);
+            }
+            named.extend(column.oddly_named(session, store, &[]).await?);
+            if named.iter().any(|named| named == path || (directory && named.is_beneath(path))) {
+                return Ok(Some(format!("{} of {}", named_by.path, named_by.table.table)));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn session(&mut self, name: &Name) -> anyhow::Result<&mut Session> {
+        if !self.sessions.contains_key(name) {
+            let source = self.settings.source(name).ok_or_else(|| anyhow::anyhow!("there is no source {name}"))?;
+            self.sessions.insert(name.clone(), Session::open(source).await?);
+        }
+        self.sessions.get_mut(name).ok_or_else(|| anyhow::anyhow!("there is no source {name}"))
+    }
+}
+
+/// The file that a claim is about; what it says and why it is none of the store's.
+fn mapped(store: &Store, path: ClaimedPath) -> Result<Option<StorePath>, (String, String)> {
+    match path {
+        ClaimedPath::Made(path) => Ok(Some(path)),
+        ClaimedPath::Unmade(why) => Err((String::new(), why)),
+        ClaimedPath::Written(written) => match store.map(written.as_deref()) {
+            Mapped::None => Ok(None),
+            Mapped::Inside(path) => Ok(Some(path)),
+            Mapped::Refused(why) => Err((written.unwrap_or_default(), why)),
+        },
+    }
+}

@@ -1,0 +1,227 @@
+//! Why a row stays or goes: the page of `retaind why`. Gathers nothing itself.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::escape::printable;
+use super::human::instant_from;
+use super::style::{BAD, CARE, FAINT, GOOD, STRONG, paint};
+use super::table::{Layout, wrap};
+use crate::policy::Name;
+
+/// Everything that `why --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Why {
+    /// When this was asked.
+    pub at: Timestamp,
+    pub source: Name,
+    pub table: String,
+    pub key: String,
+    /// Every policy that has a say, in declared order.
+    pub policies: Vec<PolicyWhy>,
+}
+
+/// What one policy has to say.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PolicyWhy {
+    pub policy: Name,
+    /// The row of the policy's own table that this one follows; null where it is of that table itself.
+    pub parent: Option<RowName>,
+    pub fate: RowFate,
+    /// The same in words.
+    pub summary: String,
+    /// Whether the whole condition of a run holds for the row (or for its parent).
+    pub eligible: bool,
+    /// From when on its age is no reason any more.
+    pub eligible_at: Option<Timestamp>,
+    /// The slot that takes it, as far as can be told now.
+    pub taken_at: Option<Timestamp>,
+    /// What keeps it, the most lasting reason first.
+    pub reasons: Vec<Reason>,
+    pub files: Vec<FileWhy>,
+    pub remarks: Vec<String>,
+}
+
+/// A row, as people name it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RowName {
+    pub table: String,
+    pub key: String,
+}
+
+/// What the next runs of a policy do to the row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RowFate {
+    Deleted,
+    Updated,
+    /// What points to its parent is set to NULL.
+    Unlinked,
+    Kept,
+    /// The policy cannot be looked at.
+    Unknown,
+}
+
+/// Something that keeps a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    pub reason: ReasonKind,
+    pub message: String,
+    /// The row that keeps it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<RowName>,
+}
+
+/// The kinds of reason, from the most lasting to what is over soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReasonKind {
+    /// The policy does not fit its table.
+    Unfit,
+    PolicyOff,
+    TaskOff,
+    ReportMode,
+    NeedsParameters,
+    /// A child that points to no row of the policy's table.
+    NoParent,
+    /// A child for whose sake its parent stays.
+    KeepsParent,
+    AgeMissing,
+    AgeUnreadable,
+    /// `keep` lists no time for it.
+    NoTime,
+    WhereFalse,
+    WhereNull,
+    Protected,
+    ChildKeeps,
+    Alive,
+    AliveUnknown,
+    /// For a reason that has no other name.
+    NotEligible,
+    TooYoung,
+    Locked,
+}
+
+impl ReasonKind {
+    /// Whether it goes away by waiting.
+    pub fn passes(self) -> bool {
+        matches!(self, ReasonKind::TooYoung | ReasonKind::Locked)
+    }
+}
+
+/// A file that the row names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileWhy {
+    pub store: Name,
+    /// As it lies in the store, or as the row has it where that leads nowhere.
+    pub path: String,
+    pub directory: bool,
+    /// Whether it goes when the row does.
+    pub goes: bool,
+    /// Why it stays.
+    pub stays: Option<String>,
+}
+
+/// The answer as a page: a block for each policy, its verdict first.
+pub fn render_why(why: &Why, layout: Layout) -> String {
+    let blocks: Vec<_> = why.policies.iter().map(|policy| block(policy, why.at, layout)).collect();
+    let gap = if layout == Layout::Lines { "" } else { "\n" };
+    blocks.join(gap)
+}
+
+fn block(policy: &PolicyWhy, now: Timestamp, layout: Layout) -> String {
+    let name = policy.policy.as_str();
+    let style = match policy.fate {
+        RowFate::Deleted | RowFate::Updated | RowFate::Unlinked => GOOD,
+        RowFate::Kept => CARE,
+        RowFate::Unknown => BAD,
+    };
+    let summary = paint(style, &printable(&policy.summary));
+    let (mut text, indent) = match layout {
+        Layout::Tables { .. } => (format!("{}  {summary}\n", paint(STRONG, name)), 11),
+        Layout::Lines => (format!("{name}: {summary}\n"), 0),
+    };
+    let mut facts: Vec<(&str, String)> = Vec::new();
+    if let Some(at) = policy.eligible_at {
+        facts.push(("old enough", instant_from(at, now)));
+    }
+    facts.extend(policy.reasons.iter().skip(1).map(|reason| ("also kept", reason.message.clone())));
+    facts.extend(policy.files.iter().map(|file| (if file.directory { "directory" } else { "file" }, file_words(file))));
+    facts.extend(policy.remarks.iter().map(|remark| ("note", remark.clone())));
+    for (title, value) in facts {
+        let value = printable(&value);
+        match layout {
+            Layout::Lines => text.push_str(&format!("{name}: {title}: {value}\n")),
+            Layout::Tables { width } => {
+                for (number, line) in wrap(&value, width.saturating_sub(indent + 2).max(20)).iter().enumerate() {
+                    let title = if number == 0 { title } else { "" };
+                    let space = " ".repeat(indent.saturating_sub(title.len()));
+                    text.push_str(&format!("  {}{space}{line}\n", paint(FAINT, title)));
+                }
+            }
+        }
+    }
+    text
+}
+
+fn file_words(file: &FileWhy) -> String {
+    let FileWhy { store, path, stays, .. } = file;
+    match stays {
+        None => format!("{store}: {path} goes with the row"),
+        Some(why) => format!("{store}: {path} stays: {why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anstream::adapter::strip_str;
+
+    fn why() -> Why {
+        let name = |text: &str| Name::parse(text).unwrap();
+        let at: Timestamp = "2025-02-01T00:00:00Z".parse().unwrap();
+        let reason = |reason, message: &str| Reason { reason, message: message.to_owned(), by: None };
+        let policy = PolicyWhy {
+            policy: name("items"),
+            parent: None,
+            fate: RowFate::Kept,
+            summary: "kept: protected by row 7 of \u{1b}hold".to_owned(),
+            eligible: false,
+            eligible_at: Some("2025-02-03T00:00:00Z".parse().unwrap()),
+            taken_at: None,
+            reasons: vec![reason(ReasonKind::Protected, "protected"), reason(ReasonKind::TooYoung, "too young: 1 d")],
+            files: vec![FileWhy {
+                store: name("thumbs"),
+                path: "a.jpg".to_owned(),
+                directory: false,
+                goes: false,
+                stays: Some("another row of item names it".to_owned()),
+            }],
+            remarks: vec!["its last run was blocked".to_owned()],
+        };
+        Why { at, source: name("app"), table: "item".to_owned(), key: "1".to_owned(), policies: vec![policy] }
+    }
+
+    #[test]
+    fn each_policy_is_a_block_with_its_verdict_first() {
+        let page = strip_str(&render_why(&why(), Layout::Tables { width: 60 })).to_string();
+        let expected = "\
+items  kept: protected by row 7 of \\x1bhold
+  old enough 2025-02-03T00:00:00Z (in 2 d)
+  also kept  too young: 1 d
+  file       thumbs: a.jpg stays: another row of item names
+             it
+  note       its last run was blocked
+";
+        assert_eq!(page, expected);
+        let lines = strip_str(&render_why(&why(), Layout::Lines)).to_string();
+        assert!(lines.lines().all(|line| line.starts_with("items: ")), "{lines}");
+    }
+
+    #[test]
+    fn the_json_has_stable_words() {
+        let json = serde_json::to_value(why()).unwrap();
+        assert_eq!(json["policies"][0]["fate"], "kept");
+        assert_eq!(json["policies"][0]["reasons"][1]["reason"], "too_young");
+    }
+}
