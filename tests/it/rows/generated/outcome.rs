@@ -41,8 +41,8 @@ struct Foreseen {
     files: Files,
 }
 
-/// Plans, runs, and compares.
-pub async fn compare(spec: &Spec, world: &World) {
+/// Plans, runs, and compares; what the run did.
+pub async fn compare(spec: &Spec, world: &World) -> RunResult {
     let before = State::of(world);
     let (plan, listed) = world.plan().await;
     let untouched = State::of(world);
@@ -62,6 +62,7 @@ pub async fn compare(spec: &Spec, world: &World) {
     let all = Owned { spec, world, before: &before, after: &after };
     all.nothing_of_a_survivor_is_gone(&told);
     all.nothing_of_the_gone_is_left(&gone, &told);
+    result
 }
 
 fn foreseen(spec: &Spec, listed: &[Listed]) -> Foreseen {
@@ -110,11 +111,16 @@ fn compare_results(plan: &RunResult, result: &RunResult) {
     assert_eq!(plan.totals.bytes_reclaimed, result.totals.bytes_reclaimed);
 }
 
-fn failures(result: &PolicyResult) -> BTreeSet<(Option<&str>, Option<&str>, &str)> {
+/// A row without a key is told by all its columns, some of which an update may have changed meanwhile: by the first.
+fn failures(result: &PolicyResult) -> BTreeSet<(Option<String>, Option<&str>, &str)> {
+    let told = |key: &str| match serde_json::from_str::<Vec<Option<String>>>(key) {
+        Ok(values) if values.len() > 2 => values[0].clone(),
+        _ => Some(key.to_owned()),
+    };
     result
         .errors
         .iter()
-        .map(|failure| (failure.key.as_deref(), failure.path.as_deref(), failure.error.as_str()))
+        .map(|failure| (failure.key.as_deref().and_then(told), failure.path.as_deref(), failure.error.as_str()))
         .collect()
 }
 
