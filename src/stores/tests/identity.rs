@@ -95,12 +95,12 @@ fn g4_nothing_in_the_place_of_a_marker_is_followed_or_waited_for() {
 #[test]
 fn adopting_replaces_what_is_in_the_place_of_a_marker_and_not_what_that_leads_to() {
     let world = World::new();
-    adopt(&world, "images");
+    let marker = adopt(&world, "images");
     let file = world.root().join(".retaind/store.json");
     std::fs::remove_file(&file).unwrap();
     write(&world.outside().join("precious"));
     symlink(world.outside().join("precious"), &file).unwrap();
-    let marker = adopt(&world, "images");
+    world.open().adopt(&marker, None).unwrap();
     assert_eq!(world.open().identify().unwrap().marker, Some(marker));
     assert_eq!(std::fs::read(world.outside().join("precious")).unwrap(), b"bytes");
 }

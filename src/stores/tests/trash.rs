@@ -29,7 +29,8 @@ fn live(world: &World) -> BTreeSet<String> {
 
 /// Each file's path with its inode: a file that only looks the same is not the same.
 fn identities(world: &World) -> BTreeMap<String, u64> {
-    live(world).into_iter().map(|path| (path.clone(), inode(&world.root().join(&path)))).collect()
+    let is_text = |path: &String| !path.contains('\u{fffd}');
+    live(world).into_iter().filter(is_text).map(|path| (path.clone(), inode(&world.root().join(&path)))).collect()
 }
 
 async fn trash(world: &World, run: Uuid, doomed: Vec<Doomed>) -> Vec<Outcome> {
