@@ -19,6 +19,7 @@ mod path;
 mod pool;
 mod prune;
 mod space;
+mod survey;
 mod sweep;
 mod trash;
 mod tree;
@@ -45,8 +46,8 @@ pub use own::Owner;
 pub use path::RawPath;
 pub use prune::Pruned;
 pub use space::Space;
+pub use survey::{ERRORS_AT_MOST, Kind, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
 pub use trash::{Emptied, Restored, TrashError, TrashedRun, Way};
-pub use walk::{ERRORS_AT_MOST, Kind, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
 
 /// A store whose root is open. Cheap to clone; while one is left, the root's file system can't be unmounted.
 #[derive(Debug, Clone)]

@@ -29,7 +29,10 @@ pub(super) struct Destination {
 enum Purpose {
     Trash,
     /// Back to where it was; only some of it, where paths are given. `workplace` is where directories are made.
-    Restore { workplace: OwnedFd, only: Option<HashSet<Vec<u8>>> },
+    Restore {
+        workplace: OwnedFd,
+        only: Option<HashSet<Vec<u8>>>,
+    },
 }
 
 /// Why something was not moved.
@@ -99,7 +102,9 @@ impl Destination {
 
     fn unmade(&self, error: Errno) -> Unmoved {
         match (&self.purpose, error) {
-            (Purpose::Restore { .. }, Errno::NOTDIR) => Unmoved::Kept("a directory in its path is a file now".to_owned()),
+            (Purpose::Restore { .. }, Errno::NOTDIR) => {
+                Unmoved::Kept("a directory in its path is a file now".to_owned())
+            }
             (_, Errno::LOOP) => Unmoved::Kept("a directory in its path is a symbolic link".to_owned()),
             (_, Errno::XDEV) => Unmoved::Kept("a directory in its path is a mount point".to_owned()),
             (_, error) => Unmoved::Error(error),
@@ -109,11 +114,11 @@ impl Destination {
     /// Moves a name that was looked at.
     pub(super) fn take(&self, from: &OwnedFd, name: &[u8], seen: &Statx, to: &OwnedFd) -> Result<(), Unmoved> {
         let taken = match self.purpose {
-            Purpose::Trash => shelve(from, name, to)?,
+            Purpose::Trash => shelve(from, name, to).map_err(unable)?,
             Purpose::Restore { .. } => match rename(from, name, to, name) {
                 Ok(()) => name.to_vec(),
                 Err(Errno::EXIST) => return Err(Unmoved::Kept("something is there already".to_owned())),
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(unable(error)),
             },
         };
         // Whoever may write there could swap the name after the look: only what was looked at may go.
@@ -131,6 +136,16 @@ impl Destination {
                 Err(Unmoved::Failed(format!("changed while it was moved, and could not be put back: {why}")))
             }
         }
+    }
+}
+
+fn unable(error: Errno) -> Unmoved {
+    match error {
+        Errno::INVAL => Unmoved::Failed(
+            "this file system cannot rename a file without the risk of replacing another, so that it can have no trash"
+                .to_owned(),
+        ),
+        error => Unmoved::Error(error),
     }
 }
 

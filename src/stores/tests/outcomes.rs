@@ -126,7 +126,11 @@ async fn child_without_rights() {
     assert_eq!(outcomes, [denied.clone(), denied, Outcome::Missing]);
     let Walked { surveyed, .. } = store.walk(walk::Diary::default, &never()).await.unwrap();
     let unseen = Unseen { path: "closed".to_owned(), why: "permission denied (os error 13)".to_owned() };
-    assert_eq!((surveyed.files, surveyed.errors, surveyed.first_errors), (1, 1, vec![unseen]), "d7: an error, not nothing");
+    assert_eq!(
+        (surveyed.files, surveyed.errors, surveyed.first_errors),
+        (1, 1, vec![unseen]),
+        "d7: an error, not nothing"
+    );
     let closed = OpenStore { root: Arc::new(Root::open(&Path::new(&root).join("closed")).unwrap()) };
     access = closed.access().unwrap();
     assert_eq!((access.readable, access.writable, access.mode), (false, false, 0o000));
