@@ -7,8 +7,8 @@ use std::path::Path;
 
 use rustix::fs::FileType;
 
-/// Files held open when this was gathered. Says nothing of other machines that share a file system, or of processes in
-/// another container around this one.
+/// Files held open when this was gathered. Says nothing of files that are only mapped into memory, of other machines that
+/// share a file system, or of processes in another container around this one.
 #[derive(Debug, Clone, Default)]
 pub struct Held {
     files: HashSet<(u64, u64)>,

@@ -57,7 +57,7 @@ pub struct Emptied {
 /// What was restored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// What is back, and what stays in the trash; paths begin at the root, with `.retaind`.
+    /// What is back, and what stays in the trash, with the paths that it is to have again.
     pub part: Part,
     /// Of the paths that were asked for: those that the run's trash does not have.
     pub missing: Vec<RawPath>,
@@ -136,6 +136,10 @@ pub(super) fn restore(
     let base = root.directory(None).map_err(unusable)?;
     let act = Act::Move(Destination::restore(base, workplace, &path_of(run), only));
     let mut part = visit(root, &trash, run, act, stop);
+    let inside = format!("{}/", path_of(run));
+    for left in &mut part.left {
+        left.path = left.path.strip_prefix(&inside).unwrap_or(&left.path).to_owned();
+    }
     settle(&mut part, sync_all(&trash));
     Ok(Restored { part: Part { trashed: false, ..part }, missing })
 }

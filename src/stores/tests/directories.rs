@@ -85,8 +85,8 @@ async fn what_was_written_after_the_decision_stays_with_the_directories_around_i
     assert_eq!((part.files, part.size_bytes, part.kept, part.failed, part.is_owed()), (3, 15, 2, 0, false));
     let mut stays = part.left.clone();
     stays.sort_by(|a, b| a.path.cmp(&b.path));
-    let written = Why::Kept("was written after its row's deletion was decided".to_owned());
-    let made = "was made after its row's deletion was decided";
+    let written = Why::Kept("was written after its removal was decided".to_owned());
+    let made = "was made after its removal was decided";
     assert_eq!(stays, [left("7/a/rewritten", written), left("7/b/new", Why::Kept(made.to_owned()))]);
     assert_eq!((&outcomes[1].1, &outcomes[2].1), (&emptied(1), &kept(made)));
     assert_eq!(world.survivors(), set(&["7/a/rewritten", "7/b/new/c", "9/a"]));
