@@ -37,7 +37,7 @@ pub use outcome::{transaction_mark, transaction_outcome};
 pub use parts::Refused;
 pub use references::{NamedBy, OddNames, ReferenceColumn};
 pub use rows::{Counted, KEYS_AT_ONCE, Scope};
-pub use session::{Canceller, Returning, Session, Sql, TextRow, TransactionOutcome};
+pub use session::{Canceller, Reader, Returning, Session, Sql, TextRow, TransactionOutcome};
 pub use take::Batch;
 pub use target::{Instants, Target};
 pub use walk::{Walker, Window};
