@@ -12,7 +12,7 @@ mod table;
 use futures_util::future::join_all;
 
 use crate::clock::Clock;
-use crate::policy::{Mode, Policy, PolicyKind, RowsPolicy, Settings};
+use crate::policy::{Mode, Policy, RowsPolicy, Settings};
 use crate::report::Findings;
 use crate::report::human::counted;
 use service::Service;
@@ -61,10 +61,8 @@ pub async fn everything(settings: &Settings, clock: &Clock) -> Findings {
 
 /// The rows policies that are switched on.
 fn rows_policies(settings: &Settings) -> impl Iterator<Item = (&Policy, &RowsPolicy)> {
-    settings.policies.iter().filter(|policy| policy.enabled).map(|policy| {
-        let PolicyKind::Rows(rows) = &policy.kind;
-        (policy.as_ref(), rows)
-    })
+    let enabled = settings.policies.iter().filter(|policy| policy.enabled);
+    enabled.filter_map(|policy| policy.kind.rows().map(|rows| (policy.as_ref(), rows)))
 }
 
 /// Whether a run of the policy deletes anything.

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::{Ident, Name, TableName};
+use super::{FilePath, Name, TableName};
 
 /// A file tree whose files are governed.
 #[derive(Debug, Clone)]
@@ -13,16 +14,57 @@ pub struct Store {
     pub root: PathBuf,
     /// How the database begins the paths of this store.
     pub strip_prefix: Option<String>,
-    /// Columns that name files of this store.
+    /// Rows that name files of this store.
     pub references: Vec<Reference>,
+    /// How long what is removed can be put back; none: it is gone at once.
+    pub trash: Option<Duration>,
 }
 
-/// A column whose values name files of a store.
+/// Rows that name files of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
     pub source: Name,
     pub table: TableName,
-    pub column: Ident,
+    pub path: FilePath,
+    /// The path is a directory: what it names is everything in it.
+    pub directory: bool,
+    pub matching: ReferenceMatch,
+}
+
+/// How what a row has written names a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReferenceMatch {
+    /// As a path of the store.
+    Path,
+    /// By its last segment, whatever stands before it: every file of that name is named, wherever in the store.
+    Name,
+}
+
+impl ReferenceMatch {
+    /// The word that configuration uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            ReferenceMatch::Path => "path",
+            ReferenceMatch::Name => "name",
+        }
+    }
+
+    /// The last segment of a path of any shape; slashes at its end do not count. None where there is none.
+    pub fn last_segment(written: &str) -> Option<&str> {
+        written.trim_end_matches('/').rsplit('/').next().filter(|name| !name.is_empty())
+    }
+}
+
+impl fmt::Display for Reference {
+    /// `nvr.detections.thumbnail_path`, with a slash behind a directory.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, table, path, directory, matching } = self;
+        write!(f, "{source}.{table}.{path}{}", if *directory { "/" } else { "" })?;
+        match matching {
+            ReferenceMatch::Path => Ok(()),
+            ReferenceMatch::Name => f.write_str(" by name"),
+        }
+    }
 }
 
 /// A path beneath a store's root: one or more components, none of them empty, `.` or `..`, none with a NUL.
@@ -205,6 +247,7 @@ mod tests {
             root: PathBuf::from("/srv/nvr/data/thumbnails"),
             strip_prefix: strip_prefix.map(str::to_owned),
             references: Vec::new(),
+            trash: None,
         }
     }
 
@@ -259,6 +302,20 @@ mod tests {
             assert_eq!(store.map_reference(odd), Some(path.clone()), "{odd}");
         }
         assert_eq!(store.map_reference("data/thumbnails/../../x"), None);
+    }
+
+    #[test]
+    fn the_last_segment_is_what_follows_the_last_slash() {
+        for (written, name) in [
+            ("b.jpg", Some("b.jpg")),
+            ("C:/x/b.jpg", Some("b.jpg")),
+            ("https://host/a/b.jpg", Some("b.jpg")),
+            ("a/b//", Some("b")),
+            ("/", None),
+            ("", None),
+        ] {
+            assert_eq!(ReferenceMatch::last_segment(written), name, "{written}");
+        }
     }
 
     #[test]

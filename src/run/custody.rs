@@ -10,7 +10,7 @@ use super::account::Account;
 use super::foreseen::GoneFiles;
 use super::sessions::Sessions;
 use crate::ledger::IntentItem;
-use crate::policy::{Name, PolicyKind, Settings, Store, StorePath};
+use crate::policy::{Name, Settings, Store, StorePath};
 use crate::sources::{Gone, NamedBy, OddNames, ReferenceColumn, SourceError, TableFacts, Unfit};
 use crate::stores::{Doomed, Listener, Look, OpenStore, Outcome, Part, StoreError, Why};
 use crate::telemetry::chain;
@@ -125,8 +125,7 @@ impl Custody {
 /// What other policies say of the store's files: whoever owns a file there names it, whether declared or not.
 fn implied(store: &Store, settings: &Settings) -> Vec<NamedBy> {
     let mut implied = Vec::new();
-    for policy in &settings.policies {
-        let PolicyKind::Rows(rows) = &policy.kind;
+    for rows in settings.policies.iter().filter_map(|policy| policy.kind.rows()) {
         for (table, file) in rows.owned_files().into_iter().filter(|(_, file)| file.store == store.name) {
             let named_by = NamedBy::owner(rows.source.clone(), table.clone(), file, Vec::new());
             if !implied.contains(&named_by) {

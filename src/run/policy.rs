@@ -59,14 +59,14 @@ impl PolicyRun<'_> {
     /// Runs the policy to its end, whatever that is.
     pub(super) async fn execute(&self, sessions: &mut Sessions, foreseen: &mut Foreseen) -> PolicyResult {
         let began_at = self.runner.clock.now();
-        let PolicyKind::Rows(rows) = &self.policy.kind;
-        let at = Instants { now: self.now, cutoff: rows.cutoff(self.now) };
-        let outcome = match (self.stop.is_set(), self.mode, &self.runner.ledger) {
-            (true, _, _) => Outcome::cancelled(Account::default()),
-            (false, RunMode::Enforce, Some(ledger)) if self.policy.mode == Mode::Enforce => {
-                self.enforce(rows, at, sessions, ledger).await
+        let at = Instants { now: self.now, cutoff: self.policy.kind.cutoff(self.now) };
+        let outcome = match (self.stop.is_set(), &self.policy.kind) {
+            (true, _) => Outcome::cancelled(Account::default()),
+            (false, PolicyKind::Rows(rows)) => self.run_rows(rows, at, sessions, foreseen).await,
+            (false, PolicyKind::Files(_) | PolicyKind::Orphans(_)) => {
+                let error = format!("policies of kind {} cannot be run yet", self.policy.kind.word());
+                Outcome::failed(Account::default(), [error])
             }
-            (false, _, _) => self.look(rows, at, sessions, foreseen).await,
         };
         PolicyResult {
             policy: self.policy.name.clone(),
@@ -83,6 +83,21 @@ impl PolicyRun<'_> {
             errors: outcome.account.failures,
             error_count: outcome.account.failure_count,
             notes: outcome.account.notes,
+        }
+    }
+
+    async fn run_rows(
+        &self,
+        rows: &RowsPolicy,
+        at: Instants,
+        sessions: &mut Sessions,
+        foreseen: &mut Foreseen,
+    ) -> Outcome {
+        match (self.mode, &self.runner.ledger) {
+            (RunMode::Enforce, Some(ledger)) if self.policy.mode == Mode::Enforce => {
+                self.enforce(rows, at, sessions, ledger).await
+            }
+            (RunMode::Plan | RunMode::Report | RunMode::Enforce, _) => self.look(rows, at, sessions, foreseen).await,
         }
     }
 

@@ -19,7 +19,7 @@ use super::custody::{Action, Custody, settle};
 use super::sessions::Sessions;
 use super::{Recovery, Runner};
 use crate::ledger::{IntentBatch, IntentOwner, LeaseOutcome, Ledger, LedgerError, Tally};
-use crate::policy::{FilePath, Ident, Name, PathTemplate, TableName};
+use crate::policy::{FilePath, Ident, Name, PathTemplate, ReferenceMatch, TableName};
 use crate::sources::{NamedBy, SourceError, TransactionOutcome, transaction_outcome};
 use crate::telemetry::chain;
 
@@ -197,5 +197,6 @@ fn named_by(source: &Name, owner: &IntentOwner) -> Result<NamedBy, String> {
         false => FilePath::Column(Ident::parse(&owner.path)?),
     };
     let (table, released) = (TableName::parse(&owner.table)?, owner.released.clone());
-    Ok(NamedBy { source: source.clone(), table, path, directory: owner.directory, released })
+    let (source, directory, matching) = (source.clone(), owner.directory, ReferenceMatch::Path);
+    Ok(NamedBy { source, table, path, directory, matching, released })
 }
