@@ -105,6 +105,9 @@ pub struct PolicyResult {
     #[serde(flatten)]
     pub tally: Tally,
     pub details: Vec<BTreeMap<String, serde_json::Value>>,
+    /// Of an orphan scan: the first files that rows name and that are not there.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub missing: Vec<MissingFile>,
     /// The guard that stopped it, with what it read, in words.
     pub blocked_by: Option<String>,
     /// What each guard read, and its limit.
@@ -119,6 +122,15 @@ pub struct PolicyResult {
     pub notes: Vec<String>,
 }
 
+/// A file that a row names and that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingFile {
+    /// `nvr.detections.thumbnail_path`.
+    pub reference: String,
+    /// Beneath the store's root.
+    pub path: String,
+}
+
 /// What was counted. Sums: two tallies can be added.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -128,8 +140,13 @@ pub struct Tally {
     pub rows_updated: u64,
     pub rows_protected: u64,
     pub children: BTreeMap<String, u64>,
-    /// Files whose last owner goes: deleted, missing and failed ones together.
+    /// Files whose last owner goes, or that a policy of files or orphans is to take: deleted, missing and failed ones
+    /// together.
     pub files_matched: u64,
+    /// What these would free; only where a policy is about a store.
+    pub bytes_matched: u64,
+    /// Files of a store that a policy is about, whether they go or stay.
+    pub files_scanned: u64,
     pub files_deleted: u64,
     pub files_missing: u64,
     /// Files that stayed although a row of theirs went, because another row named them when they were looked at. A file
@@ -138,6 +155,11 @@ pub struct Tally {
     /// Files still owed: their removal failed and is tried again before the policy's next run.
     pub files_owed: u64,
     pub bytes_reclaimed: u64,
+    /// Of the deleted files, those that lie in their store's trash, and their bytes: these come free when it is emptied.
+    pub files_trashed: u64,
+    pub bytes_trashed: u64,
+    /// Files that rows name and that are not there.
+    pub references_missing: u64,
     /// Files and bytes by store.
     pub stores: BTreeMap<String, StoreTally>,
 }
@@ -206,6 +228,11 @@ impl Tally {
             files_referenced,
             files_owed,
             bytes_reclaimed,
+            bytes_matched,
+            files_scanned,
+            files_trashed,
+            bytes_trashed,
+            references_missing,
             stores,
         } = other;
         self.rows_matched += rows_matched;
@@ -218,6 +245,11 @@ impl Tally {
         self.files_referenced += files_referenced;
         self.files_owed += files_owed;
         self.bytes_reclaimed += bytes_reclaimed;
+        self.bytes_matched += bytes_matched;
+        self.files_scanned += files_scanned;
+        self.files_trashed += files_trashed;
+        self.bytes_trashed += bytes_trashed;
+        self.references_missing += references_missing;
         for (table, count) in children {
             *self.children.entry(table.clone()).or_default() += count;
         }
