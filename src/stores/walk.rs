@@ -24,7 +24,7 @@ const MOST_WORKERS: usize = 8;
 /// What a walk names of what it could not look at.
 pub const ERRORS_AT_MOST: usize = 100;
 /// Directories of one directory that are remembered at a time; of more, the rest is read again later.
-const INNER_AT_ONCE: usize = 32 * 1024;
+pub(super) const INNER_AT_ONCE: usize = 32 * 1024;
 /// The longest path that is gone into, in bytes: twice what any program can name in one call.
 const LONGEST_PATH: usize = 8 * 1024;
 /// Names between two looks at the stop.
