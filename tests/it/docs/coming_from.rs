@@ -148,7 +148,7 @@ fn every_policy_of_an_example_stands_for_something() {
 fn a_mistake_on_the_page_would_show() {
     let example = example("camera-nvr");
     for wrong in
-        ["policies.events.keeps", "policies.event.keep", "stores.thumbnails.trash", "retaind purge", ".rows_gone"]
+        ["policies.events.keeps", "policies.event.keep", "stores.thumbnails.trahs", "retaind purge", ".rows_gone"]
     {
         assert!(judge(wrong, &example).is_some_and(|judged| judged.is_err()), "{wrong}");
     }
