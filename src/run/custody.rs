@@ -12,7 +12,7 @@ use super::sessions::Sessions;
 use crate::ledger::IntentItem;
 use crate::policy::{Name, Settings, Store, StorePath};
 use crate::sources::{Gone, NamedBy, OddNames, ReferenceColumn, SourceError, TableFacts, Unfit};
-use crate::stores::{Doomed, Listener, Look, OpenStore, Outcome, Part, StoreError, Why};
+use crate::stores::{Doomed, Listener, Look, OpenStore, Outcome, Part, RawPath, StoreError, Way, Why};
 use crate::telemetry::chain;
 
 /// Files that are asked about and removed together: few, so that little time passes between the two.
@@ -78,11 +78,11 @@ impl Custody {
         doomed: &mut [Doomed],
         gone: &[Gone],
     ) -> Result<HashSet<StorePath>, SourceError> {
-        let paths: Vec<_> = doomed.iter().map(|doomed| doomed.path.clone()).collect();
+        let paths: Vec<_> = doomed.iter().filter_map(|doomed| doomed.path.text()).collect();
         let around: HashSet<_> = paths.iter().flat_map(StorePath::ancestors).collect();
         let around: Vec<_> = around.into_iter().collect();
         let directories: Vec<_> =
-            doomed.iter().filter(|doomed| doomed.directory).map(|doomed| doomed.path.clone()).collect();
+            doomed.iter().filter(|doomed| doomed.directory).filter_map(|doomed| doomed.path.text()).collect();
         let (mut named, mut beneath) = (HashSet::new(), HashSet::new());
         for (column, odd) in &self.references {
             let session = sessions.get(&column.source).await?;
@@ -101,14 +101,15 @@ impl Custody {
             }
         }
         for doomed in doomed.iter_mut().filter(|doomed| doomed.directory) {
-            doomed.spared = beneath.iter().filter(|path| path.is_beneath(&doomed.path)).cloned().collect();
+            let Some(directory) = doomed.path.text() else { continue };
+            doomed.spared = beneath.iter().filter(|path| path.is_beneath(&directory)).cloned().collect();
         }
         Ok(named)
     }
 
-    async fn act(&self, doomed: Vec<Doomed>, action: Action<'_>) -> Vec<(StorePath, Outcome)> {
+    async fn act(&self, doomed: Vec<Doomed>, action: Action<'_>) -> Vec<(RawPath, Outcome)> {
         match action {
-            Action::Remove { decided_at, stop } => self.open.remove(doomed, decided_at, stop).await,
+            Action::Remove { decided_at, stop } => self.open.remove(doomed, decided_at, Way::Unlink, stop).await,
             Action::Examine { decided_at, stop, listener, files, .. } => {
                 let listener = listener.map(|listener| listener(&self.store.name));
                 let Some(gone) = files.of(&self.store.name) else {
@@ -234,13 +235,18 @@ async fn settle_some(
 impl Settled {
     fn count(&mut self, custody: &Custody, item: &IntentItem, outcome: Outcome) {
         self.account.tally.files_matched += match &outcome {
-            Outcome::Removed { files, .. } => *files,
+            Outcome::Removed { files, .. } | Outcome::Trashed { files, .. } => *files,
             Outcome::Partly(part) => part.files + part.kept + part.failed,
             Outcome::Missing | Outcome::Kept(_) | Outcome::Failed(_) | Outcome::Stopped => 1,
         };
         match outcome {
             Outcome::Removed { files, size_bytes } => {
                 self.count_removed(custody, files, size_bytes);
+                self.gone.push((item.clone(), Some(size_bytes)));
+            }
+            Outcome::Trashed { files, size_bytes } => {
+                // The trash still has the bytes.
+                self.count_removed(custody, files, 0);
                 self.gone.push((item.clone(), Some(size_bytes)));
             }
             Outcome::Partly(part) => self.count_part(custody, item, part),
@@ -272,7 +278,7 @@ impl Settled {
     }
 
     fn count_part(&mut self, custody: &Custody, item: &IntentItem, part: Part) {
-        self.count_removed(custody, part.files, part.size_bytes);
+        self.count_removed(custody, part.files, if part.trashed { 0 } else { part.size_bytes });
         if part.is_owed() {
             self.still_owed.push(item.clone());
         }

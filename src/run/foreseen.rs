@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::policy::{FilePath, FilesPolicy, Name, OrphansPolicy, Policy, PolicyKind, StorePath, TableName};
+use crate::policy::{FilePath, FilesPolicy, Name, OrphansPolicy, Policy, PolicyKind, TableName};
 use crate::sources::Gone;
-use crate::stores::{Inside, Listener, Look, Outcome};
+use crate::stores::{Inside, Listener, Look, Outcome, RawPath};
 
 /// Rows and files that would be gone.
 pub(super) struct Foreseen {
@@ -95,9 +95,9 @@ impl GoneInStore {
     }
 
     /// Remembers what would be gone after a look.
-    pub(super) fn remember(&self, outcomes: &[(StorePath, Outcome)]) {
+    pub(super) fn remember(&self, outcomes: &[(RawPath, Outcome)]) {
         let removed = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Removed { .. }));
-        self.lock().extend(removed.map(|(path, _)| fingerprint(path.as_str())));
+        self.lock().extend(removed.map(|(path, _)| fingerprint(&path.to_string())));
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn closed(root: &Root) -> Vec<Closed> {
     let (mut ahead, mut looked_at) = (VecDeque::from([None::<String>]), 0);
     while let Some(path) = ahead.pop_front() {
         // Gone by now or a mount point, if not the root, whose own rights are told of elsewhere.
-        let Ok(directory) = root.directory(path.as_deref()) else { continue };
+        let Ok(directory) = root.directory(path.as_deref().map(str::as_bytes)) else { continue };
         let read = read(&directory, &mut scratch, |name, kind| {
             let Ok(name) = std::str::from_utf8(name) else { return ControlFlow::Continue(()) };
             if looked_at >= LOOKED_AT {

@@ -61,13 +61,18 @@ impl Root {
     }
 
     /// Opens the root itself, or a directory beneath it. `path` has no `.`, `..` or empty component.
-    pub(super) fn directory(&self, path: Option<&str>) -> Result<OwnedFd, Errno> {
-        let Some(path) = path else {
-            return rustix::fs::openat(&self.handle, ".", DIRECTORY, Mode::empty());
-        };
-        match self.resolve(&self.handle, path.as_bytes()) {
+    pub(super) fn directory(&self, path: Option<&[u8]>) -> Result<OwnedFd, Errno> {
+        match path {
+            Some(path) => self.beneath(&self.handle, path),
+            None => rustix::fs::openat(&self.handle, ".", DIRECTORY, Mode::empty()),
+        }
+    }
+
+    /// Opens a directory beneath another one that is beneath the root, or the root.
+    pub(super) fn beneath(&self, base: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
+        match self.resolve(base, path) {
             // An old kernel, a sandbox that forbids the call, or a path longer than one call takes.
-            Err(Errno::NOSYS | Errno::PERM | Errno::NAMETOOLONG | Errno::AGAIN) => self.descend(path),
+            Err(Errno::NOSYS | Errno::PERM | Errno::NAMETOOLONG | Errno::AGAIN) => self.descend(base, path),
             resolved => resolved,
         }
     }
@@ -98,10 +103,10 @@ impl Root {
     }
 
     /// The same without openat2: one component at a time, each held open while the next is looked up in it.
-    fn descend(&self, path: &str) -> Result<OwnedFd, Errno> {
-        let mut directory = self.directory(None)?;
-        for name in path.split('/') {
-            directory = self.step(&directory, name.as_bytes())?;
+    fn descend(&self, base: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
+        let mut directory = rustix::fs::openat(base, ".", DIRECTORY, Mode::empty())?;
+        for name in path.split(|&byte| byte == b'/') {
+            directory = self.step(&directory, name)?;
         }
         Ok(directory)
     }

@@ -2,28 +2,37 @@
 
 use std::sync::Arc;
 
+use super::RawPath;
+use super::facts::Seen;
 use crate::policy::StorePath;
 
 /// What is to be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doomed {
-    pub path: StorePath,
+    pub path: RawPath,
     /// The path is to be a directory, which goes with everything in it; else it is to be a file.
     pub directory: bool,
     /// Paths beneath the directory that somebody still names: each stays, with all that is in it and all directories
     /// above it, whatever else is doomed in the same call. The directory's outcome says nothing of them.
     pub spared: Vec<StorePath>,
+    /// A file goes only as it was seen then, where it was.
+    pub seen: Option<Seen>,
 }
 
 impl Doomed {
     /// A single file.
-    pub fn file(path: StorePath) -> Self {
-        Self { path, directory: false, spared: Vec::new() }
+    pub fn file(path: impl Into<RawPath>) -> Self {
+        Self { path: path.into(), directory: false, spared: Vec::new(), seen: None }
+    }
+
+    /// A single file, as a walk saw it.
+    pub fn seen(path: RawPath, seen: Seen) -> Self {
+        Self { seen: Some(seen), ..Self::file(path) }
     }
 
     /// A whole directory.
-    pub fn directory(path: StorePath) -> Self {
-        Self { path, directory: true, spared: Vec::new() }
+    pub fn directory(path: impl Into<RawPath>) -> Self {
+        Self { directory: true, ..Self::file(path) }
     }
 }
 
@@ -31,8 +40,11 @@ impl Doomed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Gone: the file, or the directory and everything that was in it. `files` are files, links and whatever else is no
-    /// directory; `size_bytes` is what that freed (0 for a file of which another hard link remains).
+    /// directory; `size_bytes` is what that freed: 0 for a file of which another hard link remains, and without the holes
+    /// of a file that has some.
     Removed { files: u64, size_bytes: u64 },
+    /// Moved into the trash, in the same way: `size_bytes` come free when the trash is emptied.
+    Trashed { files: u64, size_bytes: u64 },
     /// A directory that stays, because something in it stays.
     Partly(Part),
     /// There was none.
@@ -52,6 +64,8 @@ pub struct Part {
     /// What went of it, as in [`Outcome::Removed`].
     pub files: u64,
     pub size_bytes: u64,
+    /// It went to the trash.
+    pub trashed: bool,
     /// How many files and directories in it are kept for good; what is spared is not counted.
     pub kept: u64,
     /// How many could not be removed now.
@@ -66,6 +80,16 @@ impl Part {
     /// Whether it is to be tried again.
     pub fn is_owed(&self) -> bool {
         self.failed > 0 || self.stopped
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
+        self.files += other.files;
+        self.size_bytes += other.size_bytes;
+        self.kept += other.kept;
+        self.failed += other.failed;
+        self.stopped |= other.stopped;
+        let room = LEFT_AT_MOST.saturating_sub(self.left.len());
+        self.left.extend(other.left.into_iter().take(room));
     }
 }
 
@@ -96,7 +120,7 @@ pub struct Inside {
     pub place: usize,
     /// Beneath the root; bytes that are no text are shown as `\u{fffd}`.
     pub path: String,
-    /// The size of a file, however many links it has.
+    /// What a file frees when it is the last link, however many it has.
     pub size_bytes: u64,
 }
 

@@ -1,45 +1,52 @@
-//! One name in an open directory: looked at, and removed if it is what was decided about. Takes a single component only,
+//! One name in an open directory: looked at, and taken if it is what was decided about. Takes a single component only,
 //! because the kernel would resolve a longer one.
 
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Statx, StatxAttributes, StatxFlags, StatxTimestamp};
 use rustix::io::Errno;
 
-use super::links::Links;
-use super::{Outcome, Terms};
+use super::facts::freed_bytes;
+use super::ground::Ground;
+use super::moves::Unmoved;
+use super::{Doomed, Outcome};
 use crate::clock::Clock;
-
-/// Whether files are removed or only looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Act {
-    Examine,
-    Remove,
-}
 
 /// The kernel stamps files with a clock that lags the precise one by at most one tick, 10 ms at 100 Hz: a file stamped
 /// this little before the decision may have been written after it.
 const TICK: Duration = Duration::from_millis(10);
 
-/// Looks at one file and, if it may go and `act` says so, removes it.
-pub(super) fn visit(directory: &OwnedFd, name: &str, terms: &Terms, links: &Links) -> Outcome {
-    debug_assert!(!name.contains('/') && !matches!(name, "" | "." | ".."));
-    let facts = match look(directory, name.as_bytes()) {
+/// Looks at one file and, if it may go, takes it in the way that the terms say. `target` is where its directory's files
+/// are moved to, once that was needed.
+pub(super) fn visit(
+    ground: Ground<'_>,
+    directory: &OwnedFd,
+    doomed: &Doomed,
+    target: &mut Option<Rc<OwnedFd>>,
+) -> Outcome {
+    let (parent, name) = doomed.path.split();
+    let facts = match look(directory, name) {
         Ok(facts) => facts,
         Err(error) => return outcome_of_file(error),
     };
     let why = what_if_no_file(kind(&facts)).map(|what| format!("is {what}, not a file"));
-    if let Some(why) = why.or_else(|| why_kept(&facts, terms.decided_at).map(str::to_owned)) {
+    let changed = doomed.seen.is_some_and(|seen| !seen.is_still(&facts));
+    let why = why.or_else(|| changed.then(|| "changed since it was looked at".to_owned()));
+    if let Some(why) = why.or_else(|| why_kept(&facts, ground.terms.decided_at).map(str::to_owned)) {
         return Outcome::Kept(why);
     }
-    if terms.act == Act::Remove
-        && let Err(error) = unlink(directory, name.as_bytes(), AtFlags::empty())
-    {
-        return outcome_of_file(error);
+    match ground.take(directory, name, &facts, || ground.target(parent.unwrap_or_default(), target)) {
+        Ok(()) => {
+            let size_bytes = ground.links.freed(facts.stx_ino, facts.stx_nlink, freed_bytes(&facts));
+            ground.terms.act.outcome(1, size_bytes)
+        }
+        Err(Unmoved::Error(error)) => outcome_of_file(error),
+        Err(Unmoved::Kept(why)) => Outcome::Kept(why),
+        Err(Unmoved::Failed(why)) => Outcome::Failed(why),
     }
-    Outcome::Removed { files: 1, size_bytes: links.freed(facts.stx_ino, facts.stx_nlink, facts.stx_size) }
 }
 
 /// Facts about what has a name, links not followed.
@@ -112,7 +119,7 @@ pub(super) fn why_kept(facts: &Statx, decided_at: Timestamp) -> Option<&'static 
 }
 
 /// `None` for a time that no calendar has.
-fn instant(time: &StatxTimestamp) -> Option<Timestamp> {
+pub(super) fn instant(time: &StatxTimestamp) -> Option<Timestamp> {
     Timestamp::new(time.tv_sec, i32::try_from(time.tv_nsec).ok()?).ok()
 }
 

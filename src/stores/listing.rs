@@ -1,12 +1,14 @@
-//! Reads the names in a directory, many at a time, in the order in which the file system can look them up fastest.
+//! Reads the names in a directory: as they come, or many at a time in the order in which the file system can look them up
+//! fastest. Looks at no file.
 
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{FileType, RawDir};
+use rustix::fs::{FileType, RawDir, SeekFrom};
 use rustix::io::Errno;
 
 /// What the kernel fills at a time.
-const BUFFER_BYTES: usize = 64 * 1024;
+const BUFFER_BYTES: usize = 256 * 1024;
 /// Names that are held at a time. The more, the better their order; a directory seldom has as many.
 const NAMES_AT_ONCE: usize = 32 * 1024;
 
@@ -22,8 +24,9 @@ impl Scratch {
     }
 }
 
+/// Names that were put aside, in one piece of memory, with what the directory tells of each for free.
 #[derive(Default)]
-struct Listing {
+pub(super) struct Listing {
     names: Vec<u8>,
     entries: Vec<Entry>,
 }
@@ -35,48 +38,94 @@ struct Entry {
     kind: FileType,
 }
 
+/// A name in a directory, as the directory tells it.
+pub(super) struct Told<'a> {
+    pub(super) name: &'a [u8],
+    /// What it is, as far as the file system tells for free.
+    pub(super) kind: FileType,
+    pub(super) inode: u64,
+    /// Where the names after it begin.
+    pub(super) next: u64,
+}
+
+/// Calls `each` with every name in an open directory from a place on (0: all), as they come. Ends early when `each` says
+/// so.
+pub(super) fn tell(
+    directory: &OwnedFd,
+    from: u64,
+    buffer: &mut Vec<u8>,
+    mut each: impl FnMut(Told<'_>) -> ControlFlow<()>,
+) -> Result<(), Errno> {
+    buffer.reserve(BUFFER_BYTES);
+    // It may have been read before.
+    rustix::fs::seek(directory, SeekFrom::Start(from))?;
+    let mut names = RawDir::new(directory, buffer.spare_capacity_mut());
+    loop {
+        let entry = match names.next() {
+            // The second: the directory itself was removed by somebody else.
+            None | Some(Err(Errno::NOENT)) => return Ok(()),
+            Some(entry) => entry?,
+        };
+        let name = entry.file_name().to_bytes();
+        let told = Told { name, kind: entry.file_type(), inode: entry.ino(), next: entry.next_entry_cookie() };
+        if !matches!(name, b"." | b"..") && each(told).is_break() {
+            return Ok(());
+        }
+    }
+}
+
 /// Calls `each` with every name in an open directory, and what it is as far as the file system tells for free. Ends
 /// early when `each` says so.
 pub(super) fn read(
     directory: &OwnedFd,
     scratch: &mut Scratch,
-    mut each: impl FnMut(&[u8], FileType) -> std::ops::ControlFlow<()>,
+    mut each: impl FnMut(&[u8], FileType) -> ControlFlow<()>,
 ) -> Result<(), Errno> {
-    // It may have been read before.
-    rustix::fs::seek(directory, rustix::fs::SeekFrom::Start(0))?;
     let Scratch { buffer, listing } = scratch;
-    let mut names = RawDir::new(directory, buffer.spare_capacity_mut());
-    while listing.fill(&mut names)? {
-        for Entry { begin, end, kind, .. } in &listing.entries {
-            if each(&listing.names[*begin as usize..*end as usize], *kind).is_break() {
-                return Ok(());
-            }
+    listing.clear();
+    let mut all = |listing: &mut Listing| {
+        let done = listing.in_order(|name, kind| each(name, kind));
+        listing.clear();
+        done
+    };
+    let mut ended = ControlFlow::Continue(());
+    tell(directory, 0, buffer, |told| {
+        listing.push(&told);
+        if listing.is_full() {
+            ended = all(listing);
         }
+        ended
+    })?;
+    if ended.is_continue() {
+        let _: ControlFlow<()> = all(listing);
     }
     Ok(())
 }
 
 impl Listing {
-    /// Takes the next names; whether there were any.
-    fn fill(&mut self, names: &mut RawDir<'_, &OwnedFd>) -> Result<bool, Errno> {
+    pub(super) fn push(&mut self, told: &Told<'_>) {
+        let (begin, end) = (self.names.len() as u32, (self.names.len() + told.name.len()) as u32);
+        self.names.extend_from_slice(told.name);
+        self.entries.push(Entry { inode: told.inode, begin, end, kind: told.kind });
+    }
+
+    /// Whether no more names should be held.
+    pub(super) fn is_full(&self) -> bool {
+        self.entries.len() >= NAMES_AT_ONCE
+    }
+
+    pub(super) fn clear(&mut self) {
         self.names.clear();
         self.entries.clear();
-        while self.entries.len() < NAMES_AT_ONCE {
-            let entry = match names.next() {
-                // The second: the directory itself was removed by somebody else.
-                None | Some(Err(Errno::NOENT)) => break,
-                Some(entry) => entry?,
-            };
-            let name = entry.file_name().to_bytes();
-            if !matches!(name, b"." | b"..") {
-                let (begin, end) = (self.names.len() as u32, (self.names.len() + name.len()) as u32);
-                self.names.extend_from_slice(name);
-                self.entries.push(Entry { inode: entry.ino(), begin, end, kind: entry.file_type() });
-            }
-        }
-        // Inodes lie on the disk in their order, names in a directory often in none.
+    }
+
+    /// Calls `each` with all names: inodes lie on the disk in their order, names in a directory often in none.
+    pub(super) fn in_order(&mut self, mut each: impl FnMut(&[u8], FileType) -> ControlFlow<()>) -> ControlFlow<()> {
         self.entries.sort_unstable_by_key(|entry| entry.inode);
-        Ok(!self.entries.is_empty())
+        for Entry { begin, end, kind, .. } in &self.entries {
+            each(&self.names[*begin as usize..*end as usize], *kind)?;
+        }
+        ControlFlow::Continue(())
     }
 }
 
@@ -99,6 +148,18 @@ impl Names {
         self.0.truncate(begin);
         Some(name)
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Gives away half of them, or the only one; nothing where there is none.
+    pub(super) fn split(&mut self) -> Self {
+        let half = self.0[self.0.len() / 2..].iter().position(|&byte| byte == 0);
+        let end = half.map_or(0, |place| self.0.len() / 2 + place + 1);
+        let kept = self.0.split_off(end);
+        Self(std::mem::replace(&mut self.0, kept))
+    }
 }
 
 #[cfg(test)]
@@ -111,5 +172,21 @@ mod tests {
         }
         let back: Vec<_> = std::iter::from_fn(|| names.pop()).collect();
         assert_eq!(back, [&b"bc"[..], b"\xff\xfe", b"a"]);
+    }
+
+    #[test]
+    fn half_of_the_names_are_given_away() {
+        let mut names = super::Names::default();
+        assert_eq!(names.split().pop(), None);
+        for name in [&b"a"[..], b"b", b"c", b"d"] {
+            names.push(name);
+        }
+        let mut given = names.split();
+        let count = |names: &mut super::Names| std::iter::from_fn(|| names.pop()).count();
+        let (given, left) = (count(&mut given), count(&mut names));
+        assert!(given >= 2 && left >= 1 && given + left == 4, "{given} given, {left} left");
+        names.push(b"only");
+        assert_eq!(names.split().pop().as_deref(), Some(&b"only"[..]));
+        assert_eq!(names.pop(), None);
     }
 }

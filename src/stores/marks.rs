@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use crate::policy::StorePath;
-
 /// What is settled about a path and all that is beneath it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mark {
@@ -24,10 +22,10 @@ pub(super) struct Marks {
 
 impl Marks {
     /// Marks a path beneath the root. What is spared is never taken for anything else.
-    pub(super) fn add(&mut self, path: &StorePath, mark: Mark) {
+    pub(super) fn add(&mut self, path: &[u8], mark: Mark) {
         let mut marks = self;
-        for name in path.as_str().split('/') {
-            marks = marks.inner.entry(name.as_bytes().to_vec()).or_default();
+        for name in path.split(|&byte| byte == b'/') {
+            marks = marks.inner.entry(name.to_vec()).or_default();
         }
         if marks.mark != Some(Mark::Spared) {
             marks.mark = Some(mark);
@@ -40,10 +38,10 @@ impl Marks {
     }
 
     /// What is known of a path beneath the root: the outermost that is marked on the way, or the path itself.
-    pub(super) fn at(&self, path: &StorePath) -> Option<&Marks> {
+    pub(super) fn at(&self, path: &[u8]) -> Option<&Marks> {
         let mut marks = self;
-        for name in path.as_str().split('/') {
-            marks = marks.of(name.as_bytes())?;
+        for name in path.split(|&byte| byte == b'/') {
+            marks = marks.of(name)?;
             if marks.mark.is_some() {
                 break;
             }
@@ -58,15 +56,14 @@ mod tests {
 
     #[test]
     fn a_mark_is_found_by_the_names_that_lead_to_it() {
-        let path = |text| StorePath::parse(text).unwrap();
         let mut marks = Marks::default();
-        marks.add(&path("7/a/b"), Mark::Spared);
-        marks.add(&path("7/a/b"), Mark::Gone);
-        marks.add(&path("8"), Mark::Gone);
-        let mark = |text| marks.at(&path(text)).and_then(|marks| marks.mark);
+        marks.add(b"7/a/b", Mark::Spared);
+        marks.add(b"7/a/b", Mark::Gone);
+        marks.add(b"8", Mark::Gone);
+        let mark = |text: &str| marks.at(text.as_bytes()).and_then(|marks| marks.mark);
         assert_eq!(["7", "7/a", "7/a/c", "70", "9"].map(mark), [None; 5]);
         assert_eq!(["7/a/b", "7/a/b/c", "8"].map(mark), [Some(Mark::Spared), Some(Mark::Spared), Some(Mark::Gone)]);
-        let a = marks.at(&path("7/a")).unwrap();
+        let a = marks.at(b"7/a").unwrap();
         assert_eq!(a.of(b"b").unwrap().mark, Some(Mark::Spared));
         assert!(a.of(b"c").is_none());
     }

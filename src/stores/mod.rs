@@ -1,16 +1,28 @@
-//! Removes files and whole directories beneath a store's root, relative to directory handles: the only code that
+//! Walks a store and removes, trashes and restores what is in it, relative to directory handles: the only code that
 //! unlinks. Never follows a symbolic link, never leaves the root or its mount, never removes another kind of thing than
 //! it was told to.
 
 mod access;
 mod beneath;
 mod doomed;
+mod facts;
 mod file;
+mod ground;
+mod held;
 mod links;
 mod listing;
+mod marker;
 mod marks;
+mod moves;
+mod own;
+mod path;
+mod pool;
+mod prune;
+mod space;
 mod sweep;
+mod trash;
 mod tree;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -22,10 +34,19 @@ use jiff::Timestamp;
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use crate::policy::{Name, Store, StorePath};
+use crate::policy::{Name, Store};
 use beneath::Root;
 pub use doomed::{Doomed, GoneBefore, Inside, LEFT_AT_MOST, Left, Listener, Look, Outcome, Part, Why};
-use file::Act;
+pub use facts::{Facts, Seen};
+use ground::{Act, Terms};
+pub use held::Held;
+pub use marker::{FileSystem, Identity, Marker, MarkerError, Mismatch};
+pub use own::Owner;
+pub use path::RawPath;
+pub use prune::Pruned;
+pub use space::Space;
+pub use trash::{Emptied, Restored, TrashError, TrashedRun, Way};
+pub use walk::{ERRORS_AT_MOST, Kind, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
 
 /// A store whose root is open. Cheap to clone; while one is left, the root's file system can't be unmounted.
 #[derive(Debug, Clone)]
@@ -92,11 +113,11 @@ impl OpenStore {
         decided_at: Timestamp,
         stop: &CancellationToken,
         look: Look,
-    ) -> Vec<(StorePath, Outcome)> {
-        self.sweep(doomed, Terms { act: Act::Examine, decided_at, stop: stop.clone(), look }).await
+    ) -> Vec<(RawPath, Outcome)> {
+        self.sweep(doomed, None, decided_at, stop, look).await
     }
 
-    /// Removes everything that is doomed and makes that durable. A file born or written after `decided_at`, by the
+    /// Removes everything that is doomed, for good or into the trash, and makes that durable. A file born or written after `decided_at`, by the
     /// machine's clock, is kept: it is not the one that was decided about. The outcomes are in the order of `doomed`; of
     /// what is there twice, the second is missing. Once begun it goes on to its end, even if its future is dropped;
     /// directories end early when `stop` is cancelled.
@@ -104,19 +125,109 @@ impl OpenStore {
         &self,
         doomed: Vec<Doomed>,
         decided_at: Timestamp,
+        way: Way,
         stop: &CancellationToken,
-    ) -> Vec<(StorePath, Outcome)> {
-        self.sweep(doomed, Terms { act: Act::Remove, decided_at, stop: stop.clone(), look: Look::default() }).await
+    ) -> Vec<(RawPath, Outcome)> {
+        self.sweep(doomed, Some(way), decided_at, stop, Look::default()).await
     }
 
-    async fn sweep(&self, doomed: Vec<Doomed>, terms: Terms) -> Vec<(StorePath, Outcome)> {
-        let (root, doomed) = (Arc::clone(&self.root), Arc::new(doomed));
+    async fn sweep(
+        &self,
+        doomed: Vec<Doomed>,
+        way: Option<Way>,
+        decided_at: Timestamp,
+        stop: &CancellationToken,
+        look: Look,
+    ) -> Vec<(RawPath, Outcome)> {
+        let (root, doomed, stop) = (Arc::clone(&self.root), Arc::new(doomed), stop.clone());
         let swept = Arc::clone(&doomed);
-        let task = tokio::task::spawn_blocking(move || sweep::sweep(&root, &swept, &terms));
+        let task = tokio::task::spawn_blocking(move || {
+            let act = match way {
+                None => Act::Examine,
+                Some(Way::Unlink) => Act::Unlink,
+                Some(Way::Trash { run }) => match trash::destination(&root, run) {
+                    Ok(destination) => Act::Move(destination),
+                    Err(why) => return vec![Outcome::Failed(why); swept.len()],
+                },
+            };
+            sweep::sweep(&root, &swept, &Terms { act, decided_at, stop, look })
+        });
         // The task is gone only where the runtime is shutting down: what it did will show when it is tried again.
         let outcomes = task.await.unwrap_or_else(|error| vec![Outcome::Failed(error.to_string()); doomed.len()]);
         let doomed = Arc::try_unwrap(doomed).unwrap_or_else(|shared| shared.to_vec());
         doomed.into_iter().map(|doomed| doomed.path).zip(outcomes).collect()
+    }
+
+    /// Walks through the whole store with as many visitors as the machine has cores, up to eight, and tells them of
+    /// everything in it but directories and what is retaind's own. Ends within a second of `stop`, and when its future is
+    /// dropped.
+    pub async fn walk<V: Visitor>(
+        &self,
+        make: impl Fn() -> V + Send + 'static,
+        stop: &CancellationToken,
+    ) -> Result<Walked<V>, WalkError> {
+        let (root, stop) = (Arc::clone(&self.root), stop.child_token());
+        let _ends = stop.clone().drop_guard();
+        tokio::task::spawn_blocking(move || walk::walk(&root, make, &stop)).await.map_err(WalkError::Broken)?
+    }
+
+    /// Reads the marker in the root.
+    pub fn identify(&self) -> Result<Identity, MarkerError> {
+        marker::identify(&self.root)
+    }
+
+    /// Writes a marker into the root, durably, in place of any that is there. It and its directory are given to `owner`,
+    /// for where another user adopts a store than the one who uses it then.
+    pub fn adopt(&self, marker: &Marker, owner: Option<Owner>) -> Result<(), MarkerError> {
+        marker::adopt(&self.root, marker, owner)
+    }
+
+    /// The room on the store's file system.
+    pub fn space(&self) -> std::io::Result<Space> {
+        space::space(&self.root)
+    }
+
+    /// Removes those of `directories` that are empty and were made before `before`, and then the directories around them
+    /// as far as those are empty too. The error says why nothing may be done in the store.
+    pub async fn prune_empty(
+        &self,
+        directories: Vec<RawPath>,
+        before: Timestamp,
+        stop: &CancellationToken,
+    ) -> Result<Pruned, String> {
+        let (root, stop) = (Arc::clone(&self.root), stop.clone());
+        let task = tokio::task::spawn_blocking(move || prune::prune(&root, directories, before, &stop));
+        task.await.unwrap_or_else(|error| Err(error.to_string()))
+    }
+
+    /// What lies in the trash, by run, the oldest first.
+    pub async fn trash(&self, stop: &CancellationToken) -> Result<Vec<TrashedRun>, TrashError> {
+        self.in_trash(stop, trash::list).await
+    }
+
+    /// Removes for good what runs trashed that put nothing there since `before`.
+    pub async fn empty_trash(&self, before: Timestamp, stop: &CancellationToken) -> Result<Emptied, TrashError> {
+        self.in_trash(stop, move |root, stop| trash::empty(root, before, stop)).await
+    }
+
+    /// Puts back what a run trashed, or of that only what lies at or beneath some paths. Takes the place of nothing: what
+    /// cannot go back stays in the trash. May be done again at any time, and goes on where it was broken off.
+    pub async fn restore(
+        &self,
+        run: uuid::Uuid,
+        only: Option<Vec<RawPath>>,
+        stop: &CancellationToken,
+    ) -> Result<Restored, TrashError> {
+        self.in_trash(stop, move |root, stop| trash::restore(root, run, only, stop)).await
+    }
+
+    async fn in_trash<T: Send + 'static>(
+        &self,
+        stop: &CancellationToken,
+        work: impl FnOnce(&Root, &CancellationToken) -> Result<T, TrashError> + Send + 'static,
+    ) -> Result<T, TrashError> {
+        let (root, stop) = (Arc::clone(&self.root), stop.clone());
+        tokio::task::spawn_blocking(move || work(&root, &stop)).await.map_err(TrashError::Broken)?
     }
 
     /// What this process may do there.
@@ -128,22 +239,5 @@ impl OpenStore {
     /// first. Where there are none it may still fail further in.
     pub fn closed(&self) -> Vec<Closed> {
         access::closed(&self.root)
-    }
-}
-
-/// On what terms things are removed.
-struct Terms {
-    act: Act,
-    decided_at: Timestamp,
-    /// Heeded in directories only: files are few.
-    stop: CancellationToken,
-    look: Look,
-}
-
-impl Terms {
-    /// Whether a path, or a directory that it is in, would be gone by now.
-    fn is_gone(&self, path: &str) -> bool {
-        let Some(gone) = &self.look.gone else { return false };
-        path.match_indices('/').any(|(end, _)| gone(&path[..end])) || gone(path)
     }
 }

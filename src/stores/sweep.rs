@@ -8,12 +8,12 @@ use rustix::io::Errno;
 
 use super::beneath::Root;
 use super::doomed::Part;
-use super::file::{self, Act, outcome_of_parent, sync, sync_all, words};
+use super::file::{self, outcome_of_parent, sync, sync_all, words};
+use super::ground::{Ground, Terms};
 use super::links::Links;
 use super::listing::Scratch;
 use super::marks::{Mark, Marks};
-use super::tree::{self, Ground};
-use super::{Doomed, Outcome, Terms};
+use super::{Doomed, Outcome, tree};
 
 /// Directories held open at a time: they are synced together, after all that was done in them.
 const DIRECTORIES_AT_ONCE: usize = 256;
@@ -25,7 +25,7 @@ const FILES_PER_THREAD: usize = 32;
 
 /// Files of one directory, or one directory that goes as a whole; as places in the caller's list.
 struct Group<'a> {
-    parent: Option<&'a str>,
+    parent: Option<&'a [u8]>,
     directory: bool,
     places: &'a [usize],
 }
@@ -52,7 +52,7 @@ pub(super) fn sweep(root: &Root, doomed: &[Doomed], terms: &Terms) -> Vec<Outcom
             let Doomed { path, directory, .. } = &doomed[places[0]];
             Group { parent: path.split().0, directory: *directory, places }
         })
-        .partition(|group| group.directory && containers.contains(doomed[group.places[0]].path.as_str()));
+        .partition(|group| group.directory && containers.contains(doomed[group.places[0]].path.as_bytes()));
 
     let links = Links::default();
     let mut sweep = Sweep {
@@ -64,13 +64,13 @@ pub(super) fn sweep(root: &Root, doomed: &[Doomed], terms: &Terms) -> Vec<Outcom
         unsynced: Vec::new(),
     };
     for path in doomed.iter().flat_map(|doomed| &doomed.spared) {
-        sweep.marks.add(path, Mark::Spared);
+        sweep.marks.add(path.as_str().as_bytes(), Mark::Spared);
     }
     for wave in apart.chunks(DIRECTORIES_AT_ONCE) {
         sweep.wave(wave);
     }
     // What is doomed by itself beneath a doomed directory goes first, so that a look says what a removal does.
-    around.sort_by_key(|group| std::cmp::Reverse(doomed[group.places[0]].path.as_str().len()));
+    around.sort_by_key(|group| std::cmp::Reverse(doomed[group.places[0]].path.as_bytes().len()));
     if !around.is_empty() {
         sweep.mark_settled(&order);
     }
@@ -84,16 +84,16 @@ pub(super) fn sweep(root: &Root, doomed: &[Doomed], terms: &Terms) -> Vec<Outcom
 }
 
 /// The doomed directories in which something else is doomed, or of which a file of the same name is.
-fn containers(doomed: &[Doomed]) -> HashSet<&str> {
-    let directories: HashSet<&str> =
-        doomed.iter().filter(|doomed| doomed.directory).map(|doomed| doomed.path.as_str()).collect();
+fn containers(doomed: &[Doomed]) -> HashSet<&[u8]> {
+    let directories: HashSet<&[u8]> =
+        doomed.iter().filter(|doomed| doomed.directory).map(|doomed| doomed.path.as_bytes()).collect();
     let mut containers = HashSet::new();
     if directories.is_empty() {
         return containers;
     }
     for doomed in doomed {
-        let path = doomed.path.as_str();
-        let above = path.match_indices('/').map(|(end, _)| &path[..end]);
+        let path = doomed.path.as_bytes();
+        let above = (0..path.len()).filter(|&end| path[end] == b'/').map(|end| &path[..end]);
         let same = (!doomed.directory).then_some(path);
         containers.extend(above.chain(same).filter(|path| directories.contains(path)));
     }
@@ -103,7 +103,7 @@ fn containers(doomed: &[Doomed]) -> HashSet<&str> {
 /// Of what is named twice: gone (or, when only looked at, as good as gone) the first time.
 fn again(first: &Outcome) -> Outcome {
     match first {
-        Outcome::Removed { .. } | Outcome::Missing => Outcome::Missing,
+        Outcome::Removed { .. } | Outcome::Trashed { .. } | Outcome::Missing => Outcome::Missing,
         Outcome::Partly(part) => Outcome::Partly(Part { files: 0, size_bytes: 0, ..part.clone() }),
         Outcome::Kept(_) | Outcome::Failed(_) | Outcome::Stopped => first.clone(),
     }
@@ -132,7 +132,7 @@ impl Sweep<'_> {
         let mut all = self.spread(groups);
         let touched: HashSet<_> =
             all.iter().filter(|done| done.directory.is_some()).map(|done| done.group.parent).collect();
-        if touched.len() > SYNCED_APART {
+        if touched.len() > SYNCED_APART || self.ground.terms.act.moves() {
             self.unsynced.extend(all.iter().filter(|done| done.directory.is_some()).flat_map(|done| done.group.places));
             self.touched = self.touched.take().or_else(|| all.iter_mut().find_map(|done| done.directory.take()));
         } else {
@@ -194,28 +194,27 @@ impl Sweep<'_> {
             }
         };
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(group.places.len());
-        let mut last: Option<&str> = None;
+        let (mut last, mut target): (Option<&[u8]>, _) = (None, None);
         for &place in group.places {
             let doomed = &self.doomed[place];
             let (_, name) = doomed.path.split();
-            let marks = self.marks.at(&doomed.path);
+            let marks = self.marks.at(doomed.path.as_bytes());
             let outcome = match (outcomes.last().filter(|_| last == Some(name)), marks.and_then(|marks| marks.mark)) {
                 (Some(first), _) => again(first),
                 (None, Some(Mark::Spared)) => Outcome::Kept("somebody still names it".to_owned()),
                 (None, Some(Mark::Gone)) => Outcome::Missing,
-                (None, _) if self.ground.terms.is_gone(doomed.path.as_str()) => Outcome::Missing,
+                (None, _) if self.ground.terms.is_gone(doomed.path.as_bytes()) => Outcome::Missing,
                 // Only what is in a directory is ever counted before.
                 (None, Some(Mark::Counted) | None) => match doomed.directory {
                     true => tree::visit(self.ground, &directory, doomed, place, marks, scratch),
-                    false => file::visit(&directory, name, self.ground.terms, self.ground.links),
+                    false => file::visit(self.ground, &directory, doomed, &mut target),
                 },
             };
             outcomes.push(outcome);
             last = Some(name);
         }
         // Also where something was missing: it may be a removal before a crash that was never made durable.
-        let is_touched = |outcome: &Outcome| matches!(outcome, Outcome::Removed { .. } | Outcome::Missing);
-        let touched = self.ground.terms.act == Act::Remove && outcomes.iter().any(is_touched);
+        let touched = self.ground.terms.act.takes() && outcomes.iter().any(is_taken);
         Done { group, outcomes, directory: touched.then_some(directory) }
     }
 
@@ -223,13 +222,15 @@ impl Sweep<'_> {
     fn mark_settled(&mut self, places: &[usize]) {
         for &place in places {
             let mark = match self.outcomes[place] {
-                _ if self.ground.terms.act == Act::Remove => return,
+                _ if self.ground.terms.act.takes() => return,
                 Some(Outcome::Removed { .. }) => Mark::Gone,
                 Some(Outcome::Partly(_)) => Mark::Counted,
                 // Nothing went: it is met again.
-                Some(Outcome::Missing | Outcome::Kept(_) | Outcome::Failed(_) | Outcome::Stopped) | None => continue,
+                Some(Outcome::Trashed { .. } | Outcome::Missing | Outcome::Kept(_) | Outcome::Failed(_))
+                | Some(Outcome::Stopped)
+                | None => continue,
             };
-            self.marks.add(&self.doomed[place].path, mark);
+            self.marks.add(self.doomed[place].path.as_bytes(), mark);
         }
     }
 }
@@ -237,7 +238,7 @@ impl Sweep<'_> {
 /// Makes durable what was done in a few directories.
 fn sync_apart(all: &mut [Done<'_>]) {
     // Several groups may have the same directory: the first sync, after all that was done, is good for all.
-    let mut synced: HashMap<Option<&str>, Result<(), Errno>> = HashMap::new();
+    let mut synced: HashMap<Option<&[u8]>, Result<(), Errno>> = HashMap::new();
     for done in all {
         if let Some(directory) = &done.directory
             && let Err(error) = *synced.entry(done.group.parent).or_insert_with(|| sync(directory))
@@ -247,10 +248,15 @@ fn sync_apart(all: &mut [Done<'_>]) {
     }
 }
 
+/// Whether a name went, now or before.
+fn is_taken(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Removed { .. } | Outcome::Trashed { .. } | Outcome::Missing)
+}
+
 /// A removal that a power cut could undo does not count.
 fn doubt(outcomes: &mut [Outcome], error: Errno) {
     for outcome in outcomes {
-        if matches!(outcome, Outcome::Removed { .. } | Outcome::Missing) {
+        if is_taken(outcome) {
             *outcome = Outcome::Failed(format!("removed, but perhaps not for good: {}", words(error)));
         }
     }

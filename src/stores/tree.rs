@@ -11,28 +11,23 @@ use std::rc::Rc;
 use rustix::fs::{AtFlags, FileType, Statx};
 use rustix::io::Errno;
 
-use super::beneath::{Imprint, Root, climb, facts};
+use super::beneath::{Imprint, climb, facts};
 use super::doomed::{Inside, LEFT_AT_MOST, Left, Part, Why};
-use super::file::{Act, kind, look, outcome_of_parent, sync, unlink, why_kept, why_no_directory, words};
-use super::links::Links;
+use super::facts::freed_bytes;
+use super::file::{kind, look, outcome_of_parent, sync, sync_all, unlink, why_kept, why_no_directory, words};
+use super::ground::{Act, Ground};
 use super::listing::{Names, Scratch, read};
 use super::marks::{Mark, Marks};
-use super::{Doomed, GoneBefore, Outcome, Terms};
+use super::moves::Unmoved;
+use super::path::shown;
+use super::{Doomed, GoneBefore, Outcome};
 
 /// Directories that one walk holds open.
 const HANDLES: usize = 32;
 /// How often a directory is read again because something came into it while it was emptied.
 const READINGS: u32 = 16;
 
-/// What a walk stands on.
-#[derive(Clone, Copy)]
-pub(super) struct Ground<'a> {
-    pub(super) root: &'a Root,
-    pub(super) terms: &'a Terms,
-    pub(super) links: &'a Links,
-}
-
-/// Looks at a directory and everything in it and, if the terms say so, removes what may go. `parent` is the open
+/// Looks at a directory and everything in it and takes what may go in the way that the terms say. `parent` is the open
 /// directory that it is in, `place` its place in the caller's list.
 pub(super) fn visit(
     ground: Ground<'_>,
@@ -45,7 +40,7 @@ pub(super) fn visit(
     if ground.terms.stop.is_cancelled() {
         return Outcome::Stopped;
     }
-    let name = doomed.path.split().1.as_bytes();
+    let name = doomed.path.split().1;
     let (handle, imprint) = match open(ground, parent, name) {
         Ok(opened) => opened,
         Err(Refusal::Error(Errno::NOTDIR | Errno::LOOP)) => return outcome_of_no_directory(parent, name),
@@ -53,14 +48,14 @@ pub(super) fn visit(
         Err(Refusal::Error(error)) => return outcome_of_parent(error),
         Err(Refusal::Kept(why)) => return Outcome::Kept(why.to_owned()),
     };
-    let name_at = doomed.path.as_str().len() - name.len();
+    let name_at = doomed.path.as_bytes().len() - name.len();
     let frame = Frame::new(name_at, handle, imprint, marks, false);
     let mut walk = Walk {
         ground,
         place,
-        path: doomed.path.as_str().as_bytes().to_vec(),
+        path: doomed.path.as_bytes().to_vec(),
         frames: Vec::new(),
-        part: Part::default(),
+        part: Part { trashed: ground.terms.act.moves(), ..Part::default() },
         end: None,
     };
     walk.enter(frame, scratch);
@@ -98,6 +93,8 @@ struct Frame<'a> {
     name_at: usize,
     /// The innermost have one.
     handle: Option<Rc<OwnedFd>>,
+    /// Where its files are moved to, if they are and the first was.
+    target: Option<Rc<OwnedFd>>,
     imprint: Imprint,
     marks: Option<&'a Marks>,
     /// What would go from it was counted elsewhere.
@@ -113,8 +110,18 @@ struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     fn new(name_at: usize, handle: OwnedFd, imprint: Imprint, marks: Option<&'a Marks>, counted: bool) -> Self {
-        let (handle, inner) = (Some(Rc::new(handle)), Names::default());
-        Self { name_at, handle, imprint, marks, counted, inner, readings: 1, touched: false, stays: false }
+        Self {
+            name_at,
+            handle: Some(Rc::new(handle)),
+            target: None,
+            imprint,
+            marks,
+            counted,
+            inner: Names::default(),
+            readings: 1,
+            touched: false,
+            stays: false,
+        }
     }
 }
 
@@ -157,7 +164,7 @@ impl<'a> Walk<'a> {
         self.part.stopped = matches!(self.end, Some(End::Stopped));
         match self.end {
             Some(End::Out { stays: false }) => {
-                Outcome::Removed { files: self.part.files, size_bytes: self.part.size_bytes }
+                self.ground.terms.act.outcome(self.part.files, self.part.size_bytes)
             }
             _ => Outcome::Partly(self.part),
         }
@@ -193,6 +200,7 @@ impl<'a> Walk<'a> {
         self.frames.push(frame);
         if let Some(outer) = self.frames.len().checked_sub(HANDLES + 1) {
             self.frames[outer].handle = None;
+            self.frames[outer].target = None;
         }
         self.read(scratch);
     }
@@ -243,15 +251,37 @@ impl<'a> Walk<'a> {
         if let Some(why) = why_kept(&facts, terms.decided_at) {
             return self.leave(Some(name), Why::Kept(why.to_owned()));
         }
-        if terms.act == Act::Remove {
-            match unlink(directory, name, AtFlags::empty()) {
-                Ok(()) => {}
-                Err(Errno::NOENT) => return,
-                Err(Errno::ISDIR) => return self.postpone(name),
-                Err(error) => return self.leave(Some(name), Why::Failed(words(error))),
-            }
+        if self.is_unwanted(name) {
+            return self.stay();
         }
-        self.count(name, &facts);
+        match self.ground.take(directory, name, &facts, || self.target()) {
+            Ok(()) => self.count(name, &facts),
+            Err(Unmoved::Error(Errno::NOENT)) => {}
+            Err(Unmoved::Error(Errno::ISDIR)) => self.postpone(name),
+            Err(Unmoved::Error(error)) => self.leave(Some(name), Why::Failed(words(error))),
+            Err(Unmoved::Kept(why)) => self.leave(Some(name), Why::Kept(why)),
+            Err(Unmoved::Failed(why)) => self.leave(Some(name), Why::Failed(why)),
+        }
+    }
+
+    /// Whether a name is none of those that are to be moved.
+    fn is_unwanted(&self, name: &[u8]) -> bool {
+        match &self.ground.terms.act {
+            Act::Examine | Act::Unlink => false,
+            Act::Move(destination) => destination.is_choosy() && !destination.wants(&self.path_of(Some(name))),
+        }
+    }
+
+    /// Where the innermost directory's files are moved to.
+    fn target(&mut self) -> Result<Rc<OwnedFd>, Unmoved> {
+        let [outer @ .., frame] = self.frames.as_mut_slice() else { return Err(Unmoved::Error(Errno::INVAL)) };
+        if let (None, Act::Move(destination), Some(above)) =
+            (&frame.target, &self.ground.terms.act, outer.last().and_then(|outer| outer.target.as_ref()))
+        {
+            let target = destination.inner(self.ground.root, above, &self.path[frame.name_at..])?;
+            frame.target = Some(Rc::new(target));
+        }
+        self.ground.target(&self.path, &mut frame.target)
     }
 
     fn count(&mut self, name: &[u8], facts: &Statx) {
@@ -262,7 +292,7 @@ impl<'a> Walk<'a> {
         if counted || self.ground.terms.look.gone.as_ref().is_some_and(gone_before) {
             return;
         }
-        let size_bytes = if kind(facts) == FileType::RegularFile { facts.stx_size } else { 0 };
+        let size_bytes = freed_bytes(facts);
         self.part.files += 1;
         self.part.size_bytes += self.ground.links.freed(facts.stx_ino, facts.stx_nlink, size_bytes);
         if let Some(listener) = &self.ground.terms.look.listener {
@@ -283,7 +313,7 @@ impl<'a> Walk<'a> {
         let Some(frame) = self.frames.last_mut() else { return };
         if frame.stays {
             self.make_durable();
-        } else if self.ground.terms.act == Act::Remove {
+        } else if self.ground.terms.act.takes() {
             let name = &self.path[frame.name_at..];
             match unlink(outer.as_deref().unwrap_or(parent), name, AtFlags::REMOVEDIR) {
                 Ok(()) | Err(Errno::NOENT) => {}
@@ -314,10 +344,13 @@ impl<'a> Walk<'a> {
     /// A removal that a power cut could undo does not count. What a directory that goes took with it needs no more.
     fn make_durable(&mut self) {
         let Some((frame, handle)) = self.innermost() else { return };
-        if self.ground.terms.act == Act::Remove
-            && frame.touched
-            && let Err(error) = sync(&handle)
-        {
+        let synced = match self.ground.terms.act {
+            Act::Unlink if frame.touched => sync(&handle),
+            // Several directories changed, new ones among them.
+            Act::Move(_) if frame.touched => sync_all(&handle),
+            Act::Examine | Act::Unlink | Act::Move(_) => Ok(()),
+        };
+        if let Err(error) = synced {
             self.leave(None, Why::Failed(format!("what was removed in it may come back: {}", words(error))));
         }
     }
@@ -349,11 +382,15 @@ impl<'a> Walk<'a> {
 
     /// The path of a name in the innermost directory, or of that directory itself.
     fn shown(&self, name: Option<&[u8]>) -> String {
+        shown(&self.path_of(name))
+    }
+
+    fn path_of(&self, name: Option<&[u8]>) -> Vec<u8> {
         let mut path = self.path.clone();
         if let Some(name) = name {
             path.push(b'/');
             path.extend_from_slice(name);
         }
-        String::from_utf8(path).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        path
     }
 }

@@ -1,0 +1,82 @@
+//! Facts about a file as the kernel tells them, and what its removal frees. Pure.
+
+use rustix::fs::{Statx, StatxFlags, StatxTimestamp};
+
+use super::file::kind;
+use super::walk::Kind;
+
+/// Facts about something that is no directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Facts {
+    pub kind: Kind,
+    /// How long it is.
+    pub size_bytes: u64,
+    /// What comes free when its last link goes: less than its size where it has holes.
+    pub freed_bytes: u64,
+    /// How many names it has.
+    pub links: u32,
+    pub device: u64,
+    pub inode: u64,
+    /// When it was last written, in nanoseconds since 1970; anybody who may write it can set that.
+    pub modified_ns: i128,
+    /// When it was made, in the same way; none where the file system does not know.
+    pub born_ns: Option<i128>,
+}
+
+impl Facts {
+    /// None for a directory.
+    pub(super) fn new(facts: &Statx) -> Option<Self> {
+        Some(Self {
+            kind: Kind::new(kind(facts))?,
+            size_bytes: facts.stx_size,
+            freed_bytes: freed_bytes(facts),
+            links: facts.stx_nlink,
+            device: device(facts),
+            inode: facts.stx_ino,
+            modified_ns: nanoseconds(&facts.stx_mtime),
+            born_ns: (facts.stx_mask & StatxFlags::BTIME.bits() != 0).then(|| nanoseconds(&facts.stx_btime)),
+        })
+    }
+
+    /// What a removal compares, so that it takes the file only as it was seen.
+    pub fn seen(&self) -> Seen {
+        Seen { inode: self.inode, size_bytes: self.size_bytes, modified_ns: self.modified_ns }
+    }
+}
+
+/// How a file was seen when its removal was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    pub inode: u64,
+    pub size_bytes: u64,
+    /// As in [`Facts`].
+    pub modified_ns: i128,
+}
+
+impl Seen {
+    /// Whether a file is still as it was seen.
+    pub(super) fn is_still(&self, facts: &Statx) -> bool {
+        (self.inode, self.size_bytes, self.modified_ns)
+            == (facts.stx_ino, facts.stx_size, nanoseconds(&facts.stx_mtime))
+    }
+}
+
+/// Files up to this size count in full: some file systems keep them beside their other facts, without a block.
+const SMALL_BYTES: u64 = 4096;
+
+/// What comes free when the last link of a file goes.
+pub(super) fn freed_bytes(facts: &Statx) -> u64 {
+    match Kind::new(kind(facts)) {
+        Some(Kind::File) if facts.stx_size <= SMALL_BYTES => facts.stx_size,
+        Some(Kind::File) => facts.stx_size.min(facts.stx_blocks.saturating_mul(512)),
+        Some(Kind::Link | Kind::Pipe | Kind::Socket | Kind::Device) | None => 0,
+    }
+}
+
+pub(super) fn device(facts: &Statx) -> u64 {
+    rustix::fs::makedev(facts.stx_dev_major, facts.stx_dev_minor)
+}
+
+fn nanoseconds(time: &StatxTimestamp) -> i128 {
+    i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
+}

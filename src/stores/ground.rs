@@ -1,0 +1,99 @@
+//! What a removal stands on: the root, the terms, and the one step in which a name goes in whatever way was chosen.
+
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+
+use jiff::Timestamp;
+use rustix::fs::{AtFlags, Statx};
+use rustix::io::Errno;
+use tokio_util::sync::CancellationToken;
+
+use super::beneath::Root;
+use super::file::unlink;
+use super::links::Links;
+use super::moves::{Destination, Unmoved};
+use super::{Look, Outcome};
+
+/// On what terms things go.
+pub(super) struct Terms {
+    pub(super) act: Act,
+    pub(super) decided_at: Timestamp,
+    /// Heeded in directories only: files are few.
+    pub(super) stop: CancellationToken,
+    pub(super) look: Look,
+}
+
+/// What is done with a name that may go.
+#[derive(Debug)]
+pub(super) enum Act {
+    /// Nothing: it is only looked at.
+    Examine,
+    Unlink,
+    Move(Destination),
+}
+
+impl Act {
+    /// Whether anything changes.
+    pub(super) fn takes(&self) -> bool {
+        !matches!(self, Self::Examine)
+    }
+
+    /// Whether what goes is still somewhere.
+    pub(super) fn moves(&self) -> bool {
+        matches!(self, Self::Move(_))
+    }
+
+    /// The outcome where all went.
+    pub(super) fn outcome(&self, files: u64, size_bytes: u64) -> Outcome {
+        match self.moves() {
+            true => Outcome::Trashed { files, size_bytes },
+            false => Outcome::Removed { files, size_bytes },
+        }
+    }
+}
+
+impl Terms {
+    /// Whether a path, or a directory that it is in, would be gone by now.
+    pub(super) fn is_gone(&self, path: &[u8]) -> bool {
+        let Some(gone) = &self.look.gone else { return false };
+        let path = String::from_utf8_lossy(path);
+        path.match_indices('/').any(|(end, _)| gone(&path[..end])) || gone(&path)
+    }
+}
+
+/// What a removal stands on.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) root: &'a Root,
+    pub(super) terms: &'a Terms,
+    pub(super) links: &'a Links,
+}
+
+impl Ground<'_> {
+    /// Takes a name that was looked at from a directory; `target` finds where it is moved to, if it is.
+    pub(super) fn take(
+        self,
+        directory: &OwnedFd,
+        name: &[u8],
+        seen: &Statx,
+        target: impl FnOnce() -> Result<Rc<OwnedFd>, Unmoved>,
+    ) -> Result<(), Unmoved> {
+        debug_assert!(!name.contains(&b'/') && !matches!(name, b"" | b"." | b".."));
+        match &self.terms.act {
+            Act::Examine => Ok(()),
+            Act::Unlink => Ok(unlink(directory, name, AtFlags::empty())?),
+            Act::Move(destination) => destination.take(directory, name, seen, &*target()?),
+        }
+    }
+
+    /// Where the files of a directory beneath the root are moved to; found once.
+    pub(super) fn target(self, directory: &[u8], known: &mut Option<Rc<OwnedFd>>) -> Result<Rc<OwnedFd>, Unmoved> {
+        match (&known, &self.terms.act) {
+            (Some(target), _) => Ok(Rc::clone(target)),
+            (None, Act::Move(destination)) => {
+                Ok(Rc::clone(known.insert(Rc::new(destination.directory(self.root, directory)?))))
+            }
+            (None, Act::Examine | Act::Unlink) => Err(Unmoved::Error(Errno::INVAL)),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Removes directories that are empty, and those that only held them. Never a file, never the root, never what is ours.
+
+use jiff::Timestamp;
+use rustix::fs::{AtFlags, FileType};
+use rustix::io::Errno;
+use tokio_util::sync::CancellationToken;
+
+use super::beneath::Root;
+use super::doomed::{LEFT_AT_MOST, Left, Why};
+use super::file::{kind, look, unlink, why_kept, words};
+use super::path::{RawPath, is_own, shown, split};
+
+/// What became of directories that were to go if they are empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Those that went.
+    pub directories: u64,
+    /// Those that are empty and could not be removed.
+    pub failed: u64,
+    /// The first of those, at most [`LEFT_AT_MOST`].
+    pub left: Vec<Left>,
+    /// A stop came before the end.
+    pub stopped: bool,
+}
+
+/// Removes those of `directories` that are empty and were made before `before`, and then the directories around them as
+/// far as those are empty too.
+pub(super) fn prune(
+    root: &Root,
+    mut directories: Vec<RawPath>,
+    before: Timestamp,
+    stop: &CancellationToken,
+) -> Result<Pruned, String> {
+    root.replaced().map_or(Ok(()), Err)?;
+    // The inner ones first.
+    directories.sort_by(|a, b| b.cmp(a));
+    directories.dedup();
+    let mut pruned = Pruned::default();
+    for directory in &directories {
+        let mut path = Some(directory.as_bytes()).filter(|path| !is_own(path));
+        while let Some(empty) = path {
+            if stop.is_cancelled() {
+                pruned.stopped = true;
+                return Ok(pruned);
+            }
+            path = match remove(root, empty, before) {
+                Ok(was_there) => {
+                    pruned.directories += u64::from(was_there);
+                    split(empty).0
+                }
+                Err(None) => None,
+                Err(Some(error)) => {
+                    pruned.failed += 1;
+                    if pruned.left.len() < LEFT_AT_MOST {
+                        pruned.left.push(Left { path: shown(empty), why: Why::Failed(words(error)) });
+                    }
+                    None
+                }
+            };
+        }
+    }
+    Ok(pruned)
+}
+
+/// Removes a directory if it is empty; whether it was there. An error without a cause: it stays, and should.
+fn remove(root: &Root, path: &[u8], before: Timestamp) -> Result<bool, Option<Errno>> {
+    let (above, name) = split(path);
+    let above = match root.directory(above) {
+        Err(Errno::NOENT) => return Ok(false),
+        Err(Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => return Err(None),
+        opened => opened.map_err(Some)?,
+    };
+    let facts = match look(&above, name) {
+        Err(Errno::NOENT) => return Ok(false),
+        looked => looked.map_err(Some)?,
+    };
+    if kind(&facts) != FileType::Directory || why_kept(&facts, before).is_some() {
+        return Err(None);
+    }
+    match unlink(&above, name, AtFlags::REMOVEDIR) {
+        Ok(()) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        // A file, or a mount point, since the look.
+        Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR | Errno::BUSY) => Err(None),
+        Err(error) => Err(Some(error)),
+    }
+}

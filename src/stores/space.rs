@@ -1,0 +1,19 @@
+//! How much room a store's file system has. Changes nothing.
+
+use super::beneath::Root;
+
+/// The room on a file system, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    pub total_bytes: u64,
+    /// What a user without special rights may still fill.
+    pub available_bytes: u64,
+}
+
+pub(super) fn space(root: &Root) -> std::io::Result<Space> {
+    let facts = rustix::fs::fstatvfs(&root.handle)?;
+    Ok(Space {
+        total_bytes: facts.f_blocks.saturating_mul(facts.f_frsize),
+        available_bytes: facts.f_bavail.saturating_mul(facts.f_frsize),
+    })
+}

@@ -1,0 +1,402 @@
+//! Walks a store and tells of everything in it that is no directory: in parallel, without a lock or an allocation for a
+//! file, and in bounded memory. Enters no link and no mount, opens nothing but directories, changes nothing.
+//!
+//! A worker has the directories that it found and did not read yet on a stack, and goes into the last of them first; it
+//! gives away the outermost when another worker has none. Each directory is opened anew by its path from the root.
+
+use std::ops::ControlFlow;
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, PoisonError};
+
+use rustix::fs::{FileType, StatxAttributes};
+use rustix::io::Errno;
+use tokio_util::sync::CancellationToken;
+
+use super::beneath::Root;
+use super::facts::Facts;
+use super::file::{kind, look, words};
+use super::listing::{Listing, Names, Told, tell};
+use super::path::{is_own, shown};
+use super::pool::{Batch, Pool};
+
+/// Most workers, however many cores there are.
+const MOST_WORKERS: usize = 8;
+/// What a walk names of what it could not look at.
+pub const ERRORS_AT_MOST: usize = 100;
+/// Directories of one directory that are remembered at a time; of more, the rest is read again later.
+const INNER_AT_ONCE: usize = 32 * 1024;
+/// The longest path that is gone into, in bytes: twice what any program can name in one call.
+const LONGEST_PATH: usize = 8 * 1024;
+/// Names between two looks at the stop.
+const NAMES_BETWEEN_STOPS: u32 = 4096;
+
+/// Hears of a store. Each worker of a walk has one of its own, so that it needs no lock.
+///
+/// A path is relative to the root, in bytes; that of the root itself is empty. All of one directory is told to one visitor
+/// and in one piece: `begin`, `file` for each name, `facts` for those that were wanted (in another order, and not
+/// necessarily after all names), `end`.
+pub trait Visitor: Send + 'static {
+    /// A directory was opened.
+    fn begin(&mut self, _directory: &[u8]) {}
+
+    /// Something in it that is no directory; whether facts about it are wanted, each of which costs a call.
+    fn file(&mut self, path: &[u8], kind: Kind) -> Want;
+
+    /// Facts that were wanted; not told for what has gone meanwhile or has become a directory.
+    fn facts(&mut self, _path: &[u8], _facts: &Facts) {}
+
+    /// All of the directory was told, or as much as could be read. `names` is how many names it has, directories
+    /// included: with 0 it is empty.
+    fn end(&mut self, _directory: &[u8], _names: u64) {}
+}
+
+/// Whether facts about a file are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    Nothing,
+    Facts,
+}
+
+/// What something is that is no directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    File,
+    Link,
+    Pipe,
+    Socket,
+    Device,
+}
+
+impl Kind {
+    pub(super) fn new(kind: FileType) -> Option<Self> {
+        match kind {
+            FileType::RegularFile => Some(Self::File),
+            FileType::Symlink => Some(Self::Link),
+            FileType::Fifo => Some(Self::Pipe),
+            FileType::Socket => Some(Self::Socket),
+            FileType::CharacterDevice | FileType::BlockDevice => Some(Self::Device),
+            FileType::Directory | FileType::Unknown => None,
+        }
+    }
+}
+
+/// What a walk came across.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surveyed {
+    /// Directories that were read, the root included.
+    pub directories: u64,
+    /// Everything else.
+    pub files: u64,
+    /// Mount points, which were not entered.
+    pub mounts: u64,
+    /// What could not be looked at, so that files may be missing from what was told.
+    pub errors: u64,
+    /// The first of those, at most [`ERRORS_AT_MOST`].
+    pub first_errors: Vec<Unseen>,
+}
+
+/// Something that a walk could not look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// Beneath the root, as text; empty for the root itself.
+    pub path: String,
+    /// In words.
+    pub why: String,
+}
+
+/// Why a walk has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum WalkError {
+    #[error("the walk was stopped")]
+    Stopped,
+    /// As [`Root::replaced`] says.
+    #[error("{0}")]
+    Replaced(String),
+    #[error("the walk broke off")]
+    Broken(#[source] tokio::task::JoinError),
+}
+
+/// What a walk tells in the end.
+#[derive(Debug)]
+pub struct Walked<V> {
+    pub surveyed: Surveyed,
+    /// The visitors, in no order.
+    pub visitors: Vec<V>,
+}
+
+/// Walks with a worker for each visitor that `make` makes.
+pub(super) fn walk<V: Visitor>(
+    root: &Root,
+    make: impl Fn() -> V,
+    stop: &CancellationToken,
+) -> Result<Walked<V>, WalkError> {
+    root.replaced().map_or(Ok(()), |why| Err(WalkError::Replaced(why)))?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let visitors: Vec<V> = (0..cores.min(MOST_WORKERS)).map(|_| make()).collect();
+    let (pool, total) = (Pool::new(Batch::root()), Mutex::new(Surveyed::default()));
+    let work = |visitor: V| {
+        let (surveyed, path, wanted) = Default::default();
+        Worker { root, stop, visitor, surveyed, path, wanted, until_stop: NAMES_BETWEEN_STOPS }.go(&pool, &total)
+    };
+    let visitors = spread(visitors, &work);
+    if stop.is_cancelled() {
+        return Err(WalkError::Stopped);
+    }
+    root.replaced().map_or(Ok(()), |why| Err(WalkError::Replaced(why)))?;
+    let surveyed = total.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Walked { surveyed, visitors })
+}
+
+/// Runs a worker for each visitor on a thread of its own, one of them on this one.
+fn spread<V: Visitor>(visitors: Vec<V>, work: &(impl Fn(V) -> V + Sync)) -> Vec<V> {
+    std::thread::scope(|scope| {
+        let mut visitors = visitors.into_iter();
+        let first = visitors.next();
+        // A thread that can't be had is no loss: its visitor has seen nothing, and the others do its work.
+        let others: Vec<_> = visitors
+            .filter_map(|visitor| std::thread::Builder::new().spawn_scoped(scope, move || work(visitor)).ok())
+            .collect();
+        let mut done: Vec<V> = first.into_iter().map(work).collect();
+        for other in others {
+            match other.join() {
+                Ok(visitor) => done.push(visitor),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        done
+    })
+}
+
+impl Surveyed {
+    fn add(&mut self, other: Self) {
+        self.directories += other.directories;
+        self.files += other.files;
+        self.mounts += other.mounts;
+        self.errors += other.errors;
+        let room = ERRORS_AT_MOST.saturating_sub(self.first_errors.len());
+        self.first_errors.extend(other.first_errors.into_iter().take(room));
+    }
+}
+
+/// One thread of a walk.
+struct Worker<'a, V> {
+    root: &'a Root,
+    stop: &'a CancellationToken,
+    visitor: V,
+    surveyed: Surveyed,
+    /// Of what is looked at, beneath the root.
+    path: Vec<u8>,
+    /// Names in the current directory about which facts are wanted.
+    wanted: Listing,
+    until_stop: u32,
+}
+
+impl<V: Visitor> Worker<'_, V> {
+    /// Works until there is nothing left for anybody.
+    fn go(mut self, pool: &Pool, total: &Mutex<Surveyed>) -> V {
+        let (mut stack, mut buffer): (Vec<Batch>, _) = (Vec::new(), Vec::new());
+        while let Some(turn) = pool.take(&mut stack) {
+            while !self.stop.is_cancelled() && self.step_to(&mut stack, &mut buffer) {
+                if let Some(inner) = self.directory(&mut buffer) {
+                    stack.push(inner);
+                }
+                if pool.is_hungry() {
+                    pool.share(&mut stack);
+                }
+            }
+            stack.clear();
+            drop(turn);
+        }
+        total.lock().unwrap_or_else(PoisonError::into_inner).add(self.surveyed);
+        self.visitor
+    }
+
+    /// Takes the path of the next directory; whether there is one.
+    fn step_to(&mut self, stack: &mut Vec<Batch>, buffer: &mut Vec<u8>) -> bool {
+        while let Some(batch) = stack.last_mut() {
+            self.path.clear();
+            self.path.extend_from_slice(&batch.parent);
+            if let Some(name) = batch.names.pop() {
+                self.begin_name();
+                self.path.extend_from_slice(&name);
+                return true;
+            }
+            match batch.more.take() {
+                Some(from) => *batch = self.rest(from, buffer),
+                None => drop(stack.pop()),
+            }
+        }
+        false
+    }
+
+    /// Makes the path ready for a name in it; where the name begins.
+    fn begin_name(&mut self) -> usize {
+        if !self.path.is_empty() {
+            self.path.push(b'/');
+        }
+        self.path.len()
+    }
+
+    /// Tells of all that is in a directory; what is to be entered in it.
+    fn directory(&mut self, buffer: &mut Vec<u8>) -> Option<Batch> {
+        let directory = self.open()?;
+        self.surveyed.directories += 1;
+        self.visitor.begin(&self.path);
+        let length = self.path.len();
+        let name_at = self.begin_name();
+        let (mut inner, mut names) = (Inner::new(0), 0);
+        let read = tell(&directory, 0, buffer, |told| {
+            if name_at == 0 && is_own(told.name) {
+                return ControlFlow::Continue(());
+            }
+            names += 1;
+            self.path.truncate(name_at);
+            self.path.extend_from_slice(told.name);
+            match self.kind(&directory, &told) {
+                Some(FileType::Directory) => inner.push(&told),
+                Some(kind) => self.file(&directory, &told, kind, name_at),
+                None => {}
+            }
+            self.breathe()
+        });
+        self.look_at_wanted(&directory, name_at);
+        self.path.truncate(length);
+        if let Err(error) = read {
+            self.unseen(words(error));
+        }
+        self.visitor.end(&self.path, names);
+        inner.batch(&self.path)
+    }
+
+    /// The directory whose path was taken; none where it is gone or not to be entered.
+    fn open(&mut self) -> Option<OwnedFd> {
+        if self.path.len() > LONGEST_PATH {
+            self.unseen(format!("its path is longer than {LONGEST_PATH} bytes"));
+            return None;
+        }
+        let path = Some(self.path.as_slice()).filter(|path| !path.is_empty());
+        match self.root.directory(path) {
+            Ok(directory) => return Some(directory),
+            Err(Errno::NOENT) if path.is_some() => {}
+            Err(Errno::XDEV) => self.surveyed.mounts += 1,
+            Err(Errno::LOOP | Errno::NOTDIR) => self.unseen("was replaced while the store was looked at".to_owned()),
+            Err(error) => self.unseen(words(error)),
+        }
+        None
+    }
+
+    /// The directories in a directory from a place on, which were too many to be remembered when it was read.
+    fn rest(&mut self, from: u64, buffer: &mut Vec<u8>) -> Batch {
+        let mut inner = Inner::new(from);
+        if let Some(directory) = self.open() {
+            let name_at = self.begin_name();
+            let read = tell(&directory, from, buffer, |told| {
+                self.path.truncate(name_at);
+                self.path.extend_from_slice(told.name);
+                if self.kind(&directory, &told) == Some(FileType::Directory) && !(name_at == 0 && is_own(told.name)) {
+                    inner.push(&told);
+                }
+                match inner.more {
+                    Some(_) => ControlFlow::Break(()),
+                    None => self.breathe(),
+                }
+            });
+            self.path.truncate(name_at.saturating_sub(1));
+            if let Err(error) = read {
+                self.unseen(words(error));
+            }
+        }
+        inner.batch(&self.path).unwrap_or_default()
+    }
+
+    /// Ends the reading of a large directory soon after a stop.
+    fn breathe(&mut self) -> ControlFlow<()> {
+        self.until_stop = self.until_stop.checked_sub(1).unwrap_or(NAMES_BETWEEN_STOPS);
+        match self.until_stop == 0 && self.stop.is_cancelled() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    /// What the name at the end of the path is; none where that is not to be known.
+    fn kind(&mut self, directory: &OwnedFd, told: &Told<'_>) -> Option<FileType> {
+        if told.kind != FileType::Unknown {
+            return Some(told.kind);
+        }
+        match look(directory, told.name) {
+            Ok(facts) => return Some(kind(&facts)),
+            Err(Errno::NOENT) => {}
+            Err(error) => self.unseen(words(error)),
+        }
+        None
+    }
+
+    fn file(&mut self, directory: &OwnedFd, told: &Told<'_>, kind: FileType, name_at: usize) {
+        let Some(kind) = Kind::new(kind) else { return };
+        self.surveyed.files += 1;
+        if self.visitor.file(&self.path, kind) == Want::Facts {
+            self.wanted.push(told);
+            if self.wanted.is_full() {
+                self.look_at_wanted(directory, name_at);
+            }
+        }
+    }
+
+    fn look_at_wanted(&mut self, directory: &OwnedFd, name_at: usize) {
+        let mut wanted = std::mem::take(&mut self.wanted);
+        let (ControlFlow::Continue(()) | ControlFlow::Break(())) = wanted.in_order(|name, _| {
+            self.path.truncate(name_at);
+            self.path.extend_from_slice(name);
+            match look(directory, name) {
+                Ok(facts) if facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) => self.surveyed.mounts += 1,
+                Ok(facts) => {
+                    if let Some(facts) = Facts::new(&facts) {
+                        self.visitor.facts(&self.path, &facts);
+                    }
+                }
+                Err(Errno::NOENT) => {}
+                Err(error) => self.unseen(words(error)),
+            }
+            self.breathe()
+        });
+        wanted.clear();
+        self.wanted = wanted;
+    }
+
+    fn unseen(&mut self, why: String) {
+        self.surveyed.errors += 1;
+        if self.surveyed.first_errors.len() < ERRORS_AT_MOST {
+            self.surveyed.first_errors.push(Unseen { path: shown(&self.path), why });
+        }
+    }
+}
+
+/// The directories in a directory.
+struct Inner {
+    names: Names,
+    count: usize,
+    /// Where those begin that are too many.
+    more: Option<u64>,
+    /// Where the names after the last one begin.
+    after: u64,
+}
+
+impl Inner {
+    fn new(from: u64) -> Self {
+        Self { names: Names::default(), count: 0, more: None, after: from }
+    }
+
+    fn push(&mut self, told: &Told<'_>) {
+        if self.count < INNER_AT_ONCE {
+            self.names.push(told.name);
+            self.count += 1;
+            self.after = told.next;
+        } else {
+            self.more.get_or_insert(self.after);
+        }
+    }
+
+    fn batch(self, parent: &[u8]) -> Option<Batch> {
+        (self.count > 0).then(|| Batch { parent: parent.to_vec(), names: self.names, more: self.more })
+    }
+}
