@@ -1,5 +1,6 @@
 //! Stores, and how a path in a database maps to a file beneath a store's root. Pure: nothing here touches a disk.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -197,6 +198,14 @@ impl Store {
         })
     }
 
+    /// The same as text, borrowed from a spelling that needs no more than its prefix stripped.
+    pub fn reference_text<'a>(&self, written: &'a str) -> Option<Cow<'a, str>> {
+        match self.relative(written) {
+            Ok(relative) if is_plain(relative) => Some(Cow::Borrowed(relative)),
+            _ => self.map_reference(written).map(|path| Cow::Owned(path.0)),
+        }
+    }
+
     /// Every usual way in which a database would write `path`, for looking it up in a reference column.
     pub fn spellings(&self, path: &StorePath) -> Vec<String> {
         let mut spellings = Vec::with_capacity(3);
@@ -229,6 +238,19 @@ fn resolved(path: &str) -> Option<String> {
     }
     let root = if path.starts_with('/') { "/" } else { "" };
     Some(format!("{root}{}", components.join("/")))
+}
+
+/// Whether a relative path is spelled as a [`StorePath`] is: anything that is not said so at a glance may still be.
+fn is_plain(path: &str) -> bool {
+    let mut before = b'/';
+    for byte in path.bytes() {
+        // The first byte of the character that stands for bytes that are no text, and of others.
+        if (before == b'/' && matches!(byte, b'/' | b'.')) || matches!(byte, 0 | 0xEF) {
+            return false;
+        }
+        before = byte;
+    }
+    before != b'/' && path.len() <= 255
 }
 
 /// What follows `prefix` in `text`, where the prefix ends at a component's end.
@@ -315,6 +337,38 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(ReferenceMatch::last_segment(written), name, "{written}");
+        }
+    }
+
+    #[test]
+    fn g3_a_reference_is_the_same_however_it_is_read() {
+        for prefix in [None, Some("data/thumbnails/"), Some("data/thumbnails"), Some("/srv/")] {
+            let store = store(prefix);
+            for written in [
+                "a",
+                "a/b.jpg",
+                "data/thumbnails/a/b.jpg",
+                "data/thumbnails/a//b.jpg",
+                "data/thumbnails/./b.jpg",
+                "data/thumbnails/.b.jpg",
+                "data/thumbnails/b/../c",
+                "data/thumbnails/b/",
+                "data/thumbnails/",
+                "data/thumbnails",
+                "data/thumbnails/.retaind/x",
+                "/srv/nvr/data/thumbnails/b.jpg",
+                "/srv/b.jpg",
+                "/srv/",
+                "a\0b",
+                "\u{FFFD}",
+                "\u{EC00}",
+                "",
+                "/",
+                "../x",
+            ] {
+                let text = store.reference_text(written).map(Cow::into_owned);
+                assert_eq!(text, store.map_reference(written).map(String::from), "{prefix:?} {written:?}");
+            }
         }
     }
 

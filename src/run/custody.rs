@@ -21,8 +21,16 @@ const FILES_AT_ONCE: usize = 1000;
 /// A store, opened, with the columns that name its files.
 pub(super) struct Custody {
     pub(super) store: Arc<Store>,
-    open: OpenStore,
-    references: Vec<(ReferenceColumn, OddNames)>,
+    pub(super) open: OpenStore,
+    pub(super) references: Vec<Naming>,
+}
+
+/// Rows that name files of a store.
+pub(super) struct Naming {
+    pub(super) column: ReferenceColumn,
+    pub(super) odd: OddNames,
+    /// The operator, or a policy that removes files of these rows, says so; what is merely implied may not be there.
+    pub(super) declared: bool,
 }
 
 /// Why a store's files cannot be taken care of.
@@ -44,8 +52,23 @@ impl Custody {
         settings: &Settings,
         sessions: &mut Sessions,
     ) -> Result<Self, CustodyError> {
+        let mut custody = Self::open_unread(store, owners, settings, sessions).await?;
+        for naming in &mut custody.references {
+            let session = sessions.get(&naming.column.source).await?;
+            naming.odd = naming.column.odd_names(session, store).await?;
+        }
+        Ok(custody)
+    }
+
+    /// The same, without the odd spellings: for a scan, which reads every row anyhow.
+    pub(super) async fn open_unread(
+        store: &Arc<Store>,
+        owners: &[NamedBy],
+        settings: &Settings,
+        sessions: &mut Sessions,
+    ) -> Result<Self, CustodyError> {
         let open = OpenStore::open(store)?;
-        let mut references: Vec<(ReferenceColumn, OddNames)> = Vec::new();
+        let mut references: Vec<Naming> = Vec::new();
         let certain = owners.iter().cloned().chain(store.references.iter().map(NamedBy::from));
         let certain = certain.map(|reference| (reference, true));
         let implied = implied(store, settings).into_iter().map(|reference| (reference, false));
@@ -62,9 +85,8 @@ impl Custody {
                 // Another policy's misfit: its own run tells of it, and rows that are not there name nothing.
                 Err(_) => continue,
             };
-            if !references.iter().any(|(known, _)| known.is_same(&column)) {
-                let odd = column.odd_names(session, store).await?;
-                references.push((column, odd));
+            if !references.iter().any(|known| known.column.is_same(&column)) {
+                references.push(Naming { column, odd: OddNames::default(), declared: is_certain });
             }
         }
         Ok(Self { store: store.clone(), open, references })
@@ -84,7 +106,7 @@ impl Custody {
         let directories: Vec<_> =
             doomed.iter().filter(|doomed| doomed.directory).filter_map(|doomed| doomed.path.text()).collect();
         let (mut named, mut beneath) = (HashSet::new(), HashSet::new());
-        for (column, odd) in &self.references {
+        for Naming { column, odd, .. } in &self.references {
             let session = sessions.get(&column.source).await?;
             named.extend(column.named(session, &self.store, &paths, gone).await?);
             beneath.extend(column.named_beneath(session, &self.store, &directories, gone).await?);

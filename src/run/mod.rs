@@ -15,6 +15,7 @@ mod policy;
 mod protocol;
 mod recover;
 mod retry;
+mod scan;
 mod sessions;
 mod snapshot;
 mod stop;

@@ -1,11 +1,11 @@
 //! Which files rows still name: the last question before a file is removed (G3).
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::dialect::{KeyTerms, Term, separated};
 use super::fit::{Unfit, find};
 use super::gone::{Gone, push_remaining};
+use super::odd::{ODD_AT_MOST, OddNames, push_odd};
 use super::{ColumnType, ErrorKind, RowId, Session, SourceError, Sql, TableFacts};
 use crate::policy::{
     Engine, FilePath, Name, OwnedFile, PathTemplate, Reference, ReferenceMatch, Source, Store, StorePath, TableName,
@@ -16,8 +16,6 @@ use crate::policy::{
 const PATHS_AT_ONCE: usize = 1000;
 /// Most directories in one question about what lies beneath them.
 const DIRECTORIES_AT_ONCE: usize = 50;
-/// Most oddly spelled paths that a column may hold; beyond that nothing of its store is removed.
-const ODD_AT_MOST: usize = 20_000;
 
 /// Rows that name files of a store: as declared in the configuration, or recorded in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,29 +64,6 @@ pub struct ReferenceColumn {
     except: Option<(KeyTerms, Vec<String>)>,
 }
 
-/// Files that a column names by an odd spelling (`a//b`, `./a`, `x/../a`), as fingerprints. Two files of one
-/// fingerprint make one of them look named when it may not be; the exact question then follows.
-#[derive(Debug, Clone, Default)]
-pub struct OddNames(HashSet<u64>);
-
-impl OddNames {
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether the column may name the file by an odd spelling.
-    pub fn may_name(&self, path: &StorePath) -> bool {
-        self.0.contains(&fingerprint(path))
-    }
-}
-
-fn fingerprint(path: &StorePath) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
-    hasher.finish()
-}
-
 impl ReferenceColumn {
     /// Fits it to its table.
     pub fn fit(source: &Source, named_by: &NamedBy, facts: Option<&TableFacts>) -> Result<Self, Unfit> {
@@ -110,6 +85,25 @@ impl ReferenceColumn {
         let (source, table, path) = (source.name.clone(), facts.name.clone(), named_by.path.clone());
         let NamedBy { directory, matching, .. } = *named_by;
         Ok(Self { source, table, engine, path, directory, matching, terms, released, except: None })
+    }
+
+    pub(super) fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Where the path of a file comes from.
+    pub fn path(&self) -> &FilePath {
+        &self.path
+    }
+
+    /// Whether it is the whole path, or its last segment, that names a file.
+    pub fn matching(&self) -> ReferenceMatch {
+        self.matching
+    }
+
+    /// The columns of the path.
+    pub(super) fn terms(&self) -> &[Term] {
+        &self.terms
     }
 
     /// The same for all rows but one.
@@ -252,7 +246,7 @@ impl ReferenceColumn {
     }
 
     /// The file that a row names, from the columns of its path.
-    fn path_of(&self, values: Vec<Option<String>>, store: &Store) -> Option<StorePath> {
+    pub(super) fn path_of(&self, values: Vec<Option<String>>, store: &Store) -> Option<StorePath> {
         match &self.path {
             FilePath::Column(_) => store.map_reference(values.first()?.as_deref()?),
             FilePath::Template(template) => StorePath::parse(&template.fill(&values).ok()??).ok(),
@@ -324,7 +318,9 @@ impl ReferenceColumn {
     /// The same as fingerprints, for asking about many files.
     pub async fn odd_names(&self, session: &mut Session, store: &Store) -> Result<OddNames, SourceError> {
         let named = self.oddly_named(session, store, &[]).await?;
-        Ok(OddNames(named.iter().map(fingerprint).collect()))
+        let mut odd = OddNames::default();
+        named.iter().for_each(|path| odd.insert(path));
+        Ok(odd)
     }
 
     fn select(&self, gone: &[Gone], condition: impl FnOnce(&mut Sql)) -> Sql {
@@ -409,21 +405,4 @@ fn may_be(kind: ColumnType, value: &str) -> bool {
         ColumnType::Uuid => uuid::Uuid::try_parse(value).is_ok(),
         _ => true,
     }
-}
-
-fn push_odd(sql: &mut Sql, column: &Term, store: &Store) {
-    // A prefix that is odd by itself ("file:///srv/") would make every path odd.
-    let prefix = store.strip_prefix.as_deref().filter(|prefix| prefix.contains("//") || prefix.starts_with("./"));
-    let patterns = ["%//%", "%/./%", "%/../%", "./%", "../%", "%/.", "%/..", "%/"];
-    separated(sql, " OR ", &patterns, |sql, pattern| {
-        match prefix {
-            None => column.push_text(sql),
-            Some(prefix) => {
-                sql.push("replace(");
-                column.push_text(sql);
-                sql.push(", ").bind(prefix.to_owned()).push(", '')");
-            }
-        }
-        sql.push(" LIKE ").bind((*pattern).to_owned());
-    });
 }
