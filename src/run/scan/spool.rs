@@ -50,7 +50,8 @@ impl Spool {
         self.record.extend_from_slice(&length.to_le_bytes());
         self.record.push(u8::from(seen.is_some()));
         if let Some(Seen { device, inode, mtime_ns, size_bytes }) = seen {
-            for number in [device.to_le_bytes(), inode.to_le_bytes(), mtime_ns.to_le_bytes(), size_bytes.to_le_bytes()] {
+            for number in [device.to_le_bytes(), inode.to_le_bytes(), mtime_ns.to_le_bytes(), size_bytes.to_le_bytes()]
+            {
                 self.record.extend_from_slice(&number);
             }
         }
