@@ -6,6 +6,7 @@ mod leases;
 mod processes;
 mod results;
 mod runs;
+mod stores;
 mod tasks;
 
 use std::collections::BTreeMap;
