@@ -1,5 +1,6 @@
 //! Looks at everything that a run stands on and says what mends what is amiss. Changes nothing.
 
+mod names;
 mod privileges;
 mod programs;
 mod relations;
@@ -8,6 +9,7 @@ mod source;
 mod state;
 mod store;
 mod table;
+mod trees;
 
 use futures_util::future::join_all;
 
@@ -54,7 +56,7 @@ pub async fn everything(settings: &Settings, clock: &Clock) -> Findings {
     }
     programs::hooks(settings, &mut findings);
     for store in &settings.stores {
-        store::check(settings, store, &service, &mut findings);
+        store::check(settings, store, &service, &mut findings).await;
     }
     findings
 }

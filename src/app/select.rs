@@ -149,7 +149,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::policy::{Action, Condition, Daemon, Hook, Mode, RowsPolicy, TableName, Trigger};
+    use crate::policy::{Action, Condition, Daemon, Hook, Mode, PolicyKind, RowsPolicy, TableName, Trigger};
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()

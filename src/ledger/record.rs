@@ -209,6 +209,20 @@ pub struct Totals {
 }
 
 impl Tally {
+    /// Files of a store that went, and what that freed; trashed ones free nothing yet.
+    pub fn of_files(store: String, files: u64, size_bytes: u64, trashed: bool) -> Self {
+        let (bytes_reclaimed, bytes_trashed) = if trashed { (0, size_bytes) } else { (size_bytes, 0) };
+        let share = StoreTally { files_deleted: files, bytes_reclaimed, ..StoreTally::default() };
+        Self {
+            files_deleted: files,
+            bytes_reclaimed,
+            files_trashed: if trashed { files } else { 0 },
+            bytes_trashed,
+            stores: BTreeMap::from([(store, share)]),
+            ..Self::default()
+        }
+    }
+
     /// Rows of the policy's own table, and of the tables that go with it.
     pub fn rows_and_children(&self) -> (u64, u64) {
         (self.rows_matched, self.children.values().sum())

@@ -238,6 +238,7 @@ fn interrupted(
         duration_ms: 0,
         tally,
         details: Vec::new(),
+        missing: Vec::new(),
         blocked_by: None,
         guards: Vec::new(),
         sample: Vec::new(),

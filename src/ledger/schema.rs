@@ -66,4 +66,12 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    stores (store) {
+        store -> Text,
+        id -> Text,
+        adopted_at -> Text,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(runs, intents, policy_results, leases, tasks);

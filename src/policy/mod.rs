@@ -94,6 +94,7 @@ pub struct Policy {
 
 /// The kinds of policy.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there are few policies, each made once and shared")]
 pub enum PolicyKind {
     Rows(RowsPolicy),
     Files(FilesPolicy),

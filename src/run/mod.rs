@@ -15,10 +15,10 @@ mod policy;
 mod protocol;
 mod recover;
 mod retry;
-mod scan;
 mod sessions;
 mod snapshot;
 mod stop;
+mod trees;
 
 use std::sync::Arc;
 use std::time::Duration;

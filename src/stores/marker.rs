@@ -64,7 +64,9 @@ pub enum MarkerError {
     },
     #[error(".retaind/{FILE} in {root} {why}: somebody else put it there; look at it, remove it, and adopt the store")]
     Wrong { root: String, why: String },
-    #[error(".retaind in {root} is a symbolic link or no directory: somebody else put it there; look at it and remove it")]
+    #[error(
+        ".retaind in {root} is a symbolic link or no directory: somebody else put it there; look at it and remove it"
+    )]
     NotOurs { root: String },
     #[error("cannot write .retaind/{FILE} in {root}")]
     Write {

@@ -29,7 +29,10 @@ pub(super) struct Destination {
 enum Purpose {
     Trash,
     /// Back to where it was; only some of it, where paths are given. `workplace` is where directories are made.
-    Restore { workplace: OwnedFd, only: Option<HashSet<Vec<u8>>> },
+    Restore {
+        workplace: OwnedFd,
+        only: Option<HashSet<Vec<u8>>>,
+    },
 }
 
 /// Why something was not moved.
@@ -99,7 +102,9 @@ impl Destination {
 
     fn unmade(&self, error: Errno) -> Unmoved {
         match (&self.purpose, error) {
-            (Purpose::Restore { .. }, Errno::NOTDIR) => Unmoved::Kept("a directory in its path is a file now".to_owned()),
+            (Purpose::Restore { .. }, Errno::NOTDIR) => {
+                Unmoved::Kept("a directory in its path is a file now".to_owned())
+            }
             (_, Errno::LOOP) => Unmoved::Kept("a directory in its path is a symbolic link".to_owned()),
             (_, Errno::XDEV) => Unmoved::Kept("a directory in its path is a mount point".to_owned()),
             (_, error) => Unmoved::Error(error),

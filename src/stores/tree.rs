@@ -174,9 +174,7 @@ impl<'a> Walk<'a> {
         }
         self.part.stopped = matches!(self.end, Some(End::Stopped));
         match self.end {
-            Some(End::Out { stays: false }) => {
-                self.ground.terms.act.outcome(self.part.files, self.part.size_bytes)
-            }
+            Some(End::Out { stays: false }) => self.ground.terms.act.outcome(self.part.files, self.part.size_bytes),
             _ => Outcome::Partly(self.part),
         }
     }

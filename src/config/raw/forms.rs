@@ -73,13 +73,16 @@ pub struct Texts {
     pub is_list: bool,
 }
 
+/// What [`Texts`] expects, as its errors say it.
+pub(in crate::config) const TEXTS: &str = "a pattern in quotes, or a list of them";
+
 impl<'de> Deserialize<'de> for Texts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OneOrMore;
         impl<'de> Visitor<'de> for OneOrMore {
             type Value = Texts;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a pattern in quotes, or a list of them")
+                f.write_str(TEXTS)
             }
             fn visit_str<E>(self, text: &str) -> Result<Texts, E> {
                 Ok(Texts { texts: vec![text.to_owned()], is_list: false })

@@ -5,7 +5,7 @@ mod policy;
 
 use serde::Deserialize;
 
-pub(super) use forms::{DURATION, SIZE};
+pub(super) use forms::{DURATION, SIZE, TEXTS};
 pub use forms::{DurationText, Hidden, Named, SizeText, Table, Texts};
 pub use policy::{
     RawAlive, RawChild, RawFile, RawKeep, RawKeepByValue, RawParam, RawParamTable, RawPolicy, RawProtection, RawSetSql,

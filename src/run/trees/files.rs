@@ -83,7 +83,7 @@ fn fingerprint(path: &[u8]) -> u64 {
 
 impl Looking<'_> {
     /// Finds the files of a store that may go.
-    pub(super) async fn find_files(self, policy: &FilesPolicy) -> Result<Finding, Ended> {
+    pub(super) async fn find_files(mut self, policy: &FilesPolicy) -> Result<Finding, Ended> {
         let mut finding = Finding::new(self.began_at);
         let wants_marker = self.enforces || self.run.would_enforce();
         if let Some(why) = wants_marker.then(|| self.identity_guard()).flatten() {
@@ -122,11 +122,11 @@ impl Looking<'_> {
         Ok(Finding { readings: judged.readings, blocked_by: judged.blocked_by, ..finding })
     }
 
-    async fn rules(&self, policy: &FilesPolicy) -> Result<Rules, Ended> {
+    async fn rules(&mut self, policy: &FilesPolicy) -> Result<Rules, Ended> {
         let to_free = match policy.min_free {
             None => None,
             Some(least) => {
-                let store = &self.custody.store;
+                let store = self.custody.store.clone();
                 let space = self.custody.open.space();
                 let space = space.map_err(|cause| Ended::Space { store: store.name.clone(), cause })?;
                 let wanted = least.of(space.total_bytes).saturating_sub(space.available_bytes);
@@ -145,7 +145,7 @@ impl Looking<'_> {
         })
     }
 
-    async fn trashed_bytes(&self, policy: &FilesPolicy) -> Result<u64, Ended> {
+    async fn trashed_bytes(&mut self, policy: &FilesPolicy) -> Result<u64, Ended> {
         if self.custody.store.trash.is_none() || policy.bypass_trash {
             return Ok(0);
         }

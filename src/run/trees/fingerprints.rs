@@ -88,7 +88,8 @@ impl Fingerprints {
 
     /// Whether it is in the set and nobody has found it.
     pub(in crate::run) fn is_missed(&self, fingerprint: u64) -> bool {
-        self.place(fingerprint).is_some_and(|place| self.found[place / 64].load(Ordering::Relaxed) & (1 << (place % 64)) == 0)
+        self.place(fingerprint)
+            .is_some_and(|place| self.found[place / 64].load(Ordering::Relaxed) & (1 << (place % 64)) == 0)
     }
 
     /// How many nobody has found.

@@ -53,7 +53,9 @@ pub(super) async fn tell(
             look(custody, some, column.directory, &counts.reference, stop, account).await;
         }
         if !all {
-            account.notes.push(format!("more than {MISSED_AT_MOST} rows of {} name files that are missing", counts.reference));
+            account
+                .notes
+                .push(format!("more than {MISSED_AT_MOST} rows of {} name files that are missing", counts.reference));
         }
     }
     Ok(())

@@ -22,7 +22,7 @@ use super::sessions::Sessions;
 use crate::ledger::{GuardReading, Lease, Ledger, LedgerError, RunMode};
 use crate::policy::{FilesPolicy, Mode, Name, OrphansPolicy, Store};
 use crate::sources::SourceError;
-use crate::stores::{Surveyed, TrashError, WalkError};
+use crate::stores::{RawPath, Surveyed, TrashError, WalkError};
 use crate::telemetry::chain;
 use choose::Choice;
 use spool::Spool;
@@ -105,14 +105,16 @@ struct Finding {
     spool: Option<Spool>,
     /// For each file of the spool what becomes of it; without them all go.
     choices: Option<Vec<Choice>>,
+    /// Directories in which nothing is, of a policy that prunes them.
+    empty: Vec<RawPath>,
     /// What is changed after this was not decided about.
     decided_at: Timestamp,
 }
 
 impl Finding {
     fn new(decided_at: Timestamp) -> Self {
-        let (account, readings) = (Account::default(), Vec::new());
-        Self { account, readings, blocked_by: None, spool: None, choices: None, decided_at }
+        let (account, readings, empty) = (Account::default(), Vec::new(), Vec::new());
+        Self { account, readings, blocked_by: None, spool: None, choices: None, empty, decided_at }
     }
 
     fn blocked(self, why: String) -> Self {
@@ -190,12 +192,7 @@ fn tell_unseen(account: &mut Account, surveyed: &Surveyed) {
 
 impl PolicyRun<'_> {
     /// Runs a policy about a store, or looks at what it would do.
-    pub(super) async fn run_tree(
-        &self,
-        tree: Tree<'_>,
-        sessions: &mut Sessions,
-        foreseen: &mut Foreseen,
-    ) -> Outcome {
+    pub(super) async fn run_tree(&self, tree: Tree<'_>, sessions: &mut Sessions, foreseen: &mut Foreseen) -> Outcome {
         let ledger = match (&self.runner.ledger, self.mode, self.policy.mode) {
             (Some(ledger), RunMode::Enforce, Mode::Enforce) => ledger,
             _ => return self.tree(tree, sessions, foreseen, None).await,
@@ -268,7 +265,7 @@ impl PolicyRun<'_> {
         foreseen: &mut Foreseen,
         holding: Option<Holding<'_>>,
     ) -> Outcome {
-        let Finding { account, readings, blocked_by, spool, choices, decided_at } = found;
+        let Finding { account, readings, blocked_by, spool, choices, empty, decided_at } = found;
         let would_go = blocked_by.is_none() && self.policy.mode == Mode::Enforce;
         let mut taking = Taking {
             run: self,
@@ -281,6 +278,7 @@ impl PolicyRun<'_> {
             decided_at,
             account,
             stays: std::collections::BTreeMap::new(),
+            empty,
             emptied: Vec::new(),
             unflushed: crate::ledger::Tally::default(),
             flushed_at: decided_at,

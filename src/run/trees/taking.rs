@@ -16,13 +16,15 @@ use crate::run::foreseen::GoneFiles;
 use crate::run::policy::PolicyRun;
 use crate::run::sessions::Sessions;
 use crate::run::{Fate, Listed};
-use crate::stores::{Doomed, Held, Outcome, Part, RawPath, Way, Why};
+use crate::stores::{Doomed, Held, Left, Outcome, Part, RawPath, Way, Why};
 use crate::telemetry::chain;
 
 /// Files that are asked about and removed together: few, so that little time passes between the two.
 const FILES_AT_ONCE: usize = 1000;
 /// Sums are added up in the ledger this often.
 const FLUSH_EVERY_SECS: i64 = 1;
+/// For so long a directory that was found empty stays, where the policy has no time of its own.
+const IDLE: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
 /// A policy's files under way.
 pub(super) struct Taking<'a> {
@@ -39,17 +41,12 @@ pub(super) struct Taking<'a> {
     pub(super) account: Account,
     /// How many stay for each reason that is no failure.
     pub(super) stays: BTreeMap<String, u64>,
+    /// Directories that were found empty.
+    pub(super) empty: Vec<RawPath>,
     /// Directories from which something went.
     pub(super) emptied: Vec<RawPath>,
     pub(super) unflushed: Tally,
     pub(super) flushed_at: Timestamp,
-}
-
-/// Some of what was found, to go in one way.
-#[derive(Default)]
-struct Some {
-    doomed: Vec<Doomed>,
-    size_bytes: Vec<u64>,
 }
 
 impl Taking<'_> {
@@ -81,7 +78,7 @@ impl Taking<'_> {
     }
 
     /// Between pieces: nobody asked to stop, and the policy is still ours.
-    async fn may_go_on(&self) -> Result<(), Ended> {
+    async fn may_go_on(&mut self) -> Result<(), Ended> {
         if self.run.stop.is_set() {
             return Err(Ended::Stopped);
         }
@@ -97,7 +94,6 @@ impl Taking<'_> {
         if doomed.is_empty() {
             return Ok(());
         }
-        let before = self.account.tally.clone();
         let named = match self.custody.spare_named(self.sessions, &mut doomed, &[]).await {
             Ok(named) => named,
             Err(error) => {
@@ -111,15 +107,14 @@ impl Taking<'_> {
         let all = doomed.len();
         doomed.retain(|doomed| !doomed.path.text().is_some_and(|path| named.contains(&path)));
         let spared: usize = doomed.iter().map(|doomed| doomed.spared.len()).sum();
-        self.account.tally.files_referenced += (all - doomed.len() + spared) as u64;
+        self.add(&Tally { files_referenced: (all - doomed.len() + spared) as u64, ..Tally::default() });
         let doomed = self.only_old(doomed).await;
         let outcomes = self.act(doomed, way).await;
-        let fresh: Vec<_> = outcomes.into_iter().collect();
-        for (path, directory, outcome) in fresh {
+        for (path, directory, outcome) in outcomes {
             self.count(&path, directory, outcome, way).await;
         }
         self.run.reporter.update(&self.account.tally);
-        self.flush(&before).await
+        self.flush().await
     }
 
     /// Leaves out what a process holds open, where the policy wants that.
@@ -152,9 +147,7 @@ impl Taking<'_> {
         let path = RawPath::parse(&found.path).ok()?;
         Some(match (found.file, self.tree) {
             (Some(file), _) => Doomed::seen(path, file.seen),
-            (None, Tree::Orphans(policy)) => {
-                Doomed::old_directory(path, policy.cutoff(self.run.now).as_nanosecond())
-            }
+            (None, Tree::Orphans(policy)) => Doomed::old_directory(path, policy.cutoff(self.run.now).as_nanosecond()),
             (None, Tree::Files(_)) => return None,
         })
     }
@@ -220,30 +213,19 @@ impl Taking<'_> {
             Outcome::Missing | Outcome::Stopped => {}
             Outcome::Kept(why) => self.stay(&why, 1),
             Outcome::Failed(why) => {
-                self.account.tally.files_matched += 1;
+                self.add(&Tally { files_matched: 1, ..Tally::default() });
                 self.account.fail(None, Some(path.to_string()), why);
             }
         }
     }
 
     fn went(&mut self, path: &RawPath, files: u64, size_bytes: u64, trashes: bool) {
-        let enforced = self.fate == Fate::Enforce;
-        let tally = &mut self.account.tally;
-        tally.files_matched += files;
-        tally.bytes_matched += size_bytes;
-        if !enforced {
+        self.add(&Tally { files_matched: files, bytes_matched: size_bytes, ..Tally::default() });
+        if self.fate != Fate::Enforce {
             return;
         }
-        let freed = if trashes { 0 } else { size_bytes };
-        let share = tally.stores.entry(self.custody.store.name.to_string()).or_default();
-        share.files_deleted += files;
-        share.bytes_reclaimed += freed;
-        tally.files_deleted += files;
-        tally.bytes_reclaimed += freed;
-        if trashes {
-            tally.files_trashed += files;
-            tally.bytes_trashed += size_bytes;
-        }
+        let store = self.custody.store.name.to_string();
+        self.add(&Tally::of_files(store, files, size_bytes, trashes));
         if let (Some(_), Tree::Files(policy), Some(directory)) = (self.holding, self.tree, path.split().0)
             && policy.prune_empty
             && let Ok(directory) = RawPath::parse(directory)
@@ -260,10 +242,14 @@ impl Taking<'_> {
         let _ = list.send(Listed::File { policy, mode, store, path: path.to_string(), size_bytes }).await;
     }
 
+    fn add(&mut self, done: &Tally) {
+        self.account.tally.add(done);
+        self.unflushed.add(done);
+    }
+
     /// Adds what was done since to the ledger's sums, so that they are there whatever happens.
-    async fn flush(&mut self, before: &Tally) -> Result<(), Ended> {
+    async fn flush(&mut self) -> Result<(), Ended> {
         let Some(Holding { ledger, .. }) = self.holding else { return Ok(()) };
-        self.unflushed.add(&self.account.tally.since(before));
         let now = self.run.runner.clock.now();
         if now.duration_since(self.flushed_at).as_secs() >= FLUSH_EVERY_SECS {
             let unflushed = std::mem::take(&mut self.unflushed);
@@ -275,29 +261,31 @@ impl Taking<'_> {
 
     /// Removes directories that were left empty.
     async fn prune(&mut self) -> Result<(), Ended> {
-        let mut directories = std::mem::take(&mut self.emptied);
-        if directories.is_empty() {
-            return Ok(());
-        }
-        directories.sort_unstable();
-        directories.dedup();
-        let stop = self.run.stop.token();
-        match self.custody.open.prune_empty(directories, self.decided_at, stop).await {
-            Ok(pruned) => {
-                if pruned.directories > 0 {
-                    self.account.notes.push(format!("{} empty directories were removed", pruned.directories));
-                }
-                for left in pruned.left {
-                    let (Why::Kept(why) | Why::Failed(why)) = left.why;
-                    self.account.fail(None, Some(left.path), format!("the empty directory could not be removed: {why}"));
-                }
-                Ok(())
+        let (Tree::Files(policy), Some(_)) = (self.tree, self.holding) else { return Ok(()) };
+        let (emptied, stop) = (std::mem::take(&mut self.emptied), self.run.stop.token());
+        // One that was empty before may be about to be filled.
+        let idle_since = policy.cutoff(self.run.now).or_else(|| self.run.now.checked_sub(IDLE).ok());
+        let idle_since_ns = idle_since.map(Timestamp::as_nanosecond);
+        let empty = std::mem::take(&mut self.empty);
+        let mut removed = 0;
+        for (directories, idle_since_ns) in [(emptied, None), (empty, idle_since_ns)] {
+            if directories.is_empty() {
+                continue;
             }
-            Err(why) => {
-                self.account.fail(None, None, format!("empty directories could not be removed: {why}"));
-                Ok(())
+            match self.custody.open.prune_empty(directories, self.decided_at, idle_since_ns, stop).await {
+                Ok(pruned) => {
+                    removed += pruned.directories;
+                    for Left { path, why: Why::Kept(why) | Why::Failed(why) } in pruned.left {
+                        self.account.fail(None, Some(path), format!("the empty directory could not be removed: {why}"));
+                    }
+                }
+                Err(why) => self.account.fail(None, None, format!("empty directories could not be removed: {why}")),
             }
         }
+        if removed > 0 {
+            self.account.notes.push(format!("{removed} empty directories were removed"));
+        }
+        Ok(())
     }
 
     /// The whole account.

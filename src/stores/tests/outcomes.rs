@@ -90,6 +90,7 @@ async fn a_store_that_is_missing_or_no_directory_does_not_open() {
         root,
         strip_prefix: None,
         references: Vec::new(),
+        trash: None,
     };
     let error = OpenStore::open(&store(world.root().join("absent"))).unwrap_err();
     assert!(matches!(&error, StoreError::Open { cause, .. } if cause.kind() == std::io::ErrorKind::NotFound));
@@ -126,7 +127,11 @@ async fn child_without_rights() {
     assert_eq!(outcomes, [denied.clone(), denied, Outcome::Missing]);
     let Walked { surveyed, .. } = store.walk(walk::Diary::default, &never()).await.unwrap();
     let unseen = Unseen { path: "closed".to_owned(), why: "permission denied (os error 13)".to_owned() };
-    assert_eq!((surveyed.files, surveyed.errors, surveyed.first_errors), (1, 1, vec![unseen]), "d7: an error, not nothing");
+    assert_eq!(
+        (surveyed.files, surveyed.errors, surveyed.first_errors),
+        (1, 1, vec![unseen]),
+        "d7: an error, not nothing"
+    );
     let closed = OpenStore { root: Arc::new(Root::open(&Path::new(&root).join("closed")).unwrap()) };
     access = closed.access().unwrap();
     assert_eq!((access.readable, access.writable, access.mode), (false, false, 0o000));

@@ -2,6 +2,7 @@
 
 mod check;
 mod check_parts;
+mod check_trees;
 mod hooks;
 mod stats;
 mod usage;
