@@ -14,7 +14,7 @@ use super::report::{Report, Reports};
 use super::status_line::LastRun;
 use crate::clock::Clock;
 use crate::ledger::{HookPoint, Ledger, RunId, RunMode, RunResult, RunTrigger, Status};
-use crate::policy::{Mode, Name, Params, PolicyKind, Settings, Task};
+use crate::policy::{Mode, Name, Params, Settings, Task};
 use crate::run::{Progress, Request, RunError};
 use crate::schedule::{Activation, Occasion, Runnable};
 use crate::telemetry::{Event, RunEvent, chain};
@@ -257,11 +257,7 @@ fn last_run(result: &RunResult, now: Timestamp) -> LastRun {
 fn suspects(settings: &Settings, result: &RunResult) -> Vec<Name> {
     let failed = result.policies.iter().filter(|policy| policy.status == Status::Failed);
     let policies = failed.filter_map(|failed| settings.policies.iter().find(|policy| policy.name == failed.policy));
-    let mut sources: Vec<Name> = policies
-        .map(|policy| match &policy.kind {
-            PolicyKind::Rows(rows) => rows.source.clone(),
-        })
-        .collect();
+    let mut sources: Vec<Name> = policies.flat_map(|policy| settings.sources_of(policy)).cloned().collect();
     sources.sort();
     sources.dedup();
     sources

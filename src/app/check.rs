@@ -1,5 +1,6 @@
 //! Looks at everything that a run stands on and says what mends what is amiss. Changes nothing.
 
+mod names;
 mod privileges;
 mod programs;
 mod relations;
@@ -8,11 +9,13 @@ mod source;
 mod state;
 mod store;
 mod table;
+mod trees;
 
 use futures_util::future::join_all;
 
+use super::status;
 use crate::clock::Clock;
-use crate::policy::{Mode, Policy, PolicyKind, RowsPolicy, Settings};
+use crate::policy::{Mode, Policy, RowsPolicy, Settings};
 use crate::report::Findings;
 use crate::report::human::counted;
 use service::Service;
@@ -53,18 +56,18 @@ pub async fn everything(settings: &Settings, clock: &Clock) -> Findings {
         findings.extend(found);
     }
     programs::hooks(settings, &mut findings);
+    // What is amiss with the ledger was told of with the state directory.
+    let ledger = status::open(settings, clock.now()).await.ok().flatten();
     for store in &settings.stores {
-        store::check(settings, store, &service, &mut findings);
+        store::check(settings, store, &service, ledger.as_ref(), &mut findings).await;
     }
     findings
 }
 
 /// The rows policies that are switched on.
 fn rows_policies(settings: &Settings) -> impl Iterator<Item = (&Policy, &RowsPolicy)> {
-    settings.policies.iter().filter(|policy| policy.enabled).map(|policy| {
-        let PolicyKind::Rows(rows) = &policy.kind;
-        (policy.as_ref(), rows)
-    })
+    let enabled = settings.policies.iter().filter(|policy| policy.enabled);
+    enabled.filter_map(|policy| policy.kind.rows().map(|rows| (policy.as_ref(), rows)))
 }
 
 /// Whether a run of the policy deletes anything.

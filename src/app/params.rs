@@ -90,6 +90,7 @@ pub fn check_params(selection: &Selection, given: &[(String, String)]) -> Result
 fn declarations(policy: &Policy) -> &[ParamDeclaration] {
     match &policy.kind {
         PolicyKind::Rows(rows) => &rows.params,
+        PolicyKind::Files(_) | PolicyKind::Orphans(_) => &[],
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::config::did_you_mean;
-use crate::policy::{Name, ParamDeclaration, Policy, PolicyKind, Settings, Task};
+use crate::policy::{Name, ParamDeclaration, Policy, Settings, Task};
 
 /// The policies of a command, in the order in which they run, none twice.
 #[derive(Debug, Clone, Default)]
@@ -81,9 +81,9 @@ pub fn select(settings: &Settings, names: &[String]) -> Result<Selection, Select
 pub fn select_enabled(settings: &Settings, given: &[(String, String)]) -> (Selection, Vec<Name>) {
     let (mut selection, mut left_out) = (Selection::default(), Vec::new());
     for policy in settings.policies.iter().filter(|policy| policy.enabled) {
-        let PolicyKind::Rows(rows) = &policy.kind;
         let is_given = |declared: &ParamDeclaration| given.iter().any(|(name, _)| *name == declared.name);
-        match rows.params.is_empty() || rows.params.iter().any(is_given) {
+        let params = policy.kind.rows().map(|rows| rows.params.as_slice()).unwrap_or_default();
+        match params.is_empty() || params.iter().any(is_given) {
             true => selection.add(policy),
             false => left_out.push(policy.name.clone()),
         }
@@ -149,7 +149,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::policy::{Action, Condition, Daemon, Hook, Mode, RowsPolicy, TableName, Trigger};
+    use crate::policy::{Action, Condition, Daemon, Hook, Mode, PolicyKind, RowsPolicy, TableName, Trigger};
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
@@ -198,7 +198,7 @@ mod tests {
 
     fn with_params(policy: Arc<Policy>) -> Arc<Policy> {
         let mut policy = (*policy).clone();
-        let PolicyKind::Rows(rows) = &mut policy.kind;
+        let PolicyKind::Rows(rows) = &mut policy.kind else { panic!("a policy of rows") };
         rows.params = vec![ParamDeclaration { name: "session_id".to_owned(), kind: None }];
         Arc::new(policy)
     }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::report::{Report, Reports};
-use crate::policy::{Name, PolicyKind, Settings, Source};
+use crate::policy::{Name, Settings, Source};
 use crate::sources::{ErrorKind, Session, SourceError};
 use crate::telemetry::Event;
 
@@ -156,9 +156,8 @@ impl Watched {
 /// The sources that a policy uses which is switched on.
 fn used_sources(settings: &Settings) -> impl Iterator<Item = &Arc<Source>> {
     settings.sources.iter().filter(|source| {
-        settings.policies.iter().filter(|policy| policy.enabled).any(|policy| match &policy.kind {
-            PolicyKind::Rows(rows) => rows.source == source.name,
-        })
+        let mut enabled = settings.policies.iter().filter(|policy| policy.enabled);
+        enabled.any(|policy| settings.sources_of(policy).contains(&&source.name))
     })
 }
 

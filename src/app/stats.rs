@@ -16,7 +16,7 @@ use super::schedules::Schedules;
 use super::status;
 use crate::clock::Clock;
 use crate::ledger::LatestRun;
-use crate::policy::{Alive, Name, Params, Policy, PolicyKind, RowsPolicy, Settings, Source};
+use crate::policy::{Alive, Name, Params, Policy, RowsPolicy, Settings, Source};
 use crate::report::{LastPolicyRun, OldestRow, PolicyStats, Precision, Stats};
 use crate::sources::{Asked, Counted, Instants, Session, SourceError, Target};
 use crate::telemetry::chain;
@@ -29,10 +29,18 @@ const STEPS: [u64; 2] = [10_000, 100_000];
 /// Looks at the policies of a selection.
 pub async fn stats(settings: &Settings, policies: &[Arc<Policy>], params: &Params, clock: &Clock) -> Stats {
     let (now, until) = (clock.now(), Instant::now() + BUDGET);
+    let (policies, others): (Vec<_>, Vec<_>) =
+        policies.iter().cloned().partition(|policy| policy.kind.rows().is_some());
+    let policies = policies.as_slice();
     let (gathered, remembered) =
         tokio::join!(gather(settings, policies, params, now, until), remember(settings, policies, now));
-    let (latest, schedules, remarks) = remembered;
+    let (latest, schedules, mut remarks) = remembered;
     let mut gathered = gathered;
+    // Going through a store takes longer than statistics may.
+    remarks.extend(others.iter().map(|policy| {
+        let (name, kind) = (&policy.name, policy.kind.word());
+        format!("Policy {name} is of kind {kind} and not counted here: see `retaind plan {name}`")
+    }));
     for (stats, policy) in gathered.iter_mut().zip(policies) {
         stats.last_run = latest.iter().find(|(name, _)| *name == policy.name).map(|(_, run)| last_run(run));
         let period = policy.task.as_ref().and_then(|task| schedules.period_secs(settings, task, now));
@@ -88,8 +96,8 @@ async fn gather(
 ) -> Vec<PolicyStats> {
     let mut askings = Vec::new();
     for source in &settings.sources {
-        let mine = policies.iter().enumerate().filter(|(_, policy)| rows_of(policy).source == source.name);
-        let queue: VecDeque<_> = mine.collect();
+        let rows = policies.iter().enumerate().filter_map(|(at, policy)| Some((at, policy, policy.kind.rows()?)));
+        let queue: VecDeque<_> = rows.filter(|(_, _, rows)| rows.source == source.name).collect();
         let workers = usize::try_from(source.max_connections.get()).unwrap_or(usize::MAX).min(queue.len());
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..workers {
@@ -104,12 +112,7 @@ async fn gather(
     found.into_iter().map(|(_, stats)| stats).collect()
 }
 
-fn rows_of(policy: &Policy) -> &RowsPolicy {
-    let PolicyKind::Rows(rows) = &policy.kind;
-    rows
-}
-
-type Queue<'a> = Mutex<VecDeque<(usize, &'a Arc<Policy>)>>;
+type Queue<'a> = Mutex<VecDeque<(usize, &'a Arc<Policy>, &'a RowsPolicy)>>;
 
 /// One connection of a source, which takes one policy after the other.
 struct Worker<'a> {
@@ -137,13 +140,13 @@ impl Worker<'_> {
                 let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
                 (queue.pop_front(), queue.len())
             };
-            let Some((position, policy)) = next else { return found };
-            let mut stats = self.blank(policy);
+            let Some((position, policy, rows)) = next else { return found };
+            let mut stats = self.blank(policy, rows);
             // What is left of the time, shared with those that wait for a connection.
             let left = self.until.saturating_duration_since(Instant::now());
             let rounds = u32::try_from((waiting + 1).div_ceil(self.workers)).unwrap_or(u32::MAX);
             let until = Instant::now() + left / rounds;
-            stats.error = match self.look(policy, until, &mut stats).await {
+            stats.error = match self.look(rows, until, &mut stats).await {
                 Ok(()) => None,
                 Err(Trouble::Late) => Some(format!("source {} did not answer in time", self.source.name)),
                 Err(Trouble::Failed(error)) => Some(chain(&error)),
@@ -156,8 +159,7 @@ impl Worker<'_> {
         }
     }
 
-    fn blank(&self, policy: &Policy) -> PolicyStats {
-        let rows = rows_of(policy);
+    fn blank(&self, policy: &Policy, rows: &RowsPolicy) -> PolicyStats {
         let mut remarks = Vec::new();
         if let Some(Alive::Command(command)) = &rows.alive {
             let program = command.program.display();
@@ -182,8 +184,7 @@ impl Worker<'_> {
         }
     }
 
-    async fn look(&mut self, policy: &Policy, until: Instant, stats: &mut PolicyStats) -> Result<(), Trouble> {
-        let rows = rows_of(policy);
+    async fn look(&mut self, rows: &RowsPolicy, until: Instant, stats: &mut PolicyStats) -> Result<(), Trouble> {
         let at = Instants { now: self.now, cutoff: rows.cutoff(self.now) };
         let asked = Asked { source: self.source, policy: rows, params: Some(self.params), settings: self.settings };
         let target = match self.ask(until, async |session| Target::load(session, asked).await).await? {

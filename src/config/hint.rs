@@ -4,7 +4,7 @@ use strsim::damerau_levenshtein;
 
 /// What to write instead of a number without a unit: days for what is kept, seconds for what is waited for.
 pub fn unit_hint(key: &str, number: u64) -> String {
-    let unit = if matches!(key, "keep" | "keep.values" | "grace") { "d" } else { "s" };
+    let unit = if matches!(key, "keep" | "keep.values" | "grace" | "trash") { "d" } else { "s" };
     format!("write \"{number}{unit}\"")
 }
 
@@ -14,6 +14,7 @@ pub fn zero_hint(key: &str) -> String {
         "keep" => "to keep for ever, leave the policy out or set mode = \"report\"",
         "keep.values" => "to keep such rows for ever, leave them out and give no default",
         "grace" => "leave it out: rows go as soon as they expire",
+        "trash" => "leave it out: files are removed at once",
         _ => "leave the key out for its default",
     }
     .to_owned()

@@ -23,6 +23,15 @@ pub const BATCH: i64 = 10_000;
 pub const ACTION: &str = "delete";
 pub const ON_DELETE: &str = "delete";
 
+/// `[stores.NAME]`
+pub const REFERENCE_MATCH: &str = "path";
+/// `[policies.NAME]` of kind files.
+pub const OPEN: &str = "skip";
+/// `[policies.NAME]` of kind orphans: the mode, the grace, and the largest share of a store's files.
+pub const ORPHANS_MODE: &str = "report";
+pub const ORPHANS_KEEP: &str = "24h";
+pub const ORPHANS_MAX_FRACTION: f64 = 0.5;
+
 /// Tasks that exist without being declared, with their schedules.
 pub const SHIPPED_TASKS: [(&str, &str); 3] =
     [("retention", "0 3 * * *"), ("log-purge", "30 3 * * *"), ("orphan-scan", "0 4 * * 0")];
@@ -42,8 +51,10 @@ pub enum Kind {
     List,
     /// What a column is set to.
     Value,
-    /// Recognised, and refused until a later version fills it.
-    Later,
+    /// Bytes with a unit, or, of a file system, a percentage.
+    Size,
+    /// A text, or a list of them.
+    Patterns,
 }
 
 impl Kind {
@@ -59,7 +70,8 @@ impl Kind {
             Kind::Tables => "list of tables",
             Kind::List => "list",
             Kind::Value => "value",
-            Kind::Later => "later",
+            Kind::Size => "size",
+            Kind::Patterns => "pattern or list",
         }
     }
 }
@@ -98,8 +110,10 @@ pub const KEYS: &[Key] = &[
     key("stores.*.references[].source", Kind::Text, ""),
     key("stores.*.references[].table", Kind::Text, ""),
     key("stores.*.references[].column", Kind::Text, ""),
-    key("stores.*.references[].match", Kind::Later, ""),
-    key("stores.*.trash", Kind::Later, ""),
+    key("stores.*.references[].path", Kind::Text, ""),
+    key("stores.*.references[].directory", Kind::Flag, "false"),
+    key("stores.*.references[].match", Kind::Text, REFERENCE_MATCH),
+    key("stores.*.trash", Kind::Duration, ""),
     key("tasks.*.schedule", Kind::Text, ""),
     key("tasks.*.every", Kind::Duration, ""),
     key("tasks.*.misfire_grace", Kind::Duration, MISFIRE_GRACE),
@@ -161,15 +175,17 @@ pub const KEYS: &[Key] = &[
     key("policies.*.batch", Kind::Count, "10000"),
     key("policies.*.max_rows", Kind::Count, ""),
     key("policies.*.max_fraction", Kind::Share, ""),
-    key("policies.*.store", Kind::Later, ""),
-    key("policies.*.match", Kind::Later, ""),
-    key("policies.*.exclude", Kind::Later, ""),
-    key("policies.*.keep_last", Kind::Later, ""),
-    key("policies.*.max_total", Kind::Later, ""),
-    key("policies.*.max_files", Kind::Later, ""),
-    key("policies.*.min_free", Kind::Later, ""),
-    key("policies.*.prune_empty", Kind::Later, ""),
-    key("policies.*.open", Kind::Later, ""),
+    key("policies.*.store", Kind::Text, ""),
+    key("policies.*.match", Kind::Patterns, ""),
+    key("policies.*.exclude", Kind::Patterns, ""),
+    key("policies.*.keep_last", Kind::Count, ""),
+    key("policies.*.max_total", Kind::Size, ""),
+    key("policies.*.max_files", Kind::Count, ""),
+    key("policies.*.min_free", Kind::Size, ""),
+    key("policies.*.per", Kind::Text, ""),
+    key("policies.*.prune_empty", Kind::Flag, "false"),
+    key("policies.*.open", Kind::Text, OPEN),
+    key("policies.*.bypass_trash", Kind::Flag, "false"),
 ];
 
 /// Tables whose keys are names that the operator chooses.

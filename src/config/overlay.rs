@@ -131,9 +131,11 @@ fn parse_key(key: &str, tree: &Value) -> Result<KeyPath, String> {
 /// So `007` and `30` stay what was typed where a text is wanted.
 fn document(path: KeyPath, text: &str, place: Place, found: &mut Vec<Diagnostic>) -> Document {
     let takes_text = keys::find(&path).is_some_and(|key| match key.kind {
-        Kind::Text | Kind::Duration => true,
+        Kind::Text | Kind::Duration | Kind::Size => true,
+        // A pattern may begin with a bracket as well: then it wants quotes.
+        Kind::Patterns => !text.trim_start().starts_with('['),
         Kind::Count | Kind::Share | Kind::Flag | Kind::Value => false,
-        Kind::Table | Kind::Tables | Kind::List | Kind::Later => false,
+        Kind::Table | Kind::Tables | Kind::List => false,
     });
     let quoted = text.trim_start().starts_with(['"', '\'']);
     let table = text.trim_start().starts_with('{');
@@ -204,6 +206,9 @@ mod tests {
         assert_eq!(kind("policies.x.table", "true"), ValueKind::String("true".to_owned()));
         assert_eq!(kind("policies.x.table", "\"a b\""), ValueKind::String("a b".to_owned()));
         assert_eq!(kind("policies.x.keep", "30"), ValueKind::String("30".to_owned()));
+        assert_eq!(kind("policies.x.match", "**/*.log"), ValueKind::String("**/*.log".to_owned()));
+        assert!(matches!(kind("policies.x.match", "[\"a\", \"b\"]"), ValueKind::Array(items) if items.len() == 2));
+        assert_eq!(kind("policies.x.max_total", "30"), ValueKind::String("30".to_owned()));
         assert_eq!(kind("policies.x.batch", "30"), ValueKind::I64(30));
         assert_eq!(kind("policies.x.batch", "007"), ValueKind::String("007".to_owned()));
         assert_eq!(kind("policies.x.files", "[]"), ValueKind::Array(vec![]));

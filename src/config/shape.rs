@@ -5,7 +5,7 @@ use toml::Value;
 
 use super::hint::{did_you_mean, unit_hint, zero_hint};
 use super::path::{KeyPath, Segment};
-use super::raw::{DURATION, Raw};
+use super::raw::{DURATION, Raw, SIZE, TEXTS};
 
 /// Something that does not fit.
 pub(super) struct Misfit {
@@ -119,7 +119,11 @@ fn hint_for(path: &KeyPath, expected: &str, value: Option<&Value>) -> Option<Str
         (DURATION, Value::Integer(0)) => Some(zero_hint(key)),
         (DURATION, Value::Integer(number)) => Some(unit_hint(key, number.unsigned_abs())),
         (DURATION, _) => Some("write \"30d\": a number and one of s, m, h, d, w".to_owned()),
-        ("a string", Value::Integer(_) | Value::Float(_) | Value::Boolean(_)) => Some("put it in quotes".to_owned()),
+        (SIZE, Value::Integer(number)) => Some(format!("give it a unit: \"{number}GiB\" or \"{number}MB\"")),
+        (SIZE, _) => Some("write \"10GiB\": a number and one of B, kB, MB, GB, TB, KiB, MiB, GiB, TiB".to_owned()),
+        ("a string" | TEXTS, Value::Integer(_) | Value::Float(_) | Value::Boolean(_)) => {
+            Some("put it in quotes".to_owned())
+        }
         ("a boolean" | "i64" | "f64", Value::String(_)) => Some("write it without quotes".to_owned()),
         ("a sequence", Value::Table(_)) => Some("put the table in [ ]".to_owned()),
         ("a sequence", Value::String(_)) => Some("put it in [ ]".to_owned()),

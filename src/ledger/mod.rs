@@ -1,4 +1,4 @@
-//! The daemon's own database: runs, results, errors, intents, leases, schedule state. Every statement to it is in this
+//! The daemon's own database: runs, results, errors, intents, leases, schedule state, adopted stores. Every statement to it is in this
 //! module, and none to anybody else's database.
 
 mod file;
@@ -11,6 +11,7 @@ mod record;
 mod results;
 mod runs;
 mod schema;
+mod stores;
 mod tasks;
 #[cfg(test)]
 mod tests;
@@ -27,9 +28,10 @@ pub use latest::LatestRun;
 use locks::Lock;
 pub use locks::{StateLock, StateLockError, lock_state_dir};
 pub use record::{
-    Cause, Failure, GuardReading, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger, SHOWN_AT_MOST,
-    Sample, Status, StoreTally, Tally, Totals,
+    Cause, EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, MissingFile, PolicyResult, RunMode, RunResult,
+    RunTrigger, SHOWN_AT_MOST, Sample, Status, StoreTally, Tally, Totals,
 };
+pub use stores::Adoption;
 
 /// What failed inside, of whatever type.
 type Fault = Box<dyn std::error::Error + Send + Sync>;

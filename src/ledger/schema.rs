@@ -16,6 +16,7 @@ diesel::table! {
         duration_ms -> BigInt,
         totals -> Text,
         hook_errors -> Text,
+        trash_emptied -> Text,
     }
 }
 
@@ -63,6 +64,14 @@ diesel::table! {
         task -> Text,
         known_since -> Text,
         last_due_at -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    stores (store) {
+        store -> Text,
+        id -> Text,
+        adopted_at -> Text,
     }
 }
 

@@ -5,7 +5,10 @@ mod command;
 pub mod compile;
 mod endpoint;
 mod file;
+mod files;
+mod glob;
 mod names;
+mod orphans;
 mod param;
 mod rows;
 mod sql;
@@ -20,14 +23,17 @@ pub use changes::{Widening, changes, widened};
 pub use command::{Argument, CommandLine, Hook};
 pub use endpoint::{Endpoint, Engine, Host, Secret, Server, Tls, TlsMode};
 pub use file::{FilePath, OwnedFile, PathTemplate, TemplatePart};
+pub use files::{ByteCount, FilesPolicy, OpenFiles, Per, Space};
+pub use glob::{FileMatch, Globs};
 pub use names::{Ident, Name, TableName};
+pub use orphans::OrphansPolicy;
 pub use param::{ParamDeclaration, ParamKind, Params};
 pub use rows::{
     Action, AgeColumn, AgeFormat, Alive, Assignment, Child, Fraction, Keep, KeepByValue, OnDelete, Protection,
     RowsPolicy, SetValue,
 };
 pub use sql::{Condition, Param, Segment};
-pub use store::{Mapped, Reference, Store, StorePath};
+pub use store::{Mapped, Reference, ReferenceMatch, Store, StorePath};
 pub use task::{Task, Trigger};
 
 /// A whole configuration, compiled.
@@ -88,8 +94,11 @@ pub struct Policy {
 
 /// The kinds of policy.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "there are few policies, each made once and shared")]
 pub enum PolicyKind {
     Rows(RowsPolicy),
+    Files(FilesPolicy),
+    Orphans(OrphansPolicy),
 }
 
 impl PolicyKind {
@@ -97,6 +106,34 @@ impl PolicyKind {
     pub fn word(&self) -> &'static str {
         match self {
             PolicyKind::Rows(_) => "rows",
+            PolicyKind::Files(_) => "files",
+            PolicyKind::Orphans(_) => "orphans",
+        }
+    }
+
+    /// What is said of rows, where it is of that kind.
+    pub fn rows(&self) -> Option<&RowsPolicy> {
+        match self {
+            PolicyKind::Rows(rows) => Some(rows),
+            PolicyKind::Files(_) | PolicyKind::Orphans(_) => None,
+        }
+    }
+
+    /// The store whose files it goes through; none where it goes by rows.
+    pub fn store(&self) -> Option<&Name> {
+        match self {
+            PolicyKind::Rows(_) => None,
+            PolicyKind::Files(files) => Some(&files.store),
+            PolicyKind::Orphans(orphans) => Some(&orphans.store),
+        }
+    }
+
+    /// The instant before which a thing is eligible, for a run that begins at `now`; none without a time to keep.
+    pub fn cutoff(&self, now: jiff::Timestamp) -> Option<jiff::Timestamp> {
+        match self {
+            PolicyKind::Rows(rows) => rows.cutoff(now),
+            PolicyKind::Files(files) => files.cutoff(now),
+            PolicyKind::Orphans(orphans) => Some(orphans.cutoff(now)),
         }
     }
 }
@@ -115,6 +152,21 @@ impl Settings {
     /// The task of that name.
     pub fn task(&self, name: &Name) -> Option<&Arc<Task>> {
         self.tasks.iter().find(|task| task.name == *name)
+    }
+
+    /// The sources that a run of a policy asks: that of its rows, or those whose rows name files of its store.
+    pub fn sources_of<'a>(&'a self, policy: &'a Policy) -> Vec<&'a Name> {
+        let mut sources = match &policy.kind {
+            PolicyKind::Rows(rows) => vec![&rows.source],
+            PolicyKind::Files(_) => Vec::new(),
+            PolicyKind::Orphans(orphans) => {
+                let store = self.store(&orphans.store);
+                store.map(|store| store.references.iter().map(|each| &each.source).collect()).unwrap_or_default()
+            }
+        };
+        sources.sort_unstable();
+        sources.dedup();
+        sources
     }
 
     /// What runs of a policy may do at most: `report` where the daemon or the policy says so.

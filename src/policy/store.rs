@@ -1,9 +1,11 @@
 //! Stores, and how a path in a database maps to a file beneath a store's root. Pure: nothing here touches a disk.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::{Ident, Name, TableName};
+use super::{FilePath, Name, TableName};
 
 /// A file tree whose files are governed.
 #[derive(Debug, Clone)]
@@ -13,16 +15,57 @@ pub struct Store {
     pub root: PathBuf,
     /// How the database begins the paths of this store.
     pub strip_prefix: Option<String>,
-    /// Columns that name files of this store.
+    /// Rows that name files of this store.
     pub references: Vec<Reference>,
+    /// How long what is removed can be put back; none: it is gone at once.
+    pub trash: Option<Duration>,
 }
 
-/// A column whose values name files of a store.
+/// Rows that name files of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reference {
     pub source: Name,
     pub table: TableName,
-    pub column: Ident,
+    pub path: FilePath,
+    /// The path is a directory: what it names is everything in it.
+    pub directory: bool,
+    pub matching: ReferenceMatch,
+}
+
+/// How what a row has written names a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReferenceMatch {
+    /// As a path of the store.
+    Path,
+    /// By its last segment, whatever stands before it: every file of that name is named, wherever in the store.
+    Name,
+}
+
+impl ReferenceMatch {
+    /// The word that configuration uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            ReferenceMatch::Path => "path",
+            ReferenceMatch::Name => "name",
+        }
+    }
+
+    /// The last segment of a path of any shape; slashes at its end do not count. None where there is none.
+    pub fn last_segment(written: &str) -> Option<&str> {
+        written.trim_end_matches('/').rsplit('/').next().filter(|name| !name.is_empty())
+    }
+}
+
+impl fmt::Display for Reference {
+    /// `nvr.detections.thumbnail_path`, with a slash behind a directory.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { source, table, path, directory, matching } = self;
+        write!(f, "{source}.{table}.{path}{}", if *directory { "/" } else { "" })?;
+        match matching {
+            ReferenceMatch::Path => Ok(()),
+            ReferenceMatch::Name => f.write_str(" by name"),
+        }
+    }
 }
 
 /// A path beneath a store's root: one or more components, none of them empty, `.` or `..`, none with a NUL.
@@ -155,6 +198,14 @@ impl Store {
         })
     }
 
+    /// The same as text, borrowed from a spelling that needs no more than its prefix stripped.
+    pub fn reference_text<'a>(&self, written: &'a str) -> Option<Cow<'a, str>> {
+        match self.relative(written) {
+            Ok(relative) if is_plain(relative) => Some(Cow::Borrowed(relative)),
+            _ => self.map_reference(written).map(|path| Cow::Owned(path.0)),
+        }
+    }
+
     /// Every usual way in which a database would write `path`, for looking it up in a reference column.
     pub fn spellings(&self, path: &StorePath) -> Vec<String> {
         let mut spellings = Vec::with_capacity(3);
@@ -189,6 +240,19 @@ fn resolved(path: &str) -> Option<String> {
     Some(format!("{root}{}", components.join("/")))
 }
 
+/// Whether a relative path is spelled as a [`StorePath`] is: anything that is not said so at a glance may still be.
+fn is_plain(path: &str) -> bool {
+    let mut before = b'/';
+    for byte in path.bytes() {
+        // The first byte of the character that stands for bytes that are no text, and of others.
+        if (before == b'/' && matches!(byte, b'/' | b'.')) || matches!(byte, 0 | 0xEF) {
+            return false;
+        }
+        before = byte;
+    }
+    before != b'/' && path.len() <= 255
+}
+
 /// What follows `prefix` in `text`, where the prefix ends at a component's end.
 fn after_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let rest = text.strip_prefix(prefix)?;
@@ -205,6 +269,7 @@ mod tests {
             root: PathBuf::from("/srv/nvr/data/thumbnails"),
             strip_prefix: strip_prefix.map(str::to_owned),
             references: Vec::new(),
+            trash: None,
         }
     }
 
@@ -259,6 +324,52 @@ mod tests {
             assert_eq!(store.map_reference(odd), Some(path.clone()), "{odd}");
         }
         assert_eq!(store.map_reference("data/thumbnails/../../x"), None);
+    }
+
+    #[test]
+    fn the_last_segment_is_what_follows_the_last_slash() {
+        for (written, name) in [
+            ("b.jpg", Some("b.jpg")),
+            ("C:/x/b.jpg", Some("b.jpg")),
+            ("https://host/a/b.jpg", Some("b.jpg")),
+            ("a/b//", Some("b")),
+            ("/", None),
+            ("", None),
+        ] {
+            assert_eq!(ReferenceMatch::last_segment(written), name, "{written}");
+        }
+    }
+
+    #[test]
+    fn g3_a_reference_is_the_same_however_it_is_read() {
+        for prefix in [None, Some("data/thumbnails/"), Some("data/thumbnails"), Some("/srv/")] {
+            let store = store(prefix);
+            for written in [
+                "a",
+                "a/b.jpg",
+                "data/thumbnails/a/b.jpg",
+                "data/thumbnails/a//b.jpg",
+                "data/thumbnails/./b.jpg",
+                "data/thumbnails/.b.jpg",
+                "data/thumbnails/b/../c",
+                "data/thumbnails/b/",
+                "data/thumbnails/",
+                "data/thumbnails",
+                "data/thumbnails/.retaind/x",
+                "/srv/nvr/data/thumbnails/b.jpg",
+                "/srv/b.jpg",
+                "/srv/",
+                "a\0b",
+                "\u{FFFD}",
+                "\u{EC00}",
+                "",
+                "/",
+                "../x",
+            ] {
+                let text = store.reference_text(written).map(Cow::into_owned);
+                assert_eq!(text, store.map_reference(written).map(String::from), "{prefix:?} {written:?}");
+            }
+        }
     }
 
     #[test]

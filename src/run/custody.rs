@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::account::Account;
 use super::foreseen::GoneFiles;
 use super::sessions::Sessions;
-use crate::ledger::IntentItem;
-use crate::policy::{Name, PolicyKind, Settings, Store, StorePath};
+use crate::ledger::{IntentItem, RunId, Tally};
+use crate::policy::{Name, Settings, Store, StorePath};
 use crate::sources::{Gone, NamedBy, OddNames, ReferenceColumn, SourceError, TableFacts, Unfit};
 use crate::stores::{Doomed, Listener, Look, OpenStore, Outcome, Part, RawPath, StoreError, Way, Why};
 use crate::telemetry::chain;
@@ -21,8 +21,18 @@ const FILES_AT_ONCE: usize = 1000;
 /// A store, opened, with the columns that name its files.
 pub(super) struct Custody {
     pub(super) store: Arc<Store>,
-    open: OpenStore,
-    references: Vec<(ReferenceColumn, OddNames)>,
+    /// Whose trash files go to, where the store has one.
+    run_id: RunId,
+    pub(super) open: OpenStore,
+    pub(super) references: Vec<Naming>,
+}
+
+/// Rows that name files of a store.
+pub(super) struct Naming {
+    pub(super) column: ReferenceColumn,
+    pub(super) odd: OddNames,
+    /// The operator, or a policy that removes files of these rows, says so; what is merely implied may not be there.
+    pub(super) declared: bool,
 }
 
 /// Why a store's files cannot be taken care of.
@@ -43,9 +53,26 @@ impl Custody {
         owners: &[NamedBy],
         settings: &Settings,
         sessions: &mut Sessions,
+        run_id: RunId,
+    ) -> Result<Self, CustodyError> {
+        let mut custody = Self::open_unread(store, owners, settings, sessions, run_id).await?;
+        for naming in &mut custody.references {
+            let session = sessions.get(&naming.column.source).await?;
+            naming.odd = naming.column.odd_names(session, store).await?;
+        }
+        Ok(custody)
+    }
+
+    /// The same, without the odd spellings: for a scan, which reads every row anyhow.
+    pub(super) async fn open_unread(
+        store: &Arc<Store>,
+        owners: &[NamedBy],
+        settings: &Settings,
+        sessions: &mut Sessions,
+        run_id: RunId,
     ) -> Result<Self, CustodyError> {
         let open = OpenStore::open(store)?;
-        let mut references: Vec<(ReferenceColumn, OddNames)> = Vec::new();
+        let mut references: Vec<Naming> = Vec::new();
         let certain = owners.iter().cloned().chain(store.references.iter().map(NamedBy::from));
         let certain = certain.map(|reference| (reference, true));
         let implied = implied(store, settings).into_iter().map(|reference| (reference, false));
@@ -62,17 +89,16 @@ impl Custody {
                 // Another policy's misfit: its own run tells of it, and rows that are not there name nothing.
                 Err(_) => continue,
             };
-            if !references.iter().any(|(known, _)| known.is_same(&column)) {
-                let odd = column.odd_names(session, store).await?;
-                references.push((column, odd));
+            if !references.iter().any(|known| known.column.is_same(&column)) {
+                references.push(Naming { column, odd: OddNames::default(), declared: is_certain });
             }
         }
-        Ok(Self { store: store.clone(), open, references })
+        Ok(Self { store: store.clone(), run_id, open, references })
     }
 
     /// Those of `doomed` that a row still names, rows that are gone left out; what is named beneath a directory is
     /// spared.
-    async fn spare_named(
+    pub(super) async fn spare_named(
         &self,
         sessions: &mut Sessions,
         doomed: &mut [Doomed],
@@ -84,7 +110,7 @@ impl Custody {
         let directories: Vec<_> =
             doomed.iter().filter(|doomed| doomed.directory).filter_map(|doomed| doomed.path.text()).collect();
         let (mut named, mut beneath) = (HashSet::new(), HashSet::new());
-        for (column, odd) in &self.references {
+        for Naming { column, odd, .. } in &self.references {
             let session = sessions.get(&column.source).await?;
             named.extend(column.named(session, &self.store, &paths, gone).await?);
             beneath.extend(column.named_beneath(session, &self.store, &directories, gone).await?);
@@ -107,9 +133,20 @@ impl Custody {
         Ok(named)
     }
 
-    async fn act(&self, doomed: Vec<Doomed>, action: Action<'_>) -> Vec<(RawPath, Outcome)> {
+    /// How files of the store go.
+    pub(super) fn way(&self) -> Way {
+        match self.store.trash {
+            Some(_) => Way::Trash { run: self.run_id },
+            None => Way::Unlink,
+        }
+    }
+
+    /// Removes (or examines) what nobody names any more.
+    pub(super) async fn act(&self, doomed: Vec<Doomed>, action: Action<'_>) -> Vec<(RawPath, Outcome)> {
         match action {
-            Action::Remove { decided_at, stop } => self.open.remove(doomed, decided_at, Way::Unlink, stop).await,
+            Action::Remove { decided_at, stop, way } => {
+                self.open.remove(doomed, decided_at, way.unwrap_or(self.way()), stop).await
+            }
             Action::Examine { decided_at, stop, listener, files, .. } => {
                 let listener = listener.map(|listener| listener(&self.store.name));
                 let Some(gone) = files.of(&self.store.name) else {
@@ -126,8 +163,7 @@ impl Custody {
 /// What other policies say of the store's files: whoever owns a file there names it, whether declared or not.
 fn implied(store: &Store, settings: &Settings) -> Vec<NamedBy> {
     let mut implied = Vec::new();
-    for policy in &settings.policies {
-        let PolicyKind::Rows(rows) = &policy.kind;
+    for rows in settings.policies.iter().filter_map(|policy| policy.kind.rows()) {
         for (table, file) in rows.owned_files().into_iter().filter(|(_, file)| file.store == store.name) {
             let named_by = NamedBy::owner(rows.source.clone(), table.clone(), file, Vec::new());
             if !implied.contains(&named_by) {
@@ -144,6 +180,8 @@ pub(super) enum Action<'a> {
     Remove {
         decided_at: Timestamp,
         stop: &'a CancellationToken,
+        /// None: in the store's way.
+        way: Option<Way>,
     },
     /// A plan: look only, and take some rows for gone.
     Examine {
@@ -241,13 +279,8 @@ impl Settled {
             Outcome::Missing | Outcome::Kept(_) | Outcome::Failed(_) | Outcome::Stopped => 1,
         };
         match outcome {
-            Outcome::Removed { files, size_bytes } => {
+            Outcome::Removed { files, size_bytes } | Outcome::Trashed { files, size_bytes } => {
                 self.count_removed(custody, files, size_bytes);
-                self.gone.push((item.clone(), Some(size_bytes)));
-            }
-            Outcome::Trashed { files, size_bytes } => {
-                // The trash still has the bytes.
-                self.count_removed(custody, files, 0);
                 self.gone.push((item.clone(), Some(size_bytes)));
             }
             Outcome::Partly(part) => self.count_part(custody, item, part),
@@ -270,16 +303,14 @@ impl Settled {
     }
 
     fn count_removed(&mut self, custody: &Custody, files: u64, size_bytes: u64) {
-        let tally = &mut self.account.tally;
-        let store = tally.stores.entry(custody.store.name.to_string()).or_default();
-        tally.files_deleted += files;
-        tally.bytes_reclaimed += size_bytes;
-        store.files_deleted += files;
-        store.bytes_reclaimed += size_bytes;
+        let store = custody.store.name.to_string();
+        // A plan tells the same of a store with a trash as its run.
+        let trashed = custody.store.trash.is_some();
+        self.account.tally.add(&Tally::of_files(store, files, size_bytes, trashed));
     }
 
     fn count_part(&mut self, custody: &Custody, item: &IntentItem, part: Part) {
-        self.count_removed(custody, part.files, if part.trashed { 0 } else { part.size_bytes });
+        self.count_removed(custody, part.files, part.size_bytes);
         if part.is_owed() {
             self.still_owed.push(item.clone());
         }

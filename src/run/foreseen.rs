@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::policy::{FilePath, Name, Policy, PolicyKind, TableName};
+use crate::policy::{FilePath, FilesPolicy, Name, OrphansPolicy, Policy, PolicyKind, TableName};
 use crate::sources::Gone;
 use crate::stores::{Inside, Listener, Look, Outcome, RawPath};
 
@@ -39,7 +39,14 @@ impl GoneFiles {
         let mut owners: HashMap<&Name, Vec<(&Name, &TableName, &FilePath)>> = HashMap::new();
         let mut stores = HashMap::new();
         for policy in policies {
-            let PolicyKind::Rows(rows) = &policy.kind;
+            let rows = match &policy.kind {
+                PolicyKind::Rows(rows) => rows,
+                // What it takes, a later policy may meet as a file of its rows.
+                PolicyKind::Files(FilesPolicy { store, .. }) | PolicyKind::Orphans(OrphansPolicy { store, .. }) => {
+                    stores.entry(store.clone()).or_default();
+                    continue;
+                }
+            };
             for (table, file) in rows.owned_files() {
                 let known = owners.entry(&file.store).or_default();
                 let owner = (&rows.source, table, &file.path);

@@ -19,7 +19,7 @@ use super::custody::{Action, Custody, settle};
 use super::sessions::Sessions;
 use super::{Recovery, Runner};
 use crate::ledger::{IntentBatch, IntentOwner, LeaseOutcome, Ledger, LedgerError, Tally};
-use crate::policy::{FilePath, Ident, Name, PathTemplate, TableName};
+use crate::policy::{FilePath, Ident, Name, PathTemplate, ReferenceMatch, TableName};
 use crate::sources::{NamedBy, SourceError, TransactionOutcome, transaction_outcome};
 use crate::telemetry::chain;
 
@@ -118,7 +118,7 @@ impl Runner {
             Ok(custodies) => custodies,
             Err(why) => return Ok(Resolved::Kept(why)),
         };
-        let action = Action::Remove { decided_at: batch.recorded_at, stop };
+        let action = Action::Remove { decided_at: batch.recorded_at, stop, way: None };
         let mut settled = settle(&custodies, sessions, batch.items.clone(), action).await;
         if settled.unknown > 0 && !known {
             return Ok(Resolved::Kept("it could not be asked which files rows still name".to_owned()));
@@ -184,7 +184,7 @@ impl Runner {
         }
         let mut custodies = Vec::new();
         for (store, owners) in owners {
-            let custody = Custody::open(&store, &owners, &self.settings, sessions).await;
+            let custody = Custody::open(&store, &owners, &self.settings, sessions, batch.run_id).await;
             custodies.push(custody.map_err(|error| chain(&error))?);
         }
         Ok(custodies)
@@ -197,5 +197,6 @@ fn named_by(source: &Name, owner: &IntentOwner) -> Result<NamedBy, String> {
         false => FilePath::Column(Ident::parse(&owner.path)?),
     };
     let (table, released) = (TableName::parse(&owner.table)?, owner.released.clone());
-    Ok(NamedBy { source: source.clone(), table, path, directory: owner.directory, released })
+    let (source, directory, matching) = (source.clone(), owner.directory, ReferenceMatch::Path);
+    Ok(NamedBy { source, table, path, directory, matching, released })
 }

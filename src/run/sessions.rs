@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::stop::Stop;
 use crate::policy::{Name, Settings, Source};
-use crate::sources::{ErrorKind, Session, SourceError};
+use crate::sources::{ErrorKind, Reader, Session, SourceError};
 
 /// How long to wait before each further attempt to reach a source that was lost in the middle of a run.
 const BACKOFF: [Duration; 6] = [
@@ -102,6 +102,15 @@ impl Sessions {
         let permit = self.connections.permits.get(name)?.clone().try_acquire_owned().ok()?;
         let source = self.settings.source(name)?;
         Some((Session::open(source).await.ok()?, permit))
+    }
+
+    /// What reads whole columns of a source, on a connection of its own that takes the place of the session's: a source
+    /// may allow no more than one.
+    pub(super) async fn reader(&mut self, name: &Name) -> Result<(Reader, Option<OwnedSemaphorePermit>), SourceError> {
+        self.open.remove(name);
+        let source = self.source(name)?;
+        let permit = self.connections.permit(name).await;
+        Ok((Reader::open(&source).await?, permit))
     }
 
     fn source(&self, name: &Name) -> Result<Arc<Source>, SourceError> {

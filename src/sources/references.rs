@@ -1,22 +1,21 @@
 //! Which files rows still name: the last question before a file is removed (G3).
 
 use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::dialect::{KeyTerms, Term, separated};
 use super::fit::{Unfit, find};
 use super::gone::{Gone, push_remaining};
+use super::odd::{ODD_AT_MOST, OddNames, push_odd};
 use super::{ColumnType, ErrorKind, RowId, Session, SourceError, Sql, TableFacts};
 use crate::policy::{
-    Engine, FilePath, Name, OwnedFile, PathTemplate, Reference, Source, Store, StorePath, TableName, TemplatePart,
+    Engine, FilePath, Name, OwnedFile, PathTemplate, Reference, ReferenceMatch, Source, Store, StorePath, TableName,
+    TemplatePart,
 };
 
 /// Most paths in one question.
 const PATHS_AT_ONCE: usize = 1000;
 /// Most directories in one question about what lies beneath them.
 const DIRECTORIES_AT_ONCE: usize = 50;
-/// Most oddly spelled paths that a column may hold; beyond that nothing of its store is removed.
-const ODD_AT_MOST: usize = 20_000;
 
 /// Rows that name files of a store: as declared in the configuration, or recorded in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +25,8 @@ pub struct NamedBy {
     pub path: FilePath,
     /// The path is a directory: what it names is everything in it.
     pub directory: bool,
+    /// Whether it is the whole path, or its last segment, that names a file.
+    pub matching: ReferenceMatch,
     /// Columns with the values that an update sets: a row that has them all has let go of its file.
     pub released: Vec<(String, String)>,
 }
@@ -33,14 +34,15 @@ pub struct NamedBy {
 impl NamedBy {
     /// Rows that own a file.
     pub fn owner(source: Name, table: TableName, file: &OwnedFile, released: Vec<(String, String)>) -> Self {
-        Self { source, table, path: file.path.clone(), directory: file.directory, released }
+        let matching = ReferenceMatch::Path;
+        Self { source, table, path: file.path.clone(), directory: file.directory, matching, released }
     }
 }
 
 impl From<&Reference> for NamedBy {
     fn from(reference: &Reference) -> Self {
-        let Reference { source, table, column } = reference.clone();
-        Self { source, table, path: FilePath::Column(column), directory: false, released: Vec::new() }
+        let Reference { source, table, path, directory, matching } = reference.clone();
+        Self { source, table, path, directory, matching, released: Vec::new() }
     }
 }
 
@@ -54,34 +56,12 @@ pub struct ReferenceColumn {
     path: FilePath,
     /// What it names is everything in a directory.
     pub directory: bool,
+    matching: ReferenceMatch,
     /// The columns of the path.
     terms: Vec<Term>,
     released: Vec<(Term, String)>,
     /// A row that is not asked about.
     except: Option<(KeyTerms, Vec<String>)>,
-}
-
-/// Files that a column names by an odd spelling (`a//b`, `./a`, `x/../a`), as fingerprints. Two files of one
-/// fingerprint make one of them look named when it may not be; the exact question then follows.
-#[derive(Debug, Clone, Default)]
-pub struct OddNames(HashSet<u64>);
-
-impl OddNames {
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Whether the column may name the file by an odd spelling.
-    pub fn may_name(&self, path: &StorePath) -> bool {
-        self.0.contains(&fingerprint(path))
-    }
-}
-
-fn fingerprint(path: &StorePath) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
-    hasher.finish()
 }
 
 impl ReferenceColumn {
@@ -103,7 +83,27 @@ impl ReferenceColumn {
         }
         let engine = source.endpoint.engine();
         let (source, table, path) = (source.name.clone(), facts.name.clone(), named_by.path.clone());
-        Ok(Self { source, table, engine, path, directory: named_by.directory, terms, released, except: None })
+        let NamedBy { directory, matching, .. } = *named_by;
+        Ok(Self { source, table, engine, path, directory, matching, terms, released, except: None })
+    }
+
+    pub(super) fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// Where the path of a file comes from.
+    pub fn path(&self) -> &FilePath {
+        &self.path
+    }
+
+    /// Whether it is the whole path, or its last segment, that names a file.
+    pub fn matching(&self) -> ReferenceMatch {
+        self.matching
+    }
+
+    /// The columns of the path.
+    pub(super) fn terms(&self) -> &[Term] {
+        &self.terms
     }
 
     /// The same for all rows but one.
@@ -114,7 +114,8 @@ impl ReferenceColumn {
 
     /// Whether both name files by the same columns.
     pub fn is_same(&self, other: &ReferenceColumn) -> bool {
-        self.source == other.source && self.table == other.table && self.path == other.path
+        let same_files = self.path == other.path && self.matching == other.matching;
+        self.source == other.source && self.table == other.table && same_files
     }
 
     /// Those of `paths` that a row names, rows that are gone left out.
@@ -125,16 +126,23 @@ impl ReferenceColumn {
         paths: &[StorePath],
         gone: &[Gone],
     ) -> Result<HashSet<StorePath>, SourceError> {
-        let asked: HashSet<_> = paths.iter().collect();
-        let mut named = HashSet::new();
+        let mut written = self.newly_written(gone);
         for some in paths.chunks(PATHS_AT_ONCE) {
             let Some(sql) = self.naming(store, some, gone) else { continue };
             let rows = session.query(&self.asking(), &sql).await?;
-            named.extend(rows.into_iter().filter_map(|row| self.path_of(row.0, store)));
+            written.extend(rows.into_iter().map(|row| row.0));
         }
-        named.extend(self.newly_named(store, gone));
-        named.retain(|path| asked.contains(path));
-        Ok(named)
+        Ok(match self.matching {
+            ReferenceMatch::Path => {
+                let asked: HashSet<_> = paths.iter().collect();
+                let named = written.into_iter().filter_map(|values| self.path_of(values, store));
+                named.filter(|path| asked.contains(path)).collect()
+            }
+            ReferenceMatch::Name => {
+                let names: HashSet<_> = written.iter().filter_map(|values| self.name_of(values)).collect();
+                paths.iter().filter(|path| names.contains(path.split().1)).cloned().collect()
+            }
+        })
     }
 
     /// What rows name beneath some directories, rows that are gone left out.
@@ -145,6 +153,19 @@ impl ReferenceColumn {
         directories: &[StorePath],
         gone: &[Gone],
     ) -> Result<HashSet<StorePath>, SourceError> {
+        if self.matching == ReferenceMatch::Name && !directories.is_empty() {
+            // A configuration that asks this is refused; what it left owing before it was changed stays.
+            return Err(SourceError {
+                source_name: self.source.clone(),
+                operation: self.asking(),
+                kind: ErrorKind::Other,
+                cause: format!(
+                    "its rows name files of store {} by name, which does not tell in what directory",
+                    store.name
+                )
+                .into(),
+            });
+        }
         let mut named = HashSet::new();
         for some in directories.chunks(DIRECTORIES_AT_ONCE) {
             let beginnings = some.iter().flat_map(|path| match self.path {
@@ -162,21 +183,28 @@ impl ReferenceColumn {
             let rows = session.query(&self.asking(), &sql).await?;
             named.extend(rows.into_iter().filter_map(|row| self.path_of(row.0, store)));
         }
-        named.extend(self.newly_named(store, gone));
+        named.extend(self.newly_written(gone).into_iter().filter_map(|values| self.path_of(values, store)));
         Ok(named)
     }
 
-    /// What updates that a plan takes for done would have their rows name.
-    fn newly_named(&self, store: &Store, gone: &[Gone]) -> Vec<StorePath> {
+    /// What updates that a plan takes for done would have their rows write.
+    fn newly_written(&self, gone: &[Gone]) -> Vec<Vec<Option<String>>> {
         let FilePath::Column(column) = &self.path else { return Vec::new() };
         let updates = gone.iter().filter(|gone| self.is_owned_by(gone));
-        let values = updates.filter_map(|gone| gone.target.literal_of(column));
-        values.filter_map(|value| store.map_reference(&value)).collect()
+        updates.filter_map(|gone| gone.target.literal_of(column)).map(|value| vec![Some(value)]).collect()
     }
 
     /// The question which rows name some paths; none where no row can.
     fn naming(&self, store: &Store, paths: &[StorePath], gone: &[Gone]) -> Option<Sql> {
         match (&self.path, self.terms.as_slice()) {
+            (FilePath::Column(_), [column]) if self.matching == ReferenceMatch::Name => {
+                let names: HashSet<_> = paths.iter().map(|path| path.split().1.to_owned()).collect();
+                let names: Vec<_> = names.into_iter().collect();
+                Some(self.select(gone, |sql| {
+                    push_last_segment(sql, column);
+                    push_among_texts(sql, &names);
+                }))
+            }
             (FilePath::Column(_), [column]) => {
                 let spellings: Vec<_> = paths.iter().flat_map(|path| store.spellings(path)).collect();
                 Some(self.select(gone, |sql| {
@@ -218,11 +246,16 @@ impl ReferenceColumn {
     }
 
     /// The file that a row names, from the columns of its path.
-    fn path_of(&self, values: Vec<Option<String>>, store: &Store) -> Option<StorePath> {
+    pub(super) fn path_of(&self, values: Vec<Option<String>>, store: &Store) -> Option<StorePath> {
         match &self.path {
             FilePath::Column(_) => store.map_reference(values.first()?.as_deref()?),
             FilePath::Template(template) => StorePath::parse(&template.fill(&values).ok()??).ok(),
         }
+    }
+
+    /// The last segment of what a row has written.
+    fn name_of<'v>(&self, values: &'v [Option<String>]) -> Option<&'v str> {
+        ReferenceMatch::last_segment(values.first()?.as_deref()?)
     }
 
     /// Writes the path as the row has it, or as its columns make it.
@@ -258,6 +291,10 @@ impl ReferenceColumn {
         gone: &[Gone],
     ) -> Result<HashSet<StorePath>, SourceError> {
         let (FilePath::Column(_), [column]) = (&self.path, self.terms.as_slice()) else { return Ok(HashSet::new()) };
+        if self.matching == ReferenceMatch::Name {
+            // A name is the same however the path before it is spelled.
+            return Ok(HashSet::new());
+        }
         let mut sql = self.select(gone, |sql| push_odd(sql, column, store));
         sql.push(&format!(" LIMIT {}", ODD_AT_MOST + 1));
         let rows = session.query(&self.asking(), &sql).await?;
@@ -281,7 +318,9 @@ impl ReferenceColumn {
     /// The same as fingerprints, for asking about many files.
     pub async fn odd_names(&self, session: &mut Session, store: &Store) -> Result<OddNames, SourceError> {
         let named = self.oddly_named(session, store, &[]).await?;
-        Ok(OddNames(named.iter().map(fingerprint).collect()))
+        let mut odd = OddNames::default();
+        named.iter().for_each(|path| odd.insert(path));
+        Ok(odd)
     }
 
     fn select(&self, gone: &[Gone], condition: impl FnOnce(&mut Sql)) -> Sql {
@@ -342,6 +381,23 @@ fn push_among_texts(sql: &mut Sql, texts: &[String]) {
     sql.push(")");
 }
 
+/// Writes what follows the last slash of a column, slashes at its end left out.
+fn push_last_segment(sql: &mut Sql, column: &Term) {
+    // The column stands between each two parts.
+    let parts: &[&str] = match sql.engine() {
+        Engine::Postgres => &["substring(rtrim(", ", '/') from '[^/]*$')"],
+        Engine::MySql => &["SUBSTRING_INDEX(TRIM(TRAILING '/' FROM ", "), '/', -1)"],
+        // SQLite finds no last slash: the length of what is left without the characters that follow it is its place.
+        Engine::Sqlite => &["substr(rtrim(", ", '/'), length(rtrim(rtrim(", ", '/'), replace(", ", '/', ''))) + 1)"],
+    };
+    for (position, part) in parts.iter().enumerate() {
+        if position > 0 {
+            column.push_text(sql);
+        }
+        sql.push(part);
+    }
+}
+
 /// Whether a column of that kind can hold the text at all: the server must not be asked to read one that is no number.
 fn may_be(kind: ColumnType, value: &str) -> bool {
     match kind {
@@ -349,21 +405,4 @@ fn may_be(kind: ColumnType, value: &str) -> bool {
         ColumnType::Uuid => uuid::Uuid::try_parse(value).is_ok(),
         _ => true,
     }
-}
-
-fn push_odd(sql: &mut Sql, column: &Term, store: &Store) {
-    // A prefix that is odd by itself ("file:///srv/") would make every path odd.
-    let prefix = store.strip_prefix.as_deref().filter(|prefix| prefix.contains("//") || prefix.starts_with("./"));
-    let patterns = ["%//%", "%/./%", "%/../%", "./%", "../%", "%/.", "%/..", "%/"];
-    separated(sql, " OR ", &patterns, |sql, pattern| {
-        match prefix {
-            None => column.push_text(sql),
-            Some(prefix) => {
-                sql.push("replace(");
-                column.push_text(sql);
-                sql.push(", ").bind(prefix.to_owned()).push(", '')");
-            }
-        }
-        sql.push(" LIKE ").bind((*pattern).to_owned());
-    });
 }

@@ -5,7 +5,7 @@ use super::dialect::KeyTerms;
 use super::fit::{Fitting, Unfit, keys};
 use super::node::{Branch, FileOwner, Node};
 use super::{InboundForeignKey, OnDelete as Inbound, SourceError, TableFacts};
-use crate::policy::{Child, FilePath, Ident, OnDelete, OwnedFile, PolicyKind, Reference, TableName};
+use crate::policy::{Child, Ident, OnDelete, OwnedFile, Reference, ReferenceMatch, TableName};
 
 impl Fitting<'_> {
     /// A table with its files and the tables whose rows go with its own.
@@ -113,16 +113,19 @@ impl Fitting<'_> {
         Ok(())
     }
 
+    /// The files of rows that go by a cascade. A name alone does not say which file of the store it is: that one stays
+    /// until an orphan scan finds it.
     fn files_named_by(&self, table: &TableName) -> Vec<OwnedFile> {
         let names_it = |reference: &&Reference| {
             let same_schema = reference.table.schema.is_none() || reference.table.schema == table.schema;
-            reference.source == self.asked.source.name && reference.table.table == table.table && same_schema
+            let by_path = reference.matching == ReferenceMatch::Path;
+            by_path && reference.source == self.asked.source.name && reference.table.table == table.table && same_schema
         };
         let files = self.asked.settings.stores.iter().flat_map(|store| {
             store.references.iter().filter(names_it).map(|reference| OwnedFile {
                 store: store.name.clone(),
-                path: FilePath::Column(reference.column.clone()),
-                directory: false,
+                path: reference.path.clone(),
+                directory: reference.directory,
             })
         });
         files.filter(|file| !self.is_switched_off(table, file)).collect()
@@ -131,7 +134,7 @@ impl Fitting<'_> {
     /// Whether a policy of that table says that such files stay.
     fn is_switched_off(&self, table: &TableName, file: &OwnedFile) -> bool {
         self.asked.settings.policies.iter().any(|policy| {
-            let PolicyKind::Rows(rows) = &policy.kind;
+            let Some(rows) = policy.kind.rows() else { return false };
             let same_table =
                 rows.table.table == table.table && (rows.table.schema.is_none() || rows.table.schema == table.schema);
             let off = |off: &OwnedFile| off.store == file.store && off.path == file.path;

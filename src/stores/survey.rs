@@ -13,6 +13,11 @@ pub const ERRORS_AT_MOST: usize = 100;
 /// and in one piece: `begin`, `file` for each name, `facts` for those that were wanted (in another order, and not
 /// necessarily after all names), `end`.
 pub trait Visitor: Send + 'static {
+    /// Whether a directory is gone into; of one that is not, nothing more is told.
+    fn enters(&mut self, _directory: &[u8]) -> bool {
+        true
+    }
+
     /// A directory was opened.
     fn begin(&mut self, _directory: &[u8]) {}
 

@@ -133,6 +133,9 @@ impl<V: Visitor> Worker<'_, V> {
 
     /// Tells of all that is in a directory; what is to be entered in it.
     fn directory(&mut self, buffer: &mut Vec<u8>) -> Option<Batch> {
+        if !self.visitor.enters(&self.path) {
+            return None;
+        }
         let directory = self.open()?;
         self.surveyed.directories += 1;
         self.visitor.begin(&self.path);

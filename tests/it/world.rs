@@ -28,6 +28,8 @@ pub struct World {
     pub references: [&'static str; 2],
     /// More references: store, table, column.
     more_references: Vec<[String; 3]>,
+    /// And those of other shapes: store, entry.
+    reference_entries: Vec<[String; 2]>,
     pub clock: Clock,
     /// When a file was last put into a store.
     put_at: Cell<Option<Instant>>,
@@ -46,6 +48,7 @@ impl World {
             daemon: String::new(),
             references: ["thumb", "image"],
             more_references: Vec::new(),
+            reference_entries: Vec::new(),
             clock: Clock::system(),
             put_at: Cell::new(None),
         }
@@ -64,6 +67,12 @@ impl World {
         self
     }
 
+    /// Adds an entry, as TOML, to the references of a store.
+    pub fn reference_entry(&mut self, store: &str, entry: &str) -> &mut Self {
+        self.reference_entries.push([store, entry].map(str::to_owned));
+        self
+    }
+
     /// Adds keys to `[daemon]`.
     pub fn daemon(&mut self, toml: &str) -> &mut Self {
         self.daemon.push_str(toml);
@@ -78,8 +87,10 @@ impl World {
             let item = [store, "item", column].map(str::to_owned);
             let of_items = self.policies.contains("table = \"item\"").then_some(&item);
             let all = of_items.into_iter().chain(&self.more_references).filter(|[of, ..]| of == store);
+            let written = self.reference_entries.iter().filter(|[of, _]| of == store).map(|[_, entry]| entry.clone());
             let entries: Vec<_> = all
                 .map(|[_, table, column]| format!("{{ source = \"app\", table = \"{table}\", column = \"{column}\" }}"))
+                .chain(written)
                 .collect();
             format!("references = [{}]", entries.join(", "))
         };

@@ -3,14 +3,21 @@
 use std::io::ErrorKind;
 
 use super::service::{Service, read_write_paths};
-use super::{enforces, rows_policies};
+use super::{enforces, rows_policies, trees};
+use crate::ledger::Ledger;
 use crate::policy::{OwnedFile, Settings, Store};
 use crate::report::Findings;
 use crate::stores::{Access, Closed, OpenStore, StoreError};
 use crate::telemetry::chain;
 
-/// Opens the store and asks what this user, and the service, may do in it.
-pub(super) fn check(settings: &Settings, store: &Store, service: &Service, findings: &mut Findings) {
+/// Opens the store and asks what it is, and what this user, and the service, may do in it.
+pub(super) async fn check(
+    settings: &Settings,
+    store: &Store,
+    service: &Service,
+    ledger: Option<&Ledger>,
+    findings: &mut Findings,
+) {
     let subject = format!("store {}", store.name);
     let opened = OpenStore::open(store).map(|open| (open.access(), open));
     let (access, open) = match opened {
@@ -21,26 +28,47 @@ pub(super) fn check(settings: &Settings, store: &Store, service: &Service, findi
             return findings.error(subject, chain(&error), fix);
         }
     };
+    rights(settings, store, service, (&access, &open), findings);
+    let adoption = match ledger {
+        None => None,
+        Some(ledger) => match ledger.adopted(&store.name).await {
+            Ok(adoption) => adoption,
+            Err(error) => return findings.error(subject, chain(&error), ""),
+        },
+    };
+    trees::check_store(settings, store, &open, adoption, findings).await;
+}
+
+fn rights(
+    settings: &Settings,
+    store: &Store,
+    service: &Service,
+    (access, open): (&Access, &OpenStore),
+    findings: &mut Findings,
+) {
+    let subject = format!("store {}", store.name);
     let owned = owned_files(settings, store);
+    let walked = trees::policies(settings, &store.name).any(|policy| enforces(settings, policy));
     let mut amiss = Vec::new();
-    if let Some(missing) = lacking(store, &access, service) {
+    if let Some(missing) = lacking(store, access, service) {
         amiss.push(missing);
     } else if let Some(drop_in) = service.wall(&store.root) {
         let message = format!("{} is outside the directories that the service may write to", store.root.display());
         amiss.push((message, drop_in));
     }
     if amiss.is_empty() {
-        if owned.iter().any(|file| file.directory)
-            && let Some(message) = closed(store, &open)
+        if (walked || owned.iter().any(|file| file.directory))
+            && let Some(message) = closed(store, open)
         {
             return findings.warn(subject, message, grant(service.user(), &store.root.display()));
         }
         let place = format!("{} is readable and writable", store.root.display());
         return findings.ok(subject, place);
     }
+    // A store in which nothing is ever removed may be read-only.
+    let removes = walked || !owned.is_empty();
     for (message, fix) in amiss {
-        // A store in which nothing is ever removed may be read-only.
-        if owned.is_empty() { findings.warn(&subject, message, fix) } else { findings.error(&subject, message, fix) }
+        if removes { findings.error(&subject, message, fix) } else { findings.warn(&subject, message, fix) }
     }
 }
 

@@ -53,12 +53,9 @@ impl<'a> Files<'a> {
         path: &StorePath,
         directory: bool,
     ) -> anyhow::Result<Option<String>> {
-        let owners = target.owners.iter().filter(|owner| owner.file.store == store.name).map(|owner| NamedBy {
-            source: target.source.clone(),
-            table: owner.table.clone(),
-            path: owner.file.path.clone(),
-            directory: owner.file.directory,
-            released: target.released(&owner.file),
+        let owners = target.owners.iter().filter(|owner| owner.file.store == store.name).map(|owner| {
+            let released = target.released(&owner.file);
+            NamedBy::owner(target.source.clone(), owner.table.clone(), &owner.file, released)
         });
         for named_by in owners.chain(store.references.iter().map(NamedBy::from)) {
             let Some(source) = self.settings.source(&named_by.source) else { continue };

@@ -1,7 +1,7 @@
 //! What `why` is asked: a table of a source, found or refused with a hint. Asks no database.
 
 use crate::config::did_you_mean;
-use crate::policy::{Child, Name, Policy, PolicyKind, RowsPolicy, Settings, Source, TableName};
+use crate::policy::{Child, Name, Policy, RowsPolicy, Settings, Source, TableName};
 use crate::sources::is_named;
 
 /// What is asked about, as the command line has it.
@@ -74,10 +74,7 @@ pub(super) fn policies_of<'s>(
     settings: &'s Settings,
     source: &'s Source,
 ) -> impl Iterator<Item = (&'s Policy, &'s RowsPolicy)> {
-    let rows = settings.policies.iter().map(|policy| {
-        let PolicyKind::Rows(rows) = &policy.kind;
-        (policy.as_ref(), rows)
-    });
+    let rows = settings.policies.iter().filter_map(|policy| policy.kind.rows().map(|rows| (policy.as_ref(), rows)));
     rows.filter(|(_, rows)| rows.source == source.name)
 }
 

@@ -1,4 +1,4 @@
-//! Forms that values of several keys have: tables, tables by name, durations, texts that are not shown.
+//! Forms that values of several keys have: tables, tables by name, durations, sizes, patterns, texts that are not shown.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// A text that may hold a password, or may have been put where one belongs; `Debug` leaves it out.
 #[derive(Deserialize)]
@@ -16,16 +16,6 @@ pub struct Hidden(pub String);
 impl fmt::Debug for Hidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Hidden(…)")
-    }
-}
-
-/// A key that a later version fills; its value is not looked at.
-#[derive(Debug)]
-pub struct Later;
-
-impl<'de> Deserialize<'de> for Later {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        IgnoredAny::deserialize(deserializer).map(|_| Self)
     }
 }
 
@@ -49,6 +39,63 @@ impl<'de> Deserialize<'de> for DurationText {
             }
         }
         deserializer.deserialize_str(Text)
+    }
+}
+
+/// A size as it was written, not parsed.
+#[derive(Debug)]
+pub struct SizeText(pub String);
+
+/// What [`SizeText`] expects, as its errors say it.
+pub(in crate::config) const SIZE: &str = "a size such as \"10GiB\"";
+
+impl<'de> Deserialize<'de> for SizeText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl Visitor<'_> for Text {
+            type Value = SizeText;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(SIZE)
+            }
+            fn visit_str<E>(self, text: &str) -> Result<SizeText, E> {
+                Ok(SizeText(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
+/// One text, or a list of them.
+#[derive(Debug)]
+pub struct Texts {
+    pub texts: Vec<String>,
+    /// They stand in a list, also where it is one.
+    pub is_list: bool,
+}
+
+/// What [`Texts`] expects, as its errors say it.
+pub(in crate::config) const TEXTS: &str = "a pattern in quotes, or a list of them";
+
+impl<'de> Deserialize<'de> for Texts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMore;
+        impl<'de> Visitor<'de> for OneOrMore {
+            type Value = Texts;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(TEXTS)
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Texts, E> {
+                Ok(Texts { texts: vec![text.to_owned()], is_list: false })
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Texts, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = list.next_element()? {
+                    texts.push(text);
+                }
+                Ok(Texts { texts, is_list: true })
+            }
+        }
+        deserializer.deserialize_any(OneOrMore)
     }
 }
 

@@ -1,12 +1,12 @@
-//! The shape of the file: every key optional, nothing judged. What a later version fills is recognised, not read.
+//! The shape of the file: every key optional, nothing judged.
 
 mod forms;
 mod policy;
 
 use serde::Deserialize;
 
-pub(super) use forms::DURATION;
-pub use forms::{DurationText, Hidden, Later, Named, Table};
+pub(super) use forms::{DURATION, SIZE, TEXTS};
+pub use forms::{DurationText, Hidden, Named, SizeText, Table, Texts};
 pub use policy::{
     RawAlive, RawChild, RawFile, RawKeep, RawKeepByValue, RawParam, RawParamTable, RawPolicy, RawProtection, RawSetSql,
     RawSetValue,
@@ -62,7 +62,7 @@ pub struct RawStore {
     pub path: Option<String>,
     pub strip_prefix: Option<String>,
     pub references: Option<Vec<Table<RawReference>>>,
-    pub trash: Option<Later>,
+    pub trash: Option<DurationText>,
 }
 
 /// An entry of `references`.
@@ -72,7 +72,9 @@ pub struct RawReference {
     pub source: Option<String>,
     pub table: Option<String>,
     pub column: Option<String>,
-    pub r#match: Option<Later>,
+    pub path: Option<String>,
+    pub directory: Option<bool>,
+    pub r#match: Option<String>,
 }
 
 /// `[tasks.NAME]`

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::forms::{DURATION, DurationText, Later, Named, Table};
+use super::forms::{DURATION, DurationText, Named, SizeText, Table, Texts};
 
 /// `[policies.NAME]`
 #[derive(Debug, Default, Deserialize)]
@@ -35,15 +35,17 @@ pub struct RawPolicy {
     pub batch: Option<i64>,
     pub max_rows: Option<i64>,
     pub max_fraction: Option<f64>,
-    pub store: Option<Later>,
-    pub r#match: Option<Later>,
-    pub exclude: Option<Later>,
-    pub keep_last: Option<Later>,
-    pub max_total: Option<Later>,
-    pub max_files: Option<Later>,
-    pub min_free: Option<Later>,
-    pub prune_empty: Option<Later>,
-    pub open: Option<Later>,
+    pub store: Option<String>,
+    pub r#match: Option<Texts>,
+    pub exclude: Option<Texts>,
+    pub keep_last: Option<i64>,
+    pub max_total: Option<SizeText>,
+    pub max_files: Option<i64>,
+    pub min_free: Option<SizeText>,
+    pub per: Option<String>,
+    pub prune_empty: Option<bool>,
+    pub open: Option<String>,
+    pub bypass_trash: Option<bool>,
 }
 
 /// An entry of `files`.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::super::{
     Action, Daemon, Endpoint, Name, ParamDeclaration, Policy, PolicyKind, RowsPolicy, Source, Store, Task, Trigger,
 };
+use super::trees;
 use super::words::{self, Shown, joined, mode_word, zone};
 
 /// A property of a thing, as it is compared and shown.
@@ -16,7 +17,7 @@ pub(super) struct Fact {
     pub is_secret: bool,
 }
 
-fn fact(key: &'static str, value: impl Display) -> Fact {
+pub(super) fn fact(key: &'static str, value: impl Display) -> Fact {
     Fact { key, value: Some(value.to_string()), is_secret: false }
 }
 
@@ -25,7 +26,7 @@ fn secret(key: &'static str, value: Option<String>) -> Fact {
     Fact { key, value, is_secret: true }
 }
 
-fn optional(key: &'static str, value: Option<impl Display>) -> Fact {
+pub(super) fn optional(key: &'static str, value: Option<impl Display>) -> Fact {
     Fact { key, value: value.map(|value| value.to_string()), is_secret: false }
 }
 
@@ -75,12 +76,12 @@ impl Named for Store {
         &self.name
     }
     fn facts(&self) -> Vec<Fact> {
-        let Self { name: _, root, strip_prefix, references } = self;
-        let references = references.iter().map(|each| format!("{}.{}.{}", each.source, each.table, each.column));
+        let Self { name: _, root, strip_prefix, references, trash } = self;
         vec![
             fact("path", root.display()),
             optional("strip_prefix", strip_prefix.as_ref()),
-            optional("references", joined(references)),
+            optional("references", joined(references.iter().map(ToString::to_string))),
+            optional("trash", trash.map(Shown)),
         ]
     }
 }
@@ -116,9 +117,16 @@ impl Named for Policy {
     }
     fn facts(&self) -> Vec<Fact> {
         let Self { name: _, task, enabled, mode, kind } = self;
-        let mut facts = vec![optional("task", task.as_ref()), fact("enabled", enabled), fact("mode", mode_word(*mode))];
+        let mut facts = vec![
+            fact("kind", kind.word()),
+            optional("task", task.as_ref()),
+            fact("enabled", enabled),
+            fact("mode", mode_word(*mode)),
+        ];
         match kind {
             PolicyKind::Rows(rows) => facts.extend(rows_facts(rows)),
+            PolicyKind::Files(files) => facts.extend(trees::files_facts(files)),
+            PolicyKind::Orphans(orphans) => facts.extend(trees::orphans_facts(orphans)),
         }
         facts
     }

@@ -1,6 +1,7 @@
 //! What a reload changes, in words, and which policies it lets delete more than before. Pure; shows no password.
 
 mod facts;
+mod trees;
 mod widening;
 mod words;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::super::{
     Action, Child, Hook, Keep, KeepByValue, Mode, Name, OnDelete, OwnedFile, Policy, PolicyKind, RowsPolicy, Settings,
 };
-use super::find;
 use super::words::{self, Shown, zone};
+use super::{find, trees};
 
 /// A policy that may delete more than before, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,22 @@ fn widening_reasons((old, before): (&Settings, &Policy), (new, after): (&Setting
             reasons.extend(wider_source(old, new, rows_after));
             reasons.extend(wider_files(&rows_before.files, &rows_after.files, ""));
             reasons.extend(wider_children(&rows_before.children, &rows_after.children));
-            reasons.extend(wider_stores(old, new, rows_after));
+            let mut stores: Vec<&Name> = rows_after.owned_files().into_iter().map(|(_, file)| &file.store).collect();
+            stores.sort_unstable();
+            stores.dedup();
+            reasons.extend(stores.into_iter().flat_map(|store| wider_store(old, new, store)));
+        }
+        (PolicyKind::Files(files_before), PolicyKind::Files(files_after)) => {
+            reasons.extend(trees::wider_files_policy(files_before, files_after));
+            reasons.extend(wider_store(old, new, &files_after.store));
+        }
+        (PolicyKind::Orphans(orphans_before), PolicyKind::Orphans(orphans_after)) => {
+            reasons.extend(trees::wider_orphans_policy(orphans_before, orphans_after));
+            reasons.extend(wider_store(old, new, &orphans_after.store));
+            reasons.extend(trees::other_databases(old, new, orphans_after));
+        }
+        (PolicyKind::Rows(_) | PolicyKind::Files(_) | PolicyKind::Orphans(_), kind) => {
+            reasons.push(format!("kind {} → {}", before.kind.word(), kind.word()));
         }
     }
     match (before_hook(old, before), before_hook(new, after)) {
@@ -240,11 +255,7 @@ fn looser_guards(before: &RowsPolicy, after: &RowsPolicy) -> Vec<String> {
         (Some(_), None) => reasons.push("max_rows removed".to_owned()),
         (Some(_) | None, Some(_)) | (None, None) => {}
     }
-    match (before.max_fraction.map(|share| share.get()), after.max_fraction.map(|share| share.get())) {
-        (Some(old), Some(new)) if new > old => reasons.push(format!("max_fraction {old} → {new}")),
-        (Some(_), None) => reasons.push("max_fraction removed".to_owned()),
-        (Some(_) | None, Some(_)) | (None, None) => {}
-    }
+    reasons.extend(trees::looser_max_fraction(before.max_fraction, after.max_fraction));
     reasons
 }
 
@@ -262,30 +273,25 @@ fn wider_source(old: &Settings, new: &Settings, rows: &RowsPolicy) -> Vec<String
     reasons
 }
 
-fn wider_stores(old: &Settings, new: &Settings, rows: &RowsPolicy) -> Vec<String> {
-    let mut stores: Vec<&Name> = rows.files.iter().map(|file| &file.store).collect();
-    add_stores(&rows.children, &mut stores);
-    stores.sort_unstable();
-    stores.dedup();
+/// What makes more of a store's files go, whichever policy takes them, or makes them go for good.
+fn wider_store(old: &Settings, new: &Settings, name: &Name) -> Vec<String> {
     let mut reasons = Vec::new();
-    for name in stores {
-        let (Some(before), Some(after)) = (old.store(name), new.store(name)) else { continue };
-        if before.root != after.root {
-            reasons.push(format!("store {name} is another directory"));
+    let (Some(before), Some(after)) = (old.store(name), new.store(name)) else { return reasons };
+    if before.root != after.root {
+        reasons.push(format!("store {name} is another directory"));
+    }
+    if before.strip_prefix != after.strip_prefix {
+        reasons.push(format!("store {name} has another strip_prefix"));
+    }
+    if before.references.iter().any(|reference| !after.references.contains(reference)) {
+        reasons.push(format!("store {name} has lost a reference"));
+    }
+    match (before.trash, after.trash) {
+        (Some(old), Some(new)) if new < old => {
+            reasons.push(format!("trash of store {name} {} → {}", Shown(old), Shown(new)));
         }
-        if before.strip_prefix != after.strip_prefix {
-            reasons.push(format!("store {name} has another strip_prefix"));
-        }
-        if before.references.iter().any(|reference| !after.references.contains(reference)) {
-            reasons.push(format!("store {name} has lost a reference"));
-        }
+        (Some(_), None) => reasons.push(format!("store {name} has no trash any more")),
+        (Some(_) | None, Some(_)) | (None, None) => {}
     }
     reasons
-}
-
-fn add_stores<'a>(children: &'a [Child], stores: &mut Vec<&'a Name>) {
-    for child in children {
-        stores.extend(child.files.iter().map(|file| &file.store));
-        add_stores(&child.children, stores);
-    }
 }

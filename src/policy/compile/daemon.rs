@@ -13,7 +13,7 @@ impl Gather<'_> {
     pub(super) fn daemon(&mut self, raw: &Raw) -> Option<Daemon> {
         let table = KeyPath::of(&["daemon"]);
         let daemon = raw.daemon.as_deref();
-        let mode = self.mode(&table, daemon.and_then(|daemon| daemon.mode.as_deref()));
+        let mode = self.mode(&table, daemon.and_then(|daemon| daemon.mode.as_deref()), keys::MODE);
         let zone = daemon.and_then(|daemon| daemon.timezone.as_deref()).unwrap_or(keys::TIMEZONE);
         let timezone = self.check(&table.key("timezone"), parse_zone(zone));
         let grace = daemon.and_then(|daemon| daemon.shutdown_grace.as_ref());
@@ -34,9 +34,9 @@ impl Gather<'_> {
         })
     }
 
-    /// The `mode` of a table, enforce by default.
-    pub(super) fn mode(&mut self, table: &KeyPath, written: Option<&str>) -> Option<Mode> {
-        self.check(&table.key("mode"), parse_mode(written.unwrap_or(keys::MODE)))
+    /// The `mode` of a table.
+    pub(super) fn mode(&mut self, table: &KeyPath, written: Option<&str>, default: &str) -> Option<Mode> {
+        self.check(&table.key("mode"), parse_mode(written.unwrap_or(default)))
     }
 
     fn state_dir(&mut self, table: &KeyPath, written: Option<&str>) -> Option<PathBuf> {

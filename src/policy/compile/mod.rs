@@ -2,9 +2,12 @@
 
 mod command;
 mod daemon;
+mod files;
+mod orphans;
 mod policy;
 mod rows;
 mod secret;
+mod size;
 mod source;
 mod store;
 mod task;
@@ -14,7 +17,7 @@ mod value;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::config::keys::{self, Kind};
+use crate::config::keys;
 use crate::config::raw::{Named, Raw};
 use crate::config::{Aspect, Diagnostic, Diagnostics, Inputs, KeyPath, Loaded, Origin, did_you_mean};
 
@@ -77,7 +80,6 @@ struct Gather<'a> {
 impl Gather<'_> {
     /// `None` where something was found that leaves no settings to return.
     fn settings(&mut self, raw: &Raw) -> Option<Settings> {
-        self.refuse_later_keys(raw);
         let daemon = self.daemon(raw);
         let sources = self.sources(raw);
         let stores = self.stores(raw);
@@ -193,24 +195,6 @@ impl Gather<'_> {
         let thing = singular(section);
         self.refuse(path, Aspect::Value, Fault::new(format!("there is no {thing} {written:?}")).hint(hint));
         None
-    }
-
-    /// Refuses keys that a later version fills: ignoring them would delete more than was asked for.
-    fn refuse_later_keys(&mut self, raw: &Raw) {
-        let policies = raw.policies.as_ref().map(|named| named.0.as_slice()).unwrap_or_default();
-        // The kind of those is refused already, and with it everything in them.
-        let later_kinds: Vec<KeyPath> = policies
-            .iter()
-            .filter(|(_, policy)| policy.kind.as_deref().is_some_and(policy::is_later_kind))
-            .map(|(name, _)| KeyPath::of(&["policies", name]))
-            .collect();
-        for path in self.loaded.written() {
-            let is_later = keys::find(path).is_some_and(|key| key.kind == Kind::Later);
-            if is_later && !self.is_faulty(path) && !later_kinds.iter().any(|policy| path.is_within(policy)) {
-                let hint = "this version would ignore it, so it refuses it: leave the key out";
-                self.refuse(path, Aspect::Key, Fault::new("not supported yet").hint(hint));
-            }
-        }
     }
 
     /// Whether a value was given by `--set`, where every user of the machine can read it.

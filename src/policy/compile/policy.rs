@@ -1,16 +1,59 @@
-//! `[policies.NAME]`: what policies of every kind have.
+//! `[policies.NAME]`: what policies of every kind have, and which keys belong to which kind.
 
-use crate::config::keys::SHIPPED_TASKS;
+use crate::config::keys::{self, SHIPPED_TASKS};
 use crate::config::raw::{Raw, RawPolicy};
 use crate::config::{Aspect, KeyPath, did_you_mean};
 
 use super::super::{Name, Policy, PolicyKind};
 use super::{Fault, Gather};
 
-/// Whether a kind is one that a later version brings.
-pub(super) fn is_later_kind(kind: &str) -> bool {
-    matches!(kind, "files" | "orphans")
+/// The kinds of policy, before what is in them is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Rows,
+    Files,
+    Orphans,
 }
+
+const KINDS: [Kind; 3] = [Kind::Rows, Kind::Files, Kind::Orphans];
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Rows => "rows",
+            Kind::Files => "files",
+            Kind::Orphans => "orphans",
+        }
+    }
+}
+
+/// Keys that not every kind has.
+const KEYS_OF: [(&[Kind], &[&str]); 3] = [
+    (
+        &[Kind::Rows],
+        &[
+            "source",
+            "table",
+            "age",
+            "age_format",
+            "expires",
+            "grace",
+            "where",
+            "params",
+            "protected_by",
+            "alive",
+            "action",
+            "set",
+            "files",
+            "children",
+            "details",
+            "batch",
+            "max_rows",
+        ],
+    ),
+    (&[Kind::Files, Kind::Orphans], &["store", "match", "exclude", "max_files"]),
+    (&[Kind::Files], &["keep_last", "max_total", "min_free", "per", "prune_empty", "open", "bypass_trash"]),
+];
 
 impl Gather<'_> {
     pub(super) fn policies(&mut self, raw: &Raw) -> Vec<Policy> {
@@ -20,19 +63,19 @@ impl Gather<'_> {
 
     fn policy(&mut self, table: &KeyPath, raw: &RawPolicy, whole: &Raw) -> Option<Policy> {
         let name = self.name(table);
-        let kind_is_rows = raw.kind.as_deref().map(|kind| self.check(&table.key("kind"), parse_kind(kind)));
-        if kind_is_rows == Some(None) {
-            // What an unknown kind needs is not known either.
-            return None;
-        }
-        self.refuse_missing(table, raw);
+        let kind = self.kind(table, raw)?;
         let task = raw.task.as_ref().map(|task| self.task_reference(table, task, whole));
-        if raw.task.is_some() && raw.params.as_ref().is_some_and(|params| !params.is_empty()) {
-            let fault = Fault::new("a policy with params runs on request only: a task has no values for them");
-            self.refuse(&table.key("task"), Aspect::Value, fault.hint("leave task out"));
-        }
-        let mode = self.mode(table, raw.mode.as_deref());
-        let rows = self.rows(table, raw, whole);
+        let default_mode = if kind == Kind::Orphans { keys::ORPHANS_MODE } else { keys::MODE };
+        let mode = self.mode(table, raw.mode.as_deref(), default_mode);
+        let kind = match kind {
+            Kind::Rows => {
+                self.refuse_missing(table, raw);
+                self.refuse_task_of_params(table, raw);
+                self.rows(table, raw, whole).map(PolicyKind::Rows)
+            }
+            Kind::Files => self.files_policy(table, raw, whole).map(PolicyKind::Files),
+            Kind::Orphans => self.orphans_policy(table, raw, whole).map(PolicyKind::Orphans),
+        };
         Some(Policy {
             name: name?,
             task: match task {
@@ -41,8 +84,39 @@ impl Gather<'_> {
             },
             enabled: raw.enabled.unwrap_or(true),
             mode: mode?,
-            kind: PolicyKind::Rows(rows?),
+            kind: kind?,
         })
+    }
+
+    /// The kind, with the keys that only others have refused. One that is not told is taken for rows, so that all that
+    /// is missing is said at once, unless what is there says that it is none.
+    fn kind(&mut self, table: &KeyPath, raw: &RawPolicy) -> Option<Kind> {
+        let is_written = |key: &str| self.loaded.is_written(&table.key(key));
+        let Some(text) = &raw.kind else {
+            if is_written("kind") || !is_written("store") {
+                return Some(Kind::Rows);
+            }
+            let hint =
+                "write kind = \"files\" (files by age, number or size) or kind = \"orphans\" (files that no row names)";
+            self.refuse(table, Aspect::Key, Fault::new("kind is missing").hint(hint));
+            return None;
+        };
+        // What an unknown kind needs is not known either.
+        let kind = self.check(&table.key("kind"), parse_kind(text))?;
+        for (kinds, keys) in KEYS_OF.iter().filter(|(kinds, _)| !kinds.contains(&kind)) {
+            for key in keys.iter().filter(|key| self.loaded.is_written(&table.key(key))) {
+                let fault = Fault::new(format!("policies of kind {} have no {key}", kind.word()));
+                self.refuse(&table.key(key), Aspect::Key, fault.hint(foreign_hint(kind, kinds, key)));
+            }
+        }
+        Some(kind)
+    }
+
+    fn refuse_task_of_params(&mut self, table: &KeyPath, raw: &RawPolicy) {
+        if raw.task.is_some() && raw.params.as_ref().is_some_and(|params| !params.is_empty()) {
+            let fault = Fault::new("a policy with params runs on request only: a task has no values for them");
+            self.refuse(&table.key("task"), Aspect::Value, fault.hint("leave task out"));
+        }
     }
 
     fn task_reference(&mut self, table: &KeyPath, written: &str, whole: &Raw) -> Option<Name> {
@@ -53,7 +127,7 @@ impl Gather<'_> {
         self.reference_among(&table.key("task"), written, "tasks", known)
     }
 
-    /// Says in one go what a policy lacks.
+    /// Says in one go what a policy of rows lacks.
     fn refuse_missing(&mut self, table: &KeyPath, raw: &RawPolicy) {
         let is_written = |key: &str| self.loaded.is_written(&table.key(key));
         let mut missing: Vec<&str> = ["kind", "source", "table"].into_iter().filter(|key| !is_written(key)).collect();
@@ -77,16 +151,31 @@ impl Gather<'_> {
     }
 }
 
-fn parse_kind(text: &str) -> Result<(), Fault> {
-    match text {
-        "rows" => Ok(()),
-        later if is_later_kind(later) => {
-            Err(Fault::new(format!("kind {later:?} is not supported yet")).hint("this version has kind = \"rows\""))
+/// What to write instead of a key of another kind.
+fn foreign_hint(kind: Kind, kinds: &[Kind], key: &str) -> String {
+    match (kind, key) {
+        (Kind::Files | Kind::Orphans, "max_rows") => return "write max_files instead".to_owned(),
+        (Kind::Rows, "max_files") => return "write max_rows instead".to_owned(),
+        (Kind::Files | Kind::Orphans, "age" | "age_format" | "expires") => {
+            return "leave it out: a file's age is that of its last change".to_owned();
         }
-        other => {
-            let hint = did_you_mean(other, ["rows", "files", "orphans"]);
-            let hint = hint.unwrap_or_else(|| "write kind = \"rows\"".to_owned());
-            Err(Fault::new(format!("there is no kind {other:?}")).hint(hint))
+        (Kind::Files | Kind::Orphans, "grace") => return "write keep instead".to_owned(),
+        (Kind::Files | Kind::Orphans, "where" | "files") => {
+            return "write match = \"**/*.log\" and exclude to say which files".to_owned();
         }
+        (Kind::Orphans, "source" | "table") => {
+            return "leave it out: the store's references say which rows name its files".to_owned();
+        }
+        _ => {}
     }
+    let kinds: Vec<String> = kinds.iter().map(|kind| format!("{:?}", kind.word())).collect();
+    format!("leave it out: it belongs to kind = {}", kinds.join(" and "))
+}
+
+fn parse_kind(text: &str) -> Result<Kind, Fault> {
+    KINDS.into_iter().find(|kind| kind.word() == text).ok_or_else(|| {
+        let hint = did_you_mean(text, KINDS.map(Kind::word));
+        let hint = hint.unwrap_or_else(|| "write \"rows\", \"files\" or \"orphans\"".to_owned());
+        Fault::new(format!("there is no kind {text:?}")).hint(hint)
+    })
 }

@@ -1,10 +1,10 @@
 //! `[stores.NAME]`
 
 use crate::config::raw::{Raw, RawReference, RawStore, Table};
-use crate::config::{Aspect, KeyPath};
+use crate::config::{Aspect, KeyPath, did_you_mean, keys};
 
-use super::super::{Ident, Reference, Store, TableName};
-use super::value::parse_absolute;
+use super::super::{FilePath, Ident, PathTemplate, Reference, ReferenceMatch, Store, TableName};
+use super::value::{LONGEST_KEEP, parse_absolute, parse_duration};
 use super::{Fault, Gather, position_of_twin};
 
 impl Gather<'_> {
@@ -44,7 +44,10 @@ impl Gather<'_> {
             self.refuse(&table.key("strip_prefix"), Aspect::Value, fault);
         }
         let references = self.references(table, raw.references.as_deref().unwrap_or_default(), whole);
-        Some(Store { name: name?, root: root?, strip_prefix: raw.strip_prefix.clone(), references })
+        let trash = raw.trash.as_ref();
+        let trash =
+            trash.and_then(|text| self.check(&table.key("trash"), parse_duration("trash", &text.0, LONGEST_KEEP)));
+        Some(Store { name: name?, root: root?, strip_prefix: raw.strip_prefix.clone(), references, trash })
     }
 
     fn references(&mut self, store: &KeyPath, raw: &[Table<RawReference>], whole: &Raw) -> Vec<Reference> {
@@ -52,7 +55,7 @@ impl Gather<'_> {
         let mut references = Vec::new();
         for (index, entry) in raw.iter().enumerate() {
             let path = list.index(index);
-            let Some(reference) = self.column_reference(&path, entry, whole) else { continue };
+            let Some(reference) = self.row_reference(&path, entry, whole) else { continue };
             references.push(reference);
             if position_of_twin(&references, references.len() - 1).is_some() {
                 self.refuse(&path, Aspect::Value, Fault::new("this reference is there twice").hint("leave one out"));
@@ -61,18 +64,79 @@ impl Gather<'_> {
         references
     }
 
-    fn column_reference(&mut self, path: &KeyPath, raw: &RawReference, whole: &Raw) -> Option<Reference> {
+    fn row_reference(&mut self, path: &KeyPath, raw: &RawReference, whole: &Raw) -> Option<Reference> {
         if self.is_faulty(path) {
             return None;
         }
-        let hint = "write { source = \"…\", table = \"…\", column = \"…\" }";
+        let hint =
+            "write { source = \"…\", table = \"…\", column = \"…\" }, or path = \"{id}/preview\" instead of column";
         let source = self.required(path, "source", raw.source.as_ref(), hint);
         let table = self.required(path, "table", raw.table.as_ref(), hint);
-        let column = self.required(path, "column", raw.column.as_ref(), hint);
+        let file = self.file_path(path, (raw.column.as_ref(), raw.path.as_ref()), hint);
         let source =
             source.and_then(|name| self.reference(&path.key("source"), name, "sources", whole.sources.as_ref()));
         let table = table.and_then(|text| self.check(&path.key("table"), TableName::parse(text)));
-        let column = column.and_then(|text| self.check(&path.key("column"), Ident::parse(text)));
-        Some(Reference { source: source?, table: table?, column: column? })
+        let written = raw.r#match.as_deref().unwrap_or(keys::REFERENCE_MATCH);
+        let matching = self.check(&path.key("match"), parse_match(written));
+        if matching == Some(ReferenceMatch::Name) {
+            self.refuse_beside_name(path, raw);
+        }
+        let directory = raw.directory.unwrap_or(false);
+        Some(Reference { source: source?, table: table?, path: file?, directory, matching: matching? })
+    }
+
+    /// `column` or `path`, whichever is there: where a row's file is.
+    pub(super) fn file_path(
+        &mut self,
+        table: &KeyPath,
+        (column, template): (Option<&String>, Option<&String>),
+        hint: &str,
+    ) -> Option<FilePath> {
+        let path = table.key("path");
+        if self.loaded.is_written(&path) {
+            if self.loaded.is_written(&table.key("column")) {
+                let fault = Fault::new("column and path are both there").hint("leave one of them out");
+                self.refuse(&path, Aspect::Key, fault);
+            }
+            return template.and_then(|text| self.check(&path, parse_template(text))).map(FilePath::Template);
+        }
+        let column = self.required(table, "column", column, hint)?;
+        self.check(&table.key("column"), Ident::parse(column)).map(FilePath::Column)
+    }
+
+    /// A name says nothing of directories, and is not made of other columns.
+    fn refuse_beside_name(&mut self, path: &KeyPath, raw: &RawReference) {
+        let written = [("path", raw.path.is_some()), ("directory", raw.directory == Some(true))];
+        for (key, _) in written.iter().filter(|(_, is_there)| *is_there) {
+            let fault = Fault::new(format!("{key} does not go with match = \"name\""));
+            let hint =
+                "match = \"name\" goes by the last segment of what a column holds: write column, and no directory";
+            self.refuse(&path.key(key), Aspect::Key, fault.hint(hint));
+        }
+    }
+}
+
+fn parse_template(text: &str) -> Result<PathTemplate, Fault> {
+    PathTemplate::parse(text).map_err(|message| {
+        let column = text.chars().all(|c| c.is_alphanumeric() || c == '_') && !text.is_empty();
+        match column {
+            true => {
+                Fault::new(message).hint(format!("where the column {text} holds the path, write column = {text:?}"))
+            }
+            false => Fault::new(message),
+        }
+    })
+}
+
+fn parse_match(text: &str) -> Result<ReferenceMatch, Fault> {
+    match text {
+        "path" => Ok(ReferenceMatch::Path),
+        "name" => Ok(ReferenceMatch::Name),
+        other => {
+            let hint = did_you_mean(other, ["path", "name"]).unwrap_or_else(|| {
+                "\"path\" takes the whole path, \"name\" its last segment; patterns belong to policies".to_owned()
+            });
+            Err(Fault::new(format!("there is no match {other:?}")).hint(hint))
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Single values: durations, counts, zones, modes. Pure; each says what is wrong and what to write instead.
+//! Single values: durations, counts, shares, zones, modes. Pure; each says what is wrong and what to write instead.
 
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::config::raw::DurationText;
 use crate::config::{KeyPath, did_you_mean, unit_hint, zero_hint};
 
-use super::super::Mode;
+use super::super::{Fraction, Mode};
 use super::{Fault, Gather};
 
 /// The longest time a thing can be kept: beyond a thousand years a date no longer fits everywhere.
@@ -113,6 +113,13 @@ impl Gather<'_> {
     /// A duration without a default.
     pub(super) fn duration(&mut self, path: &KeyPath, raw: Option<&DurationText>) -> Option<Duration> {
         raw.and_then(|duration| self.check(path, parse_duration(path.last_key(), &duration.0, LONGEST_WAIT)))
+    }
+
+    /// A share for `max_fraction`.
+    pub(super) fn fraction(&mut self, table: &KeyPath, share: f64) -> Option<Fraction> {
+        let fault =
+            || Fault::new(format!("{share} is no share")).hint("write a number above 0 and up to 1: 0.9 is 90 %");
+        self.check(&table.key("max_fraction"), Fraction::new(share).ok_or_else(fault))
     }
 
     /// A whole number from 1 to `most`.

@@ -12,6 +12,7 @@ use diesel_async::{AsyncConnection, AsyncMysqlConnection, AsyncPgConnection};
 use futures_util::future::BoxFuture;
 use mysql_async::{DriverError, OptsBuilder};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use tokio::task::JoinHandle;
 use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -92,7 +93,11 @@ async fn open_postgres(source: &Source, server: &Server) -> Result<Opened, Cause
     })
 }
 
-async fn connect_postgres(source: &Source, server: &Server) -> Result<(AsyncPgConnection, Target), Cause> {
+/// How to reach a PostgreSQL server, and with what TLS.
+fn postgres_config(
+    source: &Source,
+    server: &Server,
+) -> Result<(tokio_postgres::Config, Option<MakeRustlsConnect>), Cause> {
     let mut config = tokio_postgres::Config::new();
     config
         .user(&server.user)
@@ -119,6 +124,11 @@ async fn connect_postgres(source: &Source, server: &Server) -> Result<(AsyncPgCo
         (Some(_), TlsMode::Disable | TlsMode::Prefer) => SslMode::Prefer,
         (Some(_), TlsMode::Require | TlsMode::VerifyCa | TlsMode::VerifyFull) => SslMode::Require,
     });
+    Ok((config, connector))
+}
+
+async fn connect_postgres(source: &Source, server: &Server) -> Result<(AsyncPgConnection, Target), Cause> {
+    let (config, connector) = postgres_config(source, server)?;
     let (connection, token) = match connector.clone() {
         None => {
             let (client, driver) = config.connect(NoTls).await?;
@@ -132,6 +142,34 @@ async fn connect_postgres(source: &Source, server: &Server) -> Result<(AsyncPgCo
         }
     };
     Ok((connection, Target::Postgres { token, host: server.host.clone(), tls: connector }))
+}
+
+/// The driver's own client, for what diesel has no words for; the task keeps it going. Statements may take as long as
+/// they need.
+pub(super) async fn open_postgres_client(
+    source: &Source,
+    server: &Server,
+) -> Result<(tokio_postgres::Client, JoinHandle<()>), Cause> {
+    let (config, connector) = postgres_config(source, server)?;
+    let (client, driver): (_, BoxFuture<'static, Result<(), tokio_postgres::Error>>) = match connector {
+        None => {
+            let (client, driver) = config.connect(NoTls).await?;
+            (client, Box::pin(driver))
+        }
+        Some(connector) => {
+            let (client, driver) = config.connect::<MakeRustlsConnect>(connector).await?;
+            (client, Box::pin(driver))
+        }
+    };
+    // What ends the connection is told to whoever waits for an answer.
+    let driver = tokio::spawn(async move { drop(driver.await) });
+    let settings = format!(
+        "SET standard_conforming_strings = on; SET row_security = off; SET lock_timeout = {}; \
+         SET statement_timeout = 0; SET default_transaction_read_only = on",
+        millis(source.lock_timeout)
+    );
+    client.batch_execute(&settings).await?;
+    Ok((client, driver))
 }
 
 async fn open_mysql(source: &Source, server: &Server) -> Result<Opened, Cause> {
@@ -175,7 +213,7 @@ async fn open_mysql(source: &Source, server: &Server) -> Result<Opened, Cause> {
     })
 }
 
-async fn connect_mysql(server: &Server) -> Result<mysql_async::Conn, Cause> {
+pub(super) async fn connect_mysql(server: &Server) -> Result<mysql_async::Conn, Cause> {
     let mut options = OptsBuilder::default()
         .user(Some(&server.user))
         .pass(server.password.as_ref().map(|password| password.expose()))
@@ -232,7 +270,7 @@ async fn open_sqlite(source: &Source, path: &Path) -> Result<Opened, Cause> {
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The path as a URI that opens an existing file only.
-fn sqlite_uri(path: &Path) -> String {
+pub(super) fn sqlite_uri(path: &Path) -> String {
     let authority = if path.is_absolute() { "//" } else { "" };
     format!("file:{authority}{}?mode=rw", percent_encode(path.as_os_str().as_encoded_bytes(), PLAIN))
 }

@@ -4,6 +4,7 @@ mod activity;
 mod cancel;
 mod connect;
 mod connection;
+mod reader;
 mod sql;
 mod transaction;
 
@@ -18,6 +19,7 @@ use tokio::time::{Instant, timeout};
 
 pub use cancel::Canceller;
 pub use connection::TextRow;
+pub use reader::Reader;
 pub use sql::Sql;
 pub use transaction::TransactionOutcome;
 

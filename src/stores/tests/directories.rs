@@ -314,6 +314,7 @@ fn any_doomed() -> impl Strategy<Value = Doomed> {
         directory,
         spared: if directory { paths(&spared) } else { Vec::new() },
         seen: None,
+        changed_before_ns: None,
     })
 }
 

@@ -90,6 +90,7 @@ async fn a_store_that_is_missing_or_no_directory_does_not_open() {
         root,
         strip_prefix: None,
         references: Vec::new(),
+        trash: None,
     };
     let error = OpenStore::open(&store(world.root().join("absent"))).unwrap_err();
     assert!(matches!(&error, StoreError::Open { cause, .. } if cause.kind() == std::io::ErrorKind::NotFound));

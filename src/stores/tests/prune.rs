@@ -6,7 +6,7 @@ use super::*;
 
 async fn prune(world: &World, directories: &[&str], before: Timestamp) -> Pruned {
     let directories = paths(directories).into_iter().map(RawPath::from).collect();
-    world.open().prune_empty(directories, before, &never()).await.unwrap()
+    world.open().prune_empty(directories, before, None, &never()).await.unwrap()
 }
 
 fn make(world: &World, directories: &[&str]) {
@@ -64,6 +64,28 @@ async fn d8_a_directory_that_was_just_made_stays() {
 }
 
 #[tokio::test]
+async fn d8_a_directory_in_which_something_came_or_went_lately_stays() {
+    let world = World::new();
+    make(&world, &["around/idle", "around/busy"]);
+    let at = |path: &str, seconds: u64| {
+        let time = Clock::system().now() - Duration::from_secs(seconds);
+        std::fs::File::open(world.root().join(path)).unwrap().set_modified(time.into()).unwrap();
+    };
+    at("around/idle", 3600);
+    at("around/busy", 60);
+    let since = Clock::system().now() - Duration::from_secs(600);
+    let directories = |of: &[&str]| paths(of).into_iter().map(RawPath::from).collect();
+    let all = directories(&["around/idle", "around/busy"]);
+    let pruned = world.open().prune_empty(all, later(), Some(since.as_nanosecond()), &never()).await.unwrap();
+    assert_eq!(pruned.directories, 1);
+    assert!(world.root().join("around/busy").is_dir());
+    at("around/busy", 3600);
+    let busy = directories(&["around/busy"]);
+    let pruned = world.open().prune_empty(busy, later(), Some(since.as_nanosecond()), &never()).await.unwrap();
+    assert_eq!(pruned.directories, 2, "the one around it goes although it has just been changed by that");
+}
+
+#[tokio::test]
 async fn g4_no_link_and_no_mount_is_taken_for_an_empty_directory() {
     for world in World::both() {
         make(&world, &["mount", "a"]);
@@ -87,6 +109,6 @@ async fn d3_in_a_root_that_was_replaced_nothing_goes() {
     world.put_away(&world.root());
     make(&world, &["a"]);
     let directories = paths(&["a"]).into_iter().map(RawPath::from).collect();
-    assert!(store.prune_empty(directories, later(), &never()).await.is_err());
+    assert!(store.prune_empty(directories, later(), None, &never()).await.is_err());
     assert!(world.root().join("a").is_dir());
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use retaind::config::Inputs;
 use retaind::config::keys::{KEYS, Kind};
-use retaind::policy::{Engine, Name, PolicyKind, compile};
+use retaind::policy::{Engine, Name, compile};
 
 use super::{BASE, Etc};
 
@@ -39,20 +39,10 @@ fn documented_keys(text: &str) -> BTreeMap<String, (String, String)> {
 fn every_key_is_documented_with_its_type_and_default() {
     let text = read("docs/configuration.md").unwrap();
     let documented = documented_keys(&text);
-    let listed: BTreeMap<String, (String, String)> = KEYS
-        .iter()
-        .filter(|key| key.kind != Kind::Later)
-        .map(|key| (key.path.to_owned(), (key.kind.word().to_owned(), key.default.to_owned())))
-        .collect();
+    let listed: BTreeMap<String, (String, String)> =
+        KEYS.iter().map(|key| (key.path.to_owned(), (key.kind.word().to_owned(), key.default.to_owned()))).collect();
     assert_eq!(documented, listed);
-    let later_section = text.split("## Not supported yet").nth(1).unwrap();
-    let mut later: Vec<&str> = later_section.split('`').filter(|word| word.contains(".*.")).collect();
-    let mut wanted: Vec<&str> = KEYS.iter().filter(|key| key.kind == Kind::Later).map(|key| key.path).collect();
-    later.sort_unstable();
-    wanted.sort_unstable();
-    assert_eq!(later, wanted);
-    let kinds: BTreeSet<&str> =
-        KEYS.iter().map(|key| key.kind).filter(|kind| *kind != Kind::Later).map(Kind::word).collect();
+    let kinds: BTreeSet<&str> = KEYS.iter().map(|key| key.kind).map(Kind::word).collect();
     for kind in kinds {
         assert!(text.contains(&format!("\n| {kind} | `")), "{kind} is not explained");
     }
@@ -131,12 +121,12 @@ fn the_camera_recorder_runs_on_every_engine_and_switches_images_by_one_key() {
         };
         assert_eq!(of("retention"), ["detections", "events", "gpu-stats"]);
         assert_eq!(of("log-purge"), ["logs"]);
-        let PolicyKind::Rows(detections) = &settings.policies[0].kind;
+        let detections = settings.policies[0].kind.rows().unwrap();
         assert_eq!(detections.files.iter().map(|file| file.store.as_str()).collect::<Vec<_>>(), ["thumbnails"]);
 
         inputs.set.push(("policies.detections.files[1].enabled".to_owned(), "true".to_owned()));
         let settings = compile::load(&inputs).unwrap_or_else(|wrong| panic!("{wrong}"));
-        let PolicyKind::Rows(detections) = &settings.policies[0].kind;
+        let detections = settings.policies[0].kind.rows().unwrap();
         assert_eq!(
             detections.files.iter().map(|file| file.store.as_str()).collect::<Vec<_>>(),
             ["thumbnails", "images"]

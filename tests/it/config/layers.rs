@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use retaind::policy::{Action, Endpoint, Engine, Keep, Mode, Name, PolicyKind, RowsPolicy, Settings, Trigger};
+use retaind::policy::{Action, Endpoint, Engine, Keep, Mode, Name, RowsPolicy, Settings, Trigger};
 
 use super::{BASE, Etc};
 
@@ -13,8 +13,7 @@ fn name(text: &str) -> Name {
 
 fn rows<'a>(settings: &'a Settings, policy: &str) -> &'a RowsPolicy {
     let policy = settings.policies.iter().find(|each| each.name.as_str() == policy).unwrap();
-    let PolicyKind::Rows(rows) = &policy.kind;
-    rows
+    policy.kind.rows().unwrap()
 }
 
 fn keep_days(etc: &Etc) -> u64 {
@@ -239,7 +238,7 @@ fn a_store_keeps_its_references_and_a_source_its_engine() {
     assert_eq!(store.root, PathBuf::from("/srv/nvr/images"));
     assert_eq!(store.strip_prefix.as_deref(), Some("i/"));
     assert_eq!(store.references[0].table.to_string(), "a.b");
-    assert_eq!(store.references[0].column.as_str(), "C");
+    assert_eq!(store.references[0].path.to_string(), "C");
     let endpoint = &settings.source(&name("nvr")).unwrap().endpoint;
     assert_eq!(endpoint.engine(), Engine::Sqlite);
     assert!(matches!(endpoint, Endpoint::Sqlite { path } if path.as_path() == Path::new("/srv/nvr/nvr.db")));

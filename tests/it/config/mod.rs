@@ -8,6 +8,7 @@ mod refused_parts;
 mod refused_rows;
 mod rows;
 mod secrets;
+mod trees;
 
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! What is refused (G10): all of it at once, each with place, key and hint.
 
 use proptest::prelude::*;
-use retaind::config::keys::{KEYS, Kind};
+use retaind::config::keys::KEYS;
 use retaind::policy::compile;
 
 use super::{BASE, Etc};
@@ -61,14 +61,16 @@ match = "x"
             "retaind.toml:19:49: policies.detections.files[1]: expected a table, found a text",
             "retaind.toml:20:16: policies.detections.max_fraction: 1.5 is no share \
              (hint: write a number above 0 and up to 1: 0.9 is 90 %)",
-            "retaind.toml:21:1: policies.detections.keep_last: not supported yet \
-             (hint: this version would ignore it, so it refuses it: leave the key out)",
+            "retaind.toml:21:1: policies.detections.keep_last: policies of kind rows have no keep_last \
+             (hint: leave it out: it belongs to kind = \"files\")",
             "retaind.toml:23:11: policies.empty: kind, source, table, age with keep (or expires, or where) are \
              missing (hint: write kind = \"rows\", source, table, and age with keep, expires or where)",
             "retaind.toml:25:11: policies.Bad-Name: a name has lower-case letters, digits, '-' and '_', begins with a \
              letter or digit, and is at most 64 characters long (hint: write `bad-name`)",
-            "retaind.toml:26:8: policies.Bad-Name.kind: kind \"files\" is not supported yet \
-             (hint: this version has kind = \"rows\")",
+            "retaind.toml:25:11: policies.Bad-Name: store is missing \
+             (hint: write store = \"…\", the name of a [stores.NAME])",
+            "retaind.toml:25:11: policies.Bad-Name: nothing says which files go \
+             (hint: write keep = \"7d\", keep_last = 5, max_total = \"10GiB\" or min_free = \"10%\")",
             "conf.d/10.toml:2:9: policies.detections.where: the parameter :cutof is not known; there are :now and \
              :cutoff (hint: did you mean `cutoff`?)",
             "conf.d/10.toml:3:11: policies.detections.enabled: expected true or false, found a text \
@@ -124,7 +126,11 @@ fn g10_what_makes_no_sense_together_is_refused() {
         ("max_fraction = 0", "policies.p.max_fraction: 0 is no share"),
         ("max_fraction = nan", "policies.p.max_fraction: the number is not finite"),
         ("kind = \"row\"", "policies.p.kind: there is no kind \"row\" (Some(\"did you mean `rows`?\"))"),
-        ("kind = \"orphans\"", "policies.p.kind: kind \"orphans\" is not supported yet"),
+        ("keep_last = 5", "policies.p.keep_last: policies of kind rows have no keep_last"),
+        (
+            "max_files = 5",
+            "policies.p.max_files: policies of kind rows have no max_files (Some(\"write max_rows instead\"))",
+        ),
         ("mode = \"dry\"", "policies.p.mode: there is no mode \"dry\""),
         ("files = [{ store = \"nope\", column = \"c\" }]", "policies.p.files[0].store: there is no store \"nope\""),
         (
@@ -227,24 +233,6 @@ fn a_duplicate_hides_no_other_mistake() {
 fn a_missing_file_is_told() {
     let etc = Etc::new("").with_inputs(|inputs| inputs.file.set_file_name("other.toml"));
     assert_eq!(etc.errors(), ["other.toml: cannot be read: No such file or directory (os error 2)"]);
-}
-
-#[test]
-fn keys_of_later_versions_are_refused_not_ignored() {
-    for key in KEYS.iter().filter(|key| key.kind == Kind::Later) {
-        let (table, name) = key.path.rsplit_once('.').unwrap();
-        let addition = match table {
-            "stores.*.references[]" => {
-                format!("[[stores.images.references]]\nsource = \"nvr\"\ntable = \"t\"\ncolumn = \"c\"\n{name} = 1")
-            }
-            "stores.*" => format!("[stores.other]\npath = \"/other\"\n{name} = 1"),
-            "policies.*" => format!("{name} = 1"),
-            other => panic!("{other} is not covered"),
-        };
-        let errors = Etc::new(&format!("{BASE}\n{addition}\n")).errors();
-        assert_eq!(errors.len(), 1, "{}: {errors:#?}", key.path);
-        assert!(errors[0].contains(&format!(".{name}: not supported yet (hint:")), "{errors:#?}");
-    }
 }
 
 #[test]

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use retaind::policy::{
-    Action, AgeFormat, Alive, Argument, FilePath, Keep, Name, OnDelete, ParamKind, PolicyKind, RowsPolicy, SetValue,
-    Settings,
+    Action, AgeFormat, Alive, Argument, FilePath, Keep, Name, OnDelete, ParamKind, RowsPolicy, SetValue, Settings,
 };
 
 use super::Etc;
@@ -111,8 +110,7 @@ files = [{ store = "outputs", path = "{id}", directory = true }]
 
 fn rows<'a>(settings: &'a Settings, name: &str) -> &'a RowsPolicy {
     let policy = settings.policies.iter().find(|policy| policy.name.as_str() == name).unwrap();
-    let PolicyKind::Rows(rows) = &policy.kind;
-    rows
+    policy.kind.rows().unwrap()
 }
 
 /// A policy with `lines` on top of source, table and store.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Parser;
 use retaind::cli::Args;
 use retaind::config::KeyPath;
-use retaind::config::keys::{self, Kind, SHIPPED_TASKS};
+use retaind::config::keys::{self, SHIPPED_TASKS};
 use retaind::ledger::{Tally, Totals};
 
 use super::read;
@@ -80,13 +80,14 @@ fn key_path(text: &str) -> KeyPath {
 
 /// Why a key is not one of the example's or of the program's; none where it is both.
 fn wrong_key(text: &str, example: &toml::Table) -> Option<String> {
-    let Some(key) = keys::find(&key_path(text)) else { return Some("there is no such key".to_owned()) };
+    if keys::find(&key_path(text)).is_none() {
+        return Some("there is no such key".to_owned());
+    }
     let mut steps = text.split('.');
     let (section, name) = (steps.next()?, steps.next()?);
     let declared = example.get(section).and_then(|section| section.get(name)).is_some();
     let shipped = section == "tasks" && SHIPPED_TASKS.iter().any(|(task, _)| *task == name);
     match () {
-        () if key.kind == Kind::Later => Some("the key is of a later version".to_owned()),
         () if section == "daemon" || declared || shipped => None,
         () => Some(format!("the example has no {section}.{name}")),
     }
@@ -147,7 +148,7 @@ fn every_policy_of_an_example_stands_for_something() {
 fn a_mistake_on_the_page_would_show() {
     let example = example("camera-nvr");
     for wrong in
-        ["policies.events.keeps", "policies.event.keep", "stores.thumbnails.trash", "retaind purge", ".rows_gone"]
+        ["policies.events.keeps", "policies.event.keep", "stores.thumbnails.trahs", "retaind purge", ".rows_gone"]
     {
         assert!(judge(wrong, &example).is_some_and(|judged| judged.is_err()), "{wrong}");
     }

@@ -9,3 +9,4 @@ mod generated;
 mod guards;
 mod parity;
 mod recovery;
+mod references;

@@ -3,7 +3,7 @@
 use crate::config::raw::{Raw, RawFile, Table};
 use crate::config::{Aspect, KeyPath};
 
-use super::super::super::{FilePath, Ident, OwnedFile, PathTemplate};
+use super::super::super::{Name, OwnedFile};
 use super::super::{Fault, Gather};
 
 impl Gather<'_> {
@@ -38,30 +38,28 @@ impl Gather<'_> {
         let hint = "write { store = \"…\", column = \"…\" }, or path = \"{id}/preview\" instead of column";
         let store = self.required(path, "store", raw.store.as_ref(), hint);
         let store = store.and_then(|name| self.reference(&path.key("store"), name, "stores", whole.stores.as_ref()));
-        let template = raw.path.as_ref().map(|text| self.check(&path.key("path"), parse_template(text)));
-        if self.loaded.is_written(&path.key("path")) {
-            if self.loaded.is_written(&path.key("column")) {
-                let fault = Fault::new("column and path are both there").hint("leave one of them out");
-                self.refuse(&path.key("path"), Aspect::Key, fault);
-            }
-            let path = FilePath::Template(template??);
-            return Some(OwnedFile { store: store?, path, directory: raw.directory.unwrap_or(false) });
+        let file = self.file_path(path, (raw.column.as_ref(), raw.path.as_ref()), hint);
+        let directory = raw.directory.unwrap_or(false);
+        if let Some(store) = store.as_ref().filter(|_| directory) {
+            self.refuse_directory_beside_names(path, store, whole);
         }
-        let column = self.required(path, "column", raw.column.as_ref(), hint);
-        let column = column.and_then(|text| self.check(&path.key("column"), Ident::parse(text)));
-        let path = FilePath::Column(column?);
-        Some(OwnedFile { store: store?, path, directory: raw.directory.unwrap_or(false) })
+        Some(OwnedFile { store: store?, path: file?, directory })
     }
-}
 
-fn parse_template(text: &str) -> Result<PathTemplate, Fault> {
-    PathTemplate::parse(text).map_err(|message| {
-        let column = text.chars().all(|c| c.is_alphanumeric() || c == '_') && !text.is_empty();
-        match column {
-            true => {
-                Fault::new(message).hint(format!("where the column {text} holds the path, write column = {text:?}"))
-            }
-            false => Fault::new(message),
+    /// A row that names a file by its name alone does not say in which directory it is, so nobody could tell what in a
+    /// directory must stay.
+    fn refuse_directory_beside_names(&mut self, path: &KeyPath, store: &Name, whole: &Raw) {
+        let stores = whole.stores.as_ref().map(|named| named.0.as_slice()).unwrap_or_default();
+        let references = stores.iter().filter(|(name, _)| name == store.as_str()).flat_map(|(_, raw)| &raw.references);
+        if references.flatten().any(|reference| reference.r#match.as_deref() == Some("name")) {
+            let fault = Fault::new(format!(
+                "store {store} has a reference with match = \"name\": which files in a directory it names cannot be told"
+            ));
+            self.refuse(
+                &path.key("directory"),
+                Aspect::Key,
+                fault.hint("leave directory out, or put the directories into a store of their own"),
+            );
         }
-    })
+    }
 }

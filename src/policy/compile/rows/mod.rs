@@ -14,7 +14,7 @@ use crate::config::keys;
 use crate::config::raw::{Raw, RawPolicy};
 use crate::config::{Aspect, KeyPath};
 
-use super::super::{Fraction, Ident, RowsPolicy, TableName};
+use super::super::{Ident, RowsPolicy, TableName};
 use super::{Fault, Gather, position_of_twin};
 use sql::Scope;
 
@@ -63,12 +63,6 @@ impl Gather<'_> {
             max_rows: max_rows.and_then(|number| NonZeroU64::new(number.unsigned_abs())),
             max_fraction,
         })
-    }
-
-    fn fraction(&mut self, table: &KeyPath, share: f64) -> Option<Fraction> {
-        let fault =
-            || Fault::new(format!("{share} is no share")).hint("write a number above 0 and up to 1: 0.9 is 90 %");
-        self.check(&table.key("max_fraction"), Fraction::new(share).ok_or_else(fault))
     }
 
     fn details(&mut self, list: &KeyPath, raw: &[String]) -> Vec<Ident> {

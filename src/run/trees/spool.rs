@@ -1,0 +1,139 @@
+//! Files that a walk has found and that are dealt with later: in memory while they are few, in an unnamed temporary file
+//! beyond that, so that memory does not grow with them.
+
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+
+use tempfile::SpooledTempFile;
+
+use crate::stores::Seen;
+
+/// What is held in memory.
+const IN_MEMORY: usize = 1024 * 1024;
+
+/// A file (or directory) that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::run) struct Found {
+    /// Beneath the root; any bytes.
+    pub(in crate::run) path: Vec<u8>,
+    /// What makes it the same file later; none for a directory.
+    pub(in crate::run) file: Option<SeenFile>,
+}
+
+/// A file as it was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::run) struct SeenFile {
+    pub(in crate::run) device: u64,
+    pub(in crate::run) seen: Seen,
+}
+
+/// Takes what is found.
+pub(in crate::run) struct Spool {
+    file: SpooledTempFile,
+    count: u64,
+    record: Vec<u8>,
+}
+
+impl Spool {
+    pub(in crate::run) fn new() -> Self {
+        Self { file: tempfile::spooled_tempfile(IN_MEMORY), count: 0, record: Vec::new() }
+    }
+
+    /// Adds one. Fails where the temporary file cannot be written.
+    pub(in crate::run) fn push(&mut self, path: &[u8], file: Option<SeenFile>) -> io::Result<()> {
+        let length = u32::try_from(path.len()).map_err(io::Error::other)?;
+        self.record.clear();
+        self.record.extend_from_slice(&length.to_le_bytes());
+        self.record.push(u8::from(file.is_some()));
+        if let Some(SeenFile { device, seen: Seen { inode, size_bytes, modified_ns } }) = file {
+            for number in [device, inode, size_bytes] {
+                self.record.extend_from_slice(&number.to_le_bytes());
+            }
+            self.record.extend_from_slice(&modified_ns.to_le_bytes());
+        }
+        self.record.extend_from_slice(path);
+        self.file.write_all(&self.record)?;
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Gives all of them back, in the order in which they came.
+    pub(in crate::run) fn read(mut self) -> io::Result<Reading> {
+        self.file.seek(SeekFrom::Start(0))?;
+        Ok(Reading { file: BufReader::with_capacity(64 * 1024, self.file), left: self.count })
+    }
+}
+
+/// Gives back what was found.
+pub(in crate::run) struct Reading {
+    file: BufReader<SpooledTempFile>,
+    left: u64,
+}
+
+impl Reading {
+    fn record(&mut self) -> io::Result<Found> {
+        let mut head = [0; 5];
+        self.file.read_exact(&mut head)?;
+        let [a, b, c, d, is_file] = head;
+        let file = if is_file == 1 {
+            let device = u64::from_le_bytes(self.number()?);
+            let (inode, size_bytes) = (u64::from_le_bytes(self.number()?), u64::from_le_bytes(self.number()?));
+            let modified_ns = i128::from_le_bytes(self.number()?);
+            Some(SeenFile { device, seen: Seen { inode, size_bytes, modified_ns } })
+        } else {
+            None
+        };
+        let mut path = vec![0; u32::from_le_bytes([a, b, c, d]) as usize];
+        self.file.read_exact(&mut path)?;
+        Ok(Found { path, file })
+    }
+
+    fn number<const BYTES: usize>(&mut self) -> io::Result<[u8; BYTES]> {
+        let mut number = [0; BYTES];
+        self.file.read_exact(&mut number)?;
+        Ok(number)
+    }
+}
+
+impl Iterator for Reading {
+    type Item = io::Result<Found>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        let record = self.record();
+        if record.is_err() {
+            self.left = 0;
+        }
+        Some(record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn found() -> impl Strategy<Value = Found> {
+        let file = (any::<u64>(), any::<u64>(), any::<i128>(), any::<u64>());
+        let file = file.prop_map(|(device, inode, modified_ns, size_bytes)| SeenFile {
+            device,
+            seen: Seen { inode, size_bytes, modified_ns },
+        });
+        (proptest::collection::vec(any::<u8>(), 0..300), proptest::option::of(file))
+            .prop_map(|(path, file)| Found { path, file })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn what_goes_in_comes_out(all in proptest::collection::vec(found(), 0..50), times in 1..400_usize) {
+            let mut spool = Spool::new();
+            let all: Vec<_> = all.iter().cycle().take(all.len() * times).cloned().collect();
+            for Found { path, file } in &all {
+                spool.push(path, *file).unwrap();
+            }
+            let back: Vec<_> = spool.read().unwrap().map(Result::unwrap).collect();
+            prop_assert_eq!(back, all);
+        }
+    }
+}

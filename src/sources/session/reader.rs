@@ -1,0 +1,255 @@
+//! Reads whole columns of a table, row after row, on a connection of its own: as much as there is, in bounded memory.
+//! Reads only.
+//!
+//! The drivers behind diesel hold a whole answer, so PostgreSQL is read by its own client with COPY, MySQL by its own
+//! with a streamed answer, and SQLite in a thread of its own.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::pin::pin;
+use std::time::Duration;
+
+use diesel::connection::{Connection as _, DefaultLoadingMode, LoadConnection};
+use diesel::sqlite::SqliteConnection;
+use futures_util::TryStreamExt;
+use mysql_async::prelude::Queryable;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_postgres::binary_copy::BinaryCopyOutStream;
+use tokio_postgres::types::Type;
+
+use super::connect::{self, Cause};
+use super::connection::{Statement, TextRow};
+use super::{Sql, kind_of_refusal};
+use crate::policy::{Endpoint, Name, Source};
+use crate::sources::error::Judge;
+use crate::sources::{ErrorKind, SourceError};
+
+/// Rows that a thread reads ahead, twice.
+const ROWS_AHEAD: usize = 2048;
+
+/// A connection for reading columns from end to end. `statement_timeout` bounds the time from one piece of the answer to
+/// the next, not the whole.
+pub struct Reader {
+    source_name: Name,
+    patience: Duration,
+    client: Client,
+}
+
+enum Client {
+    Postgres(tokio_postgres::Client, JoinHandle<()>),
+    MySql(Box<mysql_async::Conn>),
+    Sqlite(Box<SqliteConnection>),
+}
+
+/// How a reading ended early.
+enum Failure {
+    Silent,
+    Cause(Cause),
+}
+
+impl<E: Into<Cause>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure::Cause(error.into())
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Client::Postgres(_, driver) = &self.client {
+            driver.abort();
+        }
+    }
+}
+
+impl Reader {
+    /// Connects as a session does.
+    pub async fn open(source: &Source) -> Result<Self, SourceError> {
+        let failed = |cause: Cause| {
+            let judge = Judge {
+                engine: source.endpoint.engine(),
+                foreign_language: false,
+                lock_timeout: source.lock_timeout,
+                statement_timeout: source.statement_timeout,
+            };
+            SourceError {
+                source_name: source.name.clone(),
+                operation: "connecting for a reading from end to end".to_owned(),
+                kind: kind_of_refusal(&judge, cause.as_ref()),
+                cause,
+            }
+        };
+        let client = match timeout(source.connect_timeout, Client::open(source)).await {
+            Ok(client) => client.map_err(failed)?,
+            Err(_) => return Err(failed(format!("no answer within {:?}", source.connect_timeout).into())),
+        };
+        Ok(Self { source_name: source.name.clone(), patience: source.statement_timeout, client })
+    }
+
+    /// Calls `each` with every row of a query that selects `columns` texts and has no bound values, until there are no
+    /// more or `each` says so; whether all were read. A reader that was stopped early, or that failed, is closed.
+    pub async fn read(
+        mut self,
+        operation: &str,
+        sql: &Sql,
+        columns: usize,
+        each: &mut (dyn FnMut(&[Option<&str>]) -> ControlFlow<()> + Send),
+    ) -> Result<Option<Self>, SourceError> {
+        let patience = self.patience;
+        let read = match &mut self.client {
+            Client::Postgres(client, _) => read_postgres(client, patience, &sql.text(), columns, each).await,
+            Client::MySql(connection) => read_mysql(connection, patience, &sql.text(), columns, each).await,
+            Client::Sqlite(_) => return self.read_sqlite(operation, sql, each).await,
+        };
+        match read {
+            Ok(ControlFlow::Continue(())) => Ok(Some(self)),
+            Ok(ControlFlow::Break(())) => Ok(None),
+            Err(failure) => Err(self.error(operation, failure)),
+        }
+    }
+
+    fn error(&self, operation: &str, failure: Failure) -> SourceError {
+        let (kind, cause) = match failure {
+            Failure::Silent => {
+                (ErrorKind::Timeout, format!("nothing came within {:?} (statement_timeout)", self.patience).into())
+            }
+            Failure::Cause(cause) => (ErrorKind::Other, cause),
+        };
+        SourceError { source_name: self.source_name.clone(), operation: operation.to_owned(), kind, cause }
+    }
+
+    async fn read_sqlite(
+        self,
+        operation: &str,
+        sql: &Sql,
+        each: &mut (dyn FnMut(&[Option<&str>]) -> ControlFlow<()> + Send),
+    ) -> Result<Option<Self>, SourceError> {
+        let (sender, mut pieces) = mpsc::channel(1);
+        let sql = sql.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut reader = self;
+            let read = match &mut reader.client {
+                Client::Sqlite(connection) => send_rows(connection, &sql, &sender),
+                Client::Postgres(..) | Client::MySql(_) => Ok(()),
+            };
+            (reader, read)
+        });
+        let mut flow = ControlFlow::Continue(());
+        while let (Some(piece), ControlFlow::Continue(())) = (pieces.recv().await, flow) {
+            let piece: Vec<TextRow> = piece;
+            flow = piece.iter().try_for_each(|row| {
+                let texts: Vec<_> = row.0.iter().map(Option::as_deref).collect();
+                each(&texts)
+            });
+        }
+        drop(pieces);
+        match reading.await {
+            Ok((reader, Ok(()))) => Ok(flow.is_continue().then_some(reader)),
+            Ok((reader, Err(error))) => Err(reader.error(operation, error.into())),
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+}
+
+impl Client {
+    async fn open(source: &Source) -> Result<Self, Cause> {
+        match &source.endpoint {
+            Endpoint::Postgres(server) => {
+                let (client, driver) = connect::open_postgres_client(source, server).await?;
+                Ok(Client::Postgres(client, driver))
+            }
+            Endpoint::MySql(server) => {
+                let mut connection = connect::connect_mysql(server).await?;
+                connection.query_drop("SET NAMES utf8mb4").await?;
+                // MariaDB's time for a statement is meant for statements that change something.
+                let is_mariadb: Option<String> = connection.query_first("SELECT VERSION()").await?;
+                if is_mariadb.is_some_and(|version| version.contains("MariaDB")) {
+                    connection.query_drop("SET SESSION max_statement_time = 0").await?;
+                }
+                Ok(Client::MySql(Box::new(connection)))
+            }
+            Endpoint::Sqlite { path } => {
+                let (path, busy) = (path.clone(), source.lock_timeout);
+                let opening = tokio::task::spawn_blocking(move || open_sqlite(&path, busy));
+                Ok(Client::Sqlite(Box::new(opening.await??)))
+            }
+        }
+    }
+}
+
+fn open_sqlite(path: &Path, busy: Duration) -> Result<SqliteConnection, Cause> {
+    use diesel::connection::SimpleConnection;
+    let mut connection = SqliteConnection::establish(&connect::sqlite_uri(path))?;
+    connection.batch_execute(&format!("PRAGMA query_only = ON; PRAGMA busy_timeout = {}", busy.as_millis().max(1)))?;
+    Ok(connection)
+}
+
+async fn read_postgres(
+    client: &tokio_postgres::Client,
+    patience: Duration,
+    select: &str,
+    columns: usize,
+    each: &mut (dyn FnMut(&[Option<&str>]) -> ControlFlow<()> + Send),
+) -> Result<ControlFlow<()>, Failure> {
+    let copy = format!("COPY ({select}) TO STDOUT (FORMAT binary)");
+    let rows = timeout(patience, client.copy_out(copy.as_str())).await.map_err(|_| Failure::Silent)??;
+    let mut rows = pin!(BinaryCopyOutStream::new(rows, &vec![Type::TEXT; columns]));
+    loop {
+        let row = timeout(patience, rows.try_next()).await.map_err(|_| Failure::Silent)??;
+        let Some(row) = row else { return Ok(ControlFlow::Continue(())) };
+        let texts = (0..columns).map(|column| row.try_get(column)).collect::<Result<Vec<Option<&str>>, _>>()?;
+        if each(&texts).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+}
+
+async fn read_mysql(
+    connection: &mut mysql_async::Conn,
+    patience: Duration,
+    select: &str,
+    columns: usize,
+    each: &mut (dyn FnMut(&[Option<&str>]) -> ControlFlow<()> + Send),
+) -> Result<ControlFlow<()>, Failure> {
+    let mut rows = timeout(patience, connection.query_iter(select)).await.map_err(|_| Failure::Silent)??;
+    loop {
+        let row = timeout(patience, rows.next()).await.map_err(|_| Failure::Silent)??;
+        let Some(row) = row else { return Ok(ControlFlow::Continue(())) };
+        let texts: Vec<_> = (0..columns).map(|column| text_of(row.as_ref(column))).collect();
+        if each(&texts).is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+}
+
+/// Bytes that are no text are shown as such, so that they map to no file.
+fn text_of(value: Option<&mysql_async::Value>) -> Option<&str> {
+    match value? {
+        mysql_async::Value::Bytes(bytes) => Some(std::str::from_utf8(bytes).unwrap_or("\u{FFFD}")),
+        _ => None,
+    }
+}
+
+/// Sends the rows in pieces, until nobody wants more.
+fn send_rows(
+    connection: &mut SqliteConnection,
+    sql: &Sql,
+    pieces: &mpsc::Sender<Vec<TextRow>>,
+) -> Result<(), diesel::result::Error> {
+    use diesel::deserialize::QueryableByName;
+    let statement = Statement { sql, keep: false };
+    let rows = LoadConnection::<DefaultLoadingMode>::load(connection, statement)?;
+    let mut piece = Vec::with_capacity(ROWS_AHEAD);
+    for row in rows {
+        piece.push(TextRow::build(&row?).map_err(diesel::result::Error::DeserializationError)?);
+        if piece.len() == ROWS_AHEAD
+            && pieces.blocking_send(std::mem::replace(&mut piece, Vec::with_capacity(ROWS_AHEAD))).is_err()
+        {
+            return Ok(());
+        }
+    }
+    // Where nobody wants them any more, the last ones do not matter either.
+    let _ = pieces.blocking_send(piece);
+    Ok(())
+}

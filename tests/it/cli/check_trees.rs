@@ -1,0 +1,127 @@
+//! `check` on stores that policies of files and orphans go through: adoption, trash, room, and what rows have written.
+
+use super::call_in;
+use super::check::{findings, messages, text};
+use crate::engines::{Database, EngineKind};
+use crate::world::World;
+
+const ORPHANS: &str = "[policies.lost]\nkind = \"orphans\"\nstore = \"images\"\n";
+
+/// A world whose store `images` is named by the table `photo`, by an index.
+fn world(db: Database, policy: &str) -> World {
+    let mut world = World::new(db);
+    world.db.execute("CREATE TABLE photo (id INTEGER PRIMARY KEY, path VARCHAR(200))");
+    world.db.execute("CREATE INDEX photo_path ON photo (path)");
+    world.reference("images", "photo", "path");
+    world.declare(policy);
+    world
+}
+
+fn photos(world: &World, paths: &[&str]) {
+    for (id, path) in paths.iter().enumerate() {
+        world.db.execute(&format!("INSERT INTO photo (id, path) VALUES ({}, '{path}')", id + 1));
+    }
+}
+
+fn told(world: &World, level: &str, code: i32) -> String {
+    messages(&findings(world, level, code))
+}
+
+for_each_engine! {
+    fn what_rows_have_written_must_lead_into_the_store(db) {
+        let mut world = world(db, ORPHANS);
+        world.put("images", "nobody.jpg", 1);
+        let warned = told(&world, "warn", 0);
+        assert!(warned.contains("store images: table photo of source app is empty"), "{warned}");
+        photos(&world, &["/elsewhere/a.jpg", "/elsewhere/b.jpg"]);
+        world.db.execute("INSERT INTO photo (id, path) VALUES (90, NULL), (91, '')");
+        let wrong = told(&world, "error", 1);
+        assert!(wrong.contains("store images: none of the first 2 paths of app.photo.path leads into it: \"/elsewhere/b.jpg\""), "{wrong}");
+        world.db.execute("INSERT INTO photo (id, path) VALUES (3, 'c.jpg')");
+        let warned = told(&world, "warn", 0);
+        assert!(warned.contains("store images: 2 of the first 3 paths of app.photo.path lead elsewhere"), "{warned}");
+        world.db.execute("DELETE FROM photo WHERE id IN (1, 2)");
+        let fine = told(&world, "ok", 0);
+        assert!(fine.contains("store images: the first 1 path of app.photo.path lead into it"), "{fine}");
+        world.db.execute("UPDATE photo SET path = NULL");
+        assert!(told(&world, "ok", 0).contains("app.photo.path names no file yet"));
+        // Where nobody looks for orphans, what rows have written is nobody's concern.
+        world.db.execute("UPDATE photo SET path = '/elsewhere/x'");
+        world.declare("enabled = false\n");
+        assert_eq!(told(&world, "error", 0), "");
+    }
+
+    fn a_column_of_two_stores_leads_into_either(db) {
+        let mut world = world(db, ORPHANS);
+        world.reference("thumbs", "photo", "path");
+        photos(&world, &["data/thumbs/a.jpg", "/nowhere/x.jpg"]);
+        let thumb = "data/thumbs/a.jpg";
+        // A path without the prefix of one store is one of the other's.
+        world.db.execute(&format!("INSERT INTO photo (id, path) VALUES (8, 'a.jpg'), (9, '{thumb}')"));
+        let warned = told(&world, "warn", 0);
+        assert!(warned.contains("1 of the first 4 paths of app.photo.path lead elsewhere: \"/nowhere/x.jpg\""), "{warned}");
+        world.declare("[policies.lost-thumbs]\nkind = \"orphans\"\nstore = \"thumbs\"\n");
+        let warned = told(&world, "warn", 0);
+        assert!(warned.contains("store thumbs: 1 of the first 3 paths") || !warned.contains("store thumbs: none"), "{warned}");
+    }
+}
+
+#[test]
+fn a_store_that_is_not_adopted_is_told_of_with_what_adopts_it() {
+    let mut world = world(Database::create(EngineKind::Sqlite), ORPHANS);
+    photos(&world, &["a.jpg"]);
+    let about = |world: &World, level: &str, code: i32| {
+        let found = findings(world, level, code);
+        found
+            .into_iter()
+            .find(|finding| text(&finding["message"]).contains("adopted"))
+            .map(|finding| finding.to_string())
+    };
+    let warned = about(&world, "warn", 0).unwrap();
+    assert!(warned.contains("it is not adopted: until it is, lost may remove nothing in it"), "{warned}");
+    assert!(warned.contains("\"fix\":\"retaind adopt images\""), "{warned}");
+    world.declare("mode = \"enforce\"\n");
+    assert!(about(&world, "error", 1).unwrap().contains("it is not adopted"));
+    call_in(&world, &["check", "--config-only"]).with(0);
+}
+
+#[test]
+fn a_marker_of_another_store_or_disk_is_an_error_and_no_marker_is_fine_for_rows() {
+    let mut world = World::new(Database::create(EngineKind::Sqlite));
+    world.create_items();
+    world.declare(
+        "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n",
+    );
+    assert_eq!(told(&world, "error", 0), "");
+    let own = world.root("images").join(".retaind");
+    std::fs::create_dir(&own).unwrap();
+    let marker = |store: &str, device: u64, fsid: &str| {
+        let id = "01936bb2-3d1e-7cc0-8c3f-1f2e3d4c5b6a";
+        let text = format!(
+            "{{\"store\":\"{store}\",\"id\":\"{id}\",\"adopted_at\":\"2026-01-02T03:04:05Z\",\"device\":{device},\"fsid\":\"{fsid}\"}}"
+        );
+        std::fs::write(own.join("store.json"), text).unwrap();
+    };
+    marker("thumbs", 1, "1");
+    assert!(told(&world, "error", 1).contains("store images: its marker belongs to store thumbs"));
+    marker("images", 1, "1");
+    let wrong = told(&world, "error", 1);
+    assert!(wrong.contains("store images: it was adopted on another file system (id 1)"), "{wrong}");
+    std::fs::write(own.join("store.json"), "{").unwrap();
+    assert!(told(&world, "error", 1).contains("store images: "));
+}
+
+#[test]
+fn the_trash_and_the_room_are_told() {
+    let mut world = World::new(Database::create(EngineKind::Sqlite));
+    world.declare("[policies.full]\nkind = \"files\"\nmode = \"report\"\nstore = \"images\"\nmin_free = \"1B\"\n");
+    let trashed = "images/.retaind/trash/01936bb2-3d1e-7cc0-8c3f-1f2e3d4c5b6a/a";
+    std::fs::create_dir_all(world.dir.join(trashed)).unwrap();
+    std::fs::write(world.dir.join(trashed).join("b.jpg"), "12345").unwrap();
+    let found = findings(&world, "warn", 0);
+    let warned = messages(&found);
+    assert!(warned.contains("store images: its trash holds 1 file of 1 run, 5 B, and nothing empties it"), "{warned}");
+    assert!(found.iter().any(|finding| text(&finding["fix"]).contains("retaind restore 01936bb2-")), "{found:?}");
+    let fine = told(&world, "ok", 0);
+    assert!(fine.contains("policy full: ") && fine.contains(" are free, min_free is 1B"), "{fine}");
+}
