@@ -7,6 +7,7 @@ mod beneath;
 mod doomed;
 mod facts;
 mod file;
+mod frame;
 mod ground;
 mod held;
 mod links;

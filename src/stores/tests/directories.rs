@@ -293,6 +293,29 @@ async fn d3_a_root_that_was_replaced_loses_no_directory() {
     assert!(old.join("7/a").exists() && world.root().join("7/a").exists());
 }
 
+#[tokio::test]
+async fn d8_what_was_changed_lately_in_an_old_directory_stays() {
+    let world = World::new();
+    for path in ["7/old", "7/in/young", "8/old", "young-and-empty/x"] {
+        world.write(path);
+    }
+    world.put_away(&world.root().join("young-and-empty/x"));
+    let now = Clock::system().now();
+    for path in ["7/old", "8/old"] {
+        let file = std::fs::File::open(world.root().join(path)).unwrap();
+        file.set_modified((now - Duration::from_secs(3600)).into()).unwrap();
+    }
+    let before = (now - Duration::from_secs(600)).as_nanosecond();
+    let doomed = paths(&["7", "8", "young-and-empty"]).into_iter().map(|path| Doomed::old_directory(path, before));
+    let outcomes = remove_all(&world, doomed.collect()).await;
+    let kept = |path: &str| vec![left(path, Why::Kept("was changed a short time ago".to_owned()))];
+    let part = |files, path| Part { files, size_bytes: 5 * files, kept: 1, left: kept(path), ..Part::default() };
+    let partly = Outcome::Partly(part(1, "7/in/young"));
+    assert_eq!(outcomes, [partly, emptied(1), Outcome::Partly(part(0, "young-and-empty"))]);
+    assert_eq!(world.survivors(), set(&["7/in/young"]));
+    assert!(world.root().join("young-and-empty").is_dir());
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Thing {
     File,
