@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::beneath::{Root, facts};
 use super::doomed::{Left, Part, Why};
 use super::file::{instant, look, sync, sync_all, words};
-use super::ground::{Act, Ground, Terms};
+use super::ground::{Act, Durable, Ground, Terms};
 use super::links::Links;
 use super::listing::{Scratch, read};
 use super::moves::Destination;
@@ -191,7 +191,8 @@ fn runs_in(root: &Root, trash: &OwnedFd) -> Result<Vec<(Uuid, Timestamp)>, Trash
 
 /// Does the same with everything in the trash of a run.
 fn visit(root: &Root, trash: &OwnedFd, run: Uuid, act: Act, stop: &CancellationToken) -> Part {
-    let terms = Terms { act, decided_at: Timestamp::MAX, stop: stop.clone(), look: Look::default() };
+    let terms =
+        Terms { act, durable: Durable::AtOnce, decided_at: Timestamp::MAX, stop: stop.clone(), look: Look::default() };
     let ground = Ground { root, terms: &terms, links: &Links::default() };
     let doomed = Doomed::directory(path_of(run));
     match tree::visit(ground, trash, &doomed, 0, None, &mut Scratch::new()) {

@@ -17,7 +17,7 @@ use super::facts::freed_bytes;
 use super::facts::nanoseconds;
 use super::file::{kind, look, outcome_of_parent, sync, sync_all, unlink, why_kept, why_no_directory, words};
 use super::frame::Frame;
-use super::ground::{Act, Ground};
+use super::ground::{Act, Durable, Ground};
 use super::listing::{Scratch, read};
 use super::marks::{Mark, Marks};
 use super::moves::Unmoved;
@@ -322,11 +322,14 @@ impl<'a> Walk<'a> {
     /// A removal that a power cut could undo does not count. What a directory that goes took with it needs no more.
     fn make_durable(&mut self) {
         let Some((frame, handle)) = self.innermost() else { return };
+        if !frame.touched || self.ground.terms.durable == Durable::Later {
+            return;
+        }
         let synced = match self.ground.terms.act {
-            Act::Unlink if frame.touched => sync(&handle),
+            Act::Examine => Ok(()),
+            Act::Unlink => sync(&handle),
             // Several directories changed, new ones among them.
-            Act::Move(_) if frame.touched => sync_all(&handle),
-            Act::Examine | Act::Unlink | Act::Move(_) => Ok(()),
+            Act::Move(_) => sync_all(&handle),
         };
         if let Err(error) = synced {
             self.leave(None, Why::Failed(format!("what was removed in it may come back: {}", words(error))));

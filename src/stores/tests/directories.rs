@@ -260,8 +260,13 @@ async fn a_stop_is_heeded_among_directories_with_nothing_in_them() {
     let (store, stop) = (world.open(), CancellationToken::new());
     let told = stop.clone();
     let listener: Listener = Arc::new(move |_| told.cancel());
-    let terms =
-        Terms { act: Act::Unlink, decided_at: later(), stop, look: Look { listener: Some(listener), gone: None } };
+    let terms = Terms {
+        act: Act::Unlink,
+        durable: Durable::AtOnce,
+        decided_at: later(),
+        stop,
+        look: Look { listener: Some(listener), gone: None },
+    };
     let outcome = sweep::sweep(&store.root, &directories(&["7"]), &terms).remove(0);
     assert!(matches!(&outcome, Outcome::Partly(part) if part.stopped && part.files == 1), "{outcome:?}");
     assert_eq!(world.root().join("7").read_dir().unwrap().count(), 2000);

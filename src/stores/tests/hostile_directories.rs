@@ -279,6 +279,7 @@ fn remove_and_at(
     });
     let terms = Terms {
         act: Act::Unlink,
+        durable: Durable::AtOnce,
         decided_at: later(),
         stop: never(),
         look: Look { listener: Some(listener), gone: None },

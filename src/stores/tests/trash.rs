@@ -300,6 +300,23 @@ async fn a_file_whose_name_is_no_text_goes_by_its_bytes() {
 }
 
 #[tokio::test]
+async fn what_goes_for_now_goes_in_the_same_way_and_is_made_durable_later() {
+    for way in [Way::Unlink, Way::Trash { run: RUN }] {
+        let world = World::new();
+        let all: Vec<String> = (0..40).map(|file| format!("{file}/a")).collect();
+        all.iter().for_each(|path| world.write(path));
+        let doomed = [files(&all[..30]), directories(&["33", "34"])].concat();
+        let outcomes = world.open().remove_for_now(doomed, later(), way, &never()).await;
+        assert!(outcomes.iter().all(|(_, outcome)| files_of(outcome) == 1), "{outcomes:?}");
+        world.open().make_durable().await.unwrap();
+        let left: BTreeSet<String> = [&all[30..33], &all[35..]].concat().into_iter().collect();
+        assert_eq!(live(&world), left);
+        let trashed = trashed(&world, RUN).len();
+        assert_eq!(trashed, if way == Way::Unlink { 0 } else { 32 });
+    }
+}
+
+#[tokio::test]
 async fn holes_and_shared_files_free_nothing() {
     let world = World::new();
     std::fs::File::create(world.root().join("sparse")).unwrap().set_len(1 << 30).unwrap();
