@@ -158,7 +158,7 @@ fn a_policy_of_files_goes_by_age_number_and_size() {
     assert_eq!(told("max_total = \"6kB\"", "d/2.log").0, kept(&["within_limits"]));
     assert_eq!(told("max_total = \"9kB\"\nper = \"directory\"", "e/4.log").0, kept(&["within_limits"]));
     assert_eq!(told("min_free = \"1B\"", "d/1.log").0, kept(&["within_limits"]));
-    assert_eq!(told("keep = \"1d\"", "d/x.txt").0, kept(&["not_matched", "too_young"]));
+    assert_eq!(told("keep = \"2d\"", "d/x.txt").0, kept(&["not_matched", "too_young"]));
 }
 
 #[test]
