@@ -60,6 +60,9 @@ pub struct RunResult {
     /// Hooks of the task that failed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub hook_errors: Vec<HookFailure>,
+    /// Stores whose trash was emptied at the end of the run.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub trash_emptied: Vec<EmptiedTrash>,
     /// Why the run ended early (cancelled by a signal, timeout), in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cause: Option<Cause>,
@@ -73,6 +76,16 @@ pub enum HookPoint {
     Before,
     /// After the last one.
     After,
+}
+
+/// What was removed for good from a store's trash, because its time was over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmptiedTrash {
+    pub store: Name,
+    /// Runs of whose trash nothing is left.
+    pub runs: u64,
+    pub files: u64,
+    pub bytes_reclaimed: u64,
 }
 
 /// A hook that failed, and how.
@@ -105,6 +118,9 @@ pub struct PolicyResult {
     #[serde(flatten)]
     pub tally: Tally,
     pub details: Vec<BTreeMap<String, serde_json::Value>>,
+    /// Of an orphan scan: the first files that rows name and that are not there.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub missing: Vec<MissingFile>,
     /// The guard that stopped it, with what it read, in words.
     pub blocked_by: Option<String>,
     /// What each guard read, and its limit.
@@ -119,6 +135,15 @@ pub struct PolicyResult {
     pub notes: Vec<String>,
 }
 
+/// A file that a row names and that is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissingFile {
+    /// `nvr.detections.thumbnail_path`.
+    pub reference: String,
+    /// Beneath the store's root.
+    pub path: String,
+}
+
 /// What was counted. Sums: two tallies can be added.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -128,8 +153,13 @@ pub struct Tally {
     pub rows_updated: u64,
     pub rows_protected: u64,
     pub children: BTreeMap<String, u64>,
-    /// Files whose last owner goes: deleted, missing and failed ones together.
+    /// Files whose last owner goes, or that a policy of files or orphans is to take: deleted, missing and failed ones
+    /// together.
     pub files_matched: u64,
+    /// What these would free; only where a policy is about a store.
+    pub bytes_matched: u64,
+    /// Files of a store that a policy is about, whether they go or stay.
+    pub files_scanned: u64,
     pub files_deleted: u64,
     pub files_missing: u64,
     /// Files that stayed although a row of theirs went, because another row named them when they were looked at. A file
@@ -138,6 +168,11 @@ pub struct Tally {
     /// Files still owed: their removal failed and is tried again before the policy's next run.
     pub files_owed: u64,
     pub bytes_reclaimed: u64,
+    /// Of the deleted files, those that lie in their store's trash, and their bytes: these come free when it is emptied.
+    pub files_trashed: u64,
+    pub bytes_trashed: u64,
+    /// Files that rows name and that are not there.
+    pub references_missing: u64,
     /// Files and bytes by store.
     pub stores: BTreeMap<String, StoreTally>,
 }
@@ -187,6 +222,20 @@ pub struct Totals {
 }
 
 impl Tally {
+    /// Files of a store that went, and what that freed; trashed ones free nothing yet.
+    pub fn of_files(store: String, files: u64, size_bytes: u64, trashed: bool) -> Self {
+        let (bytes_reclaimed, bytes_trashed) = if trashed { (0, size_bytes) } else { (size_bytes, 0) };
+        let share = StoreTally { files_deleted: files, bytes_reclaimed, ..StoreTally::default() };
+        Self {
+            files_deleted: files,
+            bytes_reclaimed,
+            files_trashed: if trashed { files } else { 0 },
+            bytes_trashed,
+            stores: BTreeMap::from([(store, share)]),
+            ..Self::default()
+        }
+    }
+
     /// Rows of the policy's own table, and of the tables that go with it.
     pub fn rows_and_children(&self) -> (u64, u64) {
         (self.rows_matched, self.children.values().sum())
@@ -206,6 +255,11 @@ impl Tally {
             files_referenced,
             files_owed,
             bytes_reclaimed,
+            bytes_matched,
+            files_scanned,
+            files_trashed,
+            bytes_trashed,
+            references_missing,
             stores,
         } = other;
         self.rows_matched += rows_matched;
@@ -218,6 +272,11 @@ impl Tally {
         self.files_referenced += files_referenced;
         self.files_owed += files_owed;
         self.bytes_reclaimed += bytes_reclaimed;
+        self.bytes_matched += bytes_matched;
+        self.files_scanned += files_scanned;
+        self.files_trashed += files_trashed;
+        self.bytes_trashed += bytes_trashed;
+        self.references_missing += references_missing;
         for (table, count) in children {
             *self.children.entry(table.clone()).or_default() += count;
         }
@@ -235,6 +294,14 @@ impl RunResult {
     pub fn add_up(&mut self) {
         self.totals = Totals::of(&self.policies);
         self.totals.errors += self.hook_errors.len() as u64;
+        self.totals.add_emptied(&self.trash_emptied);
+    }
+}
+
+impl PolicyResult {
+    /// Whether the policy is about rows, and not about what is in a store.
+    pub fn is_about_rows(&self) -> bool {
+        self.kind == "rows"
     }
 }
 
@@ -256,6 +323,11 @@ impl Totals {
             totals.add(&policy.tally, policy.error_count);
         }
         totals
+    }
+
+    /// Adds what came free of the trash; its files were counted when they went there.
+    pub fn add_emptied(&mut self, emptied: &[EmptiedTrash]) {
+        self.bytes_reclaimed += emptied.iter().map(|store| store.bytes_reclaimed).sum::<u64>();
     }
 
     /// Adds one policy's sums.

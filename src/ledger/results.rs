@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::schema::{policy_results, runs};
 use super::words::{number, read_name, read_number, read_word, word};
 use super::{
-    Fault, GuardReading, HookFailure, Ledger, LedgerError, PolicyResult, RunId, RunMode, SHOWN_AT_MOST, Sample, Tally,
-    Totals,
+    EmptiedTrash, Fault, GuardReading, HookFailure, Ledger, LedgerError, MissingFile, PolicyResult, RunId, RunMode,
+    SHOWN_AT_MOST, Sample, Tally, Totals,
 };
 use crate::policy::Name;
 
@@ -21,6 +21,8 @@ struct Account {
     cutoff: Option<Timestamp>,
     duration_ms: u64,
     details: Vec<std::collections::BTreeMap<String, serde_json::Value>>,
+    #[serde(default)]
+    missing: Vec<MissingFile>,
     blocked_by: Option<String>,
     guards: Vec<GuardReading>,
     sample: Vec<Sample>,
@@ -179,8 +181,10 @@ pub(super) fn refresh_totals(connection: &mut SqliteConnection, run_id: &str) ->
     for (tally, errors) in rows {
         totals.add(&serde_json::from_str(&tally)?, read_number(errors));
     }
-    let hook_errors: String = runs::table.find(run_id).select(runs::hook_errors).first(connection)?;
+    let (hook_errors, trash_emptied): (String, String) =
+        runs::table.find(run_id).select((runs::hook_errors, runs::trash_emptied)).first(connection)?;
     totals.errors += serde_json::from_str::<Vec<HookFailure>>(&hook_errors)?.len() as u64;
+    totals.add_emptied(&serde_json::from_str::<Vec<EmptiedTrash>>(&trash_emptied)?);
     diesel::update(runs::table.find(run_id))
         .set(runs::totals.eq(serde_json::to_string(&totals)?))
         .execute(connection)?;
@@ -198,6 +202,7 @@ impl Account {
             duration_ms,
             tally: _,
             details,
+            missing,
             blocked_by,
             guards,
             sample,
@@ -208,7 +213,7 @@ impl Account {
         let (mut details, mut errors) = (details, errors);
         details.truncate(SHOWN_AT_MOST);
         errors.truncate(SHOWN_AT_MOST);
-        Self { kind, mode, cutoff, duration_ms, details, blocked_by, guards, sample, errors, notes }
+        Self { kind, mode, cutoff, duration_ms, details, missing, blocked_by, guards, sample, errors, notes }
     }
 }
 
@@ -228,6 +233,7 @@ impl ResultRow {
             duration_ms: account.duration_ms,
             tally: serde_json::from_str(&self.tally)?,
             details: account.details,
+            missing: account.missing,
             blocked_by: account.blocked_by,
             guards: account.guards,
             sample: account.sample,

@@ -21,6 +21,14 @@ pub enum FilePath {
 }
 
 impl FilePath {
+    /// The template, if it is one.
+    pub fn template(&self) -> Option<&PathTemplate> {
+        match self {
+            FilePath::Column(_) => None,
+            FilePath::Template(template) => Some(template),
+        }
+    }
+
     /// The columns that it is made of.
     pub fn columns(&self) -> Vec<&Ident> {
         match self {
@@ -120,6 +128,39 @@ impl PathTemplate {
         Ok(Some(self.join(|_| values.next().map_or("", String::as_str))))
     }
 
+    /// Whether the template may have made a path: where each of its columns holds a part of a name.
+    pub fn fits(&self, path: &str) -> bool {
+        let (mut theirs, mut mine) = (path.split('/'), self.segments().into_iter());
+        loop {
+            match (theirs.next(), mine.next()) {
+                (None, None) => return true,
+                (Some(name), Some(parts)) if fits_name(&parts, name) => {}
+                _ => return false,
+            }
+        }
+    }
+
+    /// Its pieces, by components of the path.
+    fn segments(&self) -> Vec<Vec<TemplatePart>> {
+        let mut segments = vec![Vec::new()];
+        for part in &self.parts {
+            match part {
+                TemplatePart::Column(_) => segments.last_mut().into_iter().for_each(|last| last.push(part.clone())),
+                TemplatePart::Text(text) => {
+                    for (index, text) in text.split('/').enumerate() {
+                        if index > 0 {
+                            segments.push(Vec::new());
+                        }
+                        if let (false, Some(last)) = (text.is_empty(), segments.last_mut()) {
+                            last.push(TemplatePart::Text(text.to_owned()));
+                        }
+                    }
+                }
+            }
+        }
+        segments
+    }
+
     /// What the only column holds in a path that the template made; none where there are several columns, or where the
     /// template made no such path.
     pub fn value_in<'a>(&self, path: &'a str) -> Option<&'a str> {
@@ -142,6 +183,21 @@ impl PathTemplate {
             TemplatePart::Column(column) => value(column),
         });
         parts.collect()
+    }
+}
+
+/// Whether a name is made of these parts, a column standing for one character or more.
+fn fits_name(parts: &[TemplatePart], name: &str) -> bool {
+    match parts {
+        [] => name.is_empty(),
+        [TemplatePart::Text(text), rest @ ..] => {
+            name.strip_prefix(text.as_str()).is_some_and(|name| fits_name(rest, name))
+        }
+        [TemplatePart::Column(_)] => !name.is_empty(),
+        [TemplatePart::Column(_), rest @ ..] => {
+            name.char_indices().skip(1).any(|(at, _)| fits_name(rest, &name[at..]))
+                || (!name.is_empty() && fits_name(rest, ""))
+        }
     }
 }
 
@@ -172,6 +228,20 @@ mod tests {
     fn g4_a_value_is_never_more_than_a_part_of_a_name() {
         for hostile in ["..", ".", "../x", "a/b", "/etc"] {
             assert!(fill("{id}/preview", &[Some(hostile)]).is_err(), "{hostile}");
+        }
+    }
+
+    #[test]
+    fn a_path_fits_the_template_that_made_it() {
+        for (template, fits, others) in [
+            ("{id}", &["7", "a b"][..], &["7/x", ""][..]),
+            ("{id}/preview", &["7/preview"], &["7", "7/other", "7/8/preview"]),
+            ("out/{a}-{b}.d", &["out/7-8.d", "out/a-b-c.d"], &["out/-8.d", "out/7-.d", "out/78.d", "x/7-8.d"]),
+            ("{a}{b}", &["78"], &["7"]),
+        ] {
+            let template = PathTemplate::parse(template).unwrap();
+            assert!(fits.iter().all(|path| template.fits(path)), "{template} {fits:?}");
+            assert!(!others.iter().any(|path| template.fits(path)), "{template} {others:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::{Failure, SHOWN_AT_MOST, Sample, Tally};
+use crate::ledger::{Failure, MissingFile, SHOWN_AT_MOST, Sample, Tally};
 use crate::sources::{OwnedRow, Target};
 
 /// Rows that a plan shows as a sample.
@@ -19,6 +19,8 @@ pub(super) struct Account {
     pub(super) sample: Vec<Sample>,
     /// The columns that the operator wants to see of the first hundred affected rows.
     pub(super) details: Vec<BTreeMap<String, serde_json::Value>>,
+    /// The first files that rows name and that are not there.
+    pub(super) missing: Vec<MissingFile>,
 }
 
 impl Account {
@@ -33,7 +35,7 @@ impl Account {
 
     /// Takes over what a part of the work did.
     pub(super) fn add(&mut self, part: Account) {
-        let Account { tally, failures, failure_count, notes, sample, details } = part;
+        let Account { tally, failures, failure_count, notes, sample, details, missing } = part;
         self.tally.add(&tally);
         self.failure_count += failure_count;
         let room = SHOWN_AT_MOST.saturating_sub(self.failures.len());
@@ -41,6 +43,8 @@ impl Account {
         self.notes.extend(notes);
         let room = SHOWN_AT_MOST.saturating_sub(self.details.len());
         self.details.extend(details.into_iter().take(room));
+        let room = SHOWN_AT_MOST.saturating_sub(self.missing.len());
+        self.missing.extend(missing.into_iter().take(room));
         sample.into_iter().for_each(|row| self.show(row));
     }
 

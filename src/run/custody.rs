@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::account::Account;
 use super::foreseen::GoneFiles;
 use super::sessions::Sessions;
-use crate::ledger::IntentItem;
+use crate::ledger::{IntentItem, RunId, Tally};
 use crate::policy::{Name, Settings, Store, StorePath};
 use crate::sources::{Gone, NamedBy, OddNames, ReferenceColumn, SourceError, TableFacts, Unfit};
 use crate::stores::{Doomed, Listener, Look, OpenStore, Outcome, Part, RawPath, StoreError, Way, Why};
@@ -21,6 +21,8 @@ const FILES_AT_ONCE: usize = 1000;
 /// A store, opened, with the columns that name its files.
 pub(super) struct Custody {
     pub(super) store: Arc<Store>,
+    /// Whose trash files go to, where the store has one.
+    run_id: RunId,
     pub(super) open: OpenStore,
     pub(super) references: Vec<Naming>,
 }
@@ -51,8 +53,9 @@ impl Custody {
         owners: &[NamedBy],
         settings: &Settings,
         sessions: &mut Sessions,
+        run_id: RunId,
     ) -> Result<Self, CustodyError> {
-        let mut custody = Self::open_unread(store, owners, settings, sessions).await?;
+        let mut custody = Self::open_unread(store, owners, settings, sessions, run_id).await?;
         for naming in &mut custody.references {
             let session = sessions.get(&naming.column.source).await?;
             naming.odd = naming.column.odd_names(session, store).await?;
@@ -66,6 +69,7 @@ impl Custody {
         owners: &[NamedBy],
         settings: &Settings,
         sessions: &mut Sessions,
+        run_id: RunId,
     ) -> Result<Self, CustodyError> {
         let open = OpenStore::open(store)?;
         let mut references: Vec<Naming> = Vec::new();
@@ -89,12 +93,12 @@ impl Custody {
                 references.push(Naming { column, odd: OddNames::default(), declared: is_certain });
             }
         }
-        Ok(Self { store: store.clone(), open, references })
+        Ok(Self { store: store.clone(), run_id, open, references })
     }
 
     /// Those of `doomed` that a row still names, rows that are gone left out; what is named beneath a directory is
     /// spared.
-    async fn spare_named(
+    pub(super) async fn spare_named(
         &self,
         sessions: &mut Sessions,
         doomed: &mut [Doomed],
@@ -129,9 +133,20 @@ impl Custody {
         Ok(named)
     }
 
-    async fn act(&self, doomed: Vec<Doomed>, action: Action<'_>) -> Vec<(RawPath, Outcome)> {
+    /// How files of the store go.
+    pub(super) fn way(&self) -> Way {
+        match self.store.trash {
+            Some(_) => Way::Trash { run: self.run_id },
+            None => Way::Unlink,
+        }
+    }
+
+    /// Removes (or examines) what nobody names any more.
+    pub(super) async fn act(&self, doomed: Vec<Doomed>, action: Action<'_>) -> Vec<(RawPath, Outcome)> {
         match action {
-            Action::Remove { decided_at, stop } => self.open.remove(doomed, decided_at, Way::Unlink, stop).await,
+            Action::Remove { decided_at, stop, way } => {
+                self.open.remove(doomed, decided_at, way.unwrap_or(self.way()), stop).await
+            }
             Action::Examine { decided_at, stop, listener, files, .. } => {
                 let listener = listener.map(|listener| listener(&self.store.name));
                 let Some(gone) = files.of(&self.store.name) else {
@@ -165,6 +180,8 @@ pub(super) enum Action<'a> {
     Remove {
         decided_at: Timestamp,
         stop: &'a CancellationToken,
+        /// None: in the store's way.
+        way: Option<Way>,
     },
     /// A plan: look only, and take some rows for gone.
     Examine {
@@ -262,13 +279,8 @@ impl Settled {
             Outcome::Missing | Outcome::Kept(_) | Outcome::Failed(_) | Outcome::Stopped => 1,
         };
         match outcome {
-            Outcome::Removed { files, size_bytes } => {
+            Outcome::Removed { files, size_bytes } | Outcome::Trashed { files, size_bytes } => {
                 self.count_removed(custody, files, size_bytes);
-                self.gone.push((item.clone(), Some(size_bytes)));
-            }
-            Outcome::Trashed { files, size_bytes } => {
-                // The trash still has the bytes.
-                self.count_removed(custody, files, 0);
                 self.gone.push((item.clone(), Some(size_bytes)));
             }
             Outcome::Partly(part) => self.count_part(custody, item, part),
@@ -291,16 +303,14 @@ impl Settled {
     }
 
     fn count_removed(&mut self, custody: &Custody, files: u64, size_bytes: u64) {
-        let tally = &mut self.account.tally;
-        let store = tally.stores.entry(custody.store.name.to_string()).or_default();
-        tally.files_deleted += files;
-        tally.bytes_reclaimed += size_bytes;
-        store.files_deleted += files;
-        store.bytes_reclaimed += size_bytes;
+        let store = custody.store.name.to_string();
+        // A plan tells the same of a store with a trash as its run.
+        let trashed = custody.store.trash.is_some();
+        self.account.tally.add(&Tally::of_files(store, files, size_bytes, trashed));
     }
 
     fn count_part(&mut self, custody: &Custody, item: &IntentItem, part: Part) {
-        self.count_removed(custody, part.files, if part.trashed { 0 } else { part.size_bytes });
+        self.count_removed(custody, part.files, part.size_bytes);
         if part.is_owed() {
             self.still_owed.push(item.clone());
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::custody::{Custody, CustodyError};
 use super::sessions::Sessions;
 use crate::clock::Clock;
-use crate::ledger::{IntentItem, IntentOwner};
+use crate::ledger::{IntentItem, IntentOwner, RunId};
 use crate::policy::{FilePath, Mapped, Name, Params, RowsPolicy, Settings, StorePath};
 use crate::sources::{
     Asked, Claim, ClaimedPath, FileOwner, Gone, Instants, NamedBy, Session, SourceError, Target, Unfit,
@@ -53,11 +53,12 @@ pub(super) struct Question<'a> {
     pub(super) count: bool,
     /// What a plan takes for gone.
     pub(super) gone: &'a [Gone],
+    pub(super) run_id: RunId,
 }
 
 /// Looks up everything that a policy's run stands on.
 pub(super) async fn gather(question: Question<'_>, sessions: &mut Sessions) -> Result<Facts, GatherError> {
-    let Question { settings, clock, policy, params, at, count, gone } = question;
+    let Question { settings, clock, policy, params, at, count, gone, run_id } = question;
     let source = settings
         .source(&policy.source)
         .ok_or_else(|| GatherError::Unknown { what: "source", name: policy.source.clone() })?;
@@ -77,7 +78,7 @@ pub(super) async fn gather(question: Question<'_>, sessions: &mut Sessions) -> R
         (false, None, None) => None,
     };
     let kept = target.count_kept(session, at, gone).await?;
-    let (custodies, owners) = open_custodies(settings, sessions, &target).await?;
+    let (custodies, owners) = open_custodies(settings, sessions, &target, run_id).await?;
     Ok(Facts { target, at, custodies, owners, skew_secs, eligible, total, kept })
 }
 
@@ -95,6 +96,7 @@ async fn open_custodies(
     settings: &Settings,
     sessions: &mut Sessions,
     target: &Target,
+    run_id: RunId,
 ) -> Result<(Vec<Custody>, Vec<Arc<IntentOwner>>), GatherError> {
     let mut custodies: Vec<Custody> = Vec::new();
     let mut owners = Vec::new();
@@ -114,7 +116,7 @@ async fn open_custodies(
                 NamedBy::owner(target.source.clone(), other.table.clone(), &other.file, released)
             })
             .collect();
-        custodies.push(Custody::open(store, &naming, settings, sessions).await?);
+        custodies.push(Custody::open(store, &naming, settings, sessions, run_id).await?);
     }
     Ok((custodies, owners))
 }

@@ -132,6 +132,7 @@ fn blocked(policy: &Policy, failure: &HookFailure) -> PolicyResult {
         duration_ms: 0,
         tally: Tally::default(),
         details: Vec::new(),
+        missing: Vec::new(),
         blocked_by: Some(format!("{} hook: {}", failure.hook.word(), failure.error)),
         guards: Vec::new(),
         sample: Vec::new(),

@@ -186,14 +186,14 @@ impl Planner<'_> {
 }
 
 /// Lists the files in a directory while it is looked at.
-struct Lister {
-    list: mpsc::Sender<Listed>,
-    policy: Name,
-    mode: Fate,
+pub(super) struct Lister {
+    pub(super) list: mpsc::Sender<Listed>,
+    pub(super) policy: Name,
+    pub(super) mode: Fate,
 }
 
 impl Lister {
-    fn listener(&self, store: &Name) -> Listener {
+    pub(super) fn listener(&self, store: &Name) -> Listener {
         let (list, policy, mode, store) = (self.list.clone(), self.policy.clone(), self.mode, store.clone());
         Arc::new(move |inside: Inside| {
             let (policy, store) = (policy.clone(), store.clone());

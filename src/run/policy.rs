@@ -7,9 +7,11 @@ use super::delete::{Deleter, Ended, Pace};
 use super::foreseen::Foreseen;
 use super::gather::{Facts, GatherError, Question, gather};
 use super::guard::{self, Counts, Judged};
-use super::plan::Planner;
+use super::identity;
+use super::plan::{Lister, Planner};
 use super::sessions::Sessions;
 use super::stop::Stop;
+use super::trees::Tree;
 use super::{Fate, Recovery, Reporter, Request, Runner, millis_between};
 use crate::ledger::{GuardReading, Lease, LeaseOutcome, Ledger, LedgerError, PolicyResult, RunMode, Status};
 use crate::policy::{Mode, Policy, PolicyKind, RowsPolicy};
@@ -28,29 +30,29 @@ pub(super) struct PolicyRun<'a> {
 }
 
 /// How it ended, with what it read on the way.
-struct Outcome {
-    status: Status,
-    account: Account,
-    guards: Vec<GuardReading>,
-    blocked_by: Option<String>,
+pub(super) struct Outcome {
+    pub(super) status: Status,
+    pub(super) account: Account,
+    pub(super) guards: Vec<GuardReading>,
+    pub(super) blocked_by: Option<String>,
 }
 
 impl Outcome {
-    fn new(account: Account) -> Self {
+    pub(super) fn new(account: Account) -> Self {
         let status = if account.failure_count > 0 { Status::CompletedWithErrors } else { Status::Completed };
         Self { status, account, guards: Vec::new(), blocked_by: None }
     }
 
-    fn failed(mut account: Account, errors: impl IntoIterator<Item = String>) -> Self {
+    pub(super) fn failed(mut account: Account, errors: impl IntoIterator<Item = String>) -> Self {
         errors.into_iter().for_each(|error| account.fail(None, None, error));
         Self { status: Status::Failed, ..Self::new(account) }
     }
 
-    fn blocked(account: Account, by: String) -> Self {
+    pub(super) fn blocked(account: Account, by: String) -> Self {
         Self { status: Status::Blocked, blocked_by: Some(by), ..Self::new(account) }
     }
 
-    fn cancelled(account: Account) -> Self {
+    pub(super) fn cancelled(account: Account) -> Self {
         Self { status: Status::Cancelled, ..Self::new(account) }
     }
 }
@@ -63,10 +65,8 @@ impl PolicyRun<'_> {
         let outcome = match (self.stop.is_set(), &self.policy.kind) {
             (true, _) => Outcome::cancelled(Account::default()),
             (false, PolicyKind::Rows(rows)) => self.run_rows(rows, at, sessions, foreseen).await,
-            (false, PolicyKind::Files(_) | PolicyKind::Orphans(_)) => {
-                let error = format!("policies of kind {} cannot be run yet", self.policy.kind.word());
-                Outcome::failed(Account::default(), [error])
-            }
+            (false, PolicyKind::Files(files)) => self.run_tree(Tree::Files(files), sessions, foreseen).await,
+            (false, PolicyKind::Orphans(orphans)) => self.run_tree(Tree::Orphans(orphans), sessions, foreseen).await,
         };
         PolicyResult {
             policy: self.policy.name.clone(),
@@ -77,6 +77,7 @@ impl PolicyRun<'_> {
             duration_ms: millis_between(began_at, self.runner.clock.now()),
             tally: outcome.account.tally,
             details: outcome.account.details,
+            missing: outcome.account.missing,
             blocked_by: outcome.blocked_by,
             guards: outcome.guards,
             sample: outcome.account.sample,
@@ -112,11 +113,7 @@ impl PolicyRun<'_> {
         let Judged { readings, blocked_by } = judge(rows, &facts);
         // A run that only reports tells what one that enforces would do, with the earlier policies' rows gone.
         let would_go = blocked_by.is_none() && self.policy.mode == Mode::Enforce;
-        let fate = match (&blocked_by, self.mode, self.policy.mode) {
-            (Some(_), _, _) => Fate::Blocked,
-            (None, RunMode::Plan, Mode::Enforce) => Fate::Enforce,
-            (None, _, _) => Fate::Report,
-        };
+        let fate = self.fate(blocked_by.as_deref());
         let planner = Planner {
             name: &self.policy.name,
             policy: rows,
@@ -159,20 +156,14 @@ impl PolicyRun<'_> {
             at,
             count: self.request.count_first,
             gone,
+            run_id: self.request.run_id,
         }
     }
 
     async fn enforce(&self, rows: &RowsPolicy, at: Instants, sessions: &mut Sessions, ledger: &Ledger) -> Outcome {
-        let lease = match ledger.acquire_lease(&self.policy.name, self.request.run_id, self.now).await {
-            Ok(LeaseOutcome::Granted(lease)) => lease,
-            Ok(LeaseOutcome::Held { run_id, pid, since }) => {
-                let by = format!(
-                    "policy {} is being run already: run {run_id}, process {pid}, since {since}",
-                    self.policy.name
-                );
-                return Outcome::blocked(Account::default(), by);
-            }
-            Err(error) => return Outcome::failed(Account::default(), [chain(&error)]),
+        let lease = match self.lease(ledger).await {
+            Ok(lease) => lease,
+            Err(outcome) => return outcome,
         };
         let mut outcome = match self.recover(ledger).await {
             Ok(account) => self.delete(rows, at, sessions, ledger, &lease, account).await,
@@ -182,6 +173,41 @@ impl PolicyRun<'_> {
             outcome.account.fail(None, None, chain(&error));
         }
         outcome
+    }
+
+    /// The policy, for this run alone; or how the run of it ends.
+    pub(super) async fn lease(&self, ledger: &Ledger) -> Result<Lease, Outcome> {
+        match ledger.acquire_lease(&self.policy.name, self.request.run_id, self.now).await {
+            Ok(LeaseOutcome::Granted(lease)) => Ok(lease),
+            Ok(LeaseOutcome::Held { run_id, pid, since }) => {
+                let by = format!(
+                    "policy {} is being run already: run {run_id}, process {pid}, since {since}",
+                    self.policy.name
+                );
+                Err(Outcome::blocked(Account::default(), by))
+            }
+            Err(error) => Err(Outcome::failed(Account::default(), [chain(&error)])),
+        }
+    }
+
+    /// What a run would do with what is found, or what this run does.
+    pub(super) fn fate(&self, blocked_by: Option<&str>) -> Fate {
+        match (blocked_by, self.mode, self.policy.mode) {
+            (Some(_), _, _) => Fate::Blocked,
+            (None, RunMode::Plan | RunMode::Enforce, Mode::Enforce) => Fate::Enforce,
+            (None, _, _) => Fate::Report,
+        }
+    }
+
+    /// What lists the files in directories, where a list is wanted.
+    pub(super) fn lister(&self, mode: Fate) -> Option<Lister> {
+        let list = self.request.list.clone()?;
+        Some(Lister { list, policy: self.policy.name.clone(), mode })
+    }
+
+    /// Whether a run of the policy would take something, where this one does not.
+    pub(super) fn would_enforce(&self) -> bool {
+        self.policy.mode == Mode::Enforce && self.mode == RunMode::Plan
     }
 
     /// What earlier runs still owe comes first. Its sums belong to those runs; its failures are shown here, too.
@@ -204,6 +230,17 @@ impl PolicyRun<'_> {
         Ok(account)
     }
 
+    /// Whether the stores whose files would go are those that were adopted, where they were.
+    async fn identity_guard(&self, facts: &Facts) -> Result<Option<String>, LedgerError> {
+        for custody in &facts.custodies {
+            let ledger = self.runner.ledger.as_ref();
+            if let Some(why) = identity::guard(&custody.open, &custody.store, ledger, false).await? {
+                return Ok(Some(why));
+            }
+        }
+        Ok(None)
+    }
+
     async fn delete(
         &self,
         rows: &RowsPolicy,
@@ -220,6 +257,11 @@ impl PolicyRun<'_> {
         };
         self.reporter.expect(facts.eligible);
         let Judged { readings, blocked_by } = judge(rows, &facts);
+        let blocked_by = match (blocked_by, self.identity_guard(&facts).await) {
+            (Some(by), _) => Some(by),
+            (None, Ok(blocked_by)) => blocked_by,
+            (None, Err(error)) => return Outcome::failed(account, [chain(&error)]),
+        };
         if let Some(by) = blocked_by {
             return Outcome { guards: readings, ..Outcome::blocked(account, by) };
         }

@@ -118,7 +118,7 @@ impl Runner {
             Ok(custodies) => custodies,
             Err(why) => return Ok(Resolved::Kept(why)),
         };
-        let action = Action::Remove { decided_at: batch.recorded_at, stop };
+        let action = Action::Remove { decided_at: batch.recorded_at, stop, way: None };
         let mut settled = settle(&custodies, sessions, batch.items.clone(), action).await;
         if settled.unknown > 0 && !known {
             return Ok(Resolved::Kept("it could not be asked which files rows still name".to_owned()));
@@ -184,7 +184,7 @@ impl Runner {
         }
         let mut custodies = Vec::new();
         for (store, owners) in owners {
-            let custody = Custody::open(&store, &owners, &self.settings, sessions).await;
+            let custody = Custody::open(&store, &owners, &self.settings, sessions, batch.run_id).await;
             custodies.push(custody.map_err(|error| chain(&error))?);
         }
         Ok(custodies)

@@ -17,12 +17,15 @@ pub struct Doomed {
     pub spared: Vec<StorePath>,
     /// A file goes only as it was seen then, where it was.
     pub seen: Option<Seen>,
+    /// What was changed since, in nanoseconds since 1970, stays, and with it the directories that it is in; a directory in
+    /// which nothing is stays if it was changed itself.
+    pub changed_before_ns: Option<i128>,
 }
 
 impl Doomed {
     /// A single file.
     pub fn file(path: impl Into<RawPath>) -> Self {
-        Self { path: path.into(), directory: false, spared: Vec::new(), seen: None }
+        Self { path: path.into(), directory: false, spared: Vec::new(), seen: None, changed_before_ns: None }
     }
 
     /// A single file, as a walk saw it.
@@ -33,6 +36,11 @@ impl Doomed {
     /// A whole directory.
     pub fn directory(path: impl Into<RawPath>) -> Self {
         Self { directory: true, ..Self::file(path) }
+    }
+
+    /// A whole directory, of which nothing was changed lately.
+    pub fn old_directory(path: impl Into<RawPath>, changed_before_ns: i128) -> Self {
+        Self { changed_before_ns: Some(changed_before_ns), ..Self::directory(path) }
     }
 }
 

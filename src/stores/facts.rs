@@ -77,6 +77,6 @@ pub(super) fn device(facts: &Statx) -> u64 {
     rustix::fs::makedev(facts.stx_dev_major, facts.stx_dev_minor)
 }
 
-fn nanoseconds(time: &StatxTimestamp) -> i128 {
+pub(super) fn nanoseconds(time: &StatxTimestamp) -> i128 {
     i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
 }

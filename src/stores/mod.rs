@@ -199,16 +199,17 @@ impl OpenStore {
         space::space(&self.root)
     }
 
-    /// Removes those of `directories` that are empty and were made before `before`, and then the directories around them
-    /// as far as those are empty too. The error says why nothing may be done in the store.
+    /// Removes those of `directories` that are empty, were made before `before` and in which nothing came or went since
+    /// `idle_since_ns`, and then the directories around them as far as those are empty too. The error says why nothing may be done in the store.
     pub async fn prune_empty(
         &self,
         directories: Vec<RawPath>,
         before: Timestamp,
+        idle_since_ns: Option<i128>,
         stop: &CancellationToken,
     ) -> Result<Pruned, String> {
         let (root, stop) = (Arc::clone(&self.root), stop.clone());
-        let task = tokio::task::spawn_blocking(move || prune::prune(&root, directories, before, &stop));
+        let task = tokio::task::spawn_blocking(move || prune::prune(&root, directories, before, idle_since_ns, &stop));
         task.await.unwrap_or_else(|error| Err(error.to_string()))
     }
 

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::beneath::Root;
 use super::doomed::{LEFT_AT_MOST, Left, Why};
+use super::facts::nanoseconds;
 use super::file::{kind, look, unlink, why_kept, words};
 use super::path::{RawPath, is_own, shown, split};
 
@@ -23,12 +24,13 @@ pub struct Pruned {
     pub stopped: bool,
 }
 
-/// Removes those of `directories` that are empty and were made before `before`, and then the directories around them as
-/// far as those are empty too.
+/// Removes those of `directories` that are empty, were made before `before` and in which nothing came or went since
+/// `idle_since_ns`, and then the directories around them as far as those are empty too.
 pub(super) fn prune(
     root: &Root,
     mut directories: Vec<RawPath>,
     before: Timestamp,
+    idle_since_ns: Option<i128>,
     stop: &CancellationToken,
 ) -> Result<Pruned, String> {
     root.replaced().map_or(Ok(()), Err)?;
@@ -38,12 +40,14 @@ pub(super) fn prune(
     let mut pruned = Pruned::default();
     for directory in &directories {
         let mut path = Some(directory.as_bytes()).filter(|path| !is_own(path));
+        // The removal of the inner one is a change in the one around it.
+        let mut idle_since_ns = idle_since_ns;
         while let Some(empty) = path {
             if stop.is_cancelled() {
                 pruned.stopped = true;
                 return Ok(pruned);
             }
-            path = match remove(root, empty, before) {
+            path = match remove(root, empty, before, idle_since_ns.take()) {
                 Ok(was_there) => {
                     pruned.directories += u64::from(was_there);
                     split(empty).0
@@ -63,7 +67,7 @@ pub(super) fn prune(
 }
 
 /// Removes a directory if it is empty; whether it was there. An error without a cause: it stays, and should.
-fn remove(root: &Root, path: &[u8], before: Timestamp) -> Result<bool, Option<Errno>> {
+fn remove(root: &Root, path: &[u8], before: Timestamp, idle_since_ns: Option<i128>) -> Result<bool, Option<Errno>> {
     let (above, name) = split(path);
     let above = match root.directory(above) {
         Err(Errno::NOENT) => return Ok(false),
@@ -74,7 +78,8 @@ fn remove(root: &Root, path: &[u8], before: Timestamp) -> Result<bool, Option<Er
         Err(Errno::NOENT) => return Ok(false),
         looked => looked.map_err(Some)?,
     };
-    if kind(&facts) != FileType::Directory || why_kept(&facts, before).is_some() {
+    let is_busy = idle_since_ns.is_some_and(|since| nanoseconds(&facts.stx_mtime) >= since);
+    if kind(&facts) != FileType::Directory || is_busy || why_kept(&facts, before).is_some() {
         return Err(None);
     }
     match unlink(&above, name, AtFlags::REMOVEDIR) {

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use super::beneath::{Imprint, climb, facts};
 use super::doomed::{Inside, LEFT_AT_MOST, Left, Part, Why};
 use super::facts::freed_bytes;
+use super::facts::nanoseconds;
 use super::file::{kind, look, outcome_of_parent, sync, sync_all, unlink, why_kept, why_no_directory, words};
 use super::ground::{Act, Ground};
 use super::listing::{Names, Scratch, read};
@@ -26,6 +27,8 @@ use super::{Doomed, GoneBefore, Outcome};
 const HANDLES: usize = 32;
 /// How often a directory is read again because something came into it while it was emptied.
 const READINGS: u32 = 16;
+/// Why something stays that may still be wanted.
+const LATE: &str = "was changed a short time ago";
 
 /// Looks at a directory and everything in it and takes what may go in the way that the terms say. `parent` is the open
 /// directory that it is in, `place` its place in the caller's list.
@@ -41,7 +44,7 @@ pub(super) fn visit(
         return Outcome::Stopped;
     }
     let name = doomed.path.split().1;
-    let (handle, imprint) = match open(ground, parent, name) {
+    let (handle, facts) = match open(ground, parent, name) {
         Ok(opened) => opened,
         Err(Refusal::Error(Errno::NOTDIR | Errno::LOOP)) => return outcome_of_no_directory(parent, name),
         Err(Refusal::Error(Errno::XDEV)) => return Outcome::Kept("is a mount point".to_owned()),
@@ -49,11 +52,12 @@ pub(super) fn visit(
         Err(Refusal::Kept(why)) => return Outcome::Kept(why.to_owned()),
     };
     let name_at = doomed.path.as_bytes().len() - name.len();
-    let frame = Frame::new(name_at, handle, imprint, marks, false);
+    let frame = Frame::new(name_at, handle, &facts, marks, false);
     let mut walk = Walk {
         ground,
         place,
         path: doomed.path.as_bytes().to_vec(),
+        changed_before_ns: doomed.changed_before_ns,
         frames: Vec::new(),
         part: Part { trashed: ground.terms.act.moves(), ..Part::default() },
         end: None,
@@ -68,12 +72,12 @@ enum Refusal {
     Kept(&'static str),
 }
 
-fn open(ground: Ground<'_>, parent: &OwnedFd, name: &[u8]) -> Result<(OwnedFd, Imprint), Refusal> {
+fn open(ground: Ground<'_>, parent: &OwnedFd, name: &[u8]) -> Result<(OwnedFd, Statx), Refusal> {
     let handle = ground.root.enter(parent, name).map_err(Refusal::Error)?;
     let facts = facts(&handle).map_err(Refusal::Error)?;
     match why_kept(&facts, ground.terms.decided_at) {
         Some(why) => Err(Refusal::Kept(why)),
-        None => Ok((handle, Imprint::new(&facts))),
+        None => Ok((handle, facts)),
     }
 }
 
@@ -96,6 +100,10 @@ struct Frame<'a> {
     /// Where its files are moved to, if they are and the first was.
     target: Option<Rc<OwnedFd>>,
     imprint: Imprint,
+    /// When something last came or went in it, in nanoseconds since 1970.
+    changed_ns: i128,
+    /// Nothing was ever found in it.
+    empty: bool,
     marks: Option<&'a Marks>,
     /// What would go from it was counted elsewhere.
     counted: bool,
@@ -109,12 +117,14 @@ struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    fn new(name_at: usize, handle: OwnedFd, imprint: Imprint, marks: Option<&'a Marks>, counted: bool) -> Self {
+    fn new(name_at: usize, handle: OwnedFd, facts: &Statx, marks: Option<&'a Marks>, counted: bool) -> Self {
         Self {
             name_at,
             handle: Some(Rc::new(handle)),
             target: None,
-            imprint,
+            imprint: Imprint::new(facts),
+            changed_ns: nanoseconds(&facts.stx_mtime),
+            empty: true,
             marks,
             counted,
             inner: Names::default(),
@@ -131,6 +141,7 @@ struct Walk<'a> {
     place: usize,
     /// The innermost frame's, beneath the root.
     path: Vec<u8>,
+    changed_before_ns: Option<i128>,
     /// From the outermost directory to the innermost, whose handle is always open.
     frames: Vec<Frame<'a>>,
     part: Part,
@@ -172,10 +183,10 @@ impl<'a> Walk<'a> {
     fn descend(&mut self, name: &[u8], scratch: &mut Scratch) {
         let Some((frame, handle)) = self.innermost() else { return };
         match open(self.ground, &handle, name) {
-            Ok((inner, imprint)) => {
+            Ok((inner, facts)) => {
                 let marks = frame.marks.and_then(|marks| marks.of(name));
                 let counted = frame.counted || marks.is_some_and(|marks| marks.mark == Some(Mark::Counted));
-                let frame = Frame::new(self.path.len() + 1, inner, imprint, marks, counted);
+                let frame = Frame::new(self.path.len() + 1, inner, &facts, marks, counted);
                 self.path.push(b'/');
                 self.path.extend_from_slice(name);
                 self.enter(frame, scratch);
@@ -208,6 +219,9 @@ impl<'a> Walk<'a> {
         let Some((frame, handle)) = self.innermost() else { return };
         let marks = frame.marks;
         let done = read(&handle, scratch, |name, kind| {
+            if let Some(frame) = self.frames.last_mut() {
+                frame.empty = false;
+            }
             if self.ground.terms.stop.is_cancelled() {
                 self.end = Some(End::Stopped);
                 return ControlFlow::Break(());
@@ -223,6 +237,11 @@ impl<'a> Walk<'a> {
         if let Err(error) = done {
             self.leave(None, Why::Failed(words(error)));
         }
+    }
+
+    /// Whether what was changed at that time stays for it.
+    fn is_late(&self, changed_ns: i128) -> bool {
+        self.changed_before_ns.is_some_and(|before| changed_ns >= before)
     }
 
     fn postpone(&mut self, name: &[u8]) {
@@ -246,7 +265,8 @@ impl<'a> Walk<'a> {
             Err(Errno::NOENT) => return,
             Err(error) => return self.leave(Some(name), Why::Failed(words(error))),
         };
-        if let Some(why) = why_kept(&facts, terms.decided_at) {
+        let late = self.is_late(nanoseconds(&facts.stx_mtime)).then_some(LATE);
+        if let Some(why) = late.or_else(|| why_kept(&facts, terms.decided_at)) {
             return self.leave(Some(name), Why::Kept(why.to_owned()));
         }
         if self.is_unwanted(name) {
@@ -308,6 +328,9 @@ impl<'a> Walk<'a> {
                 return;
             }
         };
+        if self.frames.last().is_some_and(|frame| frame.empty && self.is_late(frame.changed_ns)) {
+            self.leave(None, Why::Kept(LATE.to_owned()));
+        }
         let Some(frame) = self.frames.last_mut() else { return };
         if frame.stays {
             self.make_durable();

@@ -24,7 +24,7 @@ const MOST_WORKERS: usize = 8;
 /// What a walk names of what it could not look at.
 pub const ERRORS_AT_MOST: usize = 100;
 /// Directories of one directory that are remembered at a time; of more, the rest is read again later.
-const INNER_AT_ONCE: usize = 32 * 1024;
+pub(super) const INNER_AT_ONCE: usize = 32 * 1024;
 /// The longest path that is gone into, in bytes: twice what any program can name in one call.
 const LONGEST_PATH: usize = 8 * 1024;
 /// Names between two looks at the stop.
@@ -36,6 +36,11 @@ const NAMES_BETWEEN_STOPS: u32 = 4096;
 /// and in one piece: `begin`, `file` for each name, `facts` for those that were wanted (in another order, and not
 /// necessarily after all names), `end`.
 pub trait Visitor: Send + 'static {
+    /// Whether a directory is gone into; of one that is not, nothing more is told.
+    fn enters(&mut self, _directory: &[u8]) -> bool {
+        true
+    }
+
     /// A directory was opened.
     fn begin(&mut self, _directory: &[u8]) {}
 
@@ -239,6 +244,9 @@ impl<V: Visitor> Worker<'_, V> {
 
     /// Tells of all that is in a directory; what is to be entered in it.
     fn directory(&mut self, buffer: &mut Vec<u8>) -> Option<Batch> {
+        if !self.visitor.enters(&self.path) {
+            return None;
+        }
         let directory = self.open()?;
         self.surveyed.directories += 1;
         self.visitor.begin(&self.path);

@@ -75,6 +75,7 @@ pub fn result(policy: &str, tally: Tally) -> PolicyResult {
         duration_ms: 12,
         tally,
         details: Vec::new(),
+        missing: Vec::new(),
         blocked_by: None,
         guards: vec![GuardReading { guard: "max_fraction".to_owned(), value: 0.25, limit: 0.9 }],
         sample: Vec::new(),
@@ -97,6 +98,7 @@ pub fn finished(run_id: RunId, policies: Vec<PolicyResult>) -> RunResult {
         totals: Totals::of(&policies),
         policies,
         hook_errors: Vec::new(),
+        trash_emptied: Vec::new(),
         cause: None,
     }
 }

@@ -55,6 +55,7 @@ async fn errors_and_details_are_cut_and_their_count_is_not() {
         status: Status::CompletedWithErrors,
         errors: (0..250).map(failure).collect(),
         details: (0..250).map(detail).collect(),
+        missing: Vec::new(),
         error_count: 250,
         ..result("events", tally(1))
     };

@@ -57,7 +57,7 @@ async fn a_root_behind_a_symbolic_link_is_the_operators_choice() {
     let alias = world.directory.path().join("alias");
     symlink("root", &alias).unwrap();
     let store = OpenStore { root: Arc::new(Root::open(&alias).unwrap()) };
-    assert_eq!(store.remove(files(&["a"]), later(), &never()).await[0].1, removed());
+    assert_eq!(store.remove(files(&["a"]), later(), Way::Unlink, &never()).await[0].1, removed());
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn a_path_longer_than_one_call_takes_is_walked() {
     let create = rustix::fs::OFlags::CREATE | rustix::fs::OFlags::WRONLY;
     rustix::fs::openat(&directory, "leaf", create, Mode::RUSR).unwrap();
     let path = format!("{}/leaf", vec![component; 20].join("/"));
-    let outcomes = world.open().remove(files(&[path]), later(), &never()).await;
+    let outcomes = world.open().remove(files(&[path]), later(), Way::Unlink, &never()).await;
     assert_eq!(outcomes[0].1, Outcome::Removed { files: 1, size_bytes: 0 });
     let left = rustix::fs::accessat(&directory, "leaf", rustix::fs::Access::EXISTS, rustix::fs::AtFlags::empty());
     assert!(left.is_err());
@@ -161,8 +161,8 @@ async fn g4_no_mount_is_entered_and_no_mount_point_removed() {
         ];
         write(&tmpfs.join("a"));
         let asked = ["bind/a", "bind/sub/a", "tmpfs/a"];
-        let outcomes = world.open().remove(files(&asked), later(), &never()).await;
-        let on_file = world.open().remove(files(&["file"]), later(), &never()).await;
+        let outcomes = world.open().remove(files(&asked), later(), Way::Unlink, &never()).await;
+        let on_file = world.open().remove(files(&["file"]), later(), Way::Unlink, &never()).await;
         let left = (names(&world.outside()), tmpfs.join("a").exists());
         for point in [&bind, &file, &tmpfs] {
             command("umount", &[point.as_os_str()]);
@@ -190,7 +190,7 @@ async fn d3_a_root_that_was_replaced_loses_nothing() {
                 world.write("a");
             }
             let look = store.examine(files(&["a", "b/c"]), later(), &never(), Look::default()).await;
-            let outcomes = store.remove(files(&["a", "b/c"]), later(), &never()).await;
+            let outcomes = store.remove(files(&["a", "b/c"]), later(), Way::Unlink, &never()).await;
             assert_eq!(look, outcomes);
             for (_, outcome) in outcomes {
                 let Outcome::Failed(why) = outcome else { panic!("{outcome:?}") };
@@ -214,10 +214,10 @@ async fn d3_an_unmounted_root_loses_nothing() {
     let access = store.access().unwrap();
     let read_only = command("mount", &["-o".as_ref(), "remount,ro".as_ref(), root.as_os_str()]);
     let denied = store.access().unwrap();
-    let refused = store.remove(files(&["a"]), later(), &never()).await;
+    let refused = store.remove(files(&["a"]), later(), Way::Unlink, &never()).await;
     let unmounted = command("umount", &["-l".as_ref(), root.as_os_str()]);
     write(&root.join("a"));
-    let outcomes = store.remove(files(&["a"]), later(), &never()).await;
+    let outcomes = store.remove(files(&["a"]), later(), Way::Unlink, &never()).await;
     assert!(read_only && unmounted);
     assert_eq!(access.mount_point, root.canonicalize().unwrap());
     assert!(access.writable && !denied.writable && denied.readable && denied.read_only_mount);

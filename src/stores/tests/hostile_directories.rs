@@ -90,7 +90,7 @@ async fn a_tree_deeper_than_any_path_goes() {
             let examined = store
                 .examine(directories(&["7"]), decided_at, &never(), Look { listener: Some(listener), gone: None })
                 .await;
-            let outcomes = store.remove(directories(&["7"]), decided_at, &never()).await;
+            let outcomes = store.remove(directories(&["7"]), decided_at, Way::Unlink, &never()).await;
             assert_eq!(outcomes[0].1, Outcome::Removed { files: levels as u64, size_bytes: 0 });
             assert_eq!(examined, outcomes);
             let listed: BTreeSet<_> = listed.lock().unwrap().iter().map(|inside| inside.path.len()).collect();
@@ -113,7 +113,7 @@ async fn what_stays_deep_down_is_named_and_keeps_all_directories_above() {
     std::thread::sleep(Duration::from_millis(50));
     world.write(&format!("{bottom}/new"));
     let examined = world.open().examine(directories(&["7"]), decided_at, &never(), Look::default()).await;
-    let outcomes = world.open().remove(directories(&["7"]), decided_at, &never()).await;
+    let outcomes = world.open().remove(directories(&["7"]), decided_at, Way::Unlink, &never()).await;
     let why = Why::Kept("was written after its row's deletion was decided".to_owned());
     let left = vec![left(&format!("{bottom}/new"), why)];
     assert_eq!(outcomes[0].1, Outcome::Partly(Part { files: 3, size_bytes: 15, kept: 1, left, ..Part::default() }));
@@ -143,7 +143,7 @@ async fn only_so_many_of_what_stays_are_named_and_all_counted() {
     for number in 0..LEFT_AT_MOST + 50 {
         world.write(&format!("7/{number}"));
     }
-    let outcomes = world.open().remove(directories(&["7"]), decided_at, &never()).await;
+    let outcomes = world.open().remove(directories(&["7"]), decided_at, Way::Unlink, &never()).await;
     let Outcome::Partly(part) = &outcomes[0].1 else { panic!("{outcomes:?}") };
     assert_eq!((part.kept, part.left.len()), (LEFT_AT_MOST as u64 + 50, LEFT_AT_MOST));
     assert_eq!(world.survivors().len(), LEFT_AT_MOST + 50);
@@ -176,7 +176,7 @@ async fn g4_no_mount_within_is_entered_and_the_directories_around_it_stay() {
         write(&points[1].join("a"));
         let decided_at = later();
         let examined = world.open().examine(directories(&["7", "8"]), decided_at, &never(), Look::default()).await;
-        let outcomes = world.open().remove(directories(&["7", "8"]), decided_at, &never()).await;
+        let outcomes = world.open().remove(directories(&["7", "8"]), decided_at, Way::Unlink, &never()).await;
         let left_in_mounts = (names(&world.outside()), points[1].join("a").exists(), points[2].join("a").exists());
         for point in &points {
             command("umount", &[point.as_os_str()]);
@@ -210,7 +210,7 @@ async fn child_without_rights_within() {
     closed.sort();
     let expected = [("7/closed", 0), ("7/open/read-only", 0o555), ("closed", 0), ("fast", 0o555)];
     assert_eq!(closed, expected.map(|(path, mode)| (path.to_owned(), mode)));
-    let outcomes = store.remove(directories(&["7", "closed", "fast/8"]), later(), &never()).await;
+    let outcomes = store.remove(directories(&["7", "closed", "fast/8"]), later(), Way::Unlink, &never()).await;
     let Outcome::Partly(part) = &outcomes[0].1 else { panic!("{outcomes:?}") };
     let mut left = part.left.clone();
     left.sort_by(|a, b| a.path.cmp(&b.path));
@@ -278,7 +278,7 @@ fn remove_and_at(
         }
     });
     let terms = Terms {
-        act: Act::Remove,
+        act: Act::Unlink,
         decided_at: later(),
         stop: never(),
         look: Look { listener: Some(listener), gone: None },

@@ -3,9 +3,12 @@
 mod directories;
 mod hostile;
 mod hostile_directories;
+mod identity;
 mod outcomes;
 mod race;
 mod race_directories;
+mod trash;
+mod walk;
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -19,6 +22,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock::Clock;
+use crate::policy::StorePath;
 
 /// A store in a directory of its own, with a directory beside it that nothing may touch.
 pub struct World {
@@ -126,9 +130,10 @@ pub async fn remove<S: AsRef<str>>(world: &World, texts: &[S]) -> Vec<Outcome> {
     let before = world.survivors();
     let examined = store.examine(files(texts), decided_at, &never(), Look::default()).await;
     assert_eq!(world.survivors(), before, "looking removes nothing");
-    let removed = store.remove(files(texts), decided_at, &never()).await;
+    let removed = store.remove(files(texts), decided_at, Way::Unlink, &never()).await;
     assert_eq!(examined, removed, "a look says what a removal does");
-    assert_eq!(removed.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(), paths(texts), "in order");
+    let order: Vec<_> = removed.iter().map(|(path, _)| path.clone()).collect();
+    assert_eq!(order, paths(texts), "in order");
     removed.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
@@ -142,7 +147,7 @@ pub async fn remove_all(world: &World, doomed: Vec<Doomed>) -> Vec<Outcome> {
     let examined =
         store.examine(doomed.clone(), decided_at, &never(), Look { listener: Some(listener), gone: None }).await;
     assert_eq!(world.survivors(), before, "looking removes nothing");
-    let removed = store.remove(doomed.clone(), decided_at, &never()).await;
+    let removed = store.remove(doomed.clone(), decided_at, Way::Unlink, &never()).await;
     assert_eq!(examined, removed, "a look says what a removal does");
     let listed = std::mem::take(&mut *listed.lock().unwrap());
     let mut named: BTreeSet<String> = listed.iter().map(|inside| inside.path.clone()).collect();
@@ -171,6 +176,7 @@ pub fn listener() -> (Listener, Arc<Mutex<Vec<Inside>>>) {
 pub fn files_of(outcome: &Outcome) -> u64 {
     match outcome {
         Outcome::Removed { files, .. } | Outcome::Partly(Part { files, .. }) => *files,
+        Outcome::Trashed { files, .. } => *files,
         Outcome::Missing | Outcome::Kept(_) | Outcome::Failed(_) | Outcome::Stopped => 0,
     }
 }

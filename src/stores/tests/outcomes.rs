@@ -67,7 +67,7 @@ async fn what_was_written_after_the_decision_is_kept() {
     let named = files(&["untouched", "rewritten", "replaced", "from-the-future"]);
     let store = world.open();
     let examined = store.examine(named.clone(), decided_at, &never(), Look::default()).await;
-    let outcomes = store.remove(named, decided_at, &never()).await;
+    let outcomes = store.remove(named, decided_at, Way::Unlink, &never()).await;
     assert_eq!(examined, outcomes);
     let new = kept("was written after its row's deletion was decided");
     let outcomes: Vec<_> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
@@ -79,7 +79,7 @@ async fn what_was_written_after_the_decision_is_kept() {
 async fn an_empty_root_and_an_empty_list_are_nothing_special() {
     let world = World::new();
     assert_eq!(remove(&world, &["a", "b/c"]).await, [Outcome::Missing, Outcome::Missing]);
-    assert_eq!(world.open().remove(Vec::new(), later(), &never()).await, []);
+    assert_eq!(world.open().remove(Vec::new(), later(), Way::Unlink, &never()).await, []);
 }
 
 #[tokio::test]
@@ -121,10 +121,17 @@ async fn child_without_rights() {
     let store = OpenStore { root: Arc::new(Root::open(Path::new(&root)).unwrap()) };
     let mut access = store.access().unwrap();
     assert_eq!((access.readable, access.writable), (true, false));
-    let outcomes = store.remove(files(&["a.jpg", "closed/a.jpg", "absent"]), later(), &never()).await;
+    let outcomes = store.remove(files(&["a.jpg", "closed/a.jpg", "absent"]), later(), Way::Unlink, &never()).await;
     let denied = Outcome::Failed("permission denied (os error 13)".to_owned());
     let outcomes: Vec<_> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(outcomes, [denied.clone(), denied, Outcome::Missing]);
+    let Walked { surveyed, .. } = store.walk(walk::Diary::default, &never()).await.unwrap();
+    let unseen = Unseen { path: "closed".to_owned(), why: "permission denied (os error 13)".to_owned() };
+    assert_eq!(
+        (surveyed.files, surveyed.errors, surveyed.first_errors),
+        (1, 1, vec![unseen]),
+        "d7: an error, not nothing"
+    );
     let closed = OpenStore { root: Arc::new(Root::open(&Path::new(&root).join("closed")).unwrap()) };
     access = closed.access().unwrap();
     assert_eq!((access.readable, access.writable, access.mode), (false, false, 0o000));
@@ -166,7 +173,7 @@ async fn an_immutable_file_fails_and_its_neighbour_goes() {
         eprintln!("skipped: the file system or the user has no immutable files");
         return;
     }
-    let outcomes = world.open().remove(files(&["fast", "loose"]), later(), &never()).await;
+    let outcomes = world.open().remove(files(&["fast", "loose"]), later(), Way::Unlink, &never()).await;
     assert!(set_flag("-i"));
     assert_eq!(outcomes[0].1, Outcome::Failed("operation not permitted (os error 1)".to_owned()));
     assert_eq!(outcomes[1].1, removed());
@@ -243,7 +250,9 @@ async fn check_survivors(world: &World, tree: &[(String, Thing)], asked: &[Strin
             Outcome::Removed { .. } => assert!(was_there, "{path}"),
             Outcome::Missing => assert!(!was_there || gone.contains(path), "{path}"),
             Outcome::Kept(_) => assert!(std::fs::symlink_metadata(world.root().join(path)).is_ok() || !was_there),
-            Outcome::Failed(_) | Outcome::Partly(_) | Outcome::Stopped => panic!("{path}: {outcome:?}"),
+            Outcome::Failed(_) | Outcome::Trashed { .. } | Outcome::Partly(_) | Outcome::Stopped => {
+                panic!("{path}: {outcome:?}")
+            }
         }
     }
 }

@@ -36,12 +36,14 @@ async fn remove_while_swapped(world: &World, asked: &[String], real: &OwnedFd, s
             let create = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
             rustix::fs::openat(real, file.to_string(), create, Mode::RUSR).unwrap();
         }
-        for (path, outcome) in store.remove(files(asked), later(), &never()).await {
+        for (path, outcome) in store.remove(files(asked), later(), Way::Unlink, &never()).await {
             match outcome {
                 Outcome::Removed { .. } => seen.removed += 1,
                 Outcome::Kept(_) => seen.kept += 1,
                 Outcome::Missing => {}
-                Outcome::Failed(_) | Outcome::Partly(_) | Outcome::Stopped => panic!("{path}: {outcome:?}"),
+                Outcome::Failed(_) | Outcome::Trashed { .. } | Outcome::Partly(_) | Outcome::Stopped => {
+                    panic!("{path}: {outcome:?}")
+                }
             }
         }
     }

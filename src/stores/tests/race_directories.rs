@@ -56,7 +56,7 @@ async fn g4_directories_swapped_for_links_within_lead_nowhere() {
         while begin.elapsed() < SWAPS_LAST {
             plant(&world);
             while top.exists() {
-                files += files_of(&store.remove(directories(&["7"]), later(), &never()).await[0].1);
+                files += files_of(&store.remove(directories(&["7"]), later(), Way::Unlink, &never()).await[0].1);
                 assert!(begin.elapsed() < 20 * SWAPS_LAST, "it comes to an end");
             }
             rounds += 1;
@@ -110,16 +110,16 @@ async fn a_file_that_is_written_while_its_directory_goes_is_never_lost() {
             let stop = Arc::new(AtomicBool::new(false));
             let (top, told) = (world.root().join("7"), Arc::clone(&stop));
             let writing = std::thread::spawn(move || scribble(&top, &told));
-            let first = world.open().remove(directories(&["7"]), decided_at, &never()).await;
+            let first = world.open().remove(directories(&["7"]), decided_at, Way::Unlink, &never()).await;
             stop.store(true, Ordering::Relaxed);
             let written = writing.join().unwrap();
-            let second = world.open().remove(directories(&["7"]), decided_at, &never()).await;
+            let second = world.open().remove(directories(&["7"]), decided_at, Way::Unlink, &never()).await;
             assert_eq!(world.survivors(), written, "all that is new stays, and nothing else");
             assert_eq!(files_of(&first[0].1) + files_of(&second[0].1), 1000);
             written_in_all += written.len();
             directories_gone += (0..50).filter(|number| !world.root().join(format!("7/{number}")).exists()).count();
             // With a later decision all of it goes.
-            world.open().remove(directories(&["7"]), later(), &never()).await;
+            world.open().remove(directories(&["7"]), later(), Way::Unlink, &never()).await;
             assert!(!world.root().join("7").exists());
         }
         assert!(directories_gone > 0, "{written_in_all} files written, and not in all directories");

@@ -5,6 +5,8 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
 use tempfile::SpooledTempFile;
 
+use crate::stores::Seen;
+
 /// What is held in memory.
 const IN_MEMORY: usize = 1024 * 1024;
 
@@ -14,17 +16,14 @@ pub(in crate::run) struct Found {
     /// Beneath the root; any bytes.
     pub(in crate::run) path: Vec<u8>,
     /// What makes it the same file later; none for a directory.
-    pub(in crate::run) seen: Option<Seen>,
+    pub(in crate::run) file: Option<SeenFile>,
 }
 
-/// What was seen of a file.
+/// A file as it was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::run) struct Seen {
+pub(in crate::run) struct SeenFile {
     pub(in crate::run) device: u64,
-    pub(in crate::run) inode: u64,
-    /// Nanoseconds since 1970.
-    pub(in crate::run) mtime_ns: i64,
-    pub(in crate::run) size_bytes: u64,
+    pub(in crate::run) seen: Seen,
 }
 
 /// Takes what is found.
@@ -39,21 +38,17 @@ impl Spool {
         Self { file: tempfile::spooled_tempfile(IN_MEMORY), count: 0, record: Vec::new() }
     }
 
-    pub(in crate::run) fn count(&self) -> u64 {
-        self.count
-    }
-
     /// Adds one. Fails where the temporary file cannot be written.
-    pub(in crate::run) fn push(&mut self, path: &[u8], seen: Option<Seen>) -> io::Result<()> {
+    pub(in crate::run) fn push(&mut self, path: &[u8], file: Option<SeenFile>) -> io::Result<()> {
         let length = u32::try_from(path.len()).map_err(io::Error::other)?;
         self.record.clear();
         self.record.extend_from_slice(&length.to_le_bytes());
-        self.record.push(u8::from(seen.is_some()));
-        if let Some(Seen { device, inode, mtime_ns, size_bytes }) = seen {
-            for number in [device.to_le_bytes(), inode.to_le_bytes(), mtime_ns.to_le_bytes(), size_bytes.to_le_bytes()]
-            {
-                self.record.extend_from_slice(&number);
+        self.record.push(u8::from(file.is_some()));
+        if let Some(SeenFile { device, seen: Seen { inode, size_bytes, modified_ns } }) = file {
+            for number in [device, inode, size_bytes] {
+                self.record.extend_from_slice(&number.to_le_bytes());
             }
+            self.record.extend_from_slice(&modified_ns.to_le_bytes());
         }
         self.record.extend_from_slice(path);
         self.file.write_all(&self.record)?;
@@ -78,24 +73,22 @@ impl Reading {
     fn record(&mut self) -> io::Result<Found> {
         let mut head = [0; 5];
         self.file.read_exact(&mut head)?;
-        let [a, b, c, d, is_seen] = head;
-        let seen = if is_seen == 1 {
-            Some(Seen {
-                device: u64::from_le_bytes(self.number()?),
-                inode: u64::from_le_bytes(self.number()?),
-                mtime_ns: i64::from_le_bytes(self.number()?),
-                size_bytes: u64::from_le_bytes(self.number()?),
-            })
+        let [a, b, c, d, is_file] = head;
+        let file = if is_file == 1 {
+            let device = u64::from_le_bytes(self.number()?);
+            let (inode, size_bytes) = (u64::from_le_bytes(self.number()?), u64::from_le_bytes(self.number()?));
+            let modified_ns = i128::from_le_bytes(self.number()?);
+            Some(SeenFile { device, seen: Seen { inode, size_bytes, modified_ns } })
         } else {
             None
         };
         let mut path = vec![0; u32::from_le_bytes([a, b, c, d]) as usize];
         self.file.read_exact(&mut path)?;
-        Ok(Found { path, seen })
+        Ok(Found { path, file })
     }
 
-    fn number(&mut self) -> io::Result<[u8; 8]> {
-        let mut number = [0; 8];
+    fn number<const BYTES: usize>(&mut self) -> io::Result<[u8; BYTES]> {
+        let mut number = [0; BYTES];
         self.file.read_exact(&mut number)?;
         Ok(number)
     }
@@ -121,10 +114,13 @@ mod tests {
     use super::*;
 
     fn found() -> impl Strategy<Value = Found> {
-        let seen = (any::<u64>(), any::<u64>(), any::<i64>(), any::<u64>());
-        let seen = seen.prop_map(|(device, inode, mtime_ns, size_bytes)| Seen { device, inode, mtime_ns, size_bytes });
-        (proptest::collection::vec(any::<u8>(), 0..300), proptest::option::of(seen))
-            .prop_map(|(path, seen)| Found { path, seen })
+        let file = (any::<u64>(), any::<u64>(), any::<i128>(), any::<u64>());
+        let file = file.prop_map(|(device, inode, modified_ns, size_bytes)| SeenFile {
+            device,
+            seen: Seen { inode, size_bytes, modified_ns },
+        });
+        (proptest::collection::vec(any::<u8>(), 0..300), proptest::option::of(file))
+            .prop_map(|(path, file)| Found { path, file })
     }
 
     proptest! {
@@ -133,10 +129,9 @@ mod tests {
         fn what_goes_in_comes_out(all in proptest::collection::vec(found(), 0..50), times in 1..400_usize) {
             let mut spool = Spool::new();
             let all: Vec<_> = all.iter().cycle().take(all.len() * times).cloned().collect();
-            for Found { path, seen } in &all {
-                spool.push(path, *seen).unwrap();
+            for Found { path, file } in &all {
+                spool.push(path, *file).unwrap();
             }
-            prop_assert_eq!(spool.count(), all.len() as u64);
             let back: Vec<_> = spool.read().unwrap().map(Result::unwrap).collect();
             prop_assert_eq!(back, all);
         }

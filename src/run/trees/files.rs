@@ -1,0 +1,154 @@
+//! Which files of a store may go by age, number and size: everything that matches is looked at, and chosen from.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::num::NonZeroU64;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::choose::{Choice, Record, Room, Rules, choose};
+use super::guards::{Judged, Share, judge_share};
+use super::spool::SeenFile;
+use super::{Ended, Finding, Looking, Sink, tell_unseen};
+use crate::policy::{FileMatch, FilesPolicy};
+use crate::stores::{Facts, Kind, RawPath, Visitor, Want};
+
+/// What all workers know.
+struct Scan {
+    matching: FileMatch,
+    cutoff_ns: Option<i128>,
+    /// Files cannot be judged one by one: each is remembered with what decides about it.
+    records: Option<Mutex<Vec<Record>>>,
+    sink: Sink,
+    prune_empty: bool,
+}
+
+/// One worker of the walk.
+struct Worker {
+    scan: Arc<Scan>,
+    matched: u64,
+    chosen: u64,
+    /// Directories in which nothing is.
+    empty: Vec<RawPath>,
+}
+
+impl Visitor for Worker {
+    fn file(&mut self, path: &[u8], kind: Kind) -> Want {
+        match kind == Kind::File && self.scan.matching.matches(path) {
+            true => Want::Facts,
+            false => Want::Nothing,
+        }
+    }
+
+    fn facts(&mut self, path: &[u8], facts: &Facts) {
+        if facts.kind != Kind::File {
+            return;
+        }
+        self.matched += 1;
+        let file = SeenFile { device: facts.device, seen: facts.seen() };
+        match &self.scan.records {
+            None => {
+                if self.scan.cutoff_ns.is_some_and(|cutoff| facts.modified_ns < cutoff) {
+                    self.chosen += 1;
+                    self.scan.sink.push(path, Some(file));
+                }
+            }
+            Some(records) => {
+                let directory = path.rsplitn(2, |byte| *byte == b'/').nth(1).unwrap_or_default();
+                // The other links of a file hold its bytes.
+                let size_bytes = if facts.links > 1 { 0 } else { facts.freed_bytes };
+                let (directory, path_print, mtime_ns) = (fingerprint(directory), fingerprint(path), facts.modified_ns);
+                // One lock around both, so that the records are in the order of the spool.
+                let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
+                records.push(Record { directory, mtime_ns, path: path_print, size_bytes });
+                self.scan.sink.push(path, Some(file));
+            }
+        }
+    }
+
+    fn end(&mut self, directory: &[u8], names: u64) {
+        if self.scan.prune_empty
+            && names == 0
+            && let Ok(directory) = RawPath::parse(directory)
+        {
+            self.empty.push(directory);
+        }
+    }
+}
+
+/// The same in every run, so that a plan and a run choose alike.
+fn fingerprint(path: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    path.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Looking<'_> {
+    /// Finds the files of a store that may go.
+    pub(super) async fn find_files(mut self, policy: &FilesPolicy) -> Result<Finding, Ended> {
+        let mut finding = Finding::new(self.began_at);
+        if let Some(why) = self.identity_guard().await? {
+            return Ok(finding.blocked(why));
+        }
+        let rules = self.rules(policy).await?;
+        let stop = self.run.stop;
+        let scan = Arc::new(Scan {
+            matching: policy.matching.clone(),
+            cutoff_ns: rules.cutoff_ns,
+            records: (!rules.is_age_alone()).then(Mutex::default),
+            sink: Sink::new(),
+            prune_empty: policy.prune_empty,
+        });
+        let make = {
+            let scan = scan.clone();
+            move || Worker { scan: scan.clone(), matched: 0, chosen: 0, empty: Vec::new() }
+        };
+        let walked = self.custody.open.walk(make, stop.token()).await?;
+        let matched = walked.visitors.iter().map(|worker| worker.matched).sum();
+        let mut chosen = walked.visitors.iter().map(|worker| worker.chosen).sum();
+        finding.empty = walked.visitors.into_iter().flat_map(|worker| worker.empty).collect();
+        tell_unseen(&mut finding.account, &walked.surveyed);
+        finding.account.tally.files_scanned = matched;
+        finding.spool = Some(scan.sink.finish()?);
+        if let Some(records) = &scan.records {
+            let records = std::mem::take(&mut *records.lock().unwrap_or_else(PoisonError::into_inner));
+            let choices = choose(&records, rules);
+            chosen = choices.iter().filter(|choice| **choice != Choice::Stays).count() as u64;
+            finding.choices = Some(choices);
+        }
+        let mut judged = Judged::default();
+        let max_fraction = policy.max_fraction.map(crate::policy::Fraction::get);
+        let share = Share { going: chosen, of: matched };
+        judge_share(&mut judged, share, policy.max_files.map(NonZeroU64::get), max_fraction);
+        Ok(Finding { readings: judged.readings, blocked_by: judged.blocked_by, ..finding })
+    }
+
+    async fn rules(&mut self, policy: &FilesPolicy) -> Result<Rules, Ended> {
+        let to_free = match policy.min_free {
+            None => None,
+            Some(least) => {
+                let store = self.custody.store.clone();
+                let space = self.custody.open.space();
+                let space = space.map_err(|cause| Ended::Space { store: store.name.clone(), cause })?;
+                let wanted = least.of(space.total_bytes).saturating_sub(space.available_bytes);
+                Some(Room {
+                    // What lies in the trash comes free by itself.
+                    bytes: wanted.saturating_sub(self.trashed_bytes(policy).await?),
+                    others_count: store.trash.is_none() || !policy.bypass_trash,
+                })
+            }
+        };
+        Ok(Rules {
+            cutoff_ns: policy.cutoff(self.run.now).map(jiff::Timestamp::as_nanosecond),
+            keep_last: policy.keep_last.map(|most| (most.get(), policy.keep_last_per())),
+            max_total: policy.max_total.map(|most| (most.get(), policy.max_total_per())),
+            to_free,
+        })
+    }
+
+    async fn trashed_bytes(&mut self, policy: &FilesPolicy) -> Result<u64, Ended> {
+        if self.custody.store.trash.is_none() || policy.bypass_trash {
+            return Ok(0);
+        }
+        let trash = self.custody.open.trash(self.run.stop.token()).await?;
+        Ok(trash.iter().map(|run| run.size_bytes).sum())
+    }
+}

@@ -1,0 +1,171 @@
+//! Which files of a store no row names: what rows name is read first, then the store is walked, and whatever is neither
+//! named nor young is put down for the last question and removal.
+
+use std::sync::Arc;
+
+use super::guards::{Judged, Share, judge_references, judge_share, judge_walk};
+use super::names::Names;
+use super::{Ended, Finding, Looking, Sink, missing, tell_unseen};
+use crate::policy::{FileMatch, OrphansPolicy, PathTemplate, Store};
+use crate::run::trees::spool::SeenFile;
+use crate::stores::{Facts, Kind, RawPath, Visitor, Want};
+
+/// What one worker counts.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tallied {
+    /// Files, and directories that rows name as a whole, that the policy is about.
+    matched: u64,
+    named: u64,
+    young: u64,
+    /// Names that are no text, so that it cannot be told whether a row means them.
+    unreadable: u64,
+    orphans: u64,
+}
+
+/// What all workers know.
+struct Scan {
+    names: Arc<Names>,
+    matching: FileMatch,
+    units: Units,
+    cutoff_ns: i128,
+    sink: Sink,
+}
+
+/// Which directories of a store are named, and go, as a whole.
+struct Units {
+    templates: Vec<PathTemplate>,
+    /// How many components their paths have, where a column has the whole path.
+    depths: Vec<usize>,
+}
+
+impl Units {
+    fn new(store: &Store, names: &Names) -> Self {
+        let directories = store.references.iter().filter(|reference| reference.directory);
+        let templates = directories.filter_map(|reference| reference.path.template().cloned()).collect();
+        Self { templates, depths: names.depths.clone() }
+    }
+
+    fn has(&self, directory: &[u8]) -> bool {
+        if self.templates.is_empty() && self.depths.is_empty() {
+            return false;
+        }
+        let Ok(directory) = std::str::from_utf8(directory) else { return false };
+        self.templates.iter().any(|template| template.fits(directory))
+            || self.depths.contains(&directory.split('/').count())
+    }
+}
+
+/// One worker of the walk.
+struct Worker {
+    scan: Arc<Scan>,
+    tallied: Tallied,
+}
+
+impl Visitor for Worker {
+    fn enters(&mut self, directory: &[u8]) -> bool {
+        let scan = &self.scan;
+        if scan.names.holds_directory(directory) {
+            if scan.units.has(directory) {
+                self.tallied.matched += 1;
+                self.tallied.named += 1;
+            }
+            return false;
+        }
+        if !scan.units.has(directory) || !scan.matching.matches(directory) {
+            return true;
+        }
+        // A directory that no row names goes as a whole; whether all in it is old is seen when it is looked at.
+        self.tallied.matched += 1;
+        self.tallied.orphans += 1;
+        scan.sink.push(directory, None);
+        false
+    }
+
+    fn file(&mut self, path: &[u8], kind: Kind) -> Want {
+        if kind != Kind::File {
+            return Want::Nothing;
+        }
+        let named = self.scan.names.holds_file(path);
+        if !self.scan.matching.matches(path) {
+            return Want::Nothing;
+        }
+        self.tallied.matched += 1;
+        if named {
+            self.tallied.named += 1;
+            return Want::Nothing;
+        }
+        Want::Facts
+    }
+
+    fn facts(&mut self, path: &[u8], facts: &Facts) {
+        if facts.kind != Kind::File {
+            return;
+        }
+        if facts.modified_ns >= self.scan.cutoff_ns {
+            self.tallied.young += 1;
+        } else if RawPath::parse(path).is_ok_and(|path| path.text().is_none()) {
+            self.tallied.unreadable += 1;
+        } else {
+            self.tallied.orphans += 1;
+            self.scan.sink.push(path, Some(SeenFile { device: facts.device, seen: facts.seen() }));
+        }
+    }
+}
+
+impl Looking<'_> {
+    /// Finds the orphans of a store.
+    pub(super) async fn find_orphans(mut self, policy: &OrphansPolicy) -> Result<Finding, Ended> {
+        let mut finding = Finding::new(self.began_at);
+        if let Some(why) = self.identity_guard().await? {
+            return Ok(finding.blocked(why));
+        }
+        let (store, settings, stop) = (self.custody.store.clone(), &self.run.runner.settings, self.run.stop);
+        let names = Arc::new(Names::read(self.custody, settings, self.sessions, stop).await?);
+        if let Some(why) = judge_references(&store, &names.counts) {
+            return Ok(finding.blocked(why));
+        }
+        let cutoff_ns = policy.cutoff(self.run.now).as_nanosecond();
+        let (matching, units) = (policy.matching.clone(), Units::new(&store, &names));
+        let scan = Arc::new(Scan { names: names.clone(), matching, units, cutoff_ns, sink: Sink::new() });
+        let make = {
+            let scan = scan.clone();
+            move || Worker { scan: scan.clone(), tallied: Tallied::default() }
+        };
+        let walked = self.custody.open.walk(make, stop.token()).await?;
+        let mut all = Tallied::default();
+        walked.visitors.iter().for_each(|worker| all.add(worker.tallied));
+        tell_unseen(&mut finding.account, &walked.surveyed);
+        all.tell(&mut finding);
+        if let Some(why) = judge_walk(&store, &walked.surveyed) {
+            return Ok(finding.blocked(why));
+        }
+        missing::tell(self.custody, &names, self.sessions, stop, &mut finding.account).await?;
+        let mut judged = Judged::default();
+        let share = Share { going: all.orphans, of: all.matched };
+        let max_files = policy.max_files.map(std::num::NonZeroU64::get);
+        judge_share(&mut judged, share, max_files, Some(policy.max_fraction.get()));
+        finding.spool = Some(scan.sink.finish()?);
+        Ok(Finding { readings: judged.readings, blocked_by: judged.blocked_by, ..finding })
+    }
+}
+
+impl Tallied {
+    fn add(&mut self, other: Self) {
+        self.matched += other.matched;
+        self.named += other.named;
+        self.young += other.young;
+        self.unreadable += other.unreadable;
+        self.orphans += other.orphans;
+    }
+
+    fn tell(&self, finding: &mut Finding) {
+        finding.account.tally.files_scanned = self.matched;
+        let mut note = |count: u64, what: &str| {
+            if count > 0 {
+                finding.account.notes.push(format!("{count} {what}"));
+            }
+        };
+        note(self.young, "files that no row names are younger than keep, and stay");
+        note(self.unreadable, "files have names that are no text, so that no row can be asked for them, and stay");
+    }
+}

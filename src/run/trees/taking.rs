@@ -1,0 +1,298 @@
+//! Takes what was found, some at a time: asks once more which of it a row names, removes the rest (or looks at it), and
+//! adds up what became of it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::choose::Choice;
+use super::spool::{Found, Spool};
+use super::{Ended, Holding, Tree};
+use crate::ledger::{Sample, Tally};
+use crate::policy::{Name, OpenFiles};
+use crate::run::account::Account;
+use crate::run::custody::{Action, Custody};
+use crate::run::foreseen::GoneFiles;
+use crate::run::policy::PolicyRun;
+use crate::run::sessions::Sessions;
+use crate::run::{Fate, Listed};
+use crate::stores::{Doomed, Held, Left, Outcome, Part, RawPath, Way, Why};
+use crate::telemetry::chain;
+
+/// Files that are asked about and removed together: few, so that little time passes between the two.
+const FILES_AT_ONCE: usize = 1000;
+/// Sums are added up in the ledger this often.
+const FLUSH_EVERY_SECS: i64 = 1;
+/// For so long a directory that was found empty stays, where the policy has no time of its own.
+const IDLE: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+
+/// A policy's files under way.
+pub(super) struct Taking<'a> {
+    pub(super) run: &'a PolicyRun<'a>,
+    pub(super) tree: Tree<'a>,
+    pub(super) custody: &'a Custody,
+    pub(super) sessions: &'a mut Sessions,
+    pub(super) fate: Fate,
+    /// None where it is only looked.
+    pub(super) holding: Option<Holding<'a>>,
+    /// Files that earlier policies of a plan would have taken.
+    pub(super) files: GoneFiles,
+    pub(super) decided_at: Timestamp,
+    pub(super) account: Account,
+    /// How many stay for each reason that is no failure.
+    pub(super) stays: BTreeMap<String, u64>,
+    /// Directories that were found empty.
+    pub(super) empty: Vec<RawPath>,
+    /// Directories from which something went.
+    pub(super) emptied: Vec<RawPath>,
+    pub(super) unflushed: Tally,
+    pub(super) flushed_at: Timestamp,
+}
+
+impl Taking<'_> {
+    /// Takes everything that was chosen.
+    pub(super) async fn take(&mut self, spool: Spool, choices: Option<Vec<Choice>>) -> Result<(), Ended> {
+        let mut found = spool.read().map_err(Ended::Spool)?.enumerate();
+        let choice = |place: usize| choices.as_ref().map_or(Choice::Goes, |choices| choices[place]);
+        loop {
+            self.may_go_on().await?;
+            let (mut usual, mut room, mut any) = (Vec::new(), Vec::new(), false);
+            for (place, found) in found.by_ref().take(FILES_AT_ONCE) {
+                any = true;
+                let found = found.map_err(Ended::Spool)?;
+                match choice(place) {
+                    Choice::Stays => {}
+                    Choice::Goes => usual.push(found),
+                    Choice::MakesRoom => room.push(found),
+                }
+            }
+            let bypasses = matches!(self.tree, Tree::Files(policy) if policy.bypass_trash);
+            let room_way = if bypasses { Way::Unlink } else { self.custody.way() };
+            self.some(usual, self.custody.way()).await?;
+            self.some(room, room_way).await?;
+            if !any {
+                break;
+            }
+        }
+        self.prune().await
+    }
+
+    /// Between pieces: nobody asked to stop, and the policy is still ours.
+    async fn may_go_on(&mut self) -> Result<(), Ended> {
+        if self.run.stop.is_set() {
+            return Err(Ended::Stopped);
+        }
+        match self.holding {
+            Some(Holding { ledger, lease }) if !ledger.holds(lease).await? => Err(Ended::LeaseLost),
+            _ => Ok(()),
+        }
+    }
+
+    async fn some(&mut self, found: Vec<Found>, way: Way) -> Result<(), Ended> {
+        let found = self.without_open(found)?;
+        let mut doomed: Vec<_> = found.into_iter().filter_map(|found| self.doomed(found)).collect();
+        if doomed.is_empty() {
+            return Ok(());
+        }
+        let named = match self.custody.spare_named(self.sessions, &mut doomed, &[]).await {
+            Ok(named) => named,
+            Err(error) => {
+                let why = format!("kept, because it is not known whether a row names it: {}", chain(&error));
+                for doomed in doomed {
+                    self.account.fail(None, Some(doomed.path.to_string()), why.clone());
+                }
+                return Ok(());
+            }
+        };
+        let all = doomed.len();
+        doomed.retain(|doomed| !doomed.path.text().is_some_and(|path| named.contains(&path)));
+        let spared: usize = doomed.iter().map(|doomed| doomed.spared.len()).sum();
+        self.add(&Tally { files_referenced: (all - doomed.len() + spared) as u64, ..Tally::default() });
+        let doomed = self.only_old(doomed).await;
+        let outcomes = self.act(doomed, way).await;
+        for (path, directory, outcome) in outcomes {
+            self.count(&path, directory, outcome, way).await;
+        }
+        self.run.reporter.update(&self.account.tally);
+        self.flush().await
+    }
+
+    /// Leaves out what a process holds open, where the policy wants that.
+    fn without_open(&mut self, found: Vec<Found>) -> Result<Vec<Found>, Ended> {
+        let Tree::Files(policy) = self.tree else { return Ok(found) };
+        if policy.open == OpenFiles::Delete || found.is_empty() {
+            return Ok(found);
+        }
+        let held = Held::gather().map_err(Ended::Held)?;
+        if held.unseen > 0 {
+            let note = "not all processes can be seen by retaind's user, so that some files may be open and go";
+            if !self.account.notes.iter().any(|known| known == note) {
+                self.account.notes.push(note.to_owned());
+            }
+        }
+        let is_held = |found: &Found| found.file.is_some_and(|file| held.is_held(file.device, file.seen.inode));
+        let (open, closed): (Vec<_>, Vec<_>) = found.into_iter().partition(is_held);
+        self.stay("held open by a process (open = \"skip\")", open.len() as u64);
+        Ok(closed)
+    }
+
+    fn stay(&mut self, why: &str, count: u64) {
+        if count > 0 {
+            *self.stays.entry(why.to_owned()).or_default() += count;
+        }
+    }
+
+    fn doomed(&mut self, found: Found) -> Option<Doomed> {
+        // A walk tells no other path; what is in no form for a path stays.
+        let path = RawPath::parse(&found.path).ok()?;
+        Some(match (found.file, self.tree) {
+            (Some(file), _) => Doomed::seen(path, file.seen),
+            (None, Tree::Orphans(policy)) => Doomed::old_directory(path, policy.cutoff(self.run.now).as_nanosecond()),
+            (None, Tree::Files(_)) => return None,
+        })
+    }
+
+    /// Leaves out directories in which something is young: they go as a whole or not at all.
+    async fn only_old(&mut self, doomed: Vec<Doomed>) -> Vec<Doomed> {
+        let directories: Vec<_> = doomed.iter().filter(|doomed| doomed.directory).cloned().collect();
+        if directories.is_empty() {
+            return doomed;
+        }
+        let looked = self.custody.open.examine(directories, self.decided_at, self.run.stop.token(), Default::default());
+        let mut young = std::collections::HashSet::new();
+        for (path, outcome) in looked.await {
+            if matches!(outcome, Outcome::Partly(Part { kept: 1.., .. })) {
+                young.insert(path);
+            }
+        }
+        self.stay("directories in which something was changed lately", young.len() as u64);
+        doomed.into_iter().filter(|doomed| !young.contains(&doomed.path)).collect()
+    }
+
+    async fn act(&mut self, doomed: Vec<Doomed>, way: Way) -> Vec<(RawPath, bool, Outcome)> {
+        let directories: Vec<_> = doomed.iter().map(|doomed| doomed.directory).collect();
+        let lister = self.run.lister(self.fate);
+        let listen = lister.as_ref().map(|lister| move |store: &Name| lister.listener(store));
+        let (decided_at, stop) = (self.decided_at, self.run.stop.token());
+        let action = match self.holding {
+            Some(_) => Action::Remove { decided_at, stop, way: Some(way) },
+            None => Action::Examine {
+                decided_at,
+                stop,
+                gone: &[],
+                files: &self.files,
+                listener: listen.as_ref().map(|listen| listen as &(dyn Fn(&Name) -> crate::stores::Listener + Sync)),
+            },
+        };
+        let outcomes = self.custody.act(doomed, action).await;
+        outcomes.into_iter().zip(directories).map(|((path, outcome), directory)| (path, directory, outcome)).collect()
+    }
+
+    async fn count(&mut self, path: &RawPath, directory: bool, outcome: Outcome, way: Way) {
+        let trashes = matches!(way, Way::Trash { .. });
+        let store = self.custody.store.name.to_string();
+        match outcome {
+            Outcome::Removed { files, size_bytes } | Outcome::Trashed { files, size_bytes } => {
+                self.went(path, files, size_bytes, trashes);
+                if !directory {
+                    self.list(path, size_bytes).await;
+                }
+                self.account.show(Sample { key: String::new(), files: vec![format!("{store}: {path}")] });
+            }
+            Outcome::Partly(part) => {
+                self.went(path, part.files, part.size_bytes, trashes);
+                for left in part.left {
+                    let why = match left.why {
+                        Why::Kept(why) => format!("kept: {why}"),
+                        Why::Failed(why) => why,
+                    };
+                    self.account.fail(None, Some(left.path), why);
+                }
+            }
+            // Somebody else was faster.
+            Outcome::Missing | Outcome::Stopped => {}
+            Outcome::Kept(why) => self.stay(&why, 1),
+            Outcome::Failed(why) => {
+                self.add(&Tally { files_matched: 1, ..Tally::default() });
+                self.account.fail(None, Some(path.to_string()), why);
+            }
+        }
+    }
+
+    fn went(&mut self, path: &RawPath, files: u64, size_bytes: u64, trashes: bool) {
+        self.add(&Tally { files_matched: files, bytes_matched: size_bytes, ..Tally::default() });
+        if self.fate != Fate::Enforce {
+            return;
+        }
+        let store = self.custody.store.name.to_string();
+        self.add(&Tally::of_files(store, files, size_bytes, trashes));
+        if let (Some(_), Tree::Files(policy), Some(directory)) = (self.holding, self.tree, path.split().0)
+            && policy.prune_empty
+            && let Ok(directory) = RawPath::parse(directory)
+            && self.emptied.last() != Some(&directory)
+        {
+            self.emptied.push(directory);
+        }
+    }
+
+    async fn list(&mut self, path: &RawPath, size_bytes: u64) {
+        let Some(list) = &self.run.request.list else { return };
+        let (policy, mode, store) = (self.run.policy.name.clone(), self.fate, self.custody.store.name.clone());
+        // A listener that went away (a closed pipe) ends the listing, not the plan.
+        let _ = list.send(Listed::File { policy, mode, store, path: path.to_string(), size_bytes }).await;
+    }
+
+    fn add(&mut self, done: &Tally) {
+        self.account.tally.add(done);
+        self.unflushed.add(done);
+    }
+
+    /// Adds what was done since to the ledger's sums, so that they are there whatever happens.
+    async fn flush(&mut self) -> Result<(), Ended> {
+        let Some(Holding { ledger, .. }) = self.holding else { return Ok(()) };
+        let now = self.run.runner.clock.now();
+        if now.duration_since(self.flushed_at).as_secs() >= FLUSH_EVERY_SECS {
+            let unflushed = std::mem::take(&mut self.unflushed);
+            ledger.add_tally(self.run.request.run_id, &self.run.policy.name, &unflushed).await?;
+            self.flushed_at = now;
+        }
+        Ok(())
+    }
+
+    /// Removes directories that were left empty.
+    async fn prune(&mut self) -> Result<(), Ended> {
+        let (Tree::Files(policy), Some(_)) = (self.tree, self.holding) else { return Ok(()) };
+        let (emptied, stop) = (std::mem::take(&mut self.emptied), self.run.stop.token());
+        // One that was empty before may be about to be filled.
+        let idle_since = policy.cutoff(self.run.now).or_else(|| self.run.now.checked_sub(IDLE).ok());
+        let idle_since_ns = idle_since.map(Timestamp::as_nanosecond);
+        let empty = std::mem::take(&mut self.empty);
+        let mut removed = 0;
+        for (directories, idle_since_ns) in [(emptied, None), (empty, idle_since_ns)] {
+            if directories.is_empty() {
+                continue;
+            }
+            match self.custody.open.prune_empty(directories, self.decided_at, idle_since_ns, stop).await {
+                Ok(pruned) => {
+                    removed += pruned.directories;
+                    for Left { path, why: Why::Kept(why) | Why::Failed(why) } in pruned.left {
+                        self.account.fail(None, Some(path), format!("the empty directory could not be removed: {why}"));
+                    }
+                }
+                Err(why) => self.account.fail(None, None, format!("empty directories could not be removed: {why}")),
+            }
+        }
+        if removed > 0 {
+            self.account.notes.push(format!("{removed} empty directories were removed"));
+        }
+        Ok(())
+    }
+
+    /// The whole account.
+    pub(super) fn finish(mut self) -> Account {
+        for (why, count) in std::mem::take(&mut self.stays) {
+            self.account.notes.push(format!("{count} stay: {why}"));
+        }
+        self.account
+    }
+}

@@ -1,0 +1,126 @@
+//! Tests of the marker: what it says, what is refused, and that nothing hostile in its place is followed.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+
+use rustix::fs::{CWD, FileType, Mode};
+
+use super::*;
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+fn adopt(world: &World, store: &str) -> Marker {
+    let open = world.open();
+    let marker = Marker::new(name(store), open.identify().unwrap().here, later());
+    open.adopt(&marker, None).unwrap();
+    marker
+}
+
+#[test]
+fn a_marker_comes_back_as_it_was_written() {
+    for world in World::both() {
+        world.write("a");
+        assert_eq!(world.open().identify().unwrap().marker, None);
+        let marker = adopt(&world, "images");
+        let identity = world.open().identify().unwrap();
+        assert_eq!(identity.marker.as_ref(), Some(&marker));
+        assert_eq!(marker.mismatch(&name("images"), identity.here), None);
+        let again = adopt(&world, "thumbnails");
+        assert_ne!(again.id, marker.id);
+        assert_eq!(world.open().identify().unwrap().marker, Some(again));
+        let mode = |path: &str| std::fs::metadata(world.root().join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(".retaind"), mode(".retaind/store.json")), (0o700, 0o600));
+        assert_eq!(world.survivors(), set(&["a", ".retaind/store.json"]), "nothing is left behind");
+    }
+}
+
+#[test]
+fn d3_a_marker_of_another_store_or_file_system_does_not_match() {
+    let at = |device, fsid| FileSystem { device, fsid };
+    let marker = Marker::new(name("images"), at(1, 7), later());
+    assert_eq!(marker.mismatch(&name("images"), at(1, 7)), None);
+    assert_eq!(marker.mismatch(&name("images"), at(2, 7)), None, "a disk may get another number");
+    let other = marker.mismatch(&name("thumbnails"), at(1, 7)).unwrap();
+    assert_eq!(other.to_string(), "its marker belongs to store images");
+    assert!(matches!(marker.mismatch(&name("images"), at(1, 8)), Some(Mismatch::FileSystem { .. })));
+    for (marked, here, matches) in [(0, 7, true), (7, 0, true), (0, 0, true)] {
+        let marker = Marker::new(name("images"), at(1, marked), later());
+        assert_eq!(marker.mismatch(&name("images"), at(1, here)).is_none(), matches);
+        assert!(marker.mismatch(&name("images"), at(2, here)).is_some(), "without an id the device counts");
+    }
+}
+
+#[test]
+fn g4_nothing_in_the_place_of_a_marker_is_followed_or_waited_for() {
+    for world in World::both() {
+        adopt(&world, "images");
+        let (own, file) = (world.root().join(".retaind"), world.root().join(".retaind/store.json"));
+        let good = std::fs::read(&file).unwrap();
+        std::fs::write(world.outside().join("store.json"), &good).unwrap();
+        let says = |expected: &str| {
+            let error = world.open().identify().unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+            assert!(error.contains(&world.root().display().to_string()), "{error}");
+        };
+        let write = |bytes: &[u8]| std::fs::write(&file, bytes).unwrap();
+        for broken in [&b""[..], b"{}", b"[]", b"\xff", b"{\"store\": \"images\"}", &good[..good.len() / 2]] {
+            write(broken);
+            says("is not a marker");
+        }
+        write(&vec![b' '; 1 << 20]);
+        says("is longer than");
+        std::fs::remove_file(&file).unwrap();
+        symlink(world.outside().join("store.json"), &file).unwrap();
+        says("is not a file");
+        std::fs::remove_file(&file).unwrap();
+        rustix::fs::mknodat(CWD, &file, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        says("is not a file");
+        std::fs::remove_file(&file).unwrap();
+        std::fs::create_dir(&file).unwrap();
+        says("is not a file");
+        std::fs::remove_dir_all(&own).unwrap();
+        symlink(world.outside(), &own).unwrap();
+        says("is a symbolic link or no directory");
+        let marker = Marker::new(name("images"), FileSystem { device: 1, fsid: 1 }, later());
+        assert!(matches!(world.open().adopt(&marker, None), Err(MarkerError::NotOurs { .. })));
+        std::fs::remove_file(&own).unwrap();
+        std::fs::write(&own, b"").unwrap();
+        says("is a symbolic link or no directory");
+        assert_eq!(std::fs::read(world.outside().join("store.json")).unwrap(), good);
+        assert_eq!(names(&world.outside()), set(&["store.json"]));
+    }
+}
+
+#[test]
+fn adopting_replaces_what_is_in_the_place_of_a_marker_and_not_what_that_leads_to() {
+    let world = World::new();
+    let marker = adopt(&world, "images");
+    let file = world.root().join(".retaind/store.json");
+    std::fs::remove_file(&file).unwrap();
+    write(&world.outside().join("precious"));
+    symlink(world.outside().join("precious"), &file).unwrap();
+    world.open().adopt(&marker, None).unwrap();
+    assert_eq!(world.open().identify().unwrap().marker, Some(marker));
+    assert_eq!(std::fs::read(world.outside().join("precious")).unwrap(), b"bytes");
+}
+
+#[test]
+fn a_marker_is_given_to_the_user_who_will_need_it() {
+    if !is_root() {
+        return;
+    }
+    let world = World::new();
+    let open = world.open();
+    let marker = Marker::new(name("images"), open.identify().unwrap().here, later());
+    open.adopt(&marker, Some(Owner { user: 65534, group: 65534 })).unwrap();
+    for path in [".retaind", ".retaind/store.json"] {
+        assert_eq!(std::fs::metadata(world.root().join(path)).unwrap().uid(), 65534, "{path}");
+    }
+}
+
+#[test]
+fn the_room_is_that_of_the_file_system() {
+    let space = World::new().open().space().unwrap();
+    assert!(space.available_bytes > 0 && space.total_bytes >= space.available_bytes, "{space:?}");
+}
