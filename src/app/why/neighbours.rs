@@ -53,17 +53,19 @@ impl Visitor for Onlooker {
         let Asked { path: own, modified_ns, policy, sums } = self.0.as_ref();
         let is_beside = directory(path) == directory(own.as_bytes());
         let counts = |per: Per| per == Per::Store || is_beside;
+        // The other links of a file hold its bytes.
+        let freed = if facts.links > 1 { 0 } else { facts.freed_bytes };
         let add = |sum: &AtomicU64, number: u64| sum.fetch_add(number, Ordering::Relaxed);
         match facts.modified_ns.cmp(modified_ns) {
             std::cmp::Ordering::Less => {
-                add(&sums.older_bytes, facts.freed_bytes);
+                add(&sums.older_bytes, freed);
             }
             std::cmp::Ordering::Equal => {
                 add(&sums.ties, u64::from(counts(policy.keep_last_per())));
             }
             std::cmp::Ordering::Greater => {
                 add(&sums.newer, u64::from(counts(policy.keep_last_per())));
-                add(&sums.newer_bytes, if counts(policy.max_total_per()) { facts.freed_bytes } else { 0 });
+                add(&sums.newer_bytes, if counts(policy.max_total_per()) { freed } else { 0 });
             }
         }
     }

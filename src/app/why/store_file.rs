@@ -11,9 +11,11 @@ use super::namers::{Names, namers};
 use super::verdict::{Judge, Seen};
 use super::{Remembered, remember};
 use crate::app::adopt::{self, UnknownStore};
+use crate::app::status;
 use crate::clock::Clock;
 use crate::policy::{Mapped, Settings, Store};
 use crate::report::{FileAnswer, FoundAs};
+use crate::run::store_guard;
 use crate::stores::{Facts, Glance, Kind, OpenStore, RawPath};
 use crate::telemetry::chain;
 
@@ -94,16 +96,8 @@ async fn verdicts(
     remembered: &Remembered,
     seen: Seen<'_>,
 ) -> Vec<crate::report::PolicyOnFile> {
-    let not_adopted = match open.identify() {
-        Ok(identity) => match identity.marker {
-            None => Some(format!("store {} is not adopted, so runs are blocked: retaind adopt {0}", store.name)),
-            Some(marker) => {
-                let mismatch = marker.mismatch(&store.name, identity.here);
-                mismatch.map(|mismatch| format!("runs are blocked: of store {}, {mismatch}", store.name))
-            }
-        },
-        Err(error) => Some(chain(&error)),
-    };
+    let ledger = status::open(settings, seen.now).await.ok().flatten();
+    let not_adopted = store_guard(open, store, ledger.as_ref(), true).await.unwrap_or_else(|error| Some(chain(&error)));
     let judge = Judge { settings, store, open, remembered, not_adopted, seen };
     let mut verdicts = Vec::new();
     for policy in settings.policies.iter().filter(|policy| policy.kind.store() == Some(&store.name)) {

@@ -44,6 +44,7 @@ struct Ruling {
     because: String,
     /// It makes room, past the trash.
     for_good: bool,
+    remarks: Vec<String>,
 }
 
 impl Ruling {
@@ -68,6 +69,11 @@ impl Judge<'_> {
                 self.named(&mut ruling);
                 ruling.eligible_at = self.too_young(orphans.keep, &facts, &mut ruling);
                 ruling.because = "no row names it".to_owned();
+                if self.seen.path.text().is_none() {
+                    let message = "its name is no text, so that it cannot be told whether a row means it";
+                    ruling.keep(FileReasonKind::NamesUnknown, message);
+                }
+                ruling.remarks.extend(self.unit());
             }
             (PolicyKind::Rows(_), _) | (_, None) => {}
         }
@@ -143,6 +149,15 @@ impl Judge<'_> {
         eligible_at
     }
 
+    /// The directory that goes as a whole, where it is in one.
+    fn unit(&self) -> Option<String> {
+        let directories = self.store.references.iter().filter(|reference| reference.directory);
+        let templates: Vec<_> = directories.filter_map(|reference| reference.path.template()).collect();
+        let path = self.seen.path.text()?;
+        let unit = path.ancestors().find(|above| templates.iter().any(|template| template.fits(above.as_str())))?;
+        Some(format!("it goes with its directory {unit} as a whole, once all that is in it is old enough"))
+    }
+
     async fn files(&self, files: &FilesPolicy, facts: &Facts, ruling: &mut Ruling) {
         let mut aged = Ruling::default();
         aged.eligible_at = files.keep.and_then(|keep| self.too_young(keep, facts, &mut aged));
@@ -204,7 +219,7 @@ impl Judge<'_> {
     }
 
     fn conclude(&self, policy: &Policy, ruling: Ruling) -> PolicyOnFile {
-        let Ruling { reasons, eligible_at, because, for_good } = ruling;
+        let Ruling { reasons, eligible_at, because, for_good, remarks } = ruling;
         let trash = self.store.trash.filter(|_| !for_good);
         let (fate, done) = match trash {
             Some(_) => (FileFate::Trashed, "moved into the trash"),
@@ -219,7 +234,7 @@ impl Judge<'_> {
             eligible_at,
             taken_at: None,
             reasons,
-            remarks: troubles.map(|(_, why)| why.clone()).collect(),
+            remarks: remarks.into_iter().chain(troubles.map(|(_, why)| why.clone())).collect(),
         };
         if let Some(reason) = said.reasons.iter().find(|reason| reason.reason != FileReasonKind::TooYoung) {
             said.summary = format!("kept: {}", reason.message);

@@ -113,7 +113,18 @@ fn every_reason_of_an_orphan_to_stay_is_told() {
     assert!(off.contains("kept: policy lost is switched off"), "{off}");
     std::fs::remove_dir_all(world.root("images").join(".retaind")).unwrap();
     let page = call_in(&world, &["why", "images", "old.jpg"]).with(0);
-    assert!(page.stdout.contains("store images is not adopted, so runs are blocked"), "{page:?}");
+    assert!(page.stdout.contains("kept: store images is not adopted"), "{page:?}");
+}
+
+#[test]
+fn a_file_in_a_directory_that_rows_name_as_a_whole_goes_with_it() {
+    let mut world = sqlite(LOST);
+    world.reference_entry("images", "{ source = \"app\", table = \"photo\", path = \"out/{id}\", directory = true }");
+    put(&world, "out/7/deep/a.jpg", 1, 9);
+    put(&world, "other/7.jpg", 1, 9);
+    let told = |path: &str| call_in(&world, &["why", "images", path]).with(0).stdout;
+    assert!(told("out/7/deep/a.jpg").contains("it goes with its directory out/7 as a whole"));
+    assert!(!told("other/7.jpg").contains("as a whole"));
 }
 
 #[test]
@@ -198,5 +209,6 @@ fn a_name_that_is_no_text_can_be_asked_about() {
     let mut command: Command = retaind(&["why", "images"]);
     let output = command.arg(name).arg("--config").arg(world.config_file()).output().unwrap();
     let page = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success() && page.contains("too young"), "{page}");
+    assert!(output.status.success(), "{page}");
+    assert!(page.contains("its name is no text") && page.contains("too young"), "{page}");
 }
