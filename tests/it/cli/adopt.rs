@@ -35,7 +35,7 @@ for_each_engine! {
             format!("images: path {}\n", root.display()),
             "images: files 2 files in 2 directories, 111 B\n".to_owned(),
             "images: marker none\n".to_owned(),
-            "images: reference app.photo.path: of 3 paths, 2 lead into the store, 1 are there\n".to_owned(),
+            "images: reference app.photo.path: of 3 paths, 2 lead into the store, 1 of them there\n".to_owned(),
         ] {
             assert!(shown.stdout.contains(&part), "{part:?} is not in\n{}", shown.stdout);
         }
