@@ -92,6 +92,20 @@ fn a_store_that_is_not_adopted_is_told_of_with_what_adopts_it() {
 }
 
 #[test]
+fn no_index_is_asked_for_where_none_would_serve() {
+    let mut world = world(Database::create(EngineKind::Sqlite), ORPHANS);
+    photos(&world, &["a.jpg"]);
+    world.db.execute("CREATE TABLE link (id INTEGER PRIMARY KEY, url VARCHAR(200))");
+    world.db.execute("INSERT INTO link VALUES (1, 'https://host/a.jpg')");
+    let entry = "{ source = \"app\", table = \"link\", column = \"url\", match = \"name\" }";
+    world.reference_entry("images", entry);
+    assert!(!told(&world, "warn", 0).contains("no index begins with link.url"));
+    let fine = told(&world, "ok", 0);
+    assert!(fine.contains("link.url of source app is asked by the last segment of its paths"), "{fine}");
+    assert!(fine.contains("the first 1 path of app.link.url by name lead into it"), "{fine}");
+}
+
+#[test]
 fn a_marker_of_another_store_or_disk_is_an_error_and_no_marker_is_fine_for_rows() {
     let mut world = World::new(Database::create(EngineKind::Sqlite));
     world.create_items();

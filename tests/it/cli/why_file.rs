@@ -75,12 +75,14 @@ for_each_engine! {
         let mut world = world(db, LOST);
         world.db.execute("CREATE TABLE link (id INTEGER PRIMARY KEY, url VARCHAR(200), dir VARCHAR(200))");
         world.db.execute("INSERT INTO link (id, url, dir) VALUES (1, 'https://host/x/n.jpg', 'albums/7/')");
-        world.reference_entry("images", "{ source = \"app\", table = \"link\", column = \"url\", match = \"name\" }");
-        world.reference_entry("images", "{ source = \"app\", table = \"link\", column = \"dir\", directory = true }");
+        let by_name = "{ source = \"app\", table = \"link\", column = \"url\", match = \"name\" }";
+        world.reference_entry("images", by_name);
         for path in ["q/n.jpg", "albums/7/deep/p.jpg", "albums/77/p.jpg"] {
             put(&world, path, 1, 9);
         }
         assert_eq!(ask(&world, "q/n.jpg")["named_by"][0]["column"], "url");
+        let by_directory = "{ source = \"app\", table = \"link\", column = \"dir\", directory = true }";
+        world.reference_entries = vec![["images", by_directory].map(str::to_owned)];
         assert_eq!(ask(&world, "albums/7/deep/p.jpg")["named_by"][0]["column"], "dir");
         assert_eq!(fate(&ask(&world, "albums/77/p.jpg")).0, "removed");
     }

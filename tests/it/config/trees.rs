@@ -276,6 +276,22 @@ fn g3_a_store_with_names_owns_no_directories() {
 }
 
 #[test]
+fn g3_orphans_are_not_sought_where_names_stand_beside_directories() {
+    let found = wrong(
+        "[stores.x]\npath = \"/x\"\nreferences = [{ source = \"s\", table = \"t\", column = \"c\", match = \"name\" },\n\
+         { source = \"s\", table = \"t\", path = \"{id}\", directory = true }]\n\
+         [policies.p]\nkind = \"orphans\"\nstore = \"x\"",
+    );
+    assert_eq!(
+        found,
+        [
+            "store: store x has references of directories and one with match = \"name\": which files in a directory that one \
+          names cannot be told (put the directories into a store of their own)"
+        ]
+    );
+}
+
+#[test]
 fn a_full_disk_may_bypass_the_trash_only_if_told_so() {
     let settings = |lines: &str| {
         settings(&format!(
