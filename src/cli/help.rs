@@ -189,12 +189,19 @@ whether work still goes on, that command is run for this row.
 
 KEY is written as `retaind plan --list` and errors show it; a key of several columns is a JSON array.
 
-Exit status: 0 answered, whatever the answer; 1 there is no such row; 2 no policy has a say in the table.";
+Of a file in a store it says which rows name it, and for each policy of files or orphans that goes through the store when \
+the file goes, or what keeps it: a row that names it, too young, its `match`, one of the newest, a store that is not adopted, \
+report mode. PATH begins at the store's root, or is absolute, or is written as rows write it.
+
+Exit status: 0 answered, whatever the answer; 1 there is no such row or file; 2 no policy has a say in the table, or there is \
+no such store.";
 
 pub const WHY_EXAMPLES: &str = "\
 Examples:
   Why is detection 17 still there?
       retaind why nvr.detections 17
+  Why is this file still there?
+      retaind why thumbnails 2026/01/a.jpg
   A key of two columns, in another schema:
       retaind why nvr.public.readings '[\"cam-1\",\"17\"]'
   For a program:

@@ -8,6 +8,7 @@ mod doomed;
 mod facts;
 mod file;
 mod frame;
+mod glance;
 mod ground;
 mod held;
 mod links;
@@ -40,6 +41,7 @@ use crate::policy::{Name, Store};
 use beneath::Root;
 pub use doomed::{Doomed, GoneBefore, Inside, LEFT_AT_MOST, Left, Listener, Look, Outcome, Part, Why};
 pub use facts::{Facts, Seen};
+pub use glance::Glance;
 use ground::{Act, Durable, Terms};
 pub use held::Held;
 pub use marker::{FileSystem, Identity, Marker, MarkerError, Mismatch};
@@ -208,6 +210,11 @@ impl OpenStore {
     /// for where another user adopts a store than the one who uses it then.
     pub fn adopt(&self, marker: &Marker, owner: Option<Owner>) -> Result<(), MarkerError> {
         marker::adopt(&self.root, marker, owner)
+    }
+
+    /// What is at a path just now.
+    pub fn glance(&self, path: &RawPath) -> std::io::Result<Glance> {
+        Ok(glance::glance(&self.root, path)?)
     }
 
     /// The room on the store's file system.
