@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::guards::{Judged, Share, judge_references, judge_share, judge_walk};
+use super::guards::{Judged, Share, judge_found, judge_references, judge_share, judge_walk};
 use super::names::Names;
 use super::{Ended, Finding, Looking, Sink, missing, tell_unseen};
 use crate::policy::{FileMatch, OrphansPolicy, PathTemplate, Store};
@@ -142,6 +142,9 @@ impl Looking<'_> {
             return Ok(finding.blocked(why));
         }
         missing::tell(self.custody, &names, self.sessions, stop, &mut finding.account).await?;
+        if let Some(why) = judge_found(&store, &names, all.orphans, &finding.account.missing) {
+            return Ok(finding.blocked(why));
+        }
         let mut judged = Judged::default();
         let share = Share { going: all.orphans, of: all.matched };
         let max_files = policy.max_files.map(std::num::NonZeroU64::get);
