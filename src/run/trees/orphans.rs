@@ -46,7 +46,8 @@ impl Units {
     }
 
     fn has(&self, directory: &[u8]) -> bool {
-        if self.templates.is_empty() && self.depths.is_empty() {
+        // The root is no unit, although its path looks like one component.
+        if directory.is_empty() || (self.templates.is_empty() && self.depths.is_empty()) {
             return false;
         }
         let Ok(directory) = std::str::from_utf8(directory) else { return false };
