@@ -65,7 +65,8 @@ impl World {
             make_old(&root.join(tree.path(file)))?;
         }
         database.execute("CREATE TABLE files (id BIGINT PRIMARY KEY, path TEXT NOT NULL)");
-        let named = format!("SELECT n, {} FROM generate_series(1, {files}) n WHERE n % {ORPHAN_EVERY} <> 0", tree.sql());
+        let named =
+            format!("SELECT n, {} FROM generate_series(1, {files}) n WHERE n % {ORPHAN_EVERY} <> 0", tree.sql());
         database.execute(&format!("INSERT INTO files (id, path) {named}"));
         database.execute("CREATE INDEX files_path ON files (path)");
         database.query("VACUUM ANALYZE files");

@@ -13,6 +13,7 @@ mod trees;
 
 use futures_util::future::join_all;
 
+use super::status;
 use crate::clock::Clock;
 use crate::policy::{Mode, Policy, RowsPolicy, Settings};
 use crate::report::Findings;
@@ -55,8 +56,10 @@ pub async fn everything(settings: &Settings, clock: &Clock) -> Findings {
         findings.extend(found);
     }
     programs::hooks(settings, &mut findings);
+    // What is amiss with the ledger was told of with the state directory.
+    let ledger = status::open(settings, clock.now()).await.ok().flatten();
     for store in &settings.stores {
-        store::check(settings, store, &service, &mut findings).await;
+        store::check(settings, store, &service, ledger.as_ref(), &mut findings).await;
     }
     findings
 }

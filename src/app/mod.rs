@@ -1,6 +1,7 @@
 //! The daemon's life: start, reload, shutdown, and what it tells systemd.
 
 mod activate;
+pub mod adopt;
 mod backoff;
 pub mod check;
 mod daemon;
@@ -10,6 +11,8 @@ pub mod params;
 mod recovery;
 mod reload;
 mod report;
+pub mod restore;
+mod sample;
 mod schedules;
 pub mod select;
 mod signals;

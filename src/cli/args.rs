@@ -1,5 +1,6 @@
 //! What may be written on the command line, and what it means to clap. Carries nothing out.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
@@ -99,6 +100,29 @@ pub enum Command {
         /// "report": decide and record everything, delete nothing
         #[arg(long, value_name = "MODE")]
         mode: Option<ModeFlag>,
+    },
+    /// Mark a store's root as that of the store, so that files in it may be removed
+    #[command(long_about = help::ADOPT, after_long_help = help::ADOPT_EXAMPLES)]
+    Adopt {
+        /// A store of the configuration
+        #[arg(value_name = "STORE")]
+        store: String,
+        /// Take the place of a marker that is there
+        #[arg(long)]
+        again: bool,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+    },
+    /// Put back what a run moved into the trash
+    #[command(long_about = help::RESTORE, after_long_help = help::RESTORE_EXAMPLES)]
+    Restore {
+        /// A run's id, or a beginning or end of it
+        #[arg(value_name = "RUN")]
+        run: String,
+        /// Files and directories, from the store's root on or absolute; without any: everything of the run
+        #[arg(value_name = "PATH")]
+        paths: Vec<OsString>,
     },
     /// Show schedules, last runs and what is owed
     #[command(long_about = help::STATUS, after_long_help = help::STATUS_EXAMPLES)]

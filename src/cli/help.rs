@@ -106,6 +106,49 @@ Examples:
   For a program, with the result as JSON:
       retaind run detections --json | jq .totals";
 
+pub const ADOPT: &str = "\
+Shows what is beneath the root of a store: the disk it is on, whose it is, how much it holds, and whether the paths that rows \
+have written lead to files that are there. Then, after a question, it writes .retaind/store.json there, by which runs know the \
+store again. Policies of files and orphans remove nothing in a store that is not adopted, and a store that once was adopted \
+and has lost its marker is guarded against every policy: most likely its disk is not mounted.
+
+A marker of another store, or one that was written on another file system, is left alone unless --again is given.
+
+Exit status: 0 adopted, or it was before; 2 nobody could be asked and --yes is missing; 4 another marker is there; 5 the \
+answer was no.";
+
+pub const ADOPT_EXAMPLES: &str = "\
+Examples:
+  Look, and decide:
+      sudo -u retaind retaind adopt thumbnails
+  After moving the files to another disk:
+      sudo -u retaind retaind adopt thumbnails --again
+  In a script, after the disk is mounted:
+      retaind adopt thumbnails --yes --json | jq .references";
+
+pub const RESTORE: &str = "\
+Puts files that a run moved into the trash of their stores back where they were, with the directories around them. Never \
+takes the place of a file that is there: such a one stays in the trash, and is listed. May be given again at any time, and \
+goes on where it was broken off.
+
+Rows are not restored. A file that no row names any more is an orphan again: switch off the policy that took it, or bring \
+its row back, before its next run.
+
+RUN may be shortened to a beginning or end that only one run has of which there is trash.
+
+Exit status: 0 all is back; 1 nothing could be done; 2 there is no such run or path; 3 something stays in the trash; 5 stopped \
+by a signal.";
+
+pub const RESTORE_EXAMPLES: &str = "\
+Examples:
+  Everything that a run took:
+      retaind runs
+      sudo -u retaind retaind restore 0000beef
+  One directory and one file:
+      sudo -u retaind retaind restore 0000beef 2026/01 2026/02/a.jpg
+  For a program:
+      retaind restore 0000beef --json | jq .stores";
+
 pub const STATUS: &str = "\
 Shows for every task its schedule, its next slot and its last run; what runs at the moment; and files that are still \
 owed: their row is gone, and they are removed before the policy's next run. \"never ran\" and \"overdue\" stand out.";

@@ -1,6 +1,7 @@
 //! Commands: arguments in, exit code out. Renders through `report`, works through `app`, and knows neither database
 //! nor file tree.
 
+mod adopt;
 mod args;
 mod exit;
 mod help;
@@ -9,6 +10,7 @@ mod output;
 mod pages;
 mod perform;
 mod progress;
+mod restore;
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -113,6 +115,15 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
         Command::Run { names, mode } => {
             let settings = load(shared, output)?;
             perform::run(settings, Asked { names, params }, mode, output).boxed_local().await
+        }
+        Command::Adopt { store, again, yes } => {
+            let settings = load(shared, output)?;
+            let wanted = adopt::Wanted { store: &store, again, yes };
+            adopt::adopt(&settings, wanted, output).boxed_local().await
+        }
+        Command::Restore { run, paths } => {
+            let settings = load(shared, output)?;
+            restore::restore(&settings, &run, &paths, output).boxed_local().await
         }
         Command::Status => {
             let settings = load(shared, output)?;

@@ -98,10 +98,12 @@ mod tests {
             fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         pages.sort();
         let expected = [
+            "retaind-adopt.1",
             "retaind-check.1",
             "retaind-completions.1",
             "retaind-daemon.1",
             "retaind-plan.1",
+            "retaind-restore.1",
             "retaind-run.1",
             "retaind-runs.1",
             "retaind-stats.1",

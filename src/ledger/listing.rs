@@ -22,6 +22,7 @@ struct RunRow {
     duration_ms: i64,
     totals: String,
     hook_errors: String,
+    trash_emptied: String,
 }
 
 impl Ledger {
@@ -99,6 +100,7 @@ impl RunRow {
     fn result(self, policies: Vec<super::PolicyResult>) -> Result<RunResult, Fault> {
         let duration_ms = read_number(self.duration_ms);
         let hook_errors = serde_json::from_str(&self.hook_errors)?;
+        let trash_emptied = serde_json::from_str(&self.trash_emptied)?;
         let cause = self.cause.as_deref().map(read_word).transpose()?;
         let RunSummary { run_id, mode, trigger, task, status, started_at, finished_at, totals } = self.summary()?;
         Ok(RunResult {
@@ -113,6 +115,7 @@ impl RunRow {
             policies,
             totals,
             hook_errors,
+            trash_emptied,
             cause,
         })
     }

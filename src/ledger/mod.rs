@@ -28,8 +28,8 @@ pub use latest::LatestRun;
 use locks::Lock;
 pub use locks::{StateLock, StateLockError, lock_state_dir};
 pub use record::{
-    Cause, Failure, GuardReading, HookFailure, HookPoint, MissingFile, PolicyResult, RunMode, RunResult, RunTrigger,
-    SHOWN_AT_MOST, Sample, Status, StoreTally, Tally, Totals,
+    Cause, EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, MissingFile, PolicyResult, RunMode, RunResult,
+    RunTrigger, SHOWN_AT_MOST, Sample, Status, StoreTally, Tally, Totals,
 };
 pub use stores::Adoption;
 

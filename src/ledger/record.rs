@@ -60,6 +60,9 @@ pub struct RunResult {
     /// Hooks of the task that failed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub hook_errors: Vec<HookFailure>,
+    /// Stores whose trash was emptied at the end of the run.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub trash_emptied: Vec<EmptiedTrash>,
     /// Why the run ended early (cancelled by a signal, timeout), in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cause: Option<Cause>,
@@ -73,6 +76,16 @@ pub enum HookPoint {
     Before,
     /// After the last one.
     After,
+}
+
+/// What was removed for good from a store's trash, because its time was over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmptiedTrash {
+    pub store: Name,
+    /// Runs of whose trash nothing is left.
+    pub runs: u64,
+    pub files: u64,
+    pub bytes_reclaimed: u64,
 }
 
 /// A hook that failed, and how.
@@ -281,6 +294,14 @@ impl RunResult {
     pub fn add_up(&mut self) {
         self.totals = Totals::of(&self.policies);
         self.totals.errors += self.hook_errors.len() as u64;
+        self.totals.add_emptied(&self.trash_emptied);
+    }
+}
+
+impl PolicyResult {
+    /// Whether the policy is about rows, and not about what is in a store.
+    pub fn is_about_rows(&self) -> bool {
+        self.kind == "rows"
     }
 }
 
@@ -302,6 +323,11 @@ impl Totals {
             totals.add(&policy.tally, policy.error_count);
         }
         totals
+    }
+
+    /// Adds what came free of the trash; its files were counted when they went there.
+    pub fn add_emptied(&mut self, emptied: &[EmptiedTrash]) {
+        self.bytes_reclaimed += emptied.iter().map(|store| store.bytes_reclaimed).sum::<u64>();
     }
 
     /// Adds one policy's sums.

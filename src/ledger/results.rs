@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::schema::{policy_results, runs};
 use super::words::{number, read_name, read_number, read_word, word};
 use super::{
-    Fault, GuardReading, HookFailure, Ledger, LedgerError, MissingFile, PolicyResult, RunId, RunMode, SHOWN_AT_MOST,
-    Sample, Tally, Totals,
+    EmptiedTrash, Fault, GuardReading, HookFailure, Ledger, LedgerError, MissingFile, PolicyResult, RunId, RunMode,
+    SHOWN_AT_MOST, Sample, Tally, Totals,
 };
 use crate::policy::Name;
 
@@ -181,8 +181,10 @@ pub(super) fn refresh_totals(connection: &mut SqliteConnection, run_id: &str) ->
     for (tally, errors) in rows {
         totals.add(&serde_json::from_str(&tally)?, read_number(errors));
     }
-    let hook_errors: String = runs::table.find(run_id).select(runs::hook_errors).first(connection)?;
+    let (hook_errors, trash_emptied): (String, String) =
+        runs::table.find(run_id).select((runs::hook_errors, runs::trash_emptied)).first(connection)?;
     totals.errors += serde_json::from_str::<Vec<HookFailure>>(&hook_errors)?.len() as u64;
+    totals.add_emptied(&serde_json::from_str::<Vec<EmptiedTrash>>(&trash_emptied)?);
     diesel::update(runs::table.find(run_id))
         .set(runs::totals.eq(serde_json::to_string(&totals)?))
         .execute(connection)?;

@@ -169,6 +169,7 @@ fn finish(connection: &mut SqliteConnection, result: &RunResult) -> Result<(), F
             runs::finished_at.eq(result.finished_at.map(instant)),
             runs::duration_ms.eq(number(result.duration_ms)),
             runs::hook_errors.eq(serde_json::to_string(&result.hook_errors)?),
+            runs::trash_emptied.eq(serde_json::to_string(&result.trash_emptied)?),
         ))
         .execute(connection)?;
     results::refresh_totals(connection, &run_id)

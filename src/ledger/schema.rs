@@ -16,6 +16,7 @@ diesel::table! {
         duration_ms -> BigInt,
         totals -> Text,
         hook_errors -> Text,
+        trash_emptied -> Text,
     }
 }
 

@@ -3,10 +3,12 @@
 //! A page is text that carries its styles: the stream that prints it drops them where colour is not wanted.
 //! What comes from a database or a file system is escaped before it is shown.
 
+mod adoption;
 mod escape;
 mod findings;
 pub mod human;
 mod plan;
+mod restoration;
 mod result;
 mod runs;
 mod stats;
@@ -16,9 +18,11 @@ mod table;
 mod why;
 
 pub use crate::ledger::{RunMode, RunResult, Status};
+pub use adoption::{MarkerFound, ReferenceFound, StoreFound, render_found};
 pub use escape::printable;
 pub use findings::{Finding, Findings, Level, render_findings};
 pub use plan::{plan_summary, render_plan};
+pub use restoration::{FileLeft, Restoration, StoreRestored, render_restoration};
 pub use result::{render_run, summary};
 pub use runs::{RunEntry, render_runs, short_id};
 pub use stats::{LastPolicyRun, OldestRow, PolicyStats, Precision, Stats, render_stats};

@@ -68,7 +68,9 @@ fn block(policy: &PolicyResult, layout: Layout) -> String {
     if let Some(cutoff) = policy.cutoff {
         fact("cutoff", instant(cutoff));
     }
-    fact("rows", count(policy.tally.rows_matched));
+    if policy.is_about_rows() {
+        fact("rows", count(policy.tally.rows_matched));
+    }
     fact("files", files(policy));
     for (index, guard) in policy.guards.iter().enumerate() {
         fact(if index == 0 { "guards" } else { "" }, guard_words(guard));
@@ -76,7 +78,8 @@ fn block(policy: &PolicyResult, layout: Layout) -> String {
     for (index, sample) in policy.sample.iter().take(SAMPLE_SHOWN).enumerate() {
         fact(if index == 0 { "sample" } else { "" }, sample_words(sample));
     }
-    let more = policy.tally.rows_matched.saturating_sub(policy.sample.len().min(SAMPLE_SHOWN) as u64);
+    let matched = if policy.is_about_rows() { policy.tally.rows_matched } else { policy.tally.files_matched };
+    let more = matched.saturating_sub(policy.sample.len().min(SAMPLE_SHOWN) as u64);
     if !policy.sample.is_empty() && more > 0 {
         let hint = format!("… and {} more; all of them: retaind plan --list {}", count(more), policy.policy);
         fact("", paint(FAINT, &hint));
@@ -90,13 +93,11 @@ fn block(policy: &PolicyResult, layout: Layout) -> String {
 
 fn lines(policy: &PolicyResult) -> String {
     let cutoff = policy.cutoff.map(|cutoff| format!(", cutoff {}", instant(cutoff))).unwrap_or_default();
-    let mut text = format!(
-        "{}: {}{cutoff}, {}, files {}\n",
-        policy.policy,
-        verdict(policy),
-        counted(policy.tally.rows_matched, "row"),
-        files(policy)
-    );
+    let rows = match policy.is_about_rows() {
+        true => format!("{}, ", counted(policy.tally.rows_matched, "row")),
+        false => String::new(),
+    };
+    let mut text = format!("{}: {}{cutoff}, {}files {}\n", policy.policy, verdict(policy), rows, files(policy));
     for guard in &policy.guards {
         text.push_str(&format!("{}: guard {}\n", policy.policy, guard_words(guard)));
     }
@@ -119,7 +120,9 @@ fn verdict(policy: &PolicyResult) -> String {
         Status::Completed | Status::CompletedWithErrors if policy.mode == RunMode::Report => {
             paint(CARE, "report mode: a run deletes nothing")
         }
-        Status::Completed if policy.tally.rows_matched == 0 => paint(GOOD, "nothing to do"),
+        Status::Completed if policy.tally.rows_matched + policy.tally.files_matched == 0 => {
+            paint(GOOD, "nothing to do")
+        }
         Status::Completed => paint(GOOD, "ready to run"),
         Status::CompletedWithErrors => paint(CARE, "ready to run, with errors"),
         Status::Failed => paint(BAD, "could not be planned"),
@@ -166,7 +169,9 @@ fn sample_words(sample: &Sample) -> String {
         0 => String::new(),
         more => format!(" and {}", counted(more as u64, "more file")),
     };
-    format!("key {key}: {}{more}", files.join(", "))
+    // What no row stands behind has no key.
+    let key = if key.is_empty() { String::new() } else { format!("key {key}: ") };
+    format!("{key}{}{more}", files.join(", "))
 }
 
 #[cfg(test)]

@@ -65,11 +65,13 @@ fn policies(result: &RunResult) -> Table {
         let mut row = vec![
             Cell::styled(policy.policy.as_str(), STRONG),
             Cell::styled(format!("{}{mode}", status_words(Some(policy.status))), of_status(Some(policy.status))),
-            Cell::new(count(tally.rows_matched)),
-            Cell::new(count(tally.rows_deleted)),
         ];
+        // Only policies of rows count rows.
+        let rows = |number: u64| Cell::new(if policy.is_about_rows() { count(number) } else { "–".to_owned() });
+        row.push(if policy.is_about_rows() { rows(tally.rows_matched) } else { Cell::new(count(tally.files_matched)) });
+        row.push(rows(tally.rows_deleted));
         if changes {
-            row.push(Cell::new(count(tally.rows_updated)));
+            row.push(rows(tally.rows_updated));
         }
         let errors = if policy.error_count > 0 { BAD } else { PLAIN };
         row.extend([
@@ -106,12 +108,38 @@ pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> S
         let owed = counted(tally.files_owed, "file");
         remarks.push((CARE, format!("{owed} still owed: removing is tried again before the next run")));
     }
+    remarks.extend(of_files(policy));
     remarks.extend(policy.notes.iter().map(|note| (PLAIN, printable(note).into_owned())));
     let mut text = String::new();
     for (style, remark) in remarks {
         text.push_str(&line(subject, &paint(style, &remark), layout));
     }
     text
+}
+
+/// What there is to say of files that went, or lie in the trash, or should be there and are not.
+fn of_files(policy: &PolicyResult) -> Vec<(anstyle::Style, String)> {
+    let (tally, mut remarks) = (&policy.tally, Vec::new());
+    if tally.files_scanned > 0 {
+        let (of, files) = (counted(tally.files_scanned, "file"), count(tally.files_matched));
+        remarks.push((PLAIN, format!("{files} of {of} match, {}", size(tally.bytes_matched))));
+    }
+    if tally.files_trashed > 0 && policy.mode == RunMode::Enforce {
+        let (files, bytes) = (counted(tally.files_trashed, "file"), size(tally.bytes_trashed));
+        remarks.push((
+            PLAIN,
+            format!("{files} in the trash: {bytes} come free when it is emptied; `retaind restore` puts them back"),
+        ));
+    }
+    if tally.references_missing > 0 {
+        let missing = counted(tally.references_missing, "file");
+        remarks.push((CARE, format!("{missing} named by rows and not there: nothing is done about that")));
+        for file in policy.missing.iter().take(SHOWN) {
+            remarks
+                .push((FAINT, format!("missing: {} (named by {})", printable(&file.path), printable(&file.reference))));
+        }
+    }
+    remarks
 }
 
 /// The first errors of a policy, each with its key and path; each line begins with `subject`.
@@ -179,6 +207,14 @@ pub fn summary(result: &RunResult) -> String {
     }
     if let Some(reported) = reported(result) {
         did.push(reported);
+    }
+    for emptied in &result.trash_emptied {
+        let files = counted(emptied.files, "file");
+        did.push(format!(
+            "{files} ({}) removed from the trash of store {}",
+            size(emptied.bytes_reclaimed),
+            emptied.store
+        ));
     }
     did.push(counted(totals.errors, "error"));
     format!("{ended}: {}\n", did.join(", "))
@@ -250,6 +286,7 @@ pub(super) mod tests {
             totals: Totals::of(&policies),
             policies,
             hook_errors: Vec::new(),
+            trash_emptied: Vec::new(),
             cause: None,
         }
     }

@@ -10,6 +10,7 @@ mod foreseen;
 mod gather;
 mod guard;
 mod hooks;
+mod identity;
 mod plan;
 mod policy;
 mod protocol;
@@ -18,6 +19,7 @@ mod retry;
 mod sessions;
 mod snapshot;
 mod stop;
+mod trash;
 mod trees;
 
 use std::sync::Arc;
@@ -159,10 +161,14 @@ impl Runner {
             policies: Vec::new(),
             totals: Totals::default(),
             hook_errors: Vec::new(),
+            trash_emptied: Vec::new(),
             cause: None,
         };
         hooks.before(&mut result).await;
         let executed = self.execute(&request, &stop, &mut result).await;
+        if mode == RunMode::Enforce {
+            result.trash_emptied = self.empty_trash(&stop).await;
+        }
         let status = if executed.is_ok() { Status::of_run(&result.policies, false) } else { Status::Failed };
         result.status = Some(status);
         self.conclude(&mut result, &stop);

@@ -7,6 +7,7 @@ use super::delete::{Deleter, Ended, Pace};
 use super::foreseen::Foreseen;
 use super::gather::{Facts, GatherError, Question, gather};
 use super::guard::{self, Counts, Judged};
+use super::identity;
 use super::plan::{Lister, Planner};
 use super::sessions::Sessions;
 use super::stop::Stop;
@@ -229,6 +230,17 @@ impl PolicyRun<'_> {
         Ok(account)
     }
 
+    /// Whether the stores whose files would go are those that were adopted, where they were.
+    async fn identity_guard(&self, facts: &Facts) -> Result<Option<String>, LedgerError> {
+        for custody in &facts.custodies {
+            let ledger = self.runner.ledger.as_ref();
+            if let Some(why) = identity::guard(&custody.open, &custody.store, ledger, false).await? {
+                return Ok(Some(why));
+            }
+        }
+        Ok(None)
+    }
+
     async fn delete(
         &self,
         rows: &RowsPolicy,
@@ -245,6 +257,11 @@ impl PolicyRun<'_> {
         };
         self.reporter.expect(facts.eligible);
         let Judged { readings, blocked_by } = judge(rows, &facts);
+        let blocked_by = match (blocked_by, self.identity_guard(&facts).await) {
+            (Some(by), _) => Some(by),
+            (None, Ok(blocked_by)) => blocked_by,
+            (None, Err(error)) => return Outcome::failed(account, [chain(&error)]),
+        };
         if let Some(by) = blocked_by {
             return Outcome { guards: readings, ..Outcome::blocked(account, by) };
         }

@@ -121,9 +121,14 @@ impl fmt::Display for FileSystem {
     }
 }
 
+/// The file system that a root is on.
+pub(super) fn here(root: &Root) -> Result<FileSystem, MarkerError> {
+    file_system(root).map_err(|error| MarkerError::Read { root: shown(root), cause: error.into() })
+}
+
 /// Reads who a root says it is.
 pub(super) fn identify(root: &Root) -> Result<Identity, MarkerError> {
-    let here = file_system(root).map_err(|error| MarkerError::Read { root: shown(root), cause: error.into() })?;
+    let here = here(root)?;
     let unmarked = Identity { marker: None, here };
     let Some(directory) = own::open(root).map_err(|error| unopened(root, error, false))? else { return Ok(unmarked) };
     let wrong = |why: String| MarkerError::Wrong { root: shown(root), why };

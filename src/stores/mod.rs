@@ -176,6 +176,11 @@ impl OpenStore {
         marker::identify(&self.root)
     }
 
+    /// The file system that the root is on.
+    pub fn here(&self) -> Result<FileSystem, MarkerError> {
+        marker::here(&self.root)
+    }
+
     /// Writes a marker into the root, durably, in place of any that is there. It and its directory are given to `owner`,
     /// for where another user adopts a store than the one who uses it then.
     pub fn adopt(&self, marker: &Marker, owner: Option<Owner>) -> Result<(), MarkerError> {

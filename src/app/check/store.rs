@@ -4,13 +4,20 @@ use std::io::ErrorKind;
 
 use super::service::{Service, read_write_paths};
 use super::{enforces, rows_policies, trees};
+use crate::ledger::Ledger;
 use crate::policy::{OwnedFile, Settings, Store};
 use crate::report::Findings;
 use crate::stores::{Access, Closed, OpenStore, StoreError};
 use crate::telemetry::chain;
 
 /// Opens the store and asks what it is, and what this user, and the service, may do in it.
-pub(super) async fn check(settings: &Settings, store: &Store, service: &Service, findings: &mut Findings) {
+pub(super) async fn check(
+    settings: &Settings,
+    store: &Store,
+    service: &Service,
+    ledger: Option<&Ledger>,
+    findings: &mut Findings,
+) {
     let subject = format!("store {}", store.name);
     let opened = OpenStore::open(store).map(|open| (open.access(), open));
     let (access, open) = match opened {
@@ -22,7 +29,14 @@ pub(super) async fn check(settings: &Settings, store: &Store, service: &Service,
         }
     };
     rights(settings, store, service, (&access, &open), findings);
-    trees::check_store(settings, store, &open, findings).await;
+    let adoption = match ledger {
+        None => None,
+        Some(ledger) => match ledger.adopted(&store.name).await {
+            Ok(adoption) => adoption,
+            Err(error) => return findings.error(subject, chain(&error), ""),
+        },
+    };
+    trees::check_store(settings, store, &open, adoption, findings).await;
 }
 
 fn rights(

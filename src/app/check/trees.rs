@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::enforces;
+use crate::ledger::Adoption;
 use crate::policy::{Name, Policy, PolicyKind, Settings, Store};
 use crate::report::Findings;
 use crate::report::human::{counted, instant, size};
@@ -22,33 +23,41 @@ pub(super) fn policies<'a>(settings: &'a Settings, store: &'a Name) -> impl Iter
 }
 
 /// Looks at the store itself.
-pub(super) async fn check_store(settings: &Settings, store: &Store, open: &OpenStore, findings: &mut Findings) {
-    identity(settings, store, open, findings);
+pub(super) async fn check_store(
+    settings: &Settings,
+    store: &Store,
+    open: &OpenStore,
+    adoption: Option<Adoption>,
+    findings: &mut Findings,
+) {
+    identity(settings, store, open, adoption, findings);
     trash(store, open, findings).await;
     room(settings, store, open, findings);
 }
 
-fn identity(settings: &Settings, store: &Store, open: &OpenStore, findings: &mut Findings) {
+fn identity(settings: &Settings, store: &Store, open: &OpenStore, adoption: Option<Adoption>, findings: &mut Findings) {
     let (name, subject) = (&store.name, format!("store {}", store.name));
     let Identity { marker, here } = match open.identify() {
         Ok(identity) => identity,
         Err(error) => return findings.error(subject, chain(&error), ""),
     };
     let (enforcing, others): (Vec<_>, Vec<_>) = policies(settings, name).partition(|policy| enforces(settings, policy));
-    match marker {
-        Some(marker) => match marker.mismatch(name, here) {
+    let right_disk = format!("see whether the right disk is mounted at {}", store.root.display());
+    match (marker, adoption) {
+        (Some(marker), _) => match marker.mismatch(name, here) {
             None => findings.ok(subject, format!("adopted {}", instant(marker.adopted_at))),
             Some(mismatch) => {
-                let root = store.root.display();
-                let fix = format!(
-                    "see whether the right disk is mounted at {root}; if this is the right directory: retaind adopt {name} \
-                     --again"
-                );
+                let fix = format!("{right_disk}; if this is the right directory: retaind adopt {name} --again");
                 findings.error(subject, format!("{mismatch}; no policy removes files in it"), fix);
             }
         },
-        None if enforcing.is_empty() && others.is_empty() => {}
-        None => {
+        (None, Some(adoption)) => {
+            let since = instant(adoption.adopted_at);
+            let message = format!("it was adopted {since} and has no marker now; no policy removes files in it");
+            findings.error(subject, message, format!("{right_disk}; if it is: retaind adopt {name}"));
+        }
+        (None, None) if enforcing.is_empty() && others.is_empty() => {}
+        (None, None) => {
             let blocked: Vec<_> = enforcing.iter().chain(&others).map(|policy| policy.name.as_str()).collect();
             let message = format!("it is not adopted: until it is, {} may remove nothing in it", blocked.join(" and "));
             let fix = format!("retaind adopt {name}");

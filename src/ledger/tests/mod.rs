@@ -98,6 +98,7 @@ pub fn finished(run_id: RunId, policies: Vec<PolicyResult>) -> RunResult {
         totals: Totals::of(&policies),
         policies,
         hook_errors: Vec::new(),
+        trash_emptied: Vec::new(),
         cause: None,
     }
 }

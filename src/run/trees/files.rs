@@ -85,8 +85,7 @@ impl Looking<'_> {
     /// Finds the files of a store that may go.
     pub(super) async fn find_files(mut self, policy: &FilesPolicy) -> Result<Finding, Ended> {
         let mut finding = Finding::new(self.began_at);
-        let wants_marker = self.enforces || self.run.would_enforce();
-        if let Some(why) = wants_marker.then(|| self.identity_guard()).flatten() {
+        if let Some(why) = self.identity_guard().await? {
             return Ok(finding.blocked(why));
         }
         let rules = self.rules(policy).await?;

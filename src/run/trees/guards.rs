@@ -4,7 +4,7 @@
 use super::names::{Counts, Names};
 use crate::ledger::{GuardReading, MissingFile};
 use crate::policy::Store;
-use crate::stores::{Mismatch, Surveyed};
+use crate::stores::Surveyed;
 
 /// What the guards read, and the first that forbids the run, in words.
 #[derive(Default)]
@@ -20,30 +20,6 @@ impl Judged {
         if value > limit && self.blocked_by.is_none() {
             self.blocked_by = Some(why());
         }
-    }
-}
-
-/// The root has no marker (D3).
-pub(super) fn not_adopted(store: &Store) -> String {
-    let (name, root) = (&store.name, store.root.display());
-    format!(
-        "store {name} is not adopted: there is no marker in {root}. If it was adopted before, its disk may not be mounted, \
-         or the path is another one now: look at what is there. If this is the right directory, run `retaind adopt {name}`"
-    )
-}
-
-/// The root has the marker of something else (D3).
-pub(super) fn mismatch(store: &Store, mismatch: &Mismatch) -> String {
-    let (name, root) = (&store.name, store.root.display());
-    match mismatch {
-        Mismatch::Store { marked } => format!(
-            "{root} was adopted as store {marked}, not as store {name}: a path in the configuration, or a mount, may have \
-             been mixed up. If it is right, run `retaind adopt {name} --again`"
-        ),
-        Mismatch::FileSystem { .. } => format!(
-            "store {name} was adopted on another file system than the one that {root} is on now: another disk may be \
-             mounted there, or none, or a copy. If it is right, run `retaind adopt {name} --again`"
-        ),
     }
 }
 

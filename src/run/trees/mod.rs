@@ -17,6 +17,7 @@ use jiff::Timestamp;
 use super::account::Account;
 use super::custody::{Custody, CustodyError};
 use super::foreseen::Foreseen;
+use super::identity;
 use super::policy::{Outcome, PolicyRun};
 use super::sessions::Sessions;
 use crate::ledger::{GuardReading, Lease, Ledger, LedgerError, RunMode};
@@ -162,19 +163,13 @@ struct Looking<'a> {
 }
 
 impl Looking<'_> {
-    /// What stands in the way of a policy that takes files of the store.
-    fn identity_guard(&self) -> Option<String> {
-        let store = &self.custody.store;
-        let identity = match self.custody.open.identify() {
-            Ok(identity) => identity,
-            Err(error) => return Some(format!("store {}: {}", store.name, chain(&error))),
-        };
-        match &identity.marker {
-            None => Some(guards::not_adopted(store)),
-            Some(marker) => {
-                marker.mismatch(&store.name, identity.here).map(|mismatch| guards::mismatch(store, &mismatch))
-            }
+    /// What stands in the way of a policy that takes files of the store. A report needs no marker: it takes nothing.
+    async fn identity_guard(&mut self) -> Result<Option<String>, Ended> {
+        if !self.enforces && !self.run.would_enforce() {
+            return Ok(None);
         }
+        let (open, store, ledger) = (&self.custody.open, &self.custody.store, self.run.runner.ledger.as_ref());
+        Ok(identity::guard(open, store, ledger, true).await?)
     }
 }
 

@@ -115,11 +115,9 @@ impl Visitor for Worker {
 
 impl Looking<'_> {
     /// Finds the orphans of a store.
-    pub(super) async fn find_orphans(self, policy: &OrphansPolicy) -> Result<Finding, Ended> {
+    pub(super) async fn find_orphans(mut self, policy: &OrphansPolicy) -> Result<Finding, Ended> {
         let mut finding = Finding::new(self.began_at);
-        // A report needs no marker: it takes nothing.
-        let wants_marker = self.enforces || self.run.would_enforce();
-        if let Some(why) = wants_marker.then(|| self.identity_guard()).flatten() {
+        if let Some(why) = self.identity_guard().await? {
             return Ok(finding.blocked(why));
         }
         let (store, settings, stop) = (self.custody.store.clone(), &self.run.runner.settings, self.run.stop);

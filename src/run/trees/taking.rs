@@ -197,7 +197,7 @@ impl Taking<'_> {
                 if !directory {
                     self.list(path, size_bytes).await;
                 }
-                self.account.show(Sample { key: path.to_string(), files: vec![format!("{store}: {path}")] });
+                self.account.show(Sample { key: String::new(), files: vec![format!("{store}: {path}")] });
             }
             Outcome::Partly(part) => {
                 self.went(path, part.files, part.size_bytes, trashes);

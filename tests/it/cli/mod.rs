@@ -1,9 +1,11 @@
 //! The binary as a person or a program calls it: what it prints where, and how it ends.
 
+mod adopt;
 mod check;
 mod check_parts;
 mod check_trees;
 mod hooks;
+mod restore;
 mod stats;
 mod usage;
 mod why;

@@ -1,0 +1,102 @@
+//! What the first rows of a reference have written: whether it leads into the store, and to files that are there. Reads a
+//! bounded number of rows, and opens no file.
+
+use std::ops::ControlFlow;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use crate::policy::{Reference, Settings, Source, Store, StorePath};
+use crate::sources::{NamedBy, Naming, Reader, ReferenceColumn, Session, SourceError, TableFacts, Unfit};
+use crate::stores::{Doomed, Look, OpenStore, Outcome};
+
+/// Paths of a reference that are looked at, and rows in which they are looked for.
+const PATHS_AT_MOST: u64 = 1000;
+const ROWS_AT_MOST: u64 = 100_000;
+
+/// What the first rows of a reference name.
+#[derive(Debug, Default)]
+pub(super) struct Sample {
+    pub(super) rows: u64,
+    pub(super) inside: u64,
+    pub(super) outside: u64,
+    /// One that leads out of the store.
+    pub(super) example: String,
+    /// Those that lead into it by their whole path.
+    pub(super) paths: Vec<StorePath>,
+    /// There are more rows.
+    pub(super) is_cut: bool,
+}
+
+impl Sample {
+    /// Reads the first rows.
+    pub(super) async fn read(
+        session: &mut Session,
+        settings: &Settings,
+        source: &Source,
+        store: &Store,
+        reference: &Reference,
+    ) -> Result<Result<Self, Unfit>, SourceError> {
+        let facts = TableFacts::load(session, &reference.table).await?;
+        let column = match ReferenceColumn::fit(source, &NamedBy::from(reference), facts.as_ref()) {
+            Ok(column) => column,
+            Err(unfit) => return Ok(Err(unfit)),
+        };
+        let mut sample = Self::default();
+        let mut each = |naming: Naming<'_>| sample.take(naming, settings, store, reference);
+        let read = column.read_all(Reader::open(source).await?, store, &mut each).await?;
+        sample.is_cut = read.is_none();
+        Ok(Ok(sample))
+    }
+
+    fn take(
+        &mut self,
+        naming: Naming<'_>,
+        settings: &Settings,
+        store: &Store,
+        reference: &Reference,
+    ) -> ControlFlow<()> {
+        self.rows += 1;
+        match naming {
+            Naming::Nothing => {}
+            Naming::Name(_) => self.inside += 1,
+            Naming::Path(path) => {
+                self.inside += 1;
+                self.paths.extend(StorePath::parse(&path).ok());
+            }
+            Naming::Outside(written) if is_elsewhere(settings, store, reference, &written) => {}
+            Naming::Outside(written) => {
+                self.outside += 1;
+                self.example = written.into_owned();
+            }
+        }
+        match self.looked_at() >= PATHS_AT_MOST || self.rows >= ROWS_AT_MOST {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    /// How many paths were looked at.
+    pub(super) fn looked_at(&self) -> u64 {
+        self.inside + self.outside
+    }
+
+    /// How many of the paths lead to something that is there.
+    pub(super) async fn found(&self, open: &OpenStore) -> u64 {
+        let doomed = self.paths.iter().map(Doomed::file).collect();
+        let outcomes = open.examine(doomed, Timestamp::MAX, &CancellationToken::new(), Look::default()).await;
+        outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Missing)).count() as u64
+    }
+}
+
+/// Whether the same rows name files of another store, and this is one of those.
+fn is_elsewhere(settings: &Settings, store: &Store, reference: &Reference, written: &str) -> bool {
+    let others = settings.stores.iter().filter(|other| other.name != store.name);
+    let mut sharing = others.filter(|other| {
+        let is_same = |each: &Reference| {
+            (&each.source, &each.table, &each.path) == (&reference.source, &reference.table, &reference.path)
+        };
+        other.references.iter().any(is_same)
+    });
+    sharing.any(|other| other.map_reference(written).is_some())
+}

@@ -1,0 +1,84 @@
+//! `adopt`: shows what is found in a store, asks, and has the marker written.
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::sync::Arc;
+
+use anyhow::Context;
+
+use super::output::{Output, complain, say};
+use super::{Exit, Refusal};
+use crate::app::adopt::{self, UnknownStore};
+use crate::policy::{Settings, Store};
+use crate::report::{StoreFound, printable, render_found};
+
+/// What the command line asks for.
+pub struct Wanted<'a> {
+    pub store: &'a str,
+    /// In place of a marker that is there.
+    pub again: bool,
+    /// Without a question.
+    pub yes: bool,
+}
+
+impl From<UnknownStore> for Refusal {
+    fn from(error: UnknownStore) -> Self {
+        let hint = error.hint();
+        Refusal::Usage(error.into(), hint)
+    }
+}
+
+/// Adopts a store.
+pub async fn adopt(settings: &Settings, wanted: Wanted<'_>, output: Output) -> Result<Exit, Refusal> {
+    let store = adopt::find(settings, wanted.store)?;
+    let mut found = adopt::look(settings, store).await?;
+    // A person reads before the question; a program has one answer, at the end.
+    if !output.json {
+        output.show(&found, render_found)?;
+    }
+    let decided = decide(settings, store, &mut found, &wanted).await;
+    if output.json {
+        output.show(&found, render_found)?;
+    }
+    decided
+}
+
+async fn decide(
+    settings: &Settings,
+    store: &Arc<Store>,
+    found: &mut StoreFound,
+    wanted: &Wanted<'_>,
+) -> Result<Exit, Refusal> {
+    let name = &store.name;
+    if found.is_adopted() && !wanted.again {
+        adopt::remember(settings, store).await?;
+        found.adopted = true;
+        say(&format!("Store {name} is adopted already; --again gives it a new marker"));
+        return Ok(Exit::Done);
+    }
+    if let Some(objection) = found.objection().filter(|_| !wanted.again) {
+        let hint = format!("if this is the right directory: retaind adopt {name} --again");
+        complain(&anyhow::anyhow!("store {name} is not adopted: {objection}"), Some(&hint));
+        return Ok(Exit::Blocked);
+    }
+    if !wanted.yes && !is_confirmed(found)? {
+        say("Nothing was written");
+        return Ok(Exit::Cancelled);
+    }
+    adopt::adopt(settings, store, &Default::default()).await?;
+    found.adopted = true;
+    say(&format!("Store {name} is adopted: policies of files and orphans may remove files in {}", found.path));
+    Ok(Exit::Done)
+}
+
+/// Asks whoever sits at the terminal.
+fn is_confirmed(found: &StoreFound) -> Result<bool, Refusal> {
+    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        let error = anyhow::anyhow!("nobody can be asked whether to adopt store {}: this is no terminal", found.store);
+        return Err(Refusal::Usage(error, "look at what was found, then add --yes".to_owned()));
+    }
+    // A closed terminal answers nothing, which is no.
+    let _ = write!(std::io::stderr(), "Adopt store {} at {}? [y/N] ", found.store, printable(&found.path));
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).context("the answer cannot be read")?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
