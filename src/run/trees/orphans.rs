@@ -7,6 +7,7 @@ use super::guards::{Judged, Share, judge_found, judge_references, judge_share, j
 use super::names::Names;
 use super::{Ended, Finding, Looking, Sink, missing, tell_unseen};
 use crate::policy::{FileMatch, OrphansPolicy, PathTemplate, Store};
+use crate::run::foreseen::GoneInStore;
 use crate::run::trees::spool::SeenFile;
 use crate::stores::{Facts, Kind, RawPath, Visitor, Want};
 
@@ -29,6 +30,7 @@ struct Scan {
     units: Units,
     cutoff_ns: i128,
     sink: Sink,
+    gone: Option<Arc<GoneInStore>>,
 }
 
 /// Which directories of a store are named, and go, as a whole.
@@ -87,7 +89,7 @@ impl Visitor for Worker {
             return Want::Nothing;
         }
         let named = self.scan.names.holds_file(path);
-        if !self.scan.matching.matches(path) {
+        if !self.scan.matching.matches(path) || self.scan.gone.as_ref().is_some_and(|gone| gone.has(path)) {
             return Want::Nothing;
         }
         self.tallied.matched += 1;
@@ -127,7 +129,8 @@ impl Looking<'_> {
         }
         let cutoff_ns = policy.cutoff(self.run.now).as_nanosecond();
         let (matching, units) = (policy.matching.clone(), Units::new(&store, &names));
-        let scan = Arc::new(Scan { names: names.clone(), matching, units, cutoff_ns, sink: Sink::new() });
+        let gone = self.gone.take();
+        let scan = Arc::new(Scan { names: names.clone(), matching, units, cutoff_ns, sink: Sink::new(), gone });
         let make = {
             let scan = scan.clone();
             move || Worker { scan: scan.clone(), tallied: Tallied::default() }

@@ -1,8 +1,13 @@
 //! Policies of files and of orphans, end to end: what goes from a store, and what stays whatever happens.
 
+mod attack;
 mod guards;
 mod identity;
+mod kills;
+mod limits;
+mod parity;
 mod shapes;
+mod uploader;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -77,4 +82,11 @@ async fn run(world: &World) -> RunResult {
     let result = world.run().await;
     assert_eq!(result.status, Some(Status::Completed), "{result:?}");
     result
+}
+
+/// Gives a store a trash.
+fn keep_trash(world: &World, store: &str) {
+    std::fs::create_dir_all(world.dir.join("conf.d")).unwrap();
+    let fragment = format!("[stores.{store}]\ntrash = \"7d\"\n");
+    std::fs::write(world.dir.join(format!("conf.d/{store}.toml")), fragment).unwrap();
 }
