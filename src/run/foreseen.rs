@@ -94,6 +94,12 @@ impl GoneInStore {
         Look { listener: Some(Arc::new(hear)), gone: Some(Arc::new(gone)) }
     }
 
+    /// Whether a file that a walk comes across would be gone by then.
+    pub(super) fn has(&self, path: &[u8]) -> bool {
+        let gone = self.lock();
+        !gone.is_empty() && gone.contains(&fingerprint(&String::from_utf8_lossy(path)))
+    }
+
     /// Remembers what would be gone after a look.
     pub(super) fn remember(&self, outcomes: &[(RawPath, Outcome)]) {
         let removed = outcomes.iter().filter(|(_, outcome)| matches!(outcome, Outcome::Removed { .. }));

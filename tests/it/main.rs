@@ -16,4 +16,5 @@ mod lifecycle;
 mod rows;
 mod sources;
 mod systemd;
+mod trees;
 mod world;

@@ -9,6 +9,7 @@ use super::guards::{Judged, Share, judge_share};
 use super::spool::SeenFile;
 use super::{Ended, Finding, Looking, Sink, tell_unseen};
 use crate::policy::{FileMatch, FilesPolicy};
+use crate::run::foreseen::GoneInStore;
 use crate::stores::{Facts, Kind, RawPath, Visitor, Want};
 
 /// What all workers know.
@@ -19,6 +20,7 @@ struct Scan {
     records: Option<Mutex<Vec<Record>>>,
     sink: Sink,
     prune_empty: bool,
+    gone: Option<Arc<GoneInStore>>,
 }
 
 /// One worker of the walk.
@@ -32,7 +34,8 @@ struct Worker {
 
 impl Visitor for Worker {
     fn file(&mut self, path: &[u8], kind: Kind) -> Want {
-        match kind == Kind::File && self.scan.matching.matches(path) {
+        let is_gone = || self.scan.gone.as_ref().is_some_and(|gone| gone.has(path));
+        match kind == Kind::File && self.scan.matching.matches(path) && !is_gone() {
             true => Want::Facts,
             false => Want::Nothing,
         }
@@ -96,6 +99,7 @@ impl Looking<'_> {
             records: (!rules.is_age_alone()).then(Mutex::default),
             sink: Sink::new(),
             prune_empty: policy.prune_empty,
+            gone: self.gone.take(),
         });
         let make = {
             let scan = scan.clone();

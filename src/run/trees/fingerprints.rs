@@ -79,6 +79,10 @@ impl Fingerprints {
         self.sorted.is_empty()
     }
 
+    pub(in crate::run) fn len(&self) -> u64 {
+        self.sorted.len() as u64
+    }
+
     /// Whether it is in the set; it is marked as found then.
     pub(in crate::run) fn find(&self, fingerprint: u64) -> bool {
         let Some(place) = self.place(fingerprint) else { return false };

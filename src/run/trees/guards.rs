@@ -1,8 +1,8 @@
 //! Guards of policies about a store: whether a run may go on, judged from facts alone. Each names the mishap that it is
 //! there for.
 
-use super::names::Counts;
-use crate::ledger::GuardReading;
+use super::names::{Counts, Names};
+use crate::ledger::{GuardReading, MissingFile};
 use crate::policy::Store;
 use crate::stores::Surveyed;
 
@@ -56,6 +56,21 @@ fn judge_reference(store: &Store, counts: &Counts) -> Option<String> {
         ));
     }
     None
+}
+
+/// Whether anything that rows name is in the store, where something in it would go (D5): paths that are written in another
+/// way may map into the store all the same.
+pub(super) fn judge_found(store: &Store, names: &Names, orphans: u64, missing: &[MissingFile]) -> Option<String> {
+    let (named, missed) = names.count();
+    let example = missing.first().map(|first| format!(" (for example {:?})", first.path)).unwrap_or_default();
+    (orphans > 0 && named > 0 && missed == named).then(|| {
+        format!(
+            "prefix mismatch: rows name {named} files or directories of store {}, and none of them is in {}{example}. Paths \
+             may be written in another way now, or the store's path or strip_prefix be another one",
+            store.name,
+            store.root.display()
+        )
+    })
 }
 
 /// Whether a walk saw everything (D7).

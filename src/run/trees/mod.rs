@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use super::account::Account;
 use super::custody::{Custody, CustodyError};
-use super::foreseen::Foreseen;
+use super::foreseen::{Foreseen, GoneInStore};
 use super::identity;
 use super::policy::{Outcome, PolicyRun};
 use super::sessions::Sessions;
@@ -160,6 +160,8 @@ struct Looking<'a> {
     began_at: Timestamp,
     /// Files will go, and are not only looked at.
     enforces: bool,
+    /// What earlier policies of a plan would have taken: for this one it is not there.
+    gone: Option<Arc<GoneInStore>>,
 }
 
 impl Looking<'_> {
@@ -225,6 +227,7 @@ impl PolicyRun<'_> {
             sessions,
             began_at: self.runner.clock.now(),
             enforces: holding.is_some(),
+            gone: foreseen.files.of(tree.store()).filter(|_| holding.is_none()).cloned(),
         };
         let found = match tree {
             Tree::Files(policy) => found.find_files(policy).await,

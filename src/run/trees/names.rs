@@ -111,6 +111,12 @@ impl Names {
         self.counts.iter().map(|counts| counts.rows).sum()
     }
 
+    /// How many different paths and names rows name, and how many of them the walk has not found.
+    pub(in crate::run) fn count(&self) -> (u64, u64) {
+        let sets = [&self.paths, &self.names, &self.directories];
+        (sets.iter().map(|set| set.len()).sum(), sets.iter().map(|set| set.missed()).sum())
+    }
+
     /// Whether rows name a directory as a whole, or one that it is in. A path that rows name as that of a file keeps a
     /// directory, too.
     pub(in crate::run) fn holds_directory(&self, directory: &[u8]) -> bool {

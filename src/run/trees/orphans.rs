@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use super::guards::{Judged, Share, judge_references, judge_share, judge_walk};
+use super::guards::{Judged, Share, judge_found, judge_references, judge_share, judge_walk};
 use super::names::Names;
 use super::{Ended, Finding, Looking, Sink, missing, tell_unseen};
 use crate::policy::{FileMatch, OrphansPolicy, PathTemplate, Store};
+use crate::run::foreseen::GoneInStore;
 use crate::run::trees::spool::SeenFile;
 use crate::stores::{Facts, Kind, RawPath, Visitor, Want};
 
@@ -29,6 +30,7 @@ struct Scan {
     units: Units,
     cutoff_ns: i128,
     sink: Sink,
+    gone: Option<Arc<GoneInStore>>,
 }
 
 /// Which directories of a store are named, and go, as a whole.
@@ -46,7 +48,8 @@ impl Units {
     }
 
     fn has(&self, directory: &[u8]) -> bool {
-        if self.templates.is_empty() && self.depths.is_empty() {
+        // The root is no unit, although its path looks like one component.
+        if directory.is_empty() || (self.templates.is_empty() && self.depths.is_empty()) {
             return false;
         }
         let Ok(directory) = std::str::from_utf8(directory) else { return false };
@@ -86,7 +89,7 @@ impl Visitor for Worker {
             return Want::Nothing;
         }
         let named = self.scan.names.holds_file(path);
-        if !self.scan.matching.matches(path) {
+        if !self.scan.matching.matches(path) || self.scan.gone.as_ref().is_some_and(|gone| gone.has(path)) {
             return Want::Nothing;
         }
         self.tallied.matched += 1;
@@ -127,7 +130,8 @@ impl Looking<'_> {
         }
         let cutoff_ns = policy.cutoff(self.run.now).as_nanosecond();
         let (matching, units) = (policy.matching.clone(), Units::new(&store, &names));
-        let scan = Arc::new(Scan { names: names.clone(), matching, units, cutoff_ns, sink: Sink::new() });
+        let gone = self.gone.take();
+        let scan = Arc::new(Scan { names: names.clone(), matching, units, cutoff_ns, sink: Sink::new(), gone });
         let make = {
             let scan = scan.clone();
             move || Worker { scan: scan.clone(), tallied: Tallied::default() }
@@ -142,6 +146,9 @@ impl Looking<'_> {
             return Ok(finding.blocked(why));
         }
         missing::tell(self.custody, &names, self.sessions, stop, &mut finding.account).await?;
+        if let Some(why) = judge_found(&store, &names, all.orphans, &finding.account.missing) {
+            return Ok(finding.blocked(why));
+        }
         let mut judged = Judged::default();
         let share = Share { going: all.orphans, of: all.matched };
         let max_files = policy.max_files.map(std::num::NonZeroU64::get);
