@@ -8,4 +8,5 @@ pub mod files;
 mod generated;
 mod guards;
 mod parity;
+mod racing;
 mod recovery;
