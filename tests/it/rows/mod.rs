@@ -10,3 +10,5 @@ mod guards;
 mod parity;
 mod racing;
 mod recovery;
+mod related;
+mod tables;
