@@ -49,6 +49,12 @@ impl Term {
         matches!(self.name, Name::RowId("ctid" | "tableoid"))
     }
 
+    /// Whether MySQL orders it by the numbers of its values, but compares it as text: a walk would go in circles.
+    pub fn is_enumerated(&self) -> bool {
+        let declared = self.declared.to_ascii_lowercase();
+        declared.starts_with("enum(") || declared.starts_with("set(")
+    }
+
     /// The column's name.
     pub fn name(&self) -> String {
         match &self.name {
