@@ -16,7 +16,7 @@ use super::schedules::Schedules;
 use super::status;
 use crate::clock::Clock;
 use crate::ledger::LatestRun;
-use crate::policy::{Alive, Name, Params, Policy, PolicyKind, RowsPolicy, Settings, Source};
+use crate::policy::{Alive, Engine, Name, Params, Policy, PolicyKind, RowsPolicy, Settings, Source};
 use crate::report::{LastPolicyRun, OldestRow, PolicyStats, Precision, Stats};
 use crate::sources::{Asked, Counted, Instants, Session, SourceError, Target};
 use crate::telemetry::chain;
@@ -89,14 +89,13 @@ async fn gather(
     let mut askings = Vec::new();
     for source in &settings.sources {
         let mine = policies.iter().enumerate().filter(|(_, policy)| rows_of(policy).source == source.name);
-        let queue: VecDeque<_> = mine.collect();
-        let workers = usize::try_from(source.max_connections.get()).unwrap_or(usize::MAX).min(queue.len());
-        let queue = Arc::new(Mutex::new(queue));
+        let new: VecDeque<_> = mine.map(|(position, policy)| (position, &**policy)).collect();
+        let workers = usize::try_from(source.max_connections.get()).unwrap_or(usize::MAX).min(new.len());
+        let queues = Arc::new(Mutex::new(Queues { new, fitted: VecDeque::new() }));
         for _ in 0..workers {
-            let queue = Arc::clone(&queue);
-            askings.push(async move {
-                Worker { settings, source, params, now, until, workers, session: None }.work(&queue).await
-            });
+            let queues = Arc::clone(&queues);
+            let worker = Worker { settings, source, params, now, until, workers, session: None };
+            askings.push(async move { worker.work(&queues).await });
         }
     }
     let mut found: Vec<(usize, PolicyStats)> = join_all(askings).await.into_iter().flatten().collect();
@@ -109,7 +108,24 @@ fn rows_of(policy: &Policy) -> &RowsPolicy {
     rows
 }
 
-type Queue<'a> = Mutex<VecDeque<(usize, &'a Arc<Policy>)>>;
+/// What waits for a connection of a source: first every policy is estimated, then counted while there is time.
+struct Queues<'a> {
+    new: VecDeque<(usize, &'a Policy)>,
+    fitted: VecDeque<Fitted>,
+}
+
+enum Work<'a> {
+    Fit(usize, &'a Policy),
+    Count(Fitted),
+}
+
+/// A policy that was fitted to its tables, with its estimates.
+struct Fitted {
+    position: usize,
+    target: Target,
+    at: Instants,
+    stats: PolicyStats,
+}
 
 /// One connection of a source, which takes one policy after the other.
 struct Worker<'a> {
@@ -130,29 +146,54 @@ enum Trouble {
 }
 
 impl Worker<'_> {
-    async fn work(mut self, queue: &Queue<'_>) -> Vec<(usize, PolicyStats)> {
+    async fn work(mut self, queues: &Mutex<Queues<'_>>) -> Vec<(usize, PolicyStats)> {
         let mut found = Vec::new();
         loop {
-            let (next, waiting) = {
-                let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-                (queue.pop_front(), queue.len())
+            let (next, until) = {
+                let mut queues = queues.lock().unwrap_or_else(PoisonError::into_inner);
+                // What is left of the time, shared with those that wait for a connection.
+                let until = |waiting: usize| {
+                    let left = self.until.saturating_duration_since(Instant::now());
+                    let rounds = u32::try_from((waiting + 1).div_ceil(self.workers)).unwrap_or(u32::MAX);
+                    Instant::now() + left / rounds
+                };
+                if let Some((position, policy)) = queues.new.pop_front() {
+                    (Work::Fit(position, policy), until(queues.new.len() + queues.fitted.len()))
+                } else if let Some(fitted) = queues.fitted.pop_front() {
+                    (Work::Count(fitted), until(queues.fitted.len()))
+                } else {
+                    return found;
+                }
             };
-            let Some((position, policy)) = next else { return found };
-            let mut stats = self.blank(policy);
-            // What is left of the time, shared with those that wait for a connection.
-            let left = self.until.saturating_duration_since(Instant::now());
-            let rounds = u32::try_from((waiting + 1).div_ceil(self.workers)).unwrap_or(u32::MAX);
-            let until = Instant::now() + left / rounds;
-            stats.error = match self.look(policy, until, &mut stats).await {
-                Ok(()) => None,
-                Err(Trouble::Late) => Some(format!("source {} did not answer in time", self.source.name)),
-                Err(Trouble::Failed(error)) => Some(chain(&error)),
-                Err(Trouble::Unfit(why)) => Some(why),
-            };
-            stats.estimated = [stats.precision, stats.protected_precision]
-                .iter()
-                .any(|precision| !matches!(precision, None | Some(Precision::Exact)));
-            found.push((position, stats));
+            match next {
+                Work::Fit(position, policy) => match self.fit(position, policy, until).await {
+                    Ok(fitted) => {
+                        queues.lock().unwrap_or_else(PoisonError::into_inner).fitted.push_back(fitted);
+                    }
+                    Err(trouble) => {
+                        let mut stats = self.blank(policy);
+                        stats.error = Some(self.describe(trouble));
+                        found.push((position, stats));
+                    }
+                },
+                Work::Count(Fitted { position, target, at, mut stats }) => {
+                    if let Err(trouble) = self.count_all(&target, at, until, &mut stats).await {
+                        stats.error = Some(self.describe(trouble));
+                    }
+                    stats.estimated = [stats.precision, stats.protected_precision]
+                        .iter()
+                        .any(|precision| !matches!(precision, None | Some(Precision::Exact)));
+                    found.push((position, stats));
+                }
+            }
+        }
+    }
+
+    fn describe(&self, trouble: Trouble) -> String {
+        match trouble {
+            Trouble::Late => format!("source {} did not answer in time", self.source.name),
+            Trouble::Failed(error) => chain(&error),
+            Trouble::Unfit(why) => why,
         }
     }
 
@@ -182,7 +223,8 @@ impl Worker<'_> {
         }
     }
 
-    async fn look(&mut self, policy: &Policy, until: Instant, stats: &mut PolicyStats) -> Result<(), Trouble> {
+    /// Fits a policy to its tables and has the planner say what it expects, which takes next to no time.
+    async fn fit(&mut self, position: usize, policy: &Policy, until: Instant) -> Result<Fitted, Trouble> {
         let rows = rows_of(policy);
         let at = Instants { now: self.now, cutoff: rows.cutoff(self.now) };
         let asked = Asked { source: self.source, policy: rows, params: Some(self.params), settings: self.settings };
@@ -194,6 +236,35 @@ impl Worker<'_> {
                 return Err(Trouble::Unfit(misfits.join("; ")));
             }
         };
+        let mut stats = self.blank(policy);
+        (stats.rows_eligible, stats.precision) = self.expect(&target, at, Counted::Eligible).await?.unzip();
+        (stats.rows_protected, stats.protected_precision) = match target.can_be_kept() {
+            true => self.expect(&target, at, Counted::Kept).await?.unzip(),
+            false => (Some(0), Some(Precision::Exact)),
+        };
+        Ok(Fitted { position, target, at, stats })
+    }
+
+    /// What the planner expects; nobody waits for it where somebody has locked the table.
+    async fn expect(
+        &mut self,
+        target: &Target,
+        at: Instants,
+        counted: Counted,
+    ) -> Result<Option<(u64, Precision)>, Trouble> {
+        let expected = async |session: &mut Session| target.estimate(session, at, counted).await;
+        let soon = Instant::now() + patience::PLANNING;
+        Ok(self.ask(soon, expected).await?.flatten().map(|rows| (rows, Precision::Estimate)))
+    }
+
+    /// Looks for the oldest row and counts, as far as the time goes.
+    async fn count_all(
+        &mut self,
+        target: &Target,
+        at: Instants,
+        until: Instant,
+        stats: &mut PolicyStats,
+    ) -> Result<(), Trouble> {
         let part = |share: f64| {
             let left = until.saturating_duration_since(Instant::now());
             Instant::now() + left.mul_f64(share)
@@ -205,13 +276,18 @@ impl Worker<'_> {
             stats.oldest = Some(OldestRow { age_secs: secs(oldest.at), at: oldest.at, value: oldest.value });
         }
         let share = if target.can_be_kept() { 0.6 } else { 1.0 };
-        (stats.rows_eligible, stats.precision) = self.count(&target, at, Counted::Eligible, part(share)).await?.unzip();
-        (stats.rows_protected, stats.protected_precision) =
-            self.count(&target, at, Counted::Kept, part(1.0)).await?.unzip();
+        if let Some(counted) = self.count(target, at, Counted::Eligible, part(share)).await? {
+            (stats.rows_eligible, stats.precision) = Some(counted).unzip();
+        }
+        if target.can_be_kept()
+            && let Some(counted) = self.count(target, at, Counted::Kept, part(1.0)).await?
+        {
+            (stats.rows_protected, stats.protected_precision) = Some(counted).unzip();
+        }
         Ok(())
     }
 
-    /// Counts, or estimates what cannot be counted until then.
+    /// Counts, on SQLite as far as the time goes; none where nothing better than an estimate can be had.
     async fn count(
         &mut self,
         target: &Target,
@@ -219,10 +295,7 @@ impl Worker<'_> {
         counted: Counted,
         until: Instant,
     ) -> Result<Option<(u64, Precision)>, Trouble> {
-        if counted == Counted::Kept && !target.can_be_kept() {
-            return Ok(Some((0, Precision::Exact)));
-        }
-        let steps = if target.engine == crate::policy::Engine::Sqlite { &STEPS[..] } else { &[] };
+        let steps = if target.engine == Engine::Sqlite { &STEPS[..] } else { &[] };
         let mut at_least = None;
         for limit in steps.iter().map(|limit| Some(*limit)).chain([None]) {
             let counting = async |session: &mut Session| target.count_up_to(session, at, counted, limit).await;
@@ -231,12 +304,6 @@ impl Worker<'_> {
                 (Some(rows), _) => return Ok(Some((rows, Precision::Exact))),
                 (None, _) => break,
             }
-        }
-        if steps.is_empty() {
-            let expected = async |session: &mut Session| target.estimate(session, at, counted).await;
-            // The plan of a statement takes no time worth speaking of, unless somebody has locked the table.
-            let soon = Instant::now() + patience::PLANNING;
-            return Ok(self.ask(soon, expected).await?.flatten().map(|rows| (rows, Precision::Estimate)));
         }
         Ok(at_least)
     }
