@@ -149,6 +149,22 @@ pub enum OnDelete {
     KeepParent,
 }
 
+impl RowsPolicy {
+    /// Every file that its rows and their children own, each with the table of the row.
+    pub fn owned_files(&self) -> Vec<(&TableName, &OwnedFile)> {
+        let mut all: Vec<_> = self.files.iter().map(|file| (&self.table, file)).collect();
+        self.children.iter().for_each(|child| child.collect_files(&mut all));
+        all
+    }
+}
+
+impl Child {
+    fn collect_files<'a>(&'a self, all: &mut Vec<(&'a TableName, &'a OwnedFile)>) {
+        all.extend(self.files.iter().map(|file| (&self.table, file)));
+        self.children.iter().for_each(|child| child.collect_files(all));
+    }
+}
+
 /// A share, above 0 and at most 1.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Fraction(f64);

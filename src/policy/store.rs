@@ -68,6 +68,11 @@ impl StorePath {
         self.0.strip_prefix(&directory.0).is_some_and(|rest| rest.starts_with('/'))
     }
 
+    /// The directories that it is in, beneath the root.
+    pub fn ancestors(&self) -> impl Iterator<Item = StorePath> + '_ {
+        self.0.match_indices('/').map(|(end, _)| StorePath(self.0[..end].to_owned()))
+    }
+
     /// The directory's path (none for the root) and the last component.
     pub fn split(&self) -> (Option<&str>, &str) {
         match self.0.rsplit_once('/') {

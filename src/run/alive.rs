@@ -113,6 +113,8 @@ impl Verdict {
 pub(super) struct Asked {
     /// Rows whose work is over.
     pub(super) over: Vec<OwnedRow>,
+    /// Keys of the others.
+    pub(super) kept: Vec<Vec<String>>,
     /// Rows that are kept: counted as protected; each doubt is an error.
     pub(super) account: Account,
 }
@@ -125,9 +127,13 @@ pub(super) async fn ask(command: &CommandLine, target: &Target, rows: Vec<OwnedR
     for (row, verdict) in rows.into_iter().zip(verdicts) {
         match verdict {
             Verdict::NotAlive => asked.over.push(row),
-            Verdict::Alive => asked.account.tally.rows_protected += 1,
+            Verdict::Alive => {
+                asked.account.tally.rows_protected += 1;
+                asked.kept.push(row.key);
+            }
             Verdict::Doubt(why) => {
                 asked.account.tally.rows_protected += 1;
+                asked.kept.push(row.key);
                 let why = format!("kept: it is not known whether its work still goes on: {why}");
                 asked.account.fail(Some(row.shown), None, why);
             }

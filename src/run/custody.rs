@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
+use super::foreseen::GoneFiles;
 use super::sessions::Sessions;
 use crate::ledger::IntentItem;
-use crate::policy::{Name, Settings, Store, StorePath};
+use crate::policy::{Name, PolicyKind, Settings, Store, StorePath};
 use crate::sources::{Gone, NamedBy, OddNames, ReferenceColumn, SourceError, TableFacts, Unfit};
-use crate::stores::{Doomed, Listener, OpenStore, Outcome, Part, StoreError, Why};
+use crate::stores::{Doomed, Listener, Look, OpenStore, Outcome, Part, StoreError, Why};
 use crate::telemetry::chain;
 
 /// Files that are asked about and removed together: few, so that little time passes between the two.
@@ -45,13 +46,22 @@ impl Custody {
     ) -> Result<Self, CustodyError> {
         let open = OpenStore::open(store)?;
         let mut references: Vec<(ReferenceColumn, OddNames)> = Vec::new();
-        for reference in owners.iter().cloned().chain(store.references.iter().map(NamedBy::from)) {
+        let certain = owners.iter().cloned().chain(store.references.iter().map(NamedBy::from));
+        let certain = certain.map(|reference| (reference, true));
+        let implied = implied(store, settings).into_iter().map(|reference| (reference, false));
+        for (reference, is_certain) in certain.chain(implied) {
             // Compilation made sure that every reference has its source; a recovery asks before.
             let Some(source) = settings.source(&reference.source) else { continue };
             let session = sessions.get(&reference.source).await?;
             let facts = TableFacts::load(session, &reference.table).await?;
-            let column = ReferenceColumn::fit(source, &reference, facts.as_ref())
-                .map_err(|unfit| CustodyError::Reference { store: store.name.clone(), unfit })?;
+            let column = match ReferenceColumn::fit(source, &reference, facts.as_ref()) {
+                Ok(column) => column,
+                Err(unfit) if is_certain => {
+                    return Err(CustodyError::Reference { store: store.name.clone(), unfit });
+                }
+                // Another policy's misfit: its own run tells of it, and rows that are not there name nothing.
+                Err(_) => continue,
+            };
             if !references.iter().any(|(known, _)| known.is_same(&column)) {
                 let odd = column.odd_names(session, store).await?;
                 references.push((column, odd));
@@ -69,6 +79,8 @@ impl Custody {
         gone: &[Gone],
     ) -> Result<HashSet<StorePath>, SourceError> {
         let paths: Vec<_> = doomed.iter().map(|doomed| doomed.path.clone()).collect();
+        let around: HashSet<_> = paths.iter().flat_map(StorePath::ancestors).collect();
+        let around: Vec<_> = around.into_iter().collect();
         let directories: Vec<_> =
             doomed.iter().filter(|doomed| doomed.directory).map(|doomed| doomed.path.clone()).collect();
         let (mut named, mut beneath) = (HashSet::new(), HashSet::new());
@@ -76,10 +88,15 @@ impl Custody {
             let session = sessions.get(&column.source).await?;
             named.extend(column.named(session, &self.store, &paths, gone).await?);
             beneath.extend(column.named_beneath(session, &self.store, &directories, gone).await?);
-            let any_odd = !directories.is_empty() && !odd.is_empty();
+            if column.directory && !around.is_empty() {
+                let held = column.named(session, &self.store, &around, gone).await?;
+                named.extend(paths.iter().filter(|path| path.ancestors().any(|above| held.contains(&above))).cloned());
+            }
+            let any_odd = (!directories.is_empty() || column.directory) && !odd.is_empty();
             if any_odd || paths.iter().any(|path| odd.may_name(path)) {
                 let oddly = column.oddly_named(session, &self.store, gone).await?;
-                named.extend(paths.iter().filter(|path| oddly.contains(path)).cloned());
+                let holds = |path: &StorePath| column.directory && path.ancestors().any(|above| oddly.contains(&above));
+                named.extend(paths.iter().filter(|path| oddly.contains(path) || holds(path)).cloned());
                 beneath.extend(oddly);
             }
         }
@@ -89,43 +106,35 @@ impl Custody {
         Ok(named)
     }
 
-    /// Those of `paths` that an update of an earlier policy has removed by then: it lets go of them, and nobody else named
-    /// them at that time. For a plan, in which the rows still name them.
-    async fn removed_by_updates(
-        &self,
-        sessions: &mut Sessions,
-        paths: &[StorePath],
-        gone: &[Gone],
-    ) -> Result<HashSet<StorePath>, SourceError> {
-        let mut removed = HashSet::new();
-        for at in (0..gone.len()).filter(|at| gone[*at].target.updates() && gone[*at].until.is_none()) {
-            let mut let_go = HashSet::new();
-            for (column, _) in &self.references {
-                let session = sessions.get(&column.source).await?;
-                let_go.extend(column.let_go(session, &self.store, paths, (gone, at)).await?);
-            }
-            let let_go: Vec<_> = let_go.into_iter().collect();
-            if !let_go.is_empty() {
-                let named = self.spare_named(sessions, &mut doomed_files(&let_go), &gone[..=at]).await?;
-                removed.extend(let_go.into_iter().filter(|path| !named.contains(path)));
-            }
-        }
-        Ok(removed)
-    }
-
     async fn act(&self, doomed: Vec<Doomed>, action: Action<'_>) -> Vec<(StorePath, Outcome)> {
         match action {
             Action::Remove { decided_at, stop } => self.open.remove(doomed, decided_at, stop).await,
-            Action::Examine { decided_at, stop, listener, .. } => {
+            Action::Examine { decided_at, stop, listener, files, .. } => {
                 let listener = listener.map(|listener| listener(&self.store.name));
-                self.open.examine(doomed, decided_at, stop, listener).await
+                let Some(gone) = files.of(&self.store.name) else {
+                    return self.open.examine(doomed, decided_at, stop, Look { listener, gone: None }).await;
+                };
+                let outcomes = self.open.examine(doomed, decided_at, stop, gone.look(listener)).await;
+                gone.remember(&outcomes);
+                outcomes
             }
         }
     }
 }
 
-fn doomed_files(paths: &[StorePath]) -> Vec<Doomed> {
-    paths.iter().cloned().map(Doomed::file).collect()
+/// What other policies say of the store's files: whoever owns a file there names it, whether declared or not.
+fn implied(store: &Store, settings: &Settings) -> Vec<NamedBy> {
+    let mut implied = Vec::new();
+    for policy in &settings.policies {
+        let PolicyKind::Rows(rows) = &policy.kind;
+        for (table, file) in rows.owned_files().into_iter().filter(|(_, file)| file.store == store.name) {
+            let named_by = NamedBy::owner(rows.source.clone(), table.clone(), file, Vec::new());
+            if !implied.contains(&named_by) {
+                implied.push(named_by);
+            }
+        }
+    }
+    implied
 }
 
 /// What to do with files that nobody names any more.
@@ -140,6 +149,8 @@ pub(super) enum Action<'a> {
         decided_at: Timestamp,
         stop: &'a CancellationToken,
         gone: &'a [Gone],
+        /// Files that would be gone by now.
+        files: &'a GoneFiles,
         /// Makes what hears of each file in a directory of a store.
         listener: Option<&'a (dyn Fn(&Name) -> Listener + Sync)>,
     },
@@ -197,16 +208,8 @@ async fn settle_some(
         false => Doomed::file(item.path.clone()),
     };
     let mut all: Vec<_> = items.iter().map(doomed).collect();
-    let asked = match custody.spare_named(sessions, &mut all, action.gone()).await {
-        Ok(named) => {
-            let paths: Vec<_> = items.iter().map(|item| item.path.clone()).collect();
-            let removed = custody.removed_by_updates(sessions, &paths, action.gone()).await;
-            removed.map(|removed| (named, removed))
-        }
-        Err(error) => Err(error),
-    };
-    let (named, removed) = match asked {
-        Ok(asked) => asked,
+    let named = match custody.spare_named(sessions, &mut all, action.gone()).await {
+        Ok(named) => named,
         Err(error) => {
             let why = format!("kept for now, because it is not known whether a row still names it: {}", chain(&error));
             for item in items {
@@ -225,7 +228,6 @@ async fn settle_some(
         items.iter().zip(all).filter(|(item, _)| !named.contains(&item.path)).unzip();
     let outcomes = custody.act(doomed, action).await;
     for (item, (_, outcome)) in free.into_iter().zip(outcomes) {
-        let outcome = if removed.contains(&item.path) { Outcome::Missing } else { outcome };
         settled.count(custody, item, outcome);
     }
 }

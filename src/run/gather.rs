@@ -109,11 +109,9 @@ async fn open_custodies(
             .owners
             .iter()
             .filter(|other| other.file.store == *name)
-            .map(|other| NamedBy {
-                source: target.source.clone(),
-                table: other.table.clone(),
-                path: other.file.path.clone(),
-                released: target.released(),
+            .map(|other| {
+                let released = target.released(&other.file);
+                NamedBy::owner(target.source.clone(), other.table.clone(), &other.file, released)
             })
             .collect();
         custodies.push(Custody::open(store, &naming, settings, sessions).await?);
@@ -129,7 +127,7 @@ fn intent_owner(owner: &FileOwner, target: &Target, root: std::path::PathBuf) ->
         path: owner.file.path.to_string(),
         template: matches!(owner.file.path, FilePath::Template(_)),
         directory: owner.file.directory,
-        released: target.released(),
+        released: target.released(&owner.file),
     }
 }
 

@@ -6,6 +6,7 @@ mod command;
 mod custody;
 mod delete;
 mod doubt;
+mod foreseen;
 mod gather;
 mod guard;
 mod hooks;
@@ -30,8 +31,8 @@ use crate::ledger::{
     Begin, HookPoint, Ledger, LedgerError, RunId, RunMode, RunResult, RunStart, RunTrigger, Status, Tally, Totals,
 };
 use crate::policy::{Mode, Name, Params, Policy, Settings};
-use crate::sources::Gone;
 pub use alive::{Verdict, ask_one};
+use foreseen::Foreseen;
 use hooks::Hooks;
 use policy::PolicyRun;
 use sessions::{Connections, Sessions};
@@ -176,14 +177,14 @@ impl Runner {
     /// Runs the policies that have no result yet, each to its end. Fails when the ledger does.
     async fn execute(&self, request: &Request, stop: &Stop, result: &mut RunResult) -> Result<(), LedgerError> {
         let mut sessions = Sessions::new(self.settings.clone(), self.connections.clone());
-        let mut gone: Vec<Gone> = Vec::new();
+        let mut foreseen = Foreseen::new(&request.policies);
         let barred = result.policies.len();
         for (index, policy) in request.policies.iter().enumerate().skip(barred) {
             let reporter = Reporter::new(request.progress.clone(), policy, (index + 1, request.policies.len()));
             let (mode, now) = (result.mode, result.started_at);
             let run = PolicyRun { runner: self, request, policy, mode, now, stop, reporter: &reporter };
             // Boxed: the futures of a whole run nested in one another are too deep a type for the compiler.
-            let done = Box::pin(run.execute(&mut sessions, &mut gone)).await;
+            let done = Box::pin(run.execute(&mut sessions, &mut foreseen)).await;
             if let (Some(ledger), true) = (&self.ledger, mode != RunMode::Plan) {
                 ledger.record_policy(request.run_id, &done).await?;
             }

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use super::account::Account;
 use super::custody::{Action, settle};
 use super::doubt::Doubts;
+use super::foreseen::GoneFiles;
 use super::gather::Facts;
 use super::sessions::Sessions;
 use super::stop::Stop;
@@ -34,12 +35,16 @@ pub(super) struct Planner<'a> {
     pub(super) list: Option<&'a mpsc::Sender<Listed>>,
     /// Rows that earlier policies of this plan would have deleted.
     pub(super) gone: &'a [Gone],
+    /// Files that they would have taken.
+    pub(super) files: GoneFiles,
+    /// Keys of eligible rows whose work still goes on.
+    pub(super) kept: Vec<Vec<String>>,
     pub(super) account: Account,
 }
 
 impl Planner<'_> {
-    /// Plans the policy; what it counted.
-    pub(super) async fn plan(mut self) -> Result<Account, SourceError> {
+    /// Plans the policy; what it counted, and the keys of eligible rows that are kept because their work goes on.
+    pub(super) async fn plan(mut self) -> Result<(Account, Vec<Vec<String>>), SourceError> {
         self.account.tally.rows_protected = self.facts.kept;
         let doubts = Doubts { policy: self.policy, facts: self.facts, stop: self.stop, gone: self.gone };
         doubts.tell_unlisted(self.sessions, &mut self.account).await?;
@@ -62,7 +67,7 @@ impl Planner<'_> {
             });
         }
         doubts.tell_unreadable(self.sessions, &mut self.account).await?;
-        Ok(self.account)
+        Ok((self.account, self.kept))
     }
 
     /// Without files, other tables' rows and a listing a count says it all.
@@ -93,7 +98,7 @@ impl Planner<'_> {
 
     async fn walk(&mut self) -> Result<(), SourceError> {
         let Facts { target, at, .. } = self.facts;
-        let mut walker = Walker::new(target.clone(), *at, self.policy.batch.get());
+        let mut walker = Walker::new(target.clone(), *at, self.policy.batch.get()).without(self.gone);
         // What the windows before this one would have taken along.
         let mut passed = self.gone.to_vec();
         while !self.stop.is_set() {
@@ -106,6 +111,7 @@ impl Planner<'_> {
             if let Some(Alive::Command(command)) = &self.policy.alive {
                 let asked = alive::ask(command, target, rows, self.stop).await;
                 self.account.add(asked.account);
+                self.kept.extend(asked.kept);
                 rows = asked.over;
             }
             let session = self.sessions.get(&target.source).await?;
@@ -113,7 +119,7 @@ impl Planner<'_> {
             let batch = self.stop.watch(canceller, target.foresee(session, rows, &passed)).await?;
             walker.took(batch.rows.len() as u64, batch.children.values().sum());
             passed.truncate(self.gone.len());
-            passed.push(Gone { target: target.clone(), at: *at, until: Some(window) });
+            passed.extend(Gone::new(target.clone(), *at, Some(window), self.kept.clone()));
             self.window(batch, &passed).await;
             self.reporter.update(&self.account.tally);
         }
@@ -138,6 +144,7 @@ impl Planner<'_> {
             decided_at: self.clock.now(),
             stop: self.stop.token(),
             gone,
+            files: &self.files,
             listener: listen.as_ref().map(|listen| listen as &(dyn Fn(&Name) -> Listener + Sync)),
         };
         let settled = settle(&self.facts.custodies, self.sessions, files.items, action).await;

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::account::Account;
 use super::delete::{Deleter, Ended, Pace};
+use super::foreseen::Foreseen;
 use super::gather::{Facts, GatherError, Question, gather};
 use super::guard::{self, Counts, Judged};
 use super::plan::Planner;
@@ -56,7 +57,7 @@ impl Outcome {
 
 impl PolicyRun<'_> {
     /// Runs the policy to its end, whatever that is.
-    pub(super) async fn execute(&self, sessions: &mut Sessions, gone: &mut Vec<Gone>) -> PolicyResult {
+    pub(super) async fn execute(&self, sessions: &mut Sessions, foreseen: &mut Foreseen) -> PolicyResult {
         let began_at = self.runner.clock.now();
         let PolicyKind::Rows(rows) = &self.policy.kind;
         let at = Instants { now: self.now, cutoff: rows.cutoff(self.now) };
@@ -65,7 +66,7 @@ impl PolicyRun<'_> {
             (false, RunMode::Enforce, Some(ledger)) if self.policy.mode == Mode::Enforce => {
                 self.enforce(rows, at, sessions, ledger).await
             }
-            (false, _, _) => self.look(rows, at, sessions, gone).await,
+            (false, _, _) => self.look(rows, at, sessions, foreseen).await,
         };
         PolicyResult {
             policy: self.policy.name.clone(),
@@ -86,9 +87,9 @@ impl PolicyRun<'_> {
     }
 
     /// A plan, or a run that only reports.
-    async fn look(&self, rows: &RowsPolicy, at: Instants, sessions: &mut Sessions, gone: &mut Vec<Gone>) -> Outcome {
+    async fn look(&self, rows: &RowsPolicy, at: Instants, sessions: &mut Sessions, foreseen: &mut Foreseen) -> Outcome {
         let runner = self.runner;
-        let facts = match gather(self.question(rows, at, gone), sessions).await {
+        let facts = match gather(self.question(rows, at, &foreseen.rows), sessions).await {
             Ok(facts) => facts,
             Err(error) => return refused(Account::default(), error),
         };
@@ -111,18 +112,25 @@ impl PolicyRun<'_> {
             stop: self.stop,
             reporter: self.reporter,
             list: self.request.list.as_ref(),
-            gone,
+            gone: &foreseen.rows,
+            files: if would_go { foreseen.files.clone() } else { foreseen.files.apart() },
+            kept: Vec::new(),
             account: Account::default(),
         };
-        let outcome = match (planner.plan().await, blocked_by) {
+        let planned = planner.plan().await;
+        let (planned, kept) = match planned {
+            Ok((account, kept)) => (Ok(account), Some(kept)),
+            Err(error) => (Err(error), None),
+        };
+        let outcome = match (planned, blocked_by) {
             (Ok(account), _) if self.stop.is_set() => Outcome::cancelled(account),
             (Err(_), _) if self.stop.is_set() => Outcome::cancelled(Account::default()),
             (Err(error), _) => Outcome::failed(Account::default(), [chain(&error)]),
             (Ok(account), Some(by)) => Outcome::blocked(account, by),
             (Ok(account), None) => Outcome::new(account),
         };
-        if would_go {
-            gone.push(Gone { target: facts.target.clone(), at, until: None });
+        if let (true, Some(kept)) = (would_go, kept) {
+            foreseen.rows.extend(Gone::new(facts.target.clone(), at, None, kept));
         }
         Outcome { guards: readings, ..outcome }
     }

@@ -197,5 +197,5 @@ fn named_by(source: &Name, owner: &IntentOwner) -> Result<NamedBy, String> {
         false => FilePath::Column(Ident::parse(&owner.path)?),
     };
     let (table, released) = (TableName::parse(&owner.table)?, owner.released.clone());
-    Ok(NamedBy { source: source.clone(), table, path, released })
+    Ok(NamedBy { source: source.clone(), table, path, directory: owner.directory, released })
 }

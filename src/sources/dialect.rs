@@ -44,6 +44,11 @@ impl Term {
         }
     }
 
+    /// Whether it tells where a row of PostgreSQL lies.
+    pub fn is_place(&self) -> bool {
+        matches!(self.name, Name::RowId("ctid" | "tableoid"))
+    }
+
     /// The column's name.
     pub fn name(&self) -> String {
         match &self.name {
@@ -206,8 +211,13 @@ impl KeyTerms {
 
     /// Writes "the key is one of `keys`"; there is at least one.
     pub fn push_among(&self, sql: &mut Sql, keys: &[Vec<String>]) {
-        if let [term] = self.0.as_slice() {
-            term.push(sql);
+        self.push_among_values(sql, keys, self);
+    }
+
+    /// The same, with values of the types of other columns.
+    pub fn push_among_values(&self, sql: &mut Sql, keys: &[Vec<String>], types: &KeyTerms) {
+        if let ([column], [term]) = (self.0.as_slice(), types.0.as_slice()) {
+            column.push(sql);
             sql.push(" IN (");
             separated(sql, ", ", keys, |sql, key| {
                 if let [value] = key.as_slice() {
@@ -222,7 +232,7 @@ impl KeyTerms {
         sql.push(if sql.engine() == Engine::Sqlite { ") IN (VALUES " } else { ") IN (" });
         separated(sql, ", ", keys, |sql, key| {
             sql.push("(");
-            separated(sql, ", ", &self.pairs(key), |sql, (term, value)| term.push_value(sql, value));
+            separated(sql, ", ", &types.pairs(key), |sql, (term, value)| term.push_value(sql, value));
             sql.push(")");
         });
         sql.push(")");

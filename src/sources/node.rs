@@ -76,6 +76,11 @@ impl Node {
         Self { table, key, shown_key, carried: Vec::new(), files: Vec::new(), branches: Vec::new() }
     }
 
+    /// Whether its rows can be told apart.
+    pub(super) fn has_key(&self) -> bool {
+        !self.key.0.is_empty()
+    }
+
     /// Has each row tell a column; its place among the carried ones.
     pub(super) fn carry(&mut self, term: Term) -> usize {
         self.carried.iter().position(|known| *known == term).unwrap_or_else(|| {
@@ -112,6 +117,18 @@ impl Node {
             let values: Vec<_> = file.columns.iter().map(|place| row.values.get(*place).cloned().flatten()).collect();
             let path = owners[file.owner].path_of(values);
             claims.push(Claim { key: row.shown.clone(), owner: file.owner, path });
+        }
+    }
+
+    pub(super) fn collect_keeping<'n>(&'n self, path: &mut Vec<&'n Branch>, paths: &mut Vec<Vec<&'n Branch>>) {
+        for branch in &self.branches {
+            path.push(branch);
+            match branch.on_delete {
+                OnDelete::KeepParent => paths.push(path.clone()),
+                OnDelete::Delete => branch.node.collect_keeping(path, paths),
+                OnDelete::SetNull => {}
+            }
+            path.pop();
         }
     }
 

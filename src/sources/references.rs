@@ -8,7 +8,7 @@ use super::fit::{Unfit, find};
 use super::gone::{Gone, push_remaining};
 use super::{ColumnType, ErrorKind, RowId, Session, SourceError, Sql, TableFacts};
 use crate::policy::{
-    Engine, FilePath, Name, PathTemplate, Reference, Source, Store, StorePath, TableName, TemplatePart,
+    Engine, FilePath, Name, OwnedFile, PathTemplate, Reference, Source, Store, StorePath, TableName, TemplatePart,
 };
 
 /// Most paths in one question.
@@ -24,14 +24,23 @@ pub struct NamedBy {
     pub source: Name,
     pub table: TableName,
     pub path: FilePath,
+    /// The path is a directory: what it names is everything in it.
+    pub directory: bool,
     /// Columns with the values that an update sets: a row that has them all has let go of its file.
     pub released: Vec<(String, String)>,
+}
+
+impl NamedBy {
+    /// Rows that own a file.
+    pub fn owner(source: Name, table: TableName, file: &OwnedFile, released: Vec<(String, String)>) -> Self {
+        Self { source, table, path: file.path.clone(), directory: file.directory, released }
+    }
 }
 
 impl From<&Reference> for NamedBy {
     fn from(reference: &Reference) -> Self {
         let Reference { source, table, column } = reference.clone();
-        Self { source, table, path: FilePath::Column(column), released: Vec::new() }
+        Self { source, table, path: FilePath::Column(column), directory: false, released: Vec::new() }
     }
 }
 
@@ -43,6 +52,8 @@ pub struct ReferenceColumn {
     pub table: TableName,
     engine: Engine,
     path: FilePath,
+    /// What it names is everything in a directory.
+    pub directory: bool,
     /// The columns of the path.
     terms: Vec<Term>,
     released: Vec<(Term, String)>,
@@ -92,7 +103,7 @@ impl ReferenceColumn {
         }
         let engine = source.endpoint.engine();
         let (source, table, path) = (source.name.clone(), facts.name.clone(), named_by.path.clone());
-        Ok(Self { source, table, engine, path, terms, released, except: None })
+        Ok(Self { source, table, engine, path, directory: named_by.directory, terms, released, except: None })
     }
 
     /// The same for all rows but one.
@@ -121,27 +132,8 @@ impl ReferenceColumn {
             let rows = session.query(&self.asking(), &sql).await?;
             named.extend(rows.into_iter().filter_map(|row| self.path_of(row.0, store)));
         }
+        named.extend(self.newly_named(store, gone));
         named.retain(|path| asked.contains(path));
-        Ok(named)
-    }
-
-    /// Those of `paths` that a row names which the update `gone[at]` takes, so that it lets go of the file.
-    pub async fn let_go(
-        &self,
-        session: &mut Session,
-        store: &Store,
-        paths: &[StorePath],
-        (gone, at): (&[Gone], usize),
-    ) -> Result<HashSet<StorePath>, SourceError> {
-        let mut named = HashSet::new();
-        let Some(update) = gone.get(at).filter(|gone| self.lets_go(gone)) else { return Ok(named) };
-        for some in paths.chunks(PATHS_AT_ONCE) {
-            let Some(mut sql) = self.naming(store, some, &gone[..at]) else { continue };
-            sql.push(" AND ");
-            update.push_taken(&mut sql, &gone[..at]);
-            let rows = session.query(&self.asking(), &sql).await?;
-            named.extend(rows.into_iter().filter_map(|row| self.path_of(row.0, store)));
-        }
         Ok(named)
     }
 
@@ -170,7 +162,16 @@ impl ReferenceColumn {
             let rows = session.query(&self.asking(), &sql).await?;
             named.extend(rows.into_iter().filter_map(|row| self.path_of(row.0, store)));
         }
+        named.extend(self.newly_named(store, gone));
         Ok(named)
+    }
+
+    /// What updates that a plan takes for done would have their rows name.
+    fn newly_named(&self, store: &Store, gone: &[Gone]) -> Vec<StorePath> {
+        let FilePath::Column(column) = &self.path else { return Vec::new() };
+        let updates = gone.iter().filter(|gone| self.is_owned_by(gone));
+        let values = updates.filter_map(|gone| gone.target.literal_of(column));
+        values.filter_map(|value| store.map_reference(&value)).collect()
     }
 
     /// The question which rows name some paths; none where no row can.
@@ -313,8 +314,16 @@ impl ReferenceColumn {
         sql
     }
 
-    /// Whether an update lets go of the files that these columns name.
+    /// Whether an update, by what it sets, lets go of the files that these columns name.
     fn lets_go(&self, gone: &Gone) -> bool {
+        let literals = gone.target.literals();
+        let is_set = |(term, value): &(Term, String)| literals.contains(&(term.name(), value.clone()));
+        let sets_path = self.path.columns().into_iter().any(|column| gone.target.sets(column));
+        let releases = !self.released.is_empty() && self.released.iter().all(is_set);
+        self.is_owned_by(gone) && (sets_path || releases)
+    }
+
+    fn is_owned_by(&self, gone: &Gone) -> bool {
         let target = &gone.target;
         let owns = |owner: &super::FileOwner| owner.table == self.table && owner.file.path == self.path;
         target.updates() && target.source == self.source && target.owners.iter().any(owns)

@@ -17,7 +17,7 @@ impl Fitting<'_> {
         deletes: bool,
     ) -> Result<Node, SourceError> {
         let (key, shown_key) = keys(self.engine(), facts);
-        if key.0.is_empty() && !self.path.is_empty() {
+        if deletes && key.0.is_empty() && !self.path.is_empty() {
             let what = "going with the rows of another table";
             self.misfits.push(Unfit::NoKey { table: facts.name.table.to_string(), what });
         }

@@ -7,11 +7,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::dialect::{KeyTerms, Term};
 use super::gone::{Gone, push_remaining};
 use super::node::{Branch, Claim, Node, OwnedRow};
 use super::rows::{KEYS_AT_ONCE, Scope, count_text, number};
 use super::target::{Instants, Target};
-use super::{ErrorKind, Returning, Session, SourceError, Sql};
+use super::{ColumnType, ErrorKind, Returning, Session, SourceError, Sql};
 use crate::policy::{Engine, OnDelete, TableName};
 
 /// A batch: what was taken, or, for a plan, what would be.
@@ -182,14 +183,27 @@ impl Target {
     ) -> Result<(), SourceError> {
         for branch in node.branches.iter().filter(|branch| branch.on_delete != OnDelete::KeepParent) {
             for values in branch.values(rows).chunks(KEYS_AT_ONCE) {
-                if branch.on_delete == OnDelete::SetNull {
-                    let unlinked = self.unlink(session, branch, values, gone, foreseen.is_some()).await?;
+                let unlinks = branch.on_delete == OnDelete::SetNull;
+                if unlinks && foreseen.is_none() {
+                    let unlinked = self.unlink(session, branch, values).await?;
                     batch.count(&branch.node.table, unlinked);
                     continue;
                 }
                 let mut pointing = self.pointing(session, branch, values, gone, foreseen.is_some()).await?;
                 if let Some(foreseen) = foreseen {
-                    pointing.retain(|row| foreseen.insert((branch.node.table.clone(), row.key.clone())));
+                    let place = |row: &OwnedRow| (branch.node.table.clone(), row.key.clone());
+                    match unlinks {
+                        // One that goes by another way is not there any more to be unlinked.
+                        true => pointing.retain(|row| !branch.node.has_key() || !foreseen.contains(&place(row))),
+                        false => pointing.retain(|row| foreseen.insert(place(row))),
+                    }
+                }
+                if unlinks {
+                    batch.count(&branch.node.table, pointing.len() as u64);
+                    continue;
+                }
+                if foreseen.is_none() {
+                    self.refuse_kept(session, &branch.node, &pointing).await?;
                 }
                 Box::pin(self.descend(session, &branch.node, &pointing, gone, foreseen, batch)).await?;
                 if foreseen.is_none() {
@@ -212,7 +226,7 @@ impl Target {
         foresees: bool,
     ) -> Result<Vec<OwnedRow>, SourceError> {
         let mut sql = branch.node.selecting(self.engine);
-        branch.columns.push_among(&mut sql, values);
+        branch.push_among(&mut sql, values);
         match foresees {
             true => push_remaining(&mut sql, gone, &self.source, &branch.node.table),
             false => {
@@ -244,35 +258,37 @@ impl Target {
         Ok(())
     }
 
+    /// Rows were found to be kept by nothing, and have been locked since: something may have come to keep them between.
+    async fn refuse_kept(&self, session: &mut Session, node: &Node, rows: &[OwnedRow]) -> Result<(), SourceError> {
+        for branch in node.branches.iter().filter(|branch| branch.on_delete == OnDelete::KeepParent) {
+            let table = &branch.node.table;
+            let operation = format!("looking for rows of {table} that keep those of {}", node.table);
+            for values in branch.values(rows).chunks(KEYS_AT_ONCE) {
+                let mut sql = Sql::new(self.engine);
+                sql.push("SELECT ").push(count_text(self.engine)).push(" FROM ").table(table).push(" WHERE ");
+                branch.push_among(&mut sql, values);
+                if number(session, &operation, &sql).await? > 0 {
+                    let cause = format!("rows of {table} came that keep what was about to go");
+                    let source_name = self.source.clone();
+                    return Err(SourceError { source_name, operation, kind: ErrorKind::Busy, cause: cause.into() });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Sets what points to NULL; how many rows.
-    async fn unlink(
-        &self,
-        session: &mut Session,
-        branch: &Branch,
-        values: &[Vec<String>],
-        gone: &[Gone],
-        foresees: bool,
-    ) -> Result<u64, SourceError> {
+    async fn unlink(&self, session: &mut Session, branch: &Branch, values: &[Vec<String>]) -> Result<u64, SourceError> {
         let table = &branch.node.table;
         let operation = format!("unlinking rows of {table} from a batch of {}", self.node.table);
         let mut sql = Sql::new(self.engine);
-        match foresees {
-            true => sql.push("SELECT ").push(count_text(self.engine)).push(" FROM ").table(table),
-            false => {
-                sql.push("UPDATE ").table(table).push(" SET ");
-                super::dialect::separated(&mut sql, ", ", &branch.columns.0, |sql, column| {
-                    column.push(sql);
-                    sql.push(" = NULL");
-                });
-                &mut sql
-            }
-        };
+        sql.push("UPDATE ").table(table).push(" SET ");
+        super::dialect::separated(&mut sql, ", ", &branch.columns.0, |sql, column| {
+            column.push(sql);
+            sql.push(" = NULL");
+        });
         sql.push(" WHERE ");
-        branch.columns.push_among(&mut sql, values);
-        if foresees {
-            push_remaining(&mut sql, gone, &self.source, table);
-            return number(session, &operation, &sql).await;
-        }
+        branch.push_among(&mut sql, values);
         session.execute(&operation, &sql).await
     }
 }
@@ -286,6 +302,19 @@ impl Batch {
 }
 
 impl Branch {
+    /// Writes "points to one of `values`". The values are those of the columns that are pointed to, and of their types:
+    /// an integer may be too large for the column that points, and to SQLite a number is no text.
+    fn push_among(&self, sql: &mut Sql, values: &[Vec<String>]) {
+        let of_parent = |own: &Term, parent: &Term| match sql.engine() {
+            Engine::Sqlite => true,
+            Engine::Postgres | Engine::MySql => [own.kind(), parent.kind()] == [ColumnType::Integer; 2],
+        };
+        let pairs = self.columns.0.iter().zip(&self.referenced);
+        let types = pairs.map(|(own, (parent, _))| if of_parent(own, parent) { parent } else { own }.clone());
+        let types = KeyTerms(types.collect());
+        self.columns.push_among_values(sql, values, &types);
+    }
+
     /// What rows that point to some of `rows` have in the columns that point; NULL is pointed to by nothing.
     fn values(&self, rows: &[OwnedRow]) -> Vec<Vec<String>> {
         let places: Vec<_> = self.referenced.iter().map(|(_, place)| *place).collect();

@@ -11,7 +11,7 @@ use super::fit::literal;
 use super::gone::{Gone, push_remaining};
 use super::node::{Branch, Claim, FileOwner, Node, OwnedRow};
 use super::{ColumnType, Sql};
-use crate::policy::{Condition, Engine, KeepByValue, Name, OnDelete, Protection, SetValue, TableName};
+use crate::policy::{Condition, Engine, Ident, KeepByValue, Name, OwnedFile, Protection, SetValue, TableName};
 
 /// A rows policy whose tables were looked up: every column is there and of a type that can be judged.
 #[derive(Debug, Clone)]
@@ -124,12 +124,15 @@ impl Target {
 
     /// Whether something beside its age and `where` may keep a row.
     pub fn can_be_kept(&self) -> bool {
-        self.alive.is_some() || !self.protections.is_empty() || self.keeping().next().is_some()
+        self.alive.is_some() || !self.protections.is_empty() || !self.keeping().is_empty()
     }
 
-    /// Tables whose rows keep the rows that they point to.
-    pub(super) fn keeping(&self) -> impl Iterator<Item = &Branch> {
-        self.node.branches.iter().filter(|branch| branch.on_delete == OnDelete::KeepParent)
+    /// Every way from a table whose rows keep the rows that they point to up to the policy's own: the last branch
+    /// keeps, and the rows of those before it would go. What keeps a row that goes with another keeps that one, too.
+    pub(super) fn keeping(&self) -> Vec<Vec<&Branch>> {
+        let mut paths = Vec::new();
+        self.node.collect_keeping(&mut Vec::new(), &mut paths);
+        paths
     }
 
     /// Writes "nothing keeps the row": no liveness in SQL, no protection, no child that keeps its parent.
@@ -147,13 +150,24 @@ impl Target {
             sql.push(")");
             before = " AND ";
         }
-        for branch in self.keeping() {
+        for path in self.keeping() {
             sql.push(before).push("NOT EXISTS (SELECT 1");
-            branch.push_pointing(sql, &self.source, &self.node.table, gone);
+            self.push_pointing(sql, &self.node.table, &path, gone);
             sql.push(")");
             before = " AND ";
         }
         sql.push(")");
+    }
+
+    /// Writes " FROM … WHERE …": the rows that point to a row of `parent` and, by the rest of the path, are pointed to.
+    pub(super) fn push_pointing(&self, sql: &mut Sql, parent: &TableName, path: &[&Branch], gone: &[Gone]) {
+        let Some((branch, rest)) = path.split_first() else { return };
+        branch.push_pointing(sql, &self.source, parent, gone);
+        if !rest.is_empty() {
+            sql.push(" AND EXISTS (SELECT 1");
+            self.push_pointing(sql, &branch.node.table, rest, gone);
+            sql.push(")");
+        }
     }
 
     /// Writes " FROM … WHERE …": the rows that protect a row of the policy's table.
@@ -172,10 +186,7 @@ impl Target {
     /// however long that then waits for a row's lock; so the rows are locked first and asked about again.
     pub(super) fn asks_other_rows(&self) -> bool {
         let subquery = |condition: &Option<Condition>| condition.as_ref().is_some_and(Condition::has_subquery);
-        !self.protections.is_empty()
-            || self.keeping().next().is_some()
-            || subquery(&self.condition)
-            || subquery(&self.alive)
+        !self.protections.is_empty() || !self.keeping().is_empty() || subquery(&self.condition) || subquery(&self.alive)
     }
 
     /// Whether a statement of its own changes a scope and tells no more than how many rows.
@@ -198,6 +209,12 @@ impl Target {
     /// Whether its rows can be told apart.
     pub fn has_key(&self) -> bool {
         !self.node.key.0.is_empty()
+    }
+
+    /// Whether the order of its keys may be walked along. A row of PostgreSQL that is updated lies elsewhere after it, and
+    /// would be met again.
+    pub(super) fn is_walked_by_key(&self) -> bool {
+        self.has_key() && !(self.updates() && self.node.key.0.iter().any(Term::is_place))
     }
 
     /// What a liveness probe is given for a row, in the order of the command's placeholders.
@@ -236,8 +253,30 @@ impl Target {
         });
     }
 
-    /// The literals that an update sets: a row that has them all has let go of its files.
-    pub fn released(&self) -> Vec<(String, String)> {
+    /// The literals that show that a row has let go of a file: those that an update sets. None for a file whose path it
+    /// sets: such a row names what it names.
+    pub fn released(&self, file: &OwnedFile) -> Vec<(String, String)> {
+        match file.path.columns().into_iter().any(|column| self.sets(column)) {
+            true => Vec::new(),
+            false => self.literals(),
+        }
+    }
+
+    /// Whether an update sets a column.
+    pub(super) fn sets(&self, column: &Ident) -> bool {
+        match &self.change {
+            Change::Delete => false,
+            Change::Update(set) => set.iter().any(|(term, _)| term.name() == column.as_str()),
+        }
+    }
+
+    /// The literal that an update sets a column to.
+    pub(super) fn literal_of(&self, column: &Ident) -> Option<String> {
+        self.literals().into_iter().find_map(|(name, value)| (name == column.as_str()).then_some(value))
+    }
+
+    /// The literals that an update sets.
+    pub(super) fn literals(&self) -> Vec<(String, String)> {
         let Change::Update(set) = &self.change else { return Vec::new() };
         let literals = set.iter().filter_map(|(term, value)| Some((term.name(), literal(value, self.engine)?)));
         literals.collect()

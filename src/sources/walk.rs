@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::gone::Gone;
 use super::target::{Instants, Target};
 use super::{ColumnType, ErrorKind, Session, SourceError, Sql};
 use crate::policy::Engine;
@@ -43,6 +44,8 @@ pub struct Walker {
     batch: u32,
     /// Rows of the policy's own table that a window has.
     rows: u32,
+    /// What a plan takes for gone.
+    gone: Vec<Gone>,
     next: Next,
 }
 
@@ -59,7 +62,12 @@ impl Walker {
     pub fn new(target: Arc<Target>, at: Instants, batch: u32) -> Self {
         // How many rows go along is not known before the first batch.
         let rows = if target.node.takes_others_along() { (batch / FIRST_SHARE).max(1) } else { batch };
-        Self { target, at, batch, rows, next: Next::Probe }
+        Self { target, at, batch, rows, gone: Vec::new(), next: Next::Probe }
+    }
+
+    /// The same for a plan: what is gone may have kept something that is not.
+    pub fn without(self, gone: &[Gone]) -> Self {
+        Self { gone: gone.to_vec(), ..self }
     }
 
     /// Hears how many rows the last window had, and how many rows of other tables went along: the next windows are to
@@ -98,7 +106,7 @@ impl Walker {
                 Err(error) => return Err(error),
             },
             Next::Ages(from) => match (self.age_after(session, from.as_ref()).await?, from) {
-                (Some(to), Some(AgeBound::At(from))) if to == *from && !self.target.has_key() => {
+                (Some(to), Some(AgeBound::At(from))) if to == *from && !self.target.is_walked_by_key() => {
                     let window = Window::SameAge { age: to.clone(), from: None, to: None };
                     (Some(window), Next::Ages(Some(AgeBound::After(to))))
                 }
@@ -136,7 +144,7 @@ impl Walker {
     }
 
     fn first(&self) -> (Option<Window>, Next) {
-        match (self.target.age_indexed, self.target.has_key()) {
+        match (self.target.age_indexed, self.target.is_walked_by_key()) {
             (true, _) => (None, Next::Ages(None)),
             (false, true) => (None, Next::Keys(None)),
             // Nothing to walk along: one statement for everything.
@@ -146,7 +154,7 @@ impl Walker {
 
     /// How many rows are eligible, counting no further than one past a batch.
     async fn probe(&self, session: &mut Session) -> Result<u64, SourceError> {
-        self.target.count(session, self.at, Some(u64::from(self.rows) + 1), &[]).await
+        self.target.count(session, self.at, Some(u64::from(self.rows) + 1), &self.gone).await
     }
 
     async fn age_after(&self, session: &mut Session, from: Option<&AgeBound>) -> Result<Option<String>, SourceError> {

@@ -193,7 +193,7 @@ impl Target {
         let mut kept_by = Vec::new();
         for (keeper, keeps) in self.keepers().into_iter().zip(flags) {
             if keeps {
-                kept_by.push(self.first_keeper(session, at, which, keeper).await?);
+                kept_by.push(self.first_keeper(session, at, which, &keeper).await?);
             }
         }
         Ok(Some(Judgement { row: self.node.read(columns), eligible, old, matches, alive, age, kept_by }))
@@ -219,7 +219,7 @@ impl Target {
         for keeper in self.keepers() {
             push_truth(sql, |sql| {
                 sql.push("EXISTS (SELECT 1");
-                self.push_keeping(sql, at, keeper);
+                self.push_keeping(sql, at, &keeper);
                 sql.push(")");
             });
         }
@@ -256,13 +256,13 @@ impl Target {
 
     fn keepers(&self) -> Vec<KeeperOf<'_>> {
         let protections = (0..self.protections.len()).map(KeeperOf::Protection);
-        protections.chain(self.keeping().map(KeeperOf::Child)).collect()
+        protections.chain(self.keeping().into_iter().map(KeeperOf::Child)).collect()
     }
 
-    fn push_keeping(&self, sql: &mut Sql, at: Instants, keeper: KeeperOf<'_>) {
+    fn push_keeping(&self, sql: &mut Sql, at: Instants, keeper: &KeeperOf<'_>) {
         match keeper {
-            KeeperOf::Protection(index) => self.push_protecting(sql, at, index, &[]),
-            KeeperOf::Child(branch) => branch.push_pointing(sql, &self.source, &self.node.table, &[]),
+            KeeperOf::Protection(index) => self.push_protecting(sql, at, *index, &[]),
+            KeeperOf::Child(path) => self.push_pointing(sql, &self.node.table, path, &[]),
         }
     }
 
@@ -271,11 +271,12 @@ impl Target {
         session: &mut Session,
         at: Instants,
         which: &WhichRow<'_>,
-        keeper: KeeperOf<'_>,
+        keeper: &KeeperOf<'_>,
     ) -> Result<Keeper, SourceError> {
         let (table, child) = match keeper {
-            KeeperOf::Protection(index) => (&self.protections[index].1, false),
-            KeeperOf::Child(branch) => (&branch.node.table, true),
+            KeeperOf::Protection(index) => (&self.protections[*index].1, false),
+            // Along a longer way it is the row that would go, and that has a keeper of its own.
+            KeeperOf::Child(path) => (path.first().map_or(&self.node.table, |branch| &branch.node.table), true),
         };
         let facts = TableFacts::load(session, table).await?;
         let shown = facts.map(|facts| keys(self.engine, &facts).1).unwrap_or_default();
@@ -321,10 +322,9 @@ impl Target {
 }
 
 /// Something that may keep a row.
-#[derive(Clone, Copy)]
 enum KeeperOf<'a> {
     Protection(usize),
-    Child(&'a Branch),
+    Child(Vec<&'a Branch>),
 }
 
 /// Whether a table of the catalog is the one that somebody names.

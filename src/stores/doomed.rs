@@ -100,5 +100,16 @@ pub struct Inside {
     pub size_bytes: u64,
 }
 
+/// What a look hears, and knows before.
+#[derive(Clone, Default)]
+pub struct Look {
+    pub listener: Option<Listener>,
+    /// Whether a path would be gone by now: it was looked at before.
+    pub gone: Option<GoneBefore>,
+}
+
+/// Tells of a path beneath the root. Called from several threads.
+pub type GoneBefore = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// Hears of each file in a doomed directory. Called from several threads, which it may hold up.
 pub type Listener = Arc<dyn Fn(Inside) + Send + Sync>;

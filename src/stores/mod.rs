@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::policy::{Name, Store, StorePath};
 use beneath::Root;
-pub use doomed::{Doomed, Inside, LEFT_AT_MOST, Left, Listener, Outcome, Part, Why};
+pub use doomed::{Doomed, GoneBefore, Inside, LEFT_AT_MOST, Left, Listener, Look, Outcome, Part, Why};
 use file::Act;
 
 /// A store whose root is open. Cheap to clone; while one is left, the root's file system can't be unmounted.
@@ -84,16 +84,16 @@ impl OpenStore {
         }
     }
 
-    /// Looks at everything as `remove` would, and removes nothing; tells `listener` of each file in a directory. The
-    /// outcomes are in the order of `doomed`.
+    /// Looks at everything as `remove` would, and removes nothing; tells the look's listener of each file in a directory.
+    /// The outcomes are in the order of `doomed`.
     pub async fn examine(
         &self,
         doomed: Vec<Doomed>,
         decided_at: Timestamp,
         stop: &CancellationToken,
-        listener: Option<Listener>,
+        look: Look,
     ) -> Vec<(StorePath, Outcome)> {
-        self.sweep(doomed, Terms { act: Act::Examine, decided_at, stop: stop.clone(), listener }).await
+        self.sweep(doomed, Terms { act: Act::Examine, decided_at, stop: stop.clone(), look }).await
     }
 
     /// Removes everything that is doomed and makes that durable. A file born or written after `decided_at`, by the
@@ -106,7 +106,7 @@ impl OpenStore {
         decided_at: Timestamp,
         stop: &CancellationToken,
     ) -> Vec<(StorePath, Outcome)> {
-        self.sweep(doomed, Terms { act: Act::Remove, decided_at, stop: stop.clone(), listener: None }).await
+        self.sweep(doomed, Terms { act: Act::Remove, decided_at, stop: stop.clone(), look: Look::default() }).await
     }
 
     async fn sweep(&self, doomed: Vec<Doomed>, terms: Terms) -> Vec<(StorePath, Outcome)> {
@@ -137,5 +137,13 @@ struct Terms {
     decided_at: Timestamp,
     /// Heeded in directories only: files are few.
     stop: CancellationToken,
-    listener: Option<Listener>,
+    look: Look,
+}
+
+impl Terms {
+    /// Whether a path, or a directory that it is in, would be gone by now.
+    fn is_gone(&self, path: &str) -> bool {
+        let Some(gone) = &self.look.gone else { return false };
+        path.match_indices('/').any(|(end, _)| gone(&path[..end])) || gone(path)
+    }
 }

@@ -203,6 +203,7 @@ impl Sweep<'_> {
                 (Some(first), _) => again(first),
                 (None, Some(Mark::Spared)) => Outcome::Kept("somebody still names it".to_owned()),
                 (None, Some(Mark::Gone)) => Outcome::Missing,
+                (None, _) if self.ground.terms.is_gone(doomed.path.as_str()) => Outcome::Missing,
                 // Only what is in a directory is ever counted before.
                 (None, Some(Mark::Counted) | None) => match doomed.directory {
                     true => tree::visit(self.ground, &directory, doomed, place, marks, scratch),

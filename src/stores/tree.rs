@@ -17,7 +17,7 @@ use super::file::{Act, kind, look, outcome_of_parent, sync, unlink, why_kept, wh
 use super::links::Links;
 use super::listing::{Names, Scratch, read};
 use super::marks::{Mark, Marks};
-use super::{Doomed, Outcome, Terms};
+use super::{Doomed, GoneBefore, Outcome, Terms};
 
 /// Directories that one walk holds open.
 const HANDLES: usize = 32;
@@ -257,13 +257,15 @@ impl<'a> Walk<'a> {
     fn count(&mut self, name: &[u8], facts: &Statx) {
         let Some(frame) = self.frames.last_mut() else { return };
         frame.touched = true;
-        if frame.counted {
+        let counted = frame.counted;
+        let gone_before = |gone: &GoneBefore| gone(&self.shown(Some(name)));
+        if counted || self.ground.terms.look.gone.as_ref().is_some_and(gone_before) {
             return;
         }
         let size_bytes = if kind(facts) == FileType::RegularFile { facts.stx_size } else { 0 };
         self.part.files += 1;
         self.part.size_bytes += self.ground.links.freed(facts.stx_ino, facts.stx_nlink, size_bytes);
-        if let Some(listener) = &self.ground.terms.listener {
+        if let Some(listener) = &self.ground.terms.look.listener {
             listener(Inside { place: self.place, path: self.shown(Some(name)), size_bytes });
         }
     }

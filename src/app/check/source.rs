@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::service::Service;
 use super::{enforces, rows_policies, table};
 use crate::clock::Clock;
-use crate::policy::{Child, Endpoint, Engine, Host, Name, OwnedFile, Settings, Source, TableName, TlsMode};
+use crate::policy::{Endpoint, Engine, Host, Name, Settings, Source, TlsMode};
 use crate::report::Findings;
 use crate::report::human::duration;
 use crate::sources::{ErrorKind, NamedBy, Session, SourceError, Sql};
@@ -52,7 +52,9 @@ fn references(settings: &Settings, source: &Name) -> Vec<(Name, NamedBy)> {
         .flat_map(|store| store.references.iter().map(|reference| (store.name.clone(), NamedBy::from(reference))));
     let mut all: Vec<(Name, NamedBy)> = declared.collect();
     for (_, rows) in rows_policies(settings) {
-        owning(&rows.source, &rows.table, &rows.files, &rows.children, &mut all);
+        all.extend(rows.owned_files().into_iter().map(|(table, file)| {
+            (file.store.clone(), NamedBy::owner(rows.source.clone(), table.clone(), file, Vec::new()))
+        }));
     }
     let mut different: Vec<(Name, NamedBy)> = Vec::new();
     for found in all.into_iter().filter(|(_, named_by)| named_by.source == *source) {
@@ -61,16 +63,6 @@ fn references(settings: &Settings, source: &Name) -> Vec<(Name, NamedBy)> {
         }
     }
     different
-}
-
-fn owning(source: &Name, table: &TableName, files: &[OwnedFile], children: &[Child], all: &mut Vec<(Name, NamedBy)>) {
-    for OwnedFile { store, path, .. } in files {
-        let (source, table, path) = (source.clone(), table.clone(), path.clone());
-        all.push((store.clone(), NamedBy { source, table, path, released: Vec::new() }));
-    }
-    for child in children {
-        owning(source, &child.table, &child.files, &child.children, all);
-    }
 }
 
 async fn version(session: &mut Session) -> Result<String, SourceError> {

@@ -53,12 +53,12 @@ impl<'a> Files<'a> {
         path: &StorePath,
         directory: bool,
     ) -> anyhow::Result<Option<String>> {
-        let released = target.released();
         let owners = target.owners.iter().filter(|owner| owner.file.store == store.name).map(|owner| NamedBy {
             source: target.source.clone(),
             table: owner.table.clone(),
             path: owner.file.path.clone(),
-            released: released.clone(),
+            directory: owner.file.directory,
+            released: target.released(&owner.file),
         });
         for named_by in owners.chain(store.references.iter().map(NamedBy::from)) {
             let Some(source) = self.settings.source(&named_by.source) else { continue };

@@ -77,7 +77,8 @@ async fn what_was_written_after_the_decision_stays_with_the_directories_around_i
     world.write("9/a");
     let doomed = directories(&["7", "8", "9"]);
     let (listener, listed) = listener();
-    let examined = world.open().examine(doomed.clone(), decided_at, &never(), Some(listener)).await;
+    let examined =
+        world.open().examine(doomed.clone(), decided_at, &never(), Look { listener: Some(listener), gone: None }).await;
     let outcomes = world.open().remove(doomed, decided_at, &never()).await;
     assert_eq!(examined, outcomes);
     let Outcome::Partly(part) = &outcomes[0].1 else { panic!("{outcomes:?}") };
@@ -164,9 +165,10 @@ async fn bytes_of_hard_links_are_counted_with_the_last_one() {
         other => panic!("{other:?}"),
     };
     let (store, doomed) = (world.open(), directories(&["7", "8", "9"]));
-    for outcomes in
-        [store.examine(doomed.clone(), later(), &never(), None).await, store.remove(doomed, later(), &never()).await]
-    {
+    for outcomes in [
+        store.examine(doomed.clone(), later(), &never(), Look::default()).await,
+        store.remove(doomed, later(), &never()).await,
+    ] {
         assert_eq!(outcomes.iter().map(|(_, outcome)| files_of(outcome)).collect::<Vec<_>>(), [3, 1, 1]);
         // `a` has three links in two directories, which go at the same time: whichever ends last frees it.
         assert_eq!((bytes(&outcomes[0]) + bytes(&outcomes[1]), bytes(&outcomes[2])), (5, 5));
@@ -195,7 +197,8 @@ async fn a_stop_in_the_middle_is_finished_the_next_time() {
                 told.cancel();
             }
         });
-        let outcomes = store.examine(directories(&["7"]), later(), &stop, Some(listener)).await;
+        let outcomes =
+            store.examine(directories(&["7"]), later(), &stop, Look { listener: Some(listener), gone: None }).await;
         let Outcome::Partly(part) = &outcomes[0].1 else { panic!("{outcomes:?}") };
         assert_eq!((part.files, part.stopped, part.is_owed(), &part.left), (100, true, true, &Vec::new()));
 
@@ -257,7 +260,8 @@ async fn a_stop_is_heeded_among_directories_with_nothing_in_them() {
     let (store, stop) = (world.open(), CancellationToken::new());
     let told = stop.clone();
     let listener: Listener = Arc::new(move |_| told.cancel());
-    let terms = Terms { act: Act::Remove, decided_at: later(), stop, listener: Some(listener) };
+    let terms =
+        Terms { act: Act::Remove, decided_at: later(), stop, look: Look { listener: Some(listener), gone: None } };
     let outcome = sweep::sweep(&store.root, &directories(&["7"]), &terms).remove(0);
     assert!(matches!(&outcome, Outcome::Partly(part) if part.stopped && part.files == 1), "{outcome:?}");
     assert_eq!(world.root().join("7").read_dir().unwrap().count(), 2000);

@@ -189,7 +189,7 @@ async fn d3_a_root_that_was_replaced_loses_nothing() {
                 std::fs::create_dir(world.root()).unwrap();
                 world.write("a");
             }
-            let look = store.examine(files(&["a", "b/c"]), later(), &never(), None).await;
+            let look = store.examine(files(&["a", "b/c"]), later(), &never(), Look::default()).await;
             let outcomes = store.remove(files(&["a", "b/c"]), later(), &never()).await;
             assert_eq!(look, outcomes);
             for (_, outcome) in outcomes {

@@ -87,7 +87,9 @@ async fn a_tree_deeper_than_any_path_goes() {
             drop(dig(&world.root().join("7"), name, levels));
             let (listener, listed) = listener();
             let (store, decided_at) = (world.open(), later());
-            let examined = store.examine(directories(&["7"]), decided_at, &never(), Some(listener)).await;
+            let examined = store
+                .examine(directories(&["7"]), decided_at, &never(), Look { listener: Some(listener), gone: None })
+                .await;
             let outcomes = store.remove(directories(&["7"]), decided_at, &never()).await;
             assert_eq!(outcomes[0].1, Outcome::Removed { files: levels as u64, size_bytes: 0 });
             assert_eq!(examined, outcomes);
@@ -110,7 +112,7 @@ async fn what_stays_deep_down_is_named_and_keeps_all_directories_above() {
     let decided_at = Clock::system().now();
     std::thread::sleep(Duration::from_millis(50));
     world.write(&format!("{bottom}/new"));
-    let examined = world.open().examine(directories(&["7"]), decided_at, &never(), None).await;
+    let examined = world.open().examine(directories(&["7"]), decided_at, &never(), Look::default()).await;
     let outcomes = world.open().remove(directories(&["7"]), decided_at, &never()).await;
     let why = Why::Kept("was written after its row's deletion was decided".to_owned());
     let left = vec![left(&format!("{bottom}/new"), why)];
@@ -173,7 +175,7 @@ async fn g4_no_mount_within_is_entered_and_the_directories_around_it_stay() {
         ];
         write(&points[1].join("a"));
         let decided_at = later();
-        let examined = world.open().examine(directories(&["7", "8"]), decided_at, &never(), None).await;
+        let examined = world.open().examine(directories(&["7", "8"]), decided_at, &never(), Look::default()).await;
         let outcomes = world.open().remove(directories(&["7", "8"]), decided_at, &never()).await;
         let left_in_mounts = (names(&world.outside()), points[1].join("a").exists(), points[2].join("a").exists());
         for point in &points {
@@ -275,7 +277,12 @@ fn remove_and_at(
             then();
         }
     });
-    let terms = Terms { act: Act::Remove, decided_at: later(), stop: never(), listener: Some(listener) };
+    let terms = Terms {
+        act: Act::Remove,
+        decided_at: later(),
+        stop: never(),
+        look: Look { listener: Some(listener), gone: None },
+    };
     sweep::sweep(&world.open().root, &directories(&[path]), &terms).remove(0)
 }
 

@@ -124,7 +124,7 @@ pub async fn remove<S: AsRef<str>>(world: &World, texts: &[S]) -> Vec<Outcome> {
     let store = world.open();
     let decided_at = later();
     let before = world.survivors();
-    let examined = store.examine(files(texts), decided_at, &never(), None).await;
+    let examined = store.examine(files(texts), decided_at, &never(), Look::default()).await;
     assert_eq!(world.survivors(), before, "looking removes nothing");
     let removed = store.remove(files(texts), decided_at, &never()).await;
     assert_eq!(examined, removed, "a look says what a removal does");
@@ -139,7 +139,8 @@ pub async fn remove_all(world: &World, doomed: Vec<Doomed>) -> Vec<Outcome> {
     let decided_at = later();
     let before = world.survivors();
     let (listener, listed) = listener();
-    let examined = store.examine(doomed.clone(), decided_at, &never(), Some(listener)).await;
+    let examined =
+        store.examine(doomed.clone(), decided_at, &never(), Look { listener: Some(listener), gone: None }).await;
     assert_eq!(world.survivors(), before, "looking removes nothing");
     let removed = store.remove(doomed.clone(), decided_at, &never()).await;
     assert_eq!(examined, removed, "a look says what a removal does");

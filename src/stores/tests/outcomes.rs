@@ -66,7 +66,7 @@ async fn what_was_written_after_the_decision_is_kept() {
 
     let named = files(&["untouched", "rewritten", "replaced", "from-the-future"]);
     let store = world.open();
-    let examined = store.examine(named.clone(), decided_at, &never(), None).await;
+    let examined = store.examine(named.clone(), decided_at, &never(), Look::default()).await;
     let outcomes = store.remove(named, decided_at, &never()).await;
     assert_eq!(examined, outcomes);
     let new = kept("was written after its row's deletion was decided");

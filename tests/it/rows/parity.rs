@@ -126,20 +126,20 @@ fn parity(kind: EngineKind, cases: u32) {
 
 #[test]
 fn g6_plan_parity_postgres() {
-    parity(EngineKind::Postgres, 40);
+    parity(EngineKind::Postgres, 20);
 }
 
 #[test]
 fn g6_plan_parity_mariadb() {
-    parity(EngineKind::MariaDb, 25);
+    parity(EngineKind::MariaDb, 12);
 }
 
 #[test]
 fn g6_plan_parity_mariadb_no_returning() {
-    parity(EngineKind::MariaDbNoReturning, 15);
+    parity(EngineKind::MariaDbNoReturning, 8);
 }
 
 #[test]
 fn g6_plan_parity_sqlite() {
-    parity(EngineKind::Sqlite, 60);
+    parity(EngineKind::Sqlite, 30);
 }

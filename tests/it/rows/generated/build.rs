@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use super::spec::{AGES, Action, Alive, EXPIRES, ForeignKey, KINDS, Key, Link, OnDelete, Owner, Policy, Row};
-use super::spec::{Spec, Store, Table, Time};
+use super::spec::{Spec, Store, Table, Time, Times};
 use crate::engines::{Database, EngineKind};
 use crate::world::World;
 
@@ -113,10 +113,12 @@ fn create(spec: &Spec, table: Table, kind: EngineKind, sql: &mut String) {
         (Key::Composite, _) => ("a INTEGER NOT NULL, b VARCHAR(20) NOT NULL, ", ", PRIMARY KEY (a, b)"),
         (Key::None, _) => ("", ""),
     };
-    let at = match kind {
-        EngineKind::Postgres => "timestamptz",
-        EngineKind::Sqlite => "TIMESTAMP",
-        _ => "datetime(6)",
+    let at = match (facts.times, kind) {
+        (Times::Texts, _) => "VARCHAR(40)",
+        (Times::Seconds | Times::Milliseconds, _) => "BIGINT",
+        (Times::Instants, EngineKind::Postgres) => "timestamptz",
+        (Times::Instants, EngineKind::Sqlite) => "TIMESTAMP",
+        (Times::Instants, _) => "datetime(6)",
     };
     let unique = if facts.key == Key::None { "" } else { ", UNIQUE (num)" };
     // A table without a key is told by all its columns, so the number comes first.
@@ -219,7 +221,20 @@ fn insert(spec: &Spec, table: Table, world: &World, sql: &mut String) {
 
 fn plain_values(spec: &Spec, table: Table, row: &Row, world: &World) -> Vec<(&'static str, String)> {
     let text = |text: Option<&str>| text.map_or_else(|| "NULL".to_owned(), |text| format!("'{text}'"));
-    let instant = |days: Option<f64>| days.map_or_else(|| "NULL".to_owned(), |days| world.days_ago(days));
+    let times = spec.table(table).times;
+    let instant = |days: Option<f64>| match (days, times) {
+        (None, Times::Texts) => "'soon'".to_owned(),
+        (None, _) => "NULL".to_owned(),
+        (Some(days), Times::Instants) => world.days_ago(days),
+        (Some(days), _) => {
+            let at = world.clock.now() - jiff::SignedDuration::from_secs((days * 86_400.0) as i64);
+            match times {
+                Times::Seconds => at.as_second().to_string(),
+                Times::Milliseconds => at.as_millisecond().to_string(),
+                Times::Instants | Times::Texts => format!("'{at}'"),
+            }
+        }
+    };
     let store = spec.column_store(table).unwrap_or(Store::Images);
     let root = world.root(store.name()).display().to_string();
     let state = if row.is_new { "new" } else { "done" };
@@ -281,6 +296,26 @@ impl Spec {
         })
     }
 
+    /// Whether any policy says that the rows of a table own a file, or (of a column) the store's references do.
+    pub fn is_declared(&self, table: Table, owner: Owner) -> bool {
+        let by_itself = |policy: &Policy| policy.on == table && self.files_of(table, policy.action).contains(&owner);
+        let (shots, marks) = (self.shots.declared, self.marks.declared);
+        let shots = shots == Some(OnDelete::Delete) || self.others == Some(OnDelete::Delete);
+        let marks = marks == Some(OnDelete::Delete);
+        let goes_with = |policy: &Policy| {
+            let declares = policy.declares_children && policy.action == Action::Delete;
+            declares
+                && match (policy.on, table) {
+                    (Table::Job, Table::Shot) => shots,
+                    (Table::Job, Table::Mark) => shots && marks,
+                    (Table::Shot, Table::Mark) => marks,
+                    _ => false,
+                }
+        };
+        let in_policies = self.policies.iter().any(|policy| by_itself(policy) || goes_with(policy));
+        in_policies || matches!(owner, Owner::Column(_))
+    }
+
     /// The files that a policy of that action on a table takes along.
     pub fn files_of(&self, table: Table, action: Action) -> Vec<Owner> {
         let files = self.table(table).files.iter().copied();
@@ -305,6 +340,11 @@ fn toml(spec: &Spec, index: usize, policy: &Policy) -> String {
         policy.batch
     );
     let mut line = |text: String| toml.push_str(&(text + "\n"));
+    match (policy.time, spec.table(policy.on).times) {
+        (Time::None, _) | (_, Times::Instants | Times::Texts) => {}
+        (_, Times::Seconds) => line("age_format = \"unix\"".to_owned()),
+        (_, Times::Milliseconds) => line("age_format = \"unix_ms\"".to_owned()),
+    }
     match policy.time {
         Time::None => {}
         Time::Keep(days) => line(format!("age = \"at\"\nkeep = \"{days}d\"")),

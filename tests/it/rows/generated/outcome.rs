@@ -41,8 +41,8 @@ struct Foreseen {
     files: Files,
 }
 
-/// Plans, runs, and compares.
-pub async fn compare(spec: &Spec, world: &World) {
+/// Plans, runs, and compares; what the run did.
+pub async fn compare(spec: &Spec, world: &World) -> RunResult {
     let before = State::of(world);
     let (plan, listed) = world.plan().await;
     let untouched = State::of(world);
@@ -62,6 +62,7 @@ pub async fn compare(spec: &Spec, world: &World) {
     let all = Owned { spec, world, before: &before, after: &after };
     all.nothing_of_a_survivor_is_gone(&told);
     all.nothing_of_the_gone_is_left(&gone, &told);
+    result
 }
 
 fn foreseen(spec: &Spec, listed: &[Listed]) -> Foreseen {
@@ -110,11 +111,16 @@ fn compare_results(plan: &RunResult, result: &RunResult) {
     assert_eq!(plan.totals.bytes_reclaimed, result.totals.bytes_reclaimed);
 }
 
-fn failures(result: &PolicyResult) -> BTreeSet<(Option<&str>, Option<&str>, &str)> {
+/// A row without a key is told by all its columns, some of which an update may have changed meanwhile: by the first.
+fn failures(result: &PolicyResult) -> BTreeSet<(Option<String>, Option<&str>, &str)> {
+    let told = |key: &str| match serde_json::from_str::<Vec<Option<String>>>(key) {
+        Ok(values) if values.len() > 2 => values[0].clone(),
+        _ => Some(key.to_owned()),
+    };
     result
         .errors
         .iter()
-        .map(|failure| (failure.key.as_deref(), failure.path.as_deref(), failure.error.as_str()))
+        .map(|failure| (failure.key.as_deref().and_then(told), failure.path.as_deref(), failure.error.as_str()))
         .collect()
 }
 
@@ -139,7 +145,8 @@ impl Owned<'_> {
     fn said(&self, table: Table, num: u64) -> Vec<Said> {
         let facts = self.spec.table(table);
         let row = &facts.rows[num as usize - 1];
-        let said = facts.files.iter().filter_map(|owner| match owner {
+        let declared = facts.files.iter().filter(|owner| self.spec.is_declared(table, **owner));
+        let said = declared.filter_map(|owner| match owner {
             Owner::Column(store) => {
                 let root = self.world.root(store.name()).display().to_string();
                 let value = value(*store, row.file, &root);
@@ -176,7 +183,8 @@ impl Owned<'_> {
     fn nothing_of_a_survivor_is_gone(&self, told: &dyn Fn() -> String) {
         for (table, num) in self.after.rows.keys().filter(|(table, num)| !self.may_have_let_go(*table, *num)) {
             for said in self.said(*table, *num) {
-                for file in self.files(&said) {
+                // A column that names a directory by mistake does not own the files in it.
+                for file in self.files(&said).filter(|file| said.directory || file.1 == said.path) {
                     assert!(self.after.files.contains(file), "{table:?} {num} lost {file:?}{}", told());
                 }
             }
@@ -184,16 +192,18 @@ impl Owned<'_> {
     }
 
     fn nothing_of_the_gone_is_left(&self, gone: &BTreeSet<(Table, u64)>, told: &dyn Fn() -> String) {
-        let mut named = Files::new();
-        for (table, num) in self.after.rows.keys() {
+        let mut stays = Files::new();
+        for (table, num) in self.before.rows.keys() {
             for said in self.said(*table, *num) {
-                named.extend(self.files(&said).cloned());
+                // What a row names by mistake is kept, and told, also when the row goes last.
+                let by_mistake = |file: &&(Store, String)| !said.claims || (!said.directory && file.1 != said.path);
+                let survives = self.after.rows.contains_key(&(*table, *num));
+                stays.extend(self.files(&said).filter(|file| survives || by_mistake(file)).cloned());
             }
         }
         for (table, num) in gone {
-            for said in self.said(*table, *num).iter().filter(|said| said.claims) {
-                let sole = |file: &&(Store, String)| said.directory || file.1 == said.path;
-                for file in self.files(said).filter(sole).filter(|file| !named.contains(file)) {
+            for said in self.said(*table, *num) {
+                for file in self.files(&said).filter(|file| !stays.contains(file)) {
                     assert!(!self.after.files.contains(file), "{table:?} {num} left {file:?}{}", told());
                 }
             }

@@ -49,6 +49,16 @@ impl Key {
     }
 }
 
+/// What a column of time is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Times {
+    Instants,
+    /// RFC 3339; some cannot be read.
+    Texts,
+    Seconds,
+    Milliseconds,
+}
+
 /// A file that each row of a table owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
@@ -80,6 +90,8 @@ pub struct TableSpec {
     pub key: Key,
     /// SQLite: the table has no rowid.
     pub without_rowid: bool,
+    /// What its columns of time are.
+    pub times: Times,
     pub age_indexed: bool,
     pub files: Vec<Owner>,
     pub rows: Vec<Row>,
@@ -215,8 +227,22 @@ fn table(most: usize) -> impl Strategy<Value = TableSpec> {
         1 => Just(Key::Composite),
         1 => Just(Key::None),
     ];
-    (key, any::<bool>(), any::<bool>(), owners(), proptest::collection::vec(row(), 0..most)).prop_map(
-        |(key, without_rowid, age_indexed, files, rows)| TableSpec { key, without_rowid, age_indexed, files, rows },
+    let times = prop_oneof![
+        3 => Just(Times::Instants),
+        1 => Just(Times::Texts),
+        1 => Just(Times::Seconds),
+        1 => Just(Times::Milliseconds),
+    ];
+    let rows = proptest::collection::vec(row(), 0..most);
+    (key, any::<bool>(), times, any::<bool>(), owners(), rows).prop_map(
+        |(key, without_rowid, times, age_indexed, files, rows)| TableSpec {
+            key,
+            without_rowid,
+            times,
+            age_indexed,
+            files,
+            rows,
+        },
     )
 }
 
@@ -333,6 +359,12 @@ impl Spec {
         }
         if self.shots.declared.is_none() {
             self.others = None;
+        }
+        // What goes with one row must keep no other of its table: a plan judges all of them as of its beginning.
+        let keeps = self.policies.iter().any(|policy| policy.protected_by == Some(Table::Shot))
+            || self.shots.declared == Some(OnDelete::KeepParent);
+        if keeps && self.others == Some(OnDelete::Delete) {
+            self.others = Some(OnDelete::SetNull);
         }
         // What the database deletes by itself is found by the declared references alone, which are columns; and what
         // belongs to it cannot be declared.
