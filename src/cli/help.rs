@@ -126,7 +126,9 @@ planner (\"≈\") or counted as far as the time went (\"≥\"); in JSON \"estima
 its backlog is longer than two periods of its schedule.
 
 NAME is as for `retaind plan`. Without names: every policy that is switched on, scheduled or not; those that take \
-parameters only if these are given with --param.";
+parameters only if these are given with --param.
+
+Exit status: 0 every policy was looked at; 3 some could not be, or not in time; 1 none.";
 
 pub const STATS_EXAMPLES: &str = "\
 Examples:
