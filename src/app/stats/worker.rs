@@ -2,9 +2,9 @@
 //! says until when.
 
 use jiff::Timestamp;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::patience::{CONNECTING, Ended, PLANNING, within};
+use super::patience::{Ended, PLANNING, connect, within};
 use super::queue::{Fitted, Queue, Work};
 use super::rows_of;
 use crate::policy::{Alive, Engine, Params, Policy, Settings, Source};
@@ -189,15 +189,14 @@ impl Worker<'_> {
         until: Instant,
         question: impl AsyncFnOnce(&mut Session) -> Result<T, SourceError>,
     ) -> Result<Option<T>, Trouble> {
-        let now = Instant::now();
-        if now >= until {
+        if Instant::now() >= until {
             return Ok(None);
         }
         let mut session = match self.session.take() {
             Some(session) => session,
-            None => match timeout_at(until.max(now + CONNECTING), Session::open(self.source)).await {
-                Ok(opened) => opened.map_err(Trouble::Failed)?,
-                Err(_) => return Ok(None),
+            None => match connect(self.source, until).await {
+                Some(opened) => opened.map_err(Trouble::Failed)?,
+                None => return Ok(None),
             },
         };
         let canceller = session.canceller();

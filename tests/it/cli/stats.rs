@@ -200,6 +200,21 @@ fn a_table_that_somebody_locks_holds_nobody_up() {
 }
 
 #[test]
+fn a_locked_file_holds_nobody_up() {
+    let world = world(Database::create(EngineKind::Sqlite), "");
+    world.item(1, 40.0, None, None);
+    // With a log beside it, who reads never waits for who writes.
+    assert_eq!(world.db.value("PRAGMA journal_mode = DELETE").as_deref(), Some("delete"));
+    let mut locker = world.db.connect();
+    locker.execute("BEGIN EXCLUSIVE").unwrap();
+    let ended = in_time(&world, &["stats", "--json", "--set", "sources.app.lock_timeout=1m"]).with(1);
+    let error = policy(&ended.json(), "items")["error"].to_string();
+    assert!(error.contains("not looked at in time: source app did not answer"), "{error}");
+    locker.execute("ROLLBACK").unwrap();
+    assert_eq!(policy(&call_in(&world, &["stats", "--json"]).with(0).json(), "items")["rows_eligible"], 1);
+}
+
+#[test]
 fn policies_that_take_parameters_are_left_out_or_given_them() {
     let mut world = world(Database::create(EngineKind::Sqlite), "");
     (1..=3).for_each(|id| world.item(id, 40.0, None, None));
