@@ -151,11 +151,12 @@ impl Worker<'_> {
             None => stats.remarks.push("the oldest eligible row was not found in time".to_owned()),
         }
         let share = if target.can_be_kept() { 0.6 } else { 1.0 };
-        if let Some(counted) = self.count(target, at, Counted::Eligible, part(share)).await? {
+        let estimate = stats.rows_eligible;
+        if let Some(counted) = better(self.count(target, at, Counted::Eligible, part(share)).await?, estimate) {
             (stats.rows_eligible, stats.precision) = Some(counted).unzip();
         }
         if target.can_be_kept()
-            && let Some(counted) = self.count(target, at, Counted::Kept, part(1.0)).await?
+            && let Some(counted) = better(self.count(target, at, Counted::Kept, part(1.0)).await?, stats.rows_protected)
         {
             (stats.rows_protected, stats.protected_precision) = Some(counted).unzip();
         }
@@ -211,6 +212,12 @@ impl Worker<'_> {
             Ended::Failed(error) => Err(Trouble::Failed(error)),
         }
     }
+}
+
+/// What was counted, unless it stopped before the number that is to be expected.
+fn better(counted: Option<(u64, Precision)>, estimate: Option<u64>) -> Option<(u64, Precision)> {
+    counted
+        .filter(|(rows, precision)| *precision == Precision::Exact || estimate.is_none_or(|estimate| *rows > estimate))
 }
 
 /// What is said of a policy for which there is not even an estimate.

@@ -200,6 +200,20 @@ fn a_table_that_somebody_locks_holds_nobody_up() {
 }
 
 #[test]
+fn sqlite_judges_a_sample_where_it_cannot_count_in_time() {
+    let some_work = "where = \"(WITH RECURSIVE c(n) AS (SELECT id UNION ALL SELECT n + 1 FROM c WHERE n < id + 20) \
+                     SELECT count(*) FROM c) > 0 AND id % 2 = 0\"\n";
+    let world = world(Database::create(EngineKind::Sqlite), some_work);
+    let old = world.days_ago(40.0);
+    world.db.insert_series("item (id, at)", &format!("n, {old}"), 1..=300_000);
+    let stats = in_time(&world, &["stats", "--json"]).with(0).json();
+    let items = policy(&stats, "items");
+    assert_eq!((&items["precision"], &items["estimated"]), (&json!("estimate"), &json!(true)), "{items:#}");
+    let expected = items["rows_eligible"].as_u64().unwrap();
+    assert!((110_000..190_000).contains(&expected), "{items:#}");
+}
+
+#[test]
 fn a_locked_file_holds_nobody_up() {
     let world = world(Database::create(EngineKind::Sqlite), "");
     world.item(1, 40.0, None, None);
