@@ -7,8 +7,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::policy::{Engine, Source};
 use crate::sources::{Canceller, ErrorKind, Session, SourceError};
 
-/// How long the plan of a statement may take.
-pub(super) const PLANNING: Duration = Duration::from_millis(60);
+/// How long the plan of a statement, or a sample, may take.
+pub(super) const PLANNING: Duration = Duration::from_millis(100);
 /// How long another connection may take, once the time is up.
 const CONNECTING: Duration = Duration::from_millis(60);
 /// How long a server may take to end what it was told to end.

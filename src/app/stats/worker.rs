@@ -109,9 +109,9 @@ impl Worker<'_> {
             }
         };
         let mut stats = self.blank(policy);
-        (stats.rows_eligible, stats.precision) = self.expect(&target, at, Counted::Eligible).await?.unzip();
+        (stats.rows_eligible, stats.precision) = self.expect(&target, at, Counted::Eligible, until).await?.unzip();
         (stats.rows_protected, stats.protected_precision) = match target.can_be_kept() {
-            true => self.expect(&target, at, Counted::Kept).await?.unzip(),
+            true => self.expect(&target, at, Counted::Kept, until).await?.unzip(),
             false => (Some(0), Some(Precision::Exact)),
         };
         Ok(Fitted { position, target, at, stats })
@@ -123,9 +123,10 @@ impl Worker<'_> {
         target: &Target,
         at: Instants,
         counted: Counted,
+        until: Instant,
     ) -> Result<Option<(u64, Precision)>, Trouble> {
         let expected = async |session: &mut Session| target.estimate(session, at, counted).await;
-        let soon = Instant::now() + PLANNING;
+        let soon = until.min(Instant::now() + PLANNING);
         Ok(self.ask(soon, expected).await?.flatten().map(|rows| (rows, Precision::Estimate)))
     }
 
