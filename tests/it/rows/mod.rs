@@ -7,6 +7,7 @@ mod failures;
 pub mod files;
 mod generated;
 mod guards;
+mod keys;
 mod parity;
 mod racing;
 mod recovery;
