@@ -318,6 +318,8 @@ impl Branch {
         let types = pairs.map(|(own, (parent, _))| if of_parent(own, parent) { parent } else { own }.clone());
         let types = KeyTerms(types.collect());
         self.columns.push_among_values(sql, values, &types);
+        // Rows of another parent, whose key the column's collation takes for the same.
+        self.columns.push_exactly_among(sql, values, &types);
     }
 
     /// What rows that point to some of `rows` have in the columns that point; NULL is pointed to by nothing.

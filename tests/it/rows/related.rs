@@ -138,4 +138,29 @@ for_each_engine! {
         let tally = &result.policies[0].tally;
         assert_eq!((tally.rows_deleted, tally.files_deleted, tally.files_missing), (9, 4, 1));
     }
+
+    async fn g3_children_of_a_parent_with_other_letters_stay(db) {
+        let mut world = World::new(db);
+        let (exact, lax) = match (world.db.kind().is_mysql(), world.db.kind()) {
+            (true, _) => ("CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci"),
+            (false, crate::engines::EngineKind::Sqlite) => ("COLLATE BINARY", "COLLATE NOCASE"),
+            (false, _) => ("", ""),
+        };
+        let at = world.db.timestamp_type();
+        world.db.execute(&format!("CREATE TABLE item (id VARCHAR(20) {exact} PRIMARY KEY, at {at}, image VARCHAR(50), thumb VARCHAR(50))"));
+        world.db.execute(&format!("CREATE TABLE part (id INTEGER PRIMARY KEY, item_id VARCHAR(20) {lax}, image VARCHAR(50))"));
+        let (old, young) = (world.days_ago(40.0), world.days_ago(1.0));
+        world.db.execute(&format!("INSERT INTO item (id, at) VALUES ('a', {old}), ('A', {young})"));
+        world.db.execute("INSERT INTO part VALUES (1, 'a', '1.png'), (2, 'A', '2.png')");
+        world.put("images", "1.png", 1);
+        world.put("images", "2.png", 1);
+        world.reference("images", "part", "image");
+        world.declare(&format!("{AGED}children = [{{ table = \"part\", column = \"item_id\", files = [{{ store = \"images\", column = \"image\" }}] }}]\n"));
+        let (plan, _) = world.plan().await;
+        let result = world.run().await;
+        assert_eq!(result.status, Some(Status::Completed), "{result:?}");
+        assert_eq!(world.db.column("SELECT id FROM part"), ["2"]);
+        assert_eq!(world.files("images"), paths(["2.png"]));
+        assert_eq!(plan.policies[0].tally.children, result.policies[0].tally.children);
+    }
 }
