@@ -165,11 +165,13 @@ Counts for each policy what it could clean now: eligible rows, the oldest of the
 (the backlog), rows that something keeps, and the policy's last run. Deletes nothing and needs no ledger.
 
 Takes a second at most, however large the tables are. What cannot be counted in that time is estimated by the database's \
-planner (\"≈\") or counted as far as the time went (\"≥\"); in JSON \"estimated\" is then true. A policy is falling behind when \
+planner, on SQLite from a sample (\"≈\"), or counted as far as the time went (\"≥\"); in JSON \"estimated\" is then true. A policy is falling behind when \
 its backlog is longer than two periods of its schedule.
 
 NAME is as for `retaind plan`. Without names: every policy that is switched on, scheduled or not; those that take \
-parameters only if these are given with --param.";
+parameters only if these are given with --param.
+
+Exit status: 0 every policy was looked at; 3 some could not be, or not in time; 1 none.";
 
 pub const STATS_EXAMPLES: &str = "\
 Examples:
