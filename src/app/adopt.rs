@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::oneshot::open_ledger;
 use super::sample::Sample;
+use super::status;
 use crate::clock::Clock;
 use crate::config::did_you_mean;
 use crate::ledger::Adoption;
@@ -56,13 +57,15 @@ pub fn find<'a>(settings: &'a Settings, name: &str) -> Result<&'a Arc<Store>, Un
     })
 }
 
-/// Looks at a store.
-pub async fn look(settings: &Settings, store: &Arc<Store>) -> anyhow::Result<StoreFound> {
+/// Looks at a store. Writes nothing, no ledger either.
+pub async fn look(settings: &Settings, store: &Arc<Store>, clock: &Clock) -> anyhow::Result<StoreFound> {
     let open = OpenStore::open(store)?;
     let access = open.access().with_context(|| format!("{} cannot be looked at", store.root.display()))?;
     let space = open.space().with_context(|| format!("the room at {} is not known", store.root.display()))?;
-    let ledger = open_ledger(settings).await?;
-    let adoption = ledger.adopted(&store.name).await?;
+    let adoption = match status::open(settings, clock.now()).await? {
+        Some(ledger) => ledger.adopted(&store.name).await?,
+        None => None,
+    };
     let (marker, marker_error, file_system) = match open.identify() {
         Ok(identity) => {
             let found = identity.marker.map(|marker| MarkerFound {

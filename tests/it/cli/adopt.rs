@@ -40,7 +40,7 @@ for_each_engine! {
             assert!(shown.stdout.contains(&part), "{part:?} is not in\n{}", shown.stdout);
         }
         assert!(shown.stderr.contains("add --yes"), "{}", shown.stderr);
-        assert!(!root.join(".retaind").exists());
+        assert!(!root.join(".retaind").exists() && !world.dir.join("state/ledger.db").exists());
         let found = call_in(&world, &["adopt", "images", "--yes", "--json"]).with(0).json();
         assert_eq!((&found["adopted"], &found["files"], &found["marker"]), (&true.into(), &2.into(), &Value::Null));
         assert_eq!(found["references"][0]["found"], 1);
