@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
-use super::dialect::separated;
+use super::dialect::{Term, separated};
 use super::references::ReferenceColumn;
 use super::{Reader, SourceError, Sql};
-use crate::policy::{FilePath, ReferenceMatch, Store};
+use crate::policy::{Engine, FilePath, ReferenceMatch, Store};
 
 /// What a row of a reference names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,5 +66,22 @@ impl ReferenceColumn {
                 Naming::Outside(Cow::Owned(values.join(", ")))
             }
         }
+    }
+}
+
+/// Writes what follows the last slash of a column, slashes at its end left out.
+pub(super) fn push_last_segment(sql: &mut Sql, column: &Term) {
+    // The column stands between each two parts.
+    let parts: &[&str] = match sql.engine() {
+        Engine::Postgres => &["substring(rtrim(", ", '/') from '[^/]*$')"],
+        Engine::MySql => &["SUBSTRING_INDEX(TRIM(TRAILING '/' FROM ", "), '/', -1)"],
+        // SQLite finds no last slash: the length of what is left without the characters that follow it is its place.
+        Engine::Sqlite => &["substr(rtrim(", ", '/'), length(rtrim(rtrim(", ", '/'), replace(", ", '/', ''))) + 1)"],
+    };
+    for (position, part) in parts.iter().enumerate() {
+        if position > 0 {
+            column.push_text(sql);
+        }
+        sql.push(part);
     }
 }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::dialect::{KeyTerms, Term, separated};
 use super::fit::{Unfit, find};
 use super::gone::{Gone, push_remaining};
+use super::naming::push_last_segment;
 use super::odd::{ODD_AT_MOST, OddNames, push_odd};
 use super::{ColumnType, ErrorKind, RowId, Session, SourceError, Sql, TableFacts};
 use crate::policy::{
@@ -386,23 +387,6 @@ fn push_among_texts(sql: &mut Sql, texts: &[String]) {
         sql.bind(text.clone());
     });
     sql.push(")");
-}
-
-/// Writes what follows the last slash of a column, slashes at its end left out.
-fn push_last_segment(sql: &mut Sql, column: &Term) {
-    // The column stands between each two parts.
-    let parts: &[&str] = match sql.engine() {
-        Engine::Postgres => &["substring(rtrim(", ", '/') from '[^/]*$')"],
-        Engine::MySql => &["SUBSTRING_INDEX(TRIM(TRAILING '/' FROM ", "), '/', -1)"],
-        // SQLite finds no last slash: the length of what is left without the characters that follow it is its place.
-        Engine::Sqlite => &["substr(rtrim(", ", '/'), length(rtrim(rtrim(", ", '/'), replace(", ", '/', ''))) + 1)"],
-    };
-    for (position, part) in parts.iter().enumerate() {
-        if position > 0 {
-            column.push_text(sql);
-        }
-        sql.push(part);
-    }
 }
 
 /// Whether a column of that kind can hold the text at all: the server must not be asked to read one that is no number.

@@ -206,9 +206,8 @@ async fn read_postgres(
         // The server sends whole rows; before the first comes the head of the format.
         let rows = piece.get(head..).ok_or(UNEXPECTED)?;
         head = 0;
-        match each_row(rows, columns, each)? {
-            Some(flow) => return Ok(flow),
-            None => {}
+        if let Some(flow) = each_row(rows, columns, each)? {
+            return Ok(flow);
         }
     }
 }
