@@ -13,13 +13,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::oneshot::open_ledger;
 use super::sample::Sample;
+use super::status;
 use crate::clock::Clock;
 use crate::config::did_you_mean;
 use crate::ledger::Adoption;
 use crate::policy::{Reference, ReferenceMatch, Settings, Store};
-use crate::report::{MarkerFound, ReferenceFound, StoreFound};
+use crate::report::{MarkerFound, ReferenceFound, StoreFound, human};
 use crate::sources::Session;
-use crate::stores::{Facts, Kind, Marker, OpenStore, Owner, Surveyed, Visitor, WalkError, Want};
+use crate::stores::{Facts, FileSystem, Kind, Marker, OpenStore, Owner, Surveyed, Visitor, WalkError, Want};
 use crate::telemetry::chain;
 
 /// How long files are counted.
@@ -56,17 +57,19 @@ pub fn find<'a>(settings: &'a Settings, name: &str) -> Result<&'a Arc<Store>, Un
     })
 }
 
-/// Looks at a store.
-pub async fn look(settings: &Settings, store: &Arc<Store>) -> anyhow::Result<StoreFound> {
+/// Looks at a store. Writes nothing, no ledger either.
+pub async fn look(settings: &Settings, store: &Arc<Store>, clock: &Clock) -> anyhow::Result<StoreFound> {
     let open = OpenStore::open(store)?;
     let access = open.access().with_context(|| format!("{} cannot be looked at", store.root.display()))?;
     let space = open.space().with_context(|| format!("the room at {} is not known", store.root.display()))?;
-    let ledger = open_ledger(settings).await?;
-    let adopted_before = ledger.adopted(&store.name).await?.map(|adoption| adoption.adopted_at);
+    let adoption = match status::open(settings, clock.now()).await? {
+        Some(ledger) => ledger.adopted(&store.name).await?,
+        None => None,
+    };
     let (marker, marker_error, file_system) = match open.identify() {
         Ok(identity) => {
             let found = identity.marker.map(|marker| MarkerFound {
-                mismatch: marker.mismatch(&store.name, identity.here).map(|mismatch| mismatch.to_string()),
+                mismatch: objection(&marker, store, identity.here, adoption),
                 store: marker.store,
                 adopted_at: marker.adopted_at,
             });
@@ -93,10 +96,27 @@ pub async fn look(settings: &Settings, store: &Arc<Store>) -> anyhow::Result<Sto
         unreadable: surveyed.errors,
         marker,
         marker_error,
-        adopted_before,
+        adopted_before: adoption.map(|adoption| adoption.adopted_at),
         references,
         adopted: false,
     })
+}
+
+/// Why a marker is not that of the store as it was adopted last.
+pub(super) fn objection(
+    marker: &Marker,
+    store: &Store,
+    here: FileSystem,
+    adoption: Option<Adoption>,
+) -> Option<String> {
+    match (marker.mismatch(&store.name, here), adoption) {
+        (Some(mismatch), _) => Some(mismatch.to_string()),
+        (None, Some(adoption)) if adoption.id != marker.id => Some(format!(
+            "its marker is not the one that was written when the store was adopted last, {}: perhaps it is an older copy",
+            human::instant(adoption.adopted_at)
+        )),
+        (None, Some(_) | None) => None,
+    }
 }
 
 /// Writes the marker and remembers it. The ledger comes first: a store whose adoption nobody remembers would be guarded by

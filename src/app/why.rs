@@ -1,8 +1,12 @@
 //! Gathers what `why` shows: what each policy says of one row, by the statements that a run uses. Changes nothing.
 
 mod files;
+mod namers;
+mod neighbours;
 mod question;
 mod reasons;
+mod store_file;
+mod verdict;
 
 use anyhow::Context;
 use jiff::Timestamp;
@@ -11,6 +15,7 @@ use self::files::Files;
 pub use self::question::{Question, WhyError};
 use self::question::{find_table, names, policies_of, unknown_param, unknown_table};
 use self::reasons::{Standing, of_age, of_row};
+pub use self::store_file::{FileQuestion, FileWhyError, why_file};
 use super::schedules::Schedules;
 use super::status;
 use crate::clock::Clock;

@@ -30,7 +30,7 @@ impl From<UnknownStore> for Refusal {
 /// Adopts a store.
 pub async fn adopt(settings: &Settings, wanted: Wanted<'_>, output: Output) -> Result<Exit, Refusal> {
     let store = adopt::find(settings, wanted.store)?;
-    let mut found = adopt::look(settings, store).await?;
+    let mut found = adopt::look(settings, store, &Default::default()).await?;
     // A person reads before the question; a program has one answer, at the end.
     if !output.json {
         output.show(&found, render_found)?;

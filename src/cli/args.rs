@@ -134,15 +134,15 @@ pub enum Command {
         #[arg(value_name = "NAME")]
         names: Vec<String>,
     },
-    /// Say why a row stays, or when it goes
+    /// Say why a row or a file stays, or when it goes
     #[command(long_about = help::WHY, after_long_help = help::WHY_EXAMPLES)]
     Why {
-        /// The source and the table, such as nvr.detections
-        #[arg(value_name = "SOURCE.TABLE")]
-        table: String,
-        /// The row's key as results show it; several columns as a JSON array
-        #[arg(value_name = "KEY", allow_hyphen_values = true)]
-        key: String,
+        /// The source and the table, such as nvr.detections; or a store
+        #[arg(value_name = "SOURCE.TABLE|STORE")]
+        thing: String,
+        /// The row's key as results show it, several columns as a JSON array; or the file's path
+        #[arg(value_name = "KEY|PATH", allow_hyphen_values = true)]
+        which: OsString,
     },
     /// List runs, or show one
     #[command(long_about = help::RUNS, after_long_help = help::RUNS_EXAMPLES)]

@@ -165,11 +165,13 @@ Counts for each policy what it could clean now: eligible rows, the oldest of the
 (the backlog), rows that something keeps, and the policy's last run. Deletes nothing and needs no ledger.
 
 Takes a second at most, however large the tables are. What cannot be counted in that time is estimated by the database's \
-planner (\"≈\") or counted as far as the time went (\"≥\"); in JSON \"estimated\" is then true. A policy is falling behind when \
+planner, on SQLite from a sample (\"≈\"), or counted as far as the time went (\"≥\"); in JSON \"estimated\" is then true. A policy is falling behind when \
 its backlog is longer than two periods of its schedule.
 
 NAME is as for `retaind plan`. Without names: every policy that is switched on, scheduled or not; those that take \
-parameters only if these are given with --param.";
+parameters only if these are given with --param.
+
+Exit status: 0 every policy was looked at; 3 some could not be, or not in time; 1 none.";
 
 pub const STATS_EXAMPLES: &str = "\
 Examples:
@@ -189,12 +191,19 @@ whether work still goes on, that command is run for this row.
 
 KEY is written as `retaind plan --list` and errors show it; a key of several columns is a JSON array.
 
-Exit status: 0 answered, whatever the answer; 1 there is no such row; 2 no policy has a say in the table.";
+Of a file in a store it says which rows name it, and for each policy of files or orphans that goes through the store when \
+the file goes, or what keeps it: a row that names it, too young, its `match`, one of the newest, a store that is not adopted, \
+report mode. PATH begins at the store's root, or is absolute, or is written as rows write it.
+
+Exit status: 0 answered, whatever the answer; 1 there is no such row or file; 2 no policy has a say in the table, or there is \
+no such store.";
 
 pub const WHY_EXAMPLES: &str = "\
 Examples:
   Why is detection 17 still there?
       retaind why nvr.detections 17
+  Why is this file still there?
+      retaind why thumbnails 2026/01/a.jpg
   A key of two columns, in another schema:
       retaind why nvr.public.readings '[\"cam-1\",\"17\"]'
   For a program:

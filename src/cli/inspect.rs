@@ -1,5 +1,6 @@
 //! `check`, `status`, `stats`, `why` and `runs`: what is, without changing it.
 
+use std::ffi::OsStr;
 use std::sync::Arc;
 
 use super::output::Output;
@@ -10,7 +11,8 @@ use crate::app::select::{select, select_enabled};
 use crate::app::{check, stats, status, why};
 use crate::policy::Settings;
 use crate::report::{
-    Level, RunEntry, render_findings, render_run, render_runs, render_stats, render_status, render_why,
+    FoundAs, Level, RunEntry, render_findings, render_run, render_runs, render_stats, render_status, render_why,
+    render_why_file,
 };
 
 /// Looks at everything that a run needs, or at the configuration alone, which loading has done.
@@ -66,6 +68,20 @@ pub async fn why(
             Ok(Exit::Done)
         }
         Ok(None) => Err(Refusal::Failed(anyhow::anyhow!("there is no row {key:?} in {table}"))),
+        Err(error) => {
+            let hint = error.hint();
+            Err(Refusal::Usage(error.into(), hint))
+        }
+    }
+}
+
+/// Says why a file stays, or when it goes.
+pub async fn why_file(settings: &Settings, store: &str, path: &OsStr, output: Output) -> Result<Exit, Refusal> {
+    match why::why_file(settings, why::FileQuestion { store, path }, &Default::default()).await? {
+        Ok(answer) => {
+            output.show(&answer, render_why_file)?;
+            Ok(if answer.found == FoundAs::Missing { Exit::Failed } else { Exit::Done })
+        }
         Err(error) => {
             let hint = error.hint();
             Err(Refusal::Usage(error.into(), hint))

@@ -133,9 +133,21 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             let settings = load(shared, output)?;
             inspect::stats(&settings, Asked { names, params }, output).boxed_local().await
         }
-        Command::Why { table, key } => {
+        Command::Why { thing, which } => {
             let settings = load(shared, output)?;
-            inspect::why(&settings, &table, &key, &params, output).boxed_local().await
+            // No store has a dot in its name, and no table is written without one.
+            if !thing.contains('.') {
+                if let Some((name, _)) = params.first() {
+                    let error = anyhow::anyhow!("the parameter {name:?} is given, and a file is asked about");
+                    return Err(Refusal::Usage(error, "leave --param out: it is for rows".to_owned()));
+                }
+                return inspect::why_file(&settings, &thing, &which, output).boxed_local().await;
+            }
+            let key = which.into_string().map_err(|key| {
+                let error = anyhow::anyhow!("the key {key:?} is no text");
+                Refusal::Usage(error, "write it as `retaind plan --list` shows it".to_owned())
+            })?;
+            inspect::why(&settings, &thing, &key, &params, output).boxed_local().await
         }
         Command::Runs { id, limit } => {
             let settings = load(shared, output)?;

@@ -45,6 +45,11 @@ impl FileMatch {
         self.exclude.is_none() && self.include.as_ref().is_none_or(every)
     }
 
+    /// The same with nothing left out: tells which of the two keeps a file away.
+    pub fn without_exclude(&self) -> Self {
+        Self { include: self.include.clone(), exclude: None }
+    }
+
     /// The patterns of `match`, as they were written; none: every file.
     pub fn include(&self) -> &[String] {
         self.include.as_ref().map(|globs| globs.patterns.as_slice()).unwrap_or_default()

@@ -143,7 +143,7 @@ fn reference_words(found: &ReferenceFound) -> String {
         return format!("{reference}: {error}");
     }
     let first = if *more { "the first " } else { "" };
-    let there = found.map(|found| format!(", {} are there", count(found))).unwrap_or_default();
+    let there = found.map(|found| format!(", {} of them there", count(found))).unwrap_or_default();
     match paths {
         0 => format!("{reference} names no file"),
         _ => {
@@ -198,7 +198,7 @@ images  /srv/im\\x1bages
   room        1.0 KiB of 2.0 KiB are free
   files       more than 1,204 files in 1 directory, 512 B; 2 could not be read
   marker      none
-  reference   nvr.detections.path: of the first 1,000 paths, 999 lead into the store, 998 are there
+  reference   nvr.detections.path: of the first 1,000 paths, 999 lead into the store, 998 of them there
 ";
         assert_eq!(page, expected);
         let lines = strip_str(&render_found(&found(), Layout::Lines)).to_string();

@@ -16,6 +16,7 @@ mod status;
 pub mod style;
 mod table;
 mod why;
+mod why_file;
 
 pub use crate::ledger::{RunMode, RunResult, Status};
 pub use adoption::{MarkerFound, ReferenceFound, StoreFound, render_found};
@@ -30,3 +31,6 @@ pub use status::{DaemonState, LastRun, Overview, Owed, TaskOverview, render_stat
 pub use style::status_words;
 pub use table::Layout;
 pub use why::{FileWhy, PolicyWhy, Reason, ReasonKind, RowFate, RowName, Why, render_why};
+pub use why_file::{
+    FileAnswer, FileFate, FileReason, FileReasonKind, FoundAs, NamingRow, PolicyOnFile, render_why_file,
+};

@@ -136,11 +136,6 @@ fn block(policy: &PolicyWhy, now: Timestamp, layout: Layout) -> String {
         RowFate::Kept => CARE,
         RowFate::Unknown => BAD,
     };
-    let summary = paint(style, &printable(&policy.summary));
-    let (mut text, indent) = match layout {
-        Layout::Tables { .. } => (format!("{}  {summary}\n", paint(STRONG, name)), 11),
-        Layout::Lines => (format!("{name}: {summary}\n"), 0),
-    };
     let mut facts: Vec<(&str, String)> = Vec::new();
     if let Some(at) = policy.eligible_at {
         facts.push(("old enough", instant_from(at, now)));
@@ -148,6 +143,22 @@ fn block(policy: &PolicyWhy, now: Timestamp, layout: Layout) -> String {
     facts.extend(policy.reasons.iter().skip(1).map(|reason| ("also kept", reason.message.clone())));
     facts.extend(policy.files.iter().map(|file| (if file.directory { "directory" } else { "file" }, file_words(file))));
     facts.extend(policy.remarks.iter().map(|remark| ("note", remark.clone())));
+    verdict(name, style, &policy.summary, facts, layout)
+}
+
+/// A policy, what it says, and what is to be said beside it.
+pub(super) fn verdict(
+    name: &str,
+    style: anstyle::Style,
+    summary: &str,
+    facts: Vec<(&str, String)>,
+    layout: Layout,
+) -> String {
+    let summary = paint(style, &printable(summary));
+    let (mut text, indent) = match layout {
+        Layout::Tables { .. } => (format!("{}  {summary}\n", paint(STRONG, name)), 11),
+        Layout::Lines => (format!("{name}: {summary}\n"), 0),
+    };
     for (title, value) in facts {
         let value = printable(&value);
         match layout {

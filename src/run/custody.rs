@@ -144,9 +144,7 @@ impl Custody {
     /// Removes (or examines) what nobody names any more.
     pub(super) async fn act(&self, doomed: Vec<Doomed>, action: Action<'_>) -> Vec<(RawPath, Outcome)> {
         match action {
-            Action::Remove { decided_at, stop, way } => {
-                self.open.remove(doomed, decided_at, way.unwrap_or(self.way()), stop).await
-            }
+            Action::Remove { decided_at, stop } => self.open.remove(doomed, decided_at, self.way(), stop).await,
             Action::Examine { decided_at, stop, listener, files, .. } => {
                 let listener = listener.map(|listener| listener(&self.store.name));
                 let Some(gone) = files.of(&self.store.name) else {
@@ -180,8 +178,6 @@ pub(super) enum Action<'a> {
     Remove {
         decided_at: Timestamp,
         stop: &'a CancellationToken,
-        /// None: in the store's way.
-        way: Option<Way>,
     },
     /// A plan: look only, and take some rows for gone.
     Examine {

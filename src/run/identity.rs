@@ -6,7 +6,7 @@ use crate::stores::{Mismatch, OpenStore};
 use crate::telemetry::chain;
 
 /// What speaks against taking files of a store, in words. `required`: it must be adopted, and not only if it was once.
-pub(super) async fn guard(
+pub async fn guard(
     open: &OpenStore,
     store: &Store,
     ledger: Option<&Ledger>,

@@ -37,6 +37,7 @@ use crate::policy::{Mode, Name, Params, Policy, Settings};
 pub use alive::{Verdict, ask_one};
 use foreseen::Foreseen;
 use hooks::Hooks;
+pub use identity::guard as store_guard;
 use policy::PolicyRun;
 use sessions::{Connections, Sessions};
 use stop::Stop;

@@ -132,7 +132,7 @@ impl Deleter<'_> {
         if batch.items.is_empty() {
             return Ok(self.ledger.add_tally(self.run_id, self.name, &rows).await?);
         }
-        let action = Action::Remove { decided_at: batch.recorded_at, stop: self.stop.token(), way: None };
+        let action = Action::Remove { decided_at: batch.recorded_at, stop: self.stop.token() };
         let settled = settle(&self.facts.custodies, self.sessions, batch.items, action).await;
         let mut done = rows;
         done.add(&settled.account.tally);

@@ -118,7 +118,7 @@ impl Runner {
             Ok(custodies) => custodies,
             Err(why) => return Ok(Resolved::Kept(why)),
         };
-        let action = Action::Remove { decided_at: batch.recorded_at, stop, way: None };
+        let action = Action::Remove { decided_at: batch.recorded_at, stop };
         let mut settled = settle(&custodies, sessions, batch.items.clone(), action).await;
         if settled.unknown > 0 && !known {
             return Ok(Resolved::Kept("it could not be asked which files rows still name".to_owned()));

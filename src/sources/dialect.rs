@@ -49,6 +49,12 @@ impl Term {
         matches!(self.name, Name::RowId("ctid" | "tableoid"))
     }
 
+    /// Whether MySQL orders it by the numbers of its values, but compares it as text: a walk would go in circles.
+    pub fn is_enumerated(&self) -> bool {
+        let declared = self.declared.to_ascii_lowercase();
+        declared.starts_with("enum(") || declared.starts_with("set(")
+    }
+
     /// The column's name.
     pub fn name(&self) -> String {
         match &self.name {
@@ -216,8 +222,46 @@ impl KeyTerms {
 
     /// The same, with values of the types of other columns.
     pub fn push_among_values(&self, sql: &mut Sql, keys: &[Vec<String>], types: &KeyTerms) {
-        if let ([column], [term]) = (self.0.as_slice(), types.0.as_slice()) {
+        self.push_written_among(sql, keys, types, |sql, column| {
             column.push(sql);
+        });
+    }
+
+    /// Writes "the key is, letter by letter, one of `keys`": a column may take other letters for the same. Nothing where it
+    /// cannot, or where its collation is that of the key it is compared with.
+    pub fn push_exactly_among(&self, sql: &mut Sql, keys: &[Vec<String>], types: &KeyTerms) {
+        let exact = match sql.engine() {
+            Engine::Postgres => return,
+            Engine::MySql => " COLLATE utf8mb4_bin",
+            Engine::Sqlite => " COLLATE BINARY",
+        };
+        // A column of another type than the key's has no letters to be lax about.
+        let both_text = |(own, other): (&Term, &Term)| [own.kind, other.kind] == [ColumnType::Text; 2];
+        if !self.0.iter().zip(&types.0).any(both_text) {
+            return;
+        }
+        sql.push(" AND ");
+        self.push_written_among(sql, keys, types, |sql, column| match column.kind {
+            ColumnType::Text => {
+                sql.push("(");
+                column.push_text(sql);
+                sql.push(exact).push(")");
+            }
+            _ => {
+                column.push(sql);
+            }
+        });
+    }
+
+    fn push_written_among(
+        &self,
+        sql: &mut Sql,
+        keys: &[Vec<String>],
+        types: &KeyTerms,
+        mut write: impl FnMut(&mut Sql, &Term),
+    ) {
+        if let ([column], [term]) = (self.0.as_slice(), types.0.as_slice()) {
+            write(sql, column);
             sql.push(" IN (");
             separated(sql, ", ", keys, |sql, key| {
                 if let [value] = key.as_slice() {
@@ -228,7 +272,7 @@ impl KeyTerms {
             return;
         }
         sql.push("(");
-        self.push(sql);
+        separated(sql, ", ", &self.0, &mut write);
         sql.push(if sql.engine() == Engine::Sqlite { ") IN (VALUES " } else { ") IN (" });
         separated(sql, ", ", keys, |sql, key| {
             sql.push("(");

@@ -9,8 +9,11 @@ use serde_json::Value;
 
 use super::rows::{Counted, number};
 use super::target::{Instants, KeepTerms, Target};
-use super::{Session, SourceError, Sql};
+use super::{ErrorKind, Session, SourceError, Sql};
 use crate::policy::Engine;
+
+/// How many rows of an SQLite table stand for all.
+const SAMPLED: i64 = 500;
 
 /// The eligible row that has waited longest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +49,8 @@ impl Target {
         number(session, &operation, &self.counting(limit, |sql| self.push_counted(sql, at, counted, &[]))).await
     }
 
-    /// How many rows the planner expects; none on SQLite, whose planner tells no numbers.
+    /// How many rows the planner expects; on SQLite, whose planner tells no numbers, what a sample suggests, where the
+    /// table has row ids.
     pub async fn estimate(
         &self,
         session: &mut Session,
@@ -57,7 +61,7 @@ impl Target {
         match self.engine {
             Engine::Postgres => sql.push("EXPLAIN (FORMAT JSON) SELECT 1 FROM "),
             Engine::MySql => sql.push("EXPLAIN FORMAT=JSON SELECT 1 FROM "),
-            Engine::Sqlite => return Ok(None),
+            Engine::Sqlite => return self.sample(session, at, counted).await,
         };
         sql.table(&self.node.table).push(" WHERE ");
         self.push_expected(&mut sql, at, counted);
@@ -68,6 +72,36 @@ impl Target {
             Engine::Postgres => plan.pointer("/0/Plan/Plan Rows").and_then(Value::as_f64).map(rounded),
             Engine::MySql | Engine::Sqlite => expected_by_mysql(&plan, self.node.table.table.as_str()),
         }))
+    }
+
+    /// Judges one row id, chosen at random, of each of so many equal parts of the table.
+    async fn sample(&self, session: &mut Session, at: Instants, counted: Counted) -> Result<Option<u64>, SourceError> {
+        let table = &self.node.table;
+        let operation = format!("sampling rows of {table}");
+        let mut ends = Sql::new(self.engine);
+        ends.push("SELECT CAST((SELECT MIN(rowid) FROM ").table(table).push(") AS TEXT), ");
+        ends.push("CAST((SELECT MAX(rowid) FROM ").table(table).push(") AS TEXT)");
+        let rows = match session.query(&operation, &ends).await {
+            // A table without row ids.
+            Err(error) if error.kind == ErrorKind::Other => return Ok(None),
+            rows => rows?,
+        };
+        let mut ends = rows.into_iter().flat_map(|row| row.0).map(|end| end?.parse::<i64>().ok());
+        let (Some(Some(first)), Some(Some(last))) = (ends.next(), ends.next()) else { return Ok(None) };
+        let part = last.saturating_sub(first) / SAMPLED + 1;
+        let Some(within) = first.checked_add(part.saturating_mul(SAMPLED)) else { return Ok(None) };
+        let mut sql = Sql::new(self.engine);
+        sql.push(&format!(
+            "WITH RECURSIVE retaind_sample(retaind_from, retaind_rowid) AS ( \
+             SELECT {first}, {first} + ABS(RANDOM() % {part}) \
+             UNION ALL SELECT retaind_from + {part}, retaind_from + {part} + ABS(RANDOM() % {part}) \
+             FROM retaind_sample WHERE retaind_from + {part} < {within}) \
+             SELECT CAST(COUNT(*) AS TEXT) FROM retaind_sample CROSS JOIN "
+        ));
+        sql.table(table).push(" WHERE ").table(table).push(".rowid = retaind_sample.retaind_rowid AND ");
+        self.push_counted(&mut sql, at, counted, &[]);
+        let found = number(session, &operation, &sql).await?;
+        Ok(Some(found.saturating_mul(part.unsigned_abs())))
     }
 
     /// Like the condition that is counted by. PostgreSQL's planner knows nothing of the function that leaves out what is

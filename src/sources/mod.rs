@@ -10,6 +10,7 @@ mod estimate;
 mod fit;
 mod following;
 mod gone;
+mod namers;
 mod naming;
 mod node;
 mod odd;

@@ -196,53 +196,44 @@ impl ReferenceColumn {
 
     /// The question which rows name some paths; none where no row can.
     fn naming(&self, store: &Store, paths: &[StorePath], gone: &[Gone]) -> Option<Sql> {
+        let condition = self.condition(store, paths)?;
+        Some(self.select(gone, |sql| {
+            sql.append(&condition);
+        }))
+    }
+
+    /// That a row names one of some paths; none where no row can.
+    pub(super) fn condition(&self, store: &Store, paths: &[StorePath]) -> Option<Sql> {
+        let mut sql = Sql::new(self.engine);
         match (&self.path, self.terms.as_slice()) {
             (FilePath::Column(_), [column]) if self.matching == ReferenceMatch::Name => {
                 let names: HashSet<_> = paths.iter().map(|path| path.split().1.to_owned()).collect();
-                let names: Vec<_> = names.into_iter().collect();
-                Some(self.select(gone, |sql| {
-                    push_last_segment(sql, column);
-                    push_among_texts(sql, &names);
-                }))
+                push_last_segment(&mut sql, column);
+                push_among_texts(&mut sql, &names.into_iter().collect::<Vec<_>>());
             }
             (FilePath::Column(_), [column]) => {
                 let spellings: Vec<_> = paths.iter().flat_map(|path| store.spellings(path)).collect();
-                Some(self.select(gone, |sql| {
-                    // Only a text column is compared bare, so that its index serves.
-                    match column.kind() {
-                        ColumnType::Text => column.push(sql),
-                        _ => column.push_text(sql),
-                    }
-                    push_among_texts(sql, &spellings);
-                }))
+                // Only a text column is compared bare, so that its index serves.
+                match column.kind() {
+                    ColumnType::Text => column.push(&mut sql),
+                    _ => column.push_text(&mut sql),
+                }
+                push_among_texts(&mut sql, &spellings);
             }
             (FilePath::Template(template), [column]) => {
                 let values = paths.iter().filter_map(|path| template.value_in(path.as_str()));
                 let values: Vec<_> = values.filter(|value| may_be(column.kind(), value)).map(str::to_owned).collect();
-                (!values.is_empty()).then(|| {
-                    self.select(gone, |sql| match column.kind() {
-                        // So that an index on the column serves.
-                        ColumnType::Text | ColumnType::Integer | ColumnType::Uuid => {
-                            column.push(sql);
-                            sql.push(" IN (");
-                            separated(sql, ", ", &values, |sql, value| column.push_value(sql, value));
-                            sql.push(")");
-                        }
-                        _ => {
-                            column.push_text(sql);
-                            push_among_texts(sql, &values);
-                        }
-                    })
-                })
+                if values.is_empty() {
+                    return None;
+                }
+                push_among_values(&mut sql, column, &values);
             }
             _ => {
-                let paths: Vec<_> = paths.iter().map(StorePath::to_string).collect();
-                Some(self.select(gone, |sql| {
-                    self.push_path(sql);
-                    push_among_texts(sql, &paths);
-                }))
+                self.push_path(&mut sql);
+                push_among_texts(&mut sql, &paths.iter().map(StorePath::to_string).collect::<Vec<_>>());
             }
         }
+        Some(sql)
     }
 
     /// The file that a row names, from the columns of its path.
@@ -254,7 +245,7 @@ impl ReferenceColumn {
     }
 
     /// The last segment of what a row has written.
-    fn name_of<'v>(&self, values: &'v [Option<String>]) -> Option<&'v str> {
+    pub(super) fn name_of<'v>(&self, values: &'v [Option<String>]) -> Option<&'v str> {
         ReferenceMatch::last_segment(values.first()?.as_deref()?)
     }
 
@@ -370,6 +361,22 @@ impl ReferenceColumn {
 
     fn asking(&self) -> String {
         format!("asking which files {} still names", self.table)
+    }
+}
+
+/// Compared bare where that can be, so that an index on the column serves.
+fn push_among_values(sql: &mut Sql, column: &Term, values: &[String]) {
+    match column.kind() {
+        ColumnType::Text | ColumnType::Integer | ColumnType::Uuid => {
+            column.push(sql);
+            sql.push(" IN (");
+            separated(sql, ", ", values, |sql, value| column.push_value(sql, value));
+            sql.push(")");
+        }
+        _ => {
+            column.push_text(sql);
+            push_among_texts(sql, values);
+        }
     }
 }
 

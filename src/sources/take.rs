@@ -109,13 +109,15 @@ impl Target {
             }
             changed += session.execute(&self.doing(), &sql).await?;
         }
-        if changed == locked.len() as u64 || self.updates() {
+        if changed == locked.len() as u64 {
             return Ok(locked);
         }
-        if takes_others {
+        // Which of the rows were updated cannot be told afterwards, so none is: they are tried again one by one.
+        if takes_others || self.updates() {
             return Err(self.changed_meanwhile());
         }
-        // The locked rows were eligible and locked, so this is a trigger or rule that kept some: tell by asking.
+        // The rows were eligible and are locked, so a trigger or rule kept some, or something that came to keep them
+        // since without a lock: tell by asking.
         let left = self.among(session, &locked).await?;
         locked.retain(|row| !left.contains(&row.key));
         Ok(locked)
@@ -167,7 +169,10 @@ impl Target {
             source_name: self.source.clone(),
             operation: self.doing(),
             kind: ErrorKind::Other,
-            cause: "rows that were locked did not go: a trigger or rule keeps them, or they changed".into(),
+            cause:
+                "rows that were locked stayed as they were: a trigger or rule keeps them, or something has just come \
+                    to keep them"
+                    .into(),
         }
     }
 
@@ -313,6 +318,8 @@ impl Branch {
         let types = pairs.map(|(own, (parent, _))| if of_parent(own, parent) { parent } else { own }.clone());
         let types = KeyTerms(types.collect());
         self.columns.push_among_values(sql, values, &types);
+        // Rows of another parent, whose key the column's collation takes for the same.
+        self.columns.push_exactly_among(sql, values, &types);
     }
 
     /// What rows that point to some of `rows` have in the columns that point; NULL is pointed to by nothing.

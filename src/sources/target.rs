@@ -214,7 +214,9 @@ impl Target {
     /// Whether the order of its keys may be walked along. A row of PostgreSQL that is updated lies elsewhere after it, and
     /// would be met again.
     pub(super) fn is_walked_by_key(&self) -> bool {
-        self.has_key() && !(self.updates() && self.node.key.0.iter().any(Term::is_place))
+        let any = |is: fn(&Term) -> bool| self.node.key.0.iter().any(is);
+        let disordered = self.engine == Engine::MySql && any(Term::is_enumerated);
+        self.has_key() && !disordered && !(self.updates() && any(Term::is_place))
     }
 
     /// What a liveness probe is given for a row, in the order of the command's placeholders.

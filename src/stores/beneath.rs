@@ -9,6 +9,9 @@ use rustix::io::Errno;
 /// What opens a directory: readable, so that it can be synced.
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
+/// A little less than the longest path that one call takes.
+const PIECE_BYTES: usize = 4000;
+
 /// How often openat2 is asked again when a rename elsewhere confused it.
 const ATTEMPTS: u32 = 8;
 
@@ -70,11 +73,26 @@ impl Root {
 
     /// Opens a directory beneath another one that is beneath the root, or the root.
     pub(super) fn beneath(&self, base: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
-        match self.resolve(base, path) {
-            // An old kernel, a sandbox that forbids the call, or a path longer than one call takes.
-            Err(Errno::NOSYS | Errno::PERM | Errno::NAMETOOLONG | Errno::AGAIN) => self.descend(base, path),
+        let resolved = match self.resolve(base, path) {
+            Err(Errno::NAMETOOLONG) => self.resolve_in_pieces(base, path),
+            resolved => resolved,
+        };
+        match resolved {
+            // An old kernel, or a sandbox that forbids the call.
+            Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => self.descend(base, path),
             resolved => resolved,
         }
+    }
+
+    /// The same for a path longer than one call takes.
+    fn resolve_in_pieces(&self, base: &OwnedFd, mut path: &[u8]) -> Result<OwnedFd, Errno> {
+        let mut directory = None;
+        while path.len() > PIECE_BYTES {
+            let slash = path[..PIECE_BYTES].iter().rposition(|&byte| byte == b'/').ok_or(Errno::NAMETOOLONG)?;
+            directory = Some(self.resolve(directory.as_ref().unwrap_or(base), &path[..slash])?);
+            path = &path[slash + 1..];
+        }
+        self.resolve(directory.as_ref().unwrap_or(base), path)
     }
 
     /// Opens a directory in an open one, by a single name.

@@ -57,7 +57,7 @@ pub enum Outcome {
     Partly(Part),
     /// There was none.
     Missing,
-    /// Kept for good: it is not what was to be removed, or it was written after its row's deletion was decided. Why, in
+    /// Kept for good: it is not what was to be removed, or it was written after its removal was decided. Why, in
     /// words.
     Kept(String),
     /// Could not be removed now (permission, I/O, read-only): to be tried again. The error, in words.

@@ -3,7 +3,7 @@
 use rustix::fs::{Statx, StatxFlags, StatxTimestamp};
 
 use super::file::kind;
-use super::walk::Kind;
+use super::survey::Kind;
 
 /// Facts about something that is no directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -110,12 +110,12 @@ pub(super) fn why_kept(facts: &Statx, decided_at: Timestamp) -> Option<&'static 
     let born = (facts.stx_mask & StatxFlags::BTIME.bits() != 0).then(|| instant(&facts.stx_btime)).flatten();
     if kind(facts) == FileType::Directory {
         // Written whenever something in it goes, so that its time of writing says nothing.
-        return born.filter(|&born| born > decided_at).map(|_| "was made after its row's deletion was decided");
+        return born.filter(|&born| born > decided_at).map(|_| "was made after its removal was decided");
     }
     let is_new = born.is_some_and(|born| born > decided_at)
         // A time of writing can be set at will; one that has not come yet says nothing about when it was written.
         || instant(&facts.stx_mtime).is_some_and(|written| written > decided_at && written <= Clock::system().now());
-    is_new.then_some("was written after its row's deletion was decided")
+    is_new.then_some("was written after its removal was decided")
 }
 
 /// `None` for a time that no calendar has.

@@ -17,10 +17,20 @@ use super::{Look, Outcome};
 /// On what terms things go.
 pub(super) struct Terms {
     pub(super) act: Act,
+    pub(super) durable: Durable,
     pub(super) decided_at: Timestamp,
     /// Heeded in directories only: files are few.
     pub(super) stop: CancellationToken,
     pub(super) look: Look,
+}
+
+/// When what went is made durable, so that no power cut brings it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durable {
+    /// Before it counts as gone.
+    AtOnce,
+    /// By whoever asked, once for many calls.
+    Later,
 }
 
 /// What is done with a name that may go.

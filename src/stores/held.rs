@@ -4,14 +4,16 @@ use std::collections::HashSet;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::fs::FileType;
 
-/// Files held open when this was gathered. Says nothing of other machines that share a file system, or of processes in
-/// another container around this one.
+/// Files held open when this was gathered. Says nothing of files that are only mapped into memory, of other machines that
+/// share a file system, or of processes in another container around this one.
 #[derive(Debug, Clone, Default)]
 pub struct Held {
     files: HashSet<(u64, u64)>,
+    gathered_at: Option<Instant>,
     /// Processes that this one may not look into, at the least: 0 where all could be seen.
     pub unseen: u64,
 }
@@ -19,7 +21,7 @@ pub struct Held {
 impl Held {
     /// Looks through all processes that can be seen.
     pub fn gather() -> io::Result<Self> {
-        let mut held = Self::default();
+        let mut held = Self { gathered_at: Some(Instant::now()), ..Self::default() };
         let mut sees_first = false;
         for process in std::fs::read_dir("/proc")? {
             let process = process?;
@@ -47,6 +49,14 @@ impl Held {
         Ok(())
     }
 
+    /// Looks through them again if that was longer ago than `age`: it takes some milliseconds.
+    pub fn renew(&mut self, age: Duration) -> io::Result<()> {
+        if self.gathered_at.is_none_or(|at| at.elapsed() > age) {
+            *self = Self::gather()?;
+        }
+        Ok(())
+    }
+
     /// Whether some process holds a file open, by its device and inode.
     pub fn is_held(&self, device: u64, inode: u64) -> bool {
         self.files.contains(&(device, inode))
@@ -69,5 +79,19 @@ mod tests {
         assert!(is_held());
         drop(file);
         assert!(!is_held());
+    }
+
+    #[test]
+    fn what_is_known_is_renewed_when_it_is_old() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let mut held = Held::default();
+        held.renew(Duration::from_secs(3600)).unwrap();
+        let file = std::fs::File::create(&path).unwrap();
+        let facts = file.metadata().unwrap();
+        held.renew(Duration::from_secs(3600)).unwrap();
+        assert!(!held.is_held(facts.dev(), facts.ino()), "what is known is young enough");
+        held.renew(Duration::ZERO).unwrap();
+        assert!(held.is_held(facts.dev(), facts.ino()));
     }
 }

@@ -7,6 +7,8 @@ mod beneath;
 mod doomed;
 mod facts;
 mod file;
+mod frame;
+mod glance;
 mod ground;
 mod held;
 mod links;
@@ -19,6 +21,7 @@ mod path;
 mod pool;
 mod prune;
 mod space;
+mod survey;
 mod sweep;
 mod trash;
 mod tree;
@@ -38,15 +41,16 @@ use crate::policy::{Name, Store};
 use beneath::Root;
 pub use doomed::{Doomed, GoneBefore, Inside, LEFT_AT_MOST, Left, Listener, Look, Outcome, Part, Why};
 pub use facts::{Facts, Seen};
-use ground::{Act, Terms};
+pub use glance::Glance;
+use ground::{Act, Durable, Terms};
 pub use held::Held;
 pub use marker::{FileSystem, Identity, Marker, MarkerError, Mismatch};
 pub use own::Owner;
 pub use path::RawPath;
 pub use prune::Pruned;
 pub use space::Space;
+pub use survey::{ERRORS_AT_MOST, Kind, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
 pub use trash::{Emptied, Restored, TrashError, TrashedRun, Way};
-pub use walk::{ERRORS_AT_MOST, Kind, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
 
 /// A store whose root is open. Cheap to clone; while one is left, the root's file system can't be unmounted.
 #[derive(Debug, Clone)]
@@ -117,10 +121,10 @@ impl OpenStore {
         self.sweep(doomed, None, decided_at, stop, look).await
     }
 
-    /// Removes everything that is doomed, for good or into the trash, and makes that durable. A file born or written after `decided_at`, by the
-    /// machine's clock, is kept: it is not the one that was decided about. The outcomes are in the order of `doomed`; of
-    /// what is there twice, the second is missing. Once begun it goes on to its end, even if its future is dropped;
-    /// directories end early when `stop` is cancelled.
+    /// Removes everything that is doomed, for good or into the trash, and makes that durable. A file born or written after
+    /// `decided_at`, by the machine's clock, is kept: it is not the one that was decided about. The outcomes are in the
+    /// order of `doomed`; of what is there twice, the second is missing. Once begun it goes on to its end, even if its
+    /// future is dropped; directories end early when `stop` is cancelled.
     pub async fn remove(
         &self,
         doomed: Vec<Doomed>,
@@ -128,13 +132,32 @@ impl OpenStore {
         way: Way,
         stop: &CancellationToken,
     ) -> Vec<(RawPath, Outcome)> {
-        self.sweep(doomed, Some(way), decided_at, stop, Look::default()).await
+        self.sweep(doomed, Some((way, Durable::AtOnce)), decided_at, stop, Look::default()).await
+    }
+
+    /// The same, except that a power cut may bring back what went, until [`OpenStore::make_durable`] is done: for much at
+    /// once in many calls, after which nobody relies on it being gone.
+    pub async fn remove_for_now(
+        &self,
+        doomed: Vec<Doomed>,
+        decided_at: Timestamp,
+        way: Way,
+        stop: &CancellationToken,
+    ) -> Vec<(RawPath, Outcome)> {
+        self.sweep(doomed, Some((way, Durable::Later)), decided_at, stop, Look::default()).await
+    }
+
+    /// Makes durable whatever was done in the store so far, and in the rest of its file system.
+    pub async fn make_durable(&self) -> std::io::Result<()> {
+        let root = Arc::clone(&self.root);
+        let task = tokio::task::spawn_blocking(move || file::sync_all(&root.directory(None)?));
+        Ok(task.await.map_err(std::io::Error::other)??)
     }
 
     async fn sweep(
         &self,
         doomed: Vec<Doomed>,
-        way: Option<Way>,
+        way: Option<(Way, Durable)>,
         decided_at: Timestamp,
         stop: &CancellationToken,
         look: Look,
@@ -142,6 +165,7 @@ impl OpenStore {
         let (root, doomed, stop) = (Arc::clone(&self.root), Arc::new(doomed), stop.clone());
         let swept = Arc::clone(&doomed);
         let task = tokio::task::spawn_blocking(move || {
+            let (way, durable) = way.unzip();
             let act = match way {
                 None => Act::Examine,
                 Some(Way::Unlink) => Act::Unlink,
@@ -150,7 +174,8 @@ impl OpenStore {
                     Err(why) => return vec![Outcome::Failed(why); swept.len()],
                 },
             };
-            sweep::sweep(&root, &swept, &Terms { act, decided_at, stop, look })
+            let durable = durable.unwrap_or(Durable::Later);
+            sweep::sweep(&root, &swept, &Terms { act, durable, decided_at, stop, look })
         });
         // The task is gone only where the runtime is shutting down: what it did will show when it is tried again.
         let outcomes = task.await.unwrap_or_else(|error| vec![Outcome::Failed(error.to_string()); doomed.len()]);
@@ -187,13 +212,19 @@ impl OpenStore {
         marker::adopt(&self.root, marker, owner)
     }
 
+    /// What is at a path just now.
+    pub fn glance(&self, path: &RawPath) -> std::io::Result<Glance> {
+        Ok(glance::glance(&self.root, path)?)
+    }
+
     /// The room on the store's file system.
     pub fn space(&self) -> std::io::Result<Space> {
         space::space(&self.root)
     }
 
     /// Removes those of `directories` that are empty, were made before `before` and in which nothing came or went since
-    /// `idle_since_ns`, and then the directories around them as far as those are empty too. The error says why nothing may be done in the store.
+    /// `idle_since_ns` (nanoseconds since 1970), and then the directories around them as far as those are empty too. The
+    /// error says why nothing may be done in the store.
     pub async fn prune_empty(
         &self,
         directories: Vec<RawPath>,

@@ -114,11 +114,11 @@ impl Destination {
     /// Moves a name that was looked at.
     pub(super) fn take(&self, from: &OwnedFd, name: &[u8], seen: &Statx, to: &OwnedFd) -> Result<(), Unmoved> {
         let taken = match self.purpose {
-            Purpose::Trash => shelve(from, name, to)?,
+            Purpose::Trash => shelve(from, name, to).map_err(unable)?,
             Purpose::Restore { .. } => match rename(from, name, to, name) {
                 Ok(()) => name.to_vec(),
                 Err(Errno::EXIST) => return Err(Unmoved::Kept("something is there already".to_owned())),
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(unable(error)),
             },
         };
         // Whoever may write there could swap the name after the look: only what was looked at may go.
@@ -136,6 +136,16 @@ impl Destination {
                 Err(Unmoved::Failed(format!("changed while it was moved, and could not be put back: {why}")))
             }
         }
+    }
+}
+
+fn unable(error: Errno) -> Unmoved {
+    match error {
+        Errno::INVAL => Unmoved::Failed(
+            "this file system cannot rename a file without the risk of replacing another, so that it can have no trash"
+                .to_owned(),
+        ),
+        error => Unmoved::Error(error),
     }
 }
 

@@ -104,7 +104,7 @@ pub(super) fn write(directory: &OwnedFd, name: &str, bytes: &[u8], owner: Option
         let (Ok(()) | Err(_)) = super::file::unlink(directory, temporary.as_bytes(), AtFlags::empty());
         return written;
     }
-    rustix::fs::fsync(directory)
+    super::file::sync(directory)
 }
 
 fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {

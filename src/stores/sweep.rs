@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use super::beneath::Root;
 use super::doomed::Part;
 use super::file::{self, outcome_of_parent, sync, sync_all, words};
-use super::ground::{Ground, Terms};
+use super::ground::{Durable, Ground, Terms};
 use super::links::Links;
 use super::listing::Scratch;
 use super::marks::{Mark, Marks};
@@ -132,7 +132,9 @@ impl Sweep<'_> {
         let mut all = self.spread(groups);
         let touched: HashSet<_> =
             all.iter().filter(|done| done.directory.is_some()).map(|done| done.group.parent).collect();
-        if touched.len() > SYNCED_APART || self.ground.terms.act.moves() {
+        if self.ground.terms.durable == Durable::Later {
+            // Nothing counts on it yet.
+        } else if touched.len() > SYNCED_APART || self.ground.terms.act.moves() {
             self.unsynced.extend(all.iter().filter(|done| done.directory.is_some()).flat_map(|done| done.group.places));
             self.touched = self.touched.take().or_else(|| all.iter_mut().find_map(|done| done.directory.take()));
         } else {

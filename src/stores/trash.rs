@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::beneath::{Root, facts};
 use super::doomed::{Left, Part, Why};
 use super::file::{instant, look, sync, sync_all, words};
-use super::ground::{Act, Ground, Terms};
+use super::ground::{Act, Durable, Ground, Terms};
 use super::links::Links;
 use super::listing::{Scratch, read};
 use super::moves::Destination;
@@ -57,7 +57,7 @@ pub struct Emptied {
 /// What was restored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// What is back, and what stays in the trash; paths begin at the root, with `.retaind`.
+    /// What is back, and what stays in the trash, with the paths that it is to have again.
     pub part: Part,
     /// Of the paths that were asked for: those that the run's trash does not have.
     pub missing: Vec<RawPath>,
@@ -136,6 +136,10 @@ pub(super) fn restore(
     let base = root.directory(None).map_err(unusable)?;
     let act = Act::Move(Destination::restore(base, workplace, &path_of(run), only));
     let mut part = visit(root, &trash, run, act, stop);
+    let inside = format!("{}/", path_of(run));
+    for left in &mut part.left {
+        left.path = left.path.strip_prefix(&inside).unwrap_or(&left.path).to_owned();
+    }
     settle(&mut part, sync_all(&trash));
     Ok(Restored { part: Part { trashed: false, ..part }, missing })
 }
@@ -187,7 +191,8 @@ fn runs_in(root: &Root, trash: &OwnedFd) -> Result<Vec<(Uuid, Timestamp)>, Trash
 
 /// Does the same with everything in the trash of a run.
 fn visit(root: &Root, trash: &OwnedFd, run: Uuid, act: Act, stop: &CancellationToken) -> Part {
-    let terms = Terms { act, decided_at: Timestamp::MAX, stop: stop.clone(), look: Look::default() };
+    let terms =
+        Terms { act, durable: Durable::AtOnce, decided_at: Timestamp::MAX, stop: stop.clone(), look: Look::default() };
     let ground = Ground { root, terms: &terms, links: &Links::default() };
     let doomed = Doomed::directory(path_of(run));
     match tree::visit(ground, trash, &doomed, 0, None, &mut Scratch::new()) {

@@ -11,13 +11,14 @@ use std::rc::Rc;
 use rustix::fs::{AtFlags, FileType, Statx};
 use rustix::io::Errno;
 
-use super::beneath::{Imprint, climb, facts};
+use super::beneath::{climb, facts};
 use super::doomed::{Inside, LEFT_AT_MOST, Left, Part, Why};
 use super::facts::freed_bytes;
 use super::facts::nanoseconds;
 use super::file::{kind, look, outcome_of_parent, sync, sync_all, unlink, why_kept, why_no_directory, words};
-use super::ground::{Act, Ground};
-use super::listing::{Names, Scratch, read};
+use super::frame::Frame;
+use super::ground::{Act, Durable, Ground};
+use super::listing::{Scratch, read};
 use super::marks::{Mark, Marks};
 use super::moves::Unmoved;
 use super::path::shown;
@@ -88,50 +89,6 @@ fn outcome_of_no_directory(parent: &OwnedFd, name: &[u8]) -> Outcome {
             None => Outcome::Failed("was replaced while it was looked at".to_owned()),
         },
         Err(error) => outcome_of_parent(error),
-    }
-}
-
-/// A directory on the way down.
-struct Frame<'a> {
-    /// Where its name begins in the walk's path.
-    name_at: usize,
-    /// The innermost have one.
-    handle: Option<Rc<OwnedFd>>,
-    /// Where its files are moved to, if they are and the first was.
-    target: Option<Rc<OwnedFd>>,
-    imprint: Imprint,
-    /// When something last came or went in it, in nanoseconds since 1970.
-    changed_ns: i128,
-    /// Nothing was ever found in it.
-    empty: bool,
-    marks: Option<&'a Marks>,
-    /// What would go from it was counted elsewhere.
-    counted: bool,
-    /// The directories in it that are still to be entered.
-    inner: Names,
-    readings: u32,
-    /// A name went from it.
-    touched: bool,
-    /// Something in it stays, and so it does.
-    stays: bool,
-}
-
-impl<'a> Frame<'a> {
-    fn new(name_at: usize, handle: OwnedFd, facts: &Statx, marks: Option<&'a Marks>, counted: bool) -> Self {
-        Self {
-            name_at,
-            handle: Some(Rc::new(handle)),
-            target: None,
-            imprint: Imprint::new(facts),
-            changed_ns: nanoseconds(&facts.stx_mtime),
-            empty: true,
-            marks,
-            counted,
-            inner: Names::default(),
-            readings: 1,
-            touched: false,
-            stays: false,
-        }
     }
 }
 
@@ -365,11 +322,14 @@ impl<'a> Walk<'a> {
     /// A removal that a power cut could undo does not count. What a directory that goes took with it needs no more.
     fn make_durable(&mut self) {
         let Some((frame, handle)) = self.innermost() else { return };
+        if !frame.touched || self.ground.terms.durable == Durable::Later {
+            return;
+        }
         let synced = match self.ground.terms.act {
-            Act::Unlink if frame.touched => sync(&handle),
+            Act::Examine => Ok(()),
+            Act::Unlink => sync(&handle),
             // Several directories changed, new ones among them.
-            Act::Move(_) if frame.touched => sync_all(&handle),
-            Act::Examine | Act::Unlink | Act::Move(_) => Ok(()),
+            Act::Move(_) => sync_all(&handle),
         };
         if let Err(error) = synced {
             self.leave(None, Why::Failed(format!("what was removed in it may come back: {}", words(error))));

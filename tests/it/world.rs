@@ -29,7 +29,7 @@ pub struct World {
     /// More references: store, table, column.
     more_references: Vec<[String; 3]>,
     /// And those of other shapes: store, entry.
-    reference_entries: Vec<[String; 2]>,
+    pub reference_entries: Vec<[String; 2]>,
     pub clock: Clock,
     /// When a file was last put into a store.
     put_at: Cell<Option<Instant>>,

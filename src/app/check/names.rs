@@ -50,16 +50,20 @@ fn tell(sample: &Sample, store: &Store, reference: &Reference, subject: &str, fi
     let first = format!("the first {}", counted(looked_at, "path"));
     let example = &sample.example;
     match (sample.inside, sample.outside) {
-        (0, 0) => findings.ok(subject, format!("{reference} names no file yet")),
+        (0, 0) => {
+            let fix = "policies of orphans are blocked until it does; look at what happened to the table, or take the \
+                       reference out";
+            findings.warn(subject, format!("{reference} names no file in {}", counted(sample.rows, "row")), fix);
+        }
         (_, 0) => findings.ok(subject, format!("{first} of {reference} lead into it")),
         (0, _) => {
             findings.error(subject, format!("none of {first} of {reference} leads into it: {example:?}, for one"), fix)
         }
-        (_, some) => findings.warn(
-            subject,
-            format!("{} of {first} of {reference} lead elsewhere: {example:?}, for one", count(some)),
-            fix,
-        ),
+        (inside, outside) => {
+            let message = format!("{} of {first} of {reference} lead elsewhere: {example:?}, for one", count(outside));
+            // More than half of them block a run.
+            if outside > inside { findings.error(subject, message, fix) } else { findings.warn(subject, message, fix) }
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use super::privileges::{deleting, may, may_set, may_skip};
 use super::relations::Around;
 use super::{enforces, programs};
 use crate::policy::{
-    Action, Alive, Assignment, Engine, Ident, Keep, Name, Policy, RowsPolicy, Settings, Source, TableName,
+    Action, Alive, Assignment, Engine, Ident, Keep, Name, Policy, ReferenceMatch, RowsPolicy, Settings, Source,
+    TableName,
 };
 use crate::report::Findings;
 use crate::sources::{Asked, NamedBy, Privilege, ReferenceColumn, Refused, Session, Sql, TableFacts, Target};
@@ -93,6 +94,13 @@ pub(super) async fn check_reference(
     may(session, &facts, &[Privilege::Select], &subject, findings).await;
     let (table, path, source) = (&named_by.table, &named_by.path, &source.name);
     match path.columns().as_slice() {
+        [_] if named_by.matching == ReferenceMatch::Name => {
+            let message = format!(
+                "{table}.{path} of source {source} is asked by the last segment of its paths: that reads the table, whatever \
+                 its indexes"
+            );
+            findings.ok(subject, message);
+        }
         [column] if leads_index(&facts, column) => {
             findings.ok(subject, format!("{table}.{path} of source {source} is asked which files are still needed"));
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::enforces;
+use crate::app::adopt::objection;
 use crate::ledger::Adoption;
 use crate::policy::{Name, Policy, PolicyKind, Settings, Store};
 use crate::report::Findings;
@@ -44,11 +45,11 @@ fn identity(settings: &Settings, store: &Store, open: &OpenStore, adoption: Opti
     let (enforcing, others): (Vec<_>, Vec<_>) = policies(settings, name).partition(|policy| enforces(settings, policy));
     let right_disk = format!("see whether the right disk is mounted at {}", store.root.display());
     match (marker, adoption) {
-        (Some(marker), _) => match marker.mismatch(name, here) {
+        (Some(marker), adoption) => match objection(&marker, store, here, adoption) {
             None => findings.ok(subject, format!("adopted {}", instant(marker.adopted_at))),
-            Some(mismatch) => {
+            Some(why) => {
                 let fix = format!("{right_disk}; if this is the right directory: retaind adopt {name} --again");
-                findings.error(subject, format!("{mismatch}; no policy removes files in it"), fix);
+                findings.error(subject, format!("{why}; no policy removes files in it"), fix);
             }
         },
         (None, Some(adoption)) => {

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::policy::Engine;
-use crate::sources::{Canceller, ErrorKind, SourceError};
+use crate::policy::{Engine, Source};
+use crate::sources::{Canceller, ErrorKind, Session, SourceError};
 
-/// How long the plan of a statement may take.
-pub(super) const PLANNING: Duration = Duration::from_millis(60);
+/// How long the plan of a statement, or a sample, may take.
+pub(super) const PLANNING: Duration = Duration::from_millis(100);
 /// How long another connection may take, once the time is up.
-pub(super) const CONNECTING: Duration = Duration::from_millis(60);
+const CONNECTING: Duration = Duration::from_millis(60);
 /// How long a server may take to end what it was told to end.
 const ENDING: Duration = Duration::from_millis(60);
 
@@ -22,6 +22,21 @@ pub(super) enum Ended<T> {
     /// It goes on by itself.
     Abandoned,
     Failed(SourceError),
+}
+
+/// Connects, or gives up at a deadline, but never within less than [`CONNECTING`]; `None`: no answer in time.
+pub(super) async fn connect(source: &Source, until: Instant) -> Option<Result<Session, SourceError>> {
+    let mut opening = Box::pin(Session::open(source));
+    match timeout_at(until.max(Instant::now() + CONNECTING), &mut opening).await {
+        Ok(opened) => Some(opened),
+        Err(_) => {
+            if source.endpoint.engine() == Engine::Sqlite {
+                // Somebody has locked the file. Dropped, it would be waited for; it ends with the process.
+                std::mem::forget(opening);
+            }
+            None
+        }
+    }
 }
 
 /// Runs a statement until a deadline and has it cancelled then. SQLite ends nothing on request: there it is abandoned,

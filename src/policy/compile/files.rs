@@ -109,30 +109,21 @@ impl Gather<'_> {
         }
     }
 
-    /// `min_free` in a store with a trash: what lies in the trash takes its room, so that nothing would be won and
-    /// everything lost from its place.
+    /// What goes for `min_free` can pass by a trash only where there is one.
     fn refuse_trash_mismatch(&mut self, table: &KeyPath, raw: &RawPolicy, whole: &Raw) {
-        let has_min_free = self.loaded.is_written(&table.key("min_free"));
+        if raw.bypass_trash != Some(true) {
+            return;
+        }
         let path = table.key("bypass_trash");
         let stores = whole.stores.as_ref().map(|named| named.0.as_slice()).unwrap_or_default();
         let store = stores.iter().find(|(name, _)| Some(name) == raw.store.as_ref());
-        let has_trash = store.is_some_and(|(name, _)| self.loaded.is_written(&KeyPath::of(&["stores", name, "trash"])));
-        match (raw.bypass_trash, has_min_free) {
-            (Some(true), false) => {
-                let fault = Fault::new("bypass_trash has no effect without min_free");
-                self.refuse(&path, Aspect::Key, fault.hint("leave it out: what goes by keep goes into the trash"));
-            }
-            (Some(true), true) if store.is_some() && !has_trash => {
-                let fault = Fault::new("bypass_trash has no effect: the store has no trash");
-                self.refuse(&path, Aspect::Key, fault.hint("leave it out"));
-            }
-            (None | Some(false), true) if has_trash => {
-                let fault =
-                    Fault::new("min_free wins no room in a store with a trash: what is in the trash takes its room");
-                let hint = "write bypass_trash = true, so that what goes for it goes for good, or leave min_free out";
-                self.refuse(&table.key("min_free"), Aspect::Key, fault.hint(hint));
-            }
-            (None | Some(_), _) => {}
+        let has_trash = |name: &str| self.loaded.is_written(&KeyPath::of(&["stores", name, "trash"]));
+        if !self.loaded.is_written(&table.key("min_free")) {
+            let fault = Fault::new("bypass_trash has no effect without min_free");
+            self.refuse(&path, Aspect::Key, fault.hint("leave it out: what goes by keep goes into the trash"));
+        } else if store.is_some_and(|(name, _)| !has_trash(name)) {
+            let fault = Fault::new("bypass_trash has no effect: the store has no trash");
+            self.refuse(&path, Aspect::Key, fault.hint("leave it out"));
         }
     }
 }

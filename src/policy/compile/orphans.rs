@@ -13,6 +13,7 @@ impl Gather<'_> {
         let store = self.governed_store(table, raw, whole);
         if let Some(name) = &store {
             self.refuse_unnamed_store(table, name.as_str(), whole);
+            self.refuse_names_beside_directories(table, name.as_str(), whole);
         }
         let matching = self.file_match(table, raw);
         let keep = match &raw.keep {
@@ -44,6 +45,23 @@ impl Gather<'_> {
         };
         let hint = format!("write references = [{entries}] in [stores.{store}]: every column that names its files");
         self.refuse(&table.key("store"), Aspect::Value, fault.hint(hint));
+    }
+
+    /// A directory that no row names goes as a whole, and a row that names a file by its name alone does not say in which
+    /// directory it is.
+    fn refuse_names_beside_directories(&mut self, table: &KeyPath, store: &str, whole: &Raw) {
+        let stores = whole.stores.as_ref().map(|named| named.0.as_slice()).unwrap_or_default();
+        let raw = stores.iter().filter(|(name, _)| name == store);
+        let references: Vec<_> = raw.flat_map(|(_, raw)| &raw.references).flatten().collect();
+        let by_name = references.iter().any(|reference| reference.r#match.as_deref() == Some("name"));
+        if by_name && references.iter().any(|reference| reference.directory == Some(true)) {
+            let message = format!(
+                "store {store} has references of directories and one with match = \"name\": which files in a directory that \
+                 one names cannot be told"
+            );
+            let hint = "put the directories into a store of their own";
+            self.refuse(&table.key("store"), Aspect::Value, Fault::new(message).hint(hint));
+        }
     }
 }
 

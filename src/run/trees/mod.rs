@@ -23,7 +23,7 @@ use super::sessions::Sessions;
 use crate::ledger::{GuardReading, Lease, Ledger, LedgerError, RunMode};
 use crate::policy::{FilesPolicy, Mode, Name, OrphansPolicy, Store};
 use crate::sources::SourceError;
-use crate::stores::{RawPath, Surveyed, TrashError, WalkError};
+use crate::stores::{Held, RawPath, Surveyed, TrashError, WalkError};
 use crate::telemetry::chain;
 use choose::Choice;
 use spool::Spool;
@@ -278,6 +278,7 @@ impl PolicyRun<'_> {
             stays: std::collections::BTreeMap::new(),
             empty,
             emptied: Vec::new(),
+            held: Held::default(),
             unflushed: crate::ledger::Tally::default(),
             flushed_at: decided_at,
         };
@@ -286,6 +287,7 @@ impl PolicyRun<'_> {
             Some(spool) if holding.is_none() || blocked_by.is_none() => taking.take(spool, choices).await,
             _ => Ok(()),
         };
+        taking.make_durable().await;
         let account = taking.finish();
         let outcome = match (taken, blocked_by) {
             (Err(Ended::Stopped), _) => Outcome::cancelled(account),

@@ -91,7 +91,7 @@ impl Names {
             let (reader, _permit) = sessions.reader(&column.source).await?;
             let mut each = |naming: Naming<'_>| {
                 reading.take(naming);
-                match reading.counts.rows % ROWS_BETWEEN_STOPS == 0 && stop.is_set() {
+                match reading.counts.rows.is_multiple_of(ROWS_BETWEEN_STOPS) && stop.is_set() {
                     true => ControlFlow::Break(()),
                     false => ControlFlow::Continue(()),
                 }
@@ -104,6 +104,11 @@ impl Names {
         let Collector { fingerprinter, paths, names, directories, depths } = collector;
         let (paths, names, directories) = (paths.finish(), names.finish(), directories.finish());
         Ok(Self { fingerprinter, paths, names, directories, depths, counts })
+    }
+
+    /// How many rows were read.
+    pub(in crate::run) fn rows(&self) -> u64 {
+        self.counts.iter().map(|counts| counts.rows).sum()
     }
 
     /// How many different paths and names rows name, and how many of them the walk has not found.

@@ -124,6 +124,7 @@ impl Looking<'_> {
         }
         let (store, settings, stop) = (self.custody.store.clone(), &self.run.runner.settings, self.run.stop);
         let names = Arc::new(Names::read(self.custody, settings, self.sessions, stop).await?);
+        tracing::debug!(store = %store.name, references = names.rows(), "Read what rows name in store {}", store.name);
         if let Some(why) = judge_references(&store, &names.counts) {
             return Ok(finding.blocked(why));
         }
@@ -136,6 +137,7 @@ impl Looking<'_> {
             move || Worker { scan: scan.clone(), tallied: Tallied::default() }
         };
         let walked = self.custody.open.walk(make, stop.token()).await?;
+        tracing::debug!(store = %store.name, files = walked.surveyed.files, "Walked store {}", store.name);
         let mut all = Tallied::default();
         walked.visitors.iter().for_each(|worker| all.add(worker.tallied));
         tell_unseen(&mut finding.account, &walked.surveyed);

@@ -2,6 +2,7 @@
 //! adds up what became of it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -21,10 +22,14 @@ use crate::telemetry::chain;
 
 /// Files that are asked about and removed together: few, so that little time passes between the two.
 const FILES_AT_ONCE: usize = 1000;
+/// The same where nobody is asked; not more, so that a stop is heeded within a second.
+const UNASKED_AT_ONCE: usize = 10_000;
+/// How old the knowledge of which files are open may be.
+const HELD_AGE: Duration = Duration::from_secs(1);
 /// Sums are added up in the ledger this often.
 const FLUSH_EVERY_SECS: i64 = 1;
 /// For so long a directory that was found empty stays, where the policy has no time of its own.
-const IDLE: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A policy's files under way.
 pub(super) struct Taking<'a> {
@@ -45,19 +50,26 @@ pub(super) struct Taking<'a> {
     pub(super) empty: Vec<RawPath>,
     /// Directories from which something went.
     pub(super) emptied: Vec<RawPath>,
+    pub(super) held: Held,
     pub(super) unflushed: Tally,
     pub(super) flushed_at: Timestamp,
+}
+
+/// Outcomes, each with whether it is a directory's.
+fn told(outcomes: Vec<(RawPath, Outcome)>, directories: Vec<bool>) -> Vec<(RawPath, bool, Outcome)> {
+    outcomes.into_iter().zip(directories).map(|((path, outcome), directory)| (path, directory, outcome)).collect()
 }
 
 impl Taking<'_> {
     /// Takes everything that was chosen.
     pub(super) async fn take(&mut self, spool: Spool, choices: Option<Vec<Choice>>) -> Result<(), Ended> {
+        let at_once = if self.custody.references.is_empty() { UNASKED_AT_ONCE } else { FILES_AT_ONCE };
         let mut found = spool.read().map_err(Ended::Spool)?.enumerate();
         let choice = |place: usize| choices.as_ref().map_or(Choice::Goes, |choices| choices[place]);
         loop {
             self.may_go_on().await?;
             let (mut usual, mut room, mut any) = (Vec::new(), Vec::new(), false);
-            for (place, found) in found.by_ref().take(FILES_AT_ONCE) {
+            for (place, found) in found.by_ref().take(at_once) {
                 any = true;
                 let found = found.map_err(Ended::Spool)?;
                 match choice(place) {
@@ -75,6 +87,17 @@ impl Taking<'_> {
             }
         }
         self.prune().await
+    }
+
+    /// Makes sure that a power cut does not bring back what went.
+    pub(super) async fn make_durable(&mut self) {
+        if self.holding.is_some()
+            && self.account.tally.files_deleted > 0
+            && let Err(error) = self.custody.open.make_durable().await
+        {
+            let why = format!("what was removed may come back after a power cut: {}", chain(&error));
+            self.account.fail(None, None, why);
+        }
     }
 
     /// Between pieces: nobody asked to stop, and the policy is still ours.
@@ -123,7 +146,8 @@ impl Taking<'_> {
         if policy.open == OpenFiles::Delete || found.is_empty() {
             return Ok(found);
         }
-        let held = Held::gather().map_err(Ended::Held)?;
+        self.held.renew(HELD_AGE).map_err(Ended::Held)?;
+        let held = &self.held;
         if held.unseen > 0 {
             let note = "not all processes can be seen by retaind's user, so that some files may be open and go";
             if !self.account.notes.iter().any(|known| known == note) {
@@ -175,7 +199,10 @@ impl Taking<'_> {
         let listen = lister.as_ref().map(|lister| move |store: &Name| lister.listener(store));
         let (decided_at, stop) = (self.decided_at, self.run.stop.token());
         let action = match self.holding {
-            Some(_) => Action::Remove { decided_at, stop, way: Some(way) },
+            Some(_) => {
+                let outcomes = self.custody.open.remove_for_now(doomed, decided_at, way, stop).await;
+                return told(outcomes, directories);
+            }
             None => Action::Examine {
                 decided_at,
                 stop,
@@ -185,7 +212,7 @@ impl Taking<'_> {
             },
         };
         let outcomes = self.custody.act(doomed, action).await;
-        outcomes.into_iter().zip(directories).map(|((path, outcome), directory)| (path, directory, outcome)).collect()
+        told(outcomes, directories)
     }
 
     async fn count(&mut self, path: &RawPath, directory: bool, outcome: Outcome, way: Way) {

@@ -11,13 +11,11 @@ use std::time::Duration;
 
 use diesel::connection::{Connection as _, DefaultLoadingMode, LoadConnection};
 use diesel::sqlite::SqliteConnection;
-use futures_util::TryStreamExt;
+use futures_util::{FutureExt, TryStreamExt};
 use mysql_async::prelude::Queryable;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
-use tokio_postgres::binary_copy::BinaryCopyOutStream;
-use tokio_postgres::types::Type;
 
 use super::connect::{self, Cause};
 use super::connection::{Statement, TextRow};
@@ -26,6 +24,8 @@ use crate::policy::{Endpoint, Name, Source};
 use crate::sources::error::Judge;
 use crate::sources::{ErrorKind, SourceError};
 
+/// Columns that make a path, at most.
+const COLUMNS_AT_MOST: usize = 16;
 /// Rows that a thread reads ahead, twice.
 const ROWS_AHEAD: usize = 2048;
 
@@ -193,16 +193,59 @@ async fn read_postgres(
     each: &mut (dyn FnMut(&[Option<&str>]) -> ControlFlow<()> + Send),
 ) -> Result<ControlFlow<()>, Failure> {
     let copy = format!("COPY ({select}) TO STDOUT (FORMAT binary)");
-    let rows = timeout(patience, client.copy_out(copy.as_str())).await.map_err(|_| Failure::Silent)??;
-    let mut rows = pin!(BinaryCopyOutStream::new(rows, &vec![Type::TEXT; columns]));
+    let pieces = timeout(patience, client.copy_out(copy.as_str())).await.map_err(|_| Failure::Silent)??;
+    let mut pieces = pin!(pieces);
+    let mut head = COPY_HEAD_BYTES;
     loop {
-        let row = timeout(patience, rows.try_next()).await.map_err(|_| Failure::Silent)??;
-        let Some(row) = row else { return Ok(ControlFlow::Continue(())) };
-        let texts = (0..columns).map(|column| row.try_get(column)).collect::<Result<Vec<Option<&str>>, _>>()?;
-        if each(&texts).is_break() {
-            return Ok(ControlFlow::Break(()));
+        // What has come already needs no clock.
+        let piece = match pieces.try_next().now_or_never() {
+            Some(piece) => piece?,
+            None => timeout(patience, pieces.try_next()).await.map_err(|_| Failure::Silent)??,
+        };
+        let piece = piece.ok_or("the server broke off in the middle of its answer")?;
+        // The server sends whole rows; before the first comes the head of the format.
+        let rows = piece.get(head..).ok_or(UNEXPECTED)?;
+        head = 0;
+        match each_row(rows, columns, each)? {
+            Some(flow) => return Ok(flow),
+            None => {}
         }
     }
+}
+
+/// Signature, flags and an empty extension, as PostgreSQL's manual has it for COPY in binary format.
+const COPY_HEAD_BYTES: usize = 19;
+const UNEXPECTED: &str = "the server answered in another format than it was asked for";
+
+/// Takes whole rows of COPY's binary format: each begins with its number of columns, -1 after the last row, and each column
+/// with its number of bytes, -1 for NULL. None where more rows are to come.
+fn each_row(
+    mut bytes: &[u8],
+    columns: usize,
+    each: &mut (dyn FnMut(&[Option<&str>]) -> ControlFlow<()> + Send),
+) -> Result<Option<ControlFlow<()>>, Failure> {
+    while let Some((count, mut rest)) = bytes.split_first_chunk() {
+        match i16::from_be_bytes(*count) {
+            -1 => return Ok(Some(ControlFlow::Continue(()))),
+            count if usize::try_from(count) == Ok(columns) => {}
+            _ => return Err(UNEXPECTED.into()),
+        }
+        let mut texts = [None; COLUMNS_AT_MOST];
+        for text in texts.get_mut(..columns).ok_or("the path of a reference has too many columns")? {
+            let (length, after) = rest.split_first_chunk().ok_or(UNEXPECTED)?;
+            rest = after;
+            if let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) {
+                let (value, after) = rest.split_at_checked(length).ok_or(UNEXPECTED)?;
+                *text = Some(std::str::from_utf8(value)?);
+                rest = after;
+            }
+        }
+        bytes = rest;
+        if each(&texts[..columns]).is_break() {
+            return Ok(Some(ControlFlow::Break(())));
+        }
+    }
+    Ok(None)
 }
 
 async fn read_mysql(

@@ -85,8 +85,8 @@ async fn what_was_written_after_the_decision_stays_with_the_directories_around_i
     assert_eq!((part.files, part.size_bytes, part.kept, part.failed, part.is_owed()), (3, 15, 2, 0, false));
     let mut stays = part.left.clone();
     stays.sort_by(|a, b| a.path.cmp(&b.path));
-    let written = Why::Kept("was written after its row's deletion was decided".to_owned());
-    let made = "was made after its row's deletion was decided";
+    let written = Why::Kept("was written after its removal was decided".to_owned());
+    let made = "was made after its removal was decided";
     assert_eq!(stays, [left("7/a/rewritten", written), left("7/b/new", Why::Kept(made.to_owned()))]);
     assert_eq!((&outcomes[1].1, &outcomes[2].1), (&emptied(1), &kept(made)));
     assert_eq!(world.survivors(), set(&["7/a/rewritten", "7/b/new/c", "9/a"]));
@@ -260,8 +260,13 @@ async fn a_stop_is_heeded_among_directories_with_nothing_in_them() {
     let (store, stop) = (world.open(), CancellationToken::new());
     let told = stop.clone();
     let listener: Listener = Arc::new(move |_| told.cancel());
-    let terms =
-        Terms { act: Act::Unlink, decided_at: later(), stop, look: Look { listener: Some(listener), gone: None } };
+    let terms = Terms {
+        act: Act::Unlink,
+        durable: Durable::AtOnce,
+        decided_at: later(),
+        stop,
+        look: Look { listener: Some(listener), gone: None },
+    };
     let outcome = sweep::sweep(&store.root, &directories(&["7"]), &terms).remove(0);
     assert!(matches!(&outcome, Outcome::Partly(part) if part.stopped && part.files == 1), "{outcome:?}");
     assert_eq!(world.root().join("7").read_dir().unwrap().count(), 2000);
@@ -291,6 +296,29 @@ async fn d3_a_root_that_was_replaced_loses_no_directory() {
     let outcomes = store.remove(directories(&["7"]), later(), Way::Unlink, &never()).await;
     assert!(matches!(&outcomes[0].1, Outcome::Failed(why) if why.contains("replaced or unmounted")), "{outcomes:?}");
     assert!(old.join("7/a").exists() && world.root().join("7/a").exists());
+}
+
+#[tokio::test]
+async fn d8_what_was_changed_lately_in_an_old_directory_stays() {
+    let world = World::new();
+    for path in ["7/old", "7/in/young", "8/old", "young-and-empty/x"] {
+        world.write(path);
+    }
+    world.put_away(&world.root().join("young-and-empty/x"));
+    let now = Clock::system().now();
+    for path in ["7/old", "8/old"] {
+        let file = std::fs::File::open(world.root().join(path)).unwrap();
+        file.set_modified((now - Duration::from_secs(3600)).into()).unwrap();
+    }
+    let before = (now - Duration::from_secs(600)).as_nanosecond();
+    let doomed = paths(&["7", "8", "young-and-empty"]).into_iter().map(|path| Doomed::old_directory(path, before));
+    let outcomes = remove_all(&world, doomed.collect()).await;
+    let kept = |path: &str| vec![left(path, Why::Kept("was changed a short time ago".to_owned()))];
+    let part = |files, path| Part { files, size_bytes: 5 * files, kept: 1, left: kept(path), ..Part::default() };
+    let partly = Outcome::Partly(part(1, "7/in/young"));
+    assert_eq!(outcomes, [partly, emptied(1), Outcome::Partly(part(0, "young-and-empty"))]);
+    assert_eq!(world.survivors(), set(&["7/in/young"]));
+    assert!(world.root().join("young-and-empty").is_dir());
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -114,7 +114,7 @@ async fn what_stays_deep_down_is_named_and_keeps_all_directories_above() {
     world.write(&format!("{bottom}/new"));
     let examined = world.open().examine(directories(&["7"]), decided_at, &never(), Look::default()).await;
     let outcomes = world.open().remove(directories(&["7"]), decided_at, Way::Unlink, &never()).await;
-    let why = Why::Kept("was written after its row's deletion was decided".to_owned());
+    let why = Why::Kept("was written after its removal was decided".to_owned());
     let left = vec![left(&format!("{bottom}/new"), why)];
     assert_eq!(outcomes[0].1, Outcome::Partly(Part { files: 3, size_bytes: 15, kept: 1, left, ..Part::default() }));
     assert_eq!(examined, outcomes);
@@ -279,6 +279,7 @@ fn remove_and_at(
     });
     let terms = Terms {
         act: Act::Unlink,
+        durable: Durable::AtOnce,
         decided_at: later(),
         stop: never(),
         look: Look { listener: Some(listener), gone: None },

@@ -70,21 +70,21 @@ fn g4_nothing_in_the_place_of_a_marker_is_followed_or_waited_for() {
         }
         write(&vec![b' '; 1 << 20]);
         says("is longer than");
-        std::fs::remove_file(&file).unwrap();
+        world.put_away(&file);
         symlink(world.outside().join("store.json"), &file).unwrap();
         says("is not a file");
-        std::fs::remove_file(&file).unwrap();
+        world.put_away(&file);
         rustix::fs::mknodat(CWD, &file, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         says("is not a file");
-        std::fs::remove_file(&file).unwrap();
+        world.put_away(&file);
         std::fs::create_dir(&file).unwrap();
         says("is not a file");
-        std::fs::remove_dir_all(&own).unwrap();
+        world.put_away(&own);
         symlink(world.outside(), &own).unwrap();
         says("is a symbolic link or no directory");
         let marker = Marker::new(name("images"), FileSystem { device: 1, fsid: 1 }, later());
         assert!(matches!(world.open().adopt(&marker, None), Err(MarkerError::NotOurs { .. })));
-        std::fs::remove_file(&own).unwrap();
+        world.put_away(&own);
         std::fs::write(&own, b"").unwrap();
         says("is a symbolic link or no directory");
         assert_eq!(std::fs::read(world.outside().join("store.json")).unwrap(), good);
@@ -97,7 +97,7 @@ fn adopting_replaces_what_is_in_the_place_of_a_marker_and_not_what_that_leads_to
     let world = World::new();
     let marker = adopt(&world, "images");
     let file = world.root().join(".retaind/store.json");
-    std::fs::remove_file(&file).unwrap();
+    world.put_away(&file);
     write(&world.outside().join("precious"));
     symlink(world.outside().join("precious"), &file).unwrap();
     world.open().adopt(&marker, None).unwrap();

@@ -5,9 +5,11 @@ mod hostile;
 mod hostile_directories;
 mod identity;
 mod outcomes;
+mod prune;
 mod race;
 mod race_directories;
 mod trash;
+mod trash_attacked;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -72,6 +74,16 @@ impl World {
     /// Writes a file of five bytes beneath the root, its directories included.
     pub fn write(&self, path: &str) {
         write(&self.root().join(path));
+    }
+
+    /// Whether the file system knows when something was made.
+    pub fn born(&self, path: &str) -> bool {
+        std::fs::metadata(self.root().join(path)).unwrap().created().is_ok()
+    }
+
+    /// Moves something out of the way, to where nothing looks.
+    pub fn put_away(&self, path: &Path) {
+        std::fs::rename(path, self.directory.path().join(uuid::Uuid::now_v7().to_string())).unwrap();
     }
 
     /// Paths of everything beneath the root that is no directory.

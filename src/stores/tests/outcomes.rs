@@ -69,7 +69,7 @@ async fn what_was_written_after_the_decision_is_kept() {
     let examined = store.examine(named.clone(), decided_at, &never(), Look::default()).await;
     let outcomes = store.remove(named, decided_at, Way::Unlink, &never()).await;
     assert_eq!(examined, outcomes);
-    let new = kept("was written after its row's deletion was decided");
+    let new = kept("was written after its removal was decided");
     let outcomes: Vec<_> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(outcomes, [removed(), new.clone(), new, removed()]);
     assert_eq!(world.survivors(), set(&["rewritten", "replaced"]));

@@ -9,36 +9,36 @@ use uuid::Uuid;
 
 use super::*;
 
-const RUN: Uuid = Uuid::from_u128(0x0197_0000_0000_7000_8000_0000_0000_0001);
+pub const RUN: Uuid = Uuid::from_u128(0x0197_0000_0000_7000_8000_0000_0000_0001);
 const OTHER: Uuid = Uuid::from_u128(0x0197_0000_0000_7000_8000_0000_0000_0002);
 
-fn trash_of(world: &World, run: Uuid) -> PathBuf {
+pub fn trash_of(world: &World, run: Uuid) -> PathBuf {
     world.root().join(".retaind/trash").join(run.to_string())
 }
 
 /// What lies in the trash of a run.
-fn trashed(world: &World, run: Uuid) -> BTreeSet<String> {
+pub fn trashed(world: &World, run: Uuid) -> BTreeSet<String> {
     let trash = trash_of(world, run);
     if trash.exists() { names(&trash) } else { BTreeSet::new() }
 }
 
 /// Everything but what is ours.
-fn live(world: &World) -> BTreeSet<String> {
+pub fn live(world: &World) -> BTreeSet<String> {
     world.survivors().into_iter().filter(|path| !path.starts_with(".retaind")).collect()
 }
 
 /// Each file's path with its inode: a file that only looks the same is not the same.
-fn identities(world: &World) -> BTreeMap<String, u64> {
+pub fn identities(world: &World) -> BTreeMap<String, u64> {
     let is_text = |path: &String| !path.contains('\u{fffd}');
     live(world).into_iter().filter(is_text).map(|path| (path.clone(), inode(&world.root().join(&path)))).collect()
 }
 
-async fn trash(world: &World, run: Uuid, doomed: Vec<Doomed>) -> Vec<Outcome> {
+pub async fn trash(world: &World, run: Uuid, doomed: Vec<Doomed>) -> Vec<Outcome> {
     let outcomes = world.open().remove(doomed, later(), Way::Trash { run }, &never()).await;
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-async fn restore(world: &World, run: Uuid, only: Option<&[&str]>) -> Restored {
+pub async fn restore(world: &World, run: Uuid, only: Option<&[&str]>) -> Restored {
     let only = only.map(|only| paths(only).into_iter().map(RawPath::from).collect());
     world.open().restore(run, only, &never()).await.unwrap()
 }
@@ -106,15 +106,13 @@ async fn a_restore_never_takes_the_place_of_anything() {
     world.write("a");
     std::fs::create_dir_all(world.root().join("d/a")).unwrap();
     world.write("u/file");
-    std::fs::remove_dir(world.root().join("l")).unwrap();
+    world.put_away(&world.root().join("l"));
     symlink(world.outside(), world.root().join("l")).unwrap();
     let before = identities(&world);
     for files in [1, 0] {
         let Restored { part, .. } = restore(&world, RUN, None).await;
         assert_eq!((part.files, part.kept, part.failed), (files, 4, 0), "{part:?}");
-        let prefix = format!(".retaind/trash/{RUN}/");
-        let left: BTreeMap<_, _> =
-            part.left.iter().map(|left| (left.path.strip_prefix(&prefix).unwrap(), left.why.clone())).collect();
+        let left: BTreeMap<_, _> = part.left.iter().map(|left| (left.path.as_str(), left.why.clone())).collect();
         assert_eq!(left["a"], Why::Kept("something is there already".to_owned()));
         assert_eq!(left["d/a"], Why::Kept("something is there already".to_owned()));
         assert_eq!(left["u/file/a"], Why::Kept("a directory in its path is a file now".to_owned()));
@@ -299,6 +297,23 @@ async fn a_file_whose_name_is_no_text_goes_by_its_bytes() {
     assert!(!world.root().join("d").join(OsStr::from_bytes(b"\xff")).exists());
     assert!(world.root().join("d").join(OsStr::from_bytes(b"\xfe")).exists());
     assert!(world.root().join("d/\u{fffd}").exists());
+}
+
+#[tokio::test]
+async fn what_goes_for_now_goes_in_the_same_way_and_is_made_durable_later() {
+    for way in [Way::Unlink, Way::Trash { run: RUN }] {
+        let world = World::new();
+        let all: Vec<String> = (0..40).map(|file| format!("{file}/a")).collect();
+        all.iter().for_each(|path| world.write(path));
+        let doomed = [files(&all[..30]), directories(&["33", "34"])].concat();
+        let outcomes = world.open().remove_for_now(doomed, later(), way, &never()).await;
+        assert!(outcomes.iter().all(|(_, outcome)| files_of(outcome) == 1), "{outcomes:?}");
+        world.open().make_durable().await.unwrap();
+        let left: BTreeSet<String> = [&all[30..33], &all[35..]].concat().into_iter().collect();
+        assert_eq!(live(&world), left);
+        let trashed = trashed(&world, RUN).len();
+        assert_eq!(trashed, if way == Way::Unlink { 0 } else { 32 });
+    }
 }
 
 #[tokio::test]

@@ -207,6 +207,37 @@ async fn d3_a_root_that_was_replaced_has_no_walk() {
     assert!(matches!(error, WalkError::Replaced(_)), "{error}");
 }
 
+/// Goes into no directory of a certain name.
+#[derive(Debug, Default)]
+struct Picky(BTreeSet<Vec<u8>>);
+
+impl Visitor for Picky {
+    fn enters(&mut self, directory: &[u8]) -> bool {
+        !directory.ends_with(b"unit")
+    }
+
+    fn begin(&mut self, directory: &[u8]) {
+        assert!(!directory.ends_with(b"unit"));
+    }
+
+    fn file(&mut self, path: &[u8], _: Kind) -> Want {
+        self.0.insert(path.to_vec());
+        Want::Nothing
+    }
+}
+
+#[tokio::test]
+async fn of_a_directory_that_is_not_gone_into_nothing_is_told() {
+    let world = World::new();
+    for path in ["a", "d/b", "d/unit/c", "unit/x/y", "d/unity/e"] {
+        world.write(path);
+    }
+    let Walked { surveyed, visitors } = world.open().walk(Picky::default, &never()).await.unwrap();
+    let told: BTreeSet<_> = visitors.into_iter().flat_map(|visitor| visitor.0).collect();
+    assert_eq!(told, [&b"a"[..], b"d/b", b"d/unity/e"].map(<[u8]>::to_vec).into());
+    assert_eq!((surveyed.directories, surveyed.files), (3, 3));
+}
+
 /// Stops the walk, and counts what comes after.
 #[derive(Debug)]
 struct Stopper(CancellationToken, u64);

@@ -143,6 +143,31 @@ for_each_engine! {
         assert_left(&service.holdings());
     }
 
+    fn the_statistics_tell_what_a_night_would_take(db) {
+        let service = service(db, true);
+        let before = service.holdings();
+        let numbers = |arguments: &[&str]| {
+            let stats = service.json(arguments);
+            let policies = stats["policies"].as_array().expect("policies").clone();
+            assert!(policies.iter().all(|policy| policy["precision"] == "exact" && policy["error"].is_null()), "{stats:#}");
+            let numbers = policies.iter().map(|policy| json!([policy["policy"], policy["rows_eligible"], policy["rows_protected"]]));
+            (numbers.collect::<Value>(), stats)
+        };
+        let (nightly, stats) = numbers(&["stats", "--json"]);
+        assert_eq!(nightly, json!([["expired-images", 7, 2], ["old-results", 3, 2]]));
+        assert!(stats["remarks"].to_string().contains("session-images takes parameters"), "{stats:#}");
+        // Results have no age of their own: the time is in their tasks.
+        let [expired, results] = [&stats["policies"][0], &stats["policies"][1]];
+        assert!(expired["overdue_secs"].as_u64().is_some_and(|secs| secs > 0) && results["oldest"].is_null(), "{stats:#}");
+        let (with_session, _) = numbers(&["stats", "--json", "--param", "session_id=s-2"]);
+        assert_eq!(with_session[2], json!(["session-images", 4, 1]));
+        assert_eq!(service.holdings(), before);
+        service.json(&["run", "cleanup", "--json"]);
+        let (left, stats) = numbers(&["stats", "cleanup", "--json"]);
+        assert_eq!(left, json!([["expired-images", 0, 2], ["old-results", 0, 2]]));
+        assert_eq!(stats["policies"][0]["last_run"]["rows_deleted"], 7, "{stats:#}");
+    }
+
     fn the_daemon_does_the_same_by_schedule_after_a_backup(db) {
         let service = service(db, true);
         service.fragment("20-now.toml", "[tasks.cleanup-now]\nevery = \"1s\"\n[policies.expired-images]\ntask = \"cleanup-now\"\n\

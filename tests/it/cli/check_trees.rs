@@ -38,13 +38,19 @@ for_each_engine! {
         let wrong = told(&world, "error", 1);
         assert!(wrong.contains("store images: none of the first 2 paths of app.photo.path leads into it: \"/elsewhere/b.jpg\""), "{wrong}");
         world.db.execute("INSERT INTO photo (id, path) VALUES (3, 'c.jpg')");
+        let wrong = told(&world, "error", 1);
+        assert!(wrong.contains("store images: 2 of the first 3 paths of app.photo.path lead elsewhere"), "{wrong}");
+        world.db.execute("DELETE FROM photo WHERE id = 1");
         let warned = told(&world, "warn", 0);
-        assert!(warned.contains("store images: 2 of the first 3 paths of app.photo.path lead elsewhere"), "{warned}");
-        world.db.execute("DELETE FROM photo WHERE id IN (1, 2)");
+        assert!(warned.contains("store images: 1 of the first 2 paths of app.photo.path lead elsewhere"), "{warned}");
+        assert!(warned.contains("store images: none of the first 1 file that app.photo.path names is there"), "{warned}");
+        world.put("images", "c.jpg", 1);
+        assert!(!told(&world, "warn", 0).contains("names is there"));
+        world.db.execute("DELETE FROM photo WHERE id = 2");
         let fine = told(&world, "ok", 0);
         assert!(fine.contains("store images: the first 1 path of app.photo.path lead into it"), "{fine}");
         world.db.execute("UPDATE photo SET path = NULL");
-        assert!(told(&world, "ok", 0).contains("app.photo.path names no file yet"));
+        assert!(told(&world, "warn", 0).contains("app.photo.path names no file in 3 rows"));
         // Where nobody looks for orphans, what rows have written is nobody's concern.
         world.db.execute("UPDATE photo SET path = '/elsewhere/x'");
         world.declare("enabled = false\n");
@@ -83,6 +89,20 @@ fn a_store_that_is_not_adopted_is_told_of_with_what_adopts_it() {
     world.declare("mode = \"enforce\"\n");
     assert!(about(&world, "error", 1).unwrap().contains("it is not adopted"));
     call_in(&world, &["check", "--config-only"]).with(0);
+}
+
+#[test]
+fn no_index_is_asked_for_where_none_would_serve() {
+    let mut world = world(Database::create(EngineKind::Sqlite), ORPHANS);
+    photos(&world, &["a.jpg"]);
+    world.db.execute("CREATE TABLE link (id INTEGER PRIMARY KEY, url VARCHAR(200))");
+    world.db.execute("INSERT INTO link VALUES (1, 'https://host/a.jpg')");
+    let entry = "{ source = \"app\", table = \"link\", column = \"url\", match = \"name\" }";
+    world.reference_entry("images", entry);
+    assert!(!told(&world, "warn", 0).contains("no index begins with link.url"));
+    let fine = told(&world, "ok", 0);
+    assert!(fine.contains("link.url of source app is asked by the last segment of its paths"), "{fine}");
+    assert!(fine.contains("the first 1 path of app.link.url by name lead into it"), "{fine}");
 }
 
 #[test]

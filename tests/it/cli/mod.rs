@@ -9,6 +9,7 @@ mod restore;
 mod stats;
 mod usage;
 mod why;
+mod why_file;
 mod work;
 
 use std::process::{Command, Output, Stdio};

@@ -110,3 +110,35 @@ fn a_run_that_is_not_one_is_refused() {
     let nothing = World::new(Database::create(EngineKind::Sqlite));
     assert!(call_in(&nothing, &["restore", RUN]).with(2).stderr.contains("there is nothing in any trash"));
 }
+
+#[test]
+fn what_a_policy_of_orphans_took_comes_back_by_the_end_of_its_runs_id() {
+    let mut world = world(&[]);
+    world.db.execute("CREATE TABLE photo (id INTEGER PRIMARY KEY, path VARCHAR(200))");
+    world.db.execute("INSERT INTO photo (id, path) VALUES (1, 'named.jpg')");
+    world.reference("images", "photo", "path");
+    let policy = "[policies.lost]\nkind = \"orphans\"\nstore = \"images\"\nmode = \"enforce\"\nkeep = \"1s\"\n";
+    world.declare(policy);
+    world.put("images", "named.jpg", 3);
+    world.put("images", "a/lost.jpg", 5);
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    for path in ["named.jpg", "a/lost.jpg"] {
+        let file = std::fs::File::options().write(true).open(world.root("images").join(path)).unwrap();
+        file.set_modified(old).unwrap();
+    }
+    let trash = ["--set", "stores.images.trash=7d"];
+    let with_trash = |arguments: &[&str]| call_in(&world, &[arguments, &trash].concat());
+    assert!(with_trash(&["why", "images", "a/lost.jpg"]).with(0).stdout.contains("is not adopted"));
+    with_trash(&["run", "lost"]).with(4);
+    assert_eq!(files(&world, "images").len(), 2);
+    with_trash(&["adopt", "images", "--yes"]).with(0);
+    let why = with_trash(&["why", "images", "a/lost.jpg", "--json"]).with(0).json();
+    assert_eq!(why["policies"][0]["fate"], "trashed", "{why:#}");
+    let run = with_trash(&["run", "lost", "--json"]).with(0).json();
+    assert_eq!(files(&world, "images"), ["named.jpg"]);
+    let run_id = run["run_id"].as_str().unwrap();
+    assert!(with_trash(&["check"]).stdout.contains("its trash holds 1 file of 1 run"));
+    with_trash(&["restore", &run_id[run_id.len() - 8..]]).with(0);
+    assert_eq!(files(&world, "images"), ["a/lost.jpg", "named.jpg"]);
+    assert_eq!(std::fs::metadata(world.root("images").join("a/lost.jpg")).unwrap().len(), 5);
+}

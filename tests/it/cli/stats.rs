@@ -33,7 +33,7 @@ fn secs(value: &Value) -> i64 {
     value.as_i64().unwrap_or_else(|| panic!("{value} is no number"))
 }
 
-/// Rows that are far too many for a condition as slow as this.
+/// True of every row, each of which takes seconds.
 fn slow(kind: EngineKind) -> &'static str {
     match kind {
         EngineKind::Postgres => "where = \"pg_sleep(5) IS NOT NULL\"\n",
@@ -45,11 +45,23 @@ fn slow(kind: EngineKind) -> &'static str {
     }
 }
 
+/// Billions of rows to count before the first row of the table can be judged; the same on every engine.
+const ENDLESS: &str = "where = \"(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 1000) \
+                       SELECT COUNT(*) FROM c AS a CROSS JOIN c AS b CROSS JOIN c AS d CROSS JOIN c AS e) > 0\"\n";
+
 fn in_time(world: &World, arguments: &[&str]) -> Ended {
     let began = Instant::now();
     let ended = call_in(world, arguments);
     assert!(began.elapsed() < PATIENCE, "{:?} for {ended:?}", began.elapsed());
     ended
+}
+
+/// Asserts that nothing is claimed to be known, and what to do instead is said.
+fn assert_uncounted(policy: &Value) {
+    assert_eq!((&policy["rows_eligible"], &policy["precision"]), (&Value::Null, &Value::Null), "{policy:#}");
+    let error = policy["error"].as_str().unwrap_or_else(|| panic!("no error in {policy:#}"));
+    let advice = format!("not be counted in time; `retaind plan {}` counts", policy["policy"].as_str().unwrap());
+    assert!(error.contains(&advice), "{error}");
 }
 
 for_each_engine! {
@@ -92,19 +104,62 @@ for_each_engine! {
         if !matches!(kind, EngineKind::Sqlite) {
             world.db.execute(if kind == EngineKind::Postgres { "ANALYZE item" } else { "ANALYZE TABLE item" });
         }
-        let stats = in_time(&world, &["stats", "--json"]).json();
+        let ended = in_time(&world, &["stats", "--json"]);
+        let stats = ended.json();
         let (slow, quick) = (policy(&stats, "items"), policy(&stats, "quick"));
         assert_eq!((&quick["rows_eligible"], &quick["estimated"]), (&json!(5000), &json!(false)), "{stats:#}");
-        let page = in_time(&world, &["stats", "items"]).stdout;
+        assert_eq!(slow["remarks"], json!(["the oldest eligible row was not found in time"]), "{slow:#}");
+        let page = in_time(&world, &["stats", "items"]);
         if kind == EngineKind::Sqlite {
-            // It has no planner to ask, and found none in time.
-            assert_eq!((&slow["rows_eligible"], &slow["precision"]), (&Value::Null, &Value::Null), "{slow:#}");
-            assert!(page.contains("eligible unknown,"), "{page}");
+            assert_uncounted(slow);
+            assert!(page.stdout.contains("eligible unknown,"), "{page:?}");
+            assert_eq!((ended.code, page.code), (Some(3), Some(1)));
         } else {
             assert_eq!((&slow["estimated"], &slow["precision"]), (&json!(true), &json!("estimate")), "{slow:#}");
             let expected = slow["rows_eligible"].as_u64().unwrap();
             assert!((1000..=10_000).contains(&expected), "{slow:#}");
-            assert!(page.contains("eligible ≈ "), "{page}");
+            assert!(page.stdout.contains("eligible ≈ "), "{page:?}");
+            assert_eq!((ended.code, page.code), (Some(0), Some(0)));
+        }
+    }
+
+    fn a_condition_without_end_holds_nobody_up(db) {
+        let kind = db.kind();
+        let mut world = world(db, ENDLESS);
+        world.declare(&called("endless", ENDLESS));
+        world.declare(&called("quick", ""));
+        (1..=3).for_each(|id| world.item(id, 40.0, None, None));
+        let ended = in_time(&world, &["stats", "--json"]);
+        let stats = ended.json();
+        let quick = policy(&stats, "quick");
+        assert_eq!((&quick["rows_eligible"], &quick["precision"], &quick["error"]), (&json!(3), &json!("exact"), &Value::Null));
+        assert!(secs(&quick["overdue_secs"]) > 9 * 86_400, "{quick:#}");
+        for name in ["items", "endless"] {
+            let endless = policy(&stats, name);
+            assert_eq!((&endless["oldest"], &endless["overdue_secs"]), (&Value::Null, &Value::Null), "{endless:#}");
+            match kind {
+                EngineKind::Sqlite => assert_uncounted(endless),
+                // Their planners know without counting.
+                _ => assert_eq!((&endless["precision"], &endless["error"]), (&json!("estimate"), &Value::Null), "{endless:#}"),
+            }
+        }
+        let expected = if kind == EngineKind::Sqlite { 3 } else { 0 };
+        let ended = ended.with(expected);
+        assert_eq!(ended.stderr, "");
+        // The server does not go on with what nobody waits for.
+        match kind {
+            EngineKind::Postgres => world.db.wait_for(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'active' \
+                 AND pid <> pg_backend_pid()",
+                "0",
+            ),
+            EngineKind::MariaDb | EngineKind::MariaDbNoReturning => world.db.wait_for(
+                "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND COMMAND = 'Query' \
+                 AND ID <> CONNECTION_ID()",
+                "0",
+            ),
+            // It goes with the process.
+            EngineKind::Sqlite => {}
         }
     }
 
@@ -142,6 +197,35 @@ fn a_table_that_somebody_locks_holds_nobody_up() {
         assert_eq!(policy(&stats, "others")["rows_eligible"], 1, "{stats:#}");
         assert_ne!(policy(&stats, "items")["precision"], "exact", "{stats:#}");
     }
+}
+
+#[test]
+fn sqlite_judges_a_sample_where_it_cannot_count_in_time() {
+    let some_work = "where = \"(WITH RECURSIVE c(n) AS (SELECT id UNION ALL SELECT n + 1 FROM c WHERE n < id + 20) \
+                     SELECT count(*) FROM c) > 0 AND id % 2 = 0\"\n";
+    let world = world(Database::create(EngineKind::Sqlite), some_work);
+    let old = world.days_ago(40.0);
+    world.db.insert_series("item (id, at)", &format!("n, {old}"), 1..=300_000);
+    let stats = in_time(&world, &["stats", "--json"]).with(0).json();
+    let items = policy(&stats, "items");
+    assert_eq!((&items["precision"], &items["estimated"]), (&json!("estimate"), &json!(true)), "{items:#}");
+    let expected = items["rows_eligible"].as_u64().unwrap();
+    assert!((110_000..190_000).contains(&expected), "{items:#}");
+}
+
+#[test]
+fn a_locked_file_holds_nobody_up() {
+    let world = world(Database::create(EngineKind::Sqlite), "");
+    world.item(1, 40.0, None, None);
+    // With a log beside it, who reads never waits for who writes.
+    assert_eq!(world.db.value("PRAGMA journal_mode = DELETE").as_deref(), Some("delete"));
+    let mut locker = world.db.connect();
+    locker.execute("BEGIN EXCLUSIVE").unwrap();
+    let ended = in_time(&world, &["stats", "--json", "--set", "sources.app.lock_timeout=1m"]).with(1);
+    let error = policy(&ended.json(), "items")["error"].to_string();
+    assert!(error.contains("not looked at in time: source app did not answer"), "{error}");
+    locker.execute("ROLLBACK").unwrap();
+    assert_eq!(policy(&call_in(&world, &["stats", "--json"]).with(0).json(), "items")["rows_eligible"], 1);
 }
 
 #[test]

@@ -260,7 +260,7 @@ fn g10_references_that_make_no_sense_are_refused() {
 }
 
 #[test]
-fn g3_a_store_with_names_owns_no_directories_and_trash_wins_no_room() {
+fn g3_a_store_with_names_owns_no_directories() {
     let found = wrong(
         "[stores.x]\npath = \"/x\"\nreferences = [{ source = \"s\", table = \"t\", column = \"c\", match = \"name\" }]\n\
          [policies.p]\nkind = \"rows\"\nsource = \"s\"\ntable = \"t\"\nwhere = \"1 = 1\"\n\
@@ -273,15 +273,35 @@ fn g3_a_store_with_names_owns_no_directories_and_trash_wins_no_room() {
           told (leave directory out, or put the directories into a store of their own)"
         ]
     );
-    let trash = "[stores.t]\npath = \"/t\"\ntrash = \"7d\"\n[policies.p]\nkind = \"files\"\nstore = \"t\"\nmin_free = \"10%\"\n";
+}
+
+#[test]
+fn g3_orphans_are_not_sought_where_names_stand_beside_directories() {
+    let found = wrong(
+        "[stores.x]\npath = \"/x\"\nreferences = [{ source = \"s\", table = \"t\", column = \"c\", match = \"name\" },\n\
+         { source = \"s\", table = \"t\", path = \"{id}\", directory = true }]\n\
+         [policies.p]\nkind = \"orphans\"\nstore = \"x\"",
+    );
     assert_eq!(
-        wrong(trash),
+        found,
         [
-            "min_free: min_free wins no room in a store with a trash: what is in the trash takes its room (write bypass_trash = \
-          true, so that what goes for it goes for good, or leave min_free out)"
+            "store: store x has references of directories and one with match = \"name\": which files in a directory that one \
+          names cannot be told (put the directories into a store of their own)"
         ]
     );
-    assert_eq!(wrong(&format!("{trash}bypass_trash = true")), Vec::<String>::new());
+}
+
+#[test]
+fn a_full_disk_may_bypass_the_trash_only_if_told_so() {
+    let settings = |lines: &str| {
+        settings(&format!(
+            "[stores.t]\npath = \"/t\"\ntrash = \"7d\"\n[policies.p]\nkind = \"files\"\nstore = \"t\"\nmin_free = \"10%\"\n{lines}"
+        ))
+    };
+    for (lines, bypasses) in [("", false), ("bypass_trash = true", true)] {
+        let PolicyKind::Files(files) = &settings(lines).policies[0].kind else { panic!("not of files") };
+        assert_eq!(files.bypass_trash, bypasses);
+    }
 }
 
 /// What a reload of a policy of a kind widens.

@@ -17,8 +17,8 @@ const SECTIONS: [&str; 5] = ["daemon", "sources", "stores", "tasks", "policies"]
 /// What a line may say where nothing of retaind stands for a thing.
 const NOTHING: [&str; 3] = ["not yet", "no counterpart", "always so"];
 
-/// The fields of a result beside its sums.
-const FIELDS: [&str; 11] = [
+/// The fields of a result beside its sums, and those of statistics.
+const FIELDS: [&str; 12] = [
     "policy",
     "mode",
     "trigger",
@@ -30,6 +30,7 @@ const FIELDS: [&str; 11] = [
     "error_count",
     "stores",
     "totals",
+    "rows_eligible",
 ];
 
 /// A line of a table: what was there, and what stands here.

@@ -102,7 +102,16 @@ impl Attack<'_> {
         while !self.over.load(Ordering::Relaxed) {
             round += 1;
             std::fs::create_dir_all(&planted).unwrap();
-            for name in [&b"..."[..], b"..\x01", b"new\nline.log", b"\xff\xfe\xfd.log", b"-rf", b" ", b"\\..\\..\\x.log", &[b'n'; 255]] {
+            for name in [
+                &b"..."[..],
+                b"..\x01",
+                b"new\nline.log",
+                b"\xff\xfe\xfd.log",
+                b"-rf",
+                b" ",
+                b"\\..\\..\\x.log",
+                &[b'n'; 255],
+            ] {
                 let file = planted.join(OsStr::from_bytes(name));
                 if std::fs::write(&file, "mine").is_ok() {
                     set_old(&file);
@@ -202,7 +211,8 @@ async fn g4_an_attacker_within_a_store_reaches_nothing_outside() {
         let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             while Instant::now() < end {
                 let began = Instant::now();
-                deleted += tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(one_round(&world)));
+                deleted +=
+                    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(one_round(&world)));
                 assert!(began.elapsed() < 2 * LONGEST_RUN, "a plan and a run took {:?}", began.elapsed());
                 outside.assert_whole(&world);
                 runs += 1;

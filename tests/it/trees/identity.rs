@@ -36,7 +36,8 @@ fn world() -> World {
 }
 
 fn both_kinds() -> [String; 2] {
-    let files = "[policies.files]\nkind = \"files\"\nstore = \"images\"\nkeep = \"1d\"\nmode = \"enforce\"\n".to_owned();
+    let files =
+        "[policies.files]\nkind = \"files\"\nstore = \"images\"\nkeep = \"1d\"\nmode = \"enforce\"\n".to_owned();
     [format!("{ORPHANS}max_fraction = 1.0\n"), files]
 }
 

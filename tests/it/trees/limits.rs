@@ -16,7 +16,8 @@ async fn room_is_made_oldest_first_and_no_more_than_is_wanted() {
     for trash in [false, true] {
         let mut world = world();
         let root = world.root("images");
-        let mount = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1024k", "none"]).arg(&root).status().unwrap();
+        let mount =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=1024k", "none"]).arg(&root).status().unwrap();
         assert!(mount.success(), "this test mounts a file system, which takes root");
         let bypass = if trash { "bypass_trash = true" } else { "" };
         if trash {
@@ -69,7 +70,8 @@ async fn a_file_that_is_held_open_stays_until_it_is_closed() {
 async fn directories_that_a_policy_empties_go_where_that_is_asked_for() {
     for prune in [false, true] {
         let mut world = world();
-        for (path, days) in [("a/b/old.log", 9.0), ("a/c/young.log", 0.1), ("d/other.txt", 9.0), ("e/f/g/old.log", 9.0)] {
+        for (path, days) in [("a/b/old.log", 9.0), ("a/c/young.log", 0.1), ("d/other.txt", 9.0), ("e/f/g/old.log", 9.0)]
+        {
             put_aged(&world, "images", path, days);
         }
         std::fs::create_dir(world.root("images").join("fresh")).unwrap();

@@ -9,8 +9,18 @@ use crate::engines::EngineKind;
 
 /// Names that a tree may have, oddities among them.
 const NAMES: [&[u8]; 12] = [
-    b"a.png", b"b.png", b"c.log", b"1", b"2.png", b".hidden.png", b"sp ace.png", b"new\nline.log", b"\xff\xfe.png",
-    "\u{fc}.png".as_bytes(), b"%_'.png", b"..a.log",
+    b"a.png",
+    b"b.png",
+    b"c.log",
+    b"1",
+    b"2.png",
+    b".hidden.png",
+    b"sp ace.png",
+    b"new\nline.log",
+    b"\xff\xfe.png",
+    "\u{fc}.png".as_bytes(),
+    b"%_'.png",
+    b"..a.log",
 ];
 const DIRECTORIES: [&str; 6] = ["", "d", "d/e", "out/1", "out/2", "out/2/deep"];
 
@@ -39,14 +49,17 @@ fn place() -> impl Strategy<Value = (usize, usize)> {
 
 fn file() -> impl Strategy<Value = File> {
     let days = prop_oneof![Just(0.1), Just(5.0), Just(5.0), 0.0..20.0f64];
-    (place(), days, 0..9000usize, proptest::option::weighted(0.15, place())).prop_map(
-        |((directory, name), days, size, link)| File { directory, name, days, size, link },
-    )
+    (place(), days, 0..9000usize, proptest::option::weighted(0.15, place()))
+        .prop_map(|((directory, name), days, size, link)| File { directory, name, days, size, link })
 }
 
 fn row() -> impl Strategy<Value = Row> {
-    (place(), any::<bool>(), 0..6u8)
-        .prop_map(|((directory, name), column, spelling)| Row { directory, name, column, spelling })
+    (place(), any::<bool>(), 0..6u8).prop_map(|((directory, name), column, spelling)| Row {
+        directory,
+        name,
+        column,
+        spelling,
+    })
 }
 
 /// Policies that overlap in every way; those of orphans first.
@@ -76,7 +89,13 @@ struct Case {
 
 fn case(most: usize) -> impl Strategy<Value = Case> {
     let policies = proptest::collection::vec(0..POLICIES.len(), 1..=most);
-    (proptest::collection::vec(file(), 0..40), proptest::collection::vec(row(), 0..25), policies, any::<bool>(), any::<bool>())
+    (
+        proptest::collection::vec(file(), 0..40),
+        proptest::collection::vec(row(), 0..25),
+        policies,
+        any::<bool>(),
+        any::<bool>(),
+    )
         .prop_map(|(files, rows, policies, units, trash)| Case { files, rows, policies, units, trash })
 }
 
@@ -130,7 +149,10 @@ fn check(kind: EngineKind, case: &Case) {
         if case.units {
             world.db.execute("CREATE TABLE job (id INTEGER PRIMARY KEY)");
             world.db.execute("INSERT INTO job (id) VALUES (2)");
-            world.reference_entry("images", "{ source = \"app\", table = \"job\", path = \"out/{id}\", directory = true }");
+            world.reference_entry(
+                "images",
+                "{ source = \"app\", table = \"job\", path = \"out/{id}\", directory = true }",
+            );
         }
         plant(&world, &case.files);
         write_rows(&world, &case.rows);

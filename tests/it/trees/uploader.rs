@@ -64,7 +64,8 @@ async fn d8_twenty_thousand_uploads_during_scans_lose_no_file() {
     let (db, root) = (&*world.db, world.root("images"));
     let (world, root, over, late) = (&world, &root, &over, &late);
     std::thread::scope(|scope| {
-        let uploaders: Vec<_> = (0..UPLOADERS).map(|worker| scope.spawn(move || upload(db, root, worker, late))).collect();
+        let uploaders: Vec<_> =
+            (0..UPLOADERS).map(|worker| scope.spawn(move || upload(db, root, worker, late))).collect();
         scope.spawn(move || {
             let ended: Vec<_> = uploaders.into_iter().map(|uploader| uploader.join()).collect();
             over.store(true, Ordering::Relaxed);

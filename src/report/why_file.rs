@@ -1,0 +1,246 @@
+//! Why a file of a store stays or goes: the page of `retaind why STORE PATH`. Gathers nothing itself.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::escape::printable;
+use super::human::{instant_from, size};
+use super::style::{BAD, CARE, FAINT, GOOD, STRONG, paint};
+use super::table::Layout;
+use super::why::verdict;
+use crate::policy::Name;
+
+/// Everything that `why STORE PATH --json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FileAnswer {
+    /// When this was asked.
+    pub at: Timestamp,
+    pub store: Name,
+    /// From the store's root on.
+    pub path: String,
+    pub found: FoundAs,
+    /// Null for what is no file.
+    pub size_bytes: Option<u64>,
+    /// When it was last changed.
+    pub changed_at: Option<Timestamp>,
+    /// How many names it has.
+    pub links: Option<u32>,
+    /// Rows that name it, the first few of each reference.
+    pub named_by: Vec<NamingRow>,
+    /// Every policy of files or orphans that goes through the store, in declared order.
+    pub policies: Vec<PolicyOnFile>,
+    pub remarks: Vec<String>,
+}
+
+/// What is at the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundAs {
+    File,
+    Directory,
+    Link,
+    Pipe,
+    Socket,
+    Device,
+    Missing,
+}
+
+/// A row that names a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NamingRow {
+    pub source: Name,
+    pub table: String,
+    pub key: String,
+    /// The column, or the template of columns, that names it.
+    pub column: String,
+    /// The policies that take the file together with the row.
+    pub policies: Vec<Name>,
+}
+
+/// What one policy has to say.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PolicyOnFile {
+    pub policy: Name,
+    pub kind: &'static str,
+    pub fate: FileFate,
+    /// The same in words.
+    pub summary: String,
+    /// From when on its age is no reason any more.
+    pub eligible_at: Option<Timestamp>,
+    /// The slot that takes it, as far as can be told now.
+    pub taken_at: Option<Timestamp>,
+    /// What keeps it, the most lasting reason first.
+    pub reasons: Vec<FileReason>,
+    pub remarks: Vec<String>,
+}
+
+/// What the next run of a policy does to the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileFate {
+    Removed,
+    /// Moved into the trash.
+    Trashed,
+    Kept,
+    /// It cannot be told.
+    Unknown,
+}
+
+/// Something that keeps a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileReason {
+    pub reason: FileReasonKind,
+    pub message: String,
+}
+
+/// The kinds of reason, from the most lasting to what is over soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileReasonKind {
+    /// A link, a socket, a directory: no policy takes it by itself.
+    NotFile,
+    PolicyOff,
+    TaskOff,
+    ReportMode,
+    /// The store's marker is missing or not its own: runs are blocked.
+    NotAdopted,
+    NotMatched,
+    Excluded,
+    /// A row names it.
+    Named,
+    /// It could not be asked whether a row names it.
+    NamesUnknown,
+    /// It is one of the newest, which stay.
+    Newest,
+    /// What is limited is within its limits.
+    WithinLimits,
+    /// Its place among the others could not be told.
+    PlaceUnknown,
+    TooYoung,
+}
+
+/// The answer as a page: the file, who names it, and a block for each policy.
+pub fn render_why_file(answer: &FileAnswer, layout: Layout) -> String {
+    let mut text = head(answer, layout);
+    for policy in &answer.policies {
+        if layout != Layout::Lines {
+            text.push('\n');
+        }
+        text.push_str(&block(policy, answer.at, layout));
+    }
+    text
+}
+
+fn head(answer: &FileAnswer, layout: Layout) -> String {
+    let name = format!("{}: {}", answer.store, printable(&answer.path));
+    let mut text = format!("{}  {}\n", paint(STRONG, &name), found_words(answer));
+    let named = answer.named_by.iter().map(|row| {
+        let NamingRow { source, table, key, column, policies } = row;
+        let with: Vec<_> = policies.iter().map(Name::as_str).collect();
+        let with = match with.as_slice() {
+            [] => String::new(),
+            with => format!("; policy {} takes it together with the row", with.join(", ")),
+        };
+        format!("by row {key} of {source}.{table} in {column}{with}")
+    });
+    let lines = named.map(|words| ("named", words)).chain(answer.remarks.iter().map(|words| ("note", words.clone())));
+    for (title, words) in lines {
+        let words = printable(&words);
+        match layout {
+            Layout::Tables { .. } => {
+                text.push_str(&format!("  {}{}{words}\n", paint(FAINT, title), " ".repeat(11 - title.len())))
+            }
+            Layout::Lines => text.push_str(&format!("{name}: {title} {words}\n")),
+        }
+    }
+    text
+}
+
+fn found_words(answer: &FileAnswer) -> String {
+    let what = match answer.found {
+        FoundAs::File => "a file",
+        FoundAs::Directory => "a directory",
+        FoundAs::Link => "a symbolic link",
+        FoundAs::Pipe => "a named pipe",
+        FoundAs::Socket => "a socket",
+        FoundAs::Device => "a device",
+        FoundAs::Missing => return paint(CARE, "is not there"),
+    };
+    let size = answer.size_bytes.map(|bytes| format!(" of {}", size(bytes))).unwrap_or_default();
+    let changed = answer.changed_at.map(|at| format!(", changed {}", instant_from(at, answer.at))).unwrap_or_default();
+    let links = match answer.links {
+        Some(links) if links > 1 => format!(", with {links} names: its room is free when all are gone"),
+        Some(_) | None => String::new(),
+    };
+    format!("{what}{size}{changed}{links}")
+}
+
+fn block(policy: &PolicyOnFile, now: Timestamp, layout: Layout) -> String {
+    let style = match policy.fate {
+        FileFate::Removed | FileFate::Trashed => GOOD,
+        FileFate::Kept => CARE,
+        FileFate::Unknown => BAD,
+    };
+    let mut facts = Vec::new();
+    if let Some(at) = policy.eligible_at {
+        facts.push(("old enough", instant_from(at, now)));
+    }
+    facts.extend(policy.reasons.iter().skip(1).map(|reason| ("also kept", reason.message.clone())));
+    facts.extend(policy.remarks.iter().map(|remark| ("note", remark.clone())));
+    verdict(policy.policy.as_str(), style, &policy.summary, facts, layout)
+}
+
+#[cfg(test)]
+mod tests {
+    use anstream::adapter::strip_str;
+
+    use super::*;
+
+    #[test]
+    fn the_file_comes_first_then_each_policy_with_its_verdict() {
+        let name = |text: &str| Name::parse(text).unwrap();
+        let at: Timestamp = "2025-02-01T00:00:00Z".parse().unwrap();
+        let reason = |reason, message: &str| FileReason { reason, message: message.to_owned() };
+        let answer = FileAnswer {
+            at,
+            store: name("images"),
+            path: "a\u{1b}.jpg".to_owned(),
+            found: FoundAs::File,
+            size_bytes: Some(2048),
+            changed_at: Some("2025-01-31T00:00:00Z".parse().unwrap()),
+            links: Some(2),
+            named_by: vec![NamingRow {
+                source: name("nvr"),
+                table: "item".to_owned(),
+                key: "7".to_owned(),
+                column: "path".to_owned(),
+                policies: vec![name("items")],
+            }],
+            policies: vec![PolicyOnFile {
+                policy: name("lost"),
+                kind: "orphans",
+                fate: FileFate::Kept,
+                summary: "kept: row 7 of nvr.item names it".to_owned(),
+                eligible_at: None,
+                taken_at: None,
+                reasons: vec![
+                    reason(FileReasonKind::Named, "row 7 of nvr.item names it"),
+                    reason(FileReasonKind::TooYoung, "too young"),
+                ],
+                remarks: Vec::new(),
+            }],
+            remarks: Vec::new(),
+        };
+        let page = strip_str(&render_why_file(&answer, Layout::Tables { width: 100 })).to_string();
+        let expected = "\
+images: a\\x1b.jpg  a file of 2.0 KiB, changed 2025-01-31T00:00:00Z (1 d ago), with 2 names: its room is free when all are gone
+  named      by row 7 of nvr.item in path; policy items takes it together with the row
+
+lost  kept: row 7 of nvr.item names it
+  also kept  too young
+";
+        assert_eq!(page, expected);
+        let json = serde_json::to_value(&answer).unwrap();
+        assert_eq!((&json["found"], &json["policies"][0]["reasons"][0]["reason"]), (&"file".into(), &"named".into()));
+    }
+}

@@ -1,0 +1,31 @@
+//! A look at a single path, for who asks about it. Opens nothing but the directories above it, and changes nothing.
+
+use rustix::fs::FileType;
+use rustix::io::Errno;
+
+use super::beneath::Root;
+use super::facts::Facts;
+use super::file::{kind, look};
+use super::path::RawPath;
+
+/// What is at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Glance {
+    Missing,
+    Directory,
+    /// Anything else: a file, a link, a socket, …
+    File(Facts),
+}
+
+pub(super) fn glance(root: &Root, path: &RawPath) -> Result<Glance, Errno> {
+    let (parent, name) = path.split();
+    let facts = match root.directory(parent).and_then(|directory| look(&directory, name)) {
+        Ok(facts) => facts,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Glance::Missing),
+        Err(error) => return Err(error),
+    };
+    match (kind(&facts), Facts::new(&facts)) {
+        (FileType::Directory, _) | (_, None) => Ok(Glance::Directory),
+        (_, Some(facts)) => Ok(Glance::File(facts)),
+    }
+}

@@ -1,0 +1,118 @@
+//! What a walk tells, and to whom. Pure.
+
+use rustix::fs::FileType;
+
+use super::facts::Facts;
+
+/// What a walk names of what it could not look at.
+pub const ERRORS_AT_MOST: usize = 100;
+
+/// Hears of a store. Each worker of a walk has one of its own, so that it needs no lock.
+///
+/// A path is relative to the root, in bytes; that of the root itself is empty. All of one directory is told to one visitor
+/// and in one piece: `begin`, `file` for each name, `facts` for those that were wanted (in another order, and not
+/// necessarily after all names), `end`.
+pub trait Visitor: Send + 'static {
+    /// Whether a directory is gone into; of one that is not, nothing more is told.
+    fn enters(&mut self, _directory: &[u8]) -> bool {
+        true
+    }
+
+    /// A directory was opened.
+    fn begin(&mut self, _directory: &[u8]) {}
+
+    /// Something in it that is no directory; whether facts about it are wanted, each of which costs a call.
+    fn file(&mut self, path: &[u8], kind: Kind) -> Want;
+
+    /// Facts that were wanted; not told for what has gone meanwhile or has become a directory.
+    fn facts(&mut self, _path: &[u8], _facts: &Facts) {}
+
+    /// All of the directory was told, or as much as could be read. `names` is how many names it has, directories
+    /// included: with 0 it is empty.
+    fn end(&mut self, _directory: &[u8], _names: u64) {}
+}
+
+/// Whether facts about a file are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Want {
+    Nothing,
+    Facts,
+}
+
+/// What something is that is no directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    File,
+    Link,
+    Pipe,
+    Socket,
+    Device,
+}
+
+impl Kind {
+    pub(super) fn new(kind: FileType) -> Option<Self> {
+        match kind {
+            FileType::RegularFile => Some(Self::File),
+            FileType::Symlink => Some(Self::Link),
+            FileType::Fifo => Some(Self::Pipe),
+            FileType::Socket => Some(Self::Socket),
+            FileType::CharacterDevice | FileType::BlockDevice => Some(Self::Device),
+            FileType::Directory | FileType::Unknown => None,
+        }
+    }
+}
+
+/// What a walk came across.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Surveyed {
+    /// Directories that were read, the root included.
+    pub directories: u64,
+    /// Everything else.
+    pub files: u64,
+    /// Mount points, which were not entered.
+    pub mounts: u64,
+    /// What could not be looked at, so that files may be missing from what was told.
+    pub errors: u64,
+    /// The first of those, at most [`ERRORS_AT_MOST`].
+    pub first_errors: Vec<Unseen>,
+}
+
+/// Something that a walk could not look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// Beneath the root, as text; empty for the root itself.
+    pub path: String,
+    /// In words.
+    pub why: String,
+}
+
+/// Why a walk has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum WalkError {
+    #[error("the walk was stopped")]
+    Stopped,
+    /// As [`Root::replaced`] says.
+    #[error("{0}")]
+    Replaced(String),
+    #[error("the walk broke off")]
+    Broken(#[source] tokio::task::JoinError),
+}
+
+/// What a walk tells in the end.
+#[derive(Debug)]
+pub struct Walked<V> {
+    pub surveyed: Surveyed,
+    /// The visitors, in no order.
+    pub visitors: Vec<V>,
+}
+
+impl Surveyed {
+    pub(super) fn add(&mut self, other: Self) {
+        self.directories += other.directories;
+        self.files += other.files;
+        self.mounts += other.mounts;
+        self.errors += other.errors;
+        let room = ERRORS_AT_MOST.saturating_sub(self.first_errors.len());
+        self.first_errors.extend(other.first_errors.into_iter().take(room));
+    }
+}
