@@ -7,7 +7,7 @@ use super::*;
 use crate::engines::EngineKind;
 
 const RETAIND: &str = env!("CARGO_BIN_EXE_retaind");
-const FILES: u64 = 3000;
+const FILES: u64 = 900;
 
 /// Every third file is named by a row; all are old, and each holds its own path.
 fn world(policy: &str, trash: bool) -> World {
@@ -112,18 +112,18 @@ const OLD: &str = "[policies.it]\nkind = \"files\"\nstore = \"images\"\nkeep = \
 
 #[test]
 fn kills_during_scans_lose_nothing_that_is_named() {
-    killed(ORPHANS, false, 40);
+    killed(ORPHANS, false, 25);
 }
 
 #[test]
 fn kills_during_scans_into_the_trash_lose_nothing() {
-    killed(ORPHANS, true, 40);
+    killed(ORPHANS, true, 25);
 }
 
 #[test]
 fn kills_during_policies_of_files_lose_nothing_that_is_named() {
-    killed(OLD, false, 20);
-    killed(OLD, true, 20);
+    killed(OLD, false, 12);
+    killed(OLD, true, 12);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn kills_during_a_restore_lose_nothing_and_the_next_one_finishes() {
     let world = world(ORPHANS, true);
     let (mut done, mut state) = (0, 0x0123_4567_89AB_CDEF);
     let trash = world.root("images").join(".retaind/trash");
-    while done < 30 {
+    while done < 20 {
         finish(&world);
         let runs: Vec<_> = std::fs::read_dir(&trash).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(runs.len(), 1, "{runs:?}");
