@@ -32,11 +32,12 @@ doc: ## build the code's documentation
 deb: ## build the Debian package
 	packaging/build-deb
 
-bench: setup ## measure purges and the idle daemon; fails when a limit is missed
+bench: setup ## measure purges, scans and the idle daemon; fails when a limit is missed
 	$(CARGO) build --locked --release
 	$(CARGO) bench --locked --bench purge -- --check
 	$(CARGO) bench --locked --bench purge -- --sigterm --check
 	$(CARGO) bench --locked --bench idle -- --check
+	$(CARGO) bench --locked --bench scan -- --check
 
 deny: ## check licences, sources and bans of the dependencies (needs cargo-deny)
 	$(CARGO) deny --locked check bans licenses sources

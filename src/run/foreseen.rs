@@ -94,10 +94,14 @@ impl GoneInStore {
         Look { listener: Some(Arc::new(hear)), gone: Some(Arc::new(gone)) }
     }
 
+    /// Whether nothing would be gone.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
     /// Whether a file that a walk comes across would be gone by then.
     pub(super) fn has(&self, path: &[u8]) -> bool {
-        let gone = self.lock();
-        !gone.is_empty() && gone.contains(&fingerprint(&String::from_utf8_lossy(path)))
+        self.lock().contains(&fingerprint(&String::from_utf8_lossy(path)))
     }
 
     /// Remembers what would be gone after a look.

@@ -227,7 +227,8 @@ impl PolicyRun<'_> {
             sessions,
             began_at: self.runner.clock.now(),
             enforces: holding.is_some(),
-            gone: foreseen.files.of(tree.store()).filter(|_| holding.is_none()).cloned(),
+            // Each file that is walked over asks it.
+            gone: foreseen.files.of(tree.store()).filter(|gone| holding.is_none() && !gone.is_empty()).cloned(),
         };
         let found = match tree {
             Tree::Files(policy) => found.find_files(policy).await,

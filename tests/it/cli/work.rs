@@ -221,3 +221,33 @@ fn a_terminal_gets_tables_and_colour() {
     assert!(in_terminal(&world, "status --color never").contains("TASK         SCHEDULE"));
     assert!(!in_terminal(&world, "runs --color never").contains('\u{1b}'));
 }
+
+#[test]
+fn one_task_purges_a_log_table_and_a_log_directory() {
+    let mut world = World::new(Database::create(EngineKind::Sqlite));
+    world.db.execute("CREATE TABLE log (id INTEGER PRIMARY KEY, at TIMESTAMP)");
+    let (old, young) = (world.days_ago(40.0), world.days_ago(1.0));
+    world.db.execute(&format!("INSERT INTO log VALUES (1, {old}), (2, {young})"));
+    for name in ["app.log", "app.log.1", "app.log.2"] {
+        world.put("images", name, 10);
+    }
+    for (name, days) in [("app.log.1", 3), ("app.log.2", 9)] {
+        let path = world.root("images").join(name);
+        let at = std::time::SystemTime::now() - Duration::from_secs(days * 86_400);
+        std::fs::File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
+    }
+    world.declare(
+        "[policies.log-rows]\nkind = \"rows\"\ntask = \"log-purge\"\nsource = \"app\"\ntable = \"log\"\nage = \"at\"\nkeep = \"30d\"\n\
+         [policies.log-files]\nkind = \"files\"\ntask = \"log-purge\"\nstore = \"images\"\nmatch = \"*.log*\"\nkeep = \"7d\"\n",
+    );
+    call_in(&world, &["adopt", "images", "--yes"]).with(0);
+    let run = call_in(&world, &["run", "log-purge", "--json"]).with(0).json();
+    let counts = |policy: usize, key: &str| run["policies"][policy][key].as_u64().unwrap();
+    assert_eq!((counts(0, "rows_deleted"), counts(1, "files_deleted")), (1, 1), "{run}");
+    assert_eq!(world.db.column("SELECT id FROM log"), ["2"]);
+    let left: Vec<_> = ["app.log", "app.log.1", "app.log.2"]
+        .into_iter()
+        .filter(|name| world.root("images").join(name).exists())
+        .collect();
+    assert_eq!(left, ["app.log", "app.log.1"]);
+}
