@@ -61,7 +61,17 @@ impl Application {
         application.db.execute(&application.rendered(&application.fixture("data.sql")));
         application.fill_stores();
         application.configure();
+        application.layout.stores.iter().for_each(|store| drop(application.stdout(&["adopt", store, "--yes"])));
         application
+    }
+
+    /// Makes every file look so many days older than it is.
+    pub fn age_files(&self, days: u64) {
+        let at = std::time::SystemTime::now() - std::time::Duration::from_secs(days * 86_400);
+        for (store, path) in self.holdings().files.into_keys() {
+            let file = std::fs::File::options().write(true).open(self.root(&store).join(path)).expect("a file opens");
+            file.set_modified(at).expect("its time is set");
+        }
     }
 
     fn fill_stores(&self) {
@@ -87,6 +97,11 @@ impl Application {
     /// The kernel stamps files by a coarse clock; one that looks younger than the decision about it is kept.
     pub fn let_files_settle(&self) {
         std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+
+    /// The store of that name, or else the only one.
+    pub fn store_of<'n>(&self, place: &'n str) -> &'n str {
+        if self.layout.stores.contains(&place) { place } else { self.layout.stores[0] }
     }
 
     /// The root of a store.

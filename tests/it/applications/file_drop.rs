@@ -62,11 +62,13 @@ for_each_engine! {
 
     fn expired_files_go_and_their_records_say_so(db) {
         let drop = Application::new(db, &LAYOUT);
-        let expected = [("expired-files", expired()), ("old-downloads", downloaded())];
-        let run = Night { arguments: &[], expected: &expected, again: &unreadable(), detached: &[] }.pass(&drop);
+        let orphans = [("orphan-uploads", json!({}))];
+        let expected = [&orphans[..], &[("expired-files", expired()), ("old-downloads", downloaded())]].concat();
+        let again = [&orphans[..], &unreadable()].concat();
+        let run = Night { arguments: &[], expected: &expected, again: &again, detached: &[] }.pass(&drop);
         assert_left(&drop.holdings());
-        assert_eq!(keys_of_errors(&run["policies"][0]), ["104", "105"]);
-        assert_eq!(keys_of_errors(&run["policies"][1]), ["212"]);
+        assert_eq!(keys_of_errors(&run["policies"][1]), ["104", "105"]);
+        assert_eq!(keys_of_errors(&run["policies"][2]), ["212"]);
     }
 
     fn the_daemon_does_the_same_by_schedule(db) {

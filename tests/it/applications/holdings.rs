@@ -73,6 +73,10 @@ impl Holdings {
             let entry = entry.expect("an entry");
             let metadata = entry.metadata().expect("its metadata");
             let path = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            // What adopting a store leaves there is no holding of the application.
+            if path == ".retaind" {
+                continue;
+            }
             if metadata.is_dir() {
                 self.collect_in(store, &entry.path(), &format!("{path}/"));
                 self.directories.insert((store.to_owned(), path));

@@ -86,8 +86,9 @@ for_each_engine! {
 
     fn old_jobs_go_with_metrics_upload_and_outputs(db) {
         let service = Application::new(db, &LAYOUT);
-        let expected = [("completed-jobs", completed()), ("failed-jobs", failed())];
-        let again = [("completed-jobs", NONE()), ("failed-jobs", NONE())];
+        let orphans = [("orphan-uploads", NONE()), ("orphan-outputs", NONE())];
+        let expected = [&orphans[..], &[("completed-jobs", completed()), ("failed-jobs", failed())]].concat();
+        let again = [&orphans[..], &[("completed-jobs", NONE()), ("failed-jobs", NONE())]].concat();
         Night { arguments: &[], expected: &expected, again: &again, detached: &[] }.pass(&service);
         assert_left(&service.holdings());
     }

@@ -10,6 +10,7 @@ mod holdings;
 mod media_jobs;
 mod media_sync;
 mod night;
+mod orphans;
 
 use retaind::config::Inputs;
 use retaind::policy::{Engine, compile};
