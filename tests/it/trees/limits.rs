@@ -99,3 +99,21 @@ async fn g3_a_file_that_a_row_names_is_not_too_old() {
     assert_eq!(files(&world, "images"), paths(["named.log"]));
     assert_eq!(result.policies[0].tally.files_referenced, 1, "{result:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn d13_a_plan_counts_nothing_that_an_earlier_policy_would_take() {
+    let mut world = world();
+    for (path, days) in [("oldest.png", 9.0), ("older.log", 1.0), ("newest.log", 0.5)] {
+        world.put("images", path, 4096);
+        age(&world.root("images").join(path), days);
+    }
+    let policy = |name: &str| format!("[policies.{name}]\nkind = \"files\"\nstore = \"images\"\n");
+    world.declare(&format!("{}match = \"*.log\"\nkeep_last = 1\n", policy("logs")));
+    // Without older.log there is room enough for the oldest.
+    world.declare(&format!("{}max_total = \"8KiB\"\n", policy("room")));
+    adopt(&world, "images");
+    let (plan, listed) = world.plan().await;
+    let result = run(&world).await;
+    assert_eq!(files(&world, "images"), paths(["oldest.png", "newest.log"]));
+    assert_eq!((listed.len(), plan.totals.files_deleted, result.totals.files_deleted), (1, 1, 1), "{listed:?}");
+}
