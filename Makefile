@@ -35,6 +35,7 @@ deb: ## build the Debian package
 bench: setup ## measure purges, scans and the idle daemon; fails when a limit is missed
 	$(CARGO) build --locked --release
 	$(CARGO) bench --locked --bench purge -- --check
+	$(CARGO) bench --locked --bench family -- --check
 	$(CARGO) bench --locked --bench purge -- --sigterm --check
 	$(CARGO) bench --locked --bench idle -- --check
 	$(CARGO) bench --locked --bench scan -- --check
