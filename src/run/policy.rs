@@ -111,6 +111,13 @@ impl PolicyRun<'_> {
         };
         self.reporter.expect(facts.eligible);
         let Judged { readings, blocked_by } = judge(rows, &facts);
+        let blocked_by = match (blocked_by, self.would_enforce()) {
+            (None, true) => match self.identity_guard(&facts).await {
+                Ok(blocked_by) => blocked_by,
+                Err(error) => return Outcome::failed(Account::default(), [chain(&error)]),
+            },
+            (blocked_by, _) => blocked_by,
+        };
         // A run that only reports tells what one that enforces would do, with the earlier policies' rows gone.
         let would_go = blocked_by.is_none() && self.policy.mode == Mode::Enforce;
         let fate = self.fate(blocked_by.as_deref());

@@ -91,7 +91,7 @@ pub struct Unseen {
 pub enum WalkError {
     #[error("the walk was stopped")]
     Stopped,
-    /// As [`Root::replaced`] says.
+    /// The path no longer leads to the directory that was opened, in words.
     #[error("{0}")]
     Replaced(String),
     #[error("the walk broke off")]

@@ -66,7 +66,7 @@ pub struct Restored {
 /// Why nothing can be said about a trash.
 #[derive(Debug, thiserror::Error)]
 pub enum TrashError {
-    /// As [`Root::replaced`] says.
+    /// The path no longer leads to the directory that was opened, in words.
     #[error("{0}")]
     Replaced(String),
     #[error("there is no trash of run {run} in {root}: it was restored or emptied, or the run trashed nothing here")]
