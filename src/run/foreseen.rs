@@ -81,17 +81,23 @@ impl GoneInStore {
         self.paths.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A look that knows what is gone, and remembers each file in a directory for the next one.
+    /// A look that knows what is gone.
+    pub(super) fn knowing(self: &Arc<Self>) -> Look {
+        let knows = Arc::clone(self);
+        let gone = move |path: &str| knows.lock().contains(&fingerprint(path));
+        Look { listener: None, gone: Some(Arc::new(gone)) }
+    }
+
+    /// The same, which remembers each file in a directory for the next one.
     pub(super) fn look(self: &Arc<Self>, listener: Option<Listener>) -> Look {
-        let (hears, knows) = (Arc::clone(self), Arc::clone(self));
+        let hears = Arc::clone(self);
         let hear = move |inside: Inside| {
             hears.lock().insert(fingerprint(&inside.path));
             if let Some(listener) = &listener {
                 listener(inside);
             }
         };
-        let gone = move |path: &str| knows.lock().contains(&fingerprint(path));
-        Look { listener: Some(Arc::new(hear)), gone: Some(Arc::new(gone)) }
+        Look { listener: Some(Arc::new(hear)), ..self.knowing() }
     }
 
     /// Whether nothing would be gone.

@@ -216,6 +216,11 @@ impl<'a> Walk<'a> {
     /// What is no directory, or was none a moment ago.
     fn file(&mut self, directory: &OwnedFd, name: &[u8]) {
         let terms = self.ground.terms;
+        // In a plan: by then it would not be there, whatever it is now.
+        let gone_before = |gone: &GoneBefore| gone(&self.shown(Some(name)));
+        if terms.look.gone.as_ref().is_some_and(gone_before) {
+            return;
+        }
         let facts = match look(directory, name) {
             Ok(facts) if kind(&facts) == FileType::Directory => return self.postpone(name),
             Ok(facts) => facts,
@@ -262,9 +267,7 @@ impl<'a> Walk<'a> {
     fn count(&mut self, name: &[u8], facts: &Statx) {
         let Some(frame) = self.frames.last_mut() else { return };
         frame.touched = true;
-        let counted = frame.counted;
-        let gone_before = |gone: &GoneBefore| gone(&self.shown(Some(name)));
-        if counted || self.ground.terms.look.gone.as_ref().is_some_and(gone_before) {
+        if frame.counted {
             return;
         }
         let size_bytes = freed_bytes(facts);

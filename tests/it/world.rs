@@ -255,3 +255,13 @@ pub fn set<T: Ord, const N: usize>(items: [T; N]) -> BTreeSet<T> {
 pub fn paths<const N: usize>(items: [&str; N]) -> BTreeSet<String> {
     items.into_iter().map(str::to_owned).collect()
 }
+
+/// What makes worlds for a property: the same ones each time, so that a failure is one of the code, and others on every
+/// run with `RETAIND_RANDOM=1`, to look for more.
+pub fn generated_cases(config: proptest::test_runner::Config) -> proptest::test_runner::TestRunner {
+    use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+    match std::env::var_os("RETAIND_RANDOM") {
+        Some(_) => TestRunner::new(config),
+        None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
+    }
+}

@@ -17,7 +17,7 @@ use crate::run::foreseen::GoneFiles;
 use crate::run::policy::PolicyRun;
 use crate::run::sessions::Sessions;
 use crate::run::{Fate, Listed};
-use crate::stores::{Doomed, Held, Left, Outcome, Part, RawPath, Way, Why};
+use crate::stores::{Doomed, Held, Left, Look, Outcome, Part, RawPath, Way, Why};
 use crate::telemetry::chain;
 
 /// Files that are asked about and removed together: few, so that little time passes between the two.
@@ -182,7 +182,11 @@ impl Taking<'_> {
         if directories.is_empty() {
             return doomed;
         }
-        let looked = self.custody.open.examine(directories, self.decided_at, self.run.stop.token(), Default::default());
+        let look = match (self.holding, self.files.of(&self.custody.store.name)) {
+            (None, Some(gone)) => gone.knowing(),
+            _ => Look::default(),
+        };
+        let looked = self.custody.open.examine(directories, self.decided_at, self.run.stop.token(), look);
         let mut young = std::collections::HashSet::new();
         for (path, outcome) in looked.await {
             if matches!(outcome, Outcome::Partly(Part { kept: 1.., .. })) {

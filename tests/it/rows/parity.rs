@@ -109,12 +109,8 @@ fn parity(kind: EngineKind, cases: u32) {
     let order = Just(vec![0, 1, 2, 3])
         .prop_shuffle()
         .prop_flat_map(|order| (1..=4usize).prop_map(move |n| order[..n].to_vec()));
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
-        cases,
-        failure_persistence: None,
-        max_shrink_iters: 40,
-        ..ProptestConfig::default()
-    });
+    let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 40, ..ProptestConfig::default() };
+    let mut runner = crate::world::generated_cases(config);
     let all = (rows, order, prop_oneof![Just(1u32), Just(3), Just(7), Just(5000)], any::<bool>());
     runner
         .run(&all, |(rows, order, batch, indexed)| {

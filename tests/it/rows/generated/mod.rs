@@ -7,7 +7,7 @@ mod spec;
 
 use std::sync::Arc;
 
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::Config;
 use retaind::ledger::Tally;
 
 use crate::engines::{Database, EngineKind};
@@ -20,7 +20,7 @@ fn check(kind: EngineKind, cases: u32) {
     // A database is dear: all cases have one, and make their tables anew.
     let db = Arc::new(Database::create(kind));
     let seen = std::cell::RefCell::new(Tally::default());
-    TestRunner::new(config)
+    crate::world::generated_cases(config)
         .run(&spec::spec(kind), |spec| {
             let done = runtime.block_on(async {
                 let world = build::build(&spec, &db);

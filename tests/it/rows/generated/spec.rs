@@ -363,7 +363,8 @@ impl Spec {
         // What goes with one row must keep no other of its table: a plan judges all of them as of its beginning.
         let keeps = self.policies.iter().any(|policy| policy.protected_by == Some(Table::Shot))
             || self.shots.declared == Some(OnDelete::KeepParent);
-        if keeps && self.others == Some(OnDelete::Delete) {
+        let goes = self.shots.declared == Some(OnDelete::Delete);
+        if (keeps && self.others == Some(OnDelete::Delete)) || (goes && self.others == Some(OnDelete::KeepParent)) {
             self.others = Some(OnDelete::SetNull);
         }
         // What the database deletes by itself is found by the declared references alone, which are columns; and what
@@ -412,6 +413,15 @@ impl Spec {
             updated.push(policy.on);
             first
         });
+        // An update moves a row that its place alone tells from others: the next policy meets them in another order.
+        let on = |table| self.policies.iter().filter(|policy| policy.on == table).count();
+        let (on_jobs, on_shots) = (on(Table::Job), on(Table::Shot));
+        if self.table(Table::Job).key == Key::None && on_jobs > 1 {
+            self.policies.iter_mut().for_each(|policy| policy.action = Action::Delete);
+        }
+        if self.table(Table::Shot).key == Key::None && on_jobs > 0 && on_shots > 0 {
+            self.table_mut(Table::Shot).key = Key::Integer;
+        }
         // What an update makes of a file's column cannot be foreseen by the policies after it.
         self.policies.sort_by_key(|policy| policy.action == Action::Null);
     }
