@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_methods, reason = "a bench makes and removes its own files, and measures real time")]
 
 // The servers and the client are those of the integration tests: nothing of retaind is in them.
+#[path = "../common/engine.rs"]
+mod engine;
 #[allow(unused, clippy::unwrap_used, clippy::expect_used, reason = "the harness offers more than a bench takes")]
 #[path = "../../tests/it/engines/mod.rs"]
 mod engines;
@@ -18,6 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use clap::{Parser, ValueEnum};
 
+use engine::Engine;
 use engines::{Database, EngineKind, Server, ServerOptions, scratch_dir};
 use process::{Watched, median, retaind};
 
@@ -52,23 +55,6 @@ struct Options {
     bench: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Engine {
-    Postgres,
-    Mariadb,
-    Sqlite,
-}
-
-impl Engine {
-    fn kind(self) -> (EngineKind, &'static str) {
-        match self {
-            Engine::Postgres => (EngineKind::Postgres, "PostgreSQL"),
-            Engine::Mariadb => (EngineKind::MariaDb, "MariaDB"),
-            Engine::Sqlite => (EngineKind::Sqlite, "SQLite"),
-        }
-    }
-}
-
 fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
     let engines = if options.engines.is_empty() { Engine::value_variants() } else { &options.engines };
@@ -89,7 +75,7 @@ fn main() -> anyhow::Result<ExitCode> {
 
 /// Prints a line of figures, and says whether the limits held.
 fn measure(engine: Engine, options: &Options) -> anyhow::Result<bool> {
-    let (kind, name) = engine.kind();
+    let (kind, name) = (engine.kind(), engine.name());
     let server = (kind != EngineKind::Sqlite)
         .then(|| Server::start(kind, ServerOptions { durable: true, ..ServerOptions::default() }));
     let (mut ours, mut theirs, mut peak_kib) = (Vec::new(), Vec::new(), 0);

@@ -4,6 +4,8 @@
 #![allow(clippy::disallowed_methods, reason = "a bench makes and removes its own files, and measures real time")]
 
 // The servers and the client are those of the integration tests: nothing of retaind is in them.
+#[path = "../common/engine.rs"]
+mod engine;
 #[allow(unused, clippy::unwrap_used, clippy::expect_used, reason = "the harness offers more than a bench takes")]
 #[path = "../../tests/it/engines/mod.rs"]
 mod engines;
@@ -18,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 
-use engines::EngineKind;
+use engine::Engine;
 use fixture::Fixture;
 
 /// Measures a purge of half a table beside one raw DELETE.
@@ -44,36 +46,11 @@ struct Options {
     bench: bool,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Engine {
-    Postgres,
-    Mariadb,
-    Sqlite,
-}
-
-impl Engine {
-    fn kind(self) -> EngineKind {
-        match self {
-            Engine::Postgres => EngineKind::Postgres,
-            Engine::Mariadb => EngineKind::MariaDb,
-            Engine::Sqlite => EngineKind::Sqlite,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Engine::Postgres => "PostgreSQL",
-            Engine::Mariadb => "MariaDB",
-            Engine::Sqlite => "SQLite",
-        }
-    }
-
-    /// How many times longer than one raw DELETE a purge may take.
-    fn ratio_limit(self) -> f64 {
-        match self {
-            Engine::Postgres | Engine::Mariadb => 1.5,
-            Engine::Sqlite => 2.0,
-        }
+/// How many times longer than one raw DELETE a purge may take.
+fn ratio_limit(engine: Engine) -> f64 {
+    match engine {
+        Engine::Postgres | Engine::Mariadb => 1.5,
+        Engine::Sqlite => 2.0,
     }
 }
 
@@ -94,7 +71,7 @@ fn main() -> anyhow::Result<ExitCode> {
         held &= if options.sigterm {
             sigterm::measure(&fixture, engine.name())?
         } else {
-            ratio::measure(&fixture, engine.name(), engine.ratio_limit(), options.rounds)?
+            ratio::measure(&fixture, engine.name(), ratio_limit(*engine), options.rounds)?
         };
     }
     if options.check && !held {

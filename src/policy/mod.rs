@@ -177,6 +177,18 @@ impl Settings {
         }
     }
 
+    /// The files of a store that rows own, by each policy that says so, with the table of the row.
+    pub fn owned_in<'a>(
+        &'a self,
+        store: &'a Name,
+    ) -> impl Iterator<Item = (&'a Policy, &'a RowsPolicy, &'a TableName, &'a OwnedFile)> {
+        let policies = self.policies.iter().filter_map(|policy| Some((policy.as_ref(), policy.kind.rows()?)));
+        let files = policies.flat_map(|(policy, rows)| {
+            rows.owned_files().into_iter().map(move |(table, file)| (policy, rows, table, file))
+        });
+        files.filter(move |(_, _, _, file)| file.store == *store)
+    }
+
     /// The policies assigned to a task, in declared order, switched-off ones included.
     pub fn policies_of<'a>(&'a self, task: &'a Name) -> impl Iterator<Item = &'a Arc<Policy>> {
         self.policies.iter().filter(move |policy| policy.task.as_ref() == Some(task))

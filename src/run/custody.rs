@@ -12,7 +12,7 @@ use super::sessions::Sessions;
 use crate::ledger::{IntentItem, RunId, Tally};
 use crate::policy::{Name, Settings, Store, StorePath};
 use crate::sources::{Gone, NamedBy, OddNames, ReferenceColumn, SourceError, TableFacts, Unfit};
-use crate::stores::{Doomed, Listener, Look, OpenStore, Outcome, Part, RawPath, StoreError, Way, Why};
+use crate::stores::{Doomed, Listener, Look, OpenStore, Outcome, Part, RawPath, StoreError, Way};
 use crate::telemetry::chain;
 
 /// Files that are asked about and removed together: few, so that little time passes between the two.
@@ -161,12 +161,10 @@ impl Custody {
 /// What other policies say of the store's files: whoever owns a file there names it, whether declared or not.
 fn implied(store: &Store, settings: &Settings) -> Vec<NamedBy> {
     let mut implied = Vec::new();
-    for rows in settings.policies.iter().filter_map(|policy| policy.kind.rows()) {
-        for (table, file) in rows.owned_files().into_iter().filter(|(_, file)| file.store == store.name) {
-            let named_by = NamedBy::owner(rows.source.clone(), table.clone(), file, Vec::new());
-            if !implied.contains(&named_by) {
-                implied.push(named_by);
-            }
+    for (_, rows, table, file) in settings.owned_in(&store.name) {
+        let named_by = NamedBy::owner(rows.source.clone(), table.clone(), file, Vec::new());
+        if !implied.contains(&named_by) {
+            implied.push(named_by);
         }
     }
     implied
@@ -311,11 +309,7 @@ impl Settled {
             self.still_owed.push(item.clone());
         }
         for left in part.left {
-            let why = match left.why {
-                Why::Kept(why) => format!("kept: {why}"),
-                Why::Failed(why) => why,
-            };
-            self.account.fail(Some(item.key.clone()), Some(left.path), why);
+            self.account.fail(Some(item.key.clone()), Some(left.path), left.why.to_string());
         }
     }
 }

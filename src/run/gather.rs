@@ -6,10 +6,8 @@ use super::custody::{Custody, CustodyError};
 use super::sessions::Sessions;
 use crate::clock::Clock;
 use crate::ledger::{IntentItem, IntentOwner, RunId};
-use crate::policy::{FilePath, Mapped, Name, Params, RowsPolicy, Settings, StorePath};
-use crate::sources::{
-    Asked, Claim, ClaimedPath, FileOwner, Gone, Instants, NamedBy, Session, SourceError, Target, Unfit,
-};
+use crate::policy::{FilePath, Name, Params, RowsPolicy, Settings};
+use crate::sources::{Asked, Claim, FileOwner, Gone, Instants, NamedBy, Session, SourceError, Target, Unfit};
 
 /// What is known before anything is decided.
 pub(super) struct Facts {
@@ -151,7 +149,7 @@ impl Facts {
             let Some(custody) = self.custodies.iter().find(|custody| custody.store.name == owner.store) else {
                 continue;
             };
-            match mapped(&custody.store, path) {
+            match path.map(&custody.store) {
                 Ok(None) => {}
                 Err((written, why)) => found.refused.push((key, written, why)),
                 Ok(Some(path)) => {
@@ -162,18 +160,5 @@ impl Facts {
             }
         }
         found
-    }
-}
-
-/// The file that a claim is about, or the path as written and why it is none of the store's.
-fn mapped(store: &crate::policy::Store, path: ClaimedPath) -> Result<Option<StorePath>, (String, String)> {
-    match path {
-        ClaimedPath::Made(path) => Ok(Some(path)),
-        ClaimedPath::Unmade(why) => Err((String::new(), why)),
-        ClaimedPath::Written(written) => match store.map(written.as_deref()) {
-            Mapped::None => Ok(None),
-            Mapped::Inside(path) => Ok(Some(path)),
-            Mapped::Refused(why) => Err((written.unwrap_or_default(), why)),
-        },
     }
 }

@@ -7,10 +7,21 @@ use crate::policy::RowsPolicy;
 const MAX_SKEW_SECS: f64 = 60.0;
 
 /// What the guards read.
+#[derive(Default)]
 pub(super) struct Judged {
     pub(super) readings: Vec<GuardReading>,
     /// The first guard that forbids the run, in words.
     pub(super) blocked_by: Option<String>,
+}
+
+impl Judged {
+    /// Reads a guard; beyond its limit it blocks.
+    pub(super) fn read(&mut self, guard: &str, value: f64, limit: f64, why: impl FnOnce() -> String) {
+        self.readings.push(GuardReading { guard: guard.to_owned(), value, limit });
+        if value > limit {
+            self.blocked_by.get_or_insert_with(why);
+        }
+    }
 }
 
 /// What the guards judge by.
@@ -23,30 +34,20 @@ pub(super) struct Counts {
 
 /// Reads every guard of a policy.
 pub(super) fn judge(policy: &RowsPolicy, counts: Counts) -> Judged {
-    let mut readings = Vec::new();
-    let mut blocked_by = None;
-    let mut read = |guard: &str, value: f64, limit: f64, why: String| {
-        readings.push(GuardReading { guard: guard.to_owned(), value, limit });
-        if value > limit {
-            blocked_by.get_or_insert(why);
-        }
-    };
-    read(
-        "clock_skew_secs",
-        counts.skew_secs,
-        MAX_SKEW_SECS,
+    let mut judged = Judged::default();
+    judged.read("clock_skew_secs", counts.skew_secs, MAX_SKEW_SECS, || {
         format!(
             "clock_skew: the clock of source {} is {:.0} s away from this machine's (at most {MAX_SKEW_SECS} s is \
              allowed), so no cutoff can be trusted; set the clocks right",
             policy.source, counts.skew_secs
-        ),
-    );
+        )
+    });
     if let (Some(most), Some(eligible)) = (policy.max_rows, counts.eligible) {
-        read(
+        judged.read(
             "max_rows",
             eligible as f64,
             most.get() as f64,
-            format!(
+            || format!(
                 "max_rows: more than {most} rows are eligible; see what they are with `retaind plan`, and why there are \
                  so many"
             ),
@@ -54,11 +55,11 @@ pub(super) fn judge(policy: &RowsPolicy, counts: Counts) -> Judged {
     }
     if let (Some(most), Some(eligible), Some(total)) = (policy.max_fraction, counts.eligible, counts.total) {
         let share = if total == 0 { 0.0 } else { eligible as f64 / total as f64 };
-        read(
+        judged.read(
             "max_fraction",
             share,
             most.get(),
-            format!(
+            || format!(
                 "max_fraction: {eligible} of {total} rows of {} are eligible, a share of {share:.3}, and {} is the most; \
                  see what they are with `retaind plan`, and why there are so many",
                 policy.table,
@@ -66,5 +67,5 @@ pub(super) fn judge(policy: &RowsPolicy, counts: Counts) -> Judged {
             ),
         );
     }
-    Judged { readings, blocked_by }
+    judged
 }

@@ -57,6 +57,16 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// Gives the policy back; that this failed is told with the rest.
+    pub(super) async fn release(mut self, ledger: &Ledger, lease: Lease) -> Self {
+        if let Err(error) = ledger.release(lease).await {
+            self.account.fail(None, None, chain(&error));
+        }
+        self
+    }
+}
+
 impl PolicyRun<'_> {
     /// Runs the policy to its end, whatever that is.
     pub(super) async fn execute(&self, sessions: &mut Sessions, foreseen: &mut Foreseen) -> PolicyResult {
@@ -110,13 +120,9 @@ impl PolicyRun<'_> {
             Err(error) => return refused(Account::default(), error),
         };
         self.reporter.expect(facts.eligible);
-        let Judged { readings, blocked_by } = judge(rows, &facts);
-        let blocked_by = match (blocked_by, self.would_enforce()) {
-            (None, true) => match self.identity_guard(&facts).await {
-                Ok(blocked_by) => blocked_by,
-                Err(error) => return Outcome::failed(Account::default(), [chain(&error)]),
-            },
-            (blocked_by, _) => blocked_by,
+        let Judged { readings, blocked_by } = match self.judge(rows, &facts).await {
+            Ok(judged) => judged,
+            Err(error) => return Outcome::failed(Account::default(), [chain(&error)]),
         };
         // A run that only reports tells what one that enforces would do, with the earlier policies' rows gone.
         let would_go = blocked_by.is_none() && self.policy.mode == Mode::Enforce;
@@ -172,14 +178,11 @@ impl PolicyRun<'_> {
             Ok(lease) => lease,
             Err(outcome) => return outcome,
         };
-        let mut outcome = match self.recover(ledger).await {
+        let outcome = match self.recover(ledger).await {
             Ok(account) => self.delete(rows, at, sessions, ledger, &lease, account).await,
             Err(error) => Outcome::failed(Account::default(), [chain(&error)]),
         };
-        if let Err(error) = ledger.release(lease).await {
-            outcome.account.fail(None, None, chain(&error));
-        }
-        outcome
+        outcome.release(ledger, lease).await
     }
 
     /// The policy, for this run alone; or how the run of it ends.
@@ -237,15 +240,20 @@ impl PolicyRun<'_> {
         Ok(account)
     }
 
-    /// Whether the stores whose files would go are those that were adopted, where they were.
-    async fn identity_guard(&self, facts: &Facts) -> Result<Option<String>, LedgerError> {
+    /// Reads the guards; where files would go, also whether their stores are those that were adopted, where they were.
+    async fn judge(&self, rows: &RowsPolicy, facts: &Facts) -> Result<Judged, LedgerError> {
+        let counts = Counts { skew_secs: facts.skew_secs, eligible: facts.eligible, total: facts.total };
+        let mut judged = guard::judge(rows, counts);
+        if self.policy.mode == Mode::Report || self.mode == RunMode::Report {
+            return Ok(judged);
+        }
         for custody in &facts.custodies {
-            let ledger = self.runner.ledger.as_ref();
-            if let Some(why) = identity::guard(&custody.open, &custody.store, ledger, false).await? {
-                return Ok(Some(why));
+            if judged.blocked_by.is_none() {
+                let ledger = self.runner.ledger.as_ref();
+                judged.blocked_by = identity::guard(&custody.open, &custody.store, ledger, false).await?;
             }
         }
-        Ok(None)
+        Ok(judged)
     }
 
     async fn delete(
@@ -263,11 +271,9 @@ impl PolicyRun<'_> {
             Err(error) => return refused(account, error),
         };
         self.reporter.expect(facts.eligible);
-        let Judged { readings, blocked_by } = judge(rows, &facts);
-        let blocked_by = match (blocked_by, self.identity_guard(&facts).await) {
-            (Some(by), _) => Some(by),
-            (None, Ok(blocked_by)) => blocked_by,
-            (None, Err(error)) => return Outcome::failed(account, [chain(&error)]),
+        let Judged { readings, blocked_by } = match self.judge(rows, &facts).await {
+            Ok(judged) => judged,
+            Err(error) => return Outcome::failed(account, [chain(&error)]),
         };
         if let Some(by) = blocked_by {
             return Outcome { guards: readings, ..Outcome::blocked(account, by) };
@@ -296,10 +302,6 @@ impl PolicyRun<'_> {
         };
         Outcome { guards: readings, ..outcome }
     }
-}
-
-fn judge(rows: &RowsPolicy, facts: &Facts) -> Judged {
-    guard::judge(rows, Counts { skew_secs: facts.skew_secs, eligible: facts.eligible, total: facts.total })
 }
 
 /// Facts that could not be had: a store that cannot be opened blocks (its disk may be missing); all else fails.

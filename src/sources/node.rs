@@ -2,7 +2,7 @@
 
 use super::dialect::{KeyTerms, Term, separated};
 use super::{ColumnType, Sql};
-use crate::policy::{OnDelete, OwnedFile, StorePath, TableName};
+use crate::policy::{Mapped, OnDelete, OwnedFile, Store, StorePath, TableName};
 
 /// A table of a policy: its own, or one whose rows go with those of another.
 #[derive(Debug, Clone)]
@@ -69,6 +69,21 @@ pub enum ClaimedPath {
     Made(StorePath),
     /// The row's values make no path; with the reason.
     Unmade(String),
+}
+
+impl ClaimedPath {
+    /// The file of a store that it is, if there is one; or the path as written, and why it is none of the store's.
+    pub fn map(self, store: &Store) -> Result<Option<StorePath>, (String, String)> {
+        match self {
+            ClaimedPath::Made(path) => Ok(Some(path)),
+            ClaimedPath::Unmade(why) => Err((String::new(), why)),
+            ClaimedPath::Written(written) => match store.map(written.as_deref()) {
+                Mapped::None => Ok(None),
+                Mapped::Inside(path) => Ok(Some(path)),
+                Mapped::Refused(why) => Err((written.unwrap_or_default(), why)),
+            },
+        }
+    }
 }
 
 impl Node {

@@ -1,5 +1,6 @@
 //! What is to be removed, and what became of it. Pure: touches no file.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::RawPath;
@@ -119,6 +120,15 @@ pub enum Why {
     Kept(String),
     /// To be tried again.
     Failed(String),
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Why::Kept(why) => write!(f, "kept: {why}"),
+            Why::Failed(why) => f.write_str(why),
+        }
+    }
 }
 
 /// A file (or whatever else is no directory) in a doomed directory, which would go with it.

@@ -38,6 +38,11 @@ impl Facts {
         })
     }
 
+    /// What comes free when this name of it goes: the other links of a file hold its bytes.
+    pub fn freed_alone(&self) -> u64 {
+        if self.links > 1 { 0 } else { self.freed_bytes }
+    }
+
     /// What a removal compares, so that it takes the file only as it was seen.
     pub fn seen(&self) -> Seen {
         Seen { inode: self.inode, size_bytes: self.size_bytes, modified_ns: self.modified_ns }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::policy::{Mapped, Name, Settings, Store, StorePath};
+use crate::policy::{Name, Settings, Store, StorePath};
 use crate::report::FileWhy;
-use crate::sources::{Claim, ClaimedPath, NamedBy, ReferenceColumn, RowId, Session, TableFacts, Target};
+use crate::sources::{Claim, NamedBy, ReferenceColumn, RowId, Session, TableFacts, Target};
 
 /// Asks about files, over a connection to each source that names some.
 pub(super) struct Files<'a> {
@@ -29,7 +29,7 @@ impl<'a> Files<'a> {
         for Claim { owner, path, .. } in claims {
             let owned = &target.owners[owner].file;
             let Some(store) = self.settings.store(&owned.store) else { continue };
-            let (path, stays) = match mapped(store, path) {
+            let (path, stays) = match path.map(store) {
                 Ok(None) => continue,
                 Err((written, why)) => (written, Some(why)),
                 Ok(Some(path)) => {
@@ -84,18 +84,5 @@ impl<'a> Files<'a> {
             self.sessions.insert(name.clone(), Session::open(source).await?);
         }
         self.sessions.get_mut(name).ok_or_else(|| anyhow::anyhow!("there is no source {name}"))
-    }
-}
-
-/// The file that a claim is about; what it says and why it is none of the store's.
-fn mapped(store: &Store, path: ClaimedPath) -> Result<Option<StorePath>, (String, String)> {
-    match path {
-        ClaimedPath::Made(path) => Ok(Some(path)),
-        ClaimedPath::Unmade(why) => Err((String::new(), why)),
-        ClaimedPath::Written(written) => match store.map(written.as_deref()) {
-            Mapped::None => Ok(None),
-            Mapped::Inside(path) => Ok(Some(path)),
-            Mapped::Refused(why) => Err((written.unwrap_or_default(), why)),
-        },
     }
 }

@@ -47,15 +47,12 @@ pub(super) async fn namers(settings: &Settings, store: &Store, path: &RawPath) -
 fn references(settings: &Settings, store: &Store) -> Vec<(NamedBy, Vec<Name>)> {
     let mut all: Vec<(NamedBy, Vec<Name>)> =
         store.references.iter().map(|reference| (NamedBy::from(reference), Vec::new())).collect();
-    for policy in &settings.policies {
-        let Some(rows) = policy.kind.rows() else { continue };
-        for (table, file) in rows.owned_files().into_iter().filter(|(_, file)| file.store == store.name) {
-            let owner = NamedBy::owner(rows.source.clone(), table.clone(), file, Vec::new());
-            match all.iter_mut().find(|(known, _)| *known == owner) {
-                Some((_, policies)) if !policies.contains(&policy.name) => policies.push(policy.name.clone()),
-                Some(_) => {}
-                None => all.push((owner, vec![policy.name.clone()])),
-            }
+    for (policy, rows, table, file) in settings.owned_in(&store.name) {
+        let owner = NamedBy::owner(rows.source.clone(), table.clone(), file, Vec::new());
+        match all.iter_mut().find(|(known, _)| *known == owner) {
+            Some((_, policies)) if !policies.contains(&policy.name) => policies.push(policy.name.clone()),
+            Some(_) => {}
+            None => all.push((owner, vec![policy.name.clone()])),
         }
     }
     all

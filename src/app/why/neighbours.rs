@@ -53,8 +53,7 @@ impl Visitor for Onlooker {
         let Asked { path: own, modified_ns, policy, sums } = self.0.as_ref();
         let is_beside = directory(path) == directory(own.as_bytes());
         let counts = |per: Per| per == Per::Store || is_beside;
-        // The other links of a file hold its bytes.
-        let freed = if facts.links > 1 { 0 } else { facts.freed_bytes };
+        let freed = facts.freed_alone();
         let add = |sum: &AtomicU64, number: u64| sum.fetch_add(number, Ordering::Relaxed);
         match facts.modified_ns.cmp(modified_ns) {
             std::cmp::Ordering::Less => {

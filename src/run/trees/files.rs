@@ -5,11 +5,12 @@ use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::choose::{Choice, Record, Room, Rules, choose};
-use super::guards::{Judged, Share, judge_share};
+use super::guards::{Share, judge_share};
 use super::spool::SeenFile;
 use super::{Ended, Finding, Looking, Sink, tell_unseen};
 use crate::policy::{FileMatch, FilesPolicy};
 use crate::run::foreseen::GoneInStore;
+use crate::run::guard::Judged;
 use crate::stores::{Facts, Kind, RawPath, Visitor, Want};
 
 /// What all workers know.
@@ -56,8 +57,7 @@ impl Visitor for Worker {
             }
             Some(records) => {
                 let directory = path.rsplitn(2, |byte| *byte == b'/').nth(1).unwrap_or_default();
-                // The other links of a file hold its bytes.
-                let size_bytes = if facts.links > 1 { 0 } else { facts.freed_bytes };
+                let size_bytes = facts.freed_alone();
                 let (directory, path_print, mtime_ns) = (fingerprint(directory), fingerprint(path), facts.modified_ns);
                 // One lock around both, so that the records are in the order of the spool.
                 let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);

@@ -2,26 +2,10 @@
 //! there for.
 
 use super::names::{Counts, Names};
-use crate::ledger::{GuardReading, MissingFile};
+use crate::ledger::MissingFile;
 use crate::policy::Store;
+use crate::run::guard::Judged;
 use crate::stores::Surveyed;
-
-/// What the guards read, and the first that forbids the run, in words.
-#[derive(Default)]
-pub(super) struct Judged {
-    pub(super) readings: Vec<GuardReading>,
-    pub(super) blocked_by: Option<String>,
-}
-
-impl Judged {
-    /// Reads a guard; beyond its limit it blocks.
-    pub(super) fn read(&mut self, guard: &str, value: f64, limit: f64, why: impl FnOnce() -> String) {
-        self.readings.push(GuardReading { guard: guard.to_owned(), value, limit });
-        if value > limit && self.blocked_by.is_none() {
-            self.blocked_by = Some(why());
-        }
-    }
-}
 
 /// Whether what rows name can be trusted to be all that they name.
 pub(super) fn judge_references(store: &Store, counts: &[Counts]) -> Option<String> {

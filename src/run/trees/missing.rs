@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use super::Ended;
 use super::names::Names;
 use crate::ledger::{MissingFile, SHOWN_AT_MOST};
-use crate::policy::StorePath;
+use crate::policy::{ReferenceMatch, StorePath};
 use crate::run::account::Account;
 use crate::run::custody::Custody;
 use crate::run::sessions::Sessions;
@@ -24,12 +24,13 @@ pub(super) async fn tell(
     stop: &Stop,
     account: &mut Account,
 ) -> Result<(), Ended> {
-    if names.paths.missed() + names.directories.missed() == 0 {
-        return Ok(());
-    }
     for (naming, counts) in custody.references.iter().zip(&names.counts) {
         let column = &naming.column;
         let set = if column.directory { &names.directories } else { &names.paths };
+        // A name tells no place in which its file could be missing.
+        if column.matching() == ReferenceMatch::Name || set.missed() == 0 {
+            continue;
+        }
         let mut missed = Vec::new();
         let (reader, _permit) = sessions.reader(&column.source).await?;
         let mut each = |named: Naming<'_>| {
@@ -46,11 +47,11 @@ pub(super) async fn tell(
             }
         };
         let all = column.read_all(reader, &custody.store, &mut each).await?.is_some();
-        for some in missed.chunks(FILES_AT_ONCE) {
-            if stop.is_set() {
-                return Err(Ended::Stopped);
-            }
+        for some in missed.chunks(FILES_AT_ONCE).take_while(|_| !stop.is_set()) {
             look(custody, some, column.directory, &counts.reference, stop, account).await;
+        }
+        if stop.is_set() {
+            return Err(Ended::Stopped);
         }
         if !all {
             account

@@ -198,11 +198,8 @@ impl PolicyRun<'_> {
             Ok(lease) => lease,
             Err(outcome) => return outcome,
         };
-        let mut outcome = self.tree(tree, sessions, foreseen, Some(Holding { ledger, lease: &lease })).await;
-        if let Err(error) = ledger.release(lease).await {
-            outcome.account.fail(None, None, chain(&error));
-        }
-        outcome
+        let outcome = self.tree(tree, sessions, foreseen, Some(Holding { ledger, lease: &lease })).await;
+        outcome.release(ledger, lease).await
     }
 
     async fn tree(

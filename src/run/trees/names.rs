@@ -203,17 +203,10 @@ fn elsewhere<'a>(column: &ReferenceColumn, store: &Store, settings: &'a Settings
                 && reference.path == *column.path()
                 && reference.matching == ReferenceMatch::Path
         });
-        declared || owns(settings, other, column)
+        let owned = settings.owned_in(&other.name).any(|(_, rows, table, file)| {
+            rows.source == column.source && table.table == column.table.table && file.path == *column.path()
+        });
+        declared || owned
     };
     others.filter(shares).map(std::sync::Arc::as_ref).collect()
-}
-
-/// Whether a policy says that the column names files of a store.
-fn owns(settings: &Settings, store: &Store, column: &ReferenceColumn) -> bool {
-    settings.policies.iter().filter_map(|policy| policy.kind.rows()).any(|rows| {
-        rows.source == column.source
-            && rows.owned_files().into_iter().any(|(table, file)| {
-                file.store == store.name && table.table == column.table.table && file.path == *column.path()
-            })
-    })
 }

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use super::guards::{Judged, Share, judge_found, judge_references, judge_share, judge_walk};
+use super::guards::{Share, judge_found, judge_references, judge_share, judge_walk};
 use super::names::Names;
 use super::{Ended, Finding, Looking, Sink, missing, tell_unseen};
 use crate::policy::{FileMatch, OrphansPolicy, PathTemplate, Store};
 use crate::run::foreseen::GoneInStore;
+use crate::run::guard::Judged;
 use crate::run::trees::spool::SeenFile;
 use crate::stores::{Facts, Kind, RawPath, Visitor, Want};
 

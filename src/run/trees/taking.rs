@@ -233,11 +233,7 @@ impl Taking<'_> {
             Outcome::Partly(part) => {
                 self.went(path, part.files, part.size_bytes, trashes);
                 for left in part.left {
-                    let why = match left.why {
-                        Why::Kept(why) => format!("kept: {why}"),
-                        Why::Failed(why) => why,
-                    };
-                    self.account.fail(None, Some(left.path), why);
+                    self.account.fail(None, Some(left.path), left.why.to_string());
                 }
             }
             // Somebody else was faster.

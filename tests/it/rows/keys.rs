@@ -37,22 +37,21 @@ async fn keys_of(kind: EngineKind, types: &[(&str, [&str; 6])]) {
     }
 }
 
+const UUIDS: [&str; 6] = [
+    "'00000000-0000-0000-0000-000000000001'",
+    "'00000000-0000-0000-0000-000000000002'",
+    "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'",
+    "'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'",
+    "'ffffffff-ffff-ffff-ffff-ffffffffffff'",
+    "'fffffffe-ffff-ffff-ffff-ffffffffffff'",
+];
+
 #[tokio::test(flavor = "multi_thread")]
 async fn g2_keys_of_many_types_of_postgres() {
     keys_of(
         EngineKind::Postgres,
         &[
-            (
-                "uuid",
-                [
-                    "'00000000-0000-0000-0000-000000000001'",
-                    "'00000000-0000-0000-0000-000000000002'",
-                    "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'",
-                    "'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'",
-                    "'ffffffff-ffff-ffff-ffff-ffffffffffff'",
-                    "'fffffffe-ffff-ffff-ffff-ffffffffffff'",
-                ],
-            ),
+            ("uuid", UUIDS),
             ("numeric", ["1", "1.5", "-2", "1e30", "1e30 + 1", "0.000000000000000001"]),
             ("char(5)", ["'a'", "'A'", "'b  '", "'c'", "''", "'abcde'"]),
             ("float8", ["0.1", "0.2", "1e300", "-0.3", "0.30000000000000004", "0.3"]),
@@ -83,17 +82,7 @@ async fn g2_keys_of_many_types_of_mariadb() {
     keys_of(
         EngineKind::MariaDb,
         &[
-            (
-                "UUID",
-                [
-                    "'00000000-0000-0000-0000-000000000001'",
-                    "'00000000-0000-0000-0000-000000000002'",
-                    "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'",
-                    "'b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'",
-                    "'ffffffff-ffff-ffff-ffff-ffffffffffff'",
-                    "'fffffffe-ffff-ffff-ffff-ffffffffffff'",
-                ],
-            ),
+            ("UUID", UUIDS),
             ("BINARY(4)", ["x'00000001'", "x'00000002'", "x'ff00'", "x'fe'", "x''", "x'41'"]),
             ("DECIMAL(30,10)", ["1", "1.5", "-2", "99999999999999999999", "99999999999999999998", "0.0000000001"]),
             ("CHAR(5)", ["'a'", "'b'", "'d'", "'c'", "''", "'abcde'"]),
