@@ -11,7 +11,7 @@ use super::foreseen::GoneFiles;
 use super::sessions::Sessions;
 use crate::ledger::{IntentItem, RunId, Tally};
 use crate::policy::{Name, Settings, Store, StorePath};
-use crate::sources::{Gone, NamedBy, OddNames, ReferenceColumn, SourceError, TableFacts, Unfit};
+use crate::sources::{ErrorKind, Gone, NamedBy, OddNames, ReferenceColumn, SourceError, TableFacts, Unfit};
 use crate::stores::{Doomed, Listener, Look, OpenStore, Outcome, Part, RawPath, StoreError, Way};
 use crate::telemetry::chain;
 
@@ -241,7 +241,12 @@ async fn settle_some(
         false => Doomed::file(item.path.clone()),
     };
     let mut all: Vec<_> = items.iter().map(doomed).collect();
-    let named = match custody.spare_named(sessions, &mut all, action.gone()).await {
+    let mut asked = custody.spare_named(sessions, &mut all, action.gone()).await;
+    // Asking changes nothing, so what a lost connection left open is asked again.
+    if asked.as_ref().is_err_and(|error| error.kind == ErrorKind::Lost) {
+        asked = custody.spare_named(sessions, &mut all, action.gone()).await;
+    }
+    let named = match asked {
         Ok(named) => named,
         Err(error) => {
             let why = format!("kept for now, because it is not known whether a row still names it: {}", chain(&error));

@@ -175,7 +175,7 @@ impl Deleter<'_> {
 
     async fn reopen_after(&mut self, error: &SourceError) -> Result<(), Ended> {
         tracing::warn!(source = %error.source_name, error = %chain(error), "Source {} failed; trying again", error.source_name);
-        Ok(self.sessions.reopen(&self.facts.target.source, self.stop).await?)
+        Ok(self.sessions.reopen(&self.facts.target.source).await?)
     }
 
     /// Tries to take all of a part, or what nobody has locked of it.

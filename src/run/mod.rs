@@ -184,7 +184,7 @@ impl Runner {
 
     /// Runs the policies that have no result yet, each to its end. Fails when the ledger does.
     async fn execute(&self, request: &Request, stop: &Stop, result: &mut RunResult) -> Result<(), LedgerError> {
-        let mut sessions = Sessions::new(self.settings.clone(), self.connections.clone());
+        let mut sessions = Sessions::new(self.settings.clone(), self.connections.clone(), stop.token().clone());
         let mut foreseen = Foreseen::new(&request.policies);
         let barred = result.policies.len();
         for (index, policy) in request.policies.iter().enumerate().skip(barred) {

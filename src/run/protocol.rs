@@ -110,7 +110,7 @@ impl Deleter<'_> {
             return Err(error.into());
         }
         tracing::warn!(source = %error.source_name, error = %chain(&error), "A commit was not answered");
-        self.sessions.reopen(&self.facts.target.source, self.stop).await?;
+        self.sessions.reopen(&self.facts.target.source).await?;
         match self.runner.resolve(&batch, self.sessions, self.stop.token()).await? {
             Resolved::Settled { account, committed: true } => {
                 self.account.add(*account);

@@ -73,7 +73,7 @@ impl Runner {
         cancel: &CancellationToken,
         recovery: &mut Recovery,
     ) -> Result<Account, LedgerError> {
-        let mut sessions = Sessions::new(self.settings.clone(), self.connections.clone());
+        let mut sessions = Sessions::new(self.settings.clone(), self.connections.clone(), cancel.clone());
         let mut account = Account::default();
         let mut after = 0;
         loop {

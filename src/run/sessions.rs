@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
-use super::stop::Stop;
 use crate::policy::{Name, Settings, Source};
 use crate::sources::{ErrorKind, Reader, Session, SourceError};
 
@@ -46,22 +46,22 @@ impl Connections {
 pub(super) struct Sessions {
     settings: Arc<Settings>,
     connections: Connections,
+    /// Ends the waiting for a source that was lost.
+    stop: CancellationToken,
     open: BTreeMap<Name, (Session, Option<OwnedSemaphorePermit>)>,
 }
 
 impl Sessions {
-    pub(super) fn new(settings: Arc<Settings>, connections: Connections) -> Self {
-        Self { settings, connections, open: BTreeMap::new() }
+    pub(super) fn new(settings: Arc<Settings>, connections: Connections, stop: CancellationToken) -> Self {
+        Self { settings, connections, stop, open: BTreeMap::new() }
     }
 
-    /// The session of a source, opened if there is none or the last one broke.
+    /// The session of a source: opened if there is none, with patience if the last one broke.
     pub(super) async fn get(&mut self, name: &Name) -> Result<&mut Session, SourceError> {
-        if !self.open.get(name).is_some_and(|(session, _)| session.is_open()) {
-            self.open.remove(name);
-            let source = self.source(name)?;
-            let permit = self.connections.permit(name).await;
-            let session = Session::open(&source).await?;
-            self.open.insert(name.clone(), (session, permit));
+        match self.open.get(name).map(|(session, _)| session.is_open()) {
+            Some(true) => {}
+            Some(false) => self.reopen(name).await?,
+            None => self.connect(name).await?,
         }
         match self.open.get_mut(name) {
             Some((session, _)) => Ok(session),
@@ -82,17 +82,23 @@ impl Sessions {
         }
     }
 
+    async fn connect(&mut self, name: &Name) -> Result<(), SourceError> {
+        let source = self.source(name)?;
+        let permit = self.connections.permit(name).await;
+        let session = Session::open(&source).await?;
+        self.open.insert(name.clone(), (session, permit));
+        Ok(())
+    }
+
     /// Opens the session again, with patience, until the run is stopped.
-    pub(super) async fn reopen(&mut self, name: &Name, stop: &Stop) -> Result<(), SourceError> {
+    pub(super) async fn reopen(&mut self, name: &Name) -> Result<(), SourceError> {
         self.open.remove(name);
         let mut waits = BACKOFF.iter();
         loop {
-            match self.get(name).await {
-                Ok(_) => return Ok(()),
-                Err(error) => match waits.next() {
-                    Some(wait) if !stop.is_set() => stop.sleep(*wait).await,
-                    _ => return Err(error),
-                },
+            let Err(error) = self.connect(name).await else { return Ok(()) };
+            match waits.next() {
+                Some(wait) => self.stop.run_until_cancelled(tokio::time::sleep(*wait)).await.ok_or(error)?,
+                None => return Err(error),
             }
         }
     }

@@ -64,14 +64,6 @@ impl Stop {
         self.token.cancelled().await;
     }
 
-    /// Waits, unless a stop comes first.
-    pub(super) async fn sleep(&self, duration: Duration) {
-        tokio::select! {
-            () = self.token.cancelled() => {}
-            () = tokio::time::sleep(duration) => {}
-        }
-    }
-
     /// Runs one statement to its end. After a stop the server is asked to cancel it, again and again, because the
     /// first request may come before the statement does; the future itself is never dropped.
     pub(super) async fn watch<T>(&self, canceller: Canceller, statement: impl Future<Output = T>) -> T {
