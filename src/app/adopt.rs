@@ -149,11 +149,7 @@ fn owner(state_dir: &Path) -> Option<Owner> {
 }
 
 /// Counts files, as far as the time goes.
-struct Counter {
-    total: Arc<Total>,
-    files: u64,
-    size_bytes: u64,
-}
+struct Counter(Arc<Total>);
 
 #[derive(Default)]
 struct Total {
@@ -164,18 +160,16 @@ struct Total {
 
 impl Visitor for Counter {
     fn file(&mut self, _path: &[u8], _kind: Kind) -> Want {
-        self.files += 1;
+        self.0.files.fetch_add(1, Ordering::Relaxed);
         Want::Facts
     }
 
     fn facts(&mut self, _path: &[u8], facts: &Facts) {
-        self.size_bytes += facts.size_bytes;
+        self.0.size_bytes.fetch_add(facts.size_bytes, Ordering::Relaxed);
     }
 
-    fn end(&mut self, _directory: &[u8], _names: u64) {
-        self.total.directories.fetch_add(1, Ordering::Relaxed);
-        self.total.files.fetch_add(std::mem::take(&mut self.files), Ordering::Relaxed);
-        self.total.size_bytes.fetch_add(std::mem::take(&mut self.size_bytes), Ordering::Relaxed);
+    fn begin(&mut self, _directory: &[u8]) {
+        self.0.directories.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -183,7 +177,7 @@ impl Visitor for Counter {
 async fn count(open: &OpenStore) -> (Surveyed, u64, bool) {
     let total = Arc::new(Total::default());
     let (shared, stop) = (Arc::clone(&total), CancellationToken::new());
-    let make = move || Counter { total: Arc::clone(&shared), files: 0, size_bytes: 0 };
+    let make = move || Counter(Arc::clone(&shared));
     let walk = open.walk(make, &stop);
     let late = async {
         tokio::time::sleep(WALK_PATIENCE).await;

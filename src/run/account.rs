@@ -45,7 +45,7 @@ impl Account {
         self.details.extend(details.into_iter().take(room));
         let room = SHOWN_AT_MOST.saturating_sub(self.missing.len());
         self.missing.extend(missing.into_iter().take(room));
-        sample.into_iter().for_each(|row| self.show(row));
+        sample.into_iter().for_each(|row| self.show(|| row));
     }
 
     /// Whether there is room for the details of more rows.
@@ -62,9 +62,9 @@ impl Account {
     }
 
     /// Adds a row to the sample, while there is room.
-    pub(super) fn show(&mut self, row: Sample) {
+    pub(super) fn show(&mut self, row: impl FnOnce() -> Sample) {
         if self.sample.len() < SAMPLE_AT_MOST {
-            self.sample.push(row);
+            self.sample.push(row());
         }
     }
 }

@@ -104,6 +104,9 @@ impl Custody {
         doomed: &mut [Doomed],
         gone: &[Gone],
     ) -> Result<HashSet<StorePath>, SourceError> {
+        if self.references.is_empty() {
+            return Ok(HashSet::new());
+        }
         let paths: Vec<_> = doomed.iter().filter_map(|doomed| doomed.path.text()).collect();
         let around: HashSet<_> = paths.iter().flat_map(StorePath::ancestors).collect();
         let around: Vec<_> = around.into_iter().collect();

@@ -90,7 +90,7 @@ impl Planner<'_> {
             let rows = self.stop.watch(canceller, listing).await?;
             self.account.detail(target, &rows);
             for row in rows {
-                self.account.show(Sample { key: row.shown, files: Vec::new() });
+                self.account.show(|| Sample { key: row.shown, files: Vec::new() });
             }
         }
         Ok(())
@@ -161,7 +161,7 @@ impl Planner<'_> {
         for row in rows.iter().take(super::account::SAMPLE_AT_MOST) {
             let mine = gone.iter().filter(|(item, _)| item.key == row.shown);
             let files = mine.map(|(item, _)| format!("{}: {}", item.owner.store, item.path)).collect();
-            self.account.show(Sample { key: row.shown.clone(), files });
+            self.account.show(|| Sample { key: row.shown.clone(), files });
         }
     }
 

@@ -44,17 +44,15 @@ pub(super) struct Told<'a> {
     /// What it is, as far as the file system tells for free.
     pub(super) kind: FileType,
     pub(super) inode: u64,
-    /// Where the names after it begin.
-    pub(super) next: u64,
 }
 
-/// Calls `each` with every name in an open directory from a place on (0: all), as they come. Ends early when `each` says
-/// so.
+/// Calls `each` with every name in an open directory from a place on (0: all), as they come, and with where the names
+/// after it begin. Ends early when `each` says so.
 pub(super) fn tell(
     directory: &OwnedFd,
     from: u64,
     buffer: &mut Vec<u8>,
-    mut each: impl FnMut(Told<'_>) -> ControlFlow<()>,
+    mut each: impl FnMut(Told<'_>, u64) -> ControlFlow<()>,
 ) -> Result<(), Errno> {
     buffer.reserve(BUFFER_BYTES);
     // It may have been read before.
@@ -67,8 +65,8 @@ pub(super) fn tell(
             Some(entry) => entry?,
         };
         let name = entry.file_name().to_bytes();
-        let told = Told { name, kind: entry.file_type(), inode: entry.ino(), next: entry.next_entry_cookie() };
-        if !matches!(name, b"." | b"..") && each(told).is_break() {
+        let told = Told { name, kind: entry.file_type(), inode: entry.ino() };
+        if !matches!(name, b"." | b"..") && each(told, entry.next_entry_cookie()).is_break() {
             return Ok(());
         }
     }
@@ -89,7 +87,7 @@ pub(super) fn read(
         done
     };
     let mut ended = ControlFlow::Continue(());
-    tell(directory, 0, buffer, |told| {
+    tell(directory, 0, buffer, |told, _| {
         listing.push(&told);
         if listing.is_full() {
             ended = all(listing);
@@ -122,10 +120,15 @@ impl Listing {
     /// Calls `each` with all names: inodes lie on the disk in their order, names in a directory often in none.
     pub(super) fn in_order(&mut self, mut each: impl FnMut(&[u8], FileType) -> ControlFlow<()>) -> ControlFlow<()> {
         self.entries.sort_unstable_by_key(|entry| entry.inode);
-        for Entry { begin, end, kind, .. } in &self.entries {
-            each(&self.names[*begin as usize..*end as usize], *kind)?;
-        }
-        ControlFlow::Continue(())
+        self.told().try_for_each(|told| each(told.name, told.kind))
+    }
+
+    /// All names.
+    pub(super) fn told(&self) -> impl Iterator<Item = Told<'_>> {
+        self.entries.iter().map(|Entry { inode, begin, end, kind }| {
+            let name = &self.names[*begin as usize..*end as usize];
+            Told { name, kind: *kind, inode: *inode }
+        })
     }
 }
 

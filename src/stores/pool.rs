@@ -1,9 +1,11 @@
-//! Directories that a walk found and nobody has read yet, shared among its workers only when one of them has none.
+//! What a walk found and nobody has dealt with yet: directories, shared among its workers only when one of them has none,
+//! and files of large directories, which a single worker could only read one after the other.
 
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::listing::Names;
+use super::listing::{Listing, Names};
 
 /// Directories of one directory that are still to be read.
 #[derive(Default)]
@@ -24,34 +26,56 @@ impl Batch {
     }
 }
 
-/// What is to be read by whoever is free.
+/// Files of a large directory.
+pub(super) struct Piece {
+    pub(super) directory: Arc<OwnedFd>,
+    /// Of the directory, beneath the root.
+    pub(super) path: Vec<u8>,
+    pub(super) names: Listing,
+}
+
+/// What is to be done by whoever is free.
+pub(super) enum Task {
+    Read(Batch),
+    Tell(Piece),
+}
+
+/// Pieces that are put aside for each worker but the one that reads them.
+const PIECES_EACH: usize = 2;
+
+/// What is to be done, and who waits for it.
 pub(super) struct Pool {
     offered: Mutex<Offered>,
     changed: Condvar,
-    /// Workers that wait for something to read.
+    /// Workers that wait for something to do.
     waiting: AtomicUsize,
+    /// Pieces that may still be put aside.
+    room: AtomicUsize,
 }
 
 struct Offered {
-    batches: Vec<Batch>,
+    tasks: Vec<Task>,
     /// Workers that may still find more.
     busy: usize,
 }
 
 impl Pool {
-    pub(super) fn new(batch: Batch) -> Self {
-        let offered = Offered { batches: vec![batch], busy: 0 };
-        Self { offered: Mutex::new(offered), changed: Condvar::new(), waiting: AtomicUsize::new(0) }
+    pub(super) fn new(batch: Batch, workers: usize) -> Self {
+        let offered = Offered { tasks: vec![Task::Read(batch)], busy: 0 };
+        let room = AtomicUsize::new(workers.saturating_sub(1) * PIECES_EACH);
+        Self { offered: Mutex::new(offered), changed: Condvar::new(), waiting: AtomicUsize::new(0), room }
     }
 
-    /// Puts something to read on a worker's stack, waiting for it; nothing when all has been read.
-    pub(super) fn take(&self, stack: &mut Vec<Batch>) -> Option<Turn<'_>> {
+    /// Something to do, waiting for it; nothing when all is done.
+    pub(super) fn take(&self) -> Option<(Task, Turn<'_>)> {
         let mut offered = self.lock();
         loop {
-            if let Some(batch) = offered.batches.pop() {
+            if let Some(task) = offered.tasks.pop() {
                 offered.busy += 1;
-                stack.push(batch);
-                return Some(Turn(self));
+                if matches!(task, Task::Tell(_)) {
+                    self.room.fetch_add(1, Ordering::Relaxed);
+                }
+                return Some((task, Turn(self)));
             }
             if offered.busy == 0 {
                 return None;
@@ -72,11 +96,25 @@ impl Pool {
         for batch in stack {
             let names = batch.names.split();
             if !names.is_empty() {
-                self.lock().batches.push(Batch { parent: batch.parent.clone(), names, more: None });
-                self.changed.notify_one();
+                self.offer(Task::Read(Batch { parent: batch.parent.clone(), names, more: None }));
                 return;
             }
         }
+    }
+
+    /// Whether a piece may be made, to be put aside: so few of them that they take little memory.
+    pub(super) fn reserve(&self) -> bool {
+        self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(1)).is_ok()
+    }
+
+    /// Puts a piece aside, for which there was room.
+    pub(super) fn put_aside(&self, piece: Piece) {
+        self.offer(Task::Tell(piece));
+    }
+
+    fn offer(&self, task: Task) {
+        self.lock().tasks.push(task);
+        self.changed.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, Offered> {

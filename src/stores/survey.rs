@@ -11,7 +11,8 @@ pub const ERRORS_AT_MOST: usize = 100;
 ///
 /// A path is relative to the root, in bytes; that of the root itself is empty. All of one directory is told to one visitor
 /// and in one piece: `begin`, `file` for each name, `facts` for those that were wanted (in another order, and not
-/// necessarily after all names), `end`.
+/// necessarily after all names), `end`. Only of a large directory some of the files may be told to others, who hear neither
+/// its `begin` nor its `end`, at the same time or later.
 pub trait Visitor: Send + 'static {
     /// Whether a directory is gone into; of one that is not, nothing more is told.
     fn enters(&mut self, _directory: &[u8]) -> bool {
@@ -27,7 +28,7 @@ pub trait Visitor: Send + 'static {
     /// Facts that were wanted; not told for what has gone meanwhile or has become a directory.
     fn facts(&mut self, _path: &[u8], _facts: &Facts) {}
 
-    /// All of the directory was told, or as much as could be read. `names` is how many names it has, directories
+    /// All of the directory was read, or as much as could be. `names` is how many names it has, directories
     /// included: with 0 it is empty.
     fn end(&mut self, _directory: &[u8], _names: u64) {}
 }

@@ -20,10 +20,12 @@ const DIRECTORIES_AT_ONCE: usize = 256;
 /// Most directories that are synced one by one.
 const SYNCED_APART: usize = 8;
 const MOST_THREADS: usize = 4;
+/// Files of one directory that one thread takes at a time.
+const FILES_PER_GROUP: usize = 256;
 /// Fewer files than this are not worth a thread.
 const FILES_PER_THREAD: usize = 32;
 
-/// Files of one directory, or one directory that goes as a whole; as places in the caller's list.
+/// Some files of one directory, or one directory that goes as a whole; as places in the caller's list.
 struct Group<'a> {
     parent: Option<&'a [u8]>,
     directory: bool,
@@ -41,10 +43,14 @@ struct Done<'a> {
 /// What becomes of everything, in the order of `doomed`.
 pub(super) fn sweep(root: &Root, doomed: &[Doomed], terms: &Terms) -> Vec<Outcome> {
     let mut order: Vec<usize> = (0..doomed.len()).collect();
-    order.sort_by_key(|&place| (doomed[place].path.split(), doomed[place].directory, place));
+    order.sort_by_cached_key(|&place| (doomed[place].path.split(), doomed[place].directory, place));
+    let mut alike = 0;
     let groups = order.chunk_by(|&a, &b| {
         let (a, b) = (&doomed[a], &doomed[b]);
-        a.path.split().0 == b.path.split().0 && a.directory == b.directory && (!a.directory || a.path == b.path)
+        let beside = a.path.split().0 == b.path.split().0 && !a.directory && !b.directory && alike < FILES_PER_GROUP;
+        let together = beside || (a.path == b.path && a.directory == b.directory);
+        alike = if together { alike + 1 } else { 0 };
+        together
     });
     let containers = containers(doomed);
     let (mut around, apart): (Vec<_>, Vec<_>) = groups

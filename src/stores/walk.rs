@@ -2,11 +2,12 @@
 //! file, and in bounded memory. Enters no link and no mount, opens nothing but directories, changes nothing.
 //!
 //! A worker has the directories that it found and did not read yet on a stack, and goes into the last of them first; it
-//! gives away the outermost when another worker has none. Each directory is opened anew by its path from the root.
+//! gives away the outermost when another worker has none, and files of a large directory while it reads on. Each directory
+//! is opened anew by its path from the root.
 
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustix::fs::{FileType, StatxAttributes};
 use rustix::io::Errno;
@@ -17,7 +18,7 @@ use super::facts::Facts;
 use super::file::{kind, look, words};
 use super::listing::{Listing, Names, Told, tell};
 use super::path::{is_own, shown};
-use super::pool::{Batch, Pool};
+use super::pool::{Batch, Piece, Pool, Task};
 use super::survey::{ERRORS_AT_MOST, Kind, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
 
 /// Most workers, however many cores there are.
@@ -26,6 +27,8 @@ const MOST_WORKERS: usize = 8;
 pub(super) const INNER_AT_ONCE: usize = 32 * 1024;
 /// The longest path that is gone into, in bytes: twice what any program can name in one call.
 const LONGEST_PATH: usize = 8 * 1024;
+/// Names of a directory that are told by one worker before another may tell of the next.
+pub(super) const PIECE_NAMES: u64 = 4096;
 /// Names between two looks at the stop.
 const NAMES_BETWEEN_STOPS: u32 = 4096;
 
@@ -38,10 +41,11 @@ pub(super) fn walk<V: Visitor>(
     root.replaced().map_or(Ok(()), |why| Err(WalkError::Replaced(why)))?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let visitors: Vec<V> = (0..cores.min(MOST_WORKERS)).map(|_| make()).collect();
-    let (pool, total) = (Pool::new(Batch::root()), Mutex::new(Surveyed::default()));
+    let (pool, total) = (Pool::new(Batch::root(), visitors.len()), Mutex::new(Surveyed::default()));
     let work = |visitor: V| {
-        let (surveyed, path, wanted) = Default::default();
-        Worker { root, stop, visitor, surveyed, path, wanted, until_stop: NAMES_BETWEEN_STOPS }.go(&pool, &total)
+        let (surveyed, path, wanted, aside) = Default::default();
+        let until_stop = NAMES_BETWEEN_STOPS;
+        Worker { root, stop, pool: &pool, visitor, surveyed, path, wanted, aside, until_stop }.go(&total)
     };
     let visitors = spread(visitors, &work);
     if stop.is_cancelled() {
@@ -76,26 +80,33 @@ fn spread<V: Visitor>(visitors: Vec<V>, work: &(impl Fn(V) -> V + Sync)) -> Vec<
 struct Worker<'a, V> {
     root: &'a Root,
     stop: &'a CancellationToken,
+    pool: &'a Pool,
     visitor: V,
     surveyed: Surveyed,
     /// Of what is looked at, beneath the root.
     path: Vec<u8>,
     /// Names in the current directory about which facts are wanted.
     wanted: Listing,
+    /// Names in the current directory that another worker is to tell of.
+    aside: Option<Listing>,
     until_stop: u32,
 }
 
 impl<V: Visitor> Worker<'_, V> {
     /// Works until there is nothing left for anybody.
-    fn go(mut self, pool: &Pool, total: &Mutex<Surveyed>) -> V {
+    fn go(mut self, total: &Mutex<Surveyed>) -> V {
         let (mut stack, mut buffer): (Vec<Batch>, _) = (Vec::new(), Vec::new());
-        while let Some(turn) = pool.take(&mut stack) {
+        while let Some((task, turn)) = self.pool.take() {
+            match task {
+                Task::Read(batch) => stack.push(batch),
+                Task::Tell(piece) => self.tell(&piece),
+            }
             while !self.stop.is_cancelled() && self.step_to(&mut stack, &mut buffer) {
                 if let Some(inner) = self.directory(&mut buffer) {
                     stack.push(inner);
                 }
-                if pool.is_hungry() {
-                    pool.share(&mut stack);
+                if self.pool.is_hungry() {
+                    self.pool.share(&mut stack);
                 }
             }
             stack.clear();
@@ -136,26 +147,32 @@ impl<V: Visitor> Worker<'_, V> {
         if !self.visitor.enters(&self.path) {
             return None;
         }
-        let directory = self.open()?;
+        let directory = Arc::new(self.open()?);
         self.surveyed.directories += 1;
         self.visitor.begin(&self.path);
         let length = self.path.len();
         let name_at = self.begin_name();
         let (mut inner, mut names) = (Inner::new(0), 0);
-        let read = tell(&directory, 0, buffer, |told| {
+        let read = tell(&directory, 0, buffer, |told, next| {
             if name_at == 0 && is_own(told.name) {
                 return ControlFlow::Continue(());
             }
             names += 1;
             self.path.truncate(name_at);
             self.path.extend_from_slice(told.name);
-            match self.kind(&directory, &told) {
-                Some(FileType::Directory) => inner.push(&told),
-                Some(kind) => self.file(&directory, &told, kind, name_at),
-                None => {}
+            match (self.kind(&directory, &told), &mut self.aside) {
+                (None, _) => {}
+                (Some(FileType::Directory), _) => inner.push(told.name, next),
+                (Some(kind), Some(aside)) => aside.push(&Told { kind, ..told }),
+                (Some(kind), None) => self.file(&directory, &told, kind, name_at),
+            }
+            if names % PIECE_NAMES == 0 {
+                self.put_aside(&directory, length);
+                self.aside = self.pool.reserve().then(Listing::default);
             }
             self.breathe()
         });
+        self.put_aside(&directory, length);
         self.look_at_wanted(&directory, name_at);
         self.path.truncate(length);
         if let Err(error) = read {
@@ -163,6 +180,29 @@ impl<V: Visitor> Worker<'_, V> {
         }
         self.visitor.end(&self.path, names);
         inner.batch(&self.path)
+    }
+
+    /// Gives away the names that were put aside.
+    fn put_aside(&mut self, directory: &Arc<OwnedFd>, length: usize) {
+        if let Some(names) = self.aside.take() {
+            let path = self.path[..length].to_vec();
+            self.pool.put_aside(Piece { directory: Arc::clone(directory), path, names });
+        }
+    }
+
+    /// Tells of files that another worker met.
+    fn tell(&mut self, piece: &Piece) {
+        self.path.clone_from(&piece.path);
+        let name_at = self.begin_name();
+        for told in piece.names.told() {
+            if self.breathe().is_break() {
+                break;
+            }
+            self.path.truncate(name_at);
+            self.path.extend_from_slice(told.name);
+            self.file(&piece.directory, &told, told.kind, name_at);
+        }
+        self.look_at_wanted(&piece.directory, name_at);
     }
 
     /// The directory whose path was taken; none where it is gone or not to be entered.
@@ -187,11 +227,11 @@ impl<V: Visitor> Worker<'_, V> {
         let mut inner = Inner::new(from);
         if let Some(directory) = self.open() {
             let name_at = self.begin_name();
-            let read = tell(&directory, from, buffer, |told| {
+            let read = tell(&directory, from, buffer, |told, next| {
                 self.path.truncate(name_at);
                 self.path.extend_from_slice(told.name);
                 if self.kind(&directory, &told) == Some(FileType::Directory) && !(name_at == 0 && is_own(told.name)) {
-                    inner.push(&told);
+                    inner.push(told.name, next);
                 }
                 match inner.more {
                     Some(_) => ControlFlow::Break(()),
@@ -283,11 +323,11 @@ impl Inner {
         Self { names: Names::default(), count: 0, more: None, after: from }
     }
 
-    fn push(&mut self, told: &Told<'_>) {
+    fn push(&mut self, name: &[u8], next: u64) {
         if self.count < INNER_AT_ONCE {
-            self.names.push(told.name);
+            self.names.push(name);
             self.count += 1;
-            self.after = told.next;
+            self.after = next;
         } else {
             self.more.get_or_insert(self.after);
         }

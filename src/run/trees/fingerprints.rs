@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Fingerprints that are collected in one piece of memory.
 const BLOCK: usize = 128 * 1024;
-/// About so many fingerprints share an entry of the index.
-const PER_ENTRY: usize = 32;
+/// About so many fingerprints share an entry of the index: what the processor fetches at once.
+const PER_ENTRY: usize = 8;
 
 /// Makes fingerprints: of one scan, and different in each, so that nobody can aim at a collision.
 #[derive(Clone, Default)]

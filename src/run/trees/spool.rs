@@ -9,6 +9,8 @@ use crate::stores::Seen;
 
 /// What is held in memory.
 const IN_MEMORY: usize = 1024 * 1024;
+/// What is written at a time.
+const WRITE_BYTES: usize = 64 * 1024;
 
 /// A file (or directory) that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,34 +32,39 @@ pub(in crate::run) struct SeenFile {
 pub(in crate::run) struct Spool {
     file: SpooledTempFile,
     count: u64,
-    record: Vec<u8>,
+    unwritten: Vec<u8>,
 }
 
 impl Spool {
     pub(in crate::run) fn new() -> Self {
-        Self { file: tempfile::spooled_tempfile(IN_MEMORY), count: 0, record: Vec::new() }
+        Self { file: tempfile::spooled_tempfile(IN_MEMORY), count: 0, unwritten: Vec::new() }
     }
 
     /// Adds one. Fails where the temporary file cannot be written.
     pub(in crate::run) fn push(&mut self, path: &[u8], file: Option<SeenFile>) -> io::Result<()> {
         let length = u32::try_from(path.len()).map_err(io::Error::other)?;
-        self.record.clear();
-        self.record.extend_from_slice(&length.to_le_bytes());
-        self.record.push(u8::from(file.is_some()));
+        self.unwritten.extend_from_slice(&length.to_le_bytes());
+        self.unwritten.push(u8::from(file.is_some()));
         if let Some(SeenFile { device, seen: Seen { inode, size_bytes, modified_ns } }) = file {
             for number in [device, inode, size_bytes] {
-                self.record.extend_from_slice(&number.to_le_bytes());
+                self.unwritten.extend_from_slice(&number.to_le_bytes());
             }
-            self.record.extend_from_slice(&modified_ns.to_le_bytes());
+            self.unwritten.extend_from_slice(&modified_ns.to_le_bytes());
         }
-        self.record.extend_from_slice(path);
-        self.file.write_all(&self.record)?;
+        self.unwritten.extend_from_slice(path);
         self.count += 1;
+        if self.unwritten.len() >= WRITE_BYTES { self.write() } else { Ok(()) }
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        self.file.write_all(&self.unwritten)?;
+        self.unwritten.clear();
         Ok(())
     }
 
     /// Gives all of them back, in the order in which they came.
     pub(in crate::run) fn read(mut self) -> io::Result<Reading> {
+        self.write()?;
         self.file.seek(SeekFrom::Start(0))?;
         Ok(Reading { file: BufReader::with_capacity(64 * 1024, self.file), left: self.count })
     }

@@ -128,14 +128,12 @@ impl Taking<'_> {
             }
         };
         let all = doomed.len();
-        doomed.retain(|doomed| !doomed.path.text().is_some_and(|path| named.contains(&path)));
+        doomed.retain(|doomed| named.is_empty() || !doomed.path.text().is_some_and(|path| named.contains(&path)));
         let spared: usize = doomed.iter().map(|doomed| doomed.spared.len()).sum();
         self.add(&Tally { files_referenced: (all - doomed.len() + spared) as u64, ..Tally::default() });
         let doomed = self.only_old(doomed).await;
         let outcomes = self.act(doomed, way).await;
-        for (path, directory, outcome) in outcomes {
-            self.count(&path, directory, outcome, way).await;
-        }
+        self.count(outcomes, way).await;
         self.run.reporter.update(&self.account.tally);
         self.flush().await
     }
@@ -219,44 +217,48 @@ impl Taking<'_> {
         told(outcomes, directories)
     }
 
-    async fn count(&mut self, path: &RawPath, directory: bool, outcome: Outcome, way: Way) {
-        let trashes = matches!(way, Way::Trash { .. });
-        let store = self.custody.store.name.to_string();
-        match outcome {
-            Outcome::Removed { files, size_bytes } | Outcome::Trashed { files, size_bytes } => {
-                self.went(path, files, size_bytes, trashes);
-                if !directory {
-                    self.list(path, size_bytes).await;
+    async fn count(&mut self, outcomes: Vec<(RawPath, bool, Outcome)>, way: Way) {
+        let store = self.custody.store.name.clone();
+        let (mut gone, mut gone_bytes) = (0, 0);
+        for (path, directory, outcome) in outcomes {
+            match outcome {
+                Outcome::Removed { files, size_bytes } | Outcome::Trashed { files, size_bytes } => {
+                    (gone, gone_bytes) = (gone + files, gone_bytes + size_bytes);
+                    self.note_emptied(&path);
+                    if !directory {
+                        self.list(&path, size_bytes).await;
+                    }
+                    self.account.show(|| Sample { key: String::new(), files: vec![format!("{store}: {path}")] });
                 }
-                self.account.show(Sample { key: String::new(), files: vec![format!("{store}: {path}")] });
-            }
-            Outcome::Partly(part) => {
-                self.went(path, part.files, part.size_bytes, trashes);
-                for left in part.left {
-                    self.account.fail(None, Some(left.path), left.why.to_string());
+                Outcome::Partly(part) => {
+                    (gone, gone_bytes) = (gone + part.files, gone_bytes + part.size_bytes);
+                    self.note_emptied(&path);
+                    for left in part.left {
+                        self.account.fail(None, Some(left.path), left.why.to_string());
+                    }
+                }
+                // Somebody else was faster.
+                Outcome::Missing | Outcome::Stopped => {}
+                Outcome::Kept(why) => self.stay(&why, 1),
+                Outcome::Failed(why) => {
+                    self.add(&Tally { files_matched: 1, ..Tally::default() });
+                    self.account.fail(None, Some(path.to_string()), why);
                 }
             }
-            // Somebody else was faster.
-            Outcome::Missing | Outcome::Stopped => {}
-            Outcome::Kept(why) => self.stay(&why, 1),
-            Outcome::Failed(why) => {
-                self.add(&Tally { files_matched: 1, ..Tally::default() });
-                self.account.fail(None, Some(path.to_string()), why);
-            }
+        }
+        self.add(&Tally { files_matched: gone, bytes_matched: gone_bytes, ..Tally::default() });
+        if self.fate == Fate::Enforce && gone > 0 {
+            let trashes = matches!(way, Way::Trash { .. });
+            self.add(&Tally::of_files(store.to_string(), gone, gone_bytes, trashes));
         }
     }
 
-    fn went(&mut self, path: &RawPath, files: u64, size_bytes: u64, trashes: bool) {
-        self.add(&Tally { files_matched: files, bytes_matched: size_bytes, ..Tally::default() });
-        if self.fate != Fate::Enforce {
-            return;
-        }
-        let store = self.custody.store.name.to_string();
-        self.add(&Tally::of_files(store, files, size_bytes, trashes));
+    /// Remembers the directory of what went, where one that is empty is to go, too.
+    fn note_emptied(&mut self, path: &RawPath) {
         if let (Some(_), Tree::Files(policy), Some(directory)) = (self.holding, self.tree, path.split().0)
             && policy.prune_empty
+            && self.emptied.last().is_none_or(|last| last.as_bytes() != directory)
             && let Ok(directory) = RawPath::parse(directory)
-            && self.emptied.last() != Some(&directory)
         {
             self.emptied.push(directory);
         }

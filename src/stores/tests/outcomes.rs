@@ -29,6 +29,18 @@ async fn a_path_named_twice_is_removed_once() {
 }
 
 #[tokio::test]
+async fn many_paths_of_one_directory_named_twice_are_removed_once() {
+    let world = World::in_memory();
+    let paths: Vec<_> = (0..700).map(|file| format!("d/{file}")).collect();
+    paths.iter().for_each(|path| world.write(path));
+    let twice: Vec<_> = paths.iter().chain(&paths).cloned().collect();
+    let outcomes = remove(&world, &twice).await;
+    assert!(outcomes[..700].iter().all(|outcome| *outcome == removed()));
+    assert!(outcomes[700..].iter().all(|outcome| *outcome == Outcome::Missing));
+    assert_eq!(world.survivors(), set(&[]));
+}
+
+#[tokio::test]
 async fn bytes_of_hard_links_are_counted_with_the_last_one() {
     let world = World::new();
     world.write("a/1");

@@ -96,6 +96,17 @@ async fn the_same_path_twice_in_a_run_is_kept_twice() {
 }
 
 #[tokio::test]
+async fn many_files_of_one_directory_are_kept_in_one() {
+    let world = World::in_memory();
+    let paths: Vec<_> = (0..700).map(|file| format!("new/d/{file}")).collect();
+    paths.iter().for_each(|path| world.write(path));
+    let outcomes = trash(&world, RUN, files(&paths)).await;
+    assert!(outcomes.iter().all(|outcome| *outcome == trash_outcome(1)), "{outcomes:?}");
+    assert_eq!(trashed(&world, RUN), paths.iter().cloned().collect());
+    assert!(!world.root().join("new/d/0").exists());
+}
+
+#[tokio::test]
 async fn a_restore_never_takes_the_place_of_anything() {
     let world = World::new();
     for path in ["a", "d/a", "u/file/a", "l/a", "free"] {

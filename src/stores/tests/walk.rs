@@ -9,6 +9,7 @@ use std::time::Instant;
 use rustix::fs::{CWD, FileType, Mode};
 
 use super::*;
+use crate::stores::walk::PIECE_NAMES;
 
 /// Writes down what it is told.
 #[derive(Debug, Default)]
@@ -19,12 +20,17 @@ pub struct Diary {
     /// The directory that is being told, and those that were, with the number of their names.
     open: Option<Vec<u8>>,
     ended: BTreeMap<Vec<u8>, u64>,
+    /// Directories of which files were told that another visitor heard of.
+    apart: BTreeSet<Vec<u8>>,
 }
 
 impl Diary {
-    fn check(&self, path: &[u8]) {
+    fn check(&mut self, path: &[u8]) {
         let directory = path.iter().rposition(|&byte| byte == b'/').map_or(&b""[..], |end| &path[..end]);
-        assert_eq!(self.open.as_deref(), Some(directory), "told between begin and end");
+        match self.open.as_deref() {
+            Some(open) => assert_eq!(open, directory, "told between begin and end"),
+            None => drop(self.apart.insert(directory.to_vec())),
+        }
     }
 }
 
@@ -62,7 +68,13 @@ async fn tell(world: &World, wants: bool) -> (Diary, Surveyed) {
         for (path, names) in visitor.ended {
             assert!(all.ended.insert(path, names).is_none(), "told to one visitor only");
         }
-        all.facts.extend(visitor.facts);
+        for (path, facts) in visitor.facts {
+            assert!(all.facts.insert(path, facts).is_none(), "told to one visitor only");
+        }
+        all.apart.extend(visitor.apart);
+    }
+    for directory in &all.apart {
+        assert!(all.ended[directory] >= PIECE_NAMES, "only files of a large directory are told apart");
     }
     assert_eq!(surveyed.files, all.files.len() as u64);
     assert_eq!(surveyed.directories, all.ended.len() as u64);
@@ -92,6 +104,24 @@ async fn everything_is_told_once_whatever_its_shape() {
             assert_eq!(diary.ended[&b"empty"[..]], 1);
             assert_eq!(diary.facts.len(), if wants { diary.files.len() } else { 0 });
         }
+    }
+}
+
+#[tokio::test]
+async fn files_of_a_large_directory_are_shared_and_told_once() {
+    let world = World::in_memory();
+    for file in 0..5 * PIECE_NAMES {
+        write(&world.root().join("large").join(file.to_string()));
+    }
+    ["large/inner/a", "small/b"].into_iter().for_each(|path| world.write(path));
+    for wants in [false, true] {
+        let (diary, surveyed) = tell(&world, wants).await;
+        assert_eq!(told(&diary), world.survivors());
+        assert_eq!(surveyed.errors, 0);
+        assert_eq!(diary.ended[&b"large"[..]], 5 * PIECE_NAMES + 1);
+        assert_eq!(diary.facts.len(), if wants { diary.files.len() } else { 0 });
+        let shares = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > 1);
+        assert_eq!(diary.apart, if shares { [b"large".to_vec()].into() } else { BTreeSet::new() });
     }
 }
 
