@@ -107,6 +107,19 @@ impl Custody {
         if self.references.is_empty() {
             return Ok(HashSet::new());
         }
+        match self.ask_named(sessions, doomed, gone).await {
+            // Asking changes nothing, so what a lost connection left open is asked again.
+            Err(error) if error.kind == ErrorKind::Lost => self.ask_named(sessions, doomed, gone).await,
+            asked => asked,
+        }
+    }
+
+    async fn ask_named(
+        &self,
+        sessions: &mut Sessions,
+        doomed: &mut [Doomed],
+        gone: &[Gone],
+    ) -> Result<HashSet<StorePath>, SourceError> {
         let paths: Vec<_> = doomed.iter().filter_map(|doomed| doomed.path.text()).collect();
         let around: HashSet<_> = paths.iter().flat_map(StorePath::ancestors).collect();
         let around: Vec<_> = around.into_iter().collect();
@@ -244,12 +257,7 @@ async fn settle_some(
         false => Doomed::file(item.path.clone()),
     };
     let mut all: Vec<_> = items.iter().map(doomed).collect();
-    let mut asked = custody.spare_named(sessions, &mut all, action.gone()).await;
-    // Asking changes nothing, so what a lost connection left open is asked again.
-    if asked.as_ref().is_err_and(|error| error.kind == ErrorKind::Lost) {
-        asked = custody.spare_named(sessions, &mut all, action.gone()).await;
-    }
-    let named = match asked {
+    let named = match custody.spare_named(sessions, &mut all, action.gone()).await {
         Ok(named) => named,
         Err(error) => {
             let why = format!("kept for now, because it is not known whether a row still names it: {}", chain(&error));

@@ -155,13 +155,12 @@ impl Planner<'_> {
     }
 
     fn show(&mut self, rows: &[OwnedRow], gone: &[(IntentItem, Option<u64>)]) {
-        if self.account.sample.len() >= super::account::SAMPLE_AT_MOST {
-            return;
-        }
         for row in rows.iter().take(super::account::SAMPLE_AT_MOST) {
-            let mine = gone.iter().filter(|(item, _)| item.key == row.shown);
-            let files = mine.map(|(item, _)| format!("{}: {}", item.owner.store, item.path)).collect();
-            self.account.show(|| Sample { key: row.shown.clone(), files });
+            self.account.show(|| {
+                let mine = gone.iter().filter(|(item, _)| item.key == row.shown);
+                let files = mine.map(|(item, _)| format!("{}: {}", item.owner.store, item.path)).collect();
+                Sample { key: row.shown.clone(), files }
+            });
         }
     }
 

@@ -55,9 +55,7 @@ impl Outcome {
     pub(super) fn cancelled(account: Account) -> Self {
         Self { status: Status::Cancelled, ..Self::new(account) }
     }
-}
 
-impl Outcome {
     /// Gives the policy back; that this failed is told with the rest.
     pub(super) async fn release(mut self, ledger: &Ledger, lease: Lease) -> Self {
         if let Err(error) = ledger.release(lease).await {
@@ -215,11 +213,6 @@ impl PolicyRun<'_> {
         Some(Lister { list, policy: self.policy.name.clone(), mode })
     }
 
-    /// Whether a run of the policy would take something, where this one does not.
-    pub(super) fn would_enforce(&self) -> bool {
-        self.policy.mode == Mode::Enforce && self.mode == RunMode::Plan
-    }
-
     /// What earlier runs still owe comes first. Its sums belong to those runs; its failures are shown here, too.
     async fn recover(&self, ledger: &Ledger) -> Result<Account, LedgerError> {
         let mut recovery = Recovery::default();
@@ -244,11 +237,8 @@ impl PolicyRun<'_> {
     async fn judge(&self, rows: &RowsPolicy, facts: &Facts) -> Result<Judged, LedgerError> {
         let counts = Counts { skew_secs: facts.skew_secs, eligible: facts.eligible, total: facts.total };
         let mut judged = guard::judge(rows, counts);
-        if self.policy.mode == Mode::Report || self.mode == RunMode::Report {
-            return Ok(judged);
-        }
         for custody in &facts.custodies {
-            if judged.blocked_by.is_none() {
+            if self.fate(judged.blocked_by.as_deref()) == Fate::Enforce {
                 let ledger = self.runner.ledger.as_ref();
                 judged.blocked_by = identity::guard(&custody.open, &custody.store, ledger, false).await?;
             }

@@ -1,5 +1,5 @@
 //! What a walk found and nobody has dealt with yet: directories, shared among its workers only when one of them has none,
-//! and files of large directories, which a single worker could only read one after the other.
+//! and files of large directories, which would keep one worker busy while the others wait.
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -107,12 +107,8 @@ impl Pool {
         self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(1)).is_ok()
     }
 
-    /// Puts a piece aside, for which there was room.
-    pub(super) fn put_aside(&self, piece: Piece) {
-        self.offer(Task::Tell(piece));
-    }
-
-    fn offer(&self, task: Task) {
+    /// Leaves something to whoever is free; of pieces only those for which there was room.
+    pub(super) fn offer(&self, task: Task) {
         self.lock().tasks.push(task);
         self.changed.notify_one();
     }

@@ -99,7 +99,7 @@ impl<V: Visitor> Worker<'_, V> {
         while let Some((task, turn)) = self.pool.take() {
             match task {
                 Task::Read(batch) => stack.push(batch),
-                Task::Tell(piece) => self.tell(&piece),
+                Task::Tell(piece) => self.piece(&piece),
             }
             while !self.stop.is_cancelled() && self.step_to(&mut stack, &mut buffer) {
                 if let Some(inner) = self.directory(&mut buffer) {
@@ -186,12 +186,12 @@ impl<V: Visitor> Worker<'_, V> {
     fn put_aside(&mut self, directory: &Arc<OwnedFd>, length: usize) {
         if let Some(names) = self.aside.take() {
             let path = self.path[..length].to_vec();
-            self.pool.put_aside(Piece { directory: Arc::clone(directory), path, names });
+            self.pool.offer(Task::Tell(Piece { directory: Arc::clone(directory), path, names }));
         }
     }
 
     /// Tells of files that another worker met.
-    fn tell(&mut self, piece: &Piece) {
+    fn piece(&mut self, piece: &Piece) {
         self.path.clone_from(&piece.path);
         let name_at = self.begin_name();
         for told in piece.names.told() {

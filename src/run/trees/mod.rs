@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
+use super::Fate;
 use super::account::Account;
 use super::custody::{Custody, CustodyError};
 use super::foreseen::{Foreseen, GoneInStore};
@@ -158,8 +159,6 @@ struct Looking<'a> {
     sessions: &'a mut Sessions,
     /// When the look began.
     began_at: Timestamp,
-    /// Files will go, and are not only looked at.
-    enforces: bool,
     /// What earlier policies of a plan would have taken: for this one it is not there.
     gone: Option<Arc<GoneInStore>>,
 }
@@ -167,7 +166,7 @@ struct Looking<'a> {
 impl Looking<'_> {
     /// What stands in the way of a policy that takes files of the store. A report needs no marker: it takes nothing.
     async fn identity_guard(&mut self) -> Result<Option<String>, Ended> {
-        if !self.enforces && !self.run.would_enforce() {
+        if self.run.fate(None) != Fate::Enforce {
             return Ok(None);
         }
         let (open, store, ledger) = (&self.custody.open, &self.custody.store, self.run.runner.ledger.as_ref());
@@ -223,7 +222,6 @@ impl PolicyRun<'_> {
             custody: &mut custody,
             sessions,
             began_at: self.runner.clock.now(),
-            enforces: holding.is_some(),
             // Each file that is walked over asks it.
             gone: foreseen.files.of(tree.store()).filter(|gone| holding.is_none() && !gone.is_empty()).cloned(),
         };
