@@ -67,7 +67,7 @@ impl Root {
     pub(super) fn directory(&self, path: Option<&[u8]>) -> Result<OwnedFd, Errno> {
         match path {
             Some(path) => self.beneath(&self.handle, path),
-            None => rustix::fs::openat(&self.handle, ".", DIRECTORY, Mode::empty()),
+            None => again(&self.handle),
         }
     }
 
@@ -122,7 +122,7 @@ impl Root {
 
     /// The same without openat2: one component at a time, each held open while the next is looked up in it.
     fn descend(&self, base: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
-        let mut directory = rustix::fs::openat(base, ".", DIRECTORY, Mode::empty())?;
+        let mut directory = again(base)?;
         for name in path.split(|&byte| byte == b'/') {
             directory = self.step(&directory, name)?;
         }
@@ -171,6 +171,11 @@ pub(super) const IMPRINT: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags:
 /// Facts about an open directory.
 pub(super) fn facts(directory: &OwnedFd) -> Result<Statx, Errno> {
     rustix::fs::statx(directory, "", AtFlags::EMPTY_PATH, IMPRINT)
+}
+
+/// Opens an open directory once more, to be read by somebody else.
+pub(super) fn again(directory: &OwnedFd) -> Result<OwnedFd, Errno> {
+    rustix::fs::openat(directory, ".", DIRECTORY, Mode::empty())
 }
 
 /// Opens the directory above an open one again; none where it is not the one that it was.

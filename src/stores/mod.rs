@@ -21,6 +21,7 @@ mod path;
 mod pool;
 mod prune;
 mod space;
+mod span;
 mod survey;
 mod sweep;
 mod trash;

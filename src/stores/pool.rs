@@ -1,11 +1,12 @@
 //! What a walk found and nobody has dealt with yet: directories, shared among its workers only when one of them has none,
-//! and files of large directories, which would keep one worker busy while the others wait.
+//! and parts and files of large directories, which would keep one worker busy while the others wait.
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::listing::{Listing, Names};
+use super::span::Span;
 
 /// Directories of one directory that are still to be read.
 #[derive(Default)]
@@ -13,8 +14,8 @@ pub(super) struct Batch {
     /// The directory that they are in, beneath the root.
     pub(super) parent: Vec<u8>,
     pub(super) names: Names,
-    /// Where in it the names begin that are not in this batch yet.
-    pub(super) more: Option<u64>,
+    /// What of it was not read for this batch yet.
+    pub(super) more: Option<Span>,
 }
 
 impl Batch {
@@ -24,6 +25,14 @@ impl Batch {
         root.names.push(b"");
         root
     }
+}
+
+/// Part of a large directory that nobody has read yet.
+pub(super) struct Rest {
+    pub(super) directory: Arc<OwnedFd>,
+    /// Of the directory, beneath the root.
+    pub(super) path: Vec<u8>,
+    pub(super) span: Span,
 }
 
 /// Files of a large directory.
@@ -37,6 +46,7 @@ pub(super) struct Piece {
 /// What is to be done by whoever is free.
 pub(super) enum Task {
     Read(Batch),
+    ReadOn(Rest),
     Tell(Piece),
 }
 

@@ -28,8 +28,8 @@ pub trait Visitor: Send + 'static {
     /// Facts that were wanted; not told for what has gone meanwhile or has become a directory.
     fn facts(&mut self, _path: &[u8], _facts: &Facts) {}
 
-    /// All of the directory was read, or as much as could be. `names` is how many names it has, directories
-    /// included: with 0 it is empty.
+    /// The directory was read, or as much of it as could be. `names` is how many names were met, directories included, but
+    /// for those of a large directory that others read: with 0 it is empty.
     fn end(&mut self, _directory: &[u8], _names: u64) {}
 }
 

@@ -2,8 +2,8 @@
 //! file, and in bounded memory. Enters no link and no mount, opens nothing but directories, changes nothing.
 //!
 //! A worker has the directories that it found and did not read yet on a stack, and goes into the last of them first; it
-//! gives away the outermost when another worker has none, and files of a large directory while it reads on. Each directory
-//! is opened anew by its path from the root.
+//! gives away the outermost when another worker has none, and of a large directory a part that it has not read, or files
+//! while it reads on. Each directory is opened anew by its path from the root.
 
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
@@ -13,12 +13,13 @@ use rustix::fs::{FileType, StatxAttributes};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::beneath::Root;
+use super::beneath::{Root, again};
 use super::facts::Facts;
 use super::file::{kind, look, words};
 use super::listing::{Listing, Names, Told, tell};
 use super::path::{is_own, shown};
-use super::pool::{Batch, Piece, Pool, Task};
+use super::pool::{Batch, Piece, Pool, Rest, Task};
+use super::span::Span;
 use super::survey::{ERRORS_AT_MOST, Kind, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
 
 /// Most workers, however many cores there are.
@@ -99,6 +100,7 @@ impl<V: Visitor> Worker<'_, V> {
         while let Some((task, turn)) = self.pool.take() {
             match task {
                 Task::Read(batch) => stack.push(batch),
+                Task::ReadOn(rest) => stack.extend(self.read_on(rest, &mut buffer)),
                 Task::Tell(piece) => self.piece(&piece),
             }
             while !self.stop.is_cancelled() && self.step_to(&mut stack, &mut buffer) {
@@ -127,7 +129,7 @@ impl<V: Visitor> Worker<'_, V> {
                 return true;
             }
             match batch.more.take() {
-                Some(from) => *batch = self.rest(from, buffer),
+                Some(span) => *batch = self.more(span, buffer),
                 None => drop(stack.pop()),
             }
         }
@@ -150,36 +152,64 @@ impl<V: Visitor> Worker<'_, V> {
         let directory = Arc::new(self.open()?);
         self.surveyed.directories += 1;
         self.visitor.begin(&self.path);
+        let (inner, names) = self.names(&directory, Span::WHOLE, buffer);
+        self.visitor.end(&self.path, names);
+        inner
+    }
+
+    /// The same of a part that another worker left.
+    fn read_on(&mut self, rest: Rest, buffer: &mut Vec<u8>) -> Option<Batch> {
+        self.path = rest.path;
+        match again(&rest.directory) {
+            Ok(directory) => return self.names(&Arc::new(directory), rest.span, buffer).0,
+            // It was removed meanwhile.
+            Err(Errno::NOENT) => {}
+            Err(error) => self.unseen(words(error)),
+        }
+        None
+    }
+
+    /// Tells of the names in part of a directory; what is to be entered of them, and how many they are.
+    fn names(&mut self, directory: &Arc<OwnedFd>, mut span: Span, buffer: &mut Vec<u8>) -> (Option<Batch>, u64) {
         let length = self.path.len();
         let name_at = self.begin_name();
-        let (mut inner, mut names) = (Inner::new(0), 0);
-        let read = tell(&directory, 0, buffer, |told, next| {
-            if name_at == 0 && is_own(told.name) {
-                return ControlFlow::Continue(());
+        let (mut inner, mut names) = (Inner::new(span.from), 0);
+        let read = tell(directory, span.from, buffer, |told, next| {
+            if !(name_at == 0 && is_own(told.name)) {
+                names += 1;
+                self.path.truncate(name_at);
+                self.path.extend_from_slice(told.name);
+                match (self.kind(directory, &told), &mut self.aside) {
+                    (None, _) => {}
+                    (Some(FileType::Directory), _) => inner.push(told.name, next),
+                    (Some(kind), Some(aside)) => aside.push(&Told { kind, ..told }),
+                    (Some(kind), None) => self.file(directory, &told, kind, name_at),
+                }
+                if names % PIECE_NAMES == 0 {
+                    self.put_aside(directory, length);
+                    self.share_directory(directory, length, &mut span, next, names);
+                }
             }
-            names += 1;
-            self.path.truncate(name_at);
-            self.path.extend_from_slice(told.name);
-            match (self.kind(&directory, &told), &mut self.aside) {
-                (None, _) => {}
-                (Some(FileType::Directory), _) => inner.push(told.name, next),
-                (Some(kind), Some(aside)) => aside.push(&Told { kind, ..told }),
-                (Some(kind), None) => self.file(&directory, &told, kind, name_at),
-            }
-            if names % PIECE_NAMES == 0 {
-                self.put_aside(&directory, length);
-                self.aside = self.pool.reserve().then(Listing::default);
-            }
-            self.breathe()
+            if span.ends_before(next) { ControlFlow::Break(()) } else { self.breathe() }
         });
-        self.put_aside(&directory, length);
-        self.look_at_wanted(&directory, name_at);
+        self.put_aside(directory, length);
+        self.look_at_wanted(directory, name_at);
         self.path.truncate(length);
         if let Err(error) = read {
             self.unseen(words(error));
         }
-        self.visitor.end(&self.path, names);
-        inner.batch(&self.path)
+        (inner.batch(&self.path, span), names)
+    }
+
+    /// Leaves a part of a large directory to a worker that waits, or puts the next files of it aside for one.
+    fn share_directory(&mut self, directory: &Arc<OwnedFd>, length: usize, span: &mut Span, next: u64, names: u64) {
+        let rest = self.pool.is_hungry().then(|| span.split(directory, next, names, PIECE_NAMES)).flatten();
+        if let Some(span) = rest {
+            let path = self.path[..length].to_vec();
+            self.pool.offer(Task::ReadOn(Rest { directory: Arc::clone(directory), path, span }));
+        } else {
+            self.aside = self.pool.reserve().then(Listing::default);
+        }
     }
 
     /// Gives away the names that were put aside.
@@ -222,12 +252,12 @@ impl<V: Visitor> Worker<'_, V> {
         None
     }
 
-    /// The directories in a directory from a place on, which were too many to be remembered when it was read.
-    fn rest(&mut self, from: u64, buffer: &mut Vec<u8>) -> Batch {
-        let mut inner = Inner::new(from);
+    /// The directories in part of a directory, which were too many to be remembered when it was read.
+    fn more(&mut self, span: Span, buffer: &mut Vec<u8>) -> Batch {
+        let mut inner = Inner::new(span.from);
         if let Some(directory) = self.open() {
             let name_at = self.begin_name();
-            let read = tell(&directory, from, buffer, |told, next| {
+            let read = tell(&directory, span.from, buffer, |told, next| {
                 self.path.truncate(name_at);
                 self.path.extend_from_slice(told.name);
                 if self.kind(&directory, &told) == Some(FileType::Directory) && !(name_at == 0 && is_own(told.name)) {
@@ -235,6 +265,7 @@ impl<V: Visitor> Worker<'_, V> {
                 }
                 match inner.more {
                     Some(_) => ControlFlow::Break(()),
+                    None if span.ends_before(next) => ControlFlow::Break(()),
                     None => self.breathe(),
                 }
             });
@@ -243,7 +274,7 @@ impl<V: Visitor> Worker<'_, V> {
                 self.unseen(words(error));
             }
         }
-        inner.batch(&self.path).unwrap_or_default()
+        inner.batch(&self.path, span).unwrap_or_default()
     }
 
     /// Ends the reading of a large directory soon after a stop.
@@ -333,7 +364,9 @@ impl Inner {
         }
     }
 
-    fn batch(self, parent: &[u8]) -> Option<Batch> {
-        (self.count > 0).then(|| Batch { parent: parent.to_vec(), names: self.names, more: self.more })
+    /// Them, of the part of a directory that was read.
+    fn batch(self, parent: &[u8], read: Span) -> Option<Batch> {
+        let more = self.more.map(|from| Span { from, ..read });
+        (self.count > 0).then(|| Batch { parent: parent.to_vec(), names: self.names, more })
     }
 }

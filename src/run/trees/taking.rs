@@ -22,8 +22,8 @@ use crate::telemetry::chain;
 
 /// Files that are asked about and removed together: few, so that little time passes between the two.
 const FILES_AT_ONCE: usize = 1000;
-/// The same where nobody is asked; not more, so that a stop is heeded within a second.
-const UNASKED_AT_ONCE: usize = 10_000;
+/// The same where nobody is asked, or nothing is removed; not more, so that a stop is heeded within a second.
+const MORE_AT_ONCE: usize = 10_000;
 /// How old the knowledge of which files are open may be.
 const HELD_AGE: Duration = Duration::from_secs(1);
 /// Sums are added up in the ledger this often.
@@ -63,7 +63,8 @@ fn told(outcomes: Vec<(RawPath, Outcome)>, directories: Vec<bool>) -> Vec<(RawPa
 impl Taking<'_> {
     /// Takes everything that was chosen.
     pub(super) async fn take(&mut self, spool: Spool, choices: Option<Vec<Choice>>) -> Result<(), Ended> {
-        let at_once = if self.custody.references.is_empty() { UNASKED_AT_ONCE } else { FILES_AT_ONCE };
+        let hurries = self.holding.is_some() && !self.custody.references.is_empty();
+        let at_once = if hurries { FILES_AT_ONCE } else { MORE_AT_ONCE };
         let mut found = spool.read().map_err(Ended::Spool)?.enumerate();
         let choice = |place: usize| choices.as_ref().map_or(Choice::Goes, |choices| choices[place]);
         loop {
