@@ -120,9 +120,7 @@ impl Custody {
         doomed: &mut [Doomed],
         gone: &[Gone],
     ) -> Result<HashSet<StorePath>, SourceError> {
-        let mut paths: Vec<_> = doomed.iter().filter_map(|doomed| doomed.path.text()).collect();
-        // An index is read faster in its order.
-        paths.sort_unstable();
+        let paths: Vec<_> = doomed.iter().filter_map(|doomed| doomed.path.text()).collect();
         let around: HashSet<_> = paths.iter().flat_map(StorePath::ancestors).collect();
         let around: Vec<_> = around.into_iter().collect();
         let directories: Vec<_> =
