@@ -20,10 +20,10 @@ use crate::run::{Fate, Listed};
 use crate::stores::{Doomed, Held, Left, Look, Outcome, Part, RawPath, Way, Why};
 use crate::telemetry::chain;
 
-/// Files that are read from the spool together.
+/// Files that are read from the spool together, and removed together where nobody is asked about them; not more, so that a
+/// stop is heeded within a second.
 const READ_AT_ONCE: usize = 10_000;
-/// Files that are asked about and removed together: few, so that little time passes between the two. Where nobody is asked,
-/// all that were read are; not more, so that a stop is heeded within a second.
+/// Files that are asked about and removed together: few, so that little time passes between the two.
 const ASKED_AT_ONCE: usize = 1000;
 /// How old the knowledge of which files are open may be.
 const HELD_AGE: Duration = Duration::from_secs(1);
@@ -64,7 +64,6 @@ fn told(outcomes: Vec<(RawPath, Outcome)>, directories: Vec<bool>) -> Vec<(RawPa
 impl Taking<'_> {
     /// Takes everything that was chosen.
     pub(super) async fn take(&mut self, spool: Spool, choices: Option<Vec<Choice>>) -> Result<(), Ended> {
-        let at_once = if self.custody.references.is_empty() { READ_AT_ONCE } else { ASKED_AT_ONCE };
         let bypasses = matches!(self.tree, Tree::Files(policy) if policy.bypass_trash);
         let room_way = if bypasses { Way::Unlink } else { self.custody.way() };
         let mut found = spool.read().map_err(Ended::Spool)?.enumerate();
@@ -84,8 +83,8 @@ impl Taking<'_> {
             if !any {
                 break;
             }
-            self.all(usual, at_once, self.custody.way()).await?;
-            self.all(room, at_once, room_way).await?;
+            self.all(usual, self.custody.way()).await?;
+            self.all(room, room_way).await?;
         }
         self.prune().await
     }
@@ -112,13 +111,16 @@ impl Taking<'_> {
         }
     }
 
-    async fn all(&mut self, mut found: Vec<Found>, at_once: usize, way: Way) -> Result<(), Ended> {
+    async fn all(&mut self, mut found: Vec<Found>, way: Way) -> Result<(), Ended> {
+        if self.custody.references.is_empty() {
+            return self.some(found, way).await;
+        }
         // An index answers faster what is asked in its order.
         found.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         let mut found = found.into_iter();
         while !found.as_slice().is_empty() {
             self.may_go_on().await?;
-            self.some(found.by_ref().take(at_once).collect(), way).await?;
+            self.some(found.by_ref().take(ASKED_AT_ONCE).collect(), way).await?;
         }
         Ok(())
     }
