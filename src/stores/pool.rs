@@ -27,27 +27,20 @@ impl Batch {
     }
 }
 
-/// Part of a large directory that nobody has read yet.
-pub(super) struct Rest {
+/// A large directory that several workers have to do with.
+pub(super) struct Large {
     pub(super) directory: Arc<OwnedFd>,
-    /// Of the directory, beneath the root.
+    /// Beneath the root.
     pub(super) path: Vec<u8>,
-    pub(super) span: Span,
-}
-
-/// Files of a large directory.
-pub(super) struct Piece {
-    pub(super) directory: Arc<OwnedFd>,
-    /// Of the directory, beneath the root.
-    pub(super) path: Vec<u8>,
-    pub(super) names: Listing,
 }
 
 /// What is to be done by whoever is free.
 pub(super) enum Task {
     Read(Batch),
-    ReadOn(Rest),
-    Tell(Piece),
+    /// Part of a directory that nobody has read yet.
+    ReadOn(Large, Span),
+    /// A piece: files of a directory that were read, and that nobody has told of yet.
+    Tell(Large, Listing),
 }
 
 /// Pieces that are put aside for each worker but the one that reads them.
@@ -82,7 +75,7 @@ impl Pool {
         loop {
             if let Some(task) = offered.tasks.pop() {
                 offered.busy += 1;
-                if matches!(task, Task::Tell(_)) {
+                if matches!(task, Task::Tell(..)) {
                     self.room.fetch_add(1, Ordering::Relaxed);
                 }
                 return Some((task, Turn(self)));

@@ -18,14 +18,15 @@ use super::facts::Facts;
 use super::file::{kind, look, words};
 use super::listing::{Listing, Names, Told, tell};
 use super::path::{is_own, shown};
-use super::pool::{Batch, Piece, Pool, Rest, Task};
+use super::pool::{Batch, Large, Pool, Task};
 use super::span::Span;
 use super::survey::{ERRORS_AT_MOST, Kind, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
 
 /// Most workers, however many cores there are.
 const MOST_WORKERS: usize = 8;
-/// Directories of one directory that are remembered at a time; of more, the rest is read again later.
-pub(super) const INNER_AT_ONCE: usize = 32 * 1024;
+/// Directories of one directory that are remembered at a time; of more, the rest is read again later. Fewer in tests, which
+/// would be long in making so many.
+pub(super) const INNER_AT_ONCE: usize = if cfg!(test) { 1024 } else { 32 * 1024 };
 /// The longest path that is gone into, in bytes: twice what any program can name in one call.
 const LONGEST_PATH: usize = 8 * 1024;
 /// Names of a directory that are told by one worker before another may tell of the next.
@@ -100,8 +101,8 @@ impl<V: Visitor> Worker<'_, V> {
         while let Some((task, turn)) = self.pool.take() {
             match task {
                 Task::Read(batch) => stack.push(batch),
-                Task::ReadOn(rest) => stack.extend(self.read_on(rest, &mut buffer)),
-                Task::Tell(piece) => self.piece(&piece),
+                Task::ReadOn(large, span) => stack.extend(self.read_on(large, span, &mut buffer)),
+                Task::Tell(large, names) => self.piece(large, &names),
             }
             while !self.stop.is_cancelled() && self.step_to(&mut stack, &mut buffer) {
                 if let Some(inner) = self.directory(&mut buffer) {
@@ -158,10 +159,10 @@ impl<V: Visitor> Worker<'_, V> {
     }
 
     /// The same of a part that another worker left.
-    fn read_on(&mut self, rest: Rest, buffer: &mut Vec<u8>) -> Option<Batch> {
-        self.path = rest.path;
-        match again(&rest.directory) {
-            Ok(directory) => return self.names(&Arc::new(directory), rest.span, buffer).0,
+    fn read_on(&mut self, large: Large, span: Span, buffer: &mut Vec<u8>) -> Option<Batch> {
+        self.path = large.path;
+        match again(&large.directory) {
+            Ok(directory) => return self.names(&Arc::new(directory), span, buffer).0,
             // It was removed meanwhile.
             Err(Errno::NOENT) => {}
             Err(error) => self.unseen(words(error)),
@@ -205,8 +206,7 @@ impl<V: Visitor> Worker<'_, V> {
     fn share_directory(&mut self, directory: &Arc<OwnedFd>, length: usize, span: &mut Span, next: u64, names: u64) {
         let rest = self.pool.is_hungry().then(|| span.split(directory, next, names, PIECE_NAMES)).flatten();
         if let Some(span) = rest {
-            let path = self.path[..length].to_vec();
-            self.pool.offer(Task::ReadOn(Rest { directory: Arc::clone(directory), path, span }));
+            self.pool.offer(Task::ReadOn(self.large(directory, length), span));
         } else {
             self.aside = self.pool.reserve().then(Listing::default);
         }
@@ -215,24 +215,28 @@ impl<V: Visitor> Worker<'_, V> {
     /// Gives away the names that were put aside.
     fn put_aside(&mut self, directory: &Arc<OwnedFd>, length: usize) {
         if let Some(names) = self.aside.take() {
-            let path = self.path[..length].to_vec();
-            self.pool.offer(Task::Tell(Piece { directory: Arc::clone(directory), path, names }));
+            self.pool.offer(Task::Tell(self.large(directory, length), names));
         }
     }
 
+    /// The directory that the path begins with, for another worker.
+    fn large(&self, directory: &Arc<OwnedFd>, length: usize) -> Large {
+        Large { directory: Arc::clone(directory), path: self.path[..length].to_vec() }
+    }
+
     /// Tells of files that another worker met.
-    fn piece(&mut self, piece: &Piece) {
-        self.path.clone_from(&piece.path);
+    fn piece(&mut self, large: Large, names: &Listing) {
+        self.path = large.path;
         let name_at = self.begin_name();
-        for told in piece.names.told() {
+        for told in names.told() {
             if self.breathe().is_break() {
                 break;
             }
             self.path.truncate(name_at);
             self.path.extend_from_slice(told.name);
-            self.file(&piece.directory, &told, told.kind, name_at);
+            self.file(&large.directory, &told, told.kind, name_at);
         }
-        self.look_at_wanted(&piece.directory, name_at);
+        self.look_at_wanted(&large.directory, name_at);
     }
 
     /// The directory whose path was taken; none where it is gone or not to be entered.

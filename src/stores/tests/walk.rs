@@ -125,6 +125,26 @@ async fn files_of_a_large_directory_are_shared_and_told_once() {
     }
 }
 
+/// On a disk, where parts of a directory can be read apart if it is ext4.
+#[tokio::test]
+async fn parts_of_a_large_directory_are_told_once() {
+    let world = World::new();
+    for file in 0..10 * PIECE_NAMES {
+        write(&world.root().join("large").join(file.to_string()));
+    }
+    let directories = 8 * super::super::walk::INNER_AT_ONCE as u64;
+    for directory in 0..directories {
+        std::fs::create_dir(world.root().join(format!("large/inner{directory}"))).unwrap();
+    }
+    world.write("large/inner7/a");
+    for wants in [false, true] {
+        let (diary, surveyed) = tell(&world, wants).await;
+        assert_eq!(told(&diary), world.survivors());
+        assert_eq!((surveyed.directories, surveyed.errors), (directories + 2, 0));
+        assert_eq!(diary.facts.len(), if wants { diary.files.len() } else { 0 });
+    }
+}
+
 #[tokio::test]
 async fn facts_are_those_of_the_file() {
     let world = World::new();
