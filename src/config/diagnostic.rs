@@ -10,6 +10,9 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, S
 
 use super::mask::{mask_message, mask_source};
 
+/// Most problems of a configuration that are shown.
+pub(super) const SHOWN_AT_MOST: usize = 100;
+
 /// A configuration file as it may be shown: passwords are masked, lengths are kept.
 #[derive(Debug)]
 pub struct SourceText {
@@ -203,35 +206,50 @@ impl serde::Serialize for Diagnostic {
     }
 }
 
-/// Everything that is wrong with a configuration, in the order in which it was written.
+/// What is wrong with a configuration, in the order in which it was written: the first hundred problems, and a last one that
+/// says how many more there are.
 #[derive(Debug, Clone, Default, serde::Serialize)]
 #[serde(transparent)]
-pub struct Diagnostics(Vec<Diagnostic>);
+pub struct Diagnostics {
+    shown: Vec<Diagnostic>,
+    #[serde(skip)]
+    found: usize,
+}
 
 impl Diagnostics {
     /// Sorts by place; what has the same place keeps its order.
     pub fn new(mut found: Vec<Diagnostic>) -> Self {
         found.sort_by_key(|diagnostic| diagnostic.origin.rank());
-        Self(found)
+        let mut shown = found;
+        let found = shown.len();
+        if let (Some(last), true) = (shown.last(), found > SHOWN_AT_MOST) {
+            let file = last.file().map(Path::to_owned).unwrap_or_default();
+            let more = format!("at least {} more errors are not shown", found - SHOWN_AT_MOST);
+            let more = Diagnostic::new(Origin::File(file), "", more).hint("fix those that are shown first");
+            shown.truncate(SHOWN_AT_MOST);
+            shown.push(more);
+        }
+        Self { shown, found }
     }
 
     pub fn iter(&self) -> std::slice::Iter<'_, Diagnostic> {
-        self.0.iter()
+        self.shown.iter()
     }
 
+    /// How many problems were found, those that are not shown included.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.found
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found == 0
     }
 
     /// For a person: each with its source line; `colour` as the terminal wants it.
     pub fn render(&self, colour: bool) -> String {
         let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
         let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_context_lines(1).with_width(120);
-        self.0.iter().map(|diagnostic| diagnostic.render(&handler)).collect::<Vec<_>>().join("\n")
+        self.shown.iter().map(|diagnostic| diagnostic.render(&handler)).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -239,14 +257,14 @@ impl<'a> IntoIterator for &'a Diagnostics {
     type Item = &'a Diagnostic;
     type IntoIter = std::slice::Iter<'a, Diagnostic>;
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.shown.iter()
     }
 }
 
 impl fmt::Display for Diagnostics {
     /// One line for each, without a line break at the end.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, diagnostic) in self.0.iter().enumerate() {
+        for (position, diagnostic) in self.shown.iter().enumerate() {
             if position > 0 {
                 f.write_str("\n")?;
             }

@@ -9,7 +9,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Origin, SourceText};
+use super::file::read_regular;
 use super::path::{KeyPath, Segment, is_bare};
+
+/// Largest configuration file that is read: far more than anybody writes.
+const LARGEST_BYTES: u64 = 4 << 20;
 
 /// Where a value came from.
 #[derive(Debug, Clone)]
@@ -31,13 +35,21 @@ pub(super) struct Document {
 pub(super) struct Placed {
     pub path: KeyPath,
     pub place: Place,
-    pub is_table: bool,
+    pub form: Form,
+}
+
+/// Form of a value, as far as layers that lie over one another care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Table,
+    List,
+    Single,
 }
 
 /// Reads and parses a file. `None`: it cannot be used, and `found` says why. A key that is there twice is reported,
 /// and the first one used.
 pub(super) fn read(path: &Path, position: usize, found: &mut Vec<Diagnostic>) -> Option<Document> {
-    let bytes = match std::fs::read(path) {
+    let bytes = match read_regular(path, LARGEST_BYTES) {
         Ok(bytes) => bytes,
         Err(error) => {
             found.push(Diagnostic::new(Origin::File(path.to_owned()), "", format!("cannot be read: {error}")));
@@ -142,8 +154,12 @@ impl Reader<'_> {
     fn value(&mut self, value: &Spanned<DeValue<'_>>, path: &KeyPath, key: Range<usize>) -> Option<Value> {
         let span = value.span();
         if let Some(place) = self.place(key, span.clone()) {
-            let is_table = value.get_ref().is_table();
-            self.document.places.push(Placed { path: path.clone(), place, is_table });
+            let form = match value.get_ref() {
+                DeValue::Table(_) => Form::Table,
+                DeValue::Array(_) => Form::List,
+                _ => Form::Single,
+            };
+            self.document.places.push(Placed { path: path.clone(), place, form });
         }
         let kind = match value.get_ref() {
             DeValue::String(text) => ValueKind::String(text.to_string()),

@@ -5,31 +5,28 @@ use std::fmt;
 
 use config::{Config, ConfigError, Map, Source, Value, ValueKind};
 
-use super::document::{Document, Place, Placed};
+use super::document::{Document, Form, Place, Placed};
 use super::path::KeyPath;
 
 /// The layers so far, the lowest first.
 #[derive(Default)]
 pub(super) struct Layers {
     layers: Vec<Layer>,
-    places: HashMap<KeyPath, (Place, bool)>,
+    places: HashMap<KeyPath, (Place, Form)>,
 }
 
 impl Layers {
     /// Lays a document over the ones before it: tables are joined key by key, all other values replaced.
     pub(super) fn add(&mut self, document: Document) {
-        for Placed { path, place, is_table } in document.places {
+        for Placed { path, place, form } in document.places {
             match self.places.get(&path) {
                 // A table is where it was first declared, whoever adds keys to it.
-                Some((_, true)) if is_table => {}
-                Some(_) => {
-                    self.places.retain(|other, _| !other.is_within(&path));
-                    self.places.insert(path, (place, is_table));
-                }
-                None => {
-                    self.places.insert(path, (place, is_table));
-                }
+                Some((_, Form::Table)) if form == Form::Table => continue,
+                // What was in it is gone with it.
+                Some((_, Form::Table | Form::List)) => self.places.retain(|other, _| !other.is_within(&path)),
+                Some((_, Form::Single)) | None => {}
             }
+            self.places.insert(path, (place, form));
         }
         self.layers.push(Layer(document.values));
     }

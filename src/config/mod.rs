@@ -2,6 +2,7 @@
 
 mod diagnostic;
 mod document;
+mod file;
 mod hint;
 mod inputs;
 pub mod keys;
@@ -17,7 +18,8 @@ use std::fmt;
 use std::path::PathBuf;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Origin, SourceText};
-pub use hint::{did_you_mean, unit_hint, zero_hint};
+pub use file::read_regular;
+pub use hint::{did_you_mean, listed, unit_hint, zero_hint};
 pub use inputs::Inputs;
 pub use path::{KeyPath, Segment};
 
@@ -29,12 +31,14 @@ pub struct Loaded {
     pub raw: raw::Raw,
     /// What is wrong so far.
     pub problems: Vec<Diagnostic>,
-    /// Whether a whole file is missing in `raw`: then what it would have defined must not be missed.
+    /// Whether a whole file, or everything, is missing in `raw`: then what it would have defined must not be missed.
     pub incomplete: bool,
     file: PathBuf,
     places: HashMap<KeyPath, Place>,
-    /// Every key that is written, in order.
+    /// Every key that is written, in order: what is in a table follows it.
     written: Vec<KeyPath>,
+    /// Where in `written` each is.
+    positions: HashMap<KeyPath, usize>,
 }
 
 impl fmt::Debug for Loaded {
@@ -80,10 +84,18 @@ pub fn load(inputs: &Inputs) -> Loaded {
     }
     let mut written = Vec::new();
     list_keys(&tree, &KeyPath::default(), &mut written);
-    let (raw, misfits) = shape::fit(layers::to_toml(&tree));
-    let mut loaded =
-        Loaded { raw, problems, incomplete, file: inputs.file.clone(), places: layers.into_places(), written };
-    for misfit in misfits {
+    let fitted = shape::fit(layers::to_toml(&tree));
+    let positions = written.iter().enumerate().map(|(position, path)| (path.clone(), position)).collect();
+    let mut loaded = Loaded {
+        raw: fitted.raw,
+        incomplete: incomplete || fitted.is_hopeless || problems.len() > diagnostic::SHOWN_AT_MOST,
+        problems,
+        file: inputs.file.clone(),
+        places: layers.into_places(),
+        written,
+        positions,
+    };
+    for misfit in fitted.misfits {
         let aspect = if misfit.key_is_wrong { Aspect::Key } else { Aspect::Value };
         let diagnostic = loaded.diagnostic(&misfit.path, aspect, &misfit.message).maybe_hint(misfit.hint);
         loaded.problems.push(diagnostic);
@@ -151,10 +163,10 @@ impl Loaded {
                 break place;
             }
             // A table that only overrides speak of has no place of its own, but they have.
-            if let Some(inner) =
-                self.written.iter().filter(|inner| inner.is_within(&at)).find_map(|p| self.places.get(p))
-            {
-                break inner;
+            let position = self.positions.get(&at).copied().unwrap_or(self.written.len());
+            let mut inner = self.written[position..].iter().take_while(|inner| inner.is_within(&at));
+            if let Some(place) = inner.find_map(|path| self.places.get(path)) {
+                break place;
             }
             match at.split_last() {
                 Some((above, _)) => at = above,

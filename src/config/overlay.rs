@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use config::{Map, Value, ValueKind};
 
 use super::diagnostic::{Diagnostic, Origin};
-use super::document::{Document, Place, Placed, lookup, parse_value};
+use super::document::{Document, Form, Place, Placed, lookup, parse_value};
 use super::keys::{self, Kind, SHIPPED_TASKS};
 use super::mask::mask_message;
 use super::path::{KeyPath, Segment, is_bare};
@@ -142,7 +142,7 @@ fn document(path: KeyPath, text: &str, place: Place, found: &mut Vec<Diagnostic>
     let parsed = if takes_text && !quoted && !table { None } else { parse_value(text, &path, &place, found) };
     let (value, places) = parsed.unwrap_or_else(|| {
         let value = Value::new(None, ValueKind::String(text.to_owned()));
-        (value, vec![Placed { path: path.clone(), place, is_table: false }])
+        (value, vec![Placed { path: path.clone(), place, form: Form::Single }])
     });
     // All names are bare, so that this is a path expression as the `config` crate reads it.
     let values: Map<String, Value> = [(path.to_string(), value)].into_iter().collect();

@@ -1,11 +1,15 @@
 //! Fits the merged tree to its shape: what does not fit is reported and cut out, until the rest fits.
 
 use serde_path_to_error::Segment as SerdeSegment;
-use toml::Value;
+use toml::{Table, Value};
 
+use super::diagnostic::SHOWN_AT_MOST;
 use super::hint::{did_you_mean, unit_hint, zero_hint};
 use super::path::{KeyPath, Segment};
 use super::raw::{DURATION, Raw, SIZE, TEXTS};
+
+/// Sections whose entries are tables by name.
+const NAMED: [&str; 4] = ["sources", "stores", "tasks", "policies"];
 
 /// Something that does not fit.
 pub(super) struct Misfit {
@@ -16,22 +20,63 @@ pub(super) struct Misfit {
     pub hint: Option<String>,
 }
 
-/// Deserializes the tree. Never fails: in the worst case everything is cut out.
-pub(super) fn fit(mut tree: Value) -> (Raw, Vec<Misfit>) {
-    let mut misfits: Vec<Misfit> = Vec::new();
+/// A tree that was made to fit.
+pub(super) struct Fitted {
+    pub raw: Raw,
+    pub misfits: Vec<Misfit>,
+    /// There is so much that does not fit that the rest was not looked at, and `raw` is empty.
+    pub is_hopeless: bool,
+}
+
+/// Deserializes the tree. Never fails: in the worst case everything is cut out. The entries of each section are made to
+/// fit one by one, because finding what does not fit costs as much as the tree is large.
+pub(super) fn fit(mut tree: Value) -> Fitted {
+    let mut misfits = Vec::new();
+    let sections = tree.as_table_mut().into_iter().flat_map(|tree| tree.iter_mut());
+    let mut is_hopeless = false;
+    for (section, entries) in sections.filter(|(section, _)| NAMED.contains(&section.as_str())) {
+        let Some(entries) = entries.as_table_mut() else { continue };
+        let mut kept = Table::new();
+        for (name, entry) in std::mem::take(entries) {
+            let alone = Table::from_iter([(name, entry)]);
+            let mut alone = Value::Table(Table::from_iter([(section.clone(), Value::Table(alone))]));
+            is_hopeless |= fit_part(&mut alone, &mut misfits).is_none();
+            if is_hopeless {
+                break;
+            }
+            if let Some(Value::Table(left)) = alone.get_mut(section.as_str()) {
+                kept.extend(std::mem::take(left));
+            }
+        }
+        *entries = kept;
+    }
+    match fit_part(&mut tree, &mut misfits) {
+        Some(raw) if !is_hopeless => Fitted { raw, misfits, is_hopeless: false },
+        Some(_) | None => Fitted { raw: Raw::default(), misfits, is_hopeless: true },
+    }
+}
+
+/// Cuts out of a tree what does not fit; none where that is more than anybody reads.
+fn fit_part(tree: &mut Value, misfits: &mut Vec<Misfit>) -> Option<Raw> {
     loop {
+        if misfits.len() > SHOWN_AT_MOST {
+            return None;
+        }
         let error = match serde_path_to_error::deserialize::<_, Raw>(tree.clone()) {
-            Ok(raw) => return (raw, misfits),
+            Ok(raw) => return Some(raw),
             Err(error) => error,
         };
         let path = key_path(error.path());
-        let misfit = describe(&path, error.inner().message(), lookup(&tree, &path));
+        let misfit = describe(&path, error.inner().message(), lookup(tree, &path));
         // What was cut out once and fails again (an entry of a list, which leaves a hole) goes with its list.
         let mut cut = path.clone();
-        while misfits.iter().any(|misfit| misfit.path == cut) || !cut_out(&mut tree, &cut) {
+        while misfits.iter().any(|misfit| misfit.path == cut) || !cut_out(tree, &cut) {
             match cut.split_last() {
                 Some((above, _)) => cut = above,
-                None => return (Raw::default(), misfits),
+                None => {
+                    *tree = Value::Table(Table::new());
+                    break;
+                }
             }
         }
         if !misfits.iter().any(|misfit| misfit.path == path) {
@@ -70,7 +115,7 @@ fn cut_out(tree: &mut Value, path: &KeyPath) -> bool {
         (Some(Value::Table(table)), Segment::Key(key)) => table.remove(key.as_str()).is_some(),
         (Some(Value::Array(items)), Segment::Index(index)) => match items.get_mut(*index) {
             Some(item) => {
-                *item = Value::Table(toml::Table::new());
+                *item = Value::Table(Table::new());
                 true
             }
             None => false,

@@ -7,13 +7,14 @@ use crate::config::raw::{Raw, RawKeep, RawPolicy, Texts};
 use crate::config::{Aspect, KeyPath, did_you_mean};
 
 use super::super::{FileMatch, FilesPolicy, Globs, Name, OpenFiles, Per};
+use super::declared::Section;
 use super::size::{parse_size, parse_space};
 use super::value::{LONGEST_KEEP, parse_duration};
 use super::{Fault, Gather};
 
 impl Gather<'_> {
     pub(super) fn files_policy(&mut self, table: &KeyPath, raw: &RawPolicy, whole: &Raw) -> Option<FilesPolicy> {
-        let store = self.governed_store(table, raw, whole);
+        let store = self.governed_store(table, raw);
         let matching = self.file_match(table, raw);
         let keep = self.file_keep(table, raw.keep.as_ref());
         let keep_last = raw.keep_last.and_then(|number| self.count(&table.key("keep_last"), number, i64::MAX));
@@ -43,10 +44,10 @@ impl Gather<'_> {
     }
 
     /// The store whose files a policy goes through.
-    pub(super) fn governed_store(&mut self, table: &KeyPath, raw: &RawPolicy, whole: &Raw) -> Option<Name> {
+    pub(super) fn governed_store(&mut self, table: &KeyPath, raw: &RawPolicy) -> Option<Name> {
         let store =
             self.required(table, "store", raw.store.as_ref(), "write store = \"…\", the name of a [stores.NAME]")?;
-        self.reference(&table.key("store"), store, "stores", whole.stores.as_ref())
+        self.reference(&table.key("store"), store, Section::Stores)
     }
 
     /// `match` and `exclude`.

@@ -2,6 +2,7 @@
 
 mod command;
 mod daemon;
+mod declared;
 mod files;
 mod orphans;
 mod policy;
@@ -19,9 +20,13 @@ use std::sync::Arc;
 
 use crate::config::keys;
 use crate::config::raw::{Named, Raw};
-use crate::config::{Aspect, Diagnostic, Diagnostics, Inputs, KeyPath, Loaded, Origin, did_you_mean};
+use crate::config::{Aspect, Diagnostic, Diagnostics, Inputs, KeyPath, Loaded, Origin, did_you_mean, listed};
 
 use super::{Name, Settings};
+use declared::{Declared, Section};
+
+/// Errors after which no more are sought: nobody reads them all.
+const ENOUGH: usize = 200;
 
 /// Loads and compiles a configuration. On failure: everything that is wrong with it, in the order of the files.
 pub fn load(inputs: &Inputs) -> Result<Settings, Diagnostics> {
@@ -35,7 +40,8 @@ pub fn compile(mut loaded: Loaded, inputs: &Inputs) -> Result<Settings, Diagnost
         return Err(Diagnostics::new(found));
     }
     let faulty = found.iter().map(|problem| problem.key().to_owned()).collect();
-    let mut gather = Gather { loaded: &loaded, inputs, faulty, found: Vec::new() };
+    let declared = Declared::of(&loaded.raw);
+    let mut gather = Gather { loaded: &loaded, inputs, declared, faulty, found: Vec::new() };
     let settings = gather.settings(&loaded.raw);
     found.append(&mut gather.found);
     match settings {
@@ -72,6 +78,7 @@ impl From<String> for Fault {
 struct Gather<'a> {
     loaded: &'a Loaded,
     inputs: &'a Inputs,
+    declared: Declared<'a>,
     /// Entries that loading found fault with: they are not complained about twice.
     faulty: HashSet<String>,
     found: Vec<Diagnostic>,
@@ -85,7 +92,8 @@ impl Gather<'_> {
         let stores = self.stores(raw);
         let tasks = self.tasks(raw);
         let policies = self.policies(raw);
-        for policy in tasks.iter().flat_map(|task| policies.iter().filter(|policy| policy.name == task.name)) {
+        let of_tasks: HashSet<&Name> = tasks.iter().map(|task| &task.name).collect();
+        for policy in policies.iter().filter(|policy| of_tasks.contains(&policy.name)) {
             let path = KeyPath::of(&["policies", policy.name.as_str()]);
             let hint = "`retaind run NAME` takes either: give the policy another name";
             self.refuse(&path, Aspect::Key, Fault::new("there is a task of that name").hint(hint));
@@ -97,6 +105,11 @@ impl Gather<'_> {
             tasks: tasks.into_iter().map(Arc::new).collect(),
             policies: policies.into_iter().map(Arc::new).collect(),
         })
+    }
+
+    /// Whether so much is wrong that nothing more need be found.
+    fn is_full(&self) -> bool {
+        self.found.len() >= ENOUGH
     }
 
     fn refuse(&mut self, path: &KeyPath, aspect: Aspect, fault: Fault) {
@@ -171,28 +184,17 @@ impl Gather<'_> {
         }
     }
 
-    /// A name that must be declared in `section`.
-    fn reference<T>(
-        &mut self,
-        path: &KeyPath,
-        written: &str,
-        section: &str,
-        declared: Option<&Named<T>>,
-    ) -> Option<Name> {
-        let names = declared.map(|named| named.0.as_slice()).unwrap_or_default().iter().map(|(name, _)| name.as_str());
-        self.reference_among(path, written, section, names.collect())
-    }
-
-    fn reference_among(&mut self, path: &KeyPath, written: &str, section: &str, known: Vec<&str>) -> Option<Name> {
-        if known.contains(&written) {
+    /// A name that must be declared in a section.
+    fn reference(&mut self, path: &KeyPath, written: &str, section: Section) -> Option<Name> {
+        let (thing, known) = (section.thing(), self.declared.names(section));
+        if known.place(written).is_some() {
             // A bad name was complained about where it was declared.
             return Name::parse(written).ok();
         }
-        let hint = did_you_mean(written, known.iter().copied()).unwrap_or_else(|| match known.as_slice() {
-            [] => format!("declare it: [{section}.NAME]"),
-            known => format!("there are {}", known.join(", ")),
+        let hint = did_you_mean(written, known.all().iter().copied()).unwrap_or_else(|| match known.all() {
+            [] => format!("declare it: [{thing}s.NAME]"),
+            known => format!("there are {}", listed(known)),
         });
-        let thing = singular(section);
         self.refuse(path, Aspect::Value, Fault::new(format!("there is no {thing} {written:?}")).hint(hint));
         None
     }

@@ -5,12 +5,13 @@ use crate::config::raw::{Raw, RawFile, RawPolicy, RawStore, Table};
 use crate::config::{Aspect, KeyPath};
 
 use super::super::{Fraction, OrphansPolicy};
+use super::declared::Section;
 use super::value::{LONGEST_KEEP, parse_duration};
 use super::{Fault, Gather};
 
 impl Gather<'_> {
     pub(super) fn orphans_policy(&mut self, table: &KeyPath, raw: &RawPolicy, whole: &Raw) -> Option<OrphansPolicy> {
-        let store = self.governed_store(table, raw, whole);
+        let store = self.governed_store(table, raw);
         if let Some(name) = &store {
             self.refuse_unnamed_store(table, name.as_str(), whole);
             self.refuse_names_beside_directories(table, name.as_str(), whole);
@@ -32,7 +33,12 @@ impl Gather<'_> {
     fn refuse_unnamed_store(&mut self, table: &KeyPath, store: &str, whole: &Raw) {
         let path = KeyPath::of(&["stores", store]);
         let stores = whole.stores.as_ref().map(|named| named.0.as_slice()).unwrap_or_default();
-        let raw = stores.iter().find(|(name, _)| name == store).map(|(_, raw)| &raw.0);
+        let raw = self
+            .declared
+            .names(Section::Stores)
+            .place(store)
+            .and_then(|place| stores.get(place))
+            .map(|(_, raw)| &raw.0);
         let has_references = |raw: &RawStore| raw.references.as_ref().is_some_and(|list| !list.is_empty());
         if raw.is_none_or(has_references) || self.is_faulty_within(&path.key("references")) {
             return;
@@ -51,8 +57,8 @@ impl Gather<'_> {
     /// directory it is.
     fn refuse_names_beside_directories(&mut self, table: &KeyPath, store: &str, whole: &Raw) {
         let stores = whole.stores.as_ref().map(|named| named.0.as_slice()).unwrap_or_default();
-        let raw = stores.iter().filter(|(name, _)| name == store);
-        let references: Vec<_> = raw.flat_map(|(_, raw)| &raw.references).flatten().collect();
+        let raw = self.declared.names(Section::Stores).place(store).and_then(|place| stores.get(place));
+        let references: Vec<_> = raw.iter().flat_map(|(_, raw)| &raw.references).flatten().collect();
         let by_name = references.iter().any(|reference| reference.r#match.as_deref() == Some("name"));
         if by_name && references.iter().any(|reference| reference.directory == Some(true)) {
             let message = format!(

@@ -1,10 +1,11 @@
 //! `[policies.NAME]`: what policies of every kind have, and which keys belong to which kind.
 
-use crate::config::keys::{self, SHIPPED_TASKS};
+use crate::config::keys;
 use crate::config::raw::{Raw, RawPolicy};
 use crate::config::{Aspect, KeyPath, did_you_mean};
 
 use super::super::{Name, Policy, PolicyKind};
+use super::declared::Section;
 use super::{Fault, Gather};
 
 /// The kinds of policy, before what is in them is known.
@@ -62,9 +63,12 @@ impl Gather<'_> {
     }
 
     fn policy(&mut self, table: &KeyPath, raw: &RawPolicy, whole: &Raw) -> Option<Policy> {
+        if self.is_full() {
+            return None;
+        }
         let name = self.name(table);
         let kind = self.kind(table, raw)?;
-        let task = raw.task.as_ref().map(|task| self.task_reference(table, task, whole));
+        let task = raw.task.as_ref().map(|task| self.task_reference(table, task));
         let default_mode = if kind == Kind::Orphans { keys::ORPHANS_MODE } else { keys::MODE };
         let mode = self.mode(table, raw.mode.as_deref(), default_mode);
         let kind = match kind {
@@ -119,12 +123,8 @@ impl Gather<'_> {
         }
     }
 
-    fn task_reference(&mut self, table: &KeyPath, written: &str, whole: &Raw) -> Option<Name> {
-        let declared = whole.tasks.as_ref().map(|named| named.0.as_slice()).unwrap_or_default();
-        let shipped = SHIPPED_TASKS.iter().map(|(name, _)| *name);
-        let mut known: Vec<&str> = shipped.chain(declared.iter().map(|(name, _)| name.as_str())).collect();
-        known.dedup();
-        self.reference_among(&table.key("task"), written, "tasks", known)
+    fn task_reference(&mut self, table: &KeyPath, written: &str) -> Option<Name> {
+        self.reference(&table.key("task"), written, Section::Tasks)
     }
 
     /// Says in one go what a policy of rows lacks.

@@ -1,8 +1,9 @@
 //! Where passwords come from: systemd credentials and files. Says what is wrong with them, never what is in them.
 
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+
+use crate::config::read_regular;
 
 use super::super::Secret;
 use super::Fault;
@@ -47,13 +48,8 @@ pub(super) fn read_file(text: &str) -> Result<Secret, Fault> {
 }
 
 fn read_first_line(path: &Path, what: &str) -> Result<Secret, Fault> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(LONGEST_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(|error| Fault::new(format!("{what} cannot be read: {error}")))?;
-    if bytes.len() as u64 > LONGEST_BYTES {
-        return Err(Fault::new(format!("{what} is too large for a password")));
-    }
+    let bytes = read_regular(path, LONGEST_BYTES)
+        .map_err(|error| Fault::new(format!("{what} cannot be read as a password: {error}")))?;
     let text = String::from_utf8(bytes).map_err(|_| Fault::new(format!("{what} is not UTF-8 text")))?;
     let password = text.strip_suffix('\n').unwrap_or(&text);
     let password = password.strip_suffix('\r').unwrap_or(password);

@@ -18,6 +18,9 @@ impl Gather<'_> {
     }
 
     fn source(&mut self, table: &KeyPath, raw: &RawSource) -> Option<Source> {
+        if self.is_full() {
+            return None;
+        }
         let name = self.name(table);
         let endpoint = self.endpoint(table, raw);
         let lock_timeout = self.duration_or(&table.key("lock_timeout"), raw.lock_timeout.as_ref(), keys::LOCK_TIMEOUT);

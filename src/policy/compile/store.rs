@@ -1,33 +1,40 @@
 //! `[stores.NAME]`
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use crate::config::raw::{Raw, RawReference, RawStore, Table};
 use crate::config::{Aspect, KeyPath, did_you_mean, keys};
 
-use super::super::{FilePath, Ident, PathTemplate, Reference, ReferenceMatch, Store, TableName};
+use super::super::{FilePath, Ident, Name, PathTemplate, Reference, ReferenceMatch, Store, TableName};
+use super::declared::Section;
 use super::value::{LONGEST_KEEP, parse_absolute, parse_duration};
 use super::{Fault, Gather, position_of_twin};
 
 impl Gather<'_> {
     pub(super) fn stores(&mut self, raw: &Raw) -> Vec<Store> {
         let mut stores: Vec<Store> = Vec::new();
+        let mut roots = Roots::default();
         for (path, raw_store) in self.tables("stores", raw.stores.as_ref()) {
-            let Some(store) = self.store(&path, raw_store, raw) else { continue };
+            let Some(store) = self.store(&path, raw_store) else { continue };
             // A file in both would be guarded by the references of one store and removed through the other.
-            if let Some(other) =
-                stores.iter().find(|other| store.root.starts_with(&other.root) || other.root.starts_with(&store.root))
-            {
-                let same = store.root == other.root;
+            if let Some((other, name)) = roots.overlapping(&store.root) {
+                let same = store.root == *other;
                 let how = if same { "the same directory as" } else { "not apart from" };
-                let fault = Fault::new(format!("this is {how} store {}", other.name));
+                let fault = Fault::new(format!("this is {how} store {name}"));
                 let hint = "a file belongs to one store: make one of the two, with the references of both";
                 self.refuse(&path.key("path"), Aspect::Value, fault.hint(hint));
             }
+            roots.0.entry(store.root.clone()).or_insert_with(|| store.name.clone());
             stores.push(store);
         }
         stores
     }
 
-    fn store(&mut self, table: &KeyPath, raw: &RawStore, whole: &Raw) -> Option<Store> {
+    fn store(&mut self, table: &KeyPath, raw: &RawStore) -> Option<Store> {
+        if self.is_full() {
+            return None;
+        }
         let name = self.name(table);
         let path = table.key("path");
         let root = self
@@ -43,19 +50,19 @@ impl Gather<'_> {
             let fault = Fault::new("an empty prefix strips nothing").hint("leave the key out");
             self.refuse(&table.key("strip_prefix"), Aspect::Value, fault);
         }
-        let references = self.references(table, raw.references.as_deref().unwrap_or_default(), whole);
+        let references = self.references(table, raw.references.as_deref().unwrap_or_default());
         let trash = raw.trash.as_ref();
         let trash =
             trash.and_then(|text| self.check(&table.key("trash"), parse_duration("trash", &text.0, LONGEST_KEEP)));
         Some(Store { name: name?, root: root?, strip_prefix: raw.strip_prefix.clone(), references, trash })
     }
 
-    fn references(&mut self, store: &KeyPath, raw: &[Table<RawReference>], whole: &Raw) -> Vec<Reference> {
+    fn references(&mut self, store: &KeyPath, raw: &[Table<RawReference>]) -> Vec<Reference> {
         let list = store.key("references");
         let mut references = Vec::new();
         for (index, entry) in raw.iter().enumerate() {
             let path = list.index(index);
-            let Some(reference) = self.row_reference(&path, entry, whole) else { continue };
+            let Some(reference) = self.row_reference(&path, entry) else { continue };
             references.push(reference);
             if position_of_twin(&references, references.len() - 1).is_some() {
                 self.refuse(&path, Aspect::Value, Fault::new("this reference is there twice").hint("leave one out"));
@@ -64,7 +71,7 @@ impl Gather<'_> {
         references
     }
 
-    fn row_reference(&mut self, path: &KeyPath, raw: &RawReference, whole: &Raw) -> Option<Reference> {
+    fn row_reference(&mut self, path: &KeyPath, raw: &RawReference) -> Option<Reference> {
         if self.is_faulty(path) {
             return None;
         }
@@ -73,8 +80,7 @@ impl Gather<'_> {
         let source = self.required(path, "source", raw.source.as_ref(), hint);
         let table = self.required(path, "table", raw.table.as_ref(), hint);
         let file = self.file_path(path, (raw.column.as_ref(), raw.path.as_ref()), hint);
-        let source =
-            source.and_then(|name| self.reference(&path.key("source"), name, "sources", whole.sources.as_ref()));
+        let source = source.and_then(|name| self.reference(&path.key("source"), name, Section::Sources));
         let table = table.and_then(|text| self.check(&path.key("table"), TableName::parse(text)));
         let written = raw.r#match.as_deref().unwrap_or(keys::REFERENCE_MATCH);
         let matching = self.check(&path.key("match"), parse_match(written));
@@ -113,6 +119,19 @@ impl Gather<'_> {
                 "match = \"name\" goes by the last segment of what a column holds: write column, and no directory";
             self.refuse(&path.key(key), Aspect::Key, fault.hint(hint));
         }
+    }
+}
+
+/// Roots of stores with their names. They are in the order of their components, so that what lies within a root comes right
+/// behind it.
+#[derive(Default)]
+struct Roots(BTreeMap<PathBuf, Name>);
+
+impl Roots {
+    /// A root that lies within another, or contains it.
+    fn overlapping(&self, root: &Path) -> Option<(&PathBuf, &Name)> {
+        let around = root.ancestors().find_map(|ancestor| self.0.get_key_value(ancestor));
+        around.or_else(|| self.0.range(root.to_owned()..).next().filter(|(other, _)| other.starts_with(root)))
     }
 }
 

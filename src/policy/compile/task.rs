@@ -29,6 +29,9 @@ impl Gather<'_> {
     }
 
     fn task(&mut self, table: &KeyPath, raw: &RawTask, default_schedule: Option<&str>) -> Option<Task> {
+        if self.is_full() {
+            return None;
+        }
         let name = self.name(table);
         let trigger = self.trigger(table, raw, default_schedule);
         let misfire_grace =

@@ -1,5 +1,6 @@
 //! Configuration from files, environment and `--set` to settings: what is accepted, refused, and how that is said.
 
+mod bounded;
 mod changes;
 mod documents;
 mod layers;

@@ -4,6 +4,7 @@ use crate::config::raw::{Raw, RawFile, Table};
 use crate::config::{Aspect, KeyPath};
 
 use super::super::super::{Name, OwnedFile};
+use super::super::declared::Section;
 use super::super::{Fault, Gather};
 
 impl Gather<'_> {
@@ -37,7 +38,7 @@ impl Gather<'_> {
         }
         let hint = "write { store = \"…\", column = \"…\" }, or path = \"{id}/preview\" instead of column";
         let store = self.required(path, "store", raw.store.as_ref(), hint);
-        let store = store.and_then(|name| self.reference(&path.key("store"), name, "stores", whole.stores.as_ref()));
+        let store = store.and_then(|name| self.reference(&path.key("store"), name, Section::Stores));
         let file = self.file_path(path, (raw.column.as_ref(), raw.path.as_ref()), hint);
         let directory = raw.directory.unwrap_or(false);
         if let Some(store) = store.as_ref().filter(|_| directory) {

@@ -15,6 +15,7 @@ use crate::config::raw::{Raw, RawPolicy};
 use crate::config::{Aspect, KeyPath};
 
 use super::super::{Ident, RowsPolicy, TableName};
+use super::declared::Section;
 use super::{Fault, Gather, position_of_twin};
 use sql::Scope;
 
@@ -23,10 +24,7 @@ const LARGEST_BATCH: i64 = 100_000;
 
 impl Gather<'_> {
     pub(super) fn rows(&mut self, table: &KeyPath, raw: &RawPolicy, whole: &Raw) -> Option<RowsPolicy> {
-        let source = raw
-            .source
-            .as_ref()
-            .and_then(|name| self.reference(&table.key("source"), name, "sources", whole.sources.as_ref()));
+        let source = raw.source.as_ref().and_then(|name| self.reference(&table.key("source"), name, Section::Sources));
         let name = raw.table.as_ref().and_then(|text| self.check(&table.key("table"), TableName::parse(text)));
         let params = self.params(&table.key("params"), raw.params.as_deref().unwrap_or_default());
         let mut scope = Scope::new(&params, self, table);
