@@ -5,7 +5,7 @@ CARGO ?= cargo
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E env "PATH=$(PATH)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup check doc deb bench deny clean
+.PHONY: help demo test matrix setup check doc deb bench deny clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -18,6 +18,10 @@ demo: ## show a purge of a small camera database and its thumbnails, from plan t
 test: setup check doc ## run every test, as the continuous integration does
 	$(CARGO) test --locked --no-run
 	$(AS_ROOT) $(CARGO) test --locked
+
+matrix: setup ## run the tests of rows, trees and crash on newer PostgreSQL, MariaDB and MySQL
+	$(CARGO) test --locked --test it --no-run
+	$(AS_ROOT) env CARGO="$(CARGO)" .ci/matrix
 
 setup: ## install what the tests need (Debian packages)
 	@.ci/setup

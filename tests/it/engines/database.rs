@@ -60,6 +60,11 @@ impl Database {
         self.kind
     }
 
+    /// Whether a MariaDB plays MySQL's part.
+    fn lacks_returning(&self) -> bool {
+        self.kind == EngineKind::MariaDbNoReturning && !self.kind.is_mysql_proper()
+    }
+
     /// The database's name on its server; SQLite: `main`.
     pub fn name(&self) -> &str {
         match &self.place {
@@ -97,8 +102,8 @@ impl Database {
                 let port = server.port().unwrap_or(5432);
                 format!("postgres://{user}@localhost:{port}/{name}?host={}", server.socket().display())
             }
-            (Place::Server { server, name }, kind) => {
-                let returning = if kind == EngineKind::MariaDbNoReturning { "&returning=off" } else { "" };
+            (Place::Server { server, name }, _) => {
+                let returning = if self.lacks_returning() { "&returning=off" } else { "" };
                 format!("mysql://{user}@localhost/{name}?socket={}{returning}", server.socket().display())
             }
         }
@@ -145,7 +150,7 @@ impl Database {
             password,
             database: self.name().to_owned(),
             tls,
-            returning: self.kind != EngineKind::MariaDbNoReturning,
+            returning: !self.lacks_returning(),
         };
         if self.kind == EngineKind::Postgres { Endpoint::Postgres(server) } else { Endpoint::MySql(server) }
     }
@@ -215,6 +220,10 @@ impl Database {
             EngineKind::Sqlite => format!(
                 "WITH RECURSIVE series(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM series WHERE n < {last}) \
                  INSERT INTO {into} SELECT {values} FROM series"
+            ),
+            _ if self.kind.is_mysql_proper() => format!(
+                "INSERT INTO {into} WITH RECURSIVE series(n) AS \
+                 (SELECT {first} UNION ALL SELECT n + 1 FROM series WHERE n < {last}) SELECT {values} FROM series"
             ),
             _ => format!(
                 "INSERT INTO {into} SELECT {values} FROM (SELECT seq AS n FROM seq_{first}_to_{last}) AS series"

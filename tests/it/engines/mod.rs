@@ -5,12 +5,14 @@
 mod authority;
 mod client;
 mod database;
+mod programs;
 mod scratch;
 mod server;
 
 pub use authority::Authority;
 pub use client::Client;
 pub use database::Database;
+pub use programs::Product;
 pub use scratch::scratch_dir;
 pub use server::{Server, ServerOptions};
 
@@ -19,7 +21,7 @@ pub use server::{Server, ServerOptions};
 pub enum EngineKind {
     Postgres,
     MariaDb,
-    /// MariaDB with `returning=off` in the url, which is how retaind sees a MySQL server.
+    /// MariaDB with `returning=off` in the url, which is how retaind sees a MySQL server; MySQL itself in `make matrix`.
     MariaDbNoReturning,
     Sqlite,
 }
@@ -32,6 +34,11 @@ impl EngineKind {
     /// Whether the MySQL dialect is spoken there.
     pub fn is_mysql(self) -> bool {
         matches!(self, EngineKind::MariaDb | EngineKind::MariaDbNoReturning)
+    }
+
+    /// Whether the server there is a MySQL, not a MariaDB.
+    pub fn is_mysql_proper(self) -> bool {
+        self != EngineKind::Sqlite && Product::of(self) == Product::MySql
     }
 }
 

@@ -1,11 +1,12 @@
 //! Private PostgreSQL and MariaDB servers: set up, started, stopped, killed and started again.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
+use super::programs::Product;
 use super::scratch::{RunAs, Supervised, run, scratch_dir};
 use super::{Authority, Client, EngineKind};
 
@@ -46,19 +47,21 @@ impl Server {
             let postgres = Server::start(EngineKind::Postgres, ServerOptions::default());
             (postgres, mariadb.join().expect("MariaDB starts"))
         });
-        match kind {
-            EngineKind::Postgres => postgres.clone(),
-            EngineKind::MariaDb | EngineKind::MariaDbNoReturning => mariadb.clone(),
-            EngineKind::Sqlite => panic!("SQLite has no server"),
+        match Product::of(kind) {
+            Product::Postgres => postgres.clone(),
+            Product::MariaDb => mariadb.clone(),
+            Product::MySql => {
+                static MYSQL: OnceLock<Server> = OnceLock::new();
+                MYSQL.get_or_init(|| Server::start(kind, ServerOptions::default())).clone()
+            }
         }
     }
 
     /// Sets up and starts a server of our own.
     pub fn start(kind: EngineKind, options: ServerOptions) -> Server {
-        let (dir, arguments, port) = match kind {
-            EngineKind::Postgres => set_up_postgres(&options),
-            EngineKind::MariaDb | EngineKind::MariaDbNoReturning => set_up_mariadb(&options),
-            EngineKind::Sqlite => panic!("SQLite has no server"),
+        let (dir, arguments, port) = match Product::of(kind) {
+            Product::Postgres => set_up_postgres(&options),
+            product => set_up_mysql(product, &options),
         };
         let server = Server { inner: Arc::new(Inner { kind, dir, port, arguments, process: Mutex::new(None) }) };
         server.restart();
@@ -70,7 +73,7 @@ impl Server {
     pub fn restart(&self) {
         let mut process = self.inner.process.lock().unwrap();
         assert!(process.is_none(), "the server runs already");
-        let mut command = run_as(self.inner.kind).command(&program(self.inner.kind));
+        let mut command = run_as(self.inner.kind).command(&self.product().server());
         command.args(&self.inner.arguments);
         let mut started = Supervised::start(&command, &self.log());
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -115,6 +118,11 @@ impl Server {
 
     pub fn kind(&self) -> EngineKind {
         self.inner.kind
+    }
+
+    /// Its program.
+    pub fn product(&self) -> Product {
+        Product::of(self.inner.kind)
     }
 
     /// The TCP port on 127.0.0.1, where TLS was asked for.
@@ -209,28 +217,6 @@ fn run_as(kind: EngineKind) -> RunAs {
     RunAs::server(if kind == EngineKind::Postgres { "postgres" } else { "mysql" })
 }
 
-fn program(kind: EngineKind) -> PathBuf {
-    match kind {
-        EngineKind::Postgres => postgres_bin("postgres"),
-        _ => ["/usr/sbin/mariadbd", "/usr/bin/mariadbd"]
-            .map(PathBuf::from)
-            .into_iter()
-            .find(|path| path.exists())
-            .expect("mariadbd is installed (Debian: mariadb-server)"),
-    }
-}
-
-/// A program of the newest PostgreSQL that is installed.
-fn postgres_bin(name: &str) -> PathBuf {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").expect("PostgreSQL is installed (Debian: postgresql)");
-    versions
-        .filter_map(|version| version.ok()?.file_name().into_string().ok()?.parse::<u32>().ok())
-        .filter(|version| Path::new(&format!("/usr/lib/postgresql/{version}/bin/{name}")).exists())
-        .max()
-        .map(|version| PathBuf::from(format!("/usr/lib/postgresql/{version}/bin/{name}")))
-        .expect("PostgreSQL is installed (Debian: postgresql)")
-}
-
 /// Whether a process is there and has not ended; one that waits to be collected has.
 fn is_alive(pid: Pid) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
@@ -249,7 +235,7 @@ fn set_up_postgres(options: &ServerOptions) -> (PathBuf, Vec<String>, Option<u16
     user.own(&dir);
     let data = dir.join("data");
     run(user
-        .command(&postgres_bin("initdb"))
+        .command(&Product::Postgres.installer())
         .args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"])
         .arg("-D")
         .arg(&data)
@@ -287,7 +273,8 @@ fn set_up_postgres(options: &ServerOptions) -> (PathBuf, Vec<String>, Option<u16
     (dir, arguments, port)
 }
 
-fn set_up_mariadb(options: &ServerOptions) -> (PathBuf, Vec<String>, Option<u16>) {
+/// MariaDB or MySQL.
+fn set_up_mysql(product: Product, options: &ServerOptions) -> (PathBuf, Vec<String>, Option<u16>) {
     let dir = scratch_dir("mariadb");
     let user = run_as(EngineKind::MariaDb);
     let (data, temporary) = (dir.join("data"), dir.join("tmp"));
@@ -295,20 +282,28 @@ fn set_up_mariadb(options: &ServerOptions) -> (PathBuf, Vec<String>, Option<u16>
         std::fs::create_dir(dir).expect("mkdir in our own directory");
     }
     user.own(&dir);
-    let common = [
+    let mut common = vec![
         "--no-defaults".to_owned(),
         format!("--datadir={}", data.display()),
         // Two servers that share one trip over each other's temporary tables.
         format!("--tmpdir={}", temporary.display()),
         "--skip-log-bin".to_owned(),
-        "--innodb-log-file-size=64M".to_owned(),
     ];
-    run(user
-        .command(Path::new("mariadb-install-db"))
-        .args(&common)
-        .args(["--auth-root-authentication-method=normal", "--skip-test-db"])
-        .current_dir(&dir));
-    let mut arguments = Vec::from(common);
+    common.extend(product.places());
+    let install: &[&str] = match product {
+        Product::MySql => {
+            common.push("--innodb-redo-log-capacity=64M".to_owned());
+            // Series of test rows are made by recursion.
+            common.push("--cte-max-recursion-depth=100000000".to_owned());
+            &["--initialize-insecure"]
+        }
+        _ => {
+            common.push("--innodb-log-file-size=64M".to_owned());
+            &["--auth-root-authentication-method=normal", "--skip-test-db"]
+        }
+    };
+    run(user.command(&product.installer()).args(&common).args(install).current_dir(&dir));
+    let mut arguments = common;
     arguments.extend([
         format!("--socket={}", dir.join("mariadb.sock").display()),
         format!("--pid-file={}", dir.join("pid").display()),

@@ -91,7 +91,8 @@ fn pointed(spec: &Spec, parent: Table, kind: EngineKind) -> (&'static str, &'sta
 }
 
 fn uuid_type(kind: EngineKind) -> &'static str {
-    if kind == EngineKind::Sqlite { "VARCHAR(36)" } else { "uuid" }
+    let has_one = kind != EngineKind::Sqlite && !kind.is_mysql_proper();
+    if has_one { "uuid" } else { "VARCHAR(36)" }
 }
 
 /// Whether shots point to jobs by both columns of their key, and the database deletes them with their job.
@@ -105,8 +106,8 @@ fn create(spec: &Spec, table: Table, kind: EngineKind, sql: &mut String) {
     let (key, primary) = match (facts.key, kind) {
         (Key::Integer, _) => ("id INTEGER NOT NULL, ", ", PRIMARY KEY (id)"),
         (Key::Text, _) => ("id VARCHAR(20) NOT NULL, ", ", PRIMARY KEY (id)"),
-        (Key::Uuid, EngineKind::Sqlite) => ("id VARCHAR(36) NOT NULL, ", ", PRIMARY KEY (id)"),
-        (Key::Uuid, _) => ("id uuid NOT NULL, ", ", PRIMARY KEY (id)"),
+        (Key::Uuid, _) if uuid_type(kind) == "uuid" => ("id uuid NOT NULL, ", ", PRIMARY KEY (id)"),
+        (Key::Uuid, _) => ("id VARCHAR(36) NOT NULL, ", ", PRIMARY KEY (id)"),
         (Key::Binary, EngineKind::Postgres) => ("id bytea NOT NULL, ", ", PRIMARY KEY (id)"),
         (Key::Binary, EngineKind::Sqlite) => ("id BLOB NOT NULL, ", ", PRIMARY KEY (id)"),
         (Key::Binary, _) => ("id VARBINARY(8) NOT NULL, ", ", PRIMARY KEY (id)"),
