@@ -257,11 +257,17 @@ pub fn paths<const N: usize>(items: [&str; N]) -> BTreeSet<String> {
 }
 
 /// What makes worlds for a property: the same ones each time, so that a failure is one of the code, and others on every
-/// run with `RETAIND_RANDOM=1`, to look for more.
+/// run with `RETAIND_RANDOM=1`, to look for more. A failure shows the number that makes its worlds again.
 pub fn generated_cases(config: proptest::test_runner::Config) -> proptest::test_runner::TestRunner {
     use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
-    match std::env::var_os("RETAIND_RANDOM") {
-        Some(_) => TestRunner::new(config),
-        None => TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha)),
-    }
+    let Ok(asked) = std::env::var("RETAIND_RANDOM") else {
+        return TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    };
+    let seed = match asked.parse::<u64>() {
+        Ok(seed) if seed > 1 => seed,
+        _ => uuid::Uuid::now_v7().as_u64_pair().1,
+    };
+    println!("RETAIND_RANDOM={seed} makes these worlds again");
+    let bytes: Vec<u8> = seed.to_le_bytes().repeat(4);
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
 }

@@ -2,15 +2,24 @@
 //! `PROPTEST_CASES` in the environment there are so many cases on each engine.
 
 mod build;
+mod differential;
 mod outcome;
 mod spec;
 
 use std::sync::Arc;
 
 use proptest::test_runner::Config;
+use retaind::clock::Clock;
 use retaind::ledger::Tally;
 
 use crate::engines::{Database, EngineKind};
+
+/// A clock that stands on a whole second, so that a row may be exactly as old as it is kept; ahead of all files, and not
+/// so far that the servers' clocks seem wrong.
+fn clock() -> Clock {
+    let ahead = Clock::system().now().as_second() + 15;
+    Clock::manual(jiff::Timestamp::from_second(ahead).expect("an instant"))
+}
 
 fn check(kind: EngineKind, cases: u32) {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
@@ -23,7 +32,7 @@ fn check(kind: EngineKind, cases: u32) {
     crate::world::generated_cases(config)
         .run(&spec::spec(kind), |spec| {
             let done = runtime.block_on(async {
-                let world = build::build(&spec, &db);
+                let world = build::build(&spec, &db, clock());
                 outcome::compare(&spec, &world).await
             });
             done.policies.iter().for_each(|policy| seen.borrow_mut().add(&policy.tally));

@@ -12,14 +12,14 @@ use crate::world::World;
 type Files = BTreeSet<(Store, String)>;
 
 /// Rows and files at some time.
-struct State {
+pub struct State {
     /// Whether each row was updated.
-    rows: BTreeMap<(Table, u64), bool>,
-    files: Files,
+    pub rows: BTreeMap<(Table, u64), bool>,
+    pub files: Files,
 }
 
 impl State {
-    fn of(world: &World) -> Self {
+    pub fn of(world: &World) -> Self {
         let mut rows = BTreeMap::new();
         for table in Table::ALL {
             for row in world.db.query(&format!("SELECT num, touched FROM {}", table.name())) {
