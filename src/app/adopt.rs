@@ -20,7 +20,7 @@ use crate::ledger::Adoption;
 use crate::policy::{Reference, ReferenceMatch, Settings, Store};
 use crate::report::{MarkerFound, ReferenceFound, StoreFound, human};
 use crate::sources::Session;
-use crate::stores::{Facts, FileSystem, Kind, Marker, OpenStore, Owner, Surveyed, Visitor, WalkError, Want};
+use crate::stores::{Facts, Identity, Kind, Marker, Mismatch, OpenStore, Owner, Surveyed, Visitor, WalkError, Want};
 use crate::telemetry::chain;
 
 /// How long files are counted.
@@ -68,8 +68,9 @@ pub async fn look(settings: &Settings, store: &Arc<Store>, clock: &Clock) -> any
     };
     let (marker, marker_error, file_system) = match open.identify() {
         Ok(identity) => {
+            let mismatch = objection(&identity, store, adoption);
             let found = identity.marker.map(|marker| MarkerFound {
-                mismatch: objection(&marker, store, identity.here, adoption),
+                mismatch,
                 store: marker.store,
                 adopted_at: marker.adopted_at,
             });
@@ -103,18 +104,15 @@ pub async fn look(settings: &Settings, store: &Arc<Store>, clock: &Clock) -> any
 }
 
 /// Why a marker is not that of the store as it was adopted last.
-pub(super) fn objection(
-    marker: &Marker,
-    store: &Store,
-    here: FileSystem,
-    adoption: Option<Adoption>,
-) -> Option<String> {
-    match (marker.mismatch(&store.name, here), adoption) {
-        (Some(mismatch), _) => Some(mismatch.to_string()),
-        (None, Some(adoption)) if adoption.id != marker.id => Some(format!(
+pub(super) fn objection(identity: &Identity, store: &Store, adoption: Option<Adoption>) -> Option<String> {
+    let id = identity.marker.as_ref()?.id;
+    match (identity.mismatch(&store.name), adoption) {
+        (Some(mismatch @ (Mismatch::Store { .. } | Mismatch::FileSystem { .. })), _) => Some(mismatch.to_string()),
+        (Some(Mismatch::Copy) | None, Some(adoption)) if adoption.id != id => Some(format!(
             "its marker is not the one that was written when the store was adopted last, {}: perhaps it is an older copy",
             human::instant(adoption.adopted_at)
         )),
+        (Some(Mismatch::Copy), _) => Some(Mismatch::Copy.to_string()),
         (None, Some(_) | None) => None,
     }
 }

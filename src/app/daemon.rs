@@ -292,6 +292,10 @@ impl Daemon {
             return Err(Refusal::because(chain(&error)));
         }
         self.watch.follow(&new);
+        // What was pending may have waited for this.
+        if self.batches_kept > 0 {
+            self.recovery.wake();
+        }
         self.warn_of_widening(&old, &new).await;
         Ok(changes(&old, &new))
     }

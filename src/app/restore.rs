@@ -12,9 +12,12 @@ use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 use tokio_util::sync::CancellationToken;
 
-use crate::ledger::RunId;
+use super::status;
+use crate::clock::Clock;
+use crate::ledger::{Ledger, RunId};
 use crate::policy::{Settings, Store};
 use crate::report::{FileLeft, Restoration, StoreRestored};
+use crate::run::store_guard;
 use crate::stores::{Left, OpenStore, RawPath, Restored, TrashError, Why};
 use crate::telemetry::chain;
 
@@ -68,11 +71,13 @@ pub async fn restore(
     settings: &Settings,
     given: &str,
     paths: &[OsString],
+    clock: &Clock,
 ) -> anyhow::Result<Result<Restoration, RestoreError>> {
     let stop = CancellationToken::new();
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("signals cannot be watched")?;
     let listening = tokio::spawn(cancel_at_signal(signals, stop.clone()));
-    let (holders, unopened) = look(settings, &stop).await;
+    let ledger = status::open(settings, clock.now()).await?;
+    let (holders, unopened) = look(settings, ledger.as_ref(), &stop).await?;
     let run_id = match find(given, &holders, &unopened) {
         Ok(run_id) => run_id,
         Err(error) => return Ok(Err(error)),
@@ -107,8 +112,12 @@ async fn cancel_at_signal(mut signals: Signals, stop: CancellationToken) {
     }
 }
 
-/// Every store that can be opened, and why others cannot.
-async fn look<'s>(settings: &'s Settings, stop: &CancellationToken) -> (Vec<Holder<'s>>, Vec<String>) {
+/// Every store that can be opened and is the one that was adopted, and why others are not.
+async fn look<'s>(
+    settings: &'s Settings,
+    ledger: Option<&Ledger>,
+    stop: &CancellationToken,
+) -> anyhow::Result<(Vec<Holder<'s>>, Vec<String>)> {
     let (mut holders, mut unopened) = (Vec::new(), Vec::new());
     for store in &settings.stores {
         let open = match OpenStore::open(store) {
@@ -118,6 +127,10 @@ async fn look<'s>(settings: &'s Settings, stop: &CancellationToken) -> (Vec<Hold
                 continue;
             }
         };
+        if let Some(why) = store_guard(&open, store, ledger, false).await? {
+            unopened.push(why);
+            continue;
+        }
         match open.trash(stop).await {
             Ok(runs) => {
                 let runs = runs.into_iter().map(|trashed| trashed.run).collect();
@@ -126,7 +139,7 @@ async fn look<'s>(settings: &'s Settings, stop: &CancellationToken) -> (Vec<Hold
             Err(error) => unopened.push(chain(&error)),
         }
     }
-    (holders, unopened)
+    Ok((holders, unopened))
 }
 
 fn find(given: &str, holders: &[Holder<'_>], unopened: &[String]) -> Result<RunId, RestoreError> {

@@ -10,10 +10,11 @@ use rustix::io::Errno;
 
 use crate::clock::Clock;
 use crate::ledger::{Ledger, RunResult, Status, TaskState};
-use crate::policy::{Settings, Task};
+use crate::policy::{Name, Settings, Task};
 use crate::report::{
     DaemonState, LastRun, Overview, Owed, RunEntry, TaskOverview, human, schedule_words, short_id, status_words,
 };
+use crate::run::waits_for;
 use crate::schedule::{Past, Timing, next_slot};
 
 /// Runs that are looked through for unfinished ones; they are among the newest.
@@ -48,11 +49,24 @@ pub async fn overview(settings: &Settings, clock: &Clock) -> anyhow::Result<Over
         tasks,
         on_request: on_request.map(|policy| policy.name.clone()).collect(),
         running: runs.iter().filter(|run| run.status.is_none()).map(RunEntry::from).collect(),
-        owed: owed.into_iter().map(|(policy, files)| Owed { policy, files }).collect(),
+        owed: match &ledger {
+            Some(ledger) => owed_by(settings, ledger, owed).await?,
+            None => Vec::new(),
+        },
         attention: Vec::new(),
     };
     overview.attention = attention(&overview);
     Ok(overview)
+}
+
+/// What policies owe, each with what it waits for as far as that shows without its source.
+async fn owed_by(settings: &Settings, ledger: &Ledger, owed: Vec<(Name, u64)>) -> anyhow::Result<Vec<Owed>> {
+    let mut all = Vec::new();
+    for (policy, files) in owed {
+        let waits_for = waits_for(settings, ledger, &policy).await?;
+        all.push(Owed { policy, files, waits_for });
+    }
+    Ok(all)
 }
 
 /// The newest runs, at most `limit`, and when they were looked up.
@@ -162,9 +176,12 @@ fn attention(overview: &Overview) -> Vec<String> {
             matters.push(format!("the last run of task {name}: {words}; see it by retaind runs {id}"));
         }
     }
-    for Owed { policy, files } in &overview.owed {
+    for Owed { policy, files, waits_for } in &overview.owed {
         let files = human::counted(*files, "file");
-        matters.push(format!("{files} of policy {policy} are still owed; its next run tries to remove them again"));
+        matters.push(match waits_for {
+            None => format!("{files} of policy {policy} are still owed; its next run tries to remove them again"),
+            Some(why) => format!("{files} of policy {policy} are still owed, and wait: {why}"),
+        });
     }
     matters
 }

@@ -17,7 +17,7 @@ impl From<RestoreError> for Refusal {
 
 /// Restores what a run trashed.
 pub async fn restore(settings: &Settings, run: &str, paths: &[OsString], output: Output) -> Result<Exit, Refusal> {
-    let restoration = restore::restore(settings, run, paths).await??;
+    let restoration = restore::restore(settings, run, paths, &Default::default()).await??;
     output.show(&restoration, render_restoration)?;
     Ok(match (restoration.stopped, restoration.is_partial(), restoration.files_restored()) {
         (true, _, _) => Exit::Cancelled,

@@ -165,6 +165,20 @@ pub struct IntentOwner {
     /// Columns with the values that an update has set: a row that has them all has let go of its file.
     #[serde(default)]
     pub released: Vec<(String, String)>,
+    /// None where an earlier version recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root_then: Option<RootThen>,
+}
+
+/// Directory that a store's root was when intents were recorded.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct RootThen {
+    /// Id in its marker, where the store was adopted.
+    pub adoption: Option<uuid::Uuid>,
+    pub device: u64,
+    pub inode: u64,
+    /// When it was made, in nanoseconds since 1970; none where the file system does not know.
+    pub born_ns: Option<i64>,
 }
 
 /// The last and present doings of a task.

@@ -75,6 +75,9 @@ pub struct LastRun {
 pub struct Owed {
     pub policy: Name,
     pub files: u64,
+    /// What keeps them from being removed, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
 }
 
 /// The words that a schedule is shown in.
@@ -218,7 +221,7 @@ mod tests {
             ],
             on_request: vec![name("by-hand")],
             running: vec![super::super::runs::tests::entry(None)],
-            owed: vec![Owed { policy: name("a"), files: 3 }],
+            owed: vec![Owed { policy: name("a"), files: 3, waits_for: None }],
             attention: vec!["task log-purge is overdue".to_owned()],
         }
     }

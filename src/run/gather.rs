@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::custody::{Custody, CustodyError};
+use super::identity;
 use super::sessions::Sessions;
 use crate::clock::Clock;
 use crate::ledger::{IntentItem, IntentOwner, RunId};
@@ -97,11 +98,9 @@ async fn open_custodies(
     run_id: RunId,
 ) -> Result<(Vec<Custody>, Vec<Arc<IntentOwner>>), GatherError> {
     let mut custodies: Vec<Custody> = Vec::new();
-    let mut owners = Vec::new();
     for owner in &target.owners {
         let name = &owner.file.store;
         let store = settings.store(name).ok_or_else(|| GatherError::Unknown { what: "store", name: name.clone() })?;
-        owners.push(Arc::new(intent_owner(owner, target, store.root.clone())));
         if custodies.iter().any(|custody| custody.store.name == *name) {
             continue;
         }
@@ -116,13 +115,17 @@ async fn open_custodies(
             .collect();
         custodies.push(Custody::open(store, &naming, settings, sessions, run_id).await?);
     }
+    let custody_of = |name: &Name| custodies.iter().find(|custody| custody.store.name == *name);
+    let owned = target.owners.iter().filter_map(|owner| Some((owner, custody_of(&owner.file.store)?)));
+    let owners = owned.map(|(owner, custody)| Arc::new(intent_owner(owner, target, custody))).collect();
     Ok((custodies, owners))
 }
 
-fn intent_owner(owner: &FileOwner, target: &Target, root: std::path::PathBuf) -> IntentOwner {
+fn intent_owner(owner: &FileOwner, target: &Target, custody: &Custody) -> IntentOwner {
     IntentOwner {
         store: owner.file.store.clone(),
-        root,
+        root: custody.store.root.clone(),
+        root_then: identity::root_then(&custody.open),
         table: owner.table.to_string(),
         path: owner.file.path.to_string(),
         template: matches!(owner.file.path, FilePath::Template(_)),

@@ -39,6 +39,7 @@ use foreseen::Foreseen;
 use hooks::Hooks;
 pub use identity::guard as store_guard;
 use policy::PolicyRun;
+pub use recover::waits_for;
 use sessions::{Connections, Sessions};
 use stop::Stop;
 
@@ -168,7 +169,7 @@ impl Runner {
         hooks.before(&mut result).await;
         let executed = self.execute(&request, &stop, &mut result).await;
         if mode == RunMode::Enforce {
-            result.trash_emptied = self.empty_trash(&stop).await;
+            result.trash_emptied = self.empty_trash(&request, &result.policies, &stop).await;
         }
         let status = if executed.is_ok() { Status::of_run(&result.policies, false) } else { Status::Failed };
         result.status = Some(status);

@@ -16,11 +16,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
 use super::custody::{Action, Custody, settle};
+use super::identity;
 use super::sessions::Sessions;
 use super::{Recovery, Runner};
 use crate::ledger::{IntentBatch, IntentOwner, LeaseOutcome, Ledger, LedgerError, Tally};
-use crate::policy::{FilePath, Ident, Name, PathTemplate, ReferenceMatch, TableName};
+use crate::policy::{FilePath, Ident, Mode, Name, PathTemplate, ReferenceMatch, Settings, TableName};
 use crate::sources::{NamedBy, SourceError, TransactionOutcome, transaction_outcome};
+use crate::stores::OpenStore;
 use crate::telemetry::chain;
 
 /// Batches that are read from the ledger at once.
@@ -50,6 +52,10 @@ impl Runner {
             None => ledger.owed().await?.into_iter().map(|(policy, _)| policy).collect(),
         };
         for name in names {
+            if let Some(why) = brake(&self.settings, &name) {
+                recovery.kept.push(format!("policy {name}: {why}"));
+                continue;
+            }
             let run = uuid::Uuid::now_v7();
             match ledger.acquire_lease(&name, run, self.clock.now()).await? {
                 LeaseOutcome::Granted(lease) => {
@@ -73,8 +79,8 @@ impl Runner {
         cancel: &CancellationToken,
         recovery: &mut Recovery,
     ) -> Result<Account, LedgerError> {
-        let mut sessions = Sessions::new(self.settings.clone(), self.connections.clone(), cancel.clone());
         let mut account = Account::default();
+        let mut sessions = Sessions::new(self.settings.clone(), self.connections.clone(), cancel.clone());
         let mut after = 0;
         loop {
             let batches = ledger.unsettled(Some(policy), after, BATCHES_AT_ONCE).await?;
@@ -114,6 +120,9 @@ impl Runner {
             Ok(Outcome::Over) => false,
             Err(error) => return Ok(Resolved::Kept(chain(&error))),
         };
+        if let Some(why) = doubt_of_stores(&self.settings, batch, ledger).await? {
+            return Ok(Resolved::Kept(why));
+        }
         let custodies = match self.custodies(batch, sessions).await {
             Ok(custodies) => custodies,
             Err(why) => return Ok(Resolved::Kept(why)),
@@ -188,6 +197,64 @@ impl Runner {
             custodies.push(custody.map_err(|error| chain(&error))?);
         }
         Ok(custodies)
+    }
+}
+
+/// Reason to leave the stores of a batch alone: one is not certainly the one in which its files were. Of a file that is
+/// missing in such a store nothing is known.
+async fn doubt_of_stores(
+    settings: &Settings,
+    batch: &IntentBatch,
+    ledger: &Ledger,
+) -> Result<Option<String>, LedgerError> {
+    let mut asked: Vec<&IntentOwner> = Vec::new();
+    for owner in batch.items.iter().map(|item| item.owner.as_ref()) {
+        if asked.iter().any(|known| known.store == owner.store && known.root_then == owner.root_then) {
+            continue;
+        }
+        asked.push(owner);
+        // That it is not in the configuration any more, or somewhere else, is said by whoever opens it.
+        let Some(store) = settings.store(&owner.store).filter(|store| store.root == owner.root) else { continue };
+        let open = match OpenStore::open(store) {
+            Ok(open) => open,
+            Err(error) => return Ok(Some(chain(&error))),
+        };
+        let then = owner.root_then.as_ref();
+        if let Some(why) = identity::doubt(&open, store, ledger, then, batch.recorded_at).await? {
+            return Ok(Some(why));
+        }
+    }
+    Ok(None)
+}
+
+/// Reason for which the pending files of a policy wait, as far as the configuration, the ledger and the stores tell.
+pub async fn waits_for(settings: &Settings, ledger: &Ledger, policy: &Name) -> Result<Option<String>, LedgerError> {
+    if let Some(why) = brake(settings, policy) {
+        return Ok(Some(why));
+    }
+    match ledger.unsettled(Some(policy), 0, 1).await?.first() {
+        Some(batch) => doubt_of_stores(settings, batch, ledger).await,
+        None => Ok(None),
+    }
+}
+
+/// Reason for which nothing of a policy is removed by itself now, whatever is pending.
+fn brake(settings: &Settings, name: &Name) -> Option<String> {
+    if settings.daemon.mode == Mode::Report {
+        return Some("[daemon] mode = \"report\" deletes nothing, pending files included".to_owned());
+    }
+    let Some(policy) = settings.policies.iter().find(|policy| policy.name == *name) else {
+        return Some("the configuration has no such policy any more: put it back to have its files removed".to_owned());
+    };
+    let task = policy.task.as_ref().and_then(|task| settings.tasks.iter().find(|known| known.name == *task));
+    match (policy.enabled, policy.mode) {
+        (false, _) => Some("it is switched off (enabled = false)".to_owned()),
+        (true, Mode::Report) => {
+            Some("its mode is \"report\", which deletes nothing, pending files included".to_owned())
+        }
+        (true, Mode::Enforce) => task
+            .filter(|task| !task.enabled)
+            .map(|task| format!("its task {} is switched off (enabled = false)", task.name)),
     }
 }
 

@@ -1,18 +1,23 @@
-//! Emptying the trash of stores, at the end of a run: what was kept there for its time goes for good.
+//! Emptying the trash of the stores that a run worked in, at its end: what was kept there for its time goes for good.
 
-use super::Runner;
 use super::stop::Stop;
-use crate::ledger::EmptiedTrash;
-use crate::policy::Store;
+use super::{Request, Runner, identity};
+use crate::ledger::{EmptiedTrash, PolicyResult, Status};
+use crate::policy::{Mode, Name, Store};
 use crate::stores::{OpenStore, TrashError};
 use crate::telemetry::chain;
 
 impl Runner {
-    /// Removes for good what has been in the trash of its store for long enough, and says what that freed. What fails is
-    /// tried again at the end of the next run.
-    pub(super) async fn empty_trash(&self, stop: &Stop) -> Vec<EmptiedTrash> {
+    /// Removes for good what has been in the trash for long enough, of each store that a policy worked in to its end, and says
+    /// what that freed. What fails is tried again at the end of the next run.
+    pub(super) async fn empty_trash(
+        &self,
+        request: &Request,
+        results: &[PolicyResult],
+        stop: &Stop,
+    ) -> Vec<EmptiedTrash> {
         let mut emptied = Vec::new();
-        for store in &self.settings.stores {
+        for store in self.settings.stores.iter().filter(|store| works_in(self, request, results, &store.name)) {
             if stop.is_set() {
                 break;
             }
@@ -28,10 +33,18 @@ impl Runner {
     }
 
     async fn empty_trash_of(&self, store: &Store, stop: &Stop) -> Result<Option<EmptiedTrash>, String> {
-        let Some(keep) = store.trash else { return Ok(None) };
-        let before = self.clock.now().checked_sub(keep).unwrap_or(jiff::Timestamp::MIN);
         // A store that cannot be opened is told of by the policies that are about it.
         let Ok(open) = OpenStore::open(store) else { return Ok(None) };
+        if let Some(why) =
+            identity::guard(&open, store, self.ledger.as_ref(), false).await.map_err(|error| chain(&error))?
+        {
+            return Err(why);
+        }
+        if let Err(error) = open.extend_marker(&store.name) {
+            tracing::debug!(store = %store.name, error = chain(&error), "The marker of store {} was not extended", store.name);
+        }
+        let Some(keep) = store.trash else { return Ok(None) };
+        let before = self.clock.now().checked_sub(keep).unwrap_or(jiff::Timestamp::MIN);
         let emptied = match open.empty_trash(before, stop.token()).await {
             Ok(emptied) => emptied,
             Err(TrashError::NoRun { .. }) => return Ok(None),
@@ -52,4 +65,15 @@ impl Runner {
             bytes_reclaimed: part.size_bytes,
         }))
     }
+}
+
+/// Whether a policy of the run may remove files of a store, and was neither blocked nor ended early.
+fn works_in(runner: &Runner, request: &Request, results: &[PolicyResult], store: &Name) -> bool {
+    request.policies.iter().any(|policy| {
+        let ended = results.iter().find(|result| result.policy == policy.name).map(|result| result.status);
+        policy.mode == Mode::Enforce
+            && matches!(ended, Some(Status::Completed | Status::CompletedWithErrors))
+            && (policy.kind.store() == Some(store)
+                || runner.settings.owned_in(store).any(|(owner, ..)| owner.name == policy.name))
+    })
 }

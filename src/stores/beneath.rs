@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::Errno;
 
+use super::facts::{born_ns, device};
+
 /// What opens a directory: readable, so that it can be synced.
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
@@ -25,6 +27,15 @@ pub(super) struct Root {
     mount: Option<u64>,
     #[cfg(test)]
     pub(super) without_openat2: bool,
+}
+
+/// What tells a root from another directory that has its path at another time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RootFacts {
+    pub device: u64,
+    pub inode: u64,
+    /// When it was made, in nanoseconds since 1970; none where the file system does not know.
+    pub born_ns: Option<i128>,
 }
 
 /// Device and inode.
@@ -61,6 +72,12 @@ impl Root {
             )),
             Err(error) => Some(format!("the store's root cannot be looked at: {}", super::file::words(error))),
         }
+    }
+
+    /// Facts about the root itself.
+    pub(super) fn facts(&self) -> Result<RootFacts, Errno> {
+        let facts = facts(&self.handle)?;
+        Ok(RootFacts { device: device(&facts), inode: facts.stx_ino, born_ns: born_ns(&facts) })
     }
 
     /// Opens the root itself, or a directory beneath it. `path` has no `.`, `..` or empty component.

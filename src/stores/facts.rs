@@ -34,7 +34,7 @@ impl Facts {
             device: device(facts),
             inode: facts.stx_ino,
             modified_ns: nanoseconds(&facts.stx_mtime),
-            born_ns: (facts.stx_mask & StatxFlags::BTIME.bits() != 0).then(|| nanoseconds(&facts.stx_btime)),
+            born_ns: born_ns(facts),
         })
     }
 
@@ -80,6 +80,11 @@ pub(super) fn freed_bytes(facts: &Statx) -> u64 {
 
 pub(super) fn device(facts: &Statx) -> u64 {
     rustix::fs::makedev(facts.stx_dev_major, facts.stx_dev_minor)
+}
+
+/// When something was made; none where the file system does not know.
+pub(super) fn born_ns(facts: &Statx) -> Option<i128> {
+    (facts.stx_mask & StatxFlags::BTIME.bits() != 0).then(|| nanoseconds(&facts.stx_btime))
 }
 
 pub(super) fn nanoseconds(time: &StatxTimestamp) -> i128 {

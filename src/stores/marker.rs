@@ -1,14 +1,17 @@
 //! The identity of a store: a marker in its root says which store it is and where it was adopted. Decides nothing.
 
 use std::fmt;
+use std::os::fd::OwnedFd;
 
 use jiff::Timestamp;
-use rustix::fs::Mode;
+use rustix::fs::{Mode, Statx};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::beneath::Root;
+use super::beneath::{Root, facts};
+use super::facts::born_ns;
+use super::file::look;
 use super::own::{self, Owner, Unreadable};
 use crate::policy::Name;
 
@@ -22,6 +25,8 @@ pub struct Identity {
     pub marker: Option<Marker>,
     /// Where the root is now.
     pub here: FileSystem,
+    /// Where the marker lies now; empty where there is none.
+    pub placed: Placed,
 }
 
 /// The file that adopting a store writes into its root.
@@ -32,6 +37,23 @@ pub struct Marker {
     pub adopted_at: Timestamp,
     #[serde(flatten)]
     pub file_system: FileSystem,
+    /// Empty in a marker that an earlier version wrote.
+    #[serde(flatten)]
+    pub placed: Placed,
+}
+
+/// What tells a marker from a copy of it, as far as its file system has such things.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placed {
+    /// Number of the marker's own file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inode: Option<u64>,
+    /// When that file was made, in nanoseconds since 1970: nobody can set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub born_ns: Option<i64>,
+    /// UUID of the file system, where udev knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_system_uuid: Option<String>,
 }
 
 /// What tells one file system from another.
@@ -51,6 +73,8 @@ pub enum Mismatch {
     Store { marked: Name },
     /// It was written on another file system, from which it was copied together with what is around it.
     FileSystem { marked: FileSystem, here: FileSystem },
+    /// It is another file than the one that was written when the store was adopted.
+    Copy,
 }
 
 /// Why it is not known whether a store is adopted, or why it cannot be.
@@ -79,22 +103,51 @@ pub enum MarkerError {
 }
 
 impl Marker {
-    /// A marker for a store that is adopted now.
+    /// A marker for a store that is adopted now. Where it lies is added when it is written.
     pub fn new(store: Name, here: FileSystem, now: Timestamp) -> Self {
-        Self { store, id: Uuid::now_v7(), adopted_at: now, file_system: here }
+        Self { store, id: Uuid::now_v7(), adopted_at: now, file_system: here, placed: Placed::default() }
     }
 
-    /// Why this is not the marker of `store` on the file system where it was found.
-    pub fn mismatch(&self, store: &Name, here: FileSystem) -> Option<Mismatch> {
+    /// Why this is not the marker of `store` where it was found.
+    pub fn mismatch(&self, store: &Name, here: FileSystem, placed: &Placed) -> Option<Mismatch> {
         if self.store != *store {
             return Some(Mismatch::Store { marked: self.store.clone() });
         }
         let marked = self.file_system;
-        let is_same = match (marked.fsid, here.fsid) {
-            (0, _) | (_, 0) => marked.device == here.device,
-            (marked, here) => marked == here,
-        };
-        (!is_same).then_some(Mismatch::FileSystem { marked, here })
+        let moved = || Mismatch::FileSystem { marked, here };
+        let fsids = agree(marked.lasting(), here.lasting());
+        let uuids = agree(self.placed.file_system_uuid.as_ref(), placed.file_system_uuid.as_ref());
+        if fsids == Some(false) || uuids == Some(false) {
+            return Some(moved());
+        }
+        let births = agree(self.placed.born_ns, placed.born_ns);
+        if births == Some(false) || agree(self.placed.inode, placed.inode) == Some(false) {
+            return Some(Mismatch::Copy);
+        }
+        // The device's number may be another one after a restart: it counts where nothing says more.
+        let is_same = births.or(fsids).or(uuids).unwrap_or(marked.device == here.device);
+        (!is_same).then(moved)
+    }
+}
+
+impl Identity {
+    /// Why the marker is not that of `store`; nothing where there is none.
+    pub fn mismatch(&self, store: &Name) -> Option<Mismatch> {
+        self.marker.as_ref()?.mismatch(store, self.here, &self.placed)
+    }
+}
+
+/// Whether two facts are the same; none where one of them is not known.
+fn agree<T: PartialEq>(one: Option<T>, other: Option<T>) -> Option<bool> {
+    Some(one? == other?)
+}
+
+impl FileSystem {
+    /// The id that stays with the file system. Some (XFS, FAT) only repeat the number of their device there.
+    fn lasting(self) -> Option<u64> {
+        let (major, minor) = (u64::from(rustix::fs::major(self.device)), u64::from(rustix::fs::minor(self.device)));
+        let device = (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12);
+        Some(self.fsid).filter(|&fsid| fsid != 0 && fsid != device)
     }
 }
 
@@ -107,6 +160,9 @@ impl fmt::Display for Mismatch {
                 "it was adopted on another file system ({marked}) than it is on now ({here}): perhaps a disk is not \
                  mounted, or this is a copy"
             ),
+            Self::Copy => {
+                f.write_str("its marker is not the file that adopting it wrote: perhaps this is a copy of it")
+            }
         }
     }
 }
@@ -114,9 +170,9 @@ impl fmt::Display for Mismatch {
 impl fmt::Display for FileSystem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (major, minor) = (rustix::fs::major(self.device), rustix::fs::minor(self.device));
-        match self.fsid {
-            0 => write!(f, "device {major}:{minor}"),
-            fsid => write!(f, "id {fsid:x}"),
+        match self.lasting() {
+            None => write!(f, "device {major}:{minor}"),
+            Some(fsid) => write!(f, "id {fsid:x}"),
         }
     }
 }
@@ -129,7 +185,7 @@ pub(super) fn here(root: &Root) -> Result<FileSystem, MarkerError> {
 /// Reads who a root says it is.
 pub(super) fn identify(root: &Root) -> Result<Identity, MarkerError> {
     let here = here(root)?;
-    let unmarked = Identity { marker: None, here };
+    let unmarked = Identity { marker: None, here, placed: Placed::default() };
     let Some(directory) = own::open(root).map_err(|error| unopened(root, error, false))? else { return Ok(unmarked) };
     let wrong = |why: String| MarkerError::Wrong { root: shown(root), why };
     let bytes = match own::read(&directory, FILE) {
@@ -141,7 +197,12 @@ pub(super) fn identify(root: &Root) -> Result<Identity, MarkerError> {
         Err(Unreadable::Wrong(why)) => return Err(wrong(why.to_owned())),
     };
     match serde_json::from_slice(&bytes) {
-        Ok(marker) => Ok(Identity { marker: Some(marker), here }),
+        Ok(marker) => {
+            let placed =
+                placed(root, &look(&directory, FILE.as_bytes()).map_err(|error| unopened(root, error, false))?)
+                    .map_err(|error| unopened(root, error, false))?;
+            Ok(Identity { marker: Some(marker), here, placed })
+        }
         Err(error) => Err(wrong(format!("is not a marker ({error})"))),
     }
 }
@@ -156,11 +217,56 @@ pub(super) fn adopt(root: &Root, marker: &Marker, owner: Option<Owner>) -> Resul
     // It may be older than this process, and wider open than it should be.
     rustix::fs::fchmod(&directory, Mode::RWXU).map_err(unwritten)?;
     own::give(&directory, owner).map_err(unwritten)?;
-    let mut text = serde_json::to_vec_pretty(marker).map_err(|_| unwritten(Errno::INVAL))?;
-    text.push(b'\n');
-    own::write(&directory, FILE, &text, owner).map_err(unwritten)?;
+    let text = |file: &OwnedFd| {
+        let marker = Marker { placed: placed(root, &facts(file)?)?, ..marker.clone() };
+        let mut text = serde_json::to_vec_pretty(&marker).map_err(|_| Errno::INVAL)?;
+        text.push(b'\n');
+        Ok(text)
+    };
+    own::write(&directory, FILE, text, owner).map_err(unwritten)?;
     let above = root.directory(None).map_err(unwritten)?;
     super::file::sync(&above).map_err(unwritten)
+}
+
+/// Adds to a marker that an earlier version wrote what tells it from a copy. One that does not match is left alone.
+pub(super) fn extend(root: &Root, store: &Name) -> Result<(), MarkerError> {
+    let identity = identify(root)?;
+    if identity.mismatch(store).is_some() {
+        return Ok(());
+    }
+    let Some(marker) = identity.marker.filter(|marker| marker.placed == Placed::default()) else { return Ok(()) };
+    if identity.placed == Placed::default() {
+        return Ok(());
+    }
+    let own = own::open(root).map_err(|error| unopened(root, error, false))?;
+    let file = own.map(|own| look(&own, FILE.as_bytes())).transpose().map_err(|error| unopened(root, error, false))?;
+    // Root does it for the service's user, who must still be able to read it.
+    let owner = file.map(|file| Owner { user: file.stx_uid, group: file.stx_gid });
+    adopt(root, &marker, owner)
+}
+
+/// Where a marker lies, from facts about its file.
+fn placed(root: &Root, file: &Statx) -> Result<Placed, Errno> {
+    let kind = rustix::fs::fstatfs(&root.handle)?.f_type;
+    let numbers_last = !RENUMBERED.contains(&u64::try_from(kind).unwrap_or_default());
+    let born_ns = born_ns(file).and_then(|born| i64::try_from(born).ok());
+    let stat = rustix::fs::fstat(&root.handle)?;
+    Ok(Placed {
+        inode: numbers_last.then_some(file.stx_ino),
+        born_ns: born_ns.filter(|_| numbers_last),
+        file_system_uuid: udev_uuid(stat.st_dev),
+    })
+}
+
+/// File systems that number their files anew with each mount, or keep times by another clock: FAT, exFAT, FUSE, SMB, CIFS
+/// and 9p.
+const RENUMBERED: [u64; 6] = [0x4d44, 0x2011_bab0, 0x6573_5546, 0xfe53_4d42, 0xff53_4d42, 0x0102_1997];
+
+/// The UUID of the file system on a block device, as udev found it; readable by everybody.
+fn udev_uuid(device: u64) -> Option<String> {
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let known = std::fs::read_to_string(format!("/run/udev/data/b{major}:{minor}")).ok()?;
+    known.lines().find_map(|line| line.strip_prefix("E:ID_FS_UUID=")).map(str::to_owned)
 }
 
 fn unopened(root: &Root, error: Errno, writes: bool) -> MarkerError {

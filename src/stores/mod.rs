@@ -40,12 +40,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::policy::{Name, Store};
 use beneath::Root;
+pub use beneath::RootFacts;
 pub use doomed::{Doomed, GoneBefore, Inside, LEFT_AT_MOST, Left, Listener, Look, Outcome, Part, Why};
 pub use facts::{Facts, Seen};
 pub use glance::Glance;
 use ground::{Act, Durable, Terms};
 pub use held::Held;
-pub use marker::{FileSystem, Identity, Marker, MarkerError, Mismatch};
+pub use marker::{FileSystem, Identity, Marker, MarkerError, Mismatch, Placed};
 pub use own::Owner;
 pub use path::RawPath;
 pub use prune::Pruned;
@@ -200,6 +201,16 @@ impl OpenStore {
     /// Reads the marker in the root.
     pub fn identify(&self) -> Result<Identity, MarkerError> {
         marker::identify(&self.root)
+    }
+
+    /// Adds to the store's marker what a marker of an earlier version lacks; does nothing where it lacks nothing.
+    pub fn extend_marker(&self, store: &Name) -> Result<(), MarkerError> {
+        marker::extend(&self.root, store)
+    }
+
+    /// What tells the root from another directory at its path.
+    pub fn root_facts(&self) -> std::io::Result<RootFacts> {
+        Ok(self.root.facts()?)
     }
 
     /// The file system that the root is on.

@@ -90,12 +90,19 @@ pub(super) fn read(directory: &OwnedFd, name: &str) -> Result<Option<Vec<u8>>, U
     Ok(Some(bytes))
 }
 
-/// Writes a small file in a directory, in one step and durably, in place of what has its name.
-pub(super) fn write(directory: &OwnedFd, name: &str, bytes: &[u8], owner: Option<Owner>) -> Result<(), Errno> {
+/// Writes a small file in a directory, in one step and durably, in place of what has its name. `text` makes its contents,
+/// which may tell of the file itself.
+pub(super) fn write(
+    directory: &OwnedFd,
+    name: &str,
+    text: impl FnOnce(&OwnedFd) -> Result<Vec<u8>, Errno>,
+    owner: Option<Owner>,
+) -> Result<(), Errno> {
     let temporary = format!("{name}.{}", uuid::Uuid::now_v7());
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = rustix::fs::openat(directory, &temporary, flags, Mode::RUSR | Mode::WUSR)?;
-    let written = write_all(&file, bytes)
+    let written = text(&file)
+        .and_then(|bytes| write_all(&file, &bytes))
         .and_then(|()| give(&file, owner))
         .and_then(|()| rustix::fs::fsync(&file))
         .and_then(|()| rustix::fs::renameat(directory, &temporary, directory, name));

@@ -11,7 +11,7 @@ use crate::ledger::Adoption;
 use crate::policy::{Name, Policy, PolicyKind, Settings, Store};
 use crate::report::Findings;
 use crate::report::human::{counted, instant, size};
-use crate::stores::{Identity, OpenStore};
+use crate::stores::OpenStore;
 use crate::telemetry::chain;
 
 /// How long the trash of a store is looked through.
@@ -38,14 +38,14 @@ pub(super) async fn check_store(
 
 fn identity(settings: &Settings, store: &Store, open: &OpenStore, adoption: Option<Adoption>, findings: &mut Findings) {
     let (name, subject) = (&store.name, format!("store {}", store.name));
-    let Identity { marker, here } = match open.identify() {
+    let identity = match open.identify() {
         Ok(identity) => identity,
         Err(error) => return findings.error(subject, chain(&error), ""),
     };
     let (enforcing, others): (Vec<_>, Vec<_>) = policies(settings, name).partition(|policy| enforces(settings, policy));
     let right_disk = format!("see whether the right disk is mounted at {}", store.root.display());
-    match (marker, adoption) {
-        (Some(marker), adoption) => match objection(&marker, store, here, adoption) {
+    match (&identity.marker, adoption) {
+        (Some(marker), adoption) => match objection(&identity, store, adoption) {
             None => findings.ok(subject, format!("adopted {}", instant(marker.adopted_at))),
             Some(why) => {
                 let fix = format!("{right_disk}; if this is the right directory: retaind adopt {name} --again");

@@ -116,6 +116,7 @@ pub fn owner(store: &str) -> IntentOwner {
         template: false,
         directory: false,
         released: Vec::new(),
+        root_then: None,
     }
 }
 

@@ -24,11 +24,12 @@ fn a_marker_comes_back_as_it_was_written() {
         assert_eq!(world.open().identify().unwrap().marker, None);
         let marker = adopt(&world, "images");
         let identity = world.open().identify().unwrap();
-        assert_eq!(identity.marker.as_ref(), Some(&marker));
-        assert_eq!(marker.mismatch(&name("images"), identity.here), None);
+        let found = identity.marker.clone().unwrap();
+        assert_eq!((found.id, found.adopted_at, found.file_system), (marker.id, marker.adopted_at, marker.file_system));
+        assert_eq!((identity.mismatch(&name("images")), &found.placed), (None, &identity.placed));
         let again = adopt(&world, "thumbnails");
         assert_ne!(again.id, marker.id);
-        assert_eq!(world.open().identify().unwrap().marker, Some(again));
+        assert_eq!(world.open().identify().unwrap().marker.map(|marker| marker.id), Some(again.id));
         let mode = |path: &str| std::fs::metadata(world.root().join(path)).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(".retaind"), mode(".retaind/store.json")), (0o700, 0o600));
         assert_eq!(world.survivors(), set(&["a", ".retaind/store.json"]), "nothing is left behind");
@@ -38,17 +39,85 @@ fn a_marker_comes_back_as_it_was_written() {
 #[test]
 fn d3_a_marker_of_another_store_or_file_system_does_not_match() {
     let at = |device, fsid| FileSystem { device, fsid };
+    let nowhere = Placed::default();
     let marker = Marker::new(name("images"), at(1, 7), later());
-    assert_eq!(marker.mismatch(&name("images"), at(1, 7)), None);
-    assert_eq!(marker.mismatch(&name("images"), at(2, 7)), None, "a disk may get another number");
-    let other = marker.mismatch(&name("thumbnails"), at(1, 7)).unwrap();
+    assert_eq!(marker.mismatch(&name("images"), at(1, 7), &nowhere), None);
+    assert_eq!(marker.mismatch(&name("images"), at(2, 7), &nowhere), None, "a disk may get another number");
+    let other = marker.mismatch(&name("thumbnails"), at(1, 7), &nowhere).unwrap();
     assert_eq!(other.to_string(), "its marker belongs to store images");
-    assert!(matches!(marker.mismatch(&name("images"), at(1, 8)), Some(Mismatch::FileSystem { .. })));
+    assert!(matches!(marker.mismatch(&name("images"), at(1, 8), &nowhere), Some(Mismatch::FileSystem { .. })));
     for (marked, here, matches) in [(0, 7, true), (7, 0, true), (0, 0, true)] {
         let marker = Marker::new(name("images"), at(1, marked), later());
-        assert_eq!(marker.mismatch(&name("images"), at(1, here)).is_none(), matches);
-        assert!(marker.mismatch(&name("images"), at(2, here)).is_some(), "without an id the device counts");
+        assert_eq!(marker.mismatch(&name("images"), at(1, here), &nowhere).is_none(), matches);
+        assert!(marker.mismatch(&name("images"), at(2, here), &nowhere).is_some(), "without an id the device counts");
     }
+}
+
+#[test]
+fn f38_the_number_of_a_device_counts_only_where_nothing_says_more() {
+    fn device(minor: u32) -> FileSystem {
+        FileSystem { device: rustix::fs::makedev(8, minor), fsid: 0 }
+    }
+    // XFS and FAT repeat the number of their device where others have an id.
+    fn repeated(minor: u32) -> FileSystem {
+        FileSystem { fsid: u64::from((8 << 8) | minor), ..device(minor) }
+    }
+    let born = |born_ns| Placed { inode: Some(7), born_ns: Some(born_ns), file_system_uuid: None };
+    let with = |file_system, placed: &Placed| Marker {
+        placed: placed.clone(),
+        ..Marker::new(name("images"), file_system, later())
+    };
+    let mismatch = |marker: &Marker, here, placed: &Placed| marker.mismatch(&name("images"), here, placed);
+    for at in [device, repeated] {
+        let marker = with(at(1), &born(5));
+        assert_eq!(mismatch(&marker, at(2), &born(5)), None, "the device was given another number");
+        assert_eq!(mismatch(&marker, at(1), &born(6)), Some(Mismatch::Copy), "a copy on the same number");
+        assert_eq!(mismatch(&marker, at(1), &Placed { inode: Some(8), ..born(5) }), Some(Mismatch::Copy));
+        // What an earlier version wrote says no more than the device.
+        let old = with(at(1), &Placed::default());
+        assert_eq!(mismatch(&old, at(1), &born(5)), None);
+        assert!(matches!(mismatch(&old, at(2), &born(5)), Some(Mismatch::FileSystem { .. })));
+        // Nor does a file system that knows no births: then its UUID counts, and without one the device.
+        let of = |uuid: Option<&str>| Placed { born_ns: None, file_system_uuid: uuid.map(str::to_owned), ..born(0) };
+        let marker = with(at(1), &of(Some("aa")));
+        assert_eq!(mismatch(&marker, at(2), &of(Some("aa"))), None);
+        assert!(mismatch(&marker, at(1), &of(Some("bb"))).is_some());
+        assert!(mismatch(&marker, at(2), &of(None)).is_some());
+    }
+    let marker = with(FileSystem { device: 1, fsid: 0xf00d_0001 }, &born(5));
+    assert!(mismatch(&marker, FileSystem { device: 1, fsid: 0xf00d_0002 }, &born(5)).is_some(), "a copy of the blocks");
+}
+
+#[test]
+fn f38_a_copy_with_all_times_and_owners_is_refused_and_a_renamed_root_is_not() {
+    for world in World::both() {
+        adopt(&world, "images");
+        let (own, aside) = (world.root().join(".retaind"), world.outside().join("original"));
+        std::fs::rename(&own, &aside).unwrap();
+        assert!(Command::new("cp").arg("-a").args([&aside, &own]).status().unwrap().success());
+        assert_eq!(world.open().identify().unwrap().mismatch(&name("images")), Some(Mismatch::Copy));
+        world.put_away(&own);
+        std::fs::rename(&aside, &own).unwrap();
+        assert_eq!(world.open().identify().unwrap().mismatch(&name("images")), None);
+    }
+}
+
+#[test]
+fn f38_a_marker_of_an_earlier_version_stays_valid_and_is_extended() {
+    let world = World::new();
+    let marker = adopt(&world, "images");
+    let file = world.root().join(".retaind/store.json");
+    let old = serde_json::to_vec(&Marker { placed: Placed::default(), ..marker.clone() }).unwrap();
+    assert!(!String::from_utf8_lossy(&old).contains("inode"), "as an earlier version wrote it");
+    std::fs::write(&file, old).unwrap();
+    assert_eq!(world.open().identify().unwrap().mismatch(&name("images")), None);
+    world.open().extend_marker(&name("thumbnails")).unwrap();
+    assert_eq!(world.open().identify().unwrap().marker.unwrap().placed, Placed::default(), "not of another store");
+    world.open().extend_marker(&name("images")).unwrap();
+    let identity = world.open().identify().unwrap();
+    let extended = identity.marker.clone().unwrap();
+    assert_eq!((extended.id, extended.adopted_at), (marker.id, marker.adopted_at));
+    assert!(extended.placed.inode.is_some() && extended.placed == identity.placed, "{identity:?}");
 }
 
 #[test]
@@ -101,7 +170,7 @@ fn adopting_replaces_what_is_in_the_place_of_a_marker_and_not_what_that_leads_to
     write(&world.outside().join("precious"));
     symlink(world.outside().join("precious"), &file).unwrap();
     world.open().adopt(&marker, None).unwrap();
-    assert_eq!(world.open().identify().unwrap().marker, Some(marker));
+    assert_eq!(world.open().identify().unwrap().marker.map(|marker| marker.id), Some(marker.id));
     assert_eq!(std::fs::read(world.outside().join("precious")).unwrap(), b"bytes");
 }
 

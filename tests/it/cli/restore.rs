@@ -142,3 +142,19 @@ fn what_a_policy_of_orphans_took_comes_back_by_the_end_of_its_runs_id() {
     assert_eq!(files(&world, "images"), ["a/lost.jpg", "named.jpg"]);
     assert_eq!(std::fs::metadata(world.root("images").join("a/lost.jpg")).unwrap().len(), 5);
 }
+
+#[test]
+fn f22_nothing_is_put_back_in_a_copy_of_the_store() {
+    let world = world(&[("images", RUN, "1.jpg")]);
+    call_in(&world, &["adopt", "images", "--yes"]).with(0);
+    let (root, aside) = (world.root("images"), world.dir.join("aside"));
+    std::fs::rename(&root, &aside).unwrap();
+    assert!(std::process::Command::new("cp").arg("-a").args([&aside, &root]).status().unwrap().success());
+    let refused = call_in(&world, &["restore", RUN]).with(2);
+    assert!(refused.stderr.contains("may be a copy of the store"), "{}", refused.stderr);
+    assert_eq!(files(&world, "images"), Vec::<String>::new());
+    std::fs::remove_dir_all(&root).unwrap();
+    std::fs::rename(&aside, &root).unwrap();
+    call_in(&world, &["restore", RUN]).with(0);
+    assert_eq!(files(&world, "images"), ["1.jpg"]);
+}

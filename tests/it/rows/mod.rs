@@ -9,6 +9,7 @@ mod generated;
 mod guards;
 mod keys;
 mod parity;
+mod pending;
 mod racing;
 mod recovery;
 mod references;

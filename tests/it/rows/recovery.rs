@@ -1,19 +1,20 @@
 //! What a crash left owing: intents written as a crash would leave them, then recovery.
 
-use retaind::ledger::{IntentBatch, IntentItem, IntentOwner, RunMode, RunStart, RunTrigger, Status, Tally};
+use retaind::ledger::{IntentBatch, IntentItem, IntentOwner, RootThen, RunMode, RunStart, RunTrigger, Status, Tally};
 use retaind::policy::{Name, StorePath};
 use retaind::sources::{Session, transaction_mark};
+use retaind::stores::OpenStore;
 
 use crate::engines::EngineKind;
 use crate::rows::files::WITH_FILES;
 use crate::world::{World, paths, set};
 
-fn name(text: &str) -> Name {
+pub(super) fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }
 
 /// Intents for `images/ID.png` of the given items, as if a run had recorded them and died.
-async fn owe(world: &World, ids: &[u64], transaction_id: Option<String>) -> i64 {
+pub(super) async fn owe(world: &World, ids: &[u64], transaction_id: Option<String>) -> i64 {
     let ledger = world.ledger().await;
     let run_id = uuid::Uuid::now_v7();
     let started_at = world.clock.now();
@@ -29,6 +30,7 @@ async fn owe(world: &World, ids: &[u64], transaction_id: Option<String>) -> i64 
         template: false,
         directory: false,
         released: Vec::new(),
+        root_then: Some(root_then(world)),
     });
     let items = ids.iter().map(|id| IntentItem {
         key: id.to_string(),
@@ -51,7 +53,17 @@ async fn owe(world: &World, ids: &[u64], transaction_id: Option<String>) -> i64 
     ledger.record_intents(&batch).await.unwrap()
 }
 
-fn fill(world: &World) {
+/// What a run records of the root of `images`.
+fn root_then(world: &World) -> RootThen {
+    let settings = world.settings();
+    let open = OpenStore::open(settings.store(&name("images")).unwrap()).unwrap();
+    let facts = open.root_facts().unwrap();
+    let adoption = open.identify().unwrap().marker.map(|marker| marker.id);
+    let born_ns = facts.born_ns.map(|born| i64::try_from(born).unwrap());
+    RootThen { adoption, device: facts.device, inode: facts.inode, born_ns }
+}
+
+pub(super) fn fill(world: &World) {
     world.create_items();
     for id in 1..=4 {
         world.put("images", &format!("{id}.png"), 2);

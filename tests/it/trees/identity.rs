@@ -147,3 +147,32 @@ async fn d3_a_marker_that_is_no_marker_blocks() {
         assert!(why.contains("is not a marker"), "{why}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f27_a_run_that_is_blocked_leaves_the_trash_of_a_copy_alone() {
+    for policy in both_kinds() {
+        let mut world = world();
+        world.declare(&policy);
+        keep_trash(&world, "images");
+        keep_trash(&world, "thumbs");
+        adopt(&world, "images");
+        let dir = world.dir.clone();
+        let trashed = |store: &str| dir.join(store).join(".retaind/trash/01936bb2-3d1e-7cc0-8c3f-1f2e3d4c5b6a/1.jpg");
+        for store in ["images", "thumbs"] {
+            std::fs::create_dir_all(trashed(store).parent().unwrap()).unwrap();
+            std::fs::write(trashed(store), "x").unwrap();
+        }
+        world.clock = retaind::clock::Clock::manual(world.clock.now() + Duration::from_secs(30 * 86_400));
+        let (root, aside) = (world.root("images"), world.dir.join("aside"));
+        std::fs::rename(&root, &aside).unwrap();
+        assert!(Command::new("cp").arg("-a").args([&aside, &root]).status().unwrap().success());
+        let why = blocked(&world).await;
+        assert!(why.contains("may be a copy of the store"), "{why}");
+        assert!(trashed("images").exists() && trashed("thumbs").exists(), "a blocked run touches nothing");
+        std::fs::remove_dir_all(&root).unwrap();
+        std::fs::rename(&aside, &root).unwrap();
+        let result = run(&world).await;
+        assert_eq!(result.trash_emptied.len(), 1, "{result:?}");
+        assert!(!trashed("images").exists() && trashed("thumbs").exists(), "of the store that the run works in");
+    }
+}
