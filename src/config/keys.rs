@@ -55,6 +55,8 @@ pub enum Kind {
     Size,
     /// A text, or a list of them.
     Patterns,
+    /// A name in a database, or a list of them.
+    Names,
 }
 
 impl Kind {
@@ -72,6 +74,7 @@ impl Kind {
             Kind::Value => "value",
             Kind::Size => "size",
             Kind::Patterns => "pattern or list",
+            Kind::Names => "text or list",
         }
     }
 }
@@ -166,8 +169,8 @@ pub const KEYS: &[Key] = &[
     key("policies.*.files[].enabled", Kind::Flag, "true"),
     key("policies.*.children", Kind::Tables, ""),
     key("policies.*.children[].table", Kind::Text, ""),
-    key("policies.*.children[].column", Kind::Text, ""),
-    key("policies.*.children[].references", Kind::Text, ""),
+    key("policies.*.children[].column", Kind::Names, ""),
+    key("policies.*.children[].references", Kind::Names, ""),
     key("policies.*.children[].on_delete", Kind::Text, ON_DELETE),
     key("policies.*.children[].files", Kind::Tables, ""),
     key("policies.*.children[].children", Kind::Tables, ""),

@@ -132,8 +132,8 @@ fn parse_key(key: &str, tree: &Value) -> Result<KeyPath, String> {
 fn document(path: KeyPath, text: &str, place: Place, found: &mut Vec<Diagnostic>) -> Document {
     let takes_text = keys::find(&path).is_some_and(|key| match key.kind {
         Kind::Text | Kind::Duration | Kind::Size => true,
-        // A pattern may begin with a bracket as well: then it wants quotes.
-        Kind::Patterns => !text.trim_start().starts_with('['),
+        // A pattern or name may begin with a bracket as well: then it wants quotes.
+        Kind::Patterns | Kind::Names => !text.trim_start().starts_with('['),
         Kind::Count | Kind::Share | Kind::Flag | Kind::Value => false,
         Kind::Table | Kind::Tables | Kind::List => false,
     });

@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use super::diagnostic::SHOWN_AT_MOST;
 use super::hint::{did_you_mean, unit_hint, zero_hint};
 use super::path::{KeyPath, Segment};
-use super::raw::{DURATION, Raw, SIZE, TEXTS};
+use super::raw::{DURATION, NAMES, Raw, SIZE, TEXTS};
 
 /// Sections whose entries are tables by name.
 const NAMED: [&str; 4] = ["sources", "stores", "tasks", "policies"];
@@ -166,7 +166,7 @@ fn hint_for(path: &KeyPath, expected: &str, value: Option<&Value>) -> Option<Str
         (DURATION, _) => Some("write \"30d\": a number and one of s, m, h, d, w".to_owned()),
         (SIZE, Value::Integer(number)) => Some(format!("give it a unit: \"{number}GiB\" or \"{number}MB\"")),
         (SIZE, _) => Some("write \"10GiB\": a number and one of B, kB, MB, GB, TB, KiB, MiB, GiB, TiB".to_owned()),
-        ("a string" | TEXTS, Value::Integer(_) | Value::Float(_) | Value::Boolean(_)) => {
+        ("a string" | TEXTS | NAMES, Value::Integer(_) | Value::Float(_) | Value::Boolean(_)) => {
             Some("put it in quotes".to_owned())
         }
         ("a boolean" | "i64" | "f64", Value::String(_)) => Some("write it without quotes".to_owned()),

@@ -130,10 +130,11 @@ pub enum SetValue {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Child {
     pub table: TableName,
-    /// Its column that names the parent.
-    pub column: Ident,
-    /// The parent's column that it names; the primary key where none is given.
-    pub references: Option<Ident>,
+    /// Its columns that name the parent; never empty, each once.
+    pub columns: Vec<Ident>,
+    /// The parent's columns that they name, in the same order and as many. Where none are given: those of the foreign key
+    /// over `columns`, else the primary key.
+    pub references: Option<Vec<Ident>>,
     pub on_delete: OnDelete,
     /// Only those that are switched on.
     pub files: Vec<OwnedFile>,
@@ -159,6 +160,11 @@ impl RowsPolicy {
 }
 
 impl Child {
+    /// Whether it is the child that those columns of a table make, in whatever order.
+    pub fn is_by(&self, columns: &[Ident]) -> bool {
+        self.columns.len() == columns.len() && self.columns.iter().all(|column| columns.contains(column))
+    }
+
     fn collect_files<'a>(&'a self, all: &mut Vec<(&'a TableName, &'a OwnedFile)>) {
         all.extend(self.files.iter().map(|file| (&self.table, file)));
         self.children.iter().for_each(|child| child.collect_files(all));

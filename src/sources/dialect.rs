@@ -9,6 +9,8 @@ pub struct Term {
     name: Name,
     declared: String,
     kind: ColumnType,
+    /// As the catalog has it of a column.
+    collation: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,14 +23,20 @@ enum Name {
 impl Term {
     /// A column of the catalog.
     pub fn column(column: &Column) -> Self {
-        Self { name: Name::Column(column.name.clone()), declared: column.declared.clone(), kind: column.kind }
+        Self {
+            name: Name::Column(column.name.clone()),
+            declared: column.declared.clone(),
+            kind: column.kind,
+            collation: column.collation.clone(),
+        }
     }
 
     /// SQLite's row number, unless columns hide all its names.
     pub fn row_id(columns: &[Column]) -> Option<Self> {
         let hidden = |name: &str| columns.iter().any(|column| column.name.as_str().eq_ignore_ascii_case(name));
         let name = ["_rowid_", "rowid", "oid"].into_iter().find(|name| !hidden(name))?;
-        Some(Self { name: Name::RowId(name), declared: "INTEGER".to_owned(), kind: ColumnType::Integer })
+        let declared = "INTEGER".to_owned();
+        Some(Self { name: Name::RowId(name), declared, kind: ColumnType::Integer, collation: None })
     }
 
     /// Where a row of PostgreSQL lies: its block and line, and its partition where the table has several.
@@ -37,6 +45,7 @@ impl Term {
             name: Name::RowId(name),
             declared: declared.to_owned(),
             kind: ColumnType::Other,
+            collation: None,
         };
         match partitioned {
             true => vec![term("tableoid", "oid"), term("ctid", "tid")],
@@ -66,6 +75,21 @@ impl Term {
     /// What the column's type means.
     pub fn kind(&self) -> ColumnType {
         self.kind
+    }
+
+    /// As the catalog writes its type.
+    pub(super) fn declared(&self) -> &str {
+        &self.declared
+    }
+
+    /// How its texts are compared, where the catalog says.
+    pub(super) fn collation(&self) -> Option<&str> {
+        self.collation.as_deref()
+    }
+
+    /// Whether it is of PostgreSQL's type that compares texts whatever their case.
+    pub(super) fn is_citext(&self) -> bool {
+        self.declared.rsplit('.').next() == Some("citext")
     }
 
     /// Writes the bare column.
@@ -220,48 +244,21 @@ impl KeyTerms {
         self.push_among_values(sql, keys, self);
     }
 
-    /// The same, with values of the types of other columns.
+    /// Writes "the key is one of `keys`", with values of the types of other columns.
     pub fn push_among_values(&self, sql: &mut Sql, keys: &[Vec<String>], types: &KeyTerms) {
-        self.push_written_among(sql, keys, types, |sql, column| {
-            column.push(sql);
-        });
+        self.push_written_among(sql, keys, types, |sql, _, column| column.push(sql));
     }
 
-    /// Writes "the key is, letter by letter, one of `keys`": a column may take other letters for the same. Nothing where it
-    /// cannot, or where its collation is that of the key it is compared with.
-    pub fn push_exactly_among(&self, sql: &mut Sql, keys: &[Vec<String>], types: &KeyTerms) {
-        let exact = match sql.engine() {
-            Engine::Postgres => return,
-            Engine::MySql => " COLLATE utf8mb4_bin",
-            Engine::Sqlite => " COLLATE BINARY",
-        };
-        // A column of another type than the key's has no letters to be lax about.
-        let both_text = |(own, other): (&Term, &Term)| [own.kind, other.kind] == [ColumnType::Text; 2];
-        if !self.0.iter().zip(&types.0).any(both_text) {
-            return;
-        }
-        sql.push(" AND ");
-        self.push_written_among(sql, keys, types, |sql, column| match column.kind {
-            ColumnType::Text => {
-                sql.push("(");
-                column.push_text(sql);
-                sql.push(exact).push(")");
-            }
-            _ => {
-                column.push(sql);
-            }
-        });
-    }
-
-    fn push_written_among(
+    /// Writes "what `write` makes of each column, with its place, is one of `keys`".
+    pub(super) fn push_written_among(
         &self,
         sql: &mut Sql,
         keys: &[Vec<String>],
         types: &KeyTerms,
-        mut write: impl FnMut(&mut Sql, &Term),
+        mut write: impl FnMut(&mut Sql, usize, &Term),
     ) {
         if let ([column], [term]) = (self.0.as_slice(), types.0.as_slice()) {
-            write(sql, column);
+            write(sql, 0, column);
             sql.push(" IN (");
             separated(sql, ", ", keys, |sql, key| {
                 if let [value] = key.as_slice() {
@@ -272,7 +269,8 @@ impl KeyTerms {
             return;
         }
         sql.push("(");
-        separated(sql, ", ", &self.0, &mut write);
+        let numbered: Vec<_> = self.0.iter().enumerate().collect();
+        separated(sql, ", ", &numbered, |sql, (position, column)| write(sql, *position, column));
         sql.push(if sql.engine() == Engine::Sqlite { ") IN (VALUES " } else { ") IN (" });
         separated(sql, ", ", keys, |sql, key| {
             sql.push("(");
@@ -295,4 +293,9 @@ pub fn separated<T>(sql: &mut Sql, separator: &str, items: &[T], mut write: impl
         }
         write(sql, item);
     }
+}
+
+/// Names, separated by commas, for people.
+pub(super) fn joined(idents: &[Ident]) -> String {
+    idents.iter().map(Ident::as_str).collect::<Vec<_>>().join(", ")
 }

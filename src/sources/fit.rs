@@ -40,10 +40,16 @@ pub enum Unfit {
     #[error("column {column} of table {table} is computed by the database and cannot be set")]
     Generated { table: String, column: String },
     #[error(
-        "it is not clear which column of {parent} the column {column} of {table} points to; say so with references = \
-         \"COLUMN\""
+        "{columns} of {table} cannot tell one row of {parent} from the others, so that rows of {table} would go with rows \
+         that stay; {fix}"
     )]
-    NoParent { parent: String, table: String, column: String },
+    NotOneParent { parent: String, table: String, columns: String, fix: String },
+    #[error(
+        "the foreign key of {table} says that {columns} points to {referenced} of {parent}; write references = {referenced}"
+    )]
+    OtherParent { parent: String, table: String, columns: String, referenced: String },
+    #[error("column {column} of table {table} cannot be NULL, which on_delete = \"set-null\" makes it")]
+    NeverNull { table: String, column: String },
     #[error(
         "rows of {table} go with rows of {table}: {path}; such a cycle cannot be followed; keep rows that others point to: \
          on_delete = \"keep-parent\""

@@ -46,12 +46,7 @@ impl Gone {
         let Some((branch, above)) = path.split_last() else { return self.push_taken(sql, before) };
         let parent = above.last().map_or(&self.target.node, |branch| &branch.node);
         sql.push("EXISTS (SELECT 1 FROM ").table(&parent.table).push(" WHERE ");
-        let pairs: Vec<_> = branch.columns.0.iter().zip(&branch.referenced).collect();
-        super::dialect::separated(sql, " AND ", &pairs, |sql, (column, (referenced, _))| {
-            referenced.push_of(sql, &parent.table);
-            sql.push(" = ");
-            column.push_of(sql, &branch.node.table);
-        });
+        branch.push_joined(sql, &parent.table, &|sql, column| column.push_of(sql, &branch.node.table));
         sql.push(" AND ");
         self.push_gone(sql, above, before);
         for (index, earlier) in

@@ -36,6 +36,8 @@ pub(super) struct Branch {
     /// The node's columns that they point to, and their places among the carried ones.
     pub(super) referenced: Vec<(Term, usize)>,
     pub(super) on_delete: OnDelete,
+    /// Those of its columns that are set to NULL where that is what becomes of it.
+    pub(super) unlinked: Vec<Term>,
     pub(super) node: Node,
 }
 

@@ -38,12 +38,12 @@ impl Fitting<'_> {
                 let found = TableFacts::load(self.session, &child.table).await?;
                 self.governable(&child.table, found)
             } {
-                covered.push((child_facts.name.clone(), vec![child.column.clone()]));
+                covered.push((child_facts.name.clone(), child));
                 self.declared(&mut node, facts, child, &child_facts, &inbound).await?;
             }
         }
         for key in inbound.iter().filter(|key| key.on_delete == Inbound::Cascade) {
-            if !covered.contains(&(key.table.clone(), key.columns.clone())) {
+            if !covered.iter().any(|(table, child)| *table == key.table && child.is_by(&key.columns)) {
                 self.cascaded(&mut node, facts, key).await?;
             }
         }
@@ -59,19 +59,13 @@ impl Fitting<'_> {
         child_facts: &TableFacts,
         inbound: &[InboundForeignKey],
     ) -> Result<(), SourceError> {
-        let by_key = inbound.iter().find(|key| key.table == child_facts.name && key.columns == [child.column.clone()]);
-        let referenced = child
-            .references
-            .clone()
-            .or_else(|| by_key.and_then(|key| key.referenced.first().cloned()))
-            .or_else(|| <[Ident; 1]>::try_from(facts.key.clone()).ok().map(|[key]| key));
-        let column = self.term(child_facts, &child.column);
-        let Some(referenced) = referenced else {
-            let (parent, table) = (facts.name.table.to_string(), child.table.to_string());
-            self.misfits.push(Unfit::NoParent { parent, table, column: child.column.to_string() });
+        let Some(named) = self.referenced(facts, child, child_facts, inbound) else { return Ok(()) };
+        let columns: Option<Vec<_>> = child.columns.iter().map(|ident| self.term(child_facts, ident)).collect();
+        let referenced: Option<Vec<_>> = named.iter().map(|ident| self.term(facts, ident)).collect();
+        let (Some(columns), Some(referenced)) = (columns, referenced) else { return Ok(()) };
+        if child.on_delete == OnDelete::SetNull && !self.may_be_null(child, child_facts) {
             return Ok(());
-        };
-        let (Some(column), Some(referenced)) = (column, self.term(facts, &referenced)) else { return Ok(()) };
+        }
         let goes = child.on_delete == OnDelete::Delete;
         if goes && self.is_cycle(child_facts) {
             return Ok(());
@@ -80,14 +74,13 @@ impl Fitting<'_> {
             true => Box::pin(self.node(child_facts, &child.files, &child.children, true)).await?,
             false => Box::pin(self.node(child_facts, &[], &[], false)).await?,
         };
-        let place = node.carry(referenced.clone());
-        let columns = KeyTerms(vec![column]);
-        node.branches.push(Branch {
-            columns,
-            referenced: vec![(referenced, place)],
-            on_delete: child.on_delete,
-            node: below,
-        });
+        let referenced = referenced.into_iter().map(|term| (term.clone(), node.carry(term))).collect();
+        let nullable =
+            |ident: &&Ident| child_facts.columns.iter().any(|column| column.name == **ident && column.nullable);
+        let unlinked =
+            child.columns.iter().filter(nullable).filter_map(|ident| self.term(child_facts, ident)).collect();
+        let columns = KeyTerms(columns);
+        node.branches.push(Branch { columns, referenced, on_delete: child.on_delete, unlinked, node: below });
         Ok(())
     }
 
@@ -109,7 +102,8 @@ impl Fitting<'_> {
         let files = self.files_named_by(&child_facts.name);
         let below = Box::pin(self.node(&child_facts, &files, &[], true)).await?;
         let referenced = referenced.into_iter().map(|term| (term.clone(), node.carry(term))).collect();
-        node.branches.push(Branch { columns: KeyTerms(columns), referenced, on_delete: OnDelete::Delete, node: below });
+        let (columns, on_delete) = (KeyTerms(columns), OnDelete::Delete);
+        node.branches.push(Branch { columns, referenced, on_delete, unlinked: Vec::new(), node: below });
         Ok(())
     }
 

@@ -7,12 +7,11 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::dialect::{KeyTerms, Term};
 use super::gone::{Gone, push_remaining};
 use super::node::{Branch, Claim, Node, OwnedRow};
 use super::rows::{KEYS_AT_ONCE, Scope, count_text, number};
 use super::target::{Instants, Target};
-use super::{ColumnType, ErrorKind, Returning, Session, SourceError, Sql};
+use super::{ErrorKind, Returning, Session, SourceError, Sql};
 use crate::policy::{Engine, OnDelete, TableName};
 
 /// A batch: what was taken, or, for a plan, what would be.
@@ -288,7 +287,7 @@ impl Target {
         let operation = format!("unlinking rows of {table} from a batch of {}", self.node.table);
         let mut sql = Sql::new(self.engine);
         sql.push("UPDATE ").table(table).push(" SET ");
-        super::dialect::separated(&mut sql, ", ", &branch.columns.0, |sql, column| {
+        super::dialect::separated(&mut sql, ", ", &branch.unlinked, |sql, column| {
             column.push(sql);
             sql.push(" = NULL");
         });
@@ -303,29 +302,6 @@ impl Batch {
         if rows > 0 {
             *self.children.entry(table.table.to_string()).or_default() += rows;
         }
-    }
-}
-
-impl Branch {
-    /// Writes "points to one of `values`". The values are those of the columns that are pointed to, and of their types:
-    /// an integer may be too large for the column that points, and to SQLite a number is no text.
-    fn push_among(&self, sql: &mut Sql, values: &[Vec<String>]) {
-        let of_parent = |own: &Term, parent: &Term| match sql.engine() {
-            Engine::Sqlite => true,
-            Engine::Postgres | Engine::MySql => [own.kind(), parent.kind()] == [ColumnType::Integer; 2],
-        };
-        let pairs = self.columns.0.iter().zip(&self.referenced);
-        let types = pairs.map(|(own, (parent, _))| if of_parent(own, parent) { parent } else { own }.clone());
-        let types = KeyTerms(types.collect());
-        self.columns.push_among_values(sql, values, &types);
-        // Rows of another parent, whose key the column's collation takes for the same.
-        self.columns.push_exactly_among(sql, values, &types);
-    }
-
-    /// What rows that point to some of `rows` have in the columns that point; NULL is pointed to by nothing.
-    fn values(&self, rows: &[OwnedRow]) -> Vec<Vec<String>> {
-        let places: Vec<_> = self.referenced.iter().map(|(_, place)| *place).collect();
-        rows.iter().filter_map(|row| row.texts(&places).into_iter().collect()).collect()
     }
 }
 

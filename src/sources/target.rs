@@ -296,16 +296,12 @@ impl Branch {
         // A table that points to itself needs another name for the rows that point.
         let itself = self.node.table == *parent;
         sql.push(" FROM ").table(&self.node.table).push(if itself { " AS pointing WHERE " } else { " WHERE " });
-        let pairs: Vec<_> = self.columns.0.iter().zip(&self.referenced).collect();
-        separated(sql, " AND ", &pairs, |sql, (column, (referenced, _))| {
-            if itself {
+        self.push_joined(sql, parent, &|sql, column| match itself {
+            true => {
                 sql.push("pointing.");
                 column.push(sql);
-            } else {
-                column.push_of(sql, &self.node.table);
             }
-            sql.push(" = ");
-            referenced.push_of(sql, parent);
+            false => column.push_of(sql, &self.node.table),
         });
         if !itself {
             push_remaining(sql, gone, source, &self.node.table);

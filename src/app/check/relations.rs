@@ -52,8 +52,7 @@ impl<'a> Around<'a> {
         }
         for child in children {
             let Some(child_facts) = self.facts(session, &child.table, findings).await else { continue };
-            let columns = std::slice::from_ref(&child.column);
-            self.pointing(session, &child_facts, columns, child.on_delete, findings).await;
+            self.pointing(session, &child_facts, &child.columns, child.on_delete, findings).await;
             if child.on_delete == OnDelete::Delete {
                 Box::pin(self.children(session, &child_facts, &child.children, findings)).await;
             }
@@ -75,7 +74,10 @@ impl<'a> Around<'a> {
         };
         self.may(session, facts, needs, findings).await;
         if self.enforces && on_delete == OnDelete::SetNull {
-            may_set(session, facts, columns, self.subject, findings).await;
+            let nullable =
+                |ident: &&Ident| facts.columns.iter().any(|column| column.name == **ident && column.nullable);
+            let columns: Vec<_> = columns.iter().filter(nullable).cloned().collect();
+            may_set(session, facts, &columns, self.subject, findings).await;
         }
         if !columns.iter().any(|column| leads_index(facts, column)) {
             let shown: Vec<_> = columns.iter().map(Ident::as_str).collect();
@@ -121,7 +123,7 @@ impl<'a> Around<'a> {
             Err(error) => return findings.warn(self.subject, chain(&error), ""),
         };
         for InboundForeignKey { table, columns, on_delete, .. } in keys {
-            let declares = |child: &Child| is_named(&table, &child.table) && *columns == [child.column.clone()];
+            let declares = |child: &Child| is_named(&table, &child.table) && child.is_by(&columns);
             if children.iter().any(declares) {
                 continue;
             }

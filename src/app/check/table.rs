@@ -208,12 +208,14 @@ mod tests {
             kind: ColumnType::Text,
             nullable: true,
             generated: false,
+            collation: None,
         };
         TableFacts {
             name: TableName::parse(&format!("{schema}.Detections")).unwrap(),
             relation: "table".to_owned(),
             columns: vec![column],
             key: Vec::new(),
+            unique: Vec::new(),
             indexes: Vec::new(),
             has_rowid: true,
         }

@@ -99,6 +99,36 @@ impl<'de> Deserialize<'de> for Texts {
     }
 }
 
+/// A name in a database, or a list of names.
+#[derive(Debug, Default)]
+pub struct Names(pub Vec<String>);
+
+/// What [`Names`] expects, as its errors say it.
+pub(in crate::config) const NAMES: &str = "a name in quotes, or a list of names";
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OneOrMore;
+        impl<'de> Visitor<'de> for OneOrMore {
+            type Value = Names;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(NAMES)
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Names, E> {
+                Ok(Names(vec![text.to_owned()]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = list.next_element()? {
+                    names.push(name);
+                }
+                Ok(Names(names))
+            }
+        }
+        deserializer.deserialize_any(OneOrMore)
+    }
+}
+
 /// A table, and not, as serde would have it, a list of the values in order.
 #[derive(Debug, Default)]
 pub struct Table<T>(pub T);

@@ -5,8 +5,8 @@ mod policy;
 
 use serde::Deserialize;
 
-pub(super) use forms::{DURATION, SIZE, TEXTS};
-pub use forms::{DurationText, Hidden, Named, SizeText, Table, Texts};
+pub(super) use forms::{DURATION, NAMES, SIZE, TEXTS};
+pub use forms::{DurationText, Hidden, Named, Names, SizeText, Table, Texts};
 pub use policy::{
     RawAlive, RawChild, RawFile, RawKeep, RawKeepByValue, RawParam, RawParamTable, RawPolicy, RawProtection, RawSetSql,
     RawSetValue,

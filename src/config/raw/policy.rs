@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::forms::{DURATION, DurationText, Named, SizeText, Table, Texts};
+use super::forms::{DURATION, DurationText, Named, Names, SizeText, Table, Texts};
 
 /// `[policies.NAME]`
 #[derive(Debug, Default, Deserialize)]
@@ -64,8 +64,8 @@ pub struct RawFile {
 #[serde(deny_unknown_fields, default)]
 pub struct RawChild {
     pub table: Option<String>,
-    pub column: Option<String>,
-    pub references: Option<String>,
+    pub column: Option<Names>,
+    pub references: Option<Names>,
     pub on_delete: Option<String>,
     pub files: Option<Vec<Table<RawFile>>>,
     pub children: Option<Vec<Table<RawChild>>>,

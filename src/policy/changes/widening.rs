@@ -222,8 +222,8 @@ fn wider_files(before: &[OwnedFile], after: &[OwnedFile], of: &str) -> Vec<Strin
 
 fn wider_children(before: &[Child], after: &[Child]) -> Vec<String> {
     let mut reasons = Vec::new();
-    let is_same = |one: &Child, other: &Child| one.table == other.table && one.column == other.column;
-    let name = |child: &Child| format!("child {}.{}", child.table, child.column);
+    let is_same = |one: &Child, other: &Child| one.table == other.table && one.is_by(&other.columns);
+    let name = |child: &Child| format!("child {}.{}", child.table, words::names(&child.columns));
     for child in after {
         let Some(old) = before.iter().find(|old| is_same(old, child)) else {
             // One that keeps its parent takes nothing.
@@ -236,7 +236,7 @@ fn wider_children(before: &[Child], after: &[Child]) -> Vec<String> {
             let (old, new) = (words::on_delete(old.on_delete), words::on_delete(child.on_delete));
             reasons.push(format!("{} {old} → {new}", name(child)));
         }
-        if old.references != child.references {
+        if (&old.columns, &old.references) != (&child.columns, &child.references) {
             reasons.push(format!("{} references another column", name(child)));
         }
         reasons.extend(wider_files(&old.files, &child.files, &format!(" of {}", name(child))));

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::time::Duration;
 
-use super::super::{AgeColumn, AgeFormat, Child, Keep, KeepByValue, Mode, OnDelete, OwnedFile, Protection};
+use super::super::{AgeColumn, AgeFormat, Child, Ident, Keep, KeepByValue, Mode, OnDelete, OwnedFile, Protection};
 
 pub(super) fn mode_word(mode: Mode) -> &'static str {
     match mode {
@@ -65,11 +65,16 @@ pub(super) fn on_delete(on_delete: OnDelete) -> &'static str {
 
 /// `(detections.event_id delete thumbnails:thumbnail_path (notes.detection_id set-null))`.
 pub(super) fn child(child: &Child) -> String {
-    let Child { table, column, references, on_delete: then, files, children } = child;
-    let references = references.as_ref().map(|column| format!(" = {column}")).unwrap_or_default();
+    let Child { table, columns, references, on_delete: then, files, children } = child;
+    let references = references.as_ref().map(|columns| format!(" = {}", names(columns))).unwrap_or_default();
     let inner: String =
         files.iter().map(file).chain(children.iter().map(self::child)).map(|each| format!(" {each}")).collect();
-    format!("({table}.{column}{references} {}{inner})", on_delete(*then))
+    format!("({table}.{}{references} {}{inner})", names(columns), on_delete(*then))
+}
+
+/// `event_id`, or `dag+run` of several.
+pub(super) fn names(columns: &[Ident]) -> String {
+    columns.iter().map(Ident::as_str).collect::<Vec<_>>().join("+")
 }
 
 /// A duration as the configuration writes it.

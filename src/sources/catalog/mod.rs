@@ -20,6 +20,8 @@ pub struct TableFacts {
     pub columns: Vec<Column>,
     /// Columns of the primary key, else of the shortest unique index over NOT NULL columns; empty: no key.
     pub key: Vec<Ident>,
+    /// Columns of every primary key and unique index, of which no two rows have the same values; NULLs aside.
+    pub unique: Vec<Vec<Ident>>,
     /// Plain (not partial, not expression, valid) b-tree indexes, primary key and unique ones included.
     pub indexes: Vec<IndexFacts>,
     /// SQLite only: the table has a rowid.
@@ -44,6 +46,9 @@ pub struct Column {
     pub kind: ColumnType,
     pub nullable: bool,
     pub generated: bool,
+    /// How its texts are compared, as it is written behind COLLATE, where that is known and may take different texts for
+    /// equal, or may differ from column to column: always on MySQL; on SQLite where an index has the column.
+    pub collation: Option<String>,
 }
 
 /// What a column's type means to us.
@@ -183,6 +188,11 @@ fn choose_key(indexes: &[RawIndex], columns: &[Column]) -> Vec<Ident> {
         .map_or(Vec::new(), |(.., key)| key)
 }
 
+/// The columns of each unique index.
+fn unique_keys(indexes: &[RawIndex]) -> Vec<Vec<Ident>> {
+    indexes.iter().filter(|index| index.unique).filter_map(RawIndex::idents).collect()
+}
+
 /// Collects rows of (schema, table, constraint, column, referenced column, action), a constraint's rows being
 /// neighbours.
 fn collect_inbound(rows: Vec<TextRow>) -> Vec<InboundForeignKey> {
@@ -233,7 +243,14 @@ mod tests {
 
     fn column(name: &str, nullable: bool) -> Column {
         let name = Ident::parse(name).unwrap();
-        Column { name, declared: "int".to_owned(), kind: ColumnType::Integer, nullable, generated: false }
+        Column {
+            name,
+            declared: "int".to_owned(),
+            kind: ColumnType::Integer,
+            nullable,
+            generated: false,
+            collation: None,
+        }
     }
 
     fn names(idents: &[Ident]) -> Vec<&str> {

@@ -2,6 +2,7 @@
 
 use super::{
     Column, ColumnType, InboundForeignKey, RawIndex, TableFacts, cells, choose_key, collect_inbound, looking_up,
+    unique_keys,
 };
 use crate::policy::{Engine, Ident, TableName};
 use crate::sources::{Session, SourceError, Sql};
@@ -16,6 +17,7 @@ pub(super) async fn load(session: &mut Session, table: &TableName) -> Result<Opt
         name,
         relation: found.relation,
         key: choose_key(&indexes, &columns),
+        unique: unique_keys(&indexes),
         indexes: indexes.iter().filter_map(RawIndex::facts).collect(),
         columns,
         has_rowid: false,
@@ -66,12 +68,12 @@ fn relation(kind: &str, options: &str, engine: &str, transactional: bool) -> Str
 
 async fn load_columns(session: &mut Session, operation: &str, table: &TableName) -> Result<Vec<Column>, SourceError> {
     let mut sql = Sql::new(Engine::MySql);
-    sql.push("SELECT column_name, column_type, data_type, is_nullable, extra FROM information_schema.columns");
+    sql.push("SELECT column_name, column_type, data_type, is_nullable, extra, collation_name FROM information_schema.columns");
     push_where(&mut sql, "", table);
     sql.push(" ORDER BY ordinal_position");
     let rows = session.query(operation, &sql).await?;
     let column = |row| {
-        let [name, declared, data_type, nullable, extra] = cells(row);
+        let [name, declared, data_type, nullable, extra, collation] = cells(row);
         // MySQL says DEFAULT_GENERATED of a column with a computed default.
         let generated = ["VIRTUAL GENERATED", "STORED GENERATED", "PERSISTENT"].iter().any(|word| extra.contains(word));
         Some(Column {
@@ -80,6 +82,7 @@ async fn load_columns(session: &mut Session, operation: &str, table: &TableName)
             declared,
             nullable: nullable != "NO",
             generated,
+            collation: (!collation.is_empty()).then_some(collation),
         })
     };
     Ok(rows.into_iter().filter_map(column).collect())

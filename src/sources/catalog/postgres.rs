@@ -2,6 +2,7 @@
 
 use super::{
     Column, ColumnType, InboundForeignKey, RawIndex, TableFacts, cells, choose_key, collect_inbound, looking_up,
+    unique_keys,
 };
 use crate::policy::{Engine, Ident, TableName};
 use crate::sources::{Session, SourceError, Sql};
@@ -29,6 +30,7 @@ pub(super) async fn load(session: &mut Session, table: &TableName) -> Result<Opt
         name: TableName { schema: Some(schema), table: name },
         relation: relation(&kind, has_heirs == "1").to_owned(),
         key: choose_key(&indexes, &columns),
+        unique: unique_keys(&indexes),
         indexes: indexes.iter().filter_map(RawIndex::facts).collect(),
         columns,
         has_rowid: false,
@@ -52,26 +54,31 @@ fn relation(kind: &str, has_heirs: bool) -> &'static str {
 
 async fn load_columns(session: &mut Session, operation: &str, oid: &str) -> Result<Vec<Column>, SourceError> {
     let mut sql = Sql::new(Engine::Postgres);
-    // A domain means what its base type means. `attgenerated` came with version 12: read as JSON it may be absent.
+    // A domain means what its base type means. `attgenerated` and `collisdeterministic` came with version 12: read as
+    // JSON they may be absent.
     sql.push("WITH RECURSIVE base AS (SELECT a.attnum, a.atttypid AS type FROM pg_attribute a WHERE a.attrelid = ");
     sql.bind(oid.to_owned()).push(
         "::oid UNION ALL SELECT b.attnum, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.type \
          WHERE t.typtype = 'd') \
          SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), t.typname::text, a.attnotnull::int::text, \
-         (coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '')::int::text \
+         (coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '')::int::text, \
+         (SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname) FROM pg_collation co \
+         JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation \
+         AND to_jsonb(co) ->> 'collisdeterministic' = 'false') \
          FROM base b JOIN pg_type t ON t.oid = b.type AND t.typtype <> 'd' \
          JOIN pg_attribute a ON a.attnum = b.attnum AND a.attrelid = ",
     );
     sql.bind(oid.to_owned()).push("::oid WHERE a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum");
     let rows = session.query(operation, &sql).await?;
     let column = |row| {
-        let [name, declared, base, not_null, generated] = cells(row);
+        let [name, declared, base, not_null, generated, collation] = cells(row);
         Some(Column {
             name: Ident::parse(&name).ok()?,
             declared,
             kind: kind(&base),
             nullable: not_null != "1",
             generated: generated == "1",
+            collation: (!collation.is_empty()).then_some(collation),
         })
     };
     Ok(rows.into_iter().filter_map(column).collect())

@@ -2,7 +2,7 @@
 
 use super::{
     Column, ColumnType, InboundForeignKey, IndexFacts, RawIndex, TableFacts, cells, choose_key, collect_inbound,
-    looking_up,
+    looking_up, unique_keys,
 };
 use crate::policy::{Engine, Ident, TableName};
 use crate::sources::{Session, SourceError, Sql, TextRow};
@@ -23,10 +23,12 @@ pub(super) async fn load(session: &mut Session, table: &TableName) -> Result<Opt
     let (Ok(schema), Ok(name)) = (Ident::parse(SCHEMA), Ident::parse(&name)) else { return Ok(None) };
     let has_rowid = kind == "table" && without_rowid != "1";
     let mut columns = load_columns(session, &operation, &name).await?;
-    let raw = load_indexes(session, &operation, &name).await?;
+    let raw = load_indexes(session, &operation, &name, &mut columns).await?;
     let mut indexes: Vec<IndexFacts> = raw.iter().filter_map(RawIndex::facts).collect();
     let primary = primary_key(&columns);
+    let mut unique = unique_keys(&raw);
     if let Some(alias) = rowid_alias(has_rowid, &primary, &mut columns, &raw) {
+        unique.push(vec![alias.clone()]);
         indexes.push(IndexFacts { name: "rowid".to_owned(), columns: vec![alias], unique: true });
     }
     let columns: Vec<Column> = columns.into_iter().map(|(column, _)| column).collect();
@@ -37,6 +39,7 @@ pub(super) async fn load(session: &mut Session, table: &TableName) -> Result<Opt
         relation: relation(&kind).to_owned(),
         columns,
         key,
+        unique,
         indexes,
         has_rowid,
     }))
@@ -72,6 +75,7 @@ async fn load_columns(
             declared,
             nullable: not_null != "1",
             generated: hidden == "2" || hidden == "3",
+            collation: None,
         };
         // 1 is a hidden argument of a virtual table.
         (hidden != "1").then(|| (column, position.parse().unwrap_or(0)))
@@ -120,11 +124,17 @@ fn rowid_alias(
     })
 }
 
-async fn load_indexes(session: &mut Session, operation: &str, table: &Ident) -> Result<Vec<RawIndex>, SourceError> {
+/// The indexes; the columns hear by which collation a unique one of them compares, which is what a foreign key goes by.
+async fn load_indexes(
+    session: &mut Session,
+    operation: &str,
+    table: &Ident,
+    columns: &mut [(Column, usize)],
+) -> Result<Vec<RawIndex>, SourceError> {
     let mut sql = Sql::new(Engine::Sqlite);
     sql.push(
         "SELECT i.name, CAST(i.origin = 'pk' AS TEXT), CAST(i.`unique` AS TEXT), c.name, CAST(c.`desc` AS TEXT), \
-         CAST(c.coll = 'BINARY' AS TEXT) FROM pragma_index_list(",
+         CAST(c.coll = 'BINARY' AS TEXT), c.coll FROM pragma_index_list(",
     );
     sql.bind(table.to_string()).push(", ").bind(SCHEMA.to_owned()).push(") AS i JOIN pragma_index_xinfo(i.name, ");
     sql.bind(SCHEMA.to_owned());
@@ -133,7 +143,15 @@ async fn load_indexes(session: &mut Session, operation: &str, table: &Ident) -> 
         ") AS c WHERE i.partial = 0 AND c.`key` = 1 AND NOT EXISTS (SELECT 1 FROM pragma_index_xinfo(i.name) AS x \
          WHERE x.`key` = 1 AND x.cid < 0) ORDER BY i.seq, c.seqno",
     );
-    Ok(RawIndex::collect(session.query(operation, &sql).await?))
+    let rows = session.query(operation, &sql).await?;
+    for row in &rows {
+        let [_, _, Some(unique), Some(name), _, _, Some(collation)] = row.0.as_slice() else { continue };
+        let column = columns.iter_mut().map(|(column, _)| column).find(|column| column.name.as_str() == name);
+        if let Some(column) = column.filter(|column| unique == "1" && column.collation.is_none()) {
+            column.collation = Ident::parse(collation).ok().map(|collation| format!("`{collation}`"));
+        }
+    }
+    Ok(RawIndex::collect(rows))
 }
 
 pub(super) async fn inbound(session: &mut Session, table: &TableFacts) -> Result<Vec<InboundForeignKey>, SourceError> {

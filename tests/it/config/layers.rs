@@ -137,7 +137,7 @@ fn what_is_set_and_what_is_in_children_can_be_overridden() {
     assert_eq!(shown[..2], ["status Text(\"gone\")", "n Number(\"2\")"]);
     assert!(shown[2].starts_with("at Sql("), "{shown:?}");
     let child = &rows(&settings, "e").children[0];
-    assert_eq!((child.files.len(), child.column.as_str()), (1, "007"));
+    assert_eq!((child.files.len(), child.columns[0].as_str()), (1, "007"));
 }
 
 #[test]

@@ -133,7 +133,7 @@ fn the_whole_example_of_the_design_compiles() {
 
     let events = rows(&settings, "events");
     let [detections] = events.children.as_slice() else { panic!("{events:?}") };
-    assert_eq!((detections.table.to_string(), detections.column.as_str()), ("detections".to_owned(), "event_id"));
+    assert_eq!((detections.table.to_string(), detections.columns[0].as_str()), ("detections".to_owned(), "event_id"));
     assert_eq!((detections.references.as_ref(), detections.on_delete), (None, OnDelete::Delete));
     assert_eq!(detections.files[0].path.to_string(), "thumbnail_path");
 
@@ -267,7 +267,10 @@ children = [
     );
     let [b, d] = parent.children.as_slice() else { panic!("{parent:?}") };
     let [c, e] = b.children.as_slice() else { panic!("{b:?}") };
-    assert_eq!((b.references.as_ref().map(|column| column.as_str()), d.on_delete), (Some("code"), OnDelete::Delete));
+    assert_eq!(
+        (b.references.as_deref().map(|columns| columns[0].as_str()), d.on_delete),
+        (Some("code"), OnDelete::Delete)
+    );
     assert_eq!((c.files[0].directory, c.children[0].on_delete), (true, OnDelete::SetNull));
     assert_eq!((e.on_delete, e.children.len()), (OnDelete::KeepParent, 0));
     // With their schemas written, two tables of one name are two tables.

@@ -7,6 +7,7 @@ mod failures;
 pub mod files;
 mod generated;
 mod guards;
+mod keyed;
 mod keys;
 mod parity;
 mod pending;

@@ -1,7 +1,7 @@
 //! `children`: rows of other tables that belong to a row, and what becomes of them.
 
 use crate::config::keys;
-use crate::config::raw::{Raw, RawChild, Table};
+use crate::config::raw::{Names, Raw, RawChild, Table};
 use crate::config::{Aspect, KeyPath, did_you_mean};
 
 use super::super::super::{Child, Ident, OnDelete, TableName};
@@ -20,7 +20,7 @@ impl Gather<'_> {
         for (index, entry) in raw.iter().enumerate() {
             let path = list.index(index);
             let Some(child) = self.child(&path, entry, ancestors, whole) else { continue };
-            if children.iter().any(|other| other.table == child.table && other.column == child.column) {
+            if children.iter().any(|other| other.table == child.table && other.is_by(&child.columns)) {
                 self.refuse(&path, Aspect::Value, Fault::new("this child is there twice").hint("leave one out"));
             }
             children.push(child);
@@ -39,8 +39,16 @@ impl Gather<'_> {
             self.refuse_cycle(&path.key("table"), table, ancestors);
         }
         let column = self.required(path, "column", raw.column.as_ref(), hint);
-        let column = column.and_then(|text| self.check(&path.key("column"), Ident::parse(text)));
-        let references = raw.references.as_ref().map(|text| self.check(&path.key("references"), Ident::parse(text)));
+        let columns = column.and_then(|names| self.names(&path.key("column"), names));
+        let references = raw.references.as_ref().map(|names| self.names(&path.key("references"), names));
+        if let (Some(columns), Some(Some(references))) = (&columns, &references)
+            && columns.len() != references.len()
+        {
+            let many = |number| if number == 1 { "1 name".to_owned() } else { format!("{number} names") };
+            let fault = format!("references has {}, column has {}", many(references.len()), many(columns.len()));
+            let hint = "write as many, each name of column in the place of the one that it points to";
+            self.refuse(&path.key("references"), Aspect::Value, Fault::new(fault).hint(hint));
+        }
         let on_delete = raw.on_delete.as_deref().unwrap_or(keys::ON_DELETE);
         let on_delete = self.check(&path.key("on_delete"), parse_on_delete(on_delete));
         let files = raw.files.as_deref().unwrap_or_default();
@@ -56,10 +64,29 @@ impl Gather<'_> {
             ancestors.pop();
         }
         let references = match references {
-            Some(column) => Some(column?),
+            Some(columns) => Some(columns?),
             None => None,
         };
-        Some(Child { table: table?, column: column?, references, on_delete: on_delete?, files, children })
+        Some(Child { table: table?, columns: columns?, references, on_delete: on_delete?, files, children })
+    }
+
+    /// Names of columns: at least one, each once.
+    fn names(&mut self, path: &KeyPath, names: &Names) -> Option<Vec<Ident>> {
+        let mut idents: Vec<Ident> = Vec::new();
+        for (index, name) in names.0.iter().enumerate() {
+            let ident = self.check(path, Ident::parse(name))?;
+            if idents.contains(&ident) {
+                self.refuse(&path.index(index), Aspect::Value, Fault::new(format!("{name} is there twice")));
+                return None;
+            }
+            idents.push(ident);
+        }
+        if idents.is_empty() {
+            let fault = Fault::new("the list is empty").hint("write at least one column");
+            self.refuse(path, Aspect::Value, fault);
+            return None;
+        }
+        Some(idents)
     }
 
     fn refuse_cycle(&mut self, path: &KeyPath, table: &TableName, ancestors: &[TableName]) {
