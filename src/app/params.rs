@@ -114,6 +114,7 @@ mod tests {
             params: params.iter().map(declared).collect(),
             protections: Vec::new(),
             alive: None,
+            allow_time_independent: false,
             action: Action::Delete,
             files: Vec::new(),
             files_off: Vec::new(),

@@ -178,6 +178,7 @@ mod tests {
             params: Vec::new(),
             protections: Vec::new(),
             alive: None,
+            allow_time_independent: false,
             action: Action::Delete,
             files: Vec::new(),
             files_off: Vec::new(),

@@ -154,7 +154,15 @@ impl Asker<'_> {
     ) -> anyhow::Result<Option<PolicyWhy>> {
         let at = Instants { now: self.now, cutoff: rows.cutoff(self.now) };
         let Some(judgement) = target.judge(&mut self.session, at, which).await? else { return Ok(None) };
-        let (eligible_at, reasons) = self.reasons(policy, rows, target, &judgement, has_params).await?;
+        let (eligible_at, mut reasons) = self.reasons(policy, rows, target, &judgement, has_params).await?;
+        if judgement.eligible
+            && !rows.allow_time_independent
+            && let Some(timeless) = target.timeless(&mut self.session, at, &[]).await?
+        {
+            let message = format!("its runs are blocked: {timeless}");
+            reasons.push(Reason { reason: ReasonKind::TimeIndependent, message, by: None });
+            reasons.sort_by_key(|reason| reason.reason);
+        }
         let (row, claims) = (target.identity(&judgement.row), target.claims_of(std::slice::from_ref(&judgement.row)));
         let files = self.files.ask(&mut self.session, target, &row, claims).await?;
         let troubles = self.remembered.troubles.iter().filter(|(name, _)| *name == policy.name);

@@ -21,6 +21,7 @@ pub const ALIVE_TIMEOUT: &str = "5s";
 /// `[policies.NAME]`; 10,000 is within reach of one statement and still a transaction of some milliseconds.
 pub const BATCH: i64 = 10_000;
 pub const ACTION: &str = "delete";
+pub const EARLIEST: &str = "1980-01-02";
 pub const ON_DELETE: &str = "delete";
 
 /// `[stores.NAME]`
@@ -137,6 +138,7 @@ pub const KEYS: &[Key] = &[
     key("policies.*.table", Kind::Text, ""),
     key("policies.*.age", Kind::Text, ""),
     key("policies.*.age_format", Kind::Text, ""),
+    key("policies.*.earliest", Kind::Text, EARLIEST),
     // Or a table; as text it is taken where it does not begin with a brace.
     key("policies.*.keep", Kind::Duration, ""),
     key("policies.*.keep.column", Kind::Text, ""),
@@ -157,6 +159,7 @@ pub const KEYS: &[Key] = &[
     key("policies.*.alive.sql", Kind::Text, ""),
     key("policies.*.alive.command", Kind::List, ""),
     key("policies.*.alive.timeout", Kind::Duration, ALIVE_TIMEOUT),
+    key("policies.*.allow_time_independent", Kind::Flag, "false"),
     key("policies.*.action", Kind::Text, ACTION),
     key("policies.*.set", Kind::Table, ""),
     key("policies.*.set.*", Kind::Value, ""),

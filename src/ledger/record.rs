@@ -152,6 +152,9 @@ pub struct Tally {
     pub rows_deleted: u64,
     pub rows_updated: u64,
     pub rows_protected: u64,
+    /// Rows that `where` includes and that stay because their time is missing, or beyond the floor or the ceiling of all
+    /// dates.
+    pub rows_without_time: u64,
     pub children: BTreeMap<String, u64>,
     /// Files whose last owner goes, or that a policy of files or orphans is to take: deleted, missing and failed ones
     /// together.
@@ -248,6 +251,7 @@ impl Tally {
             rows_deleted,
             rows_updated,
             rows_protected,
+            rows_without_time,
             children,
             files_matched,
             files_deleted,
@@ -266,6 +270,7 @@ impl Tally {
         self.rows_deleted += rows_deleted;
         self.rows_updated += rows_updated;
         self.rows_protected += rows_protected;
+        self.rows_without_time += rows_without_time;
         self.files_matched += files_matched;
         self.files_deleted += files_deleted;
         self.files_missing += files_missing;

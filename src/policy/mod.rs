@@ -14,6 +14,7 @@ mod rows;
 mod sql;
 mod store;
 mod task;
+mod time;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,12 +30,13 @@ pub use names::{Ident, Name, TableName};
 pub use orphans::OrphansPolicy;
 pub use param::{ParamDeclaration, ParamKind, Params};
 pub use rows::{
-    Action, AgeColumn, AgeFormat, Alive, Assignment, Child, Fraction, Keep, KeepByValue, OnDelete, Protection,
-    RowsPolicy, SetValue,
+    Action, AgeColumn, Alive, Assignment, Child, Fraction, Keep, KeepByValue, OnDelete, Protection, RowsPolicy,
+    SetValue,
 };
 pub use sql::{Condition, Param, Segment};
 pub use store::{Mapped, Reference, ReferenceMatch, Store, StorePath};
 pub use task::{Task, Trigger};
+pub use time::{AgeFormat, EARLIEST, LATEST, TimeParam, TimePoint};
 
 /// A whole configuration, compiled.
 #[derive(Debug)]

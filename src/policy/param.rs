@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::TimeParam;
+
 /// A declared parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParamDeclaration {
-    /// Lower-case letters, digits and `_`; never `now`, `cutoff` or `now_minus_…`.
+    /// Lower-case letters, digits and `_`; never a time of the run, such as `now` or `cutoff_ms`.
     pub name: String,
     /// None: as the column of the same name has it, or text where the table has no such column.
     pub kind: Option<ParamKind>,
@@ -14,7 +16,7 @@ pub struct ParamDeclaration {
 impl ParamDeclaration {
     /// Parses a name; the error says which are allowed.
     pub fn parse_name(text: &str) -> Result<String, String> {
-        if matches!(text, "now" | "cutoff") || text.starts_with("now_minus_") {
+        if !matches!(TimeParam::parse(text), Ok(None)) {
             return Err(format!("the parameter :{text} is there already, with a meaning of its own"));
         }
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
@@ -133,7 +135,21 @@ mod tests {
         for name in ["session_id", "a", "a1", "nowadays"] {
             assert_eq!(ParamDeclaration::parse_name(name).as_deref(), Ok(name));
         }
-        for name in ["", "1a", "_a", "A", "session-id", "now", "cutoff", "now_minus_2m", "é", &"a".repeat(65)] {
+        for name in [
+            "",
+            "1a",
+            "_a",
+            "A",
+            "session-id",
+            "now",
+            "cutoff",
+            "now_minus_2m",
+            "now_minus_x",
+            "now_unix",
+            "cutoff_ms",
+            "é",
+            &"a".repeat(65),
+        ] {
             assert!(ParamDeclaration::parse_name(name).is_err(), "{name}");
         }
     }

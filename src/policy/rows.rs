@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
-use super::{CommandLine, Condition, Ident, Name, OwnedFile, ParamDeclaration, TableName};
+use super::{AgeFormat, CommandLine, Condition, Ident, Name, OwnedFile, ParamDeclaration, TableName};
 
 /// Rows that may go or be updated, and what goes with them.
 ///
@@ -23,6 +23,8 @@ pub struct RowsPolicy {
     pub params: Vec<ParamDeclaration>,
     pub protections: Vec<Protection>,
     pub alive: Option<Alive>,
+    /// A condition that says the same at every time is meant so.
+    pub allow_time_independent: bool,
     pub action: Action,
     /// Only those that are switched on.
     pub files: Vec<OwnedFile>,
@@ -50,19 +52,12 @@ impl RowsPolicy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgeColumn {
     pub column: Ident,
-    /// How to read a column of whole numbers.
+    /// What the numbers of the column count.
     pub format: Option<AgeFormat>,
     /// The column says when the row expires (`expires`), not when it began (`age`).
     pub expires: bool,
-}
-
-/// What a whole number in an age column counts since 1970-01-01 UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AgeFormat {
-    /// Seconds.
-    Unix,
-    /// Milliseconds.
-    UnixMs,
+    /// A time before it is not a time: the row is kept.
+    pub earliest: jiff::Timestamp,
 }
 
 /// How long a row is kept.

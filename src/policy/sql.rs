@@ -1,7 +1,8 @@
 //! The operator's SQL: read just far enough to find its parameters and to refuse what would escape its parentheses.
 
 use std::fmt;
-use std::time::Duration;
+
+use super::TimeParam;
 
 /// A condition of the operator's, or another expression, split at its parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,12 +23,8 @@ pub enum Segment {
 /// What `:name` may stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Param {
-    /// The instant at which the run began.
-    Now,
-    /// The instant before which a row is eligible.
-    Cutoff,
-    /// So long before the run began: `:now_minus_2m`.
-    NowMinus(Duration),
+    /// A time of the run.
+    Time(TimeParam),
     /// A declared parameter.
     Named(String),
 }
@@ -46,14 +43,20 @@ impl Condition {
         Ok(Self { text: text.to_owned(), segments })
     }
 
+    /// The condition that some segments of another one are.
+    pub fn of(segments: Vec<Segment>) -> Self {
+        let text = segments.iter().map(|segment| match segment {
+            Segment::Sql(text) => text.clone(),
+            Segment::DoubleQuoted(text) => format!("\"{text}\""),
+            Segment::Param(Param::Time(time)) => time.to_string(),
+            Segment::Param(Param::Named(name)) => format!(":{name}"),
+        });
+        Self { text: text.collect::<String>().trim().to_owned(), segments }
+    }
+
     /// The pieces, in order.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
-    }
-
-    /// Whether it uses a parameter.
-    pub fn uses(&self, param: &Param) -> bool {
-        self.params().any(|used| used == param)
     }
 
     /// The parameters that it uses.
@@ -187,34 +190,15 @@ impl Scanner<'_> {
                 self.take(1);
                 return Ok(());
             }
-            "now" => Param::Now,
-            "cutoff" => Param::Cutoff,
-            other => match other.strip_prefix("now_minus_") {
-                Some(duration) => Param::NowMinus(parse_so_long(duration)?),
-                None => Param::Named(other.to_owned()),
+            name => match TimeParam::parse(name)? {
+                Some(time) => Param::Time(time),
+                None => Param::Named(name.to_owned()),
             },
         };
         self.flush();
         self.segments.push(Segment::Param(param));
         self.rest = &self.rest[1 + end..];
         Ok(())
-    }
-}
-
-/// The duration of `:now_minus_…`: a whole number and one of the units s, m, h, d, w.
-fn parse_so_long(text: &str) -> Result<Duration, String> {
-    let secs = match text.as_bytes().last() {
-        Some(b's') => 1,
-        Some(b'm') => 60,
-        Some(b'h') => 3600,
-        Some(b'd') => 86_400,
-        Some(b'w') => 7 * 86_400,
-        _ => 0,
-    };
-    let number = text.get(..text.len().saturating_sub(1)).and_then(|number| number.parse::<u32>().ok());
-    match number {
-        Some(number) if secs > 0 => Ok(Duration::from_secs(u64::from(number) * secs)),
-        _ => Err(format!("the parameter :now_minus_{text} is not known; write it such as :now_minus_2m")),
     }
 }
 
@@ -225,8 +209,8 @@ mod tests {
     #[test]
     fn finds_parameters_outside_quotes_and_casts_only() {
         let condition = Condition::parse("a::text <> ':now' AND \"b:now\" < :cutoff AND c = $x$ :now ) $x$").unwrap();
-        assert!(condition.uses(&Param::Cutoff));
-        assert!(!condition.uses(&Param::Now));
+        let cutoff = TimeParam::parse("cutoff").unwrap().unwrap();
+        assert_eq!(condition.params().collect::<Vec<_>>(), [&Param::Time(cutoff)]);
         assert_eq!(condition.segments()[1], Segment::DoubleQuoted("b:now".to_owned()));
         assert_eq!(condition.segments().len(), 5);
     }

@@ -96,6 +96,9 @@ pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> S
     if tally.rows_protected > 0 {
         remarks.push((PLAIN, format!("{} kept: still needed", counted(tally.rows_protected, "row"))));
     }
+    if tally.rows_without_time > 0 {
+        remarks.push((PLAIN, format!("{} kept: without a time", counted(tally.rows_without_time, "row"))));
+    }
     for (table, rows) in &tally.children {
         let went = if policy.mode == RunMode::Enforce { "went" } else { "would go" };
         remarks.push((PLAIN, format!("{} of {} {went} with them", counted(*rows, "row"), printable(table))));

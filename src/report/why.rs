@@ -81,6 +81,8 @@ pub enum ReasonKind {
     PolicyOff,
     TaskOff,
     ReportMode,
+    /// A comparison of its SQL says the same at every time, so its runs are blocked.
+    TimeIndependent,
     NeedsParameters,
     /// A child that points to no row of the policy's table.
     NoParent,
@@ -88,7 +90,7 @@ pub enum ReasonKind {
     KeepsParent,
     AgeMissing,
     AgeUnreadable,
-    /// `keep` lists no time for it.
+    /// Its age is beyond the floor or the ceiling of all dates, or `keep` lists no time for it.
     NoTime,
     WhereFalse,
     WhereNull,

@@ -33,6 +33,13 @@ impl Account {
         }
     }
 
+    /// Records what explains all other failures, before them.
+    pub(super) fn fail_first(&mut self, error: String) {
+        self.failure_count += 1;
+        self.failures.insert(0, Failure { key: None, path: None, error });
+        self.failures.truncate(SHOWN_AT_MOST);
+    }
+
     /// Takes over what a part of the work did.
     pub(super) fn add(&mut self, part: Account) {
         let Account { tally, failures, failure_count, notes, sample, details, missing } = part;

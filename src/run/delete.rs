@@ -85,7 +85,7 @@ impl Deleter<'_> {
             self.may_go_on().await?;
             self.window(&window, true).await?;
         }
-        Ok(doubts.tell_unreadable(self.sessions, &mut self.account).await?)
+        Ok(doubts.tell_ages(self.sessions, &mut self.account).await?)
     }
 
     async fn next_window(&mut self, walker: &mut Walker) -> Result<Option<Window>, Ended> {

@@ -50,12 +50,43 @@ impl Doubts<'_> {
         Ok(())
     }
 
-    /// Tells of rows whose age cannot be read: each is an error of its own (G5).
-    pub(super) async fn tell_unreadable(
-        &self,
-        sessions: &mut Sessions,
-        account: &mut Account,
-    ) -> Result<(), SourceError> {
+    /// Counts the rows without a time, and tells of those whose age cannot be read: each is an error of its own (G5). That
+    /// no age at all can be read, or all count another unit, is one more.
+    pub(super) async fn tell_ages(&self, sessions: &mut Sessions, account: &mut Account) -> Result<(), SourceError> {
+        self.count_without_time(sessions, account).await?;
+        let known = account.failure_count;
+        self.tell_unreadable(sessions, account).await?;
+        let tally = &account.tally;
+        if tally.rows_matched > 0 || tally.rows_without_time + (account.failure_count - known) == 0 {
+            return Ok(());
+        }
+        let target = &self.facts.target;
+        let session = sessions.get(&target.source).await?;
+        let canceller = session.canceller();
+        let sample = self.stop.watch(canceller, target.sample_ages(session, self.facts.at.now)).await?;
+        if let Some(trouble) = sample.and_then(|sample| sample.trouble()) {
+            account.fail_first(trouble);
+        }
+        Ok(())
+    }
+
+    async fn count_without_time(&self, sessions: &mut Sessions, account: &mut Account) -> Result<(), SourceError> {
+        let target = &self.facts.target;
+        let session = sessions.get(&target.source).await?;
+        let canceller = session.canceller();
+        match self.stop.watch(canceller, target.count_without_time(session, self.facts.at, self.gone)).await {
+            Ok(rows) => account.tally.rows_without_time = rows,
+            // They are counted for the operator's sake alone.
+            Err(error) if error.kind == ErrorKind::Timeout => {
+                account.notes.push(format!("rows without a time are not counted: {}", chain(&error)));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Tells of rows whose age cannot be read.
+    async fn tell_unreadable(&self, sessions: &mut Sessions, account: &mut Account) -> Result<(), SourceError> {
         let target = &self.facts.target;
         let session = sessions.get(&target.source).await?;
         let canceller = session.canceller();

@@ -8,7 +8,9 @@ use super::sessions::Sessions;
 use crate::clock::Clock;
 use crate::ledger::{IntentItem, IntentOwner, RunId};
 use crate::policy::{FilePath, Name, Params, RowsPolicy, Settings};
-use crate::sources::{Asked, Claim, FileOwner, Gone, Instants, NamedBy, Session, SourceError, Target, Unfit};
+use crate::sources::{
+    Asked, Claim, FileOwner, Gone, Instants, NamedBy, Session, SourceError, Target, Timeless, Unfit, typed_form_hint,
+};
 
 /// What is known before anything is decided.
 pub(super) struct Facts {
@@ -25,19 +27,33 @@ pub(super) struct Facts {
     pub(super) total: Option<u64>,
     /// Rows that would be eligible if nothing kept them.
     pub(super) kept: u64,
+    /// A comparison with a time that says the same at every time, where that is not meant so.
+    pub(super) timeless: Option<Timeless>,
 }
 
 /// Why the facts could not be had.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum GatherError {
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Source(SourceError),
+    /// An error that what stands beside it explains.
+    #[error("{hint}")]
+    Mismatch { hint: &'static str, source: SourceError },
     #[error("the policy does not fit its table")]
     Unfit(Vec<Unfit>),
     #[error(transparent)]
     Custody(#[from] CustodyError),
     #[error("the configuration has no {what} {name}")]
     Unknown { what: &'static str, name: Name },
+}
+
+impl From<SourceError> for GatherError {
+    fn from(source: SourceError) -> Self {
+        match typed_form_hint(&source) {
+            Some(hint) => GatherError::Mismatch { hint, source },
+            None => GatherError::Source(source),
+        }
+    }
 }
 
 /// What the facts are gathered for.
@@ -77,8 +93,12 @@ pub(super) async fn gather(question: Question<'_>, sessions: &mut Sessions) -> R
         (false, None, None) => None,
     };
     let kept = target.count_kept(session, at, gone).await?;
+    let timeless = match (policy.allow_time_independent, eligible) {
+        (true, _) | (false, Some(0)) => None,
+        (false, _) => target.timeless(session, at, gone).await?,
+    };
     let (custodies, owners) = open_custodies(settings, sessions, &target, run_id).await?;
-    Ok(Facts { target, at, custodies, owners, skew_secs, eligible, total, kept })
+    Ok(Facts { target, at, custodies, owners, skew_secs, eligible, total, kept, timeless })
 }
 
 /// How far the source's clock is from this machine's: the middle of the question is taken for the answer's time.

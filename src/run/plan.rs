@@ -66,7 +66,7 @@ impl Planner<'_> {
                 (store.files_deleted, store.bytes_reclaimed) = (0, 0);
             });
         }
-        doubts.tell_unreadable(self.sessions, &mut self.account).await?;
+        doubts.tell_ages(self.sessions, &mut self.account).await?;
         Ok((self.account, self.kept))
     }
 

@@ -237,6 +237,9 @@ impl PolicyRun<'_> {
     async fn judge(&self, rows: &RowsPolicy, facts: &Facts) -> Result<Judged, LedgerError> {
         let counts = Counts { skew_secs: facts.skew_secs, eligible: facts.eligible, total: facts.total };
         let mut judged = guard::judge(rows, counts);
+        if let Some(timeless) = &facts.timeless {
+            judged.blocked_by.get_or_insert_with(|| timeless.to_string());
+        }
         for custody in &facts.custodies {
             if self.fate(judged.blocked_by.as_deref()) == Fate::Enforce {
                 let ledger = self.runner.ledger.as_ref();
@@ -299,6 +302,8 @@ fn refused(account: Account, error: GatherError) -> Outcome {
     match error {
         GatherError::Unfit(misfits) => Outcome::failed(account, misfits.iter().map(ToString::to_string)),
         GatherError::Custody(error) => Outcome::blocked(account, chain(&error)),
-        GatherError::Source(_) | GatherError::Unknown { .. } => Outcome::failed(account, [chain(&error)]),
+        GatherError::Source(_) | GatherError::Mismatch { .. } | GatherError::Unknown { .. } => {
+            Outcome::failed(account, [chain(&error)])
+        }
     }
 }

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::dialect::Term;
+use super::fragment::Fragment;
 use super::target::Instants;
 use super::{Sql, age};
-use crate::policy::{Condition, Engine, Param, ParamKind, Segment};
+use crate::policy::{Engine, Param, ParamKind, Segment, TimeParam, TimePoint};
 
 /// The values of a policy's parameters, each with how it is read.
 pub(super) type Bound = BTreeMap<String, BoundParam>;
@@ -27,10 +28,11 @@ pub(super) enum ReadAs {
     Kind(ParamKind),
 }
 
-/// Writes a condition in parentheses.
-pub(super) fn push_condition(sql: &mut Sql, condition: &Condition, at: Instants, bound: &Bound) {
+/// Writes a piece of the operator's SQL in parentheses.
+pub(super) fn push_condition(sql: &mut Sql, fragment: &Fragment, at: Instants, bound: &Bound) {
+    let mut walls = fragment.on_the_wall.iter().map(|on_the_wall| on_the_wall.then_some(&fragment.zone));
     sql.push("(");
-    for segment in condition.segments() {
+    for segment in fragment.condition.segments() {
         match segment {
             Segment::Sql(text) => {
                 sql.push(text);
@@ -43,20 +45,32 @@ pub(super) fn push_condition(sql: &mut Sql, condition: &Condition, at: Instants,
             Segment::DoubleQuoted(text) => {
                 sql.push("\"").push(text).push("\"");
             }
-            Segment::Param(Param::Now) => push_instant(sql, at.now),
-            // Compilation made sure that a condition with :cutoff has a keep, hence a cutoff.
-            Segment::Param(Param::Cutoff) => push_instant(sql, at.cutoff.unwrap_or(at.now)),
-            Segment::Param(Param::NowMinus(ago)) => {
-                push_instant(sql, at.now.checked_sub(*ago).unwrap_or(Timestamp::MIN));
-            }
-            Segment::Param(Param::Named(name)) => push_named(sql, name, bound),
+            Segment::Param(Param::Time(time)) => push_time(sql, *time, at, walls.next().flatten()),
+            Segment::Param(Param::Named(name)) => push_named(sql, name, bound, walls.next().flatten()),
         }
     }
     // The line ends here, whatever a server may take for the start of a comment.
     sql.push("\n)");
 }
 
-fn push_named(sql: &mut Sql, name: &str, bound: &Bound) {
+fn push_time(sql: &mut Sql, time: TimeParam, at: Instants, wall: Option<&TimeZone>) {
+    let instant = match time.point {
+        TimePoint::Now => at.now,
+        // Compilation made sure that a condition with :cutoff has a keep, hence a cutoff.
+        TimePoint::Cutoff => at.cutoff.unwrap_or(at.now),
+        TimePoint::NowMinus(ago) => at.now.checked_sub(ago).unwrap_or(Timestamp::MIN),
+    };
+    let Some(unit) = time.unit else { return push_instant(sql, instant, wall) };
+    let (before, after) = match sql.engine() {
+        Engine::Postgres => ("(", ")::bigint"),
+        Engine::MySql => ("CAST(", " AS SIGNED)"),
+        Engine::Sqlite => ("CAST(", " AS INTEGER)"),
+    };
+    let whole = unit.whole(instant).clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+    sql.push(before).bind(whole.to_string()).push(after);
+}
+
+fn push_named(sql: &mut Sql, name: &str, bound: &Bound, wall: Option<&TimeZone>) {
     // Fitting made sure that every parameter has its value; NULL compares with nothing.
     let Some(param) = bound.get(name) else {
         sql.push("NULL");
@@ -67,6 +81,11 @@ fn push_named(sql: &mut Sql, name: &str, bound: &Bound) {
         (ReadAs::Column(term), None) => return term.push_null(sql),
         (ReadAs::Kind(kind), _) => *kind,
     };
+    if kind == ParamKind::Timestamp
+        && let Some(at) = param.value.as_ref().and_then(|value| value.parse().ok())
+    {
+        return push_instant(sql, at, wall);
+    }
     let (before, after) = match (sql.engine(), kind) {
         (Engine::Postgres, kind) => ("", postgres_cast(kind)),
         (Engine::MySql, ParamKind::Integer | ParamKind::Boolean) => ("CAST(", " AS SIGNED)"),
@@ -113,7 +132,7 @@ pub(super) fn checked(value: &str, read_as: &ReadAs, engine: Engine) -> Result<S
             _ => Err(wrong("boolean; write true or false")),
         },
         ParamKind::Timestamp => match value.parse::<Timestamp>() {
-            Ok(instant) => Ok(instant_text(engine, instant)),
+            Ok(instant) => Ok(instant.to_string()),
             Err(_) => Err(wrong("instant; write it such as 2026-01-31T00:00:00Z")),
         },
         ParamKind::Date => match value.parse::<jiff::civil::Date>() {
@@ -127,22 +146,32 @@ pub(super) fn checked(value: &str, read_as: &ReadAs, engine: Engine) -> Result<S
     }
 }
 
-/// An instant as the operator's SQL compares it: timestamptz on PostgreSQL, DATETIME in UTC on MySQL, and the text of
-/// `CURRENT_TIMESTAMP` on SQLite.
-fn push_instant(sql: &mut Sql, at: Timestamp) {
-    let text = instant_text(sql.engine(), at);
-    match sql.engine() {
-        Engine::Postgres => sql.bind(text).push("::timestamptz"),
-        Engine::MySql => sql.push("CAST(").bind(text).push(" AS DATETIME(6))"),
-        Engine::Sqlite => sql.bind(text),
-    };
+/// The same values, with this instant for every time among them.
+pub(super) fn bound_at(bound: &Bound, at: Timestamp) -> Bound {
+    let mut bound = bound.clone();
+    for param in bound.values_mut().filter(|param| param.value.is_some()) {
+        match param.read_as {
+            ReadAs::Kind(ParamKind::Timestamp) => param.value = Some(at.to_string()),
+            ReadAs::Kind(ParamKind::Date) => param.value = Some(TimeZone::UTC.to_datetime(at).date().to_string()),
+            ReadAs::Kind(ParamKind::Text | ParamKind::Integer | ParamKind::Boolean | ParamKind::Uuid)
+            | ReadAs::Column(_) => {}
+        }
+    }
+    bound
 }
 
-fn instant_text(engine: Engine, at: Timestamp) -> String {
-    let utc = TimeZone::UTC.to_datetime(at);
-    match engine {
-        Engine::Postgres => format!("{}+00", age::seconds(utc)),
-        Engine::MySql => age::seconds(utc),
-        Engine::Sqlite => utc.strftime("%Y-%m-%d %H:%M:%S").to_string(),
-    }
+/// An instant as the operator's SQL compares it: timestamptz on PostgreSQL, DATETIME in UTC on MySQL, and the text of
+/// `CURRENT_TIMESTAMP` on SQLite. Beside what has no zone it is what a clock on the wall shows, on PostgreSQL as a
+/// timestamp without time zone.
+fn push_instant(sql: &mut Sql, at: Timestamp, wall: Option<&TimeZone>) {
+    let shown = match wall {
+        Some(zone) => age::earliest_local(at, zone),
+        None => TimeZone::UTC.to_datetime(at),
+    };
+    match (sql.engine(), wall) {
+        (Engine::Postgres, None) => sql.bind(format!("{}+00", age::seconds(shown))).push("::timestamptz"),
+        (Engine::Postgres, Some(_)) => sql.bind(age::seconds(shown)).push("::timestamp"),
+        (Engine::MySql, _) => sql.push("CAST(").bind(age::seconds(shown)).push(" AS DATETIME(6))"),
+        (Engine::Sqlite, _) => sql.bind(shown.strftime("%Y-%m-%d %H:%M:%S").to_string()),
+    };
 }

@@ -110,7 +110,9 @@ impl Term {
     /// Writes the column as text.
     pub fn push_text(&self, sql: &mut Sql) {
         let binary = self.kind == ColumnType::Binary;
-        if sql.engine() == Engine::Sqlite && matches!(self.kind, ColumnType::Integer | ColumnType::SqliteDateTime) {
+        if sql.engine() == Engine::Sqlite
+            && matches!(self.kind, ColumnType::Integer | ColumnType::Real | ColumnType::SqliteDateTime)
+        {
             // A fraction may be stored there as well, and a cast would round it to another value.
             sql.push("CASE typeof(");
             self.push(sql);
@@ -121,7 +123,10 @@ impl Term {
             sql.push(" AS TEXT) END");
             return;
         }
+        // MySQL writes a FLOAT with six digits, of whatever it holds; as a DOUBLE with as many as there are.
+        let single = self.kind == ColumnType::Real && self.declared.to_ascii_lowercase().starts_with("float");
         let (before, after) = match sql.engine() {
+            Engine::MySql if single => ("CAST((", " + 0E0) AS CHAR CHARACTER SET utf8mb4)"),
             Engine::Postgres if binary => ("encode(", ", 'hex')"),
             Engine::Postgres => ("(", ")::text"),
             Engine::MySql | Engine::Sqlite if binary => ("hex(", ")"),
@@ -144,7 +149,9 @@ impl Term {
                 Some(cast) => ("CAST(".to_owned(), format!(" AS {cast})")),
                 None => (String::new(), String::new()),
             },
-            Engine::Sqlite if self.kind == ColumnType::Integer => ("CAST(".to_owned(), " AS NUMERIC)".to_owned()),
+            Engine::Sqlite if matches!(self.kind, ColumnType::Integer | ColumnType::Real) => {
+                ("CAST(".to_owned(), " AS NUMERIC)".to_owned())
+            }
             Engine::Sqlite => (String::new(), String::new()),
         };
         sql.push(&before).bind(value.to_owned()).push(&after);

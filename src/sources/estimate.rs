@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::age::AgeValue;
 use super::rows::{Counted, number};
 use super::target::{Instants, KeepTerms, Target};
 use super::{ErrorKind, Session, SourceError, Sql};
@@ -64,7 +65,7 @@ impl Target {
             Engine::Sqlite => return self.sample(session, at, counted).await,
         };
         sql.table(&self.node.table).push(" WHERE ");
-        self.push_expected(&mut sql, at, counted);
+        self.push_counted(&mut sql, at, counted, &[]);
         let rows = session.query(&format!("asking how many rows of {} to expect", self.node.table), &sql).await?;
         let plan = rows.into_iter().next().and_then(|row| row.0.into_iter().next().flatten());
         let plan = plan.and_then(|plan| serde_json::from_str(&plan).ok());
@@ -102,25 +103,6 @@ impl Target {
         self.push_counted(&mut sql, at, counted, &[]);
         let found = number(session, &operation, &sql).await?;
         Ok(Some(found.saturating_mul(part.unsigned_abs())))
-    }
-
-    /// Like the condition that is counted by. PostgreSQL's planner knows nothing of the function that leaves out what is
-    /// no finite age, and would take it for leaving out two thirds.
-    fn push_expected(&self, sql: &mut Sql, at: Instants, counted: Counted) {
-        let (Engine::Postgres, Counted::Eligible, Some(age), None, Some(cutoff)) =
-            (self.engine, counted, &self.age, &self.keep, at.cutoff)
-        else {
-            return self.push_counted(sql, at, counted, &[]);
-        };
-        age.push_ceiling(sql, cutoff);
-        if let Some(condition) = &self.condition {
-            sql.push(" AND ");
-            super::condition::push_condition(sql, condition, at, &self.bound);
-        }
-        if self.can_be_kept() {
-            sql.push(" AND ");
-            self.push_unkept(sql, at, &[]);
-        }
     }
 
     /// The eligible row that has waited longest; none where there is none, or where rows have no age.
@@ -173,7 +155,7 @@ impl Target {
         let rows = session.query(&format!("looking for the oldest eligible row of {}", self.node.table), &sql).await?;
         let value = rows.into_iter().next().and_then(|row| row.0.into_iter().next().flatten());
         Ok(value.and_then(|value| {
-            let at = age.read(self.engine, &value)?;
+            let AgeValue::At(at) = age.read(self.engine, &value) else { return None };
             Some(Oldest { value, at, eligible_since: at.checked_add(keep).unwrap_or(Timestamp::MAX) })
         }))
     }

@@ -4,7 +4,7 @@ use super::age::Age;
 use super::condition::{Bound, BoundParam, ReadAs, checked};
 use super::dialect::{KeyTerms, Term};
 use super::node::{FileOwner, Node};
-use super::target::{Change, KeepTerms, Target};
+use super::target::{Change, KeepTerms, NewValue, Protecting, Target};
 use super::{Column, ColumnType, Returning, Session, SourceError, TableFacts};
 use crate::policy::{
     Action, Alive, Engine, Ident, Keep, ParamKind, Params, RowsPolicy, SetValue, Settings, Source, TableName,
@@ -55,6 +55,11 @@ pub enum Unfit {
          on_delete = \"keep-parent\""
     )]
     Cycle { table: String, path: String },
+    #[error(
+        "in {part} a time stands beside columns with a time zone and beside others without, and the source has a timezone; \
+         compare each of them by itself"
+    )]
+    MixedZones { part: String },
     #[error("the parameter {name} is not given; write --param {name}=VALUE")]
     NoParam { name: String },
     #[error("the parameter {name} cannot be read: {why}")]
@@ -121,14 +126,27 @@ impl Fitting<'_> {
         let policy = self.asked.policy;
         let age = self.age(facts);
         let keep = self.keep(facts);
-        let change = self.change(facts);
+        let change = self.change(facts).await?;
+        let condition = match &policy.condition {
+            Some(condition) => Some(self.fragment("where", condition, &[facts], None).await?),
+            None => None,
+        };
         let bound = self.bound(facts);
         let deletes = policy.action == Action::Delete;
         let mut node = self.node(facts, &policy.files, &policy.children, deletes).await?;
         let mut protections = Vec::new();
         for protection in &policy.protections {
             match TableFacts::load(self.session, &protection.table).await? {
-                Some(facts) => protections.push((protection.clone(), facts.name)),
+                Some(other) => {
+                    let part = format!("protected_by of {}", protection.table);
+                    let tables = [facts, &other];
+                    let on = self.fragment(&part, &protection.on, &tables, None).await?;
+                    let condition = match &protection.condition {
+                        Some(condition) => Some(self.fragment(&part, condition, &tables, None).await?),
+                        None => None,
+                    };
+                    protections.push(Protecting { table: other.name, on, condition });
+                }
                 None => {
                     let (source_name, table) = (self.asked.source.name.clone(), protection.table.to_string());
                     self.misfits.push(Unfit::NoTable { source_name, table });
@@ -142,7 +160,7 @@ impl Fitting<'_> {
         let details = policy.details.iter().filter_map(|ident| carry(self, ident)).collect();
         let (alive, probe) = match &policy.alive {
             None => (None, None),
-            Some(Alive::Sql(condition)) => (Some(condition.clone()), None),
+            Some(Alive::Sql(condition)) => (Some(self.fragment("alive", condition, &[facts], None).await?), None),
             Some(Alive::Command(command)) => {
                 (None, Some(command.columns().filter_map(|ident| Some(carry(self, ident)?.1)).collect()))
             }
@@ -155,7 +173,7 @@ impl Fitting<'_> {
                 && policy.age.as_ref().is_some_and(|age| leads_index(facts, &age.column)),
             age,
             keep,
-            condition: policy.condition.clone(),
+            condition,
             protections,
             alive,
             bound,
@@ -172,15 +190,19 @@ impl Fitting<'_> {
         let column = self.column(facts, &age.column)?;
         if !super::age::tells_age(self.engine(), column.kind, age.format) {
             let why = match (column.kind, age.format) {
-                (ColumnType::Integer, _) => "; say what it counts: age_format = \"unix\" or \"unix_ms\"",
-                (_, Some(_)) => " in that age_format; leave age_format out",
-                (_, None) => "",
+                (ColumnType::Integer | ColumnType::Real, _) => {
+                    "; say what it counts: age_format = \"unix\", \"unix_ms\", \"unix_us\" or \"unix_ns\""
+                }
+                (ColumnType::TimestampTz | ColumnType::Timestamp | ColumnType::Date, Some(_)) => {
+                    " in that age_format; leave age_format out"
+                }
+                (_, _) => "",
             };
             let (table, declared) = (self.asked.policy.table.to_string(), column.declared.clone());
             self.misfits.push(Unfit::NoAge { table, column: column.name.to_string(), declared, why });
         }
         let timezone = self.asked.source.timezone.clone();
-        Some(Age { term: Term::column(column), timezone, format: age.format })
+        Some(Age { term: Term::column(column), timezone, format: age.format, earliest: age.earliest })
     }
 
     fn keep(&mut self, facts: &TableFacts) -> Option<KeepTerms> {
@@ -190,18 +212,22 @@ impl Fitting<'_> {
         }
     }
 
-    fn change(&mut self, facts: &TableFacts) -> Option<Change> {
-        let Action::Update(assignments) = &self.asked.policy.action else { return Some(Change::Delete) };
+    async fn change(&mut self, facts: &TableFacts) -> Result<Option<Change>, SourceError> {
+        let Action::Update(assignments) = &self.asked.policy.action else { return Ok(Some(Change::Delete)) };
         let mut set = Vec::new();
         for assignment in assignments {
-            let column = self.column(facts, &assignment.column)?;
+            let Some(column) = self.column(facts, &assignment.column) else { return Ok(None) };
             if column.generated {
                 let (table, column) = (facts.name.table.to_string(), column.name.to_string());
                 self.misfits.push(Unfit::Generated { table, column });
             }
-            set.push((Term::column(column), assignment.value.clone()));
+            let value = match &assignment.value {
+                SetValue::Sql(sql) => NewValue::Sql(self.fragment("set", sql, &[facts], Some(column)).await?),
+                literal => NewValue::Literal(literal.clone()),
+            };
+            set.push((Term::column(column), value));
         }
-        Some(Change::Update(set))
+        Ok(Some(Change::Update(set)))
     }
 
     fn bound(&mut self, facts: &TableFacts) -> Bound {

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::condition::push_condition;
-use super::target::{Instants, Target};
+use super::target::{Instants, Protecting, Target};
 use super::{ErrorKind, Session, SourceError, Sql};
 use crate::policy::Engine;
 
@@ -46,7 +46,7 @@ impl Target {
                 parts.push((part.to_owned(), sql));
             }
         }
-        for (index, (_, table)) in self.protections.iter().enumerate() {
+        for (index, Protecting { table, .. }) in self.protections.iter().enumerate() {
             let sql = self.looking(|sql| {
                 sql.push("EXISTS (SELECT 1");
                 self.push_protecting(sql, at, index, &[]);

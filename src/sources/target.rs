@@ -8,10 +8,11 @@ use super::age::Age;
 use super::condition::{Bound, push_condition};
 use super::dialect::{Term, separated};
 use super::fit::literal;
+use super::fragment::Fragment;
 use super::gone::{Gone, push_remaining};
 use super::node::{Branch, Claim, FileOwner, Node, OwnedRow};
 use super::{ColumnType, Sql};
-use crate::policy::{Condition, Engine, Ident, KeepByValue, Name, OwnedFile, Protection, SetValue, TableName};
+use crate::policy::{Engine, Ident, KeepByValue, Name, OwnedFile, SetValue, TableName};
 
 /// A rows policy whose tables were looked up: every column is there and of a type that can be judged.
 #[derive(Debug, Clone)]
@@ -22,11 +23,10 @@ pub struct Target {
     pub(super) age: Option<Age>,
     pub(super) age_indexed: bool,
     pub(super) keep: Option<KeepTerms>,
-    pub(super) condition: Option<Condition>,
-    /// Each with its table as the catalog resolved it.
-    pub(super) protections: Vec<(Protection, TableName)>,
+    pub(super) condition: Option<Fragment>,
+    pub(super) protections: Vec<Protecting>,
     /// True or NULL: the row's work is still going on.
-    pub(super) alive: Option<Condition>,
+    pub(super) alive: Option<Fragment>,
     pub(super) bound: Bound,
     pub(super) change: Change,
     /// Column, its place among the carried ones, its type.
@@ -48,7 +48,23 @@ pub(super) struct KeepTerms {
 #[derive(Debug, Clone)]
 pub(super) enum Change {
     Delete,
-    Update(Vec<(Term, SetValue)>),
+    Update(Vec<(Term, NewValue)>),
+}
+
+/// What a column is set to.
+#[derive(Debug, Clone)]
+pub(super) enum NewValue {
+    Literal(SetValue),
+    Sql(Fragment),
+}
+
+/// Rows of another table that keep a row.
+#[derive(Debug, Clone)]
+pub(super) struct Protecting {
+    /// As the catalog resolved it.
+    pub(super) table: TableName,
+    pub(super) on: Fragment,
+    pub(super) condition: Option<Fragment>,
 }
 
 /// The instants of a run that its statements compare with.
@@ -172,10 +188,10 @@ impl Target {
 
     /// Writes " FROM … WHERE …": the rows that protect a row of the policy's table.
     pub(super) fn push_protecting(&self, sql: &mut Sql, at: Instants, index: usize, gone: &[Gone]) {
-        let (protection, table) = &self.protections[index];
+        let Protecting { table, on, condition } = &self.protections[index];
         sql.push(" FROM ").table(table).push(" WHERE ");
-        push_condition(sql, &protection.on, at, &self.bound);
-        if let Some(condition) = &protection.condition {
+        push_condition(sql, on, at, &self.bound);
+        if let Some(condition) = condition {
             sql.push(" AND ");
             push_condition(sql, condition, at, &self.bound);
         }
@@ -185,7 +201,7 @@ impl Target {
     /// Whether eligibility depends on other rows. Such a question is answered as of the beginning of a statement,
     /// however long that then waits for a row's lock; so the rows are locked first and asked about again.
     pub(super) fn asks_other_rows(&self) -> bool {
-        let subquery = |condition: &Option<Condition>| condition.as_ref().is_some_and(Condition::has_subquery);
+        let subquery = |sql: &Option<Fragment>| sql.as_ref().is_some_and(|sql| sql.condition.has_subquery());
         !self.protections.is_empty() || !self.keeping().is_empty() || subquery(&self.condition) || subquery(&self.alive)
     }
 
@@ -247,10 +263,13 @@ impl Target {
         separated(sql, ", ", set, |sql, (term, value)| {
             term.push(sql);
             sql.push(" = ");
-            match (value, literal(value, self.engine)) {
-                (SetValue::Sql(expression), _) => push_condition(sql, expression, at, &self.bound),
-                (_, Some(text)) => term.push_value(sql, &text),
-                (_, None) => {}
+            match value {
+                NewValue::Sql(expression) => push_condition(sql, expression, at, &self.bound),
+                NewValue::Literal(value) => {
+                    if let Some(text) = literal(value, self.engine) {
+                        term.push_value(sql, &text);
+                    }
+                }
             }
         });
     }
@@ -280,7 +299,10 @@ impl Target {
     /// The literals that an update sets.
     pub(super) fn literals(&self) -> Vec<(String, String)> {
         let Change::Update(set) = &self.change else { return Vec::new() };
-        let literals = set.iter().filter_map(|(term, value)| Some((term.name(), literal(value, self.engine)?)));
+        let literals = set.iter().filter_map(|(term, value)| match value {
+            NewValue::Literal(value) => Some((term.name(), literal(value, self.engine)?)),
+            NewValue::Sql(_) => None,
+        });
         literals.collect()
     }
 

@@ -3,8 +3,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
+use super::age::AgeValue;
 use super::condition::push_condition;
 use super::dialect::{KeyTerms, Term, separated};
 use super::fit::keys;
@@ -49,8 +48,8 @@ pub struct JudgedAge {
     pub column: String,
     /// As the column has it.
     pub value: Option<String>,
-    /// None: missing, or not to be read.
-    pub at: Option<Timestamp>,
+    /// None: missing.
+    pub told: Option<AgeValue>,
     /// How long the row is kept; none where its value of the deciding column is not listed.
     pub keep: Option<Duration>,
     /// The column that decides the time and the row's value in it.
@@ -241,7 +240,7 @@ impl Target {
         decided_by: Option<(String, Option<String>)>,
     ) -> JudgedAge {
         let age = self.age.as_ref();
-        let read = age.and_then(|age| age.read(self.engine, value.as_deref()?));
+        let told = age.and_then(|age| Some(age.read(self.engine, value.as_deref()?)));
         let keep = match (&self.keep, &decided_by, at.cutoff) {
             (Some(KeepTerms { by, .. }), Some((_, value)), _) => {
                 let listed = by.values.iter().find(|(listed, _)| Some(listed) == value.as_ref());
@@ -251,7 +250,7 @@ impl Target {
             (_, _, None) => None,
         };
         let column = age.map(|age| age.term.name()).unwrap_or_default();
-        JudgedAge { column, value, at: read, keep, decided_by }
+        JudgedAge { column, value, told, keep, decided_by }
     }
 
     fn keepers(&self) -> Vec<KeeperOf<'_>> {
@@ -274,7 +273,7 @@ impl Target {
         keeper: &KeeperOf<'_>,
     ) -> Result<Keeper, SourceError> {
         let (table, child) = match keeper {
-            KeeperOf::Protection(index) => (&self.protections[*index].1, false),
+            KeeperOf::Protection(index) => (&self.protections[*index].table, false),
             // Along a longer way it is the row that would go, and that has a keeper of its own.
             KeeperOf::Child(path) => (path.first().map_or(&self.node.table, |branch| &branch.node.table), true),
         };

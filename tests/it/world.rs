@@ -80,6 +80,14 @@ impl World {
         self
     }
 
+    /// Adds a fragment of configuration.
+    pub fn conf_d(&self, name: &str, toml: &str) -> &Self {
+        let dir = self.dir.join("conf.d");
+        std::fs::create_dir_all(&dir).expect("a directory is made");
+        std::fs::write(dir.join(format!("{name}.toml")), toml).expect("a fragment is written");
+        self
+    }
+
     /// Writes the configuration; its path. Nothing runs without it, so this waits until the files are old enough.
     pub fn config_file(&self) -> PathBuf {
         self.let_files_settle();

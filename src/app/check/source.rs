@@ -35,7 +35,7 @@ pub(super) async fn check(settings: &Settings, source: &Source, clock: &Clock, s
     clocks(&mut session, clock, &subject, &mut findings).await;
     sandbox(settings, source, service, &subject, &mut findings);
     for policy in rows_policies(settings).filter(|(_, rows)| rows.source == source.name) {
-        table::check_policy(&mut session, settings, source, policy, &mut findings).await;
+        table::check_policy(&mut session, settings, source, policy, clock.now(), &mut findings).await;
     }
     for (store, named_by) in references(settings, &source.name) {
         table::check_reference(&mut session, source, &store, &named_by, &mut findings).await;

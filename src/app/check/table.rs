@@ -1,5 +1,7 @@
 //! The table of a policy or reference: columns, key, indexes, and what the login may do with it.
 
+use jiff::Timestamp;
+
 use super::privileges::{deleting, may, may_set, may_skip};
 use super::relations::Around;
 use super::{enforces, programs};
@@ -8,7 +10,10 @@ use crate::policy::{
     TableName,
 };
 use crate::report::Findings;
-use crate::sources::{Asked, NamedBy, Privilege, ReferenceColumn, Refused, Session, Sql, TableFacts, Target};
+use crate::sources::{
+    Asked, ErrorKind, Instants, NamedBy, Privilege, ReferenceColumn, Refused, Session, Sql, TableFacts, Target,
+    typed_form_hint,
+};
 use crate::telemetry::chain;
 
 /// Whether a policy fits its table, finds its rows quickly, and may delete them.
@@ -17,6 +22,7 @@ pub(super) async fn check_policy(
     settings: &Settings,
     source: &Source,
     (policy, rows): (&Policy, &RowsPolicy),
+    now: Timestamp,
     findings: &mut Findings,
 ) {
     let enforces = enforces(settings, policy);
@@ -65,6 +71,7 @@ pub(super) async fn check_policy(
         findings.warn(&subject, message, create_index(&facts, std::slice::from_ref(age), source.endpoint.engine()));
     }
     sql(session, &target, &subject, findings).await;
+    times(session, &target, rows, now, &subject, findings).await;
     updates_once(rows, &subject, findings);
     if let Some(Alive::Command(command)) = &rows.alive {
         programs::check(&command.program, "alive", &subject, findings);
@@ -126,7 +133,41 @@ async fn sql(session: &mut Session, target: &Target, subject: &str, findings: &m
     for Refused { part, error } in target.refused_parts(session).await {
         let (key, of) =
             part.split_once(' ').map_or((part.as_str(), String::new()), |(key, of)| (key, format!(" {of}")));
-        findings.error(subject, format!("the database does not accept its \"{key}\"{of}: {}", error.cause), "");
+        let fix = typed_form_hint(&error).unwrap_or_default();
+        findings.error(subject, format!("the database does not accept its \"{key}\"{of}: {}", error.cause), fix);
+    }
+}
+
+/// Whether the ages are times, in the unit that they are said to be in, and the SQL depends on the time.
+async fn times(
+    session: &mut Session,
+    target: &Target,
+    rows: &RowsPolicy,
+    now: Timestamp,
+    subject: &str,
+    findings: &mut Findings,
+) {
+    match target.sample_ages(session, now).await {
+        Ok(Some(sample)) => {
+            if let Some(trouble) = sample.trouble() {
+                findings.error(subject, trouble, "");
+            } else if let Some(doubt) = sample.doubt() {
+                findings.warn(subject, doubt, "");
+            }
+        }
+        Ok(None) => {}
+        Err(error) => findings.warn(subject, chain(&error), ""),
+    }
+    // What SQL says with values of parameters, nobody knows here; what it does not accept is said above.
+    if rows.allow_time_independent || !rows.params.is_empty() {
+        return;
+    }
+    let at = Instants { now, cutoff: rows.cutoff(now) };
+    match target.timeless(session, at, &[]).await {
+        Ok(Some(timeless)) => findings.error(subject, format!("runs are blocked: {timeless}"), ""),
+        Ok(None) => {}
+        Err(error) if error.kind == ErrorKind::Timeout => findings.warn(subject, chain(&error), ""),
+        Err(_) => {}
     }
 }
 

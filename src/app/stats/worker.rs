@@ -149,6 +149,10 @@ impl Worker<'_> {
             Some(None) => {}
             None => stats.remarks.push("the oldest eligible row was not found in time".to_owned()),
         }
+        let now = self.now;
+        if let Some(Some(sample)) = self.ask(part(0.2), async |session| target.sample_ages(session, now).await).await? {
+            stats.remarks.extend(sample.trouble().or_else(|| sample.doubt()));
+        }
         let share = if target.can_be_kept() { 0.6 } else { 1.0 };
         let estimate = stats.rows_eligible;
         if let Some(counted) = better(self.count(target, at, Counted::Eligible, part(share)).await?, estimate) {

@@ -1,10 +1,11 @@
 //! What keeps a row, in words: from what its policy says of itself and from what the database said of the row. Pure.
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::policy::{Alive, Mode, Policy, RowsPolicy, Settings};
 use crate::report::{Reason, ReasonKind, RowName, human};
-use crate::sources::{JudgedAge, Judgement, Keeper};
+use crate::sources::{AgeValue, JudgedAge, Judgement, Keeper};
 
 /// A value is shown no longer than this.
 const SHOWN_CHARS: usize = 60;
@@ -44,25 +45,38 @@ impl Standing<'_> {
 /// From when on a row is old enough, and what is to be said of its age.
 pub(super) fn of_age(rows: &RowsPolicy, judgement: &Judgement, now: Timestamp) -> (Option<Timestamp>, Option<Reason>) {
     let (Some(column), Some(age), Some(old)) = (&rows.age, &judgement.age, judgement.old) else { return (None, None) };
-    let eligible_at = age.at.zip(age.keep).and_then(|(at, keep)| at.checked_add(keep).ok());
+    let at = match age.told {
+        Some(AgeValue::At(at)) => Some(at),
+        Some(AgeValue::NoTime | AgeValue::Unreadable) | None => None,
+    };
+    let eligible_at = at.zip(age.keep).and_then(|(at, keep)| at.checked_add(keep).ok());
     if old == Some(true) {
         return (eligible_at, None);
     }
-    let JudgedAge { column: name, value, at, keep, decided_by } = age;
-    let (kind, message) = match (value.as_deref(), at, keep) {
-        (None | Some(""), ..) => {
+    let JudgedAge { column: name, value, told, keep, decided_by } = age;
+    let shown = |value: &str| value.chars().take(SHOWN_CHARS).collect::<String>();
+    let (kind, message) = match (value.as_deref(), told, keep) {
+        (None | Some(""), ..) | (Some(_), None, _) => {
             (ReasonKind::AgeMissing, format!("its {name} is missing, and a row without an age is never taken"))
         }
-        (Some(value), None, _) => {
-            let value: String = value.chars().take(SHOWN_CHARS).collect();
-            (ReasonKind::AgeUnreadable, format!("its {name} {value:?} cannot be read as a date"))
+        (Some(value), Some(AgeValue::Unreadable), _) => {
+            (ReasonKind::AgeUnreadable, format!("its {name} {:?} cannot be read as a date", shown(value)))
         }
-        (Some(_), Some(_), None) => {
+        (Some(value), Some(AgeValue::NoTime), _) => {
+            let earliest = TimeZone::UTC.to_datetime(column.earliest).date();
+            let value = shown(value);
+            let message = format!(
+                "its {name} {value:?} is not between {earliest} and 9000-01-01, so it is not a time, and a row without a \
+                 time is never taken"
+            );
+            (ReasonKind::NoTime, message)
+        }
+        (Some(_), Some(AgeValue::At(_)), None) => {
             let (by, value) = decided_by.clone().unwrap_or_default();
             let value = value.map_or_else(|| "NULL".to_owned(), |value| format!("{value:?}"));
             (ReasonKind::NoTime, format!("keep lists no time for its {by} {value}, and has no default"))
         }
-        (Some(_), Some(at), Some(keep)) => {
+        (Some(_), Some(AgeValue::At(at)), Some(keep)) => {
             let keep = human::duration(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX));
             let message = match column.expires {
                 true if *at > now => format!("it expires {}", human::instant_from(*at, now)),

@@ -4,7 +4,8 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::super::{
-    Action, Daemon, Endpoint, Name, ParamDeclaration, Policy, PolicyKind, RowsPolicy, Source, Store, Task, Trigger,
+    Action, AgeFormat, Daemon, EARLIEST, Endpoint, Name, ParamDeclaration, Policy, PolicyKind, RowsPolicy, Source,
+    Store, Task, Trigger,
 };
 use super::trees;
 use super::words::{self, Shown, joined, mode_word, zone};
@@ -142,6 +143,7 @@ fn rows_facts(rows: &RowsPolicy) -> Vec<Fact> {
         params,
         protections,
         alive,
+        allow_time_independent,
         action,
         files,
         files_off: _,
@@ -163,12 +165,14 @@ fn rows_facts(rows: &RowsPolicy) -> Vec<Fact> {
         fact("source", source),
         fact("table", table),
         optional(age_key, age.as_ref().map(|age| &age.column)),
-        optional("age_format", age.as_ref().and_then(|age| age.format).map(words::age_format)),
+        optional("age_format", age.as_ref().and_then(|age| age.format).map(AgeFormat::word)),
+        optional("earliest", age.as_ref().map(|age| age.earliest).filter(|at| *at != EARLIEST)),
         optional(keep_key, keep.map(words::keep)),
         optional("where", condition.as_ref()),
         optional("params", joined(params.iter().map(param))),
         optional("protected_by", joined(protections.iter().map(words::protection))),
         secret("alive", alive.as_ref().map(|alive| format!("{alive:?}"))),
+        fact("allow_time_independent", allow_time_independent),
         fact("action", if set.is_some() { "update" } else { "delete" }),
         secret("set", set),
         optional("files", joined(files.iter().map(words::file))),

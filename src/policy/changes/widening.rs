@@ -124,6 +124,9 @@ fn wider_times(before: &RowsPolicy, after: &RowsPolicy) -> Vec<String> {
             if old.format != new.format {
                 reasons.push("age_format changed".to_owned());
             }
+            if new.earliest < old.earliest {
+                reasons.push(format!("earliest {} → {}", old.earliest, new.earliest));
+            }
         }
         (Some(_), None) => reasons.push(format!("{key} removed")),
         (None, Some(_) | None) => {}
@@ -250,6 +253,9 @@ fn wider_children(before: &[Child], after: &[Child]) -> Vec<String> {
 
 fn looser_guards(before: &RowsPolicy, after: &RowsPolicy) -> Vec<String> {
     let mut reasons = Vec::new();
+    if after.allow_time_independent && !before.allow_time_independent {
+        reasons.push("allow_time_independent added".to_owned());
+    }
     match (before.max_rows, after.max_rows) {
         (Some(old), Some(new)) if new > old => reasons.push(format!("max_rows {old} → {new}")),
         (Some(_), None) => reasons.push("max_rows removed".to_owned()),

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::time::Duration;
 
-use super::super::{AgeColumn, AgeFormat, Child, Ident, Keep, KeepByValue, Mode, OnDelete, OwnedFile, Protection};
+use super::super::{AgeColumn, Child, Ident, Keep, KeepByValue, Mode, OnDelete, OwnedFile, Protection};
 
 pub(super) fn mode_word(mode: Mode) -> &'static str {
     match mode {
@@ -29,13 +29,6 @@ pub(super) fn file(file: &OwnedFile) -> String {
 
 pub(super) fn age(age: &AgeColumn) -> String {
     format!("{} {}", if age.expires { "expires" } else { "age" }, age.column)
-}
-
-pub(super) fn age_format(format: AgeFormat) -> &'static str {
-    match format {
-        AgeFormat::Unix => "unix",
-        AgeFormat::UnixMs => "unix_ms",
-    }
 }
 
 pub(super) fn keep(keep: &Keep) -> String {

@@ -37,12 +37,14 @@ const KEYS_OF: [(&[Kind], &[&str]); 3] = [
             "table",
             "age",
             "age_format",
+            "earliest",
             "expires",
             "grace",
             "where",
             "params",
             "protected_by",
             "alive",
+            "allow_time_independent",
             "action",
             "set",
             "files",
@@ -156,7 +158,7 @@ fn foreign_hint(kind: Kind, kinds: &[Kind], key: &str) -> String {
     match (kind, key) {
         (Kind::Files | Kind::Orphans, "max_rows") => return "write max_files instead".to_owned(),
         (Kind::Rows, "max_files") => return "write max_rows instead".to_owned(),
-        (Kind::Files | Kind::Orphans, "age" | "age_format" | "expires") => {
+        (Kind::Files | Kind::Orphans, "age" | "age_format" | "earliest" | "expires") => {
             return "leave it out: a file's age is that of its last change".to_owned();
         }
         (Kind::Files | Kind::Orphans, "grace") => return "write keep instead".to_owned(),

@@ -1,9 +1,10 @@
 //! When a row is old enough, as a predicate that an index on the age column serves where its order is that of time.
 //!
-//! An age is an instant, a wall-clock time, a date, a text or a whole number. One that is missing, infinite, a zero
-//! date or can't be read is never old enough (G5), and no content of a column makes a statement fail. A date without
-//! a time counts as old only when the whole day is.
+//! An age is an instant, a wall-clock time, a date, a text or a number. One that is missing, beyond the floor and the
+//! ceiling of all dates, or can't be read is never old enough (G5), and no content of a column makes a statement fail. A
+//! date without a time counts as old only when the whole day is.
 
+mod digits;
 mod moment;
 mod number;
 mod read;
@@ -15,18 +16,36 @@ mod typed;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-pub use self::moment::seconds;
-use self::moment::{Moments, has_rows_before};
+use self::moment::Moments;
+pub use self::moment::{earliest_local, seconds};
 use super::dialect::Term;
 use super::{ColumnType, Sql};
-use crate::policy::{AgeFormat, Engine};
+use crate::policy::{AgeFormat, Engine, LATEST};
 
-/// An age column, the zone of its naive values, and what its whole numbers count.
+/// An age column, the zone of its naive values, what its numbers count, and from when on it is believed.
 #[derive(Debug, Clone)]
 pub struct Age {
     pub term: Term,
     pub timezone: TimeZone,
     pub format: Option<AgeFormat>,
+    /// What is before it is not a time.
+    pub earliest: Timestamp,
+}
+
+/// What a value of an age column says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AgeValue {
+    At(Timestamp),
+    /// It is beyond the floor or the ceiling of all dates, or infinite, or a zero date: such a row has no time.
+    NoTime,
+    Unreadable,
+}
+
+/// The instants from `from` up to, not including, `to`.
+#[derive(Debug, Clone, Copy)]
+struct Range {
+    from: Timestamp,
+    to: Timestamp,
 }
 
 /// What a column's values are read as.
@@ -36,15 +55,18 @@ enum Reading {
     Typed,
     Text,
     Number(AgeFormat),
+    /// A number written as a text.
+    Digits(AgeFormat),
 }
 
 /// Whether a column of this type, read so, can tell an age. SQLite has no type for instants and stores any value in
 /// any column, so there the format decides how one that is declared as an instant is read.
 pub fn tells_age(engine: Engine, kind: ColumnType, format: Option<AgeFormat>) -> bool {
     match kind {
-        ColumnType::TimestampTz | ColumnType::Timestamp | ColumnType::Date | ColumnType::Text => format.is_none(),
+        ColumnType::TimestampTz | ColumnType::Timestamp | ColumnType::Date => format.is_none(),
+        ColumnType::Text => true,
         ColumnType::SqliteDateTime => engine == Engine::Sqlite,
-        ColumnType::Integer => format.is_some(),
+        ColumnType::Integer | ColumnType::Real => format.is_some(),
         ColumnType::Uuid | ColumnType::Binary | ColumnType::Other => false,
     }
 }
@@ -53,10 +75,10 @@ impl Age {
     /// Writes the exact predicate: the row is older than `cutoff`. On SQLite no index serves it, and none must be tempted:
     /// of several bounds SQLite takes the first for its index, and a window's own bounds come later.
     pub fn push_older(&self, sql: &mut Sql, cutoff: Timestamp) {
-        if !has_rows_before(cutoff) {
+        let Some(range) = self.range(cutoff) else {
             sql.push("FALSE");
             return;
-        }
+        };
         match (self.reading(), sql.engine()) {
             (Reading::Typed, _) => {
                 self.push_floor(sql);
@@ -66,13 +88,14 @@ impl Age {
             (Reading::Number(format), engine) => {
                 // SQLite uses no index for an operand with a sign.
                 let sign = if engine == Engine::Sqlite { "+" } else { "" };
-                number::push_floor(sql.push(sign), &self.term, format);
+                number::push_floor(sql.push(sign), &self.term, format, range);
                 sql.push(" AND ").push(sign);
-                number::push_ceiling(sql, &self.term, format, cutoff);
+                number::push_ceiling(sql, &self.term, format, range);
             }
-            (Reading::Text, Engine::Sqlite) => sqlite::push_older(sql, &self.term, &self.moments(cutoff)),
+            (Reading::Digits(format), _) => digits::push_within(sql, &self.term, format, range),
+            (Reading::Text, Engine::Sqlite) => sqlite::push_older(sql, &self.term, &self.moments(range)),
             (Reading::Text, Engine::Postgres | Engine::MySql) => {
-                text::push_older(sql, &self.term, &self.moments(cutoff));
+                text::push_older(sql, &self.term, &self.moments(range));
             }
         }
     }
@@ -83,18 +106,20 @@ impl Age {
         match self.reading() {
             Reading::Typed | Reading::Number(_) => true,
             Reading::Text => engine == Engine::Sqlite,
+            Reading::Digits(_) => false,
         }
     }
 
-    /// Writes "the age is no missing one", for the bare column: with [`Age::push_ceiling`] it makes a range that holds
+    /// Writes "the age is not before the floor", for the bare column: with [`Age::push_ceiling`] it makes a range that holds
     /// every row older than `cutoff`: exactly those on the servers, perhaps more on SQLite, whose texts are not in the
     /// order of time. For a column that is not ordered it bounds nothing.
     pub fn push_floor(&self, sql: &mut Sql) {
+        let range = Range { from: self.earliest, to: LATEST };
         match (self.reading(), sql.engine()) {
-            (Reading::Typed, _) => typed::push_floor(sql, &self.term),
-            (Reading::Number(format), _) => number::push_floor(sql, &self.term, format),
-            (Reading::Text, Engine::Sqlite) => sqlite::push_floor(sql, &self.term),
-            (Reading::Text, Engine::Postgres | Engine::MySql) => {
+            (Reading::Typed, _) => typed::push_floor(sql, &self.term, &self.moments(range)),
+            (Reading::Number(format), _) => number::push_floor(sql, &self.term, format, range),
+            (Reading::Text, Engine::Sqlite) => sqlite::push_floor(sql, &self.term, &self.moments(range)),
+            (Reading::Digits(_), _) | (Reading::Text, Engine::Postgres | Engine::MySql) => {
                 self.term.push(sql);
                 sql.push(" IS NOT NULL");
             }
@@ -103,15 +128,17 @@ impl Age {
 
     /// Writes the upper end of that range.
     pub fn push_ceiling(&self, sql: &mut Sql, cutoff: Timestamp) {
-        if !has_rows_before(cutoff) {
+        let Some(range) = self.range(cutoff) else {
             sql.push("FALSE");
             return;
-        }
+        };
         match (self.reading(), sql.engine()) {
-            (Reading::Typed, _) => typed::push_ceiling(sql, &self.term, &self.moments(cutoff)),
-            (Reading::Number(format), _) => number::push_ceiling(sql, &self.term, format, cutoff),
-            (Reading::Text, Engine::Sqlite) => sqlite::push_ceiling(sql, &self.term, &self.moments(cutoff)),
-            (Reading::Text, Engine::Postgres | Engine::MySql) => self.push_older(sql, cutoff),
+            (Reading::Typed, _) => typed::push_ceiling(sql, &self.term, &self.moments(range)),
+            (Reading::Number(format), _) => number::push_ceiling(sql, &self.term, format, range),
+            (Reading::Text, Engine::Sqlite) => sqlite::push_ceiling(sql, &self.term, &self.moments(range)),
+            (Reading::Digits(_), _) | (Reading::Text, Engine::Postgres | Engine::MySql) => {
+                self.push_older(sql, cutoff);
+            }
         }
     }
 
@@ -120,11 +147,29 @@ impl Age {
     pub fn push_unreadable(&self, sql: &mut Sql) -> bool {
         match (self.reading(), sql.engine()) {
             (Reading::Typed, _) => return false,
-            (Reading::Number(format), _) => number::push_unreadable(sql, &self.term, format),
+            (Reading::Number(_), _) => return number::push_unreadable(sql, &self.term),
+            (Reading::Digits(_), _) => digits::push_unreadable(sql, &self.term),
             (Reading::Text, Engine::Sqlite) => sqlite::push_unreadable(sql, &self.term),
             (Reading::Text, Engine::Postgres | Engine::MySql) => text::push_unreadable(sql, &self.term),
         }
         true
+    }
+
+    /// Writes "there is no time": the value is missing, or it can be read and is beyond the floor or the ceiling. Never
+    /// NULL itself.
+    pub fn push_without_time(&self, sql: &mut Sql) {
+        let range = Range { from: self.earliest, to: LATEST };
+        match self.reading() {
+            Reading::Typed => typed::push_without_time(sql, &self.term, &self.moments(range)),
+            Reading::Number(format) => number::push_without_time(sql, &self.term, format, range),
+            Reading::Text | Reading::Digits(_) => {
+                sql.push("((");
+                self.push_older(sql, LATEST);
+                sql.push(") IS NOT TRUE AND NOT (");
+                self.push_unreadable(sql);
+                sql.push("))");
+            }
+        }
     }
 
     /// Writes the age as text, for [`Age::read`] and to show it to a person: as the column holds it, cut at 64
@@ -132,8 +177,10 @@ impl Age {
     pub fn push_instant_text(&self, sql: &mut Sql) {
         match (self.reading(), sql.engine()) {
             (Reading::Typed, _) => self.term.push_text(sql),
-            (Reading::Text | Reading::Number(_), Engine::Sqlite) => sqlite::push_shown(sql, &self.term),
-            (Reading::Text | Reading::Number(_), Engine::Postgres | Engine::MySql) => {
+            (Reading::Text | Reading::Number(_) | Reading::Digits(_), Engine::Sqlite) => {
+                sqlite::push_shown(sql, &self.term);
+            }
+            (Reading::Text | Reading::Number(_) | Reading::Digits(_), Engine::Postgres | Engine::MySql) => {
                 sql.push("left(");
                 self.term.push_text(sql);
                 sql.push(", 64)");
@@ -143,25 +190,48 @@ impl Age {
 
     /// Reads what [`Age::push_instant_text`] selected, by the rules of the statements: a row is older than a cutoff
     /// exactly when its age is before it, where the cutoff is whole microseconds, or whole units of a column of numbers;
-    /// statements leave out what is less. None where the age is missing or can't be read. A date is its last nanosecond; an instant beyond year 9999 is [`Timestamp::MAX`].
-    pub fn read(&self, engine: Engine, raw_text: &str) -> Option<Timestamp> {
-        match (self.reading(), engine) {
-            (Reading::Typed, _) => read::typed(engine, self.term.kind(), &self.timezone, raw_text),
-            (Reading::Number(format), _) => number::read(format, raw_text),
-            (Reading::Text, _) => read::text(&self.timezone, raw_text),
+    /// statements leave out what is less. A date is its last nanosecond. The empty text is a missing time.
+    pub fn read(&self, engine: Engine, raw_text: &str) -> AgeValue {
+        self.read_as(engine, self.format, raw_text)
+    }
+
+    /// The same, as if the column counted another unit.
+    pub(super) fn read_as(&self, engine: Engine, format: Option<AgeFormat>, raw_text: &str) -> AgeValue {
+        let range = Range { from: self.earliest, to: LATEST };
+        let told = match self.reading_as(format) {
+            _ if raw_text.is_empty() => return AgeValue::NoTime,
+            Reading::Typed => read::typed(engine, self.term.kind(), &self.timezone, raw_text),
+            Reading::Text => read::text(&self.timezone, raw_text),
+            Reading::Number(format) => return number::read(format, range, raw_text),
+            Reading::Digits(format) => return digits::read(format, range, raw_text),
+        };
+        match told {
+            AgeValue::At(at) if at < range.from || at >= range.to => AgeValue::NoTime,
+            told => told,
         }
     }
 
     fn reading(&self) -> Reading {
-        match (self.format, self.term.kind()) {
+        self.reading_as(self.format)
+    }
+
+    fn reading_as(&self, format: Option<AgeFormat>) -> Reading {
+        match (format, self.term.kind()) {
+            (Some(format), ColumnType::Text) => Reading::Digits(format),
             (Some(format), _) => Reading::Number(format),
             (None, ColumnType::Text | ColumnType::SqliteDateTime) => Reading::Text,
             (None, _) => Reading::Typed,
         }
     }
 
-    fn moments(&self, cutoff: Timestamp) -> Moments {
-        Moments::of(cutoff, &self.timezone)
+    /// What is older than a cutoff; none where nothing can be.
+    fn range(&self, cutoff: Timestamp) -> Option<Range> {
+        let to = cutoff.min(LATEST);
+        (self.earliest < to).then_some(Range { from: self.earliest, to })
+    }
+
+    fn moments(&self, range: Range) -> Moments {
+        Moments::of(range.from, range.to, &self.timezone)
     }
 }
 
@@ -170,13 +240,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_format_belongs_to_whole_numbers() {
+    fn a_format_belongs_to_numbers_and_texts() {
         let (none, unix) = (None, Some(AgeFormat::Unix));
         for engine in [Engine::Postgres, Engine::MySql, Engine::Sqlite] {
-            for kind in [ColumnType::TimestampTz, ColumnType::Timestamp, ColumnType::Date, ColumnType::Text] {
+            for kind in [ColumnType::TimestampTz, ColumnType::Timestamp, ColumnType::Date] {
                 assert!(tells_age(engine, kind, none) && !tells_age(engine, kind, unix), "{kind:?}");
             }
-            assert!(!tells_age(engine, ColumnType::Integer, none) && tells_age(engine, ColumnType::Integer, unix));
+            assert!(tells_age(engine, ColumnType::Text, none) && tells_age(engine, ColumnType::Text, unix));
+            for kind in [ColumnType::Integer, ColumnType::Real] {
+                assert!(!tells_age(engine, kind, none) && tells_age(engine, kind, unix), "{kind:?}");
+            }
             for kind in [ColumnType::Uuid, ColumnType::Binary, ColumnType::Other] {
                 assert!(!tells_age(engine, kind, none) && !tells_age(engine, kind, unix), "{kind:?}");
             }

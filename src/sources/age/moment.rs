@@ -7,17 +7,36 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
 use jiff::{Timestamp, ToSpan};
 
-/// A cutoff as statements compare it.
+/// A floor and a cutoff as statements compare them.
 pub(super) struct Moments {
     /// In UTC.
     pub utc: DateTime,
     /// On the wall in the source's zone: what is before it there is older.
     pub local: DateTime,
+    /// The floor in UTC.
+    pub floor_utc: DateTime,
+    /// The floor on the wall: what is before it there is before the floor.
+    pub floor_local: DateTime,
 }
 
 impl Moments {
-    pub fn of(cutoff: Timestamp, zone: &TimeZone) -> Self {
-        Self { utc: TimeZone::UTC.to_datetime(cutoff), local: earliest_local(cutoff, zone) }
+    pub fn of(floor: Timestamp, cutoff: Timestamp, zone: &TimeZone) -> Self {
+        Self {
+            utc: TimeZone::UTC.to_datetime(cutoff),
+            local: earliest_local(cutoff, zone),
+            floor_utc: TimeZone::UTC.to_datetime(floor),
+            floor_local: earliest_local(floor, zone),
+        }
+    }
+
+    /// A date that only texts of instants after the floor are at or after.
+    pub fn two_days_after_floor(&self) -> String {
+        self.floor_utc.date().checked_add(2.days()).unwrap_or(Date::MAX).to_string()
+    }
+
+    /// A date no later than any text of a row that is not before the floor.
+    pub fn two_days_before(&self) -> String {
+        self.floor_utc.date().checked_sub(2.days()).unwrap_or(Date::MIN).to_string()
     }
 
     /// A date no earlier than any text of a row that is older: a text may carry an offset of up to 14 hours, so its date
@@ -27,12 +46,6 @@ impl Moments {
     }
 }
 
-/// Whether anything can be older than this. Engines and calendars disagree about times this far back, and such a cutoff
-/// comes only from a `keep` of a thousand years.
-pub(super) fn has_rows_before(cutoff: Timestamp) -> bool {
-    TimeZone::UTC.to_datetime(cutoff).year() >= 1000
-}
-
 /// `YYYY-MM-DD hh:mm:ss.ffffff`.
 pub fn seconds(at: DateTime) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
@@ -40,7 +53,7 @@ pub fn seconds(at: DateTime) -> String {
 
 /// The wall-clock time in `zone` before which every row is older than `cutoff`, also where the clock is set back
 /// soon after and the same times come again.
-fn earliest_local(cutoff: Timestamp, zone: &TimeZone) -> DateTime {
+pub fn earliest_local(cutoff: Timestamp, zone: &TimeZone) -> DateTime {
     let local = zone.to_datetime(cutoff);
     let again = zone.following(cutoff).next().map(|transition| zone.to_datetime(transition.timestamp()));
     // At the very moment of a change, the times that it skips are not over yet.
@@ -119,9 +132,8 @@ mod tests {
     fn the_ends_of_time_are_no_error() {
         let last: DateTime = "9999-12-31T23:59:59".parse().unwrap();
         assert_eq!(instant_of(last, &TimeZone::UTC), Timestamp::MAX);
-        assert!(!has_rows_before(Timestamp::MIN) && has_rows_before(Timestamp::UNIX_EPOCH));
         for cutoff in [Timestamp::MIN, Timestamp::MAX] {
-            assert!(!Moments::of(cutoff, &berlin()).in_two_days().is_empty());
+            assert!(!Moments::of(cutoff, cutoff, &berlin()).in_two_days().is_empty());
         }
     }
 

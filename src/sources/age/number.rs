@@ -1,107 +1,184 @@
-//! Ages in whole numbers: seconds or milliseconds since 1970-01-01 UTC, compared as they are, so that an index serves.
+//! Ages in numbers: units of time since 1970-01-01 UTC, compared as they are, so that an index serves.
 //!
-//! Zero and less says "never set". A number that makes sense only in the other unit can't be read: milliseconds taken
-//! for seconds lie in the far future, and seconds taken for milliseconds in January 1970, where every row would be old.
-
-use std::ops::RangeInclusive;
+//! A number of another unit than the declared one lies in January 1970 or far in the future, beyond the floor and the
+//! ceiling of all dates, and so is not a time.
 
 use jiff::Timestamp;
 
-use super::super::Sql;
 use super::super::dialect::Term;
+use super::super::{ColumnType, Sql};
+use super::{AgeValue, Range};
 use crate::policy::{AgeFormat, Engine};
 
-/// 3 March 1973 in milliseconds, 16 November 5138 in seconds.
-const BETWEEN_UNITS: i64 = 100_000_000_000;
-/// The last millisecond of year 9999.
-const LAST_MS: i64 = 253_402_300_799_999;
-
-fn readable(format: AgeFormat) -> RangeInclusive<i64> {
-    match format {
-        AgeFormat::Unix => 1..=BETWEEN_UNITS,
-        AgeFormat::UnixMs => BETWEEN_UNITS..=LAST_MS,
-    }
+/// The least number that is at or after an instant.
+pub(super) fn first_from(format: AgeFormat, at: Timestamp) -> i128 {
+    -(-at.as_nanosecond()).div_euclid(format.nanos())
 }
 
-/// Writes "the number is not below what can be read".
-pub(super) fn push_floor(sql: &mut Sql, term: &Term, format: AgeFormat) {
-    push_compared(sql, term, ">=", *readable(format).start());
+/// Writes "the number is not before the floor".
+pub(super) fn push_floor(sql: &mut Sql, term: &Term, format: AgeFormat, range: Range) {
+    push_compared(sql, term, ">=", first_from(format, range.from));
 }
 
 /// Writes "the number is before the cutoff".
-pub(super) fn push_ceiling(sql: &mut Sql, term: &Term, format: AgeFormat, cutoff: Timestamp) {
+pub(super) fn push_ceiling(sql: &mut Sql, term: &Term, format: AgeFormat, range: Range) {
     // A number stands for the whole of its second: the row may have begun at its end.
-    let whole = match format {
-        AgeFormat::Unix => cutoff.as_second(),
-        AgeFormat::UnixMs => cutoff.as_millisecond(),
+    push_compared(sql, term, "<", format.whole(range.to));
+}
+
+/// Writes "there is a value, and it is not a number"; false, with nothing written, where the type holds only numbers.
+pub(super) fn push_unreadable(sql: &mut Sql, term: &Term) -> bool {
+    match (sql.engine(), term.kind()) {
+        (Engine::Sqlite, _) => {
+            sql.push("(typeof(");
+            term.push(sql);
+            sql.push(") IN ('text', 'blob') AND ");
+            term.push(sql);
+            sql.push(" IS NOT '' COLLATE BINARY)");
+        }
+        (Engine::Postgres, ColumnType::Real) => {
+            sql.push("(");
+            term.push(sql);
+            sql.push(" IS NOT NULL AND ");
+            term.push(sql);
+            sql.push(" = 'NaN')");
+        }
+        (Engine::Postgres | Engine::MySql, _) => return false,
+    }
+    true
+}
+
+/// Writes "there is a number, and it is beyond the range, or nothing at all".
+pub(super) fn push_without_time(sql: &mut Sql, term: &Term, format: AgeFormat, range: Range) {
+    let pushed = |sql: &mut Sql, text: &str| {
+        sql.push(text);
+        term.push(sql);
     };
-    push_compared(sql, term, "<", whole.min(readable(format).end() + 1));
-}
-
-/// Writes "there is a value, and it is no number that can be read".
-pub(super) fn push_unreadable(sql: &mut Sql, term: &Term, format: AgeFormat) {
-    let range = readable(format);
-    sql.push("(");
-    term.push(sql);
-    sql.push(" IS NOT NULL AND (");
-    push_compared(sql, term, "<", *range.start());
+    match sql.engine() {
+        Engine::Sqlite => {
+            pushed(sql, "(");
+            pushed(sql, " IS NULL OR ");
+            pushed(sql, " IS '' COLLATE BINARY OR (typeof(");
+            sql.push(") IN ('integer', 'real') AND (");
+        }
+        Engine::Postgres | Engine::MySql => {
+            pushed(sql, "(");
+            sql.push(" IS NULL OR (");
+        }
+    }
+    push_compared(sql, term, "<", first_from(format, range.from));
     sql.push(" OR ");
-    // On SQLite a text, whatever it says, is more than every number.
-    push_compared(sql, term, ">", *range.end());
-    sql.push("))");
+    push_compared(sql, term, ">=", first_from(format, range.to));
+    if (sql.engine(), term.kind()) == (Engine::Postgres, ColumnType::Real) {
+        pushed(sql, " AND ");
+        sql.push(" <> 'NaN'");
+    }
+    sql.push(if sql.engine() == Engine::Sqlite { ")))" } else { "))" });
 }
 
-/// Any bound of ours fits 64 bits, whatever the column's width is.
-fn push_compared(sql: &mut Sql, term: &Term, operator: &str, bound: i64) {
+/// The bound has the column's kind of number, so that an index on the column serves.
+fn push_compared(sql: &mut Sql, term: &Term, operator: &str, bound: i128) {
     term.push(sql);
     sql.push(&format!(" {operator} "));
-    let (before, after) = match sql.engine() {
-        Engine::Postgres => ("(", ")::bigint"),
-        Engine::MySql => ("CAST(", " AS SIGNED)"),
-        Engine::Sqlite => ("CAST(", " AS INTEGER)"),
+    let declared = term.declared().to_ascii_lowercase();
+    let (before, after, bound) = match (sql.engine(), term.kind()) {
+        (Engine::Postgres, ColumnType::Real) if declared.starts_with("numeric") => ("(", ")::numeric", bound),
+        (Engine::Postgres, ColumnType::Real) => ("(", ")::double precision", bound),
+        (Engine::Postgres, _) => ("(", ")::bigint", within_64_bits(bound)),
+        (Engine::MySql, ColumnType::Real) => ("CAST(", " AS DECIMAL(40, 0))", bound),
+        (Engine::MySql, _) => ("CAST(", " AS SIGNED)", within_64_bits(bound)),
+        (Engine::Sqlite, _) => ("CAST(", " AS NUMERIC)", bound),
     };
     sql.push(before).bind(bound.to_string()).push(after);
 }
 
+/// What a column of whole numbers can hold.
+fn within_64_bits(bound: i128) -> i128 {
+    bound.clamp(i128::from(i64::MIN), i128::from(i64::MAX))
+}
+
 /// Reads what the column holds, as text.
-pub(super) fn read(format: AgeFormat, raw: &str) -> Option<Timestamp> {
-    let range = readable(format);
-    let nanos_each: i128 = match format {
-        AgeFormat::Unix => 1_000_000_000,
-        AgeFormat::UnixMs => 1_000_000,
+pub(super) fn read(format: AgeFormat, range: Range, raw: &str) -> AgeValue {
+    let nanos = match raw.parse::<i128>() {
+        Ok(whole) => whole.saturating_mul(format.nanos()),
+        Err(_) => match raw.parse::<f64>() {
+            Ok(number) if !number.is_nan() => with_fraction(raw, number, format),
+            Ok(_) | Err(_) => return AgeValue::Unreadable,
+        },
     };
-    let nanos = match raw.parse::<i64>() {
-        Ok(whole) => range.contains(&whole).then(|| i128::from(whole) * nanos_each)?,
-        // SQLite stores a number with a fraction even in a column of whole ones.
-        Err(_) => {
-            let number = raw.parse::<f64>().ok()?;
-            let inside = number >= *range.start() as f64 && number <= *range.end() as f64;
-            inside.then_some((number * nanos_each as f64) as i128)?
-        }
+    match Timestamp::from_nanosecond(nanos) {
+        Ok(at) if at >= range.from && at < range.to => AgeValue::At(at),
+        Ok(_) | Err(_) => AgeValue::NoTime,
+    }
+}
+
+/// The nanoseconds of a number with a fraction: digit by digit where it is written so, which is exact.
+fn with_fraction(raw: &str, number: f64, format: AgeFormat) -> i128 {
+    let exact = || {
+        let (whole, fraction) = raw.split_once('.')?;
+        let digits = fraction.get(..fraction.len().min(18))?;
+        let scale = 10_i128.pow(u32::try_from(digits.len()).ok()?);
+        let part = if digits.is_empty() { 0 } else { digits.parse::<u64>().ok()? };
+        let nanos = whole.parse::<i64>().ok()?;
+        let part = i128::from(part) * format.nanos() / scale;
+        let whole = i128::from(nanos) * format.nanos();
+        Some(if whole < 0 { whole - part } else { whole + part })
     };
-    Some(Timestamp::from_nanosecond(nanos).unwrap_or(Timestamp::MAX))
+    exact().unwrap_or((number * format.nanos() as f64) as i128)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::{EARLIEST, LATEST};
+
+    fn told(format: AgeFormat, raw: &str) -> String {
+        match read(format, Range { from: EARLIEST, to: LATEST }, raw) {
+            AgeValue::At(at) => at.to_string(),
+            AgeValue::NoTime => "no time".to_owned(),
+            AgeValue::Unreadable => "unreadable".to_owned(),
+        }
+    }
 
     #[test]
-    fn g5_a_number_of_the_other_unit_is_no_age() {
-        let read = |format, raw: &str| read(format, raw).map(|at| at.to_string());
-        let at = |text: &str| Some(text.to_owned());
-        assert_eq!(read(AgeFormat::Unix, "1700000000"), at("2023-11-14T22:13:20Z"));
-        assert_eq!(read(AgeFormat::Unix, "1700000000.5"), at("2023-11-14T22:13:20.5Z"));
-        assert_eq!(read(AgeFormat::Unix, "1"), at("1970-01-01T00:00:01Z"));
-        assert_eq!(read(AgeFormat::Unix, "100000000000"), at("5138-11-16T09:46:40Z"));
-        for raw in ["0", "-1", "100000000001", "1700000000000", "0.5", "-0.0", "", " 1", "soon", "nan", "inf"] {
-            assert_eq!(read(AgeFormat::Unix, raw), None, "{raw}");
+    fn f6_a_number_of_another_unit_is_not_a_time() {
+        for (format, raw, expected) in [
+            (AgeFormat::Unix, "1700000000", "2023-11-14T22:13:20Z"),
+            (AgeFormat::Unix, "1700000000.5", "2023-11-14T22:13:20.5Z"),
+            (AgeFormat::Unix, "1700000000.123456789", "2023-11-14T22:13:20.123456789Z"),
+            (AgeFormat::Unix, "1.7e9", "2023-11-14T22:13:20Z"),
+            (AgeFormat::Unix, "315619200", "1980-01-02T00:00:00Z"),
+            (AgeFormat::Unix, "315619199", "no time"),
+            (AgeFormat::Unix, "221845391999", "8999-12-31T23:59:59Z"),
+            (AgeFormat::Unix, "221845392000", "no time"),
+            (AgeFormat::UnixMs, "1700000000123", "2023-11-14T22:13:20.123Z"),
+            (AgeFormat::UnixUs, "1700000000123456", "2023-11-14T22:13:20.123456Z"),
+            (AgeFormat::UnixNs, "1700000000123456789", "2023-11-14T22:13:20.123456789Z"),
+        ] {
+            assert_eq!(told(format, raw), expected, "{format:?} {raw}");
         }
-        assert_eq!(read(AgeFormat::UnixMs, "1700000000123"), at("2023-11-14T22:13:20.123Z"));
-        assert_eq!(read(AgeFormat::UnixMs, "100000000000"), at("1973-03-03T09:46:40Z"));
-        assert_eq!(read(AgeFormat::UnixMs, "253402300799999"), Some(Timestamp::MAX.to_string()));
-        for raw in ["99999999999", "1700000000", "0", "-1", "253402300800000", "9223372036854775807"] {
-            assert_eq!(read(AgeFormat::UnixMs, raw), None, "{raw}");
+        for raw in ["0", "-1", "1", "2451545", "1700000000000", "9223372036854775807", "inf", "-Infinity", "-0.0"] {
+            assert_eq!(told(AgeFormat::Unix, raw), "no time", "{raw}");
         }
+        for (format, raw) in [
+            (AgeFormat::UnixMs, "1700000000"),
+            (AgeFormat::UnixMs, "1700000000000000"),
+            (AgeFormat::UnixUs, "1700000000000"),
+            (AgeFormat::UnixUs, "1700000000000000000"),
+            (AgeFormat::UnixNs, "1700000000000000"),
+        ] {
+            assert_eq!(told(format, raw), "no time", "{format:?} {raw}");
+        }
+        for raw in ["", " 1", "soon", "nan", "2026-01-01"] {
+            assert_eq!(told(AgeFormat::Unix, raw), "unreadable", "{raw}");
+        }
+    }
+
+    #[test]
+    fn a_bound_between_two_numbers_is_the_next_one() {
+        let at: Timestamp = "1980-01-02T00:00:00.5Z".parse().unwrap();
+        assert_eq!(first_from(AgeFormat::Unix, at), 315_619_201);
+        assert_eq!(first_from(AgeFormat::UnixMs, at), 315_619_200_500);
+        assert_eq!(first_from(AgeFormat::UnixNs, LATEST), 221_845_392_000_000_000_000);
     }
 }

@@ -6,8 +6,9 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 
 use super::super::ColumnType;
+use super::AgeValue;
 use super::moment::{at_offset, end_of, instant_of};
-use super::typed::mysql_floor;
+use super::text::ZERO_DATES;
 use crate::policy::Engine;
 
 /// A date, perhaps with a time and an offset from UTC.
@@ -28,37 +29,29 @@ impl Written {
 }
 
 /// An age of type text.
-pub(super) fn text(zone: &TimeZone, raw: &str) -> Option<Timestamp> {
-    let written = parse(raw)?;
-    (written.date.year() >= 1000).then(|| written.instant(zone))
+pub(super) fn text(zone: &TimeZone, raw: &str) -> AgeValue {
+    match parse(raw) {
+        Some(written) => AgeValue::At(written.instant(zone)),
+        None if ZERO_DATES.contains(&raw) => AgeValue::NoTime,
+        None => AgeValue::Unreadable,
+    }
 }
 
 /// An age of a type that the server knows, as the server writes it.
-pub(super) fn typed(engine: Engine, kind: ColumnType, zone: &TimeZone, raw: &str) -> Option<Timestamp> {
-    match (engine, kind) {
-        (Engine::Postgres, _) => postgres(zone, raw),
-        // Written in the session's zone, which is UTC. Zero dates are missing ones, as in the statements.
-        (_, ColumnType::TimestampTz) if raw >= mysql_floor(kind) => Some(parse(raw)?.instant(&TimeZone::UTC)),
-        (_, _) if raw >= mysql_floor(kind) => Some(parse(raw)?.instant(zone)),
-        (_, _) => None,
-    }
-}
-
-/// PostgreSQL writes `+00` for UTC, and its calendar reaches beyond four digits in both directions.
-fn postgres(zone: &TimeZone, raw: &str) -> Option<Timestamp> {
-    if raw.ends_with("infinity") {
-        return None;
-    }
-    if raw.ends_with(" BC") {
-        return Some(Timestamp::MIN);
-    }
-    if raw.find('-')? > 4 {
-        return Some(Timestamp::MAX);
-    }
-    match raw.strip_suffix("+00") {
-        Some(utc) => Some(parse(utc)?.instant(&TimeZone::UTC)),
-        None => Some(parse(raw)?.instant(zone)),
-    }
+pub(super) fn typed(engine: Engine, kind: ColumnType, zone: &TimeZone, raw: &str) -> AgeValue {
+    let written = match (engine, kind) {
+        // PostgreSQL writes `+00` for UTC.
+        (Engine::Postgres, _) => match raw.strip_suffix("+00") {
+            Some(utc) => parse(utc).map(|written| written.instant(&TimeZone::UTC)),
+            None => parse(raw).map(|written| written.instant(zone)),
+        },
+        // Written in the session's zone, which is UTC.
+        (_, ColumnType::TimestampTz) => parse(raw).map(|written| written.instant(&TimeZone::UTC)),
+        (_, _) => parse(raw).map(|written| written.instant(zone)),
+    };
+    // Such a type holds nothing that is not a date: what is written otherwise is infinite, before Christ, beyond the year
+    // 9999, or a zero date.
+    written.map_or(AgeValue::NoTime, AgeValue::At)
 }
 
 /// `YYYY-MM-DD`, then perhaps `T` or a blank and `hh:mm`, `:ss`, a fraction of up to nine digits, and `Z` or `±hh:mm` up

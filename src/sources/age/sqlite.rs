@@ -6,11 +6,12 @@ use super::super::Sql;
 use super::super::dialect::Term;
 use super::moment::Moments;
 use super::template;
+use super::text::zero_dates;
 
 /// Whether the text is what SQLite itself writes for an instant: looked at first, for it costs the least.
 const CANONICAL: &str = "@raw IS datetime(@raw) COLLATE BINARY AND @raw GLOB '[1-9]*'";
 
-/// Whether any other text can be read, as 1 or 0.
+/// Whether any other text can be read, as 1 or 0; one of a year before 1000 is none of them.
 const READABLE: &str = "CASE WHEN typeof(@raw) <> 'text' THEN 0 \
     WHEN length(@raw) > 35 OR instr(@raw, char(0)) > 0 THEN 0 \
     WHEN @raw NOT GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]*' THEN 0 \
@@ -22,7 +23,12 @@ const READABLE: &str = "CASE WHEN typeof(@raw) <> 'text' THEN 0 \
     WHEN substr(@raw, -6, 1) IN ('+', '-') THEN substr(@raw, -5) <= '14:00' \
     ELSE length(@raw) <= 29 END";
 
-/// Writes "the text is an instant before the cutoff"; false for NULL.
+/// Whether a text can be read, whatever its year.
+fn readable_ever() -> String {
+    format!("{} OR @raw COLLATE BINARY IN ({})", READABLE.replacen("'[1-9][0-9]", "'[0-9][0-9]", 1), zero_dates())
+}
+
+/// Writes "the text is an instant from the floor on and before the cutoff"; false for NULL.
 pub(super) fn push_older(sql: &mut Sql, term: &Term, cutoff: &Moments) {
     // Date, blank, and time to the microsecond, of a text whose zone takes so many letters.
     let wall = |zone: u8| {
@@ -30,30 +36,36 @@ pub(super) fn push_older(sql: &mut Sql, term: &Term, cutoff: &Moments) {
         format!("substr(@raw, 1, 10) || ' ' || substr(@raw, 12, {length}) || substr('00:00:00.000000', {length} + 1)")
     };
     let (plain, zulu, offset) = (wall(0), wall(1), wall(6));
+    let shifted = |hole: &str| format!("datetime(@{hole}utcsecond, substr(@raw, -6)) || @{hole}fraction");
+    let (from, to) = (shifted("floor"), shifted(""));
+    // Hardly a text is so near to the floor that it must be taken apart for it.
+    let sure = "@raw COLLATE BINARY >= @floorlater";
     let template = format!(
-        "CASE WHEN {CANONICAL} THEN @raw || '.000000' < @local \
-         WHEN NOT {READABLE} THEN 0 WHEN length(@raw) = 10 THEN substr(@raw, 1) < @date \
-         WHEN @raw GLOB '*[Zz]' THEN {zulu} < @utc \
-         WHEN substr(@raw, -6, 1) IN ('+', '-') THEN {offset} < datetime(@utcsecond, substr(@raw, -6)) || @fraction \
-         ELSE {plain} < @local END"
+        "CASE WHEN {CANONICAL} THEN @raw || '.000000' >= @floorlocal AND @raw || '.000000' < @local \
+         WHEN NOT {READABLE} THEN 0 \
+         WHEN length(@raw) = 10 THEN substr(@raw, 1) >= @floordate AND substr(@raw, 1) < @date \
+         WHEN @raw GLOB '*[Zz]' THEN ({sure} OR {zulu} >= @floorutc) AND {zulu} < @utc \
+         WHEN substr(@raw, -6, 1) IN ('+', '-') THEN ({sure} OR {offset} >= {from}) AND {offset} < {to} \
+         ELSE ({sure} OR {plain} >= @floorlocal) AND {plain} < @local END"
     );
     template::push(sql, &template, term, Some(cutoff));
 }
 
 /// Writes "there is a value other than an empty text, and it is no instant".
 pub(super) fn push_unreadable(sql: &mut Sql, term: &Term) {
+    let readable = readable_ever();
     let template = format!(
         "(@raw IS NOT NULL AND @raw IS NOT '' COLLATE BINARY \
-         AND NOT ({CANONICAL}) AND NOT {READABLE})"
+         AND NOT ({CANONICAL}) AND NOT ({readable}))"
     );
     template::push(sql, &template, term, None);
 }
 
-/// Writes a lower bound of all dates.
-pub(super) fn push_floor(sql: &mut Sql, term: &Term) {
+/// Writes a lower bound of the texts of rows that are not before the floor.
+pub(super) fn push_floor(sql: &mut Sql, term: &Term, cutoff: &Moments) {
     term.push(sql);
     sql.push(" >= ");
-    term.push_value(sql, "0");
+    term.push_value(sql, &cutoff.two_days_before());
 }
 
 /// Writes an upper bound of the texts of older rows.

@@ -5,7 +5,7 @@ use super::super::dialect::Term;
 use super::moment::{Moments, seconds};
 
 /// Writes a template: `@raw` is the bare column; `@utc`, `@local`, `@date` and `@later` are bound values of the cutoff,
-/// and `@utcsecond` and `@fraction` are `@utc` taken apart. A template holds no other `@`.
+/// and `@utcsecond` and `@fraction` are `@utc` taken apart; `@floorutc` and so on are those of the floor. A template holds no other `@`.
 pub(super) fn push(sql: &mut Sql, template: &str, term: &Term, cutoff: Option<&Moments>) {
     let mut pieces = template.split('@');
     sql.push(pieces.next().unwrap_or_default());
@@ -23,14 +23,21 @@ pub(super) fn push(sql: &mut Sql, template: &str, term: &Term, cutoff: Option<&M
 }
 
 fn value(hole: &str, cutoff: &Moments) -> Option<String> {
-    let utc = seconds(cutoff.utc);
+    if hole == "floorlater" {
+        return Some(cutoff.two_days_after_floor());
+    }
+    let (hole, utc, local) = match hole.strip_prefix("floor") {
+        Some(hole) => (hole, cutoff.floor_utc, cutoff.floor_local),
+        None => (hole, cutoff.utc, cutoff.local),
+    };
+    let utc = seconds(utc);
     let point = utc.find('.')?;
     match hole {
         "utc" => Some(utc),
         "utcsecond" => Some(utc[..point].to_owned()),
         "fraction" => Some(utc[point..].to_owned()),
-        "local" => Some(seconds(cutoff.local)),
-        "date" => Some(cutoff.local.date().to_string()),
+        "local" => Some(seconds(local)),
+        "date" => Some(local.date().to_string()),
         "later" => Some(cutoff.in_two_days()),
         _ => None,
     }

@@ -60,6 +60,8 @@ pub enum ColumnType {
     Timestamp,
     Date,
     Integer,
+    /// A number that may have a fraction, exact or not.
+    Real,
     Text,
     Uuid,
     Binary,

@@ -94,6 +94,7 @@ fn kind(data_type: &str) -> ColumnType {
         "datetime" => ColumnType::Timestamp,
         "date" => ColumnType::Date,
         "tinyint" | "smallint" | "mediumint" | "int" | "bigint" => ColumnType::Integer,
+        "float" | "double" | "decimal" => ColumnType::Real,
         "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => ColumnType::Text,
         "uuid" => ColumnType::Uuid,
         "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => ColumnType::Binary,

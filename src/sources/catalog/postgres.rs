@@ -90,6 +90,7 @@ fn kind(base: &str) -> ColumnType {
         "timestamp" => ColumnType::Timestamp,
         "date" => ColumnType::Date,
         "int2" | "int4" | "int8" => ColumnType::Integer,
+        "float4" | "float8" | "numeric" => ColumnType::Real,
         "text" | "varchar" | "bpchar" | "name" | "citext" => ColumnType::Text,
         "uuid" => ColumnType::Uuid,
         "bytea" => ColumnType::Binary,

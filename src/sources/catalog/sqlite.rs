@@ -95,6 +95,8 @@ fn kind(declared: &str) -> ColumnType {
         ColumnType::Text
     } else if has("BLOB") {
         ColumnType::Binary
+    } else if ["REAL", "FLOA", "DOUB", "NUMERIC", "DECIMAL"].into_iter().any(has) {
+        ColumnType::Real
     } else {
         ColumnType::Other
     }
@@ -183,7 +185,9 @@ mod tests {
             ("BLOB", ColumnType::Binary),
             ("", ColumnType::Other),
             ("UPDATED", ColumnType::Other),
-            ("REAL", ColumnType::Other),
+            ("REAL", ColumnType::Real),
+            ("double precision", ColumnType::Real),
+            ("decimal(18, 6)", ColumnType::Real),
         ] {
             assert_eq!(kind(declared), expected, "{declared}");
         }

@@ -7,6 +7,7 @@ mod check_trees;
 mod hooks;
 mod restore;
 mod stats;
+mod times;
 mod usage;
 mod why;
 mod why_file;

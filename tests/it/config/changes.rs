@@ -144,6 +144,12 @@ fn d4_times_that_take_more_are_listed() {
         ("expires = \"a\"\ngrace = \"7d\"", "expires = \"a\"", "grace removed"),
         ("expires = \"a\"\nage_format = \"unix\"", "expires = \"a\"\nage_format = \"unix_ms\"", "age_format changed"),
         (
+            "expires = \"a\"",
+            "expires = \"a\"\nearliest = \"1960-01-01\"",
+            "earliest 1980-01-02T00:00:00Z → 1960-01-01T00:00:00Z",
+        ),
+        ("expires = \"a\"", "expires = \"a\"\nallow_time_independent = true", "allow_time_independent added"),
+        (
             &by_kind("values = { x = \"2d\", y = \"2d\" }"),
             &by_kind("values = { x = \"1d\", y = \"3d\" }"),
             "keep of x 2d → 1d",

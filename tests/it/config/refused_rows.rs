@@ -64,8 +64,22 @@ fn g10_times_that_contradict_each_other_or_have_no_effect() {
         ),
         (
             "expires = \"e\"\nage_format = \"iso\"",
-            "age_format: there is no age_format \"iso\" (\"unix\" counts seconds since 1970, \"unix_ms\" milliseconds; \
-             texts and timestamps need none)",
+            "age_format: there is no age_format \"iso\" (\"unix\" counts seconds since 1970, \"unix_ms\" milliseconds, \"unix_us\" \
+             microseconds, \"unix_ns\" nanoseconds; dates and timestamps need none)",
+        ),
+        (
+            "where = \"a = 1\"\nearliest = \"1960-01-01\"",
+            "earliest: earliest has no effect without age or expires (leave it out)",
+        ),
+        (
+            "expires = \"e\"\nearliest = \"long ago\"",
+            "earliest: \"long ago\" is neither a date nor an instant (write a date such as \"1970-01-01\", or an instant such as \
+             \"1970-01-01T00:00:00Z\")",
+        ),
+        (
+            "expires = \"e\"\nearliest = \"0001-01-01\"",
+            "earliest: 0001-01-01 is not between the years 1000 and 9000 (write a date such as \"1970-01-01\", or an instant such \
+             as \"1970-01-01T00:00:00Z\")",
         ),
         (
             "protected_by = [{ table = \"u\", on = \"u.t = t.id\" }]",

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use retaind::policy::{
-    Action, AgeFormat, Alive, Argument, FilePath, Keep, Name, OnDelete, ParamKind, RowsPolicy, SetValue, Settings,
+    Action, AgeFormat, Alive, Argument, EARLIEST, FilePath, Keep, Name, OnDelete, ParamKind, RowsPolicy, SetValue,
+    Settings,
 };
 
 use super::Etc;
@@ -212,6 +213,15 @@ fn times_may_be_numbers_and_expiry_may_have_a_grace() {
     let expiring = policy("expires = \"a\"\nage_format = \"unix_ms\"\ngrace = \"7d\"");
     assert_eq!(expiring.age.unwrap().format, Some(AgeFormat::UnixMs));
     assert_eq!(expiring.keep, Some(Keep::For(secs(7 * DAY))));
+    let unit = |word: &str| policy(&format!("age = \"a\"\nkeep = \"1d\"\nage_format = \"{word}\"")).age.unwrap();
+    assert_eq!(unit("unix_us").format, Some(AgeFormat::UnixUs));
+    assert_eq!((unit("unix_ns").format, unit("unix_ns").earliest), (Some(AgeFormat::UnixNs), EARLIEST));
+    for (written, at) in [("1960-01-01", "1960-01-01T00:00:00Z"), ("1960-01-01T05:00:00+02:00", "1960-01-01T03:00:00Z")]
+    {
+        let policy = policy(&format!("expires = \"a\"\nearliest = \"{written}\"\nallow_time_independent = true"));
+        assert_eq!(policy.age.unwrap().earliest.to_string(), at);
+        assert!(policy.allow_time_independent);
+    }
     // What expires has a cutoff; and a keep may serve any SQL of the policy.
     policy("expires = \"a\"\nwhere = \"b < :cutoff\"");
     policy(

@@ -1,4 +1,4 @@
-//! Ages in texts and in whole numbers, end to end: who goes, who stays, and who is told of.
+//! Ages in texts and in numbers, end to end: who goes, who stays, and who is told of.
 
 use std::collections::BTreeSet;
 
@@ -76,7 +76,7 @@ for_each_engine! {
         world.db.insert_series("item (id, at)", &format!("n, CASE WHEN n > 60 THEN {old} ELSE {old} + n END"), 1..=100);
         world.db.insert_series("item (id, at)", &format!("n, {old} + 86400 * 39"), 101..=110);
         world.db.execute(&format!("INSERT INTO item (id, at) VALUES (111, 0), (112, -5), (113, NULL), (114, {old}000)"));
-        expect(&world, (101..=114).collect(), BTreeSet::from([111, 112, 114])).await;
+        expect(&world, (101..=114).collect(), BTreeSet::new()).await;
     }
 
     async fn milliseconds_are_never_taken_from_seconds(db) {
@@ -84,7 +84,7 @@ for_each_engine! {
         let old = world.clock.now().as_second() - 40 * 86_400;
         world.db.insert_series("item (id, at)", &format!("n, {old}000 + n"), 1..=30);
         world.db.insert_series("item (id, at)", &format!("n, {old} + n"), 31..=60);
-        expect(&world, (31..=60).collect(), (31..=60).collect()).await;
+        expect(&world, (31..=60).collect(), BTreeSet::new()).await;
     }
 }
 

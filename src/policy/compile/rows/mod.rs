@@ -52,6 +52,7 @@ impl Gather<'_> {
             params: params.into_iter().map(|(_, declaration)| declaration).collect(),
             protections,
             alive,
+            allow_time_independent: raw.allow_time_independent.unwrap_or(false),
             action,
             files: files.into_iter().map(|(_, file)| file).collect(),
             files_off,

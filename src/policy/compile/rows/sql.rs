@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::config::{Aspect, KeyPath, did_you_mean};
 
-use super::super::super::{Condition, Param, ParamDeclaration};
+use super::super::super::{Condition, Param, ParamDeclaration, TimePoint};
 use super::super::{Fault, Gather};
 
 /// Keys that hold SQL.
@@ -46,9 +46,11 @@ impl Gather<'_> {
         };
         for param in condition.params() {
             match param {
-                Param::Now | Param::NowMinus(_) => {}
-                Param::Cutoff if scope.cutoffs.contains(path) => {}
-                Param::Cutoff => scope.cutoffs.push(path.clone()),
+                Param::Time(time) => {
+                    if time.point == TimePoint::Cutoff && !scope.cutoffs.contains(path) {
+                        scope.cutoffs.push(path.clone());
+                    }
+                }
                 Param::Named(name) => {
                     let is_new = scope.used.insert(name.clone());
                     if is_new && !scope.is_open && !scope.declared.contains(name) {

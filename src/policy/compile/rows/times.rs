@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use crate::config::raw::{RawKeep, RawKeepByValue, RawPolicy};
 use crate::config::{Aspect, KeyPath, did_you_mean};
 
-use super::super::super::{AgeColumn, AgeFormat, Ident, Keep, KeepByValue};
+use super::super::super::{AgeColumn, AgeFormat, EARLIEST, Ident, Keep, KeepByValue, LATEST};
 use super::super::value::{LONGEST_KEEP, parse_duration};
 use super::super::{Fault, Gather};
 use super::sql::Scope;
@@ -20,6 +23,8 @@ impl Gather<'_> {
     pub(super) fn times(&mut self, table: &KeyPath, raw: &RawPolicy, scope: &Scope) -> Times {
         self.refuse_mismatch(table, raw, scope);
         let format = raw.age_format.as_ref().and_then(|text| self.check(&table.key("age_format"), parse_format(text)));
+        let earliest = raw.earliest.as_ref().and_then(|text| self.check(&table.key("earliest"), parse_earliest(text)));
+        let earliest = earliest.unwrap_or(EARLIEST);
         let (key, text, expires) = match (&raw.age, &raw.expires) {
             (Some(text), _) => ("age", Some(text), false),
             (None, text) => ("expires", text.as_ref(), true),
@@ -31,7 +36,7 @@ impl Gather<'_> {
             .and_then(|text| self.check(&table.key("grace"), parse_duration("grace", &text.0, LONGEST_KEEP)));
         let keep = self.keep(&table.key("keep"), raw.keep.as_ref());
         let keep = if raw.expires.is_some() { Some(Keep::For(grace.unwrap_or_default())) } else { keep };
-        Times { age: column.map(|column| AgeColumn { column, format, expires }), keep }
+        Times { age: column.map(|column| AgeColumn { column, format, expires, earliest }), keep }
     }
 
     fn keep(&mut self, path: &KeyPath, raw: Option<&RawKeep>) -> Option<Keep> {
@@ -66,6 +71,7 @@ impl Gather<'_> {
         let is_written = |key: &str| self.loaded.is_written(&table.key(key));
         let (age, keep, expires) = (is_written("age"), is_written("keep"), is_written("expires"));
         let (has_format, has_grace) = (is_written("age_format"), is_written("grace"));
+        let has_earliest = is_written("earliest");
         let by_value = matches!(raw.keep, Some(RawKeep::ByValue(_)));
         let mut refuse_key = |key: &str, message: &str, hint: &str| {
             self.refuse(&table.key(key), Aspect::Key, Fault::new(message).hint(hint));
@@ -91,8 +97,10 @@ impl Gather<'_> {
                 "add expires = \"COLUMN\", or write keep instead",
             );
         }
-        if has_format && !age && !expires {
-            refuse_key("age_format", "age_format has no effect without age or expires", "leave it out");
+        for (key, is_there) in [("age_format", has_format), ("earliest", has_earliest)] {
+            if is_there && !age && !expires {
+                refuse_key(key, &format!("{key} has no effect without age or expires"), "leave it out");
+            }
         }
         self.refuse_cutoffs(scope, keep || expires, by_value);
     }
@@ -115,16 +123,29 @@ impl Gather<'_> {
 }
 
 fn parse_format(text: &str) -> Result<AgeFormat, Fault> {
-    match text {
-        "unix" => Ok(AgeFormat::Unix),
-        "unix_ms" => Ok(AgeFormat::UnixMs),
-        other => {
-            let hint = did_you_mean(other, ["unix", "unix_ms"]);
-            let hint = hint.unwrap_or_else(|| {
-                "\"unix\" counts seconds since 1970, \"unix_ms\" milliseconds; texts and timestamps need none"
-                    .to_owned()
-            });
-            Err(Fault::new(format!("there is no age_format {other:?}")).hint(hint))
-        }
+    let words = AgeFormat::ALL.map(AgeFormat::word);
+    AgeFormat::ALL.into_iter().find(|format| format.word() == text).ok_or_else(|| {
+        let hint = did_you_mean(text, words).unwrap_or_else(|| {
+            "\"unix\" counts seconds since 1970, \"unix_ms\" milliseconds, \"unix_us\" microseconds, \"unix_ns\" \
+             nanoseconds; dates and timestamps need none"
+                .to_owned()
+        });
+        Fault::new(format!("there is no age_format {text:?}")).hint(hint)
+    })
+}
+
+/// A date, which begins in UTC, or an instant. Calendars disagree about what came before the year 1000.
+fn parse_earliest(text: &str) -> Result<Timestamp, Fault> {
+    let hint = "write a date such as \"1970-01-01\", or an instant such as \"1970-01-01T00:00:00Z\"";
+    let date = (text.len() == "1970-01-01".len()).then(|| text.parse::<jiff::civil::Date>().ok()).flatten();
+    let at = match date {
+        Some(date) => date.to_zoned(TimeZone::UTC).map(|at| at.timestamp()).ok(),
+        None => text.parse::<Timestamp>().ok(),
+    };
+    let at = at.ok_or_else(|| Fault::new(format!("{text:?} is neither a date nor an instant")).hint(hint))?;
+    if TimeZone::UTC.to_datetime(at).year() < 1000 || at >= LATEST {
+        let fault = Fault::new(format!("{text} is not between the years 1000 and 9000"));
+        return Err(fault.hint(hint));
     }
+    Ok(at)
 }

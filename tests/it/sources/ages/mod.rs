@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use retaind::policy::{AgeFormat, Engine};
-use retaind::sources::{Age, Session, Sql, Term};
+use retaind::policy::{AgeFormat, EARLIEST, Engine};
+use retaind::sources::{Age, AgeValue, Session, Sql, Term};
 
 use super::catalog::{column, facts};
 use super::open;
@@ -35,7 +35,7 @@ impl Aged {
         let mut session = open(db).await;
         let facts = facts(&mut session, "aged").await;
         let timezone = TimeZone::get(zone).unwrap();
-        let age = Age { term: Term::column(column(&facts, "at")), timezone, format };
+        let age = Age { term: Term::column(column(&facts, "at")), timezone, format, earliest: EARLIEST };
         let engine = session.engine();
         Self { session, age, engine }
     }
@@ -90,7 +90,22 @@ impl Aged {
         self.age.push_instant_text(&mut shown);
         everything.push("1 = 1");
         let texts = self.select(&shown, &everything).await;
-        texts.iter().map(|text| self.age.read(self.engine, text.as_ref()?)).collect()
+        texts.iter().map(|text| self.instant(text.as_ref()?)).collect()
+    }
+
+    /// The instant that a text is; none where it is not one.
+    pub fn instant(&self, text: &str) -> Option<Timestamp> {
+        match self.age.read(self.engine, text) {
+            AgeValue::At(at) => Some(at),
+            AgeValue::NoTime | AgeValue::Unreadable => None,
+        }
+    }
+
+    /// The rows that have no time and are no error.
+    pub async fn without_time(&mut self) -> BTreeSet<usize> {
+        let mut condition = Sql::new(self.engine);
+        self.age.push_without_time(&mut condition);
+        self.ids(&condition).await
     }
 
     /// Holds statements and bounds to what the rows' instants are, at cutoffs around each of them.
@@ -98,8 +113,7 @@ impl Aged {
         // What statements know of a cutoff.
         let nanos_each = match self.age.format {
             None => 1_000,
-            Some(AgeFormat::UnixMs) => 1_000_000,
-            Some(AgeFormat::Unix) => 1_000_000_000,
+            Some(format) => format.nanos(),
         };
         let around = |at: &Timestamp| {
             let whole = whole(*at, nanos_each);

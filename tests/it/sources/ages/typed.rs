@@ -17,10 +17,10 @@ async fn judge(db: &Database, kind: &str, values: &[(&str, Option<&str>)]) {
     let instants: Vec<_> = values.iter().map(|(_, instant)| instant.map(at)).collect();
     assert_eq!(aged.read().await, instants, "{kind}");
     assert_eq!(aged.unreadable().await, BTreeSet::new(), "{kind}");
+    let without = (1..).zip(&instants).filter(|(_, at)| at.is_none()).map(|(id, _)| id).collect::<BTreeSet<usize>>();
+    assert_eq!(aged.without_time().await, without, "{kind}");
     aged.judge(&instants).await;
 }
-
-const LAST: &str = "9999-12-30T22:00:00.999999999Z";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instants_of_postgres() {
@@ -31,8 +31,14 @@ async fn instants_of_postgres() {
         &[
             ("'2026-03-01 12:00:00+01'", Some("2026-03-01T11:00:00Z")),
             ("'2026-03-01 12:00:00.123456+00'", Some("2026-03-01T12:00:00.123456Z")),
-            ("'1969-12-31 23:59:59+00'", Some("1969-12-31T23:59:59Z")),
-            ("'12026-03-01 12:00:00+01'", Some(LAST)),
+            ("'1980-01-02 00:00:00+00'", Some("1980-01-02T00:00:00Z")),
+            ("'1980-01-01 23:59:59.999999+00'", None),
+            ("'1969-12-31 23:59:59+00'", None),
+            ("'0001-01-01 00:00:00+00'", None),
+            ("'0044-03-15 12:00:00+00 BC'", None),
+            ("'8999-12-31 23:59:59.999999+00'", Some("8999-12-31T23:59:59.999999Z")),
+            ("'9000-01-01 00:00:00+00'", None),
+            ("'12026-03-01 12:00:00+01'", None),
             ("'infinity'", None),
             ("'-infinity'", None),
             ("NULL", None),
@@ -46,6 +52,10 @@ async fn instants_of_postgres() {
             ("'2026-03-01 12:00:00'", Some("2026-03-01T11:00:00Z")),
             ("'2026-03-29 02:30:00'", Some("2026-03-29T01:00:00Z")),
             ("'2026-10-25 02:30:00.5'", Some("2026-10-25T01:30:00.5Z")),
+            ("'1980-01-02 01:00:00'", Some("1980-01-02T00:00:00Z")),
+            ("'1980-01-02 00:59:59'", None),
+            ("'0044-03-15 12:00:00 BC'", None),
+            ("'9999-12-31 00:00:00'", None),
             ("'infinity'", None),
             ("NULL", None),
         ],
@@ -55,6 +65,10 @@ async fn instants_of_postgres() {
         &db,
         "date",
         &[
+            ("'1980-01-02'", Some("1980-01-02T22:59:59.999999999Z")),
+            ("'1980-01-01'", None),
+            ("'0001-01-01'", None),
+            ("'9999-12-31'", None),
             ("'2026-03-01'", Some("2026-03-01T22:59:59.999999999Z")),
             ("'2026-10-25'", Some("2026-10-25T22:59:59.999999999Z")),
             ("'-infinity'", None),
@@ -73,7 +87,8 @@ async fn instants_of_mariadb() {
         "TIMESTAMP(6) NULL",
         &[
             ("'2026-03-01 12:00:00.5'", Some("2026-03-01T12:00:00.5Z")),
-            ("'1970-01-02 00:00:00'", Some("1970-01-02T00:00:00Z")),
+            ("'1980-01-02 00:00:00'", Some("1980-01-02T00:00:00Z")),
+            ("'1970-01-02 00:00:00'", None),
             ("'0000-00-00 00:00:00'", None),
             ("NULL", None),
         ],
@@ -86,22 +101,15 @@ async fn instants_of_mariadb() {
             ("'2026-03-01 12:00:00.5'", Some("2026-03-01T11:00:00.5Z")),
             ("'2026-03-29 02:30:00'", Some("2026-03-29T01:00:00Z")),
             ("'2026-10-25 02:30:00'", Some("2026-10-25T01:30:00Z")),
-            ("'9999-12-31 23:59:59'", Some(LAST)),
+            ("'1980-01-02 00:59:59'", None),
+            ("'9999-12-31 23:59:59'", None),
             ("'0000-00-00 00:00:00'", None),
             ("'0020-01-01 00:00:00'", None),
         ],
     )
     .await;
-    judge(&db, "DATE", &[("'2026-03-01'", Some("2026-03-01T22:59:59.999999999Z")), ("'0000-00-00'", None)]).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn rows_before_christ_are_old() {
-    let db = Database::create(EngineKind::Postgres);
-    let mut aged = Aged::create(&db, "timestamptz", "UTC", None).await;
-    db.execute("INSERT INTO aged (id, at) VALUES (1, '0044-03-15 12:00:00+00 BC')");
-    assert_eq!(aged.read().await, [Some(Timestamp::MIN)]);
-    assert_eq!(aged.older(at("2026-01-01T00:00:00Z")).await, BTreeSet::from([1]));
+    let march = ("'2026-03-01'", Some("2026-03-01T22:59:59.999999999Z"));
+    judge(&db, "DATE", &[march, ("'0000-00-00'", None), ("'1970-01-01'", None), ("'9999-12-31'", None)]).await;
 }
 
 for_each_engine! {
@@ -119,7 +127,9 @@ for_each_engine! {
                 assert_eq!(aged.older(cutoff).await, BTreeSet::new(), "{kind} {cutoff}");
                 assert_eq!(aged.within_bounds(cutoff).await, BTreeSet::new(), "{kind} {cutoff}");
             }
-            assert_eq!(aged.older(at("9000-01-01T00:00:00Z")).await, BTreeSet::from([1]), "{kind}");
+            for cutoff in [at("9000-01-01T00:00:00Z"), Timestamp::MAX] {
+                assert_eq!(aged.older(cutoff).await, BTreeSet::from([1]), "{kind}");
+            }
         }
     }
 }
