@@ -81,6 +81,8 @@ url = "{url}"
 
 [stores.files]
 path = "{dir}/store"
+# The files are made for the bench, and their times of writing set.
+age_by = "mtime"
 references = [{{ source = "bench", table = "files", column = "path" }}]
 
 [policies.orphans]
@@ -133,6 +135,7 @@ state_dir = "{dir}/state"
 
 [stores.logs]
 path = "{dir}/logs"
+age_by = "mtime"
 
 [policies.logs]
 kind = "files"
@@ -182,6 +185,7 @@ pub fn walk(root: &Path, files: u64) -> anyhow::Result<Duration> {
         strip_prefix: None,
         references: Vec::new(),
         trash: None,
+        age_by: Default::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let started = Instant::now();

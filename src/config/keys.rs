@@ -28,6 +28,8 @@ pub const ON_DELETE: &str = "delete";
 pub const REFERENCE_MATCH: &str = "path";
 /// `[policies.NAME]` of kind files.
 pub const OPEN: &str = "skip";
+/// Times that the age of a file goes by.
+pub const AGE_BY: &str = "latest";
 /// `[policies.NAME]` of kind orphans: the mode, the grace, and the largest share of a store's files.
 pub const ORPHANS_MODE: &str = "report";
 pub const ORPHANS_KEEP: &str = "24h";
@@ -118,6 +120,7 @@ pub const KEYS: &[Key] = &[
     key("stores.*.references[].directory", Kind::Flag, "false"),
     key("stores.*.references[].match", Kind::Text, REFERENCE_MATCH),
     key("stores.*.trash", Kind::Duration, ""),
+    key("stores.*.age_by", Kind::Text, AGE_BY),
     key("tasks.*.schedule", Kind::Text, ""),
     key("tasks.*.every", Kind::Duration, ""),
     key("tasks.*.misfire_grace", Kind::Duration, MISFIRE_GRACE),

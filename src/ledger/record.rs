@@ -163,6 +163,8 @@ pub struct Tally {
     pub bytes_matched: u64,
     /// Files of a store that a policy is about, whether they go or stay.
     pub files_scanned: u64,
+    /// Of those, the ones that were written long enough ago and stay because they were made or changed since.
+    pub files_recently_changed: u64,
     pub files_deleted: u64,
     pub files_missing: u64,
     /// Files that stayed although a row of theirs went, because another row named them when they were looked at. A file
@@ -261,6 +263,7 @@ impl Tally {
             bytes_reclaimed,
             bytes_matched,
             files_scanned,
+            files_recently_changed,
             files_trashed,
             bytes_trashed,
             references_missing,
@@ -279,6 +282,7 @@ impl Tally {
         self.bytes_reclaimed += bytes_reclaimed;
         self.bytes_matched += bytes_matched;
         self.files_scanned += files_scanned;
+        self.files_recently_changed += files_recently_changed;
         self.files_trashed += files_trashed;
         self.bytes_trashed += bytes_trashed;
         self.references_missing += references_missing;

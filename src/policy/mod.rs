@@ -34,7 +34,7 @@ pub use rows::{
     SetValue,
 };
 pub use sql::{Condition, Param, Segment};
-pub use store::{Mapped, Reference, ReferenceMatch, Store, StorePath};
+pub use store::{AgeBy, Mapped, Reference, ReferenceMatch, Store, StorePath};
 pub use task::{Task, Trigger};
 pub use time::{AgeFormat, EARLIEST, LATEST, TimeParam, TimePoint};
 

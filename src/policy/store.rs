@@ -19,6 +19,27 @@ pub struct Store {
     pub references: Vec<Reference>,
     /// How long what is removed can be put back; none: it is gone at once.
     pub trash: Option<Duration>,
+    pub age_by: AgeBy,
+}
+
+/// Times of a file that its age goes by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum AgeBy {
+    /// For orphans the latest of writing, change and birth; for policies of files the later of writing and birth.
+    #[default]
+    Latest,
+    /// That of writing alone, whatever a copy or a restore has set it to.
+    Written,
+}
+
+impl AgeBy {
+    /// The word that configuration uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            AgeBy::Latest => "latest",
+            AgeBy::Written => "mtime",
+        }
+    }
 }
 
 /// Rows that name files of a store.
@@ -270,6 +291,7 @@ mod tests {
             strip_prefix: strip_prefix.map(str::to_owned),
             references: Vec::new(),
             trash: None,
+            age_by: AgeBy::default(),
         }
     }
 

@@ -127,6 +127,10 @@ fn of_files(policy: &PolicyResult) -> Vec<(anstyle::Style, String)> {
         let (of, files) = (counted(tally.files_scanned, "file"), count(tally.files_matched));
         remarks.push((PLAIN, format!("{files} of {of} match, {}", size(tally.bytes_matched))));
     }
+    if tally.files_recently_changed > 0 {
+        let files = counted(tally.files_recently_changed, "file");
+        remarks.push((PLAIN, format!("{files} written long enough ago stay: made or changed since (see age_by)")));
+    }
     if tally.files_trashed > 0 && policy.mode == RunMode::Enforce {
         let (files, bytes) = (counted(tally.files_trashed, "file"), size(tally.bytes_trashed));
         remarks.push((

@@ -1,7 +1,9 @@
 //! Opens directories beneath a root: no symbolic link, no mount, no way out is followed. Knows no files.
 
+use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::Errno;
@@ -17,6 +19,9 @@ const PIECE_BYTES: usize = 4000;
 /// How often openat2 is asked again when a rename elsewhere confused it.
 const ATTEMPTS: u32 = 8;
 
+/// Files with several links that are remembered.
+const UNLINKED_AT_MOST: usize = 64 * 1024;
+
 /// A root, open since the store was opened.
 #[derive(Debug)]
 pub(super) struct Root {
@@ -25,6 +30,8 @@ pub(super) struct Root {
     identity: Identity,
     /// Where the kernel tells them apart.
     mount: Option<u64>,
+    /// Files of which this handle has removed a link, which changed them; the last of many.
+    unlinked: Mutex<HashSet<u64>>,
     #[cfg(test)]
     pub(super) without_openat2: bool,
 }
@@ -55,6 +62,7 @@ impl Root {
             path: path.to_owned(),
             identity: identity(&handle)?,
             mount: mount(&handle)?,
+            unlinked: Mutex::default(),
             handle,
             #[cfg(test)]
             without_openat2: false,
@@ -72,6 +80,20 @@ impl Root {
             )),
             Err(error) => Some(format!("the store's root cannot be looked at: {}", super::file::words(error))),
         }
+    }
+
+    /// Remembers that a file with several links is changed by the removal of one.
+    pub(super) fn note_unlinked(&self, inode: u64) {
+        let mut unlinked = self.unlinked.lock().unwrap_or_else(PoisonError::into_inner);
+        if unlinked.len() >= UNLINKED_AT_MOST {
+            unlinked.clear();
+        }
+        unlinked.insert(inode);
+    }
+
+    /// Whether a removal through this handle changed a file.
+    pub(super) fn has_unlinked(&self, inode: u64) -> bool {
+        self.unlinked.lock().unwrap_or_else(PoisonError::into_inner).contains(&inode)
     }
 
     /// Facts about the root itself.

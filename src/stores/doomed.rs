@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::RawPath;
 use super::facts::Seen;
-use crate::policy::StorePath;
+use crate::policy::{AgeBy, StorePath};
 
 /// What is to be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,12 +21,15 @@ pub struct Doomed {
     /// What was changed since, in nanoseconds since 1970, stays, and with it the directories that it is in; a directory in
     /// which nothing is stays if it was changed itself.
     pub changed_before_ns: Option<i128>,
+    /// What counts as a change there.
+    pub age_by: AgeBy,
 }
 
 impl Doomed {
     /// A single file.
     pub fn file(path: impl Into<RawPath>) -> Self {
-        Self { path: path.into(), directory: false, spared: Vec::new(), seen: None, changed_before_ns: None }
+        let (path, spared, age_by) = (path.into(), Vec::new(), AgeBy::default());
+        Self { path, directory: false, spared, seen: None, changed_before_ns: None, age_by }
     }
 
     /// A single file, as a walk saw it.
@@ -40,8 +43,8 @@ impl Doomed {
     }
 
     /// A whole directory, of which nothing was changed lately.
-    pub fn old_directory(path: impl Into<RawPath>, changed_before_ns: i128) -> Self {
-        Self { changed_before_ns: Some(changed_before_ns), ..Self::directory(path) }
+    pub fn old_directory(path: impl Into<RawPath>, changed_before_ns: i128, age_by: AgeBy) -> Self {
+        Self { changed_before_ns: Some(changed_before_ns), age_by, ..Self::directory(path) }
     }
 }
 

@@ -4,6 +4,7 @@ use rustix::fs::{Statx, StatxFlags, StatxTimestamp};
 
 use super::file::kind;
 use super::survey::Kind;
+use crate::policy::AgeBy;
 
 /// Facts about something that is no directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Facts {
     pub inode: u64,
     /// When it was last written, in nanoseconds since 1970; anybody who may write it can set that.
     pub modified_ns: i128,
+    /// When it or anything about it (name, owner, rights, links) last changed, in the same way; nobody can set that.
+    pub changed_ns: i128,
     /// When it was made, in the same way; none where the file system does not know.
     pub born_ns: Option<i128>,
 }
@@ -34,6 +37,7 @@ impl Facts {
             device: device(facts),
             inode: facts.stx_ino,
             modified_ns: nanoseconds(&facts.stx_mtime),
+            changed_ns: nanoseconds(&facts.stx_ctime),
             born_ns: born_ns(facts),
         })
     }
@@ -43,9 +47,22 @@ impl Facts {
         if self.links > 1 { 0 } else { self.freed_bytes }
     }
 
+    /// When it last came to be what it is, for orphans: a copy or a move brings old times of writing along.
+    pub fn touched_ns(&self, by: AgeBy) -> i128 {
+        touched_ns(by, self.modified_ns, self.changed_ns, self.born_ns)
+    }
+
+    /// When it was last written or made, for policies of files: a rotation, a link or a backup changes more than that.
+    pub fn made_ns(&self, by: AgeBy) -> i128 {
+        touched_ns(by, self.modified_ns, self.modified_ns, self.born_ns)
+    }
+
     /// What a removal compares, so that it takes the file only as it was seen.
     pub fn seen(&self) -> Seen {
-        Seen { inode: self.inode, size_bytes: self.size_bytes, modified_ns: self.modified_ns }
+        // The removal of another link is a change, too.
+        let changed_ns = (self.links <= 1).then_some(self.changed_ns);
+        let (inode, size_bytes, modified_ns, born_ns) = (self.inode, self.size_bytes, self.modified_ns, self.born_ns);
+        Seen { inode, size_bytes, modified_ns, changed_ns, born_ns }
     }
 }
 
@@ -56,14 +73,31 @@ pub struct Seen {
     pub size_bytes: u64,
     /// As in [`Facts`].
     pub modified_ns: i128,
+    /// None where it had several links.
+    pub changed_ns: Option<i128>,
+    pub born_ns: Option<i128>,
 }
 
 impl Seen {
     /// Whether a file is still as it was seen.
     pub(super) fn is_still(&self, facts: &Statx) -> bool {
-        (self.inode, self.size_bytes, self.modified_ns)
-            == (facts.stx_ino, facts.stx_size, nanoseconds(&facts.stx_mtime))
+        (self.inode, self.size_bytes, self.modified_ns, self.born_ns)
+            == (facts.stx_ino, facts.stx_size, nanoseconds(&facts.stx_mtime), born_ns(facts))
+            && self.changed_ns.is_none_or(|changed| changed == nanoseconds(&facts.stx_ctime))
     }
+}
+
+/// The latest of some times, or the first alone.
+fn touched_ns(by: AgeBy, modified: i128, changed: i128, born: Option<i128>) -> i128 {
+    match by {
+        AgeBy::Written => modified,
+        AgeBy::Latest => modified.max(changed).max(born.unwrap_or(modified)),
+    }
+}
+
+/// When something was last touched, as far as that counts.
+pub(super) fn last_touched_ns(facts: &Statx, by: AgeBy) -> i128 {
+    touched_ns(by, nanoseconds(&facts.stx_mtime), nanoseconds(&facts.stx_ctime), born_ns(facts))
 }
 
 /// Files up to this size count in full: some file systems keep them beside their other facts, without a block.

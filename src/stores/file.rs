@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Statx, StatxAttributes, StatxFlags, StatxTimestamp};
 use rustix::io::Errno;
 
-use super::facts::freed_bytes;
+use super::facts::{freed_bytes, nanoseconds};
 use super::ground::Ground;
 use super::moves::Unmoved;
 use super::{Doomed, Outcome};
@@ -18,6 +18,9 @@ use crate::clock::Clock;
 /// The kernel stamps files with a clock that lags the precise one by at most one tick, 10 ms at 100 Hz: a file stamped
 /// this little before the decision may have been written after it.
 const TICK: Duration = Duration::from_millis(10);
+
+/// For so long a file is left alone whose name, owner or rights changed after its removal was decided.
+const DOUBT_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// Looks at one file and, if it may go, takes it in the way that the terms say. `target` is where its directory's files
 /// are moved to, once that was needed.
@@ -37,6 +40,11 @@ pub(super) fn visit(
     let why = why.or_else(|| changed.then(|| "changed since it was looked at".to_owned()));
     if let Some(why) = why.or_else(|| why_kept(&facts, ground.terms.decided_at).map(str::to_owned)) {
         return Outcome::Kept(why);
+    }
+    if doomed.seen.is_none()
+        && let Some(why) = why_in_doubt(ground, &facts)
+    {
+        return Outcome::Failed(why.to_owned());
     }
     match ground.take(directory, name, &facts, || ground.target(parent.unwrap_or_default(), target)) {
         Ok(()) => {
@@ -116,6 +124,22 @@ pub(super) fn why_kept(facts: &Statx, decided_at: Timestamp) -> Option<&'static 
         // A time of writing can be set at will; one that has not come yet says nothing about when it was written.
         || instant(&facts.stx_mtime).is_some_and(|written| written > decided_at && written <= Clock::system().now());
     is_new.then_some("was written after its removal was decided")
+}
+
+/// Why it is kept for now: something about it was changed after its removal was decided, a short time ago. Either an upload
+/// was renamed into its place, whose row is still on its way; or it is what was decided about, with other rights. The
+/// first shows as soon as that row is there, so that later it is asked about once more.
+pub(super) fn why_in_doubt(ground: Ground<'_>, facts: &Statx) -> Option<&'static str> {
+    let decided_at = ground.terms.decided_at.checked_sub(TICK).ok()?;
+    let changed_at = instant(&facts.stx_ctime).filter(|&changed_at| changed_at > decided_at)?;
+    // A change of what is in a directory says nothing about where it was before.
+    let is_filled =
+        kind(facts) == FileType::Directory && nanoseconds(&facts.stx_ctime) == nanoseconds(&facts.stx_mtime);
+    let now = Clock::system().now();
+    let is_late = changed_at <= now && now.duration_since(changed_at).unsigned_abs() < DOUBT_FOR;
+    (is_late && !is_filled && !ground.root.has_unlinked(facts.stx_ino)).then_some(
+        "was changed after its removal was decided, as by an upload that took its place: kept for now, and asked about again",
+    )
 }
 
 /// `None` for a time that no calendar has.

@@ -89,6 +89,9 @@ impl Ground<'_> {
         target: impl FnOnce() -> Result<Rc<OwnedFd>, Unmoved>,
     ) -> Result<(), Unmoved> {
         debug_assert!(!name.contains(&b'/') && !matches!(name, b"" | b"." | b".."));
+        if seen.stx_nlink > 1 && self.terms.act.takes() {
+            self.root.note_unlinked(seen.stx_ino);
+        }
         match &self.terms.act {
             Act::Examine => Ok(()),
             Act::Unlink => Ok(unlink(directory, name, AtFlags::empty())?),

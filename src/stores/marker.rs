@@ -170,9 +170,9 @@ impl fmt::Display for Mismatch {
 impl fmt::Display for FileSystem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (major, minor) = (rustix::fs::major(self.device), rustix::fs::minor(self.device));
-        match self.lasting() {
-            None => write!(f, "device {major}:{minor}"),
-            Some(fsid) => write!(f, "id {fsid:x}"),
+        match self.fsid {
+            0 => write!(f, "device {major}:{minor}"),
+            fsid => write!(f, "id {fsid:x}"),
         }
     }
 }

@@ -8,6 +8,7 @@ use rustix::fs::{AtFlags, Mode, RenameFlags, Statx};
 use rustix::io::Errno;
 
 use super::beneath::{Root, facts};
+use super::facts::{born_ns, nanoseconds};
 use super::file::{kind, look, unlink, words};
 use super::own::{self, Owner};
 use super::path::RawPath;
@@ -123,8 +124,9 @@ impl Destination {
         };
         // Whoever may write there could swap the name after the look: only what was looked at may go.
         let is_it = look(to, &taken).is_ok_and(|facts| {
-            (facts.stx_ino, kind(&facts), facts.stx_mtime.tv_sec, facts.stx_mtime.tv_nsec)
-                == (seen.stx_ino, kind(seen), seen.stx_mtime.tv_sec, seen.stx_mtime.tv_nsec)
+            // The move itself is a change.
+            let same = |facts: &Statx| (facts.stx_ino, kind(facts), nanoseconds(&facts.stx_mtime), born_ns(facts));
+            same(&facts) == same(seen)
         });
         if is_it {
             return Ok(());

@@ -13,9 +13,10 @@ use rustix::io::Errno;
 
 use super::beneath::{climb, facts};
 use super::doomed::{Inside, LEFT_AT_MOST, Left, Part, Why};
-use super::facts::freed_bytes;
-use super::facts::nanoseconds;
-use super::file::{kind, look, outcome_of_parent, sync, sync_all, unlink, why_kept, why_no_directory, words};
+use super::facts::{freed_bytes, last_touched_ns};
+use super::file::{
+    kind, look, outcome_of_parent, sync, sync_all, unlink, why_in_doubt, why_kept, why_no_directory, words,
+};
 use super::frame::Frame;
 use super::ground::{Act, Durable, Ground};
 use super::listing::{Scratch, read};
@@ -23,6 +24,7 @@ use super::marks::{Mark, Marks};
 use super::moves::Unmoved;
 use super::path::shown;
 use super::{Doomed, GoneBefore, Outcome};
+use crate::policy::AgeBy;
 
 /// Directories that one walk holds open.
 const HANDLES: usize = 32;
@@ -51,14 +53,17 @@ pub(super) fn visit(
         Err(Refusal::Error(Errno::XDEV)) => return Outcome::Kept("is a mount point".to_owned()),
         Err(Refusal::Error(error)) => return outcome_of_parent(error),
         Err(Refusal::Kept(why)) => return Outcome::Kept(why.to_owned()),
+        Err(Refusal::Doubt(why)) => return Outcome::Failed(why.to_owned()),
     };
     let name_at = doomed.path.as_bytes().len() - name.len();
-    let frame = Frame::new(name_at, handle, &facts, marks, false);
+    let changed_ns = last_touched_ns(&facts, doomed.age_by);
+    let frame = Frame { changed_ns, ..Frame::new(name_at, handle, &facts, marks, false) };
     let mut walk = Walk {
         ground,
         place,
         path: doomed.path.as_bytes().to_vec(),
         changed_before_ns: doomed.changed_before_ns,
+        age_by: doomed.age_by,
         frames: Vec::new(),
         part: Part { trashed: ground.terms.act.moves(), ..Part::default() },
         end: None,
@@ -71,14 +76,17 @@ pub(super) fn visit(
 enum Refusal {
     Error(Errno),
     Kept(&'static str),
+    /// For now.
+    Doubt(&'static str),
 }
 
 fn open(ground: Ground<'_>, parent: &OwnedFd, name: &[u8]) -> Result<(OwnedFd, Statx), Refusal> {
     let handle = ground.root.enter(parent, name).map_err(Refusal::Error)?;
     let facts = facts(&handle).map_err(Refusal::Error)?;
-    match why_kept(&facts, ground.terms.decided_at) {
-        Some(why) => Err(Refusal::Kept(why)),
-        None => Ok((handle, facts)),
+    match (why_kept(&facts, ground.terms.decided_at), why_in_doubt(ground, &facts)) {
+        (Some(why), _) => Err(Refusal::Kept(why)),
+        (None, Some(why)) => Err(Refusal::Doubt(why)),
+        (None, None) => Ok((handle, facts)),
     }
 }
 
@@ -99,6 +107,7 @@ struct Walk<'a> {
     /// The innermost frame's, beneath the root.
     path: Vec<u8>,
     changed_before_ns: Option<i128>,
+    age_by: AgeBy,
     /// From the outermost directory to the innermost, whose handle is always open.
     frames: Vec<Frame<'a>>,
     part: Part,
@@ -143,7 +152,8 @@ impl<'a> Walk<'a> {
             Ok((inner, facts)) => {
                 let marks = frame.marks.and_then(|marks| marks.of(name));
                 let counted = frame.counted || marks.is_some_and(|marks| marks.mark == Some(Mark::Counted));
-                let frame = Frame::new(self.path.len() + 1, inner, &facts, marks, counted);
+                let changed_ns = last_touched_ns(&facts, self.age_by);
+                let frame = Frame { changed_ns, ..Frame::new(self.path.len() + 1, inner, &facts, marks, counted) };
                 self.path.push(b'/');
                 self.path.extend_from_slice(name);
                 self.enter(frame, scratch);
@@ -154,6 +164,7 @@ impl<'a> Walk<'a> {
             Err(Refusal::Error(Errno::XDEV)) => self.leave(Some(name), Why::Kept("is a mount point".to_owned())),
             Err(Refusal::Error(error)) => self.leave(Some(name), Why::Failed(words(error))),
             Err(Refusal::Kept(why)) => self.leave(Some(name), Why::Kept(why.to_owned())),
+            Err(Refusal::Doubt(why)) => self.leave(Some(name), Why::Failed(why.to_owned())),
         }
     }
 
@@ -227,9 +238,12 @@ impl<'a> Walk<'a> {
             Err(Errno::NOENT) => return,
             Err(error) => return self.leave(Some(name), Why::Failed(words(error))),
         };
-        let late = self.is_late(nanoseconds(&facts.stx_mtime)).then_some(LATE);
+        let late = self.is_late(last_touched_ns(&facts, self.age_by)).then_some(LATE);
         if let Some(why) = late.or_else(|| why_kept(&facts, terms.decided_at)) {
             return self.leave(Some(name), Why::Kept(why.to_owned()));
+        }
+        if let Some(why) = why_in_doubt(self.ground, &facts) {
+            return self.leave(Some(name), Why::Failed(why.to_owned()));
         }
         if self.is_unwanted(name) {
             return self.stay();

@@ -30,6 +30,8 @@ pub struct World {
     more_references: Vec<[String; 3]>,
     /// And those of other shapes: store, entry.
     pub reference_entries: Vec<[String; 2]>,
+    /// Keys of both stores.
+    pub store_keys: &'static str,
     pub clock: Clock,
     /// When a file was last put into a store.
     put_at: Cell<Option<Instant>>,
@@ -49,9 +51,17 @@ impl World {
             references: ["thumb", "image"],
             more_references: Vec::new(),
             reference_entries: Vec::new(),
+            store_keys: "",
             clock: Clock::system(),
             put_at: Cell::new(None),
         }
+    }
+
+    /// One in whose stores the age of files goes by the time of writing, which a test can set.
+    pub fn by_mtime(db: impl Into<Arc<Database>>) -> Self {
+        let mut world = Self::new(db);
+        world.store_keys = BY_MTIME;
+        world
     }
 
     /// Adds TOML, usually a policy.
@@ -100,7 +110,7 @@ impl World {
                 .map(|[_, table, column]| format!("{{ source = \"app\", table = \"{table}\", column = \"{column}\" }}"))
                 .chain(written)
                 .collect();
-            format!("references = [{}]", entries.join(", "))
+            format!("references = [{}]\n{}", entries.join(", "), self.store_keys)
         };
         let dir = self.dir.display();
         let text = format!(
@@ -253,6 +263,9 @@ fn collect(root: &Path, dir: &Path, found: &mut BTreeSet<String>) {
         }
     }
 }
+
+/// Lets the age of files go by the time of writing, which a test can set.
+pub const BY_MTIME: &str = "age_by = \"mtime\"";
 
 /// A set, written shortly.
 pub fn set<T: Ord, const N: usize>(items: [T; N]) -> BTreeSet<T> {

@@ -1,21 +1,28 @@
 //! What policies of files and orphans stand on: whether their store is adopted, what lies in its trash, and how much room
 //! there is. Changes nothing.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use super::enforces;
 use crate::app::adopt::objection;
+use crate::clock::Clock;
 use crate::ledger::Adoption;
-use crate::policy::{Name, Policy, PolicyKind, Settings, Store};
+use crate::policy::{AgeBy, Name, Policy, PolicyKind, Settings, Store};
 use crate::report::Findings;
 use crate::report::human::{counted, instant, size};
-use crate::stores::OpenStore;
+use crate::stores::{Facts, Kind, OpenStore, Visitor, Want};
 use crate::telemetry::chain;
 
 /// How long the trash of a store is looked through.
 const TRASH_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long, and how many, files of a store are looked at for one policy.
+const RECENT_PATIENCE: Duration = Duration::from_millis(300);
+const RECENT_LOOK_FILES: u64 = 20_000;
 
 /// The policies of files and orphans that are switched on and go through a store.
 pub(super) fn policies<'a>(settings: &'a Settings, store: &'a Name) -> impl Iterator<Item = &'a Policy> {
@@ -33,6 +40,7 @@ pub(super) async fn check_store(
 ) {
     identity(settings, store, open, adoption, findings);
     trash(store, open, findings).await;
+    recent(settings, store, open, findings).await;
     room(settings, store, open, findings);
 }
 
@@ -99,6 +107,84 @@ async fn trash(store: &Store, open: &OpenStore, findings: &mut Findings) {
                 store.name, runs[0].run
             );
             findings.warn(subject, format!("{held}, and nothing empties it: the store has no trash any more"), fix);
+        }
+    }
+}
+
+/// What a look at some files of a store counts.
+#[derive(Default)]
+struct Written {
+    files: AtomicU64,
+    /// Written longer ago than the policy keeps them.
+    old: AtomicU64,
+    /// Of those, the ones that stay because they were made or changed since.
+    recent: AtomicU64,
+}
+
+/// Looks at some files for one policy.
+struct Watcher {
+    written: Arc<Written>,
+    policy: Arc<Policy>,
+    cutoff_ns: i128,
+    stop: CancellationToken,
+}
+
+impl Visitor for Watcher {
+    fn file(&mut self, path: &[u8], kind: Kind) -> Want {
+        let matching = match &self.policy.kind {
+            PolicyKind::Files(files) => &files.matching,
+            PolicyKind::Orphans(orphans) => &orphans.matching,
+            PolicyKind::Rows(_) => return Want::Nothing,
+        };
+        if kind == Kind::File && matching.matches(path) { Want::Facts } else { Want::Nothing }
+    }
+
+    fn facts(&mut self, _path: &[u8], facts: &Facts) {
+        let touched_ns = match &self.policy.kind {
+            PolicyKind::Orphans(_) => facts.touched_ns(AgeBy::Latest),
+            PolicyKind::Files(_) | PolicyKind::Rows(_) => facts.made_ns(AgeBy::Latest),
+        };
+        if facts.modified_ns < self.cutoff_ns {
+            self.written.old.fetch_add(1, Ordering::Relaxed);
+            self.written.recent.fetch_add(u64::from(touched_ns >= self.cutoff_ns), Ordering::Relaxed);
+        }
+        if self.written.files.fetch_add(1, Ordering::Relaxed) >= RECENT_LOOK_FILES {
+            self.stop.cancel();
+        }
+    }
+}
+
+/// Says where most of what was written long ago stays, because it was made or changed since: copied in, restored, or given
+/// other rights. At most some files are looked at, for a short time.
+async fn recent(settings: &Settings, store: &Store, open: &OpenStore, findings: &mut Findings) {
+    if store.age_by == AgeBy::Written {
+        return;
+    }
+    let governing = settings.policies.iter().filter(|policy| policy.enabled);
+    for policy in governing.filter(|policy| policy.kind.store() == Some(&store.name)) {
+        let Some(cutoff) = policy.kind.cutoff(Clock::system().now()) else { continue };
+        let (written, stop) = (Arc::new(Written::default()), CancellationToken::new());
+        let (shared, watched, ends) = (Arc::clone(&written), Arc::clone(policy), stop.clone());
+        let cutoff_ns = cutoff.as_nanosecond();
+        let make = move || Watcher {
+            written: Arc::clone(&shared),
+            policy: Arc::clone(&watched),
+            cutoff_ns,
+            stop: ends.clone(),
+        };
+        // Whether it comes to its end or not: what was counted is a sample.
+        let (Ok(_) | Err(_)) = tokio::time::timeout(RECENT_PATIENCE, open.walk(make, &stop)).await;
+        let [old, recent] = [&written.old, &written.recent].map(|count| count.load(Ordering::Relaxed));
+        if recent > old / 2 {
+            let message = format!(
+                "of {} that were written longer ago than keep, {} stay for now: they were made or changed since, as by a copy, \
+                 a restore or chmod",
+                counted(old, "file"),
+                recent
+            );
+            let fix =
+                format!("wait, or write age_by = \"mtime\" in [stores.{}] if only writing counts there", store.name);
+            findings.warn(format!("policy {}", policy.name), message, fix);
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::policy::{FilesPolicy, Per};
+use crate::policy::{AgeBy, FilesPolicy, Per};
 use crate::stores::{Facts, Kind, OpenStore, RawPath, Visitor, Want};
 
 /// How long the walk may take.
@@ -36,7 +36,8 @@ struct Sums {
 
 struct Asked {
     path: RawPath,
-    modified_ns: i128,
+    made_ns: i128,
+    age_by: AgeBy,
     policy: FilesPolicy,
     sums: Sums,
 }
@@ -50,12 +51,12 @@ impl Visitor for Onlooker {
     }
 
     fn facts(&mut self, path: &[u8], facts: &Facts) {
-        let Asked { path: own, modified_ns, policy, sums } = self.0.as_ref();
+        let Asked { path: own, made_ns, age_by, policy, sums } = self.0.as_ref();
         let is_beside = directory(path) == directory(own.as_bytes());
         let counts = |per: Per| per == Per::Store || is_beside;
         let freed = facts.freed_alone();
         let add = |sum: &AtomicU64, number: u64| sum.fetch_add(number, Ordering::Relaxed);
-        match facts.modified_ns.cmp(modified_ns) {
+        match facts.made_ns(*age_by).cmp(made_ns) {
             std::cmp::Ordering::Less => {
                 add(&sums.older_bytes, freed);
             }
@@ -80,10 +81,12 @@ pub(super) async fn place(
     path: &RawPath,
     facts: &Facts,
     policy: &FilesPolicy,
+    age_by: AgeBy,
 ) -> Result<Place, String> {
     let asked = Arc::new(Asked {
         path: path.clone(),
-        modified_ns: facts.modified_ns,
+        made_ns: facts.made_ns(age_by),
+        age_by,
         policy: policy.clone(),
         sums: Sums::default(),
     });

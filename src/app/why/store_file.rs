@@ -160,6 +160,6 @@ fn found_as(facts: &Facts) -> FoundAs {
 }
 
 /// When a file was last changed; none for a time that no calendar has.
-pub(super) fn changed_at(facts: &Facts) -> Option<Timestamp> {
+fn changed_at(facts: &Facts) -> Option<Timestamp> {
     Timestamp::from_nanosecond(facts.modified_ns).ok()
 }

@@ -9,7 +9,6 @@ use super::Remembered;
 use super::namers::Names;
 use super::neighbours::{Place, place};
 use super::reasons::Standing;
-use super::store_file::changed_at;
 use crate::policy::{FileMatch, FilesPolicy, Per, Policy, PolicyKind, Settings, Space, Store};
 use crate::report::{FileFate, FileReason, FileReasonKind, PolicyOnFile, ReasonKind, human};
 use crate::stores::{Facts, Kind, OpenStore, RawPath};
@@ -67,7 +66,7 @@ impl Judge<'_> {
             (PolicyKind::Orphans(orphans), Some(facts)) => {
                 self.matching(&orphans.matching, &mut ruling);
                 self.named(&mut ruling);
-                ruling.eligible_at = self.too_young(orphans.keep, &facts, &mut ruling);
+                ruling.eligible_at = self.too_young(orphans.keep, facts.touched_ns(self.store.age_by), &mut ruling);
                 ruling.because = "no row names it".to_owned();
                 if self.seen.path.text().is_none() {
                     let message = "its name is no text, so that it cannot be told whether a row means it";
@@ -130,8 +129,8 @@ impl Judge<'_> {
     }
 
     /// From when on it is old enough, with a reason until then.
-    fn too_young(&self, keep: Duration, facts: &Facts, ruling: &mut Ruling) -> Option<Timestamp> {
-        let changed_at = changed_at(facts);
+    fn too_young(&self, keep: Duration, touched_ns: i128, ruling: &mut Ruling) -> Option<Timestamp> {
+        let changed_at = Timestamp::from_nanosecond(touched_ns).ok();
         let eligible_at = changed_at.and_then(|at| at.checked_add(keep).ok());
         // Eligible is what was changed before the cutoff, not at it.
         if eligible_at.is_none_or(|at| at >= self.seen.now) {
@@ -160,12 +159,13 @@ impl Judge<'_> {
 
     async fn files(&self, files: &FilesPolicy, facts: &Facts, ruling: &mut Ruling) {
         let mut aged = Ruling::default();
-        aged.eligible_at = files.keep.and_then(|keep| self.too_young(keep, facts, &mut aged));
+        aged.eligible_at =
+            files.keep.and_then(|keep| self.too_young(keep, facts.made_ns(self.store.age_by), &mut aged));
         let is_old = files.keep.is_some() && aged.reasons.is_empty();
         // Its place matters where others do, and takes a walk.
         let others = files.keep_last.is_some() || (!is_old && (files.max_total.is_some() || files.min_free.is_some()));
         let place = match others && facts.kind == Kind::File && files.matching.matches(self.seen.path.as_bytes()) {
-            true => place(self.open, self.seen.path, facts, files).await,
+            true => place(self.open, self.seen.path, facts, files, self.store.age_by).await,
             false => Ok(Place::default()),
         };
         let place = match place {

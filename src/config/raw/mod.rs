@@ -63,6 +63,7 @@ pub struct RawStore {
     pub strip_prefix: Option<String>,
     pub references: Option<Vec<Table<RawReference>>>,
     pub trash: Option<DurationText>,
+    pub age_by: Option<String>,
 }
 
 /// An entry of `references`.

@@ -77,12 +77,13 @@ impl Named for Store {
         &self.name
     }
     fn facts(&self) -> Vec<Fact> {
-        let Self { name: _, root, strip_prefix, references, trash } = self;
+        let Self { name: _, root, strip_prefix, references, trash, age_by } = self;
         vec![
             fact("path", root.display()),
             optional("strip_prefix", strip_prefix.as_ref()),
             optional("references", joined(references.iter().map(ToString::to_string))),
             optional("trash", trash.map(Shown)),
+            fact("age_by", age_by.word()),
         ]
     }
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, Child, Hook, Keep, KeepByValue, Mode, Name, OnDelete, OwnedFile, Policy, PolicyKind, RowsPolicy, Settings,
+    Action, AgeBy, Child, Hook, Keep, KeepByValue, Mode, Name, OnDelete, OwnedFile, Policy, PolicyKind, RowsPolicy,
+    Settings,
 };
 use super::words::{self, Shown, zone};
 use super::{find, trees};
@@ -291,6 +292,9 @@ fn wider_store(old: &Settings, new: &Settings, name: &Name) -> Vec<String> {
     }
     if before.references.iter().any(|reference| !after.references.contains(reference)) {
         reasons.push(format!("store {name} has lost a reference"));
+    }
+    if (before.age_by, after.age_by) == (AgeBy::Latest, AgeBy::Written) {
+        reasons.push(format!("age_by of store {name} latest → mtime"));
     }
     match (before.trash, after.trash) {
         (Some(old), Some(new)) if new < old => {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::config::raw::{Raw, RawReference, RawStore, Table};
 use crate::config::{Aspect, KeyPath, did_you_mean, keys};
 
-use super::super::{FilePath, Ident, Name, PathTemplate, Reference, ReferenceMatch, Store, TableName};
+use super::super::{AgeBy, FilePath, Ident, Name, PathTemplate, Reference, ReferenceMatch, Store, TableName};
 use super::declared::Section;
 use super::value::{LONGEST_KEEP, parse_absolute, parse_duration};
 use super::{Fault, Gather, position_of_twin};
@@ -54,7 +54,9 @@ impl Gather<'_> {
         let trash = raw.trash.as_ref();
         let trash =
             trash.and_then(|text| self.check(&table.key("trash"), parse_duration("trash", &text.0, LONGEST_KEEP)));
-        Some(Store { name: name?, root: root?, strip_prefix: raw.strip_prefix.clone(), references, trash })
+        let age_by = self.check(&table.key("age_by"), parse_age_by(raw.age_by.as_deref().unwrap_or(keys::AGE_BY)));
+        let strip_prefix = raw.strip_prefix.clone();
+        Some(Store { name: name?, root: root?, strip_prefix, references, trash, age_by: age_by? })
     }
 
     fn references(&mut self, store: &KeyPath, raw: &[Table<RawReference>]) -> Vec<Reference> {
@@ -156,6 +158,19 @@ fn parse_match(text: &str) -> Result<ReferenceMatch, Fault> {
                 "\"path\" takes the whole path, \"name\" its last segment; patterns belong to policies".to_owned()
             });
             Err(Fault::new(format!("there is no match {other:?}")).hint(hint))
+        }
+    }
+}
+
+fn parse_age_by(text: &str) -> Result<AgeBy, Fault> {
+    match text {
+        "latest" => Ok(AgeBy::Latest),
+        "mtime" => Ok(AgeBy::Written),
+        other => {
+            let explained =
+                || "\"latest\" counts the latest time of a file, \"mtime\" only when it was written".to_owned();
+            let hint = did_you_mean(other, ["latest", "mtime"]).unwrap_or_else(explained);
+            Err(Fault::new(format!("there is no age_by {other:?}")).hint(hint))
         }
     }
 }

@@ -8,7 +8,7 @@ use super::choose::{Choice, Record, Room, Rules, choose};
 use super::guards::{Share, judge_share};
 use super::spool::SeenFile;
 use super::{Ended, Finding, Looking, Sink, tell_unseen};
-use crate::policy::{FileMatch, FilesPolicy};
+use crate::policy::{AgeBy, FileMatch, FilesPolicy};
 use crate::run::foreseen::GoneInStore;
 use crate::run::guard::Judged;
 use crate::stores::{Facts, Kind, RawPath, Visitor, Want};
@@ -17,6 +17,7 @@ use crate::stores::{Facts, Kind, RawPath, Visitor, Want};
 struct Scan {
     matching: FileMatch,
     cutoff_ns: Option<i128>,
+    age_by: AgeBy,
     /// Files cannot be judged one by one: each is remembered with what decides about it.
     records: Option<Mutex<Vec<Record>>>,
     sink: Sink,
@@ -29,6 +30,8 @@ struct Worker {
     scan: Arc<Scan>,
     matched: u64,
     chosen: u64,
+    /// Old enough by their time of writing, and made since.
+    recent: u64,
     /// Directories in which nothing is.
     empty: Vec<RawPath>,
 }
@@ -47,10 +50,13 @@ impl Visitor for Worker {
             return;
         }
         self.matched += 1;
+        let made_ns = facts.made_ns(self.scan.age_by);
+        let is_recent = |cutoff| facts.modified_ns < cutoff && made_ns >= cutoff;
+        self.recent += u64::from(self.scan.cutoff_ns.is_some_and(is_recent));
         let file = SeenFile { device: facts.device, seen: facts.seen() };
         match &self.scan.records {
             None => {
-                if self.scan.cutoff_ns.is_some_and(|cutoff| facts.modified_ns < cutoff) {
+                if self.scan.cutoff_ns.is_some_and(|cutoff| made_ns < cutoff) {
                     self.chosen += 1;
                     self.scan.sink.push(path, Some(file));
                 }
@@ -58,7 +64,7 @@ impl Visitor for Worker {
             Some(records) => {
                 let directory = path.rsplitn(2, |byte| *byte == b'/').nth(1).unwrap_or_default();
                 let size_bytes = facts.freed_alone();
-                let (directory, path_print, mtime_ns) = (fingerprint(directory), fingerprint(path), facts.modified_ns);
+                let (directory, path_print, mtime_ns) = (fingerprint(directory), fingerprint(path), made_ns);
                 // One lock around both, so that the records are in the order of the spool.
                 let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
                 records.push(Record { directory, mtime_ns, path: path_print, size_bytes });
@@ -96,6 +102,7 @@ impl Looking<'_> {
         let scan = Arc::new(Scan {
             matching: policy.matching.clone(),
             cutoff_ns: rules.cutoff_ns,
+            age_by: self.custody.store.age_by,
             records: (!rules.is_age_alone()).then(Mutex::default),
             sink: Sink::new(),
             prune_empty: policy.prune_empty,
@@ -103,14 +110,16 @@ impl Looking<'_> {
         });
         let make = {
             let scan = scan.clone();
-            move || Worker { scan: scan.clone(), matched: 0, chosen: 0, empty: Vec::new() }
+            move || Worker { scan: scan.clone(), matched: 0, chosen: 0, recent: 0, empty: Vec::new() }
         };
         let walked = self.custody.open.walk(make, stop.token()).await?;
         let matched = walked.visitors.iter().map(|worker| worker.matched).sum();
         let mut chosen = walked.visitors.iter().map(|worker| worker.chosen).sum();
+        let recent = walked.visitors.iter().map(|worker| worker.recent).sum();
         finding.empty = walked.visitors.into_iter().flat_map(|worker| worker.empty).collect();
         tell_unseen(&mut finding.account, &walked.surveyed);
         finding.account.tally.files_scanned = matched;
+        finding.account.tally.files_recently_changed = recent;
         finding.spool = Some(scan.sink.finish()?);
         if let Some(records) = &scan.records {
             let records = std::mem::take(&mut *records.lock().unwrap_or_else(PoisonError::into_inner));

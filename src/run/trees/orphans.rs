@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::guards::{Share, judge_found, judge_references, judge_share, judge_walk};
 use super::names::Names;
 use super::{Ended, Finding, Looking, Sink, missing, tell_unseen};
-use crate::policy::{FileMatch, OrphansPolicy, PathTemplate, Store};
+use crate::policy::{AgeBy, FileMatch, OrphansPolicy, PathTemplate, Store};
 use crate::run::foreseen::GoneInStore;
 use crate::run::guard::Judged;
 use crate::run::trees::spool::SeenFile;
@@ -19,6 +19,8 @@ struct Tallied {
     matched: u64,
     named: u64,
     young: u64,
+    /// Of those, the ones that were written long ago.
+    recent: u64,
     /// Names that are no text, so that it cannot be told whether a row means them.
     unreadable: u64,
     orphans: u64,
@@ -30,6 +32,7 @@ struct Scan {
     matching: FileMatch,
     units: Units,
     cutoff_ns: i128,
+    age_by: AgeBy,
     sink: Sink,
     gone: Option<Arc<GoneInStore>>,
 }
@@ -105,8 +108,9 @@ impl Visitor for Worker {
         if facts.kind != Kind::File {
             return;
         }
-        if facts.modified_ns >= self.scan.cutoff_ns {
+        if facts.touched_ns(self.scan.age_by) >= self.scan.cutoff_ns {
             self.tallied.young += 1;
+            self.tallied.recent += u64::from(facts.modified_ns < self.scan.cutoff_ns);
         } else if RawPath::parse(path).is_ok_and(|path| path.text().is_none()) {
             self.tallied.unreadable += 1;
         } else {
@@ -132,7 +136,8 @@ impl Looking<'_> {
         let cutoff_ns = policy.cutoff(self.run.now).as_nanosecond();
         let (matching, units) = (policy.matching.clone(), Units::new(&store, &names));
         let gone = self.gone.take();
-        let scan = Arc::new(Scan { names: names.clone(), matching, units, cutoff_ns, sink: Sink::new(), gone });
+        let age_by = store.age_by;
+        let scan = Arc::new(Scan { names: names.clone(), matching, units, cutoff_ns, age_by, sink: Sink::new(), gone });
         let make = {
             let scan = scan.clone();
             move || Worker { scan: scan.clone(), tallied: Tallied::default() }
@@ -164,12 +169,14 @@ impl Tallied {
         self.matched += other.matched;
         self.named += other.named;
         self.young += other.young;
+        self.recent += other.recent;
         self.unreadable += other.unreadable;
         self.orphans += other.orphans;
     }
 
     fn tell(&self, finding: &mut Finding) {
         finding.account.tally.files_scanned = self.matched;
+        finding.account.tally.files_recently_changed = self.recent;
         let mut note = |count: u64, what: &str| {
             if count > 0 {
                 finding.account.notes.push(format!("{count} {what}"));

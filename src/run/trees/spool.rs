@@ -9,6 +9,8 @@ use crate::stores::Seen;
 
 /// What is held in memory.
 const IN_MEMORY: usize = 1024 * 1024;
+/// Stands for a time that is not known: no file has it.
+const NONE: i128 = i128::MIN;
 /// What is written at a time.
 const WRITE_BYTES: usize = 64 * 1024;
 
@@ -45,11 +47,14 @@ impl Spool {
         let length = u32::try_from(path.len()).map_err(io::Error::other)?;
         self.unwritten.extend_from_slice(&length.to_le_bytes());
         self.unwritten.push(u8::from(file.is_some()));
-        if let Some(SeenFile { device, seen: Seen { inode, size_bytes, modified_ns } }) = file {
+        if let Some(SeenFile { device, seen }) = file {
+            let Seen { inode, size_bytes, modified_ns, changed_ns, born_ns } = seen;
             for number in [device, inode, size_bytes] {
                 self.unwritten.extend_from_slice(&number.to_le_bytes());
             }
-            self.unwritten.extend_from_slice(&modified_ns.to_le_bytes());
+            for time in [modified_ns, changed_ns.unwrap_or(NONE), born_ns.unwrap_or(NONE)] {
+                self.unwritten.extend_from_slice(&time.to_le_bytes());
+            }
         }
         self.unwritten.extend_from_slice(path);
         self.count += 1;
@@ -85,7 +90,9 @@ impl Reading {
             let device = u64::from_le_bytes(self.number()?);
             let (inode, size_bytes) = (u64::from_le_bytes(self.number()?), u64::from_le_bytes(self.number()?));
             let modified_ns = i128::from_le_bytes(self.number()?);
-            Some(SeenFile { device, seen: Seen { inode, size_bytes, modified_ns } })
+            let changed_ns = Some(i128::from_le_bytes(self.number()?)).filter(|&time| time != NONE);
+            let born_ns = Some(i128::from_le_bytes(self.number()?)).filter(|&time| time != NONE);
+            Some(SeenFile { device, seen: Seen { inode, size_bytes, modified_ns, changed_ns, born_ns } })
         } else {
             None
         };
@@ -121,10 +128,17 @@ mod tests {
     use super::*;
 
     fn found() -> impl Strategy<Value = Found> {
-        let file = (any::<u64>(), any::<u64>(), any::<i128>(), any::<u64>());
-        let file = file.prop_map(|(device, inode, modified_ns, size_bytes)| SeenFile {
+        let times = (any::<i128>(), any::<Option<i64>>(), any::<Option<i64>>());
+        let file = (any::<u64>(), any::<u64>(), any::<u64>(), times);
+        let file = file.prop_map(|(device, inode, size_bytes, (modified_ns, changed, born))| SeenFile {
             device,
-            seen: Seen { inode, size_bytes, modified_ns },
+            seen: Seen {
+                inode,
+                size_bytes,
+                modified_ns,
+                changed_ns: changed.map(i128::from),
+                born_ns: born.map(i128::from),
+            },
         });
         (proptest::collection::vec(any::<u8>(), 0..300), proptest::option::of(file))
             .prop_map(|(path, file)| Found { path, file })

@@ -183,7 +183,9 @@ impl Taking<'_> {
         let path = RawPath::parse(&found.path).ok()?;
         Some(match (found.file, self.tree) {
             (Some(file), _) => Doomed::seen(path, file.seen),
-            (None, Tree::Orphans(policy)) => Doomed::old_directory(path, policy.cutoff(self.run.now).as_nanosecond()),
+            (None, Tree::Orphans(policy)) => {
+                Doomed::old_directory(path, policy.cutoff(self.run.now).as_nanosecond(), self.custody.store.age_by)
+            }
             (None, Tree::Files(_)) => return None,
         })
     }

@@ -311,7 +311,9 @@ async fn d8_what_was_changed_lately_in_an_old_directory_stays() {
         file.set_modified((now - Duration::from_secs(3600)).into()).unwrap();
     }
     let before = (now - Duration::from_secs(600)).as_nanosecond();
-    let doomed = paths(&["7", "8", "young-and-empty"]).into_iter().map(|path| Doomed::old_directory(path, before));
+    let doomed = paths(&["7", "8", "young-and-empty"])
+        .into_iter()
+        .map(|path| Doomed::old_directory(path, before, AgeBy::Written));
     let outcomes = remove_all(&world, doomed.collect()).await;
     let kept = |path: &str| vec![left(path, Why::Kept("was changed a short time ago".to_owned()))];
     let part = |files, path| Part { files, size_bytes: 5 * files, kept: 1, left: kept(path), ..Part::default() };
@@ -343,6 +345,7 @@ fn any_doomed() -> impl Strategy<Value = Doomed> {
         spared: if directory { paths(&spared) } else { Vec::new() },
         seen: None,
         changed_before_ns: None,
+        age_by: AgeBy::default(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Tests of removal: every outcome, hostile trees, races; of single files and of whole directories.
 
 mod directories;
+mod doubts;
 mod hostile;
 mod hostile_directories;
 mod identity;
@@ -24,7 +25,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::clock::Clock;
-use crate::policy::StorePath;
+use crate::policy::{AgeBy, StorePath};
 
 /// A store in a directory of its own, with a directory beside it that nothing may touch.
 pub struct World {

@@ -61,6 +61,9 @@ async fn what_was_written_after_the_decision_is_kept() {
     for path in ["untouched", "rewritten", "replaced", "from-the-future"] {
         world.write(path);
     }
+    let tomorrow = Clock::system().now() + Duration::from_secs(86_400);
+    let old = std::fs::File::options().write(true).open(world.root().join("from-the-future")).unwrap();
+    old.set_modified(tomorrow.into()).unwrap();
     // The kernel's clock for files goes in ticks.
     let tick = Duration::from_millis(50);
     std::thread::sleep(tick);
@@ -69,9 +72,6 @@ async fn what_was_written_after_the_decision_is_kept() {
     world.write("rewritten");
     std::fs::rename(world.root().join("replaced"), world.outside().join("replaced")).unwrap();
     world.write("replaced");
-    let tomorrow = Clock::system().now() + Duration::from_secs(86_400);
-    let old = std::fs::File::options().write(true).open(world.root().join("from-the-future")).unwrap();
-    old.set_modified(tomorrow.into()).unwrap();
     // As rsync leaves it: new, with an old time of writing.
     let replaced = std::fs::File::options().write(true).open(world.root().join("replaced")).unwrap();
     replaced.set_modified((decided_at - Duration::from_secs(3600)).into()).unwrap();
@@ -103,6 +103,7 @@ async fn a_store_that_is_missing_or_no_directory_does_not_open() {
         strip_prefix: None,
         references: Vec::new(),
         trash: None,
+        age_by: Default::default(),
     };
     let error = OpenStore::open(&store(world.root().join("absent"))).unwrap_err();
     assert!(matches!(&error, StoreError::Open { cause, .. } if cause.kind() == std::io::ErrorKind::NotFound));

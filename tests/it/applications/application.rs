@@ -65,8 +65,10 @@ impl Application {
         application
     }
 
-    /// Makes every file look so many days older than it is.
+    /// Makes every file look so many days older than it is: by the time of writing, which can be set.
     pub fn age_files(&self, days: u64) {
+        let by_mtime = |store: &&str| format!("[stores.{store}]\nage_by = \"mtime\"\n");
+        self.fragment("20-age.toml", &self.layout.stores.iter().map(by_mtime).collect::<String>());
         let at = std::time::SystemTime::now() - std::time::Duration::from_secs(days * 86_400);
         for (store, path) in self.holdings().files.into_keys() {
             let file = std::fs::File::options().write(true).open(self.root(&store).join(path)).expect("a file opens");

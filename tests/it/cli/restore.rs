@@ -15,7 +15,7 @@ fn trash(world: &World, store: &str, run: &str) -> PathBuf {
 
 /// A world in whose stores runs have trashed files; each holds its own path.
 fn world(trashed: &[(&str, &str, &str)]) -> World {
-    let world = World::new(Database::create(EngineKind::Sqlite));
+    let world = World::by_mtime(Database::create(EngineKind::Sqlite));
     for (store, run, path) in trashed {
         let file = trash(&world, store, run).join(path);
         std::fs::create_dir_all(file.parent().unwrap()).unwrap();

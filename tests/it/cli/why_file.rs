@@ -14,7 +14,7 @@ const DAY: u64 = 86_400;
 
 /// A world whose store `images` is named by the table `photo` and adopted.
 fn world(db: Database, policies: &str) -> World {
-    let mut world = World::new(db);
+    let mut world = World::by_mtime(db);
     world.db.execute("CREATE TABLE photo (id INTEGER PRIMARY KEY, path VARCHAR(200))");
     world.reference("images", "photo", "path");
     world.declare(policies);

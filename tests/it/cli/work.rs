@@ -224,7 +224,7 @@ fn a_terminal_gets_tables_and_colour() {
 
 #[test]
 fn one_task_purges_a_log_table_and_a_log_directory() {
-    let mut world = World::new(Database::create(EngineKind::Sqlite));
+    let mut world = World::by_mtime(Database::create(EngineKind::Sqlite));
     world.db.execute("CREATE TABLE log (id INTEGER PRIMARY KEY, at TIMESTAMP)");
     let (old, young) = (world.days_ago(40.0), world.days_ago(1.0));
     world.db.execute(&format!("INSERT INTO log VALUES (1, {old}), (2, {young})"));

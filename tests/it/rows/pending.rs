@@ -164,4 +164,23 @@ for_each_engine! {
         adopt(&world);
         goes(&world).await;
     }
+
+    async fn f24_an_upload_in_place_of_a_pending_file_waits_for_its_row(db) {
+        let world = world(db).await;
+        world.put("images", "upload-1", 9);
+        world.put("images", "upload-2", 9);
+        world.settings();
+        leave_pending(&world).await;
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        for id in [1, 2] {
+            std::fs::rename(world.root("images").join(format!("upload-{id}")), world.root("images").join(format!("{id}.png"))).unwrap();
+        }
+        recover(&world).await;
+        assert_eq!(files(&world), paths(EVERYTHING));
+        assert_eq!(world.ledger().await.owed().await.unwrap(), [(name("items"), 2)]);
+        world.item(9, 1.0, None, Some("1.png"));
+        recover(&world).await;
+        assert_eq!(files(&world), paths(EVERYTHING));
+        assert_eq!(world.ledger().await.owed().await.unwrap(), [(name("items"), 1)], "the one whose row came is nobody's");
+    }
 }

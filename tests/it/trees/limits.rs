@@ -8,7 +8,7 @@ use crate::engines::EngineKind;
 use crate::world::paths;
 
 fn world() -> World {
-    World::new(Database::create(EngineKind::Sqlite))
+    World::by_mtime(Database::create(EngineKind::Sqlite))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -143,7 +143,7 @@ fn write_rows(world: &World, rows: &[Row]) {
 fn check(kind: EngineKind, case: &Case) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let mut world = World::new(Database::create(kind));
+        let mut world = World::by_mtime(Database::create(kind));
         world.db.execute("CREATE TABLE link (id INTEGER PRIMARY KEY, first VARCHAR(300), second VARCHAR(300))");
         world.reference("images", "link", "first").reference("images", "link", "second");
         if case.units {

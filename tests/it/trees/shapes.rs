@@ -61,7 +61,7 @@ for_each_engine! {
     }
 
     async fn g3_by_name_alone(db) {
-        let mut world = World::new(db);
+        let mut world = World::by_mtime(db);
         world.db.execute("CREATE TABLE link (id INTEGER PRIMARY KEY, path VARCHAR(300))");
         let entry = "{ source = \"app\", table = \"link\", column = \"path\", match = \"name\" }";
         world.reference_entry("images", entry);
@@ -75,7 +75,7 @@ for_each_engine! {
     }
 
     async fn g3_directories_as_units(db) {
-        let mut world = World::new(db);
+        let mut world = World::by_mtime(db);
         world.db.execute("CREATE TABLE job (id INTEGER PRIMARY KEY)");
         world.db.execute("INSERT INTO job (id) VALUES (7), (12)");
         world.reference_entry("images", "{ source = \"app\", table = \"job\", path = \"out/{id}\", directory = true }");
