@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::select::Selection;
+use super::status::with_advice;
 use crate::clock::Clock;
 use crate::ledger::{Ledger, RunId, RunMode, RunResult, RunTrigger};
 use crate::policy::{Params, Settings};
@@ -95,10 +96,6 @@ async fn second_signal(mut signals: Signals, cancel: CancellationToken, on_signa
 /// Opens the ledger to write in it, and says what to do where that is not allowed.
 pub(super) async fn open_ledger(settings: &Settings) -> anyhow::Result<Ledger> {
     let path = &settings.daemon.ledger_path;
-    Ledger::open(path).await.with_context(|| {
-        format!(
-            "a run is recorded in {}, so this user must be able to write there: try sudo -u retaind",
-            path.display()
-        )
-    })
+    let what = format!("a run is recorded in {}, which cannot be opened to write", path.display());
+    Ledger::open(path).await.map_err(|error| with_advice(error, &what))
 }

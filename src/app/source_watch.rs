@@ -175,6 +175,7 @@ mod tests {
             connect_timeout: Duration::from_secs(1),
             max_connections: std::num::NonZeroU32::MIN,
             timezone: jiff::tz::TimeZone::UTC,
+            search_path: None,
         };
         Watched { source: Arc::new(source), health: Health::Unknown, trying: true }
     }

@@ -3,7 +3,6 @@
 
 use std::path::Path;
 
-use anyhow::Context;
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
@@ -90,13 +89,31 @@ pub async fn run(settings: &Settings, clock: &Clock, id: &str) -> anyhow::Result
 /// Opens the ledger if there is one: looking must not create it.
 pub(super) async fn open(settings: &Settings, now: Timestamp) -> anyhow::Result<Option<Ledger>> {
     let path = &settings.daemon.ledger_path;
-    let unreadable = || format!("the ledger {} cannot be read by this user: try sudo -u retaind", path.display());
-    if !path.try_exists().with_context(unreadable)? {
+    let unreadable = format!("the ledger {} cannot be read", path.display());
+    if !path.try_exists().map_err(|error| with_advice(error, &unreadable))? {
         return Ok(None);
     }
-    let ledger = Ledger::open(path).await.with_context(unreadable)?;
+    let ledger = Ledger::open(path).await.map_err(|error| with_advice(error, &unreadable))?;
     ledger.close_abandoned(now).await?;
     Ok(Some(ledger))
+}
+
+/// What failed with the ledger, and what to do where the cause is one that a person can remove.
+pub(super) fn with_advice(error: impl Into<anyhow::Error>, what: &str) -> anyhow::Error {
+    let error = error.into();
+    let cause = format!("{error:#}");
+    let is_one_of = |phrases: &[&str]| phrases.iter().any(|phrase| cause.contains(phrase));
+    let is_root = rustix::process::geteuid().is_root();
+    let advice = if is_one_of(&["is full", "No space left", "quota exceeded"]) {
+        ": its disk is full, free some space"
+    } else if is_one_of(&["Read-only file system"]) {
+        ": its file system is read-only"
+    } else if !is_root && is_one_of(&["Permission denied", "readonly database", "unable to open database file"]) {
+        " by this user: try sudo -u retaind"
+    } else {
+        ""
+    };
+    error.context(format!("{what}{advice}"))
 }
 
 fn task_overview(

@@ -110,6 +110,7 @@ pub const KEYS: &[Key] = &[
     key("sources.*.connect_timeout", Kind::Duration, CONNECT_TIMEOUT),
     key("sources.*.max_connections", Kind::Count, "4"),
     key("sources.*.timezone", Kind::Text, TIMEZONE),
+    key("sources.*.search_path", Kind::List, "the login's own"),
     key("stores.*.path", Kind::Text, ""),
     key("stores.*.strip_prefix", Kind::Text, ""),
     key("stores.*.references", Kind::Tables, ""),

@@ -81,6 +81,8 @@ pub struct Source {
     pub max_connections: std::num::NonZeroU32,
     /// Zone of columns that carry none; UTC unless the source says otherwise.
     pub timezone: jiff::tz::TimeZone,
+    /// PostgreSQL: the schemas in which names are looked up, instead of the login's search path.
+    pub search_path: Option<Vec<String>>,
 }
 
 /// What may go, and when.

@@ -56,6 +56,19 @@ pub(super) enum Ended {
     Ledger(#[from] LedgerError),
     #[error("another process has taken over the policy")]
     LeaseLost,
+    #[error(transparent)]
+    InUse(SourceError),
+    #[error("{advice}; stopped because")]
+    NoIndex {
+        advice: String,
+        #[source]
+        timeout: SourceError,
+    },
+    #[error(
+        "smaller and smaller parts of a batch took longer than statement_timeout; raise it, or set a smaller batch; stopped \
+         because"
+    )]
+    TooSlow(#[source] SourceError),
     #[error("{} batches failed one after the other, the last one because", super::retry::FAILURES_IN_A_ROW)]
     Hopeless(#[source] SourceError),
 }
@@ -138,12 +151,17 @@ impl Deleter<'_> {
                 }
                 ErrorKind::Busy if !last_try => return self.postpone(&part, error).await,
                 ErrorKind::Busy => return self.take_unlocked(&part, error).await,
-                ErrorKind::Constraint | ErrorKind::Timeout | ErrorKind::Other => {
+                ErrorKind::Timeout => {
+                    self.refuse_without_index(&error).await?;
                     return self.isolate(&part, error).await;
                 }
-                ErrorKind::Cancelled | ErrorKind::Permission | ErrorKind::Lost | ErrorKind::Connect => {
-                    return Err(self.ended_by(error));
-                }
+                ErrorKind::Constraint | ErrorKind::Other => return self.isolate(&part, error).await,
+                ErrorKind::Cancelled
+                | ErrorKind::Permission
+                | ErrorKind::ReadOnly
+                | ErrorKind::InUse
+                | ErrorKind::Lost
+                | ErrorKind::Connect => return Err(self.ended_by(error)),
             }
             self.may_go_on().await?;
         }
@@ -192,13 +210,23 @@ impl Deleter<'_> {
     }
 
     pub(super) async fn attempt_scope(&mut self, scope: Scope<'_>) -> Result<(), Ended> {
-        if self.facts.custodies.is_empty() {
-            self.take_rows(scope).await?;
-        } else {
-            self.take_with_files(scope).await?;
+        let mut waiting_since = None;
+        loop {
+            let taken = match self.facts.custodies.is_empty() {
+                true => self.take_rows(scope).await,
+                false => self.take_with_files(scope).await,
+            };
+            match taken {
+                Err(Ended::Source(error)) if error.kind == ErrorKind::InUse => {
+                    self.wait_for_table(&mut waiting_since, error).await?;
+                }
+                taken => {
+                    taken?;
+                    self.reporter.update(&self.account.tally);
+                    return Ok(());
+                }
+            }
         }
-        self.reporter.update(&self.account.tally);
-        Ok(())
     }
 
     /// Rows that own no file: one statement is the whole transaction, or one transaction the whole batch.

@@ -29,6 +29,8 @@ pub(super) struct Facts {
     pub(super) kept: u64,
     /// A comparison with a time that says the same at every time, where that is not meant so.
     pub(super) timeless: Option<Timeless>,
+    /// Why the database takes no changes at all, if it does not.
+    pub(super) refuses_changes: Option<String>,
 }
 
 /// Why the facts could not be had.
@@ -80,6 +82,7 @@ pub(super) async fn gather(question: Question<'_>, sessions: &mut Sessions) -> R
     let session = sessions.get(&policy.source).await?;
     let asked = Asked { source, policy, params: Some(params), settings };
     let target = Arc::new(Target::load(session, asked).await?.map_err(GatherError::Unfit)?);
+    let refuses_changes = session.refuses_changes().await?;
     let skew_secs = skew(session, clock).await?;
     let total = match policy.max_fraction {
         Some(_) => Some(target.count_all(session).await?),
@@ -98,7 +101,7 @@ pub(super) async fn gather(question: Question<'_>, sessions: &mut Sessions) -> R
         (false, _) => target.timeless(session, at, gone).await?,
     };
     let (custodies, owners) = open_custodies(settings, sessions, &target, run_id).await?;
-    Ok(Facts { target, at, custodies, owners, skew_secs, eligible, total, kept, timeless })
+    Ok(Facts { target, at, custodies, owners, skew_secs, eligible, total, kept, timeless, refuses_changes })
 }
 
 /// How far the source's clock is from this machine's: the middle of the question is taken for the answer's time.

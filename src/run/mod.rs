@@ -21,6 +21,7 @@ mod snapshot;
 mod stop;
 mod trash;
 mod trees;
+mod turns;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -12,10 +12,11 @@ use super::plan::{Lister, Planner};
 use super::sessions::Sessions;
 use super::stop::Stop;
 use super::trees::Tree;
+use super::turns::{claim, take_turn};
 use super::{Fate, Recovery, Reporter, Request, Runner, millis_between};
 use crate::ledger::{GuardReading, Lease, LeaseOutcome, Ledger, LedgerError, PolicyResult, RunMode, Status};
 use crate::policy::{Mode, Policy, PolicyKind, RowsPolicy};
-use crate::sources::{Gone, Instants};
+use crate::sources::{ErrorKind, Gone, Instants};
 use crate::telemetry::chain;
 
 /// One policy of a run.
@@ -176,10 +177,16 @@ impl PolicyRun<'_> {
             Ok(lease) => lease,
             Err(outcome) => return outcome,
         };
-        let outcome = match self.recover(ledger).await {
-            Ok(account) => self.delete(rows, at, sessions, ledger, &lease, account).await,
-            Err(error) => Outcome::failed(Account::default(), [chain(&error)]),
+        let turn = take_turn(rows, &self.runner.settings, sessions, self.stop).await;
+        let outcome = match (&turn, self.stop.is_set()) {
+            (None, _) | (_, true) => Outcome::cancelled(Account::default()),
+            (Some(_), false) => match self.recover(ledger).await {
+                Ok(account) => self.delete(rows, at, sessions, ledger, &lease, account).await,
+                Err(error) => Outcome::failed(Account::default(), [chain(&error)]),
+            },
         };
+        sessions.unclaim();
+        drop(turn);
         outcome.release(ledger, lease).await
     }
 
@@ -237,6 +244,9 @@ impl PolicyRun<'_> {
     async fn judge(&self, rows: &RowsPolicy, facts: &Facts) -> Result<Judged, LedgerError> {
         let counts = Counts { skew_secs: facts.skew_secs, eligible: facts.eligible, total: facts.total };
         let mut judged = guard::judge(rows, counts);
+        if self.fate(judged.blocked_by.as_deref()) == Fate::Enforce {
+            judged.blocked_by = facts.refuses_changes.clone();
+        }
         if let Some(timeless) = &facts.timeless {
             judged.blocked_by.get_or_insert_with(|| timeless.to_string());
         }
@@ -271,6 +281,16 @@ impl PolicyRun<'_> {
         if let Some(by) = blocked_by {
             return Outcome { guards: readings, ..Outcome::blocked(account, by) };
         }
+        if let Some(source) = runner.settings.source(&rows.source)
+            && let Err(error) = claim(source, &facts.target.node.table, sessions, self.stop).await
+        {
+            let outcome = match error.kind {
+                _ if self.stop.is_set() => Outcome::cancelled(account),
+                ErrorKind::InUse => Outcome::blocked(account, chain(&error)),
+                _ => Outcome::failed(account, [chain(&error)]),
+            };
+            return Outcome { guards: readings, ..outcome };
+        }
         let mut deleter = Deleter {
             runner,
             ledger,
@@ -291,6 +311,7 @@ impl PolicyRun<'_> {
             Ok(()) => Outcome::new(account),
             Err(Ended::Stopped) => Outcome::cancelled(account),
             Err(_) if self.stop.is_set() => Outcome::cancelled(account),
+            Err(Ended::InUse(error)) if account.tally.rows_matched == 0 => Outcome::blocked(account, chain(&error)),
             Err(ended) => Outcome::failed(account, [chain(&ended)]),
         };
         Outcome { guards: readings, ..outcome }

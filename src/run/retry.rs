@@ -2,11 +2,13 @@
 //! makes its batch fail is found and left, and the rest goes (G9).
 
 use super::delete::{Deleter, Ended, Part};
-use crate::sources::{ErrorKind, KEYS_AT_ONCE, OwnedRow, Scope, SourceError};
+use crate::sources::{ErrorKind, KEYS_AT_ONCE, MissingIndex, OwnedRow, Scope, SourceError, missing_indexes};
 use crate::telemetry::chain;
 
 /// After so many windows that failed one after the other nothing will go right any more.
 pub(super) const FAILURES_IN_A_ROW: u32 = 10;
+/// After so many parts of a batch, each half as large as the one before, that took too long, the next one will, too.
+const TIMEOUTS_IN_A_ROW: u32 = 3;
 /// Most windows that are kept for a second try at the end.
 const POSTPONED_AT_MOST: usize = 1000;
 
@@ -71,6 +73,8 @@ impl Deleter<'_> {
                 return self.note_failed_window(&error);
             }
             Err(listing) if listing.kind == ErrorKind::Cancelled => return Err(self.ended_by(listing)),
+            // Already looking for the rows takes too long.
+            Err(listing) if listing.kind == ErrorKind::Timeout => return Err(Ended::TooSlow(listing)),
             Err(listing) => {
                 self.account.fail(None, None, chain(&listing));
                 return self.note_failed_window(&error);
@@ -78,20 +82,33 @@ impl Deleter<'_> {
         };
         let mut parts: Vec<_> = rows.chunks(KEYS_AT_ONCE).collect();
         let mut any_went = false;
+        let mut timeouts = u32::from(error.kind == ErrorKind::Timeout);
         while let Some(some) = parts.pop() {
             self.may_go_on().await?;
             let keys: Vec<_> = some.iter().map(|row| row.key.clone()).collect();
             let scope = Scope { keys: Some(&keys), ..Scope::window(part.window) };
             match (self.attempt_scope(scope).await, some) {
-                (Ok(()), _) => any_went = true,
-                (Err(Ended::Source(error)), _) if error.kind == ErrorKind::Cancelled => {
+                (Ok(()), _) => {
+                    any_went = true;
+                    timeouts = 0;
+                }
+                (Err(Ended::Source(error)), _)
+                    if error.kind == ErrorKind::Timeout && timeouts + 1 >= TIMEOUTS_IN_A_ROW =>
+                {
+                    return Err(Ended::TooSlow(error));
+                }
+                // Nothing that another row would do better.
+                (Err(Ended::Source(error)), _)
+                    if matches!(error.kind, ErrorKind::Cancelled | ErrorKind::ReadOnly | ErrorKind::Permission) =>
+                {
                     return Err(self.ended_by(error));
                 }
                 (Err(Ended::Source(error)), [row]) => {
                     self.account.tally.rows_matched += 1;
                     self.account.fail(Some(row.shown.clone()), None, chain(&error));
                 }
-                (Err(Ended::Source(_)), several) => {
+                (Err(Ended::Source(error)), several) => {
+                    timeouts += u32::from(error.kind == ErrorKind::Timeout);
                     let (first, second) = several.split_at(several.len() / 2);
                     parts.extend([second, first]);
                 }
@@ -107,16 +124,34 @@ impl Deleter<'_> {
         }
     }
 
+    /// A batch took too long: where the database reads a whole table for each row, because a foreign key has no index,
+    /// no part of the batch will do better.
+    pub(super) async fn refuse_without_index(&mut self, error: &SourceError) -> Result<(), Ended> {
+        let target = &self.facts.target;
+        let session = self.sessions.get(&target.source).await?;
+        // Where that cannot be told, the parts of the batch will show.
+        let missing = missing_indexes(session, &target.node.table).await.unwrap_or_default();
+        if missing.is_empty() || target.updates() {
+            return Ok(());
+        }
+        let advice: Vec<_> = missing.iter().map(MissingIndex::advice).collect();
+        Err(Ended::NoIndex { advice: advice.join("; "), timeout: copy_of(error) })
+    }
+
     fn note_failed_window(&mut self, error: &SourceError) -> Result<(), Ended> {
         self.pace.failures_in_a_row += 1;
         match self.pace.failures_in_a_row >= FAILURES_IN_A_ROW {
-            true => Err(Ended::Hopeless(SourceError {
-                source_name: error.source_name.clone(),
-                operation: error.operation.clone(),
-                kind: error.kind,
-                cause: error.cause.to_string().into(),
-            })),
+            true => Err(Ended::Hopeless(copy_of(error))),
             false => Ok(()),
         }
+    }
+}
+
+fn copy_of(error: &SourceError) -> SourceError {
+    SourceError {
+        source_name: error.source_name.clone(),
+        operation: error.operation.clone(),
+        kind: error.kind,
+        cause: error.cause.to_string().into(),
     }
 }

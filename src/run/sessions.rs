@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::policy::{Name, Settings, Source};
+use crate::policy::{Name, Settings, Source, TableName};
 use crate::sources::{ErrorKind, Reader, Session, SourceError};
 
 /// How long to wait before each further attempt to reach a source that was lost in the middle of a run.
@@ -49,11 +49,13 @@ pub(super) struct Sessions {
     /// Ends the waiting for a source that was lost.
     stop: CancellationToken,
     open: BTreeMap<Name, (Session, Option<OwnedSemaphorePermit>)>,
+    /// The table that this run changes just now.
+    claimed: Option<(Name, TableName)>,
 }
 
 impl Sessions {
     pub(super) fn new(settings: Arc<Settings>, connections: Connections, stop: CancellationToken) -> Self {
-        Self { settings, connections, stop, open: BTreeMap::new() }
+        Self { settings, connections, stop, open: BTreeMap::new(), claimed: None }
     }
 
     /// The session of a source: opened if there is none, with patience if the last one broke.
@@ -67,6 +69,24 @@ impl Sessions {
             Some((session, _)) => Ok(session),
             None => Err(unknown(name)),
         }
+    }
+
+    /// Takes a table of a source for this run alone, also over the connections to come.
+    pub(super) async fn claim(&mut self, name: &Name, table: &TableName) -> Result<(), SourceError> {
+        self.get(name).await?.claim(table).await?;
+        self.claimed = Some((name.clone(), table.clone()));
+        Ok(())
+    }
+
+    /// Gives the table back.
+    pub(super) fn unclaim(&mut self) {
+        self.claimed = None;
+        self.open.values_mut().for_each(|(session, _)| session.unclaim());
+    }
+
+    /// Closes every connection; they are opened again when they are needed.
+    pub(super) fn close(&mut self) {
+        self.open.clear();
     }
 
     /// The session of a source that is open already, for going on within its transaction.
@@ -85,7 +105,10 @@ impl Sessions {
     async fn connect(&mut self, name: &Name) -> Result<(), SourceError> {
         let source = self.source(name)?;
         let permit = self.connections.permit(name).await;
-        let session = Session::open(&source).await?;
+        let mut session = Session::open(&source).await?;
+        if let Some((_, table)) = self.claimed.as_ref().filter(|(of, _)| of == name) {
+            session.claim(table).await?;
+        }
         self.open.insert(name.clone(), (session, permit));
         Ok(())
     }

@@ -38,6 +38,10 @@ pub enum ErrorKind {
     Timeout,
     /// Cancelled on our own request.
     Cancelled,
+    /// Another run, with a ledger of its own, is changing the table.
+    InUse,
+    /// The database takes no changes: a standby, a server or file that is read-only.
+    ReadOnly,
     /// A foreign key or check forbade it: some row of the batch is at fault.
     Constraint,
     /// The login may not do that.
@@ -70,7 +74,7 @@ impl Judge {
                 | DatabaseErrorKind::RestrictViolation
                 | DatabaseErrorKind::ExclusionViolation => ErrorKind::Constraint,
                 DatabaseErrorKind::SerializationFailure => ErrorKind::Busy,
-                DatabaseErrorKind::ReadOnlyTransaction => ErrorKind::Permission,
+                DatabaseErrorKind::ReadOnlyTransaction => ErrorKind::ReadOnly,
                 DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection => ErrorKind::Lost,
                 _ if self.foreign_language => self.by_time(elapsed, cancel_sent),
                 _ => by_message(self.engine, information.message()),
@@ -109,6 +113,8 @@ const POSTGRES: &[(&str, ErrorKind)] = &[
     ("deadlock detected", ErrorKind::Busy),
     ("canceling statement due to statement timeout", ErrorKind::Timeout),
     ("canceling statement due to user request", ErrorKind::Cancelled),
+    ("read-only transaction", ErrorKind::ReadOnly),
+    ("during recovery", ErrorKind::ReadOnly),
     ("terminating connection", ErrorKind::Lost),
     ("the database system is", ErrorKind::Lost),
     ("permission denied", ErrorKind::Permission),
@@ -132,12 +138,16 @@ const MYSQL: &[(&str, ErrorKind)] = &[
     ("Other error:", ErrorKind::Lost),
     ("command denied to user", ErrorKind::Permission),
     ("Access denied", ErrorKind::Permission),
-    ("--read-only", ErrorKind::Permission),
+    // MySQL's and MariaDB's options of that name, and MySQL's --super-read-only.
+    ("read-only option", ErrorKind::ReadOnly),
+    ("READ ONLY transaction", ErrorKind::ReadOnly),
 ];
 
 const SQLITE: &[(&str, ErrorKind)] = &[
     ("is locked", ErrorKind::Busy),
-    ("attempt to write a readonly database", ErrorKind::Permission),
+    ("attempt to write a readonly database", ErrorKind::ReadOnly),
+    // Its journal cannot be made beside it.
+    ("unable to open database file", ErrorKind::ReadOnly),
     ("interrupted", ErrorKind::Cancelled),
 ];
 
@@ -189,7 +199,7 @@ mod tests {
                 "Statement aborted because lock(s) could not be acquired immediately and NOWAIT is set.",
                 ErrorKind::Busy,
             ),
-            (Engine::MySql, "The MySQL server is running with the --read-only option", ErrorKind::Permission),
+            (Engine::MySql, "The MySQL server is running with the --read-only option", ErrorKind::ReadOnly),
             (Engine::Sqlite, "database table is locked", ErrorKind::Busy),
             (Engine::Sqlite, "disk I/O error", ErrorKind::Other),
         ] {

@@ -32,7 +32,10 @@ mod walk;
 mod why;
 
 pub use age::{Age, AgeValue};
-pub use catalog::{Column, ColumnType, InboundForeignKey, IndexFacts, OnDelete, Privilege, Privileges, TableFacts};
+pub use catalog::{
+    Column, ColumnType, InboundForeignKey, IndexFacts, MissingIndex, OnDelete, Privilege, Privileges, TableFacts,
+    missing_indexes,
+};
 pub use dialect::Term;
 pub use doubt::{SampledAges, Unreadable};
 pub use error::{ErrorKind, SourceError};
@@ -47,7 +50,7 @@ pub use outcome::{transaction_mark, transaction_outcome};
 pub use parts::Refused;
 pub use references::{NamedBy, ReferenceColumn};
 pub use rows::{Counted, KEYS_AT_ONCE, Scope};
-pub use session::{Canceller, Reader, Returning, Session, Sql, TextRow, TransactionOutcome};
+pub use session::{Canceller, PathSchema, Reader, Returning, Session, Sql, TextRow, TransactionOutcome};
 pub use take::Batch;
 pub use target::{Instants, Target};
 pub use timeless::{Timeless, typed_form_hint};

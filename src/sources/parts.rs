@@ -25,7 +25,9 @@ impl Target {
         for (part, sql) in self.parts(at) {
             match session.query(&format!("asking whether {part} can be read"), &sql).await {
                 Ok(_) => {}
-                Err(error) if error.kind == ErrorKind::Permission && part.starts_with("set") => {}
+                Err(error)
+                    if matches!(error.kind, ErrorKind::Permission | ErrorKind::ReadOnly) && part.starts_with("set") => {
+                }
                 Err(error) => refused.push(Refused { part, error }),
             }
         }

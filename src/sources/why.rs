@@ -314,7 +314,7 @@ impl Target {
             Ok(_) => Ok(Some(false)),
             Err(error) if error.kind == ErrorKind::Busy => Ok(Some(true)),
             // Whoever may only delete may not lock on PostgreSQL.
-            Err(error) if error.kind == ErrorKind::Permission => Ok(None),
+            Err(error) if matches!(error.kind, ErrorKind::Permission | ErrorKind::ReadOnly) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -33,6 +33,10 @@ pub struct World {
     /// Keys of both stores.
     pub store_keys: &'static str,
     pub clock: Clock,
+    /// Another way to the database than its own.
+    pub url: Option<String>,
+    /// More keys of the source `app`, as TOML; `lock_timeout = "1s"` where there are none.
+    pub source_keys: String,
     /// When a file was last put into a store.
     put_at: Cell<Option<Instant>>,
 }
@@ -53,6 +57,8 @@ impl World {
             reference_entries: Vec::new(),
             store_keys: "",
             clock: Clock::system(),
+            url: None,
+            source_keys: "lock_timeout = \"1s\"".to_owned(),
             put_at: Cell::new(None),
         }
     }
@@ -114,11 +120,12 @@ impl World {
         };
         let dir = self.dir.display();
         let text = format!(
-            "[daemon]\nstate_dir = \"{dir}/state\"\n{}\n[sources.app]\nurl = \"{}\"\nlock_timeout = \"1s\"\n\
+            "[daemon]\nstate_dir = \"{dir}/state\"\n{}\n[sources.app]\nurl = \"{}\"\n{}\n\
              [stores.thumbs]\npath = \"{dir}/thumbs\"\nstrip_prefix = \"data/thumbs/\"\n{}\n\
              [stores.images]\npath = \"{dir}/images\"\n{}\n{}",
             self.daemon,
-            self.db.url(),
+            self.url.clone().unwrap_or_else(|| self.db.url()),
+            self.source_keys,
             reference("thumbs", self.references[0]),
             reference("images", self.references[1]),
             self.policies

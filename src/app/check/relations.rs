@@ -3,7 +3,6 @@
 
 use super::privileges::{deleting, may, may_set};
 use super::rows_policies;
-use super::table::{create_index, leads_index};
 use crate::policy::{Child, Ident, OnDelete, Protection, Settings, TableName};
 use crate::report::Findings;
 use crate::sources::{InboundForeignKey, OnDelete as Inbound, Privilege, Session, TableFacts, is_named};
@@ -79,14 +78,14 @@ impl<'a> Around<'a> {
             let columns: Vec<_> = columns.iter().filter(nullable).cloned().collect();
             may_set(session, facts, &columns, self.subject, findings).await;
         }
-        if !columns.iter().any(|column| leads_index(facts, column)) {
+        if !columns.iter().any(|column| facts.leads_index(column)) {
             let shown: Vec<_> = columns.iter().map(Ident::as_str).collect();
             let message = format!(
                 "no index begins with {}.{}: looking for what points to a batch reads the table",
                 facts.name,
                 shown.join(", ")
             );
-            findings.warn(self.subject, message, create_index(facts, columns, session.engine()));
+            findings.warn(self.subject, message, facts.create_index(columns, session.engine()));
         }
     }
 
@@ -142,17 +141,35 @@ impl<'a> Around<'a> {
                     // A table that is its own ancestor was refused before.
                     Box::pin(self.foreign_keys(session, &facts, &[], findings)).await;
                 }
-                Inbound::Forbid if !self.is_governed(session, &table) => {
-                    let message =
-                        format!("a row to which one of {table} points cannot be deleted: it is kept and reported");
-                    let fix = format!(
-                        "list {table} in children, or give it a policy of its own that comes first in the same task"
-                    );
-                    findings.warn(self.subject, message, fix);
+                Inbound::Forbid => {
+                    self.indexed(session, &table, &columns, findings).await;
+                    if !self.is_governed(session, &table) {
+                        let message =
+                            format!("a row to which one of {table} points cannot be deleted: it is kept and reported");
+                        let fix = format!(
+                            "list {table} in children, or give it a policy of its own that comes first in the same task"
+                        );
+                        findings.warn(self.subject, message, fix);
+                    }
                 }
-                Inbound::Forbid | Inbound::SetNull | Inbound::SetDefault => {}
+                Inbound::SetNull | Inbound::SetDefault => {}
             }
         }
+    }
+
+    /// Whether the database finds quickly what points to a row that goes; it looks for it with each one.
+    async fn indexed(&self, session: &mut Session, table: &TableName, columns: &[Ident], findings: &mut Findings) {
+        let Some(facts) = self.facts(session, table, findings).await else { return };
+        if columns.iter().any(|column| facts.leads_index(column)) {
+            return;
+        }
+        let shown: Vec<_> = columns.iter().map(Ident::as_str).collect();
+        let message = format!(
+            "no index begins with {}.{}, a foreign key: for each row that goes the database reads that table",
+            facts.name,
+            shown.join(", ")
+        );
+        findings.warn(self.subject, message, facts.create_index(columns, session.engine()));
     }
 
     /// Whether a policy that is switched on governs a table; `table` is as the catalog resolved it.

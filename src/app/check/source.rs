@@ -34,6 +34,8 @@ pub(super) async fn check(settings: &Settings, source: &Source, clock: &Clock, s
     }
     clocks(&mut session, clock, &subject, &mut findings).await;
     sandbox(settings, source, service, &subject, &mut findings);
+    changes(&mut session, settings, source, &subject, &mut findings).await;
+    schemas(&session, source, &subject, &mut findings);
     for policy in rows_policies(settings).filter(|(_, rows)| rows.source == source.name) {
         table::check_policy(&mut session, settings, source, policy, clock.now(), &mut findings).await;
     }
@@ -127,6 +129,58 @@ async fn clocks(session: &mut Session, clock: &Clock, subject: &str, findings: &
 
 fn middle(before: Timestamp, after: Timestamp) -> Timestamp {
     before.checked_add(after.duration_since(before) / 2).unwrap_or(before)
+}
+
+/// Whether the database takes changes, where a policy makes any.
+async fn changes(session: &mut Session, settings: &Settings, source: &Source, subject: &str, findings: &mut Findings) {
+    let changes =
+        rows_policies(settings).any(|(policy, rows)| rows.source == source.name && enforces(settings, policy));
+    if !changes {
+        return;
+    }
+    match session.refuses_changes().await {
+        Ok(None) => {}
+        Ok(Some(why)) => findings.error(subject, format!("{why}; runs of its policies are blocked"), ""),
+        Err(error) => findings.error(subject, chain(&error), ""),
+    }
+    if let Some(why) = session.cannot_lock_out_others() {
+        findings.warn(
+            subject,
+            why,
+            "run one retaind on this database, or none that have state directories of their own",
+        );
+    }
+}
+
+/// The schemas of the search path in which others may create what the operator's SQL would mean by a name.
+fn schemas(session: &Session, source: &Source, subject: &str, findings: &mut Findings) {
+    for schema in session.path_schemas().iter().filter(|schema| !schema.creators.is_empty()) {
+        let creators = schema.creators.join(" and ");
+        let message = match source.search_path {
+            Some(_) => format!(
+                "search_path has schema {}, in which {creators} may create functions and operators that run with this login's \
+                 rights",
+                schema.name
+            ),
+            None => format!(
+                "{creators} may create objects in schema {}, so that where, protected_by, alive and set find nothing in it \
+                 without its name, unless it belongs to the owner of a table that is named here",
+                schema.name
+            ),
+        };
+        let revoke = schema.creators.iter().map(|role| match role.as_str() {
+            "PUBLIC" => "PUBLIC".to_owned(),
+            role => format!("\"{}\"", role.replace('"', "\"\"")),
+        });
+        let revoke = format!(
+            "REVOKE CREATE ON SCHEMA \"{}\" FROM {}; or write the tables and functions in policies of source {} with \
+             their schema",
+            schema.name.replace('"', "\"\""),
+            revoke.collect::<Vec<_>>().join(", "),
+            source.name
+        );
+        findings.warn(subject, message, revoke);
+    }
 }
 
 /// A SQLite file is written by the service itself, and its journal beside it.

@@ -6,12 +6,11 @@ use super::privileges::{deleting, may, may_set, may_skip};
 use super::relations::Around;
 use super::{enforces, programs};
 use crate::policy::{
-    Action, Alive, Assignment, Engine, Ident, Keep, Name, Policy, ReferenceMatch, RowsPolicy, Settings, Source,
-    TableName,
+    Action, Alive, Assignment, Ident, Keep, Name, Policy, ReferenceMatch, RowsPolicy, Settings, Source,
 };
 use crate::report::Findings;
 use crate::sources::{
-    Asked, ErrorKind, Instants, NamedBy, Privilege, ReferenceColumn, Refused, Session, Sql, TableFacts, Target,
+    Asked, ErrorKind, Instants, NamedBy, Privilege, ReferenceColumn, Refused, Session, TableFacts, Target,
     typed_form_hint,
 };
 use crate::telemetry::chain;
@@ -64,11 +63,11 @@ pub(super) async fn check_policy(
         around.children(session, &facts, &rows.children, findings).await;
     }
     if let Some(age) = rows.age.as_ref().map(|age| &age.column)
-        && !leads_index(&facts, age)
+        && !facts.leads_index(age)
     {
         let message =
             format!("no index begins with the age column {age} of {}: every batch reads the table", facts.name);
-        findings.warn(&subject, message, create_index(&facts, std::slice::from_ref(age), source.endpoint.engine()));
+        findings.warn(&subject, message, facts.create_index(std::slice::from_ref(age), source.endpoint.engine()));
     }
     sql(session, &target, &subject, findings).await;
     times(session, &target, rows, now, &subject, findings).await;
@@ -108,7 +107,7 @@ pub(super) async fn check_reference(
             );
             findings.ok(subject, message);
         }
-        [column] if leads_index(&facts, column) => {
+        [column] if facts.leads_index(column) => {
             findings.ok(subject, format!("{table}.{path} of source {source} is asked which files are still needed"));
         }
         [column] => {
@@ -116,7 +115,7 @@ pub(super) async fn check_reference(
                 "no index begins with {table}.{column} of source {source}: asking which files are still needed reads \
                  the table"
             );
-            findings.warn(subject, message, create_index(&facts, &[Ident::clone(column)], session.engine()));
+            findings.warn(subject, message, facts.create_index(&[Ident::clone(column)], session.engine()));
         }
         _ => {
             let message = format!(
@@ -200,85 +199,4 @@ fn fits(facts: &TableFacts, rows: &RowsPolicy) -> String {
     let age = age.map(|age| format!(", age {} ({})", age.name, age.declared)).unwrap_or_default();
     let key = if key.is_empty() { "by row number".to_owned() } else { format!("key {}", key.join(", ")) };
     format!("table {}, {key}{age}", facts.name)
-}
-
-/// Whether an index begins with a column.
-pub(super) fn leads_index(facts: &TableFacts, column: &Ident) -> bool {
-    facts.indexes.iter().any(|index| index.columns.first() == Some(column))
-}
-
-/// The statement that makes an index of some columns.
-pub(super) fn create_index(facts: &TableFacts, columns: &[Ident], engine: Engine) -> String {
-    let TableName { schema, table } = &facts.name;
-    let mut sql = Sql::new(engine);
-    let names: Vec<_> = columns.iter().map(Ident::as_str).collect();
-    match (engine, Ident::parse(&format!("{table}_{}_idx", names.join("_")))) {
-        // Writers are not held up, and PostgreSQL finds a name by itself.
-        (Engine::Postgres, _) | (_, Err(_)) => sql.push("CREATE INDEX CONCURRENTLY ON ").table(&facts.name),
-        (Engine::MySql, Ok(name)) => sql.push("CREATE INDEX ").ident(&name).push(" ON ").table(&facts.name),
-        // SQLite wants the schema before the index's name and nowhere else.
-        (Engine::Sqlite, Ok(name)) => {
-            let name = TableName { schema: schema.clone(), table: name };
-            sql.push("CREATE INDEX ").table(&name).push(" ON ").ident(table)
-        }
-    };
-    // MySQL indexes a text only by its beginning.
-    let is_long = |column: &Ident| {
-        let declared =
-            facts.columns.iter().find(|known| known.name == *column).map(|known| known.declared.to_lowercase());
-        engine == Engine::MySql
-            && declared.is_some_and(|declared| ["text", "blob"].iter().any(|kind| declared.contains(kind)))
-    };
-    for (position, column) in columns.iter().enumerate() {
-        sql.push(if position == 0 { " (" } else { ", " }).ident(column);
-        sql.push(if is_long(column) { "(255)" } else { "" });
-    }
-    sql.push(");");
-    sql.text()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sources::{Column, ColumnType};
-
-    fn facts(schema: &str) -> TableFacts {
-        let column = Column {
-            name: Ident::parse("thumbnail_path").unwrap(),
-            declared: "text".to_owned(),
-            kind: ColumnType::Text,
-            nullable: true,
-            generated: false,
-            collation: None,
-        };
-        TableFacts {
-            name: TableName::parse(&format!("{schema}.Detections")).unwrap(),
-            relation: "table".to_owned(),
-            columns: vec![column],
-            key: Vec::new(),
-            unique: Vec::new(),
-            indexes: Vec::new(),
-            has_rowid: true,
-        }
-    }
-
-    #[test]
-    fn an_index_is_proposed_in_the_words_of_its_engine() {
-        let column = Ident::parse("thumbnail_path").unwrap();
-        for (engine, schema, expected) in [
-            (Engine::Postgres, "public", r#"CREATE INDEX CONCURRENTLY ON "public"."Detections" ("thumbnail_path");"#),
-            (
-                Engine::MySql,
-                "nvr",
-                "CREATE INDEX `Detections_thumbnail_path_idx` ON `nvr`.`Detections` (`thumbnail_path`(255));",
-            ),
-            (
-                Engine::Sqlite,
-                "main",
-                "CREATE INDEX `main`.`Detections_thumbnail_path_idx` ON `Detections` (`thumbnail_path`);",
-            ),
-        ] {
-            assert_eq!(create_index(&facts(schema), std::slice::from_ref(&column), engine), expected);
-        }
-    }
 }

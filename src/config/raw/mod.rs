@@ -53,6 +53,7 @@ pub struct RawSource {
     pub connect_timeout: Option<DurationText>,
     pub max_connections: Option<i64>,
     pub timezone: Option<String>,
+    pub search_path: Option<Vec<String>>,
 }
 
 /// `[stores.NAME]`

@@ -44,8 +44,16 @@ impl Named for Source {
         &self.name
     }
     fn facts(&self) -> Vec<Fact> {
-        let Self { name: _, endpoint, lock_timeout, statement_timeout, connect_timeout, max_connections, timezone } =
-            self;
+        let Self {
+            name: _,
+            endpoint,
+            lock_timeout,
+            statement_timeout,
+            connect_timeout,
+            max_connections,
+            timezone,
+            search_path,
+        } = self;
         let mut facts = vec![
             fact("url", endpoint.identity()),
             fact("lock_timeout", Shown(*lock_timeout)),
@@ -53,6 +61,7 @@ impl Named for Source {
             fact("connect_timeout", Shown(*connect_timeout)),
             fact("max_connections", max_connections),
             fact("timezone", zone(timezone)),
+            optional("search_path", search_path.as_ref().map(|schemas| schemas.join(", "))),
         ];
         match endpoint {
             Endpoint::Postgres(server) | Endpoint::MySql(server) => {

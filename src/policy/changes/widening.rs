@@ -277,6 +277,9 @@ fn wider_source(old: &Settings, new: &Settings, rows: &RowsPolicy) -> Vec<String
     if zone(&before.timezone) != zone(&after.timezone) {
         reasons.push(format!("source {} has another timezone", rows.source));
     }
+    if before.search_path != after.search_path {
+        reasons.push(format!("source {} has another search_path", rows.source));
+    }
     reasons
 }
 

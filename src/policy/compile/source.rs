@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use crate::config::raw::{Raw, RawSource};
 use crate::config::{Aspect, KeyPath, keys};
 
-use super::super::{Endpoint, Secret, Source};
+use super::super::{Endpoint, Ident, Secret, Source};
 use super::value::parse_zone;
 use super::{Fault, Gather, secret, url};
 
@@ -32,6 +32,7 @@ impl Gather<'_> {
         let connections = self.count(&table.key("max_connections"), connections, MOST_CONNECTIONS);
         let zone = raw.timezone.as_deref().unwrap_or(keys::TIMEZONE);
         let timezone = self.check(&table.key("timezone"), parse_zone(zone));
+        let search_path = self.search_path(&table.key("search_path"), raw.search_path.as_deref(), endpoint.as_ref());
         Some(Source {
             name: name?,
             endpoint: endpoint?,
@@ -40,7 +41,34 @@ impl Gather<'_> {
             connect_timeout: connect_timeout?,
             max_connections: connections.and_then(|count| NonZeroU32::new(u32::try_from(count).ok()?))?,
             timezone: timezone?,
+            search_path,
         })
+    }
+
+    /// Names of schemas, exactly as the database has them.
+    fn search_path(
+        &mut self,
+        list: &KeyPath,
+        raw: Option<&[String]>,
+        endpoint: Option<&Endpoint>,
+    ) -> Option<Vec<String>> {
+        let raw = raw?;
+        if let Some(Endpoint::MySql(_) | Endpoint::Sqlite { .. }) = endpoint {
+            let fault = Fault::new("only PostgreSQL has a search path").hint("leave it out");
+            self.refuse(list, Aspect::Key, fault);
+        }
+        if raw.is_empty() {
+            let hint = "name at least one schema, or leave it out for the login's own search path";
+            self.refuse(list, Aspect::Value, Fault::new("no schema is named").hint(hint));
+        }
+        for (index, name) in raw.iter().enumerate() {
+            if self.check(&list.index(index), Ident::parse(name)).is_some() && name.starts_with("pg_") {
+                let hint = "pg_catalog always comes first and pg_temp last; leave it out";
+                let fault = Fault::new(format!("{name} is a schema of PostgreSQL's own")).hint(hint);
+                self.refuse(&list.index(index), Aspect::Value, fault);
+            }
+        }
+        Some(raw.to_vec())
     }
 
     /// The url, with the one password that was given for it.

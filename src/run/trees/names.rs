@@ -96,7 +96,9 @@ impl Names {
                     false => ControlFlow::Continue(()),
                 }
             };
-            if column.read_all(reader, &store, &mut each).await?.is_none() {
+            // A reading that is stopped before its first row takes its connection with it.
+            let read = stop.token().run_until_cancelled(column.read_all(reader, &store, &mut each)).await;
+            if read.transpose()?.flatten().is_none() {
                 return Err(NamesError::Stopped);
             }
             counts.push(reading.counts);

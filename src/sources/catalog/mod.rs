@@ -1,10 +1,12 @@
 //! Facts about a table, read from the catalog; each engine's way of telling them is in a file of its own.
 
+mod indexes;
 mod mysql;
 mod postgres;
 mod privileges;
 mod sqlite;
 
+pub use indexes::{MissingIndex, missing_indexes};
 pub use privileges::{Privilege, Privileges};
 
 use super::{Session, SourceError, TextRow};

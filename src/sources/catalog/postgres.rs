@@ -5,24 +5,19 @@ use super::{
     unique_keys,
 };
 use crate::policy::{Engine, Ident, TableName};
-use crate::sources::{Session, SourceError, Sql};
+use crate::sources::{ErrorKind, Session, SourceError, Sql};
 
 pub(super) async fn load(session: &mut Session, table: &TableName) -> Result<Option<TableFacts>, SourceError> {
     let operation = looking_up(table);
-    let mut sql = Sql::new(Engine::Postgres);
-    sql.push(
-        "SELECT c.oid::text, n.nspname::text, c.relname::text, c.relkind::text, \
-         EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)::int::text \
-         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ",
-    );
-    sql.bind(table.table.to_string());
-    match &table.schema {
-        Some(schema) => sql.push(" AND n.nspname = ").bind(schema.to_string()),
-        // As the search path of the login finds it.
-        None => sql.push(" AND pg_table_is_visible(c.oid)"),
-    };
-    let Some(found) = session.query(&operation, &sql).await?.into_iter().next() else { return Ok(None) };
-    let [oid, schema, name, kind, has_heirs] = cells(found);
+    let Some(mut sql) = finding(session, table) else { return Ok(None) };
+    sql.push(" ORDER BY path.position");
+    let found: Vec<[String; 6]> = session.query(&operation, &sql).await?.into_iter().map(cells).collect();
+    refuse_shadow(session, table, &operation, &found)?;
+    let is_certain = table.schema.is_some() || found.len() == 1;
+    let Some([oid, schema, name, kind, has_heirs, owner]) = found.into_iter().next() else { return Ok(None) };
+    if is_certain {
+        session.trust_owner(&owner);
+    }
     let (Ok(schema), Ok(name)) = (Ident::parse(&schema), Ident::parse(&name)) else { return Ok(None) };
     let columns = load_columns(session, &operation, &oid).await?;
     let indexes = load_indexes(session, &operation, &oid).await?;
@@ -35,6 +30,53 @@ pub(super) async fn load(session: &mut Session, table: &TableName) -> Result<Opt
         columns,
         has_rowid: false,
     }))
+}
+
+/// Looks for a table in its schema, or in those of the search path; none where there is nowhere to look.
+fn finding(session: &Session, table: &TableName) -> Option<Sql> {
+    let schemas: Vec<String> = match &table.schema {
+        Some(schema) => vec![schema.as_str().to_owned()],
+        None => session.path_schemas().iter().map(|schema| schema.name.clone()).collect(),
+    };
+    let mut sql = Sql::new(Engine::Postgres);
+    sql.push(
+        "SELECT c.oid::text, n.nspname::text, c.relname::text, c.relkind::text, \
+         EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)::int::text, c.relowner::text FROM (VALUES ",
+    );
+    for (position, schema) in schemas.iter().enumerate() {
+        sql.push(if position > 0 { ", (" } else { "(" }).push(&position.to_string());
+        sql.push(", ").bind(schema.clone()).push(")");
+    }
+    sql.push(
+        ") AS path(position, name) JOIN pg_namespace n ON n.nspname = path.name \
+         JOIN pg_class c ON c.relnamespace = n.oid WHERE c.relname = ",
+    );
+    sql.bind(table.table.as_str().to_owned());
+    (!schemas.is_empty()).then_some(sql)
+}
+
+/// A table that is found before another of the same name, in a schema in which others may create one, may not be the
+/// one that was meant.
+fn refuse_shadow(
+    session: &Session,
+    table: &TableName,
+    operation: &str,
+    found: &[[String; 6]],
+) -> Result<(), SourceError> {
+    let [[_, first, ..], rest @ ..] = found else { return Ok(()) };
+    let Some(creators) = session.path_schemas().iter().find(|schema| schema.name == *first) else { return Ok(()) };
+    if rest.is_empty() || creators.creators.is_empty() {
+        return Ok(());
+    }
+    let others: Vec<_> = rest.iter().map(|[_, schema, ..]| schema.as_str()).collect();
+    let cause = format!(
+        "there is a table {} in schema {first}, in which {} may create objects, and in {}: write it with its schema",
+        table.table,
+        creators.creators.join(" and "),
+        others.join(" and ")
+    );
+    let source_name = session.source_name().clone();
+    Err(SourceError { source_name, operation: operation.to_owned(), kind: ErrorKind::Other, cause: cause.into() })
 }
 
 fn relation(kind: &str, has_heirs: bool) -> &'static str {

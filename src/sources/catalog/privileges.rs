@@ -2,10 +2,9 @@
 
 use std::path::Path;
 
-use rustix::fs::Access;
-
 use super::TableFacts;
 use crate::policy::{Engine, Ident, TableName};
+use crate::sources::session::is_writable;
 use crate::sources::{ErrorKind, Session, SourceError, Sql};
 
 /// What the login may do with a table.
@@ -179,7 +178,9 @@ async fn may_set_postgres(session: &mut Session, table: &TableFacts, column: &Id
 
 async fn may(session: &mut Session, table: &TableFacts, explain: &Sql) -> Result<bool, SourceError> {
     match session.execute(&asking_for(table), explain).await {
+        // A server that takes no changes at all is told of by itself.
         Ok(_) => Ok(true),
+        Err(error) if error.kind == ErrorKind::ReadOnly => Ok(true),
         Err(error) if error.kind == ErrorKind::Permission => Ok(false),
         Err(error) => Err(error),
     }
@@ -192,19 +193,6 @@ async fn load_sqlite(session: &mut Session, table: &TableFacts) -> Result<Privil
     let [file] = rows.into_iter().next().map(super::cells).unwrap_or_default();
     let writable = is_writable(Path::new(&file));
     Ok(Privileges { select: true, delete: writable, update: writable, schema: true })
-}
-
-/// Whether the file, its directory (where a journal is made), and the files beside it that are there can be written.
-fn is_writable(file: &Path) -> bool {
-    let may_write = |path: &Path| rustix::fs::access(path, Access::WRITE_OK).is_ok();
-    let beside = ["-wal", "-shm", "-journal"].map(|suffix| {
-        let mut name = file.as_os_str().to_owned();
-        name.push(suffix);
-        name
-    });
-    may_write(file)
-        && file.parent().is_some_and(may_write)
-        && beside.iter().map(Path::new).all(|path| !path.exists() || may_write(path))
 }
 
 fn asking_for(table: &TableFacts) -> String {

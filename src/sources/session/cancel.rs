@@ -12,6 +12,7 @@ use tokio_postgres::{CancelToken, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::activity::Activity;
+use super::interrupt::Interrupt;
 use crate::policy::Host;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -20,8 +21,6 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Cancels, from another task, the statement that a session is in. Cheap to clone.
-///
-/// SQLite has nothing to cancel by: its statements are bounded by the size of a batch or page, and run to their end.
 #[derive(Clone)]
 pub struct Canceller {
     activity: Activity,
@@ -32,12 +31,19 @@ pub struct Canceller {
 pub(super) enum Target {
     Postgres { token: CancelToken, host: Host, tls: Option<MakeRustlsConnect> },
     MySql { login: mysql_async::Opts, connection_id: u32 },
-    Sqlite,
+    Sqlite(Interrupt),
 }
 
 impl Canceller {
     pub(super) fn new(activity: Activity, target: Target) -> Self {
         Self { activity, target: Arc::new(target) }
+    }
+
+    /// Forgets a cancellation whose statement has ended.
+    pub(super) fn reset(&self) {
+        if let Target::Sqlite(interrupt) = self.target.as_ref() {
+            interrupt.reset();
+        }
     }
 
     /// Asks the server to cancel what the session is in; harmless when it is in nothing. A request that cannot be
@@ -62,7 +68,10 @@ impl Target {
         match self {
             Target::Postgres { token, host, tls } => Box::pin(send_postgres(token, host, tls.as_ref())),
             Target::MySql { login, connection_id } => Box::pin(send_mysql(login, *connection_id)),
-            Target::Sqlite => Box::pin(std::future::ready(Ok(()))),
+            Target::Sqlite(interrupt) => {
+                interrupt.set();
+                Box::pin(std::future::ready(Ok(())))
+            }
         }
     }
 }

@@ -6,20 +6,22 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use diesel::sqlite::SqliteConnection;
+use diesel_async::AsyncMysqlConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
-use diesel_async::{AsyncConnection, AsyncMysqlConnection, AsyncPgConnection};
 use futures_util::future::BoxFuture;
 use mysql_async::{DriverError, OptsBuilder};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use tokio::task::JoinHandle;
-use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
+use tokio_postgres::{Client, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::Returning;
 use super::cancel::Target;
-use super::connection::{Connection, Statement};
+use super::connection::{Connection, Statement, TextRow};
+use super::interrupt::Interrupt;
+use super::postgres::Postgres;
+use super::search_path::{self, SCHEMAS_IN_EFFECT, SearchPath};
 use super::sql::Sql;
 use crate::policy::{Endpoint, Engine, Host, Server, Source, TlsMode};
 use crate::sources::tls;
@@ -37,6 +39,8 @@ pub(super) struct Opened {
     pub foreign_language: bool,
     /// The server ends a statement that runs for too long; where it does not, the session has to.
     pub server_times_statements: bool,
+    /// PostgreSQL only.
+    pub postgres: Option<PostgresTerms>,
 }
 
 /// Connects and sets up.
@@ -55,42 +59,110 @@ fn idle_timeout(source: &Source) -> Duration {
 }
 
 async fn open_postgres(source: &Source, server: &Server) -> Result<Opened, Cause> {
-    let (connection, target) = connect_postgres(source, server).await?;
-    let mut connection = Connection::Postgres(Box::new(connection));
-    // Rows hidden by row security would make a file look unreferenced: switched off, the query fails instead.
-    connection
-        .batch(&format!(
-            "SET DateStyle = 'ISO, YMD'; SET standard_conforming_strings = on; SET row_security = off; \
-             SET lock_timeout = {}; \
-             SET statement_timeout = {}; SET idle_in_transaction_session_timeout = {}",
-            millis(source.lock_timeout),
-            millis(source.statement_timeout),
-            millis(idle_timeout(source)),
-        ))
-        .await?;
-    let facts = "SELECT current_setting('lc_messages'), current_setting('synchronous_commit'), \
-                 current_setting('server_version_num')";
-    let facts = ask(&mut connection, Engine::Postgres, facts).await?;
-    let [language, synchronous_commit, version] = facts.as_slice() else { return Err(unexpected("settings")) };
-    if synchronous_commit == "off" {
-        // A commit that the server may forget in a crash must not cost a file.
-        connection.batch("SET synchronous_commit = on").await?;
+    let (client, driver, target) = connect_postgres(source, server).await?;
+    let mut connection = Postgres::new(client, driver);
+    let facts = postgres_facts(source, &mut connection).await?;
+    let english = ["C.", "en"].iter().any(|start| facts.language.starts_with(start))
+        || matches!(facts.language.as_str(), "" | "C" | "POSIX");
+    let mut settings = settings(source, source.statement_timeout);
+    if matches!(facts.synchronous_commit.as_str(), "off" | "on") {
+        // A commit that the server may forget in a crash must not cost a file. Other connections of a pool may differ.
+        settings.push_str("; SET LOCAL synchronous_commit = on");
     }
-    if version.parse::<u32>().is_ok_and(|version| version >= 120_000) {
-        // A generic plan does not know how narrow the range of a batch is.
-        connection.batch("SET plan_cache_mode = force_custom_plan").await?;
+    let in_english = "SET LOCAL lc_messages = 'C'";
+    let foreign_language = !english && connection.simple(&format!("BEGIN; {in_english}; ROLLBACK")).await.is_err();
+    if foreign_language {
+        connection.simple("ROLLBACK").await?;
+    } else if !english {
+        settings.push_str("; ");
+        settings.push_str(in_english);
     }
-    let english =
-        matches!(language.as_str(), "" | "C" | "POSIX") || language.starts_with("C.") || language.starts_with("en");
-    let foreign_language = !english && connection.batch("SET lc_messages = 'C'").await.is_err();
+    let terms = PostgresTerms { settings, path: facts.path };
+    connection.set_settings(terms.text());
     Ok(Opened {
-        connection,
+        connection: Connection::Postgres(Box::new(connection)),
         target,
         returning: Returning::Yes,
         user: Some(server.user.clone()),
         foreign_language,
         server_times_statements: true,
+        postgres: Some(terms),
     })
+}
+
+/// What each transaction of a PostgreSQL session begins with.
+pub(super) struct PostgresTerms {
+    settings: String,
+    pub path: SearchPath,
+}
+
+impl PostgresTerms {
+    /// As statements.
+    pub fn text(&self) -> String {
+        format!("{}; {}", self.path.setting(), self.settings)
+    }
+}
+
+/// Settings that hold for a transaction, so that no other client of a pooled connection inherits them.
+fn settings(source: &Source, statement_timeout: Duration) -> String {
+    // Rows hidden by row security would make a file look unreferenced: switched off, the query fails instead.
+    format!(
+        "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL standard_conforming_strings = on; \
+         SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; SET LOCAL row_security = off; \
+         SET LOCAL lock_timeout = {}; SET LOCAL statement_timeout = {}; \
+         SET LOCAL idle_in_transaction_session_timeout = {}",
+        millis(source.lock_timeout),
+        if statement_timeout.is_zero() { 0 } else { millis(statement_timeout) },
+        millis(idle_timeout(source)),
+    )
+}
+
+struct PostgresFacts {
+    language: String,
+    synchronous_commit: String,
+    path: SearchPath,
+}
+
+/// What a PostgreSQL server is, asked in one transaction of two messages: a pooler that keeps no transaction together
+/// is found out here, before anything depends on it.
+async fn postgres_facts(source: &Source, connection: &mut Postgres) -> Result<PostgresFacts, Cause> {
+    let declared = source.search_path.as_deref();
+    let path = declared.map_or("SET LOCAL search_path TO DEFAULT".to_owned(), search_path::declaring);
+    let first = format!("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; {path}; {SCHEMAS_IN_EFFECT}");
+    let schemas = connection.simple(&first).await.map_err(without_transactions)?;
+    let schemas = schemas.into_iter().next().and_then(|row| row.0.into_iter().next().flatten()).unwrap_or_default();
+    let schemas: Vec<String> = serde_json::from_str(&schemas).map_err(|_| unexpected("schemas"))?;
+    let schemas: Vec<String> = schemas.into_iter().filter(|name| !name.starts_with("pg_")).collect();
+    let second = format!(
+        "SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL standard_conforming_strings = on; \
+         SELECT current_setting('lc_messages'), current_setting('synchronous_commit'), \
+         current_setting('transaction_read_only'); {}COMMIT",
+        search_path::asking_for_creators(&schemas)
+    );
+    let mut rows = connection.simple(&second).await.map_err(without_transactions)?.into_iter().map(texts);
+    let facts: [String; 3] = rows.next().ok_or_else(|| unexpected("settings"))?;
+    let [language, synchronous_commit, read_only] = facts;
+    if read_only != "on" {
+        return Err(POOLED_BY_STATEMENT.into());
+    }
+    Ok(PostgresFacts { language, synchronous_commit, path: SearchPath::new(rows, declared.is_some()) })
+}
+
+/// The reason, where it is a pooler that allows no transactions.
+fn without_transactions(error: diesel::result::Error) -> Cause {
+    match error.to_string().contains("statement pooling mode") {
+        true => POOLED_BY_STATEMENT.into(),
+        false => Box::new(error),
+    }
+}
+
+const POOLED_BY_STATEMENT: &str = "a connection pooler that keeps no transaction together (pool_mode = statement) \
+     stands between retaind and PostgreSQL, and every deletion needs transactions: connect to the server itself, or set \
+     pool_mode = transaction or session for this database";
+
+fn texts<const N: usize>(row: TextRow) -> [String; N] {
+    let mut values = row.0.into_iter().map(Option::unwrap_or_default);
+    std::array::from_fn(|_| values.next().unwrap_or_default())
 }
 
 /// How to reach a PostgreSQL server, and with what TLS.
@@ -127,31 +199,9 @@ fn postgres_config(
     Ok((config, connector))
 }
 
-async fn connect_postgres(source: &Source, server: &Server) -> Result<(AsyncPgConnection, Target), Cause> {
+async fn connect_postgres(source: &Source, server: &Server) -> Result<(Client, JoinHandle<()>, Target), Cause> {
     let (config, connector) = postgres_config(source, server)?;
-    let (connection, token) = match connector.clone() {
-        None => {
-            let (client, driver) = config.connect(NoTls).await?;
-            let token = client.cancel_token();
-            (AsyncPgConnection::try_from_client_and_connection(client, driver).await?, token)
-        }
-        Some(connector) => {
-            let (client, driver) = config.connect::<MakeRustlsConnect>(connector).await?;
-            let token = client.cancel_token();
-            (AsyncPgConnection::try_from_client_and_connection(client, driver).await?, token)
-        }
-    };
-    Ok((connection, Target::Postgres { token, host: server.host.clone(), tls: connector }))
-}
-
-/// The driver's own client, for what diesel has no words for; the task keeps it going. Statements may take as long as
-/// they need.
-pub(super) async fn open_postgres_client(
-    source: &Source,
-    server: &Server,
-) -> Result<(tokio_postgres::Client, JoinHandle<()>), Cause> {
-    let (config, connector) = postgres_config(source, server)?;
-    let (client, driver): (_, BoxFuture<'static, Result<(), tokio_postgres::Error>>) = match connector {
+    let (client, driver): (_, BoxFuture<'static, Result<(), tokio_postgres::Error>>) = match connector.clone() {
         None => {
             let (client, driver) = config.connect(NoTls).await?;
             (client, Box::pin(driver))
@@ -161,15 +211,20 @@ pub(super) async fn open_postgres_client(
             (client, Box::pin(driver))
         }
     };
+    let token = client.cancel_token();
     // What ends the connection is told to whoever waits for an answer.
     let driver = tokio::spawn(async move { drop(driver.await) });
-    let settings = format!(
-        "SET standard_conforming_strings = on; SET row_security = off; SET lock_timeout = {}; \
-         SET statement_timeout = 0; SET default_transaction_read_only = on",
-        millis(source.lock_timeout)
-    );
-    client.batch_execute(&settings).await?;
-    Ok((client, driver))
+    Ok((client, driver, Target::Postgres { token, host: server.host.clone(), tls: connector }))
+}
+
+/// A connection for reading from end to end. Statements may take as long as they need.
+pub(super) async fn open_postgres_reader(source: &Source, server: &Server) -> Result<Postgres, Cause> {
+    let (client, driver, _) = connect_postgres(source, server).await?;
+    let mut connection = Postgres::new(client, driver);
+    let PostgresFacts { path, .. } = postgres_facts(source, &mut connection).await?;
+    let terms = PostgresTerms { settings: settings(source, Duration::ZERO), path };
+    connection.set_settings(terms.text());
+    Ok(connection)
 }
 
 async fn open_mysql(source: &Source, server: &Server) -> Result<Opened, Cause> {
@@ -198,9 +253,10 @@ async fn open_mysql(source: &Source, server: &Server) -> Result<Opened, Cause> {
             }
         ))
         .await?;
-    // A server that logs statements refuses to change rows at READ COMMITTED.
-    let logs_statements = binlog == "1" && binlog_format == "STATEMENT";
-    let isolation = if logs_statements { "REPEATABLE READ" } else { "READ COMMITTED" };
+    // A server that logs statements refuses to change rows at READ COMMITTED. At REPEATABLE READ a question about other
+    // rows would be answered as of the beginning of the transaction, and not as of when the rows were locked.
+    let logs_statements = matches!(binlog.as_str(), "1" | "ON") && binlog_format == "STATEMENT";
+    let isolation = if logs_statements { "SERIALIZABLE" } else { "READ COMMITTED" };
     connection.batch(&format!("SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")).await?;
     let returning = if is_mariadb && server.returning { Returning::Yes } else { Returning::No };
     Ok(Opened {
@@ -210,6 +266,7 @@ async fn open_mysql(source: &Source, server: &Server) -> Result<Opened, Cause> {
         user: Some(user.clone()),
         foreign_language: false,
         server_times_statements: is_mariadb,
+        postgres: None,
     })
 }
 
@@ -248,8 +305,12 @@ async fn open_sqlite(source: &Source, path: &Path) -> Result<Opened, Cause> {
     if !fs::metadata(path)?.is_file() {
         return Err(Box::new(io::Error::other("it is not a file")));
     }
-    let driver = SyncConnectionWrapper::<SqliteConnection>::establish(&sqlite_uri(path)).await?;
-    let mut connection = Connection::Sqlite(Box::new(driver));
+    let (interrupt, uri) = (Interrupt::default(), sqlite_uri(path));
+    let opening = tokio::task::spawn_blocking({
+        let interrupt = interrupt.clone();
+        move || interrupt.open(&uri)
+    });
+    let mut connection = Connection::Sqlite(Box::new(SyncConnectionWrapper::new(opening.await??)));
     connection.batch(&format!("PRAGMA busy_timeout = {}", millis(source.lock_timeout))).await?;
     connection.batch("PRAGMA foreign_keys = ON").await?;
     // A commit that is forgotten in a power cut must not cost a file.
@@ -258,11 +319,12 @@ async fn open_sqlite(source: &Source, path: &Path) -> Result<Opened, Cause> {
     ask(&mut connection, Engine::Sqlite, "SELECT CAST(COUNT(*) AS TEXT) FROM sqlite_master").await?;
     Ok(Opened {
         connection,
-        target: Target::Sqlite,
+        target: Target::Sqlite(interrupt),
         returning: Returning::Yes,
         user: None,
         foreign_language: false,
         server_times_statements: false,
+        postgres: None,
     })
 }
 

@@ -9,12 +9,12 @@ use diesel::serialize::ToSql;
 use diesel::sql_types::{HasSqlType, Nullable, Text, Untyped};
 use diesel::sqlite::SqliteConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
-use diesel_async::{AsyncMysqlConnection, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
 use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
 
+use super::postgres::Postgres;
 use super::sql::{Piece, Sql};
-use crate::policy::Engine;
 
 /// A row of columns that the statement cast to text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,12 +53,7 @@ where
         for piece in self.sql.pieces() {
             match piece {
                 Piece::Text(text) => out.push_sql(text),
-                Piece::Bind(value) => {
-                    out.push_bind_param::<Nullable<Text>, _>(value)?;
-                    if self.sql.engine() == Engine::Postgres {
-                        out.push_sql("::text");
-                    }
-                }
+                Piece::Bind(value) => out.push_bind_param::<Nullable<Text>, _>(value)?,
             }
         }
         Ok(())
@@ -78,7 +73,7 @@ impl<Conn> diesel::RunQueryDsl<Conn> for Statement<'_> {}
 
 /// An open connection of one of the drivers.
 pub(super) enum Connection {
-    Postgres(Box<AsyncPgConnection>),
+    Postgres(Box<Postgres>),
     MySql(Box<AsyncMysqlConnection>),
     Sqlite(Box<SyncConnectionWrapper<SqliteConnection>>),
 }
@@ -87,7 +82,7 @@ impl Connection {
     /// Runs a statement that returns rows. Boxed, as the others: the drivers' futures are deep and large.
     pub fn load<'a>(&'a mut self, statement: Statement<'a>) -> BoxFuture<'a, QueryResult<Vec<TextRow>>> {
         match self {
-            Connection::Postgres(connection) => Box::pin(RunQueryDsl::load(statement, connection.as_mut())),
+            Connection::Postgres(connection) => Box::pin(connection.rows(statement.sql)),
             Connection::MySql(connection) => Box::pin(RunQueryDsl::load(statement, connection.as_mut())),
             Connection::Sqlite(connection) => Box::pin(RunQueryDsl::load(statement, connection.as_mut())),
         }
@@ -96,7 +91,7 @@ impl Connection {
     /// Runs a statement; how many rows it touched.
     pub fn execute<'a>(&'a mut self, statement: Statement<'a>) -> BoxFuture<'a, QueryResult<u64>> {
         let count: BoxFuture<'a, QueryResult<usize>> = match self {
-            Connection::Postgres(connection) => Box::pin(RunQueryDsl::execute(statement, connection.as_mut())),
+            Connection::Postgres(connection) => return Box::pin(connection.change(statement.sql)),
             Connection::MySql(connection) => Box::pin(RunQueryDsl::execute(statement, connection.as_mut())),
             Connection::Sqlite(connection) => Box::pin(RunQueryDsl::execute(statement, connection.as_mut())),
         };
@@ -106,7 +101,7 @@ impl Connection {
     /// Runs fixed text of our own, without values.
     pub fn batch<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, QueryResult<()>> {
         match self {
-            Connection::Postgres(connection) => Box::pin(connection.batch_execute(text)),
+            Connection::Postgres(connection) => Box::pin(connection.simple(text).map_ok(drop)),
             Connection::MySql(connection) => Box::pin(connection.batch_execute(text)),
             Connection::Sqlite(connection) => Box::pin(connection.batch_execute(text)),
         }

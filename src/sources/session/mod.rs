@@ -2,9 +2,14 @@
 
 mod activity;
 mod cancel;
+mod claim;
 mod connect;
 mod connection;
+mod interrupt;
+mod postgres;
+mod read_only;
 mod reader;
+mod search_path;
 mod sql;
 mod transaction;
 
@@ -19,11 +24,15 @@ use tokio::time::{Instant, timeout};
 
 pub use cancel::Canceller;
 pub use connection::TextRow;
+pub(super) use read_only::is_writable;
 pub use reader::Reader;
+pub use search_path::PathSchema;
 pub use sql::Sql;
 pub use transaction::TransactionOutcome;
 
 use activity::Activity;
+use claim::Claim;
+use connect::PostgresTerms;
 use connection::{Connection, Statement};
 use transaction::Transaction;
 
@@ -55,10 +64,16 @@ pub struct Session {
     returning: Returning,
     judge: Judge,
     /// After so long without an answer the session cancels the statement itself.
-    patience: Option<Duration>,
+    patience: Duration,
     activity: Activity,
     canceller: Canceller,
     transaction: Transaction,
+    /// PostgreSQL: what transactions begin with.
+    postgres: Option<PostgresTerms>,
+    endpoint: Endpoint,
+    claim: Option<Claim>,
+    /// MySQL: the claim's lock is had, until the batch ends.
+    holds_lock: bool,
     closed: bool,
     /// Hashes of the statements seen; the second time one is kept prepared.
     seen: HashSet<u64>,
@@ -104,11 +119,14 @@ impl Session {
             user: opened.user,
             returning: opened.returning,
             judge,
-            // SQLite runs in this process and cannot be cancelled: it is waited for.
-            patience: (engine != Engine::Sqlite).then_some(source.statement_timeout + slack),
+            patience: source.statement_timeout + slack,
             canceller: Canceller::new(activity.clone(), opened.target),
             activity,
             transaction: Transaction::None,
+            postgres: opened.postgres,
+            endpoint: source.endpoint.clone(),
+            claim: None,
+            holds_lock: false,
             closed: false,
             seen: HashSet::new(),
         })
@@ -157,12 +175,62 @@ impl Session {
         self.end_call(operation, began, result).await
     }
 
-    /// Runs a statement; how many rows it touched (for MySQL: found).
+    /// Runs a statement; how many rows it touched (for MySQL: found). Outside of a transaction it is one by itself.
     pub async fn execute(&mut self, operation: &str, sql: &Sql) -> Result<u64, SourceError> {
+        match self.transaction {
+            Transaction::None => self.execute_alone(operation, sql).await,
+            Transaction::Open | Transaction::Failed => self.execute_within(operation, sql).await,
+        }
+    }
+
+    async fn execute_within(&mut self, operation: &str, sql: &Sql) -> Result<u64, SourceError> {
         let began = self.begin_call(operation).await?;
         let statement = Statement { sql, keep: self.is_repeated(sql) };
         let result = watch(self.patience, &self.canceller, self.connection.execute(statement)).await;
         self.end_call(operation, began, result).await
+    }
+
+    async fn execute_alone(&mut self, operation: &str, sql: &Sql) -> Result<u64, SourceError> {
+        match self.engine {
+            Engine::Postgres => {
+                self.begin().await?;
+                let began = self.begin_call(operation).await?;
+                let Connection::Postgres(connection) = &mut self.connection else {
+                    return Err(self.error(operation, ErrorKind::Other, "this is not PostgreSQL".into()));
+                };
+                let result = watch(self.patience, &self.canceller, connection.change_and_commit(sql)).await;
+                // Committed, or rolled back by the same COMMIT.
+                self.transaction = Transaction::None;
+                self.end_call(operation, began, result).await
+            }
+            Engine::MySql => {
+                self.take_lock().await?;
+                let done = self.execute_within(operation, sql).await;
+                self.give_lock_back().await;
+                done
+            }
+            Engine::Sqlite => self.execute_within(operation, sql).await,
+        }
+    }
+
+    /// PostgreSQL: the schemas in which a table without one is looked for, in order.
+    pub fn path_schemas(&self) -> &[PathSchema] {
+        self.postgres.as_ref().map_or(&[], |terms| terms.path.schemas())
+    }
+
+    /// PostgreSQL: the schemas of the search path in which the operator's SQL finds nothing, because others may create
+    /// objects there.
+    pub fn schemas_left_out(&self) -> Vec<&PathSchema> {
+        self.postgres.as_ref().map(|terms| terms.path.left_out()).unwrap_or_default()
+    }
+
+    /// PostgreSQL: lets the owner of a table that the configuration names define names in his schemas.
+    pub(super) fn trust_owner(&mut self, owner: &str) {
+        if let (Some(terms), Connection::Postgres(connection)) = (&mut self.postgres, &mut self.connection)
+            && terms.path.trust(owner)
+        {
+            connection.set_settings(terms.text());
+        }
     }
 
     /// Runs fixed text of our own.
@@ -186,14 +254,12 @@ impl Session {
             self.closed = true;
             return Err(self.error(operation, ErrorKind::Lost, "the server stopped answering".into()));
         };
+        let cancel_sent = self.activity.end().await;
+        self.canceller.reset();
         let error = match result {
-            Ok(value) => {
-                self.activity.end().await;
-                return Ok(value);
-            }
+            Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        let cancel_sent = self.activity.end().await;
         let kind = match self.judge.kind(&error, began.elapsed(), cancel_sent) {
             ErrorKind::Cancelled if overdue => ErrorKind::Timeout,
             // Somebody else's doing, an administrator's perhaps.
@@ -202,7 +268,24 @@ impl Session {
         };
         self.closed |= kind == ErrorKind::Lost;
         self.transaction.fail();
-        Err(self.error(operation, kind, Box::new(error)))
+        let cause = self.explained(error);
+        Err(self.error(operation, kind, cause))
+    }
+
+    /// An unknown name may be one of a schema that was left out of the search path.
+    fn explained(&self, error: diesel::result::Error) -> connect::Cause {
+        let text = error.to_string();
+        let left_out = self.schemas_left_out();
+        if left_out.is_empty() || !text.contains("does not exist") {
+            return Box::new(error);
+        }
+        let names: Vec<_> = left_out.iter().map(|schema| schema.name.as_str()).collect();
+        format!(
+            "{text} (schema {} is left out of the search path, because others may create objects in it: write names with \
+             their schema, or see `retaind check`)",
+            names.join(", ")
+        )
+        .into()
     }
 
     fn error(&self, operation: &str, kind: ErrorKind, cause: connect::Cause) -> SourceError {
@@ -235,11 +318,10 @@ enum Watched<T> {
 /// Waits for a statement; cancels one that its server does not end in time. The future is dropped only when the
 /// connection is given up.
 async fn watch<T>(
-    patience: Option<Duration>,
+    patience: Duration,
     canceller: &Canceller,
     statement: impl Future<Output = QueryResult<T>>,
 ) -> Watched<T> {
-    let Some(patience) = patience else { return Watched::Answered { result: statement.await, overdue: false } };
     let mut statement = pin!(statement);
     if let Ok(result) = timeout(patience, &mut statement).await {
         return Watched::Answered { result, overdue: false };

@@ -9,16 +9,17 @@ use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
-use diesel::connection::{Connection as _, DefaultLoadingMode, LoadConnection};
+use diesel::connection::{DefaultLoadingMode, LoadConnection};
 use diesel::sqlite::SqliteConnection;
 use futures_util::{FutureExt, TryStreamExt};
 use mysql_async::prelude::Queryable;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::connect::{self, Cause};
 use super::connection::{Statement, TextRow};
+use super::interrupt::Interrupt;
+use super::postgres::Postgres;
 use super::{Sql, kind_of_refusal};
 use crate::policy::{Endpoint, Name, Source};
 use crate::sources::error::Judge;
@@ -38,9 +39,9 @@ pub struct Reader {
 }
 
 enum Client {
-    Postgres(tokio_postgres::Client, JoinHandle<()>),
+    Postgres(Box<Postgres>),
     MySql(Box<mysql_async::Conn>),
-    Sqlite(Box<SqliteConnection>),
+    Sqlite(Box<SqliteConnection>, Interrupt),
 }
 
 /// How a reading ended early.
@@ -52,14 +53,6 @@ enum Failure {
 impl<E: Into<Cause>> From<E> for Failure {
     fn from(error: E) -> Self {
         Failure::Cause(error.into())
-    }
-}
-
-impl Drop for Reader {
-    fn drop(&mut self) {
-        if let Client::Postgres(_, driver) = &self.client {
-            driver.abort();
-        }
     }
 }
 
@@ -98,9 +91,12 @@ impl Reader {
     ) -> Result<Option<Self>, SourceError> {
         let patience = self.patience;
         let read = match &mut self.client {
-            Client::Postgres(client, _) => read_postgres(client, patience, &sql.text(), columns, each).await,
+            Client::Postgres(client) => read_postgres(client, patience, &sql.text(), columns, each).await,
             Client::MySql(connection) => read_mysql(connection, patience, &sql.text(), columns, each).await,
-            Client::Sqlite(_) => return self.read_sqlite(operation, sql, each).await,
+            Client::Sqlite(_, interrupt) => {
+                let interrupt = interrupt.clone();
+                return self.read_sqlite(interrupt, operation, sql, each).await;
+            }
         };
         match read {
             Ok(ControlFlow::Continue(())) => Ok(Some(self)),
@@ -121,23 +117,36 @@ impl Reader {
 
     async fn read_sqlite(
         self,
+        interrupt: Interrupt,
         operation: &str,
         sql: &Sql,
         each: &mut (dyn FnMut(&[Option<&str>]) -> ControlFlow<()> + Send),
     ) -> Result<Option<Self>, SourceError> {
         let (sender, mut pieces) = mpsc::channel(1);
-        let sql = sql.clone();
+        let (sql, patience) = (sql.clone(), self.patience);
+        interrupt.reset();
+        // Also where this future is dropped: the thread would read on for nobody.
+        let interrupt = InterruptOnDrop(interrupt);
         let reading = tokio::task::spawn_blocking(move || {
             let mut reader = self;
             let read = match &mut reader.client {
-                Client::Sqlite(connection) => send_rows(connection, &sql, &sender),
-                Client::Postgres(..) | Client::MySql(_) => Ok(()),
+                Client::Sqlite(connection, _) => send_rows(connection, &sql, &sender),
+                Client::Postgres(_) | Client::MySql(_) => Ok(()),
             };
             (reader, read)
         });
         let mut flow = ControlFlow::Continue(());
-        while let (Some(piece), ControlFlow::Continue(())) = (pieces.recv().await, flow) {
-            let piece: Vec<TextRow> = piece;
+        let mut silent = false;
+        while flow.is_continue() {
+            let piece: Vec<TextRow> = match timeout(patience, pieces.recv()).await {
+                Ok(Some(piece)) => piece,
+                Ok(None) => break,
+                Err(_) => {
+                    silent = true;
+                    interrupt.0.set();
+                    break;
+                }
+            };
             flow = piece.iter().try_for_each(|row| {
                 let texts: Vec<_> = row.0.iter().map(Option::as_deref).collect();
                 each(&texts)
@@ -145,6 +154,7 @@ impl Reader {
         }
         drop(pieces);
         match reading.await {
+            Ok((reader, _)) if silent => Err(reader.error(operation, Failure::Silent)),
             Ok((reader, Ok(()))) => Ok(flow.is_continue().then_some(reader)),
             Ok((reader, Err(error))) => Err(reader.error(operation, error.into())),
             Err(error) => std::panic::resume_unwind(error.into_panic()),
@@ -156,8 +166,7 @@ impl Client {
     async fn open(source: &Source) -> Result<Self, Cause> {
         match &source.endpoint {
             Endpoint::Postgres(server) => {
-                let (client, driver) = connect::open_postgres_client(source, server).await?;
-                Ok(Client::Postgres(client, driver))
+                Ok(Client::Postgres(Box::new(connect::open_postgres_reader(source, server).await?)))
             }
             Endpoint::MySql(server) => {
                 let mut connection = connect::connect_mysql(server).await?;
@@ -171,27 +180,41 @@ impl Client {
             }
             Endpoint::Sqlite { path } => {
                 let (path, busy) = (path.clone(), source.lock_timeout);
-                let opening = tokio::task::spawn_blocking(move || open_sqlite(&path, busy));
-                Ok(Client::Sqlite(Box::new(opening.await??)))
+                let interrupt = Interrupt::default();
+                let of_connection = interrupt.clone();
+                let opening = tokio::task::spawn_blocking(move || open_sqlite(&path, busy, &of_connection));
+                Ok(Client::Sqlite(Box::new(opening.await??), interrupt))
             }
         }
     }
 }
 
-fn open_sqlite(path: &Path, busy: Duration) -> Result<SqliteConnection, Cause> {
+/// Ends what a connection of SQLite is in when nobody waits for it any more.
+struct InterruptOnDrop(Interrupt);
+
+impl Drop for InterruptOnDrop {
+    fn drop(&mut self) {
+        self.0.set();
+    }
+}
+
+fn open_sqlite(path: &Path, busy: Duration, interrupt: &Interrupt) -> Result<SqliteConnection, Cause> {
     use diesel::connection::SimpleConnection;
-    let mut connection = SqliteConnection::establish(&connect::sqlite_uri(path))?;
+    let mut connection = interrupt.open(&connect::sqlite_uri(path))?;
     connection.batch_execute(&format!("PRAGMA query_only = ON; PRAGMA busy_timeout = {}", busy.as_millis().max(1)))?;
     Ok(connection)
 }
 
 async fn read_postgres(
-    client: &tokio_postgres::Client,
+    client: &mut Postgres,
     patience: Duration,
     select: &str,
     columns: usize,
     each: &mut (dyn FnMut(&[Option<&str>]) -> ControlFlow<()> + Send),
 ) -> Result<ControlFlow<()>, Failure> {
+    // A reading that stops early takes the connection with it, and the server rolls back what changed nothing.
+    let began = client.begin("BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", "");
+    timeout(patience, began).await.map_err(|_| Failure::Silent)??;
     let copy = format!("COPY ({select}) TO STDOUT (FORMAT binary)");
     let pieces = timeout(patience, client.copy_out(copy.as_str())).await.map_err(|_| Failure::Silent)??;
     let mut pieces = pin!(pieces);
@@ -206,10 +229,14 @@ async fn read_postgres(
         // The server sends whole rows; before the first comes the head of the format.
         let rows = piece.get(head..).ok_or(UNEXPECTED)?;
         head = 0;
-        if let Some(flow) = each_row(rows, columns, each)? {
-            return Ok(flow);
+        match each_row(rows, columns, each)? {
+            None => {}
+            Some(ControlFlow::Break(())) => return Ok(ControlFlow::Break(())),
+            Some(ControlFlow::Continue(())) => break,
         }
     }
+    timeout(patience, client.simple("COMMIT")).await.map_err(|_| Failure::Silent)??;
+    Ok(ControlFlow::Continue(()))
 }
 
 /// Signature, flags and an empty extension, as PostgreSQL's manual has it for COPY in binary format.

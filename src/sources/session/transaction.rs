@@ -6,7 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
-use super::Session;
+use super::connection::Connection;
+use super::postgres::BEGIN_WRITING;
+use super::{Session, watch};
 use crate::policy::Engine;
 use crate::sources::{ErrorKind, SourceError};
 
@@ -48,12 +50,31 @@ impl Transaction {
 }
 
 impl Session {
-    /// Begins a transaction: READ COMMITTED on the servers, IMMEDIATE on SQLite.
+    /// Begins a transaction: READ COMMITTED on the servers, IMMEDIATE on SQLite. It has the table that was claimed, or
+    /// fails.
     pub async fn begin(&mut self) -> Result<(), SourceError> {
         match self.engine {
-            Engine::Postgres => self.start("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await,
+            Engine::Postgres => {
+                let claim = self.claim.as_ref().map(|claim| (claim.table.clone(), claim.taking(self.engine)));
+                let (table, taking) = claim.unzip();
+                let had = self.start_postgres(BEGIN_WRITING, taking.as_deref().unwrap_or_default()).await?;
+                match table {
+                    Some(table) if had.as_deref() != Some("1") => {
+                        self.rollback().await?;
+                        Err(self.in_use(&table))
+                    }
+                    Some(_) | None => Ok(()),
+                }
+            }
             // The isolation level is the session's.
-            Engine::MySql => self.start("START TRANSACTION READ WRITE").await,
+            Engine::MySql => {
+                self.take_lock().await?;
+                let started = self.start("START TRANSACTION READ WRITE").await;
+                if started.is_err() {
+                    self.give_lock_back().await;
+                }
+                started
+            }
             Engine::Sqlite => self.start_immediate().await,
         }
     }
@@ -61,13 +82,28 @@ impl Session {
     /// Begins a read-only view for paging: REPEATABLE READ READ ONLY on the servers, DEFERRED on SQLite.
     pub async fn begin_snapshot(&mut self) -> Result<(), SourceError> {
         match self.engine {
-            Engine::Postgres => self.start("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await,
+            Engine::Postgres => {
+                self.start_postgres("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "").await.map(drop)
+            }
             Engine::MySql => {
                 self.batch("beginning a snapshot", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
                 self.start("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await
             }
             Engine::Sqlite => self.start("BEGIN DEFERRED").await,
         }
+    }
+
+    /// Begins with the settings of the session; the answer to `then`.
+    async fn start_postgres(&mut self, begin: &str, then: &str) -> Result<Option<String>, SourceError> {
+        const OPERATION: &str = "beginning a transaction";
+        let began = self.begin_call(OPERATION).await?;
+        let Connection::Postgres(connection) = &mut self.connection else {
+            return Err(self.error(OPERATION, ErrorKind::Other, "this is not PostgreSQL".into()));
+        };
+        let result = watch(self.patience, &self.canceller, connection.begin(begin, then)).await;
+        let answer = self.end_call(OPERATION, began, result).await?;
+        self.transaction = Transaction::Open;
+        Ok(answer)
     }
 
     async fn start(&mut self, text: &str) -> Result<(), SourceError> {
@@ -101,6 +137,7 @@ impl Session {
         match self.batch(OPERATION, "COMMIT").await {
             Ok(()) => {
                 self.transaction = Transaction::None;
+                self.give_lock_back().await;
                 Ok(())
             }
             Err(mut error) => {
@@ -145,6 +182,7 @@ impl Session {
         };
         self.closed |= rolled_back.is_err();
         self.transaction = Transaction::None;
+        self.give_lock_back().await;
         rolled_back
     }
 

@@ -33,9 +33,9 @@ fn retaind(arguments: &[&str]) -> Command {
 
 /// How a call ended: its exit code and what it wrote.
 #[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
     stderr: String,
 }
 
@@ -45,7 +45,7 @@ impl Ended {
         Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
@@ -61,7 +61,30 @@ fn call(arguments: &[&str]) -> Ended {
 }
 
 /// Calls it with the configuration of a world.
-fn call_in(world: &World, arguments: &[&str]) -> Ended {
+pub fn call_in(world: &World, arguments: &[&str]) -> Ended {
     let config = world.config_file();
     Ended::of(retaind(arguments).arg("--config").arg(config).output().expect("retaind starts"))
+}
+
+/// A call under way.
+pub struct Running(std::process::Child);
+
+impl Running {
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.0.id() as i32).expect("a pid");
+        rustix::process::kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Waits for its end.
+    pub fn ended(self) -> Ended {
+        Ended::of(self.0.wait_with_output().expect("retaind ends"))
+    }
+}
+
+/// Starts it with the configuration of a world.
+pub fn spawn_in(world: &World, arguments: &[&str]) -> Running {
+    let config = world.config_file();
+    let mut command = retaind(arguments);
+    command.arg("--config").arg(config).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Running(command.spawn().expect("retaind starts"))
 }

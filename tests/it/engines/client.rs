@@ -29,13 +29,7 @@ impl Client {
     pub fn connect(server: &Server, user: &str, database: &str) -> Result<Client, Error> {
         match server.kind() {
             EngineKind::Postgres => {
-                let mut config = tokio_postgres::Config::new();
-                config.host_path(server.socket()).port(server.port().unwrap_or(5432)).user(user).dbname(database);
-                wait(async move {
-                    let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
-                    tokio::spawn(connection);
-                    Ok(Client::Postgres(client))
-                })
+                Self::connect_postgres(&server.socket(), server.port().unwrap_or(5432), user, database)
             }
             EngineKind::MariaDb | EngineKind::MariaDbNoReturning => {
                 let options = mysql_async::OptsBuilder::default()
@@ -47,6 +41,17 @@ impl Client {
             }
             EngineKind::Sqlite => panic!("SQLite has no server"),
         }
+    }
+
+    /// Connects to whatever speaks PostgreSQL's protocol on a socket in a directory.
+    pub fn connect_postgres(directory: &Path, port: u16, user: &str, database: &str) -> Result<Client, Error> {
+        let mut config = tokio_postgres::Config::new();
+        config.host_path(directory).port(port).user(user).dbname(database);
+        wait(async move {
+            let (client, connection) = config.connect(tokio_postgres::NoTls).await?;
+            tokio::spawn(connection);
+            Ok(Client::Postgres(client))
+        })
     }
 
     /// Opens an SQLite file, and creates it where there is none.

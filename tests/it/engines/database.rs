@@ -133,6 +133,7 @@ impl Database {
             connect_timeout: Duration::from_secs(10),
             max_connections: std::num::NonZeroU32::MIN,
             timezone: jiff::tz::TimeZone::UTC,
+            search_path: None,
         }
     }
 

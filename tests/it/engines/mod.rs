@@ -5,13 +5,16 @@
 mod authority;
 mod client;
 mod database;
+mod pooler;
 mod programs;
 mod scratch;
 mod server;
+mod standby;
 
 pub use authority::Authority;
 pub use client::Client;
 pub use database::Database;
+pub use pooler::Pooler;
 pub use programs::Product;
 pub use scratch::scratch_dir;
 pub use server::{Server, ServerOptions};

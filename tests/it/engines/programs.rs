@@ -84,7 +84,7 @@ fn mysql_root() -> PathBuf {
 }
 
 /// A program of PostgreSQL: of the version that the environment names, or else of the newest that is installed.
-fn postgres_program(name: &str) -> PathBuf {
+pub(super) fn postgres_program(name: &str) -> PathBuf {
     if let Some(programs) = named("RETAIND_IT_POSTGRES") {
         return programs.join(name);
     }

@@ -26,16 +26,16 @@ pub struct ServerOptions {
 /// latest.
 #[derive(Clone)]
 pub struct Server {
-    inner: Arc<Inner>,
+    pub(super) inner: Arc<Inner>,
 }
 
-struct Inner {
-    kind: EngineKind,
-    dir: PathBuf,
+pub(super) struct Inner {
+    pub(super) kind: EngineKind,
+    pub(super) dir: PathBuf,
     /// Where TLS was asked for.
-    port: Option<u16>,
-    arguments: Vec<String>,
-    process: Mutex<Option<Supervised>>,
+    pub(super) port: Option<u16>,
+    pub(super) arguments: Vec<String>,
+    pub(super) process: Mutex<Option<Supervised>>,
 }
 
 impl Server {
@@ -213,7 +213,7 @@ fn end(process: Supervised, signal: Signal) {
     }
 }
 
-fn run_as(kind: EngineKind) -> RunAs {
+pub(super) fn run_as(kind: EngineKind) -> RunAs {
     RunAs::server(if kind == EngineKind::Postgres { "postgres" } else { "mysql" })
 }
 

@@ -126,5 +126,5 @@ async fn nothing_can_be_deleted_from(path: std::path::PathBuf) {
     let mut sql = session.sql();
     sql.push("DELETE FROM t");
     let error = session.execute("a delete", &sql).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Permission, "{}", error.cause);
+    assert_eq!(error.kind, ErrorKind::ReadOnly, "{}", error.cause);
 }
