@@ -101,10 +101,11 @@ impl TimeParam {
         let point = match bare {
             "now" => TimePoint::Now,
             "cutoff" => TimePoint::Cutoff,
-            other => match other.strip_prefix("now_minus_") {
-                Some(duration) => TimePoint::NowMinus(parse_so_long(duration, name)?),
-                None => return Ok(None),
-            },
+            _ if !name.starts_with("now_minus_") => return Ok(None),
+            other => {
+                let duration = other.strip_prefix("now_minus_").unwrap_or_default();
+                TimePoint::NowMinus(parse_so_long(duration, name)?)
+            }
         };
         Ok(Some(Self { point, unit }))
     }
