@@ -4,6 +4,7 @@ mod names;
 mod privileges;
 mod programs;
 mod relations;
+mod sampled;
 mod service;
 mod source;
 mod state;

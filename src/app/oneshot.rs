@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::select::Selection;
-use super::status::with_advice;
+use super::status::{self, with_advice};
 use crate::clock::Clock;
 use crate::ledger::{Ledger, RunId, RunMode, RunResult, RunTrigger};
 use crate::policy::{Params, Settings};
@@ -48,7 +48,8 @@ pub enum Ended {
 pub async fn execute(job: Job) -> anyhow::Result<Ended> {
     let Job { settings, selection, mode, params, clock, count_first, progress, list, on_signal } = job;
     let ledger = match mode {
-        RunMode::Plan => None,
+        // It tells which stores were adopted; whoever may not read it plans without.
+        RunMode::Plan => status::open(&settings, clock.now()).await.ok().flatten(),
         RunMode::Report | RunMode::Enforce => Some(open_ledger(&settings).await?),
     };
     let cancel = CancellationToken::new();

@@ -14,16 +14,19 @@ use jiff::Timestamp;
 use self::files::Files;
 pub use self::question::{Question, WhyError};
 use self::question::{find_table, names, policies_of, unknown_param, unknown_table};
-use self::reasons::{Standing, of_age, of_row};
+use self::reasons::{SHOWN_CHARS, Standing, of_age, of_row};
 pub use self::store_file::{FileQuestion, FileWhyError, why_file};
 use super::schedules::Schedules;
 use super::status;
 use crate::clock::Clock;
 use crate::ledger::Status;
-use crate::policy::{Action, Alive, Name, OnDelete, Params, Policy, RowsPolicy, Settings, Source};
+use crate::policy::{Action, Alive, Name, OnDelete, Outside, Params, Policy, RowsPolicy, Settings, Source};
 use crate::report::{PolicyWhy, Reason, ReasonKind, RowFate, RowName, Why, human};
 use crate::run::{Verdict, ask_one};
-use crate::sources::{Asked, AskedRow, Following, Instants, Judgement, Session, TableFacts, Target, WhichRow};
+use crate::sources::{
+    Asked, AskedRow, Claim, ClaimedFile, FileOwner, Following, Instants, Judgement, Session, TableFacts, Target,
+    Unmapped, WhichRow,
+};
 
 /// Asks every policy of the source that has a say in the row. None where there is no such row.
 pub async fn why(
@@ -93,6 +96,9 @@ async fn remember(settings: &Settings, now: Timestamp) -> anyhow::Result<Remembe
     }
     Ok(Remembered { schedules: Schedules::new(ledger.task_states().await?), troubles })
 }
+
+/// Paths that are told of a row.
+const REASONS_AT_MOST: usize = 10;
 
 /// What the ledger remembers.
 #[derive(Default)]
@@ -203,6 +209,7 @@ impl Asker<'_> {
             let message = format!("it runs with the parameters {names}; give them with --param to see what it says");
             reasons.push(Reason { reason: ReasonKind::NeedsParameters, message, by: None });
         }
+        reasons.extend(self.unmapped(target, judgement).await?);
         if target.is_locked(&mut self.session, &judgement.row).await? == Some(true) {
             let message = "another session holds it locked just now; a run tries it again at its end".to_owned();
             reasons.push(Reason { reason: ReasonKind::Locked, message, by: None });
@@ -248,6 +255,32 @@ impl Asker<'_> {
         if why.reasons.is_empty() {
             why.fate = fate;
         }
+    }
+
+    /// Paths that keep the row: its own, and those of rows that go with it.
+    async fn unmapped(&mut self, target: &Target, judgement: &Judgement) -> anyhow::Result<Vec<Reason>> {
+        if target.owners.is_empty() {
+            return Ok(Vec::new());
+        }
+        let claims = target.foresee(&mut self.session, vec![judgement.row.clone()], &[]).await?.claims;
+        let mut reasons = Vec::new();
+        for Claim { key, owner, file } in claims {
+            let FileOwner { file: owned, table, .. } = &target.owners[owner];
+            let (ClaimedFile::Outside(Unmapped { written, why, .. }), Outside::Keep) = (file, owned.outside) else {
+                continue;
+            };
+            let by = (*table != target.node.table).then(|| RowName { table: table.table.to_string(), key });
+            let whose = by
+                .as_ref()
+                .map_or_else(|| "its".to_owned(), |by| format!("row {} of {} goes with it, and its", by.key, by.table));
+            let written: String = written.chars().take(SHOWN_CHARS).collect();
+            let message = format!("{whose} {} {written:?} is no path of store {}: {why}", owned.path, owned.store);
+            reasons.push(Reason { reason: ReasonKind::Unmapped, message, by });
+            if reasons.len() == REASONS_AT_MOST {
+                break;
+            }
+        }
+        Ok(reasons)
     }
 
     async fn probe(&self, rows: &RowsPolicy, target: &Target, judgement: &Judgement) -> Option<Reason> {

@@ -23,6 +23,7 @@ pub const BATCH: i64 = 10_000;
 pub const ACTION: &str = "delete";
 pub const EARLIEST: &str = "1980-01-02";
 pub const ON_DELETE: &str = "delete";
+pub const OUTSIDE: &str = "keep";
 
 /// `[stores.NAME]`
 pub const REFERENCE_MATCH: &str = "path";
@@ -173,6 +174,8 @@ pub const KEYS: &[Key] = &[
     key("policies.*.files[].column", Kind::Text, ""),
     key("policies.*.files[].path", Kind::Text, ""),
     key("policies.*.files[].directory", Kind::Flag, "false"),
+    key("policies.*.files[].outside", Kind::Text, OUTSIDE),
+    key("policies.*.files[].may_be_missing", Kind::Flag, "false"),
     key("policies.*.files[].enabled", Kind::Flag, "true"),
     key("policies.*.children", Kind::Tables, ""),
     key("policies.*.children[].table", Kind::Text, ""),

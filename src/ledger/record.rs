@@ -155,6 +155,8 @@ pub struct Tally {
     /// Rows that `where` includes and that stay because their time is missing, or beyond the floor or the ceiling of all
     /// dates.
     pub rows_without_time: u64,
+    /// Rows that stay because a path of theirs, or of a row that goes with them, is not one of its store's.
+    pub rows_unmapped: u64,
     pub children: BTreeMap<String, u64>,
     /// Files whose last owner goes, or that a policy of files or orphans is to take: deleted, missing and failed ones
     /// together.
@@ -170,6 +172,8 @@ pub struct Tally {
     /// Files that stayed although a row of theirs went, because another row named them when they were looked at. A file
     /// that two rows of two batches name is counted with the first, although it may go with the second.
     pub files_referenced: u64,
+    /// Paths of rows that went although they are not of the store: `outside = "release"`. Their files were not touched.
+    pub files_outside: u64,
     /// Files still owed: their removal failed and is tried again before the policy's next run.
     pub files_owed: u64,
     pub bytes_reclaimed: u64,
@@ -254,11 +258,13 @@ impl Tally {
             rows_updated,
             rows_protected,
             rows_without_time,
+            rows_unmapped,
             children,
             files_matched,
             files_deleted,
             files_missing,
             files_referenced,
+            files_outside,
             files_owed,
             bytes_reclaimed,
             bytes_matched,
@@ -274,10 +280,12 @@ impl Tally {
         self.rows_updated += rows_updated;
         self.rows_protected += rows_protected;
         self.rows_without_time += rows_without_time;
+        self.rows_unmapped += rows_unmapped;
         self.files_matched += files_matched;
         self.files_deleted += files_deleted;
         self.files_missing += files_missing;
         self.files_referenced += files_referenced;
+        self.files_outside += files_outside;
         self.files_owed += files_owed;
         self.bytes_reclaimed += bytes_reclaimed;
         self.bytes_matched += bytes_matched;

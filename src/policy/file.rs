@@ -11,6 +11,36 @@ pub struct OwnedFile {
     pub path: FilePath,
     /// The path is a directory, which goes with everything in it.
     pub directory: bool,
+    /// What becomes of a row whose path is not one of the store's.
+    pub outside: Outside,
+    /// Nearly all of these files may be missing: that is no sign of a store that is not mounted.
+    pub may_be_missing: bool,
+}
+
+/// What becomes of a row whose path does not map into the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outside {
+    /// The row stays, and with it the rows that would take it along.
+    Keep,
+    /// The row goes, and no file of it.
+    Release,
+}
+
+impl Outside {
+    /// The word that configuration uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outside::Keep => "keep",
+            Outside::Release => "release",
+        }
+    }
+}
+
+impl OwnedFile {
+    /// Whether both are the same files, whatever else is said of them.
+    pub fn is_same(&self, other: &OwnedFile) -> bool {
+        self.store == other.store && self.path == other.path && self.directory == other.directory
+    }
 }
 
 /// Where the path of a row's file comes from.

@@ -23,7 +23,7 @@ use std::time::Duration;
 pub use changes::{Widening, changes, widened};
 pub use command::{Argument, CommandLine, Hook};
 pub use endpoint::{Endpoint, Engine, Host, Secret, Server, Tls, TlsMode};
-pub use file::{FilePath, OwnedFile, PathTemplate, TemplatePart};
+pub use file::{FilePath, Outside, OwnedFile, PathTemplate, TemplatePart};
 pub use files::{ByteCount, FilesPolicy, OpenFiles, Per, Space};
 pub use glob::{FileMatch, Globs};
 pub use names::{Ident, Name, TableName};

@@ -99,6 +99,16 @@ pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> S
     if tally.rows_without_time > 0 {
         remarks.push((PLAIN, format!("{} kept: without a time", counted(tally.rows_without_time, "row"))));
     }
+    if tally.rows_unmapped > 0 {
+        let rows = counted(tally.rows_unmapped, "row");
+        remarks.push((
+            CARE,
+            format!(
+                "{rows} kept: paths of theirs are not of their store; set its path or strip_prefix right, or let such rows \
+                 go without their files: outside = \"release\""
+            ),
+        ));
+    }
     for (table, rows) in &tally.children {
         let went = if policy.mode == RunMode::Enforce { "went" } else { "would go" };
         remarks.push((PLAIN, format!("{} of {} {went} with them", counted(*rows, "row"), printable(table))));
@@ -106,6 +116,10 @@ pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> S
     if tally.files_referenced > 0 {
         let kept = counted(tally.files_referenced, "file");
         remarks.push((PLAIN, format!("{kept} kept: still named by another row")));
+    }
+    if tally.files_outside > 0 {
+        let paths = counted(tally.files_outside, "path");
+        remarks.push((PLAIN, format!("{paths} of rows that go not of their store: released, no file was touched")));
     }
     if tally.files_owed > 0 {
         let owed = counted(tally.files_owed, "file");

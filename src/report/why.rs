@@ -98,6 +98,8 @@ pub enum ReasonKind {
     ChildKeeps,
     Alive,
     AliveUnknown,
+    /// A path of its own, or of a row that goes with it, is not one of its store's.
+    Unmapped,
     /// For a reason that has no other name.
     NotEligible,
     TooYoung,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::gather::{Facts, UnmappedRow};
 use crate::ledger::{Failure, MissingFile, SHOWN_AT_MOST, Sample, Tally};
 use crate::sources::{OwnedRow, Target};
 
@@ -38,6 +39,14 @@ impl Account {
         self.failure_count += 1;
         self.failures.insert(0, Failure { key: None, path: None, error });
         self.failures.truncate(SHOWN_AT_MOST);
+    }
+
+    /// Counts rows that stay for their paths, each error with the key and the path.
+    pub(super) fn keep_unmapped(&mut self, rows: u64, facts: &Facts, unmapped: &[&UnmappedRow]) {
+        self.tally.rows_unmapped += rows;
+        for row in unmapped {
+            self.fail(Some(row.key.clone()), Some(row.path.written.clone()), facts.why_unmapped(row));
+        }
     }
 
     /// Takes over what a part of the work did.

@@ -225,6 +225,9 @@ pub(super) struct Settled {
     pub(super) named: usize,
     /// Files and directories that went or would go, with their sizes; missing ones have none.
     pub(super) gone: Vec<(IntentItem, Option<u64>)>,
+    /// Files that could not be removed now, and why the last of them could not.
+    pub(super) failed: u64,
+    pub(super) last_failure: Option<String>,
 }
 
 /// Takes care of files whose rows are gone: keeps what is still named, removes (or examines) the rest.
@@ -286,7 +289,7 @@ impl Settled {
         self.account.tally.files_matched += match &outcome {
             Outcome::Removed { files, .. } | Outcome::Trashed { files, .. } => *files,
             Outcome::Partly(part) => part.files + part.kept + part.failed,
-            Outcome::Missing | Outcome::Kept(_) | Outcome::Failed(_) | Outcome::Stopped => 1,
+            Outcome::Missing | Outcome::Kept(_) | Outcome::Mismatch(_) | Outcome::Failed(_) | Outcome::Stopped => 1,
         };
         match outcome {
             Outcome::Removed { files, size_bytes } | Outcome::Trashed { files, size_bytes } => {
@@ -301,14 +304,41 @@ impl Settled {
                 self.gone.push((item.clone(), None));
             }
             Outcome::Kept(why) => {
-                let why = format!("kept: {why}");
+                let why = format!("kept: the file stays: {why}");
                 self.account.fail(Some(item.key.clone()), Some(item.path.to_string()), why);
             }
+            Outcome::Mismatch(why) => {
+                let what = if item.owner.directory { "directory" } else { "file" };
+                let why = format!(
+                    "kept: what has the path of the row's {what} stays, and is pending until it is gone or is a {what}: {why}"
+                );
+                self.account.fail(Some(item.key.clone()), Some(item.path.to_string()), why);
+                self.still_owed.push(item.clone());
+            }
             Outcome::Failed(why) => {
+                self.failed += 1;
+                self.last_failure = Some(why.clone());
                 self.account.fail(Some(item.key.clone()), Some(item.path.to_string()), why);
                 self.still_owed.push(item.clone());
             }
             Outcome::Stopped => self.still_owed.push(item.clone()),
+        }
+    }
+
+    /// Counts what was not there as removed, by whoever began and died before it was counted; how large it was is not known.
+    pub(super) fn presume_removed(&mut self, custodies: &[Custody]) {
+        let missing: Vec<Name> =
+            self.gone.iter().filter(|(_, size)| size.is_none()).map(|(item, _)| item.owner.store.clone()).collect();
+        for custody in custodies {
+            let files = missing.iter().filter(|store| **store == custody.store.name).count() as u64;
+            let tally = &mut self.account.tally;
+            tally.files_missing -= files;
+            if let Some(share) = tally.stores.get_mut(custody.store.name.as_str()) {
+                share.files_missing -= files;
+            }
+            if files > 0 {
+                self.count_removed(custody, files, 0);
+            }
         }
     }
 

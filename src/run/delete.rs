@@ -1,5 +1,7 @@
 //! Deleting (or updating), window by window. What is done when a batch fails is in `retry`.
 
+use std::collections::HashSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,11 +10,12 @@ use super::account::Account;
 use super::alive;
 use super::doubt::Doubts;
 use super::gather::Facts;
+use super::presence::Presence;
 use super::sessions::Sessions;
 use super::snapshot::Snapshot;
 use super::stop::Stop;
 use super::{Reporter, Runner};
-use crate::ledger::{Lease, Ledger, LedgerError, RunId, Tally};
+use crate::ledger::{GuardReading, Lease, Ledger, LedgerError, RunId, Tally};
 use crate::policy::{Alive, Name, RowsPolicy};
 use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError, Walker, Window};
 use crate::telemetry::chain;
@@ -41,8 +44,51 @@ pub(super) struct Deleter<'a> {
 pub(super) struct Pace {
     pub(super) postponed: Vec<Window>,
     pub(super) failures_in_a_row: u32,
+    /// Whether the files that rows name are there.
+    pub(super) presence: Presence,
+    /// Files in a row that could not be removed.
+    pub(super) unremoved: u64,
+    /// Rows that stay for their paths, of windows that are met again.
+    pub(super) unmapped: Told,
     unflushed: Tally,
     flushed_at: Option<Timestamp>,
+}
+
+impl Pace {
+    /// Begins after a look at the first files.
+    pub(super) fn after(presence: Presence) -> Self {
+        Self { presence, ..Self::default() }
+    }
+}
+
+/// What was counted and told of already: of the window that is under way, and of those that are tried again.
+#[derive(Default)]
+pub(super) struct Told {
+    all: HashSet<u64>,
+    of_window: Vec<u64>,
+}
+
+impl Told {
+    /// Whether it is new.
+    pub(super) fn add(&mut self, what: impl Hash) -> bool {
+        let mut hasher = DefaultHasher::new();
+        what.hash(&mut hasher);
+        let is_new = self.all.insert(hasher.finish());
+        if is_new {
+            self.of_window.push(hasher.finish());
+        }
+        is_new
+    }
+
+    /// The window is over; one that comes again is remembered.
+    fn end_window(&mut self, comes_again: bool) {
+        let of_window = std::mem::take(&mut self.of_window);
+        if !comes_again {
+            of_window.iter().for_each(|what| {
+                self.all.remove(what);
+            });
+        }
+    }
 }
 
 /// Why a deletion ended before its end.
@@ -71,6 +117,13 @@ pub(super) enum Ended {
     TooSlow(#[source] SourceError),
     #[error("{} batches failed one after the other, the last one because", super::retry::FAILURES_IN_A_ROW)]
     Hopeless(#[source] SourceError),
+    #[error(
+        "stopped: the last {files} files in a row could not be removed, the last one because: {why}. The rows that are left \
+         stay, and the files are pending"
+    )]
+    Unremovable { files: u64, why: String },
+    #[error("{why}")]
+    Missing { why: String, readings: Vec<GuardReading> },
 }
 
 impl Deleter<'_> {
@@ -87,7 +140,9 @@ impl Deleter<'_> {
         };
         while let Some(window) = self.next_window(&mut walker).await? {
             let before = self.account.tally.rows_and_children();
+            let postponed = self.pace.postponed.len();
             self.window(&window, false).await?;
+            self.pace.unmapped.end_window(self.pace.postponed.len() > postponed);
             let after = self.account.tally.rows_and_children();
             walker.took(after.0 - before.0, after.1 - before.1);
             if let Some(held) = snapshot {

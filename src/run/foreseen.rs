@@ -16,7 +16,7 @@ pub(super) struct Foreseen {
 
 /// Files that would be gone, of the stores in which one may be met again: by another owner, or in a directory. Elsewhere
 /// a file goes with the last row that names it, and nothing is remembered.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct GoneFiles {
     stores: HashMap<Name, Arc<GoneInStore>>,
 }

@@ -7,9 +7,10 @@ use super::identity;
 use super::sessions::Sessions;
 use crate::clock::Clock;
 use crate::ledger::{IntentItem, IntentOwner, RunId};
-use crate::policy::{FilePath, Name, Params, RowsPolicy, Settings};
+use crate::policy::{FilePath, Name, Outside, Params, RowsPolicy, Settings};
 use crate::sources::{
-    Asked, Claim, FileOwner, Gone, Instants, NamedBy, Session, SourceError, Target, Timeless, Unfit, typed_form_hint,
+    Asked, Claim, ClaimedFile, FileOwner, Gone, Instants, NamedBy, Session, SourceError, Target, Timeless, Unfit,
+    Unmapped, typed_form_hint,
 };
 
 /// What is known before anything is decided.
@@ -161,30 +162,56 @@ fn intent_owner(owner: &FileOwner, target: &Target, custody: &Custody) -> Intent
 #[derive(Default)]
 pub(super) struct RowFiles {
     pub(super) items: Vec<IntentItem>,
-    /// Paths that do not map into the store: key, path as written, why.
-    pub(super) refused: Vec<(String, String, String)>,
+    /// Rows that are to stay for a path that is none of their store's.
+    pub(super) unmapped: Vec<UnmappedRow>,
+    /// Such paths of rows that go all the same.
+    pub(super) outside: u64,
+}
+
+/// A row with a path that is none of its store's.
+pub(super) struct UnmappedRow {
+    /// As people read it.
+    pub(super) key: String,
+    pub(super) owner: usize,
+    pub(super) path: Unmapped,
 }
 
 impl Facts {
-    /// Maps what a batch's rows say to files; a file named twice is one item.
+    /// Sorts what a batch's rows say of their files; a file named twice is one item.
     pub(super) fn files_of(&self, claims: Vec<Claim>) -> RowFiles {
         let mut found = RowFiles::default();
         let mut seen = std::collections::HashSet::new();
-        for Claim { key, owner, path } in claims {
-            let owner = &self.owners[owner];
-            let Some(custody) = self.custodies.iter().find(|custody| custody.store.name == owner.store) else {
-                continue;
-            };
-            match path.map(&custody.store) {
-                Ok(None) => {}
-                Err((written, why)) => found.refused.push((key, written, why)),
-                Ok(Some(path)) => {
+        for Claim { key, owner, file } in claims {
+            match (file, self.target.owners[owner].file.outside) {
+                (ClaimedFile::Inside(path), _) => {
+                    let owner = &self.owners[owner];
                     if seen.insert((owner.store.clone(), path.clone(), owner.directory)) {
                         found.items.push(IntentItem { key, path, owner: owner.clone() });
                     }
                 }
+                (ClaimedFile::Outside(path), Outside::Keep) => found.unmapped.push(UnmappedRow { key, owner, path }),
+                (ClaimedFile::Outside(_), Outside::Release) => found.outside += 1,
             }
         }
         found
+    }
+
+    /// Why a row stays for its path, in words.
+    pub(super) fn why_unmapped(&self, row: &UnmappedRow) -> String {
+        let owner = &self.target.owners[row.owner];
+        let with = match owner.table == self.target.node.table {
+            true => String::new(),
+            false => format!(", and with it the row of {} that it goes with", self.target.node.table.table),
+        };
+        format!(
+            "kept: the row of {} stays{with}, because what it has written is no path of store {}: {}",
+            owner.table.table, owner.file.store, row.path.why
+        )
+    }
+
+    /// Whether a file may be missing without a sign of anything.
+    pub(super) fn may_be_missing(&self, item: &IntentItem) -> bool {
+        let place = self.owners.iter().position(|owner| Arc::ptr_eq(owner, &item.owner));
+        place.is_some_and(|place| self.target.owners[place].file.may_be_missing)
     }
 }

@@ -22,6 +22,14 @@ impl Judged {
             self.blocked_by.get_or_insert_with(why);
         }
     }
+
+    /// Reads a guard that blocks at its limit already.
+    pub(super) fn read_up_to(&mut self, guard: &str, value: f64, limit: f64, why: impl FnOnce() -> String) {
+        self.readings.push(GuardReading { guard: guard.to_owned(), value, limit });
+        if value >= limit {
+            self.blocked_by.get_or_insert_with(why);
+        }
+    }
 }
 
 /// What the guards judge by.

@@ -13,6 +13,7 @@ mod hooks;
 mod identity;
 mod plan;
 mod policy;
+mod presence;
 mod protocol;
 mod recover;
 mod retry;
@@ -192,7 +193,8 @@ impl Runner {
         for (index, policy) in request.policies.iter().enumerate().skip(barred) {
             let reporter = Reporter::new(request.progress.clone(), policy, (index + 1, request.policies.len()));
             let (mode, now) = (result.mode, result.started_at);
-            let run = PolicyRun { runner: self, request, policy, mode, now, stop, reporter: &reporter };
+            let earlier = &result.policies;
+            let run = PolicyRun { runner: self, request, policy, mode, now, stop, reporter: &reporter, earlier };
             // Boxed: the futures of a whole run nested in one another are too deep a type for the compiler.
             let done = Box::pin(run.execute(&mut sessions, &mut foreseen)).await;
             if let (Some(ledger), true) = (&self.ledger, mode != RunMode::Plan) {

@@ -12,14 +12,16 @@ use super::account::Account;
 use super::custody::{Action, settle};
 use super::doubt::Doubts;
 use super::foreseen::GoneFiles;
-use super::gather::Facts;
+use super::gather::{Facts, RowFiles};
+use super::guard::Judged;
+use super::presence::Presence;
 use super::sessions::Sessions;
 use super::stop::Stop;
 use super::{Fate, Listed, Reporter, alive};
 use crate::clock::Clock;
 use crate::ledger::{IntentItem, SHOWN_AT_MOST, Sample, Tally};
 use crate::policy::{Alive, Name, RowsPolicy};
-use crate::sources::{Batch, Gone, OwnedRow, Scope, SourceError, Walker, Window};
+use crate::sources::{Batch, Gone, KEYS_AT_ONCE, OwnedRow, Scope, SourceError, Walker, Window};
 use crate::stores::{Inside, Listener};
 
 /// A plan under way.
@@ -37,14 +39,26 @@ pub(super) struct Planner<'a> {
     pub(super) gone: &'a [Gone],
     /// Files that they would have taken.
     pub(super) files: GoneFiles,
-    /// Keys of eligible rows whose work still goes on.
+    /// Whether the files that rows name are there.
+    pub(super) presence: Presence,
+    /// Keys of eligible rows that stay: their work still goes on, or their paths are none of their store's.
     pub(super) kept: Vec<Vec<String>>,
     pub(super) account: Account,
 }
 
+/// What a plan came to.
+pub(super) struct Planned {
+    pub(super) account: Account,
+    /// Keys of eligible rows that stay.
+    pub(super) kept: Vec<Vec<String>>,
+    /// Nearly all files turned out to be missing: the last window that a run would take, and why nothing more goes.
+    pub(super) ended: Option<(Window, Judged)>,
+}
+
 impl Planner<'_> {
-    /// Plans the policy; what it counted, and the keys of eligible rows that are kept because their work goes on.
-    pub(super) async fn plan(mut self) -> Result<(Account, Vec<Vec<String>>), SourceError> {
+    /// Plans the policy.
+    pub(super) async fn plan(mut self) -> Result<Planned, SourceError> {
+        let mut ended = None;
         self.account.tally.rows_protected = self.facts.kept;
         let doubts = Doubts { policy: self.policy, facts: self.facts, stop: self.stop, gone: self.gone };
         doubts.tell_unlisted(self.sessions, &mut self.account).await?;
@@ -52,7 +66,7 @@ impl Planner<'_> {
         if counts_only && self.list.is_none() && !self.facts.target.is_probed() {
             self.count().await?;
         } else {
-            self.walk().await?;
+            ended = self.walk().await?;
         }
         let tally = &mut self.account.tally;
         if self.fate == Fate::Enforce {
@@ -67,7 +81,7 @@ impl Planner<'_> {
             });
         }
         doubts.tell_ages(self.sessions, &mut self.account).await?;
-        Ok((self.account, self.kept))
+        Ok(Planned { account: self.account, kept: self.kept, ended })
     }
 
     /// Without files, other tables' rows and a listing a count says it all.
@@ -96,7 +110,8 @@ impl Planner<'_> {
         Ok(())
     }
 
-    async fn walk(&mut self) -> Result<(), SourceError> {
+    /// Where it ends before its end: the last window, and why.
+    async fn walk(&mut self) -> Result<Option<(Window, Judged)>, SourceError> {
         let Facts { target, at, .. } = self.facts;
         let mut walker = Walker::new(target.clone(), *at, self.policy.batch.get()).without(self.gone);
         // What the windows before this one would have taken along.
@@ -114,30 +129,62 @@ impl Planner<'_> {
                 self.kept.extend(asked.kept);
                 rows = asked.over;
             }
-            let session = self.sessions.get(&target.source).await?;
-            let canceller = session.canceller();
-            let batch = self.stop.watch(canceller, target.foresee(session, rows, &passed)).await?;
+            let (batch, files) = self.mapped(rows, &passed).await?;
             walker.took(batch.rows.len() as u64, batch.children.values().sum());
             passed.truncate(self.gone.len());
-            passed.extend(Gone::new(target.clone(), *at, Some(window), self.kept.clone()));
-            self.window(batch, &passed).await;
+            passed.extend(Gone::new(target.clone(), *at, Some(window.clone()), self.kept.clone()));
+            self.window(batch, files, &passed).await;
             self.reporter.update(&self.account.tally);
+            let mut judged = Judged::default();
+            self.presence.judge(self.facts, &mut judged);
+            // Of what is blocked anyhow all is told, as of what only reports.
+            if self.fate != Fate::Blocked && judged.blocked_by.is_some() {
+                return Ok(Some((window, judged)));
+            }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// What some rows would take along, without those that stay for a path that is none of their store's.
+    async fn mapped(&mut self, mut rows: Vec<OwnedRow>, passed: &[Gone]) -> Result<(Batch, RowFiles), SourceError> {
+        let Facts { target, .. } = self.facts;
+        loop {
+            let session = self.sessions.get(&target.source).await?;
+            let canceller = session.canceller();
+            let mut batch = self.stop.watch(canceller, target.foresee(session, rows, passed)).await?;
+            let mut files = self.facts.files_of(std::mem::take(&mut batch.claims));
+            if files.unmapped.is_empty() {
+                return Ok((batch, files));
+            }
+            let unmapped = std::mem::take(&mut files.unmapped);
+            let of_rows: Vec<_> = unmapped.iter().map(|row| (row.owner, &row.path.row)).collect();
+            let canceller = session.canceller();
+            let behind = self.stop.watch(canceller, target.rows_behind(session, &of_rows)).await?;
+            let before = batch.rows.len();
+            rows = batch.rows;
+            // A table without a key tells nothing apart.
+            rows.retain(|row| target.has_key() && !behind.contains(&row.key));
+            let told: Vec<_> = unmapped.iter().collect();
+            self.account.keep_unmapped((before - rows.len()) as u64, self.facts, &told);
+            // More than these are too many for a statement in any case.
+            let room = (KEYS_AT_ONCE + 1).saturating_sub(self.kept.len());
+            self.kept.extend(behind.into_iter().take(room));
+            if rows.len() == before {
+                // Somebody has just written such a path; a run leaves it out as well.
+                return Ok((Batch { rows, ..Batch::default() }, files));
+            }
+        }
     }
 
     /// What a run would do with a batch; `gone`: with it and what went before.
-    async fn window(&mut self, mut batch: Batch, gone: &[Gone]) {
+    async fn window(&mut self, mut batch: Batch, files: RowFiles, gone: &[Gone]) {
         self.account.tally.add(&Tally {
             rows_matched: batch.rows.len() as u64,
             children: std::mem::take(&mut batch.children),
+            files_outside: files.outside,
             ..Tally::default()
         });
         self.account.detail(&self.facts.target, &batch.rows);
-        let files = self.facts.files_of(std::mem::take(&mut batch.claims));
-        for (key, path, why) in files.refused {
-            self.account.fail(Some(key), Some(path), format!("kept: {why}"));
-        }
         let listener = self.list.map(|list| Lister { list: list.clone(), policy: self.name.clone(), mode: self.fate });
         let listen = listener.as_ref().map(|lister| move |store: &Name| lister.listener(store));
         let action = Action::Examine {
@@ -147,7 +194,9 @@ impl Planner<'_> {
             files: &self.files,
             listener: listen.as_ref().map(|listen| listen as &(dyn Fn(&Name) -> Listener + Sync)),
         };
-        let settled = settle(&self.facts.custodies, self.sessions, files.items, action).await;
+        let settled = settle(&self.facts.custodies, self.sessions, files.items.clone(), action).await;
+        let missing = settled.gone.iter().filter(|(_, size)| size.is_none()).map(|(item, _)| item);
+        self.presence.count(self.facts, &files.items, missing);
         self.show(&batch.rows, &settled.gone);
         self.send(batch, &settled.gone).await;
         self.account.add(settled.account);

@@ -4,11 +4,12 @@ use jiff::Timestamp;
 
 use super::account::Account;
 use super::delete::{Deleter, Ended, Pace};
-use super::foreseen::Foreseen;
+use super::foreseen::{Foreseen, GoneFiles};
 use super::gather::{Facts, GatherError, Question, gather};
 use super::guard::{self, Counts, Judged};
 use super::identity;
-use super::plan::{Lister, Planner};
+use super::plan::{Lister, Planned, Planner};
+use super::presence::{self, Look, Presence};
 use super::sessions::Sessions;
 use super::stop::Stop;
 use super::trees::Tree;
@@ -28,6 +29,8 @@ pub(super) struct PolicyRun<'a> {
     pub(super) now: Timestamp,
     pub(super) stop: &'a Stop,
     pub(super) reporter: &'a Reporter,
+    /// The policies of the run that came before.
+    pub(super) earlier: &'a [PolicyResult],
 }
 
 /// How it ended, with what it read on the way.
@@ -119,10 +122,11 @@ impl PolicyRun<'_> {
             Err(error) => return refused(Account::default(), error),
         };
         self.reporter.expect(facts.eligible);
-        let Judged { readings, blocked_by } = match self.judge(rows, &facts).await {
-            Ok(judged) => judged,
-            Err(error) => return Outcome::failed(Account::default(), [chain(&error)]),
-        };
+        let (Judged { mut readings, mut blocked_by }, look) =
+            match self.judge(rows, &facts, sessions, (&foreseen.rows, &foreseen.files)).await {
+                Ok(judged) => judged,
+                Err(ended) => return self.ended(Account::default(), ended),
+            };
         // A run that only reports tells what one that enforces would do, with the earlier policies' rows gone.
         let would_go = blocked_by.is_none() && self.policy.mode == Mode::Enforce;
         let fate = self.fate(blocked_by.as_deref());
@@ -138,13 +142,18 @@ impl PolicyRun<'_> {
             list: self.request.list.as_ref(),
             gone: &foreseen.rows,
             files: if would_go { foreseen.files.clone() } else { foreseen.files.apart() },
+            presence: look.presence.anew(),
             kept: Vec::new(),
             account: Account::default(),
         };
-        let planned = planner.plan().await;
-        let (planned, kept) = match planned {
-            Ok((account, kept)) => (Ok(account), Some(kept)),
-            Err(error) => (Err(error), None),
+        let (planned, kept, until) = match planner.plan().await {
+            Ok(Planned { account, kept, ended: None }) => (Ok(account), Some(kept), None),
+            Ok(Planned { account, kept, ended: Some((window, judged)) }) => {
+                readings.extend(judged.readings);
+                blocked_by = blocked_by.or(judged.blocked_by);
+                (Ok(account), Some(kept), Some(window))
+            }
+            Err(error) => (Err(error), None, None),
         };
         let outcome = match (planned, blocked_by) {
             (Ok(account), _) if self.stop.is_set() => Outcome::cancelled(account),
@@ -154,7 +163,7 @@ impl PolicyRun<'_> {
             (Ok(account), None) => Outcome::new(account),
         };
         if let (true, Some(kept)) = (would_go, kept) {
-            foreseen.rows.extend(Gone::new(facts.target.clone(), at, None, kept));
+            foreseen.rows.extend(Gone::new(facts.target.clone(), at, until, kept));
         }
         Outcome { guards: readings, ..outcome }
     }
@@ -240,8 +249,15 @@ impl PolicyRun<'_> {
         Ok(account)
     }
 
-    /// Reads the guards; where files would go, also whether their stores are those that were adopted, where they were.
-    async fn judge(&self, rows: &RowsPolicy, facts: &Facts) -> Result<Judged, LedgerError> {
+    /// Reads the guards; of rows with files, also whether their stores are those that were adopted, whether the files are
+    /// there, and whether anything can be removed.
+    async fn judge(
+        &self,
+        rows: &RowsPolicy,
+        facts: &Facts,
+        sessions: &mut Sessions,
+        gone: (&[Gone], &GoneFiles),
+    ) -> Result<(Judged, Look), Ended> {
         let counts = Counts { skew_secs: facts.skew_secs, eligible: facts.eligible, total: facts.total };
         let mut judged = guard::judge(rows, counts);
         if self.fate(judged.blocked_by.as_deref()) == Fate::Enforce {
@@ -251,12 +267,44 @@ impl PolicyRun<'_> {
             judged.blocked_by.get_or_insert_with(|| timeless.to_string());
         }
         for custody in &facts.custodies {
-            if self.fate(judged.blocked_by.as_deref()) == Fate::Enforce {
+            if judged.blocked_by.is_none() {
                 let ledger = self.runner.ledger.as_ref();
                 judged.blocked_by = identity::guard(&custody.open, &custody.store, ledger, false).await?;
             }
         }
-        Ok(judged)
+        let look = Look::take(facts, sessions, self.stop, gone, Presence::after(self.earlier)).await?;
+        look.judge(facts, &mut judged);
+        Ok((judged, look))
+    }
+
+    /// How a policy ended that ended before its end.
+    fn ended(&self, account: Account, ended: Ended) -> Outcome {
+        match ended {
+            Ended::Stopped => Outcome::cancelled(account),
+            _ if self.stop.is_set() => Outcome::cancelled(account),
+            Ended::InUse(error) if account.tally.rows_matched == 0 => Outcome::blocked(account, chain(&error)),
+            Ended::Missing { why, readings } => Outcome { guards: readings, ..Outcome::blocked(account, why) },
+            ended @ (Ended::Source(_)
+            | Ended::Ledger(_)
+            | Ended::LeaseLost
+            | Ended::InUse(_)
+            | Ended::NoIndex { .. }
+            | Ended::TooSlow(_)
+            | Ended::Hopeless(_)
+            | Ended::Unremovable { .. }) => Outcome::failed(account, [chain(&ended)]),
+        }
+    }
+
+    /// Tries whether something can be moved into the trash of each store in which something would be; why not, in words.
+    async fn try_trash(&self, facts: &Facts, look: &Look) -> Option<String> {
+        for custody in facts.custodies.iter().filter(|custody| custody.store.trash.is_some()) {
+            if look.removes_in.contains(&custody.store.name)
+                && let Err(why) = custody.open.try_trash().await
+            {
+                return Some(presence::unremovable(&custody.store, &why));
+            }
+        }
+        None
     }
 
     async fn delete(
@@ -274,9 +322,15 @@ impl PolicyRun<'_> {
             Err(error) => return refused(account, error),
         };
         self.reporter.expect(facts.eligible);
-        let Judged { readings, blocked_by } = match self.judge(rows, &facts).await {
-            Ok(judged) => judged,
-            Err(error) => return Outcome::failed(account, [chain(&error)]),
+        let nothing = GoneFiles::default();
+        let (Judged { mut readings, blocked_by }, look) =
+            match self.judge(rows, &facts, sessions, (&[], &nothing)).await {
+                Ok(judged) => judged,
+                Err(ended) => return self.ended(account, ended),
+            };
+        let blocked_by = match blocked_by {
+            Some(by) => Some(by),
+            None => self.try_trash(&facts, &look).await,
         };
         if let Some(by) = blocked_by {
             return Outcome { guards: readings, ..Outcome::blocked(account, by) };
@@ -303,17 +357,15 @@ impl PolicyRun<'_> {
             stop: self.stop,
             reporter: self.reporter,
             account,
-            pace: Pace::default(),
+            pace: Pace::after(look.presence.anew()),
         };
         let ended = deleter.delete().await;
         let account = deleter.account;
         let outcome = match ended {
             Ok(()) => Outcome::new(account),
-            Err(Ended::Stopped) => Outcome::cancelled(account),
-            Err(_) if self.stop.is_set() => Outcome::cancelled(account),
-            Err(Ended::InUse(error)) if account.tally.rows_matched == 0 => Outcome::blocked(account, chain(&error)),
-            Err(ended) => Outcome::failed(account, [chain(&ended)]),
+            Err(ended) => self.ended(account, ended),
         };
+        readings.extend(outcome.guards);
         Outcome { guards: readings, ..outcome }
     }
 }

@@ -10,17 +10,47 @@
 //! A crash before 3 leaves intents of a deletion that never was; a crash after it leaves files that are owed. Recovery
 //! (`recover`) tells the two apart.
 
-use super::custody::{Action, settle};
+use super::custody::{Action, Settled, settle};
 use super::delete::{Deleter, Ended, roll_back};
-use super::gather::{Facts, RowFiles};
-use super::recover::Resolved;
+use super::gather::{Facts, RowFiles, UnmappedRow};
+use super::guard::Judged;
+use super::recover::{Begun, Resolved};
 use crate::ledger::{IntentBatch, Tally};
-use crate::sources::{Batch, ErrorKind, Scope, SourceError, transaction_mark};
+use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError, transaction_mark};
 use crate::telemetry::chain;
 
+/// How often rows of one batch are found to have been given such paths since it began, before it is tried again later.
+const REWRITTEN_AT_MOST: u32 = 8;
+/// After so many files in a row that could not be removed no more rows go.
+const UNREMOVED_AT_MOST: u64 = 10;
+
 impl Deleter<'_> {
-    /// Takes the rows of a scope and the files that they alone owned.
+    /// Takes the rows of a scope and the files that they alone owned; rows whose paths are none of their store's stay.
     pub(super) async fn take_with_files(&mut self, scope: Scope<'_>) -> Result<(), Ended> {
+        let mut kept = self.take_mapped(scope).await?;
+        if kept.is_empty() {
+            return Ok(());
+        }
+        // Those that may go are told apart from those that stay and taken by their keys. Each time somebody else may have
+        // written such a path meanwhile, in a row that is then left out as well.
+        let mut parts = self.without(scope, kept).await?;
+        let mut again = 0;
+        while let Some(keys) = parts.pop() {
+            let scope = Scope { keys: Some(&keys), ..scope };
+            kept = self.take_mapped(scope).await?;
+            if !kept.is_empty() {
+                again += 1;
+                if again > REWRITTEN_AT_MOST {
+                    return Err(self.rewritten().into());
+                }
+                parts.extend(self.without(scope, kept).await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a scope as a whole; nothing where it has rows whose paths are none of their store's: these.
+    async fn take_mapped(&mut self, scope: Scope<'_>) -> Result<Vec<UnmappedRow>, Ended> {
         let Facts { target, at, .. } = self.facts;
         let session = self.sessions.get(&target.source).await?;
         session.begin().await?;
@@ -28,7 +58,7 @@ impl Deleter<'_> {
         let mut taken = match self.stop.watch(canceller, target.take(session, *at, scope)).await {
             Ok(taken) if taken.rows.is_empty() => {
                 roll_back(session).await;
-                return Ok(());
+                return Ok(Vec::new());
             }
             Ok(taken) => taken,
             Err(error) => {
@@ -37,14 +67,58 @@ impl Deleter<'_> {
             }
         };
         let files = self.facts.files_of(std::mem::take(&mut taken.claims));
+        if !files.unmapped.is_empty() {
+            roll_back(session).await;
+            return Ok(files.unmapped);
+        }
         let batch = self.commit(&taken, &files).await?;
         self.account.detail(target, &taken.rows);
-        for (key, path, why) in files.refused {
-            self.account.fail(Some(key), Some(path), format!("kept: {why}"));
-        }
         match batch {
-            Committed::Known(batch) => self.settle(*batch).await,
-            Committed::Settled => Ok(()),
+            Committed::Known(batch) => self.settle(*batch).await?,
+            Committed::Settled => {}
+        }
+        Ok(Vec::new())
+    }
+
+    /// The keys of a scope's rows, in parts, without those that stay for a path that is none of their store's; these are
+    /// counted.
+    async fn without(&mut self, scope: Scope<'_>, kept: Vec<UnmappedRow>) -> Result<Vec<Vec<Vec<String>>>, Ended> {
+        let Facts { target, at, .. } = self.facts;
+        let session = self.sessions.get(&target.source).await?;
+        let canceller = session.canceller();
+        if !target.has_key() {
+            // Nothing tells the others apart from them.
+            let rows = self.stop.watch(canceller, target.list(session, *at, scope, &[], None)).await?;
+            self.account.keep_unmapped(rows.len() as u64, self.facts, &kept.iter().collect::<Vec<_>>());
+            let why = "kept: the table has no key to tell the other rows of the batch from these: all of them stay";
+            self.account.fail(None, None, why.to_owned());
+            return Ok(Vec::new());
+        }
+        let of_rows: Vec<_> = kept.iter().map(|row| (row.owner, &row.path.row)).collect();
+        let behind = self.stop.watch(canceller, target.rows_behind(session, &of_rows)).await?;
+        let all = match scope.keys {
+            Some(keys) => keys.to_vec(),
+            None => {
+                let canceller = session.canceller();
+                let listing = target.list(session, *at, scope, &[], None);
+                let rows = self.stop.watch(canceller, listing).await?;
+                rows.into_iter().map(|row| row.key).collect()
+            }
+        };
+        let new = behind.iter().filter(|key| self.pace.unmapped.add((&target.node.table, key))).count();
+        let told: Vec<_> = kept.iter().filter(|row| self.pace.unmapped.add((row.owner, &row.path.row))).collect();
+        self.account.keep_unmapped(new as u64, self.facts, &told);
+        let others: Vec<_> = all.into_iter().filter(|key| !behind.contains(key)).collect();
+        Ok(others.chunks(KEYS_AT_ONCE).map(<[_]>::to_vec).collect())
+    }
+
+    fn rewritten(&self) -> SourceError {
+        let table = &self.facts.target.node.table;
+        SourceError {
+            source_name: self.facts.target.source.clone(),
+            operation: format!("taking a batch of {table}"),
+            kind: ErrorKind::Busy,
+            cause: "its rows are given paths that are none of their store's while it runs".into(),
         }
     }
 
@@ -81,6 +155,7 @@ impl Deleter<'_> {
     }
 
     fn intents(&self, taken: &Batch, files: &RowFiles) -> IntentBatch {
+        let done = Tally { files_outside: files.outside, ..self.done(taken) };
         let source = self.runner.settings.source(&self.policy.source);
         IntentBatch {
             id: 0,
@@ -92,7 +167,7 @@ impl Deleter<'_> {
             transaction_id: None,
             committed: false,
             recorded_at: self.runner.clock.now(),
-            done: self.done(taken),
+            done,
             items: files.items.clone(),
         }
     }
@@ -111,7 +186,7 @@ impl Deleter<'_> {
         }
         tracing::warn!(source = %error.source_name, error = %chain(&error), "A commit was not answered");
         self.sessions.reopen(&self.facts.target.source).await?;
-        match self.runner.resolve(&batch, self.sessions, self.stop.token()).await? {
+        match self.runner.resolve(&batch, self.sessions, self.stop.token(), Begun::No).await? {
             Resolved::Settled { account, committed: true } => {
                 self.account.add(*account);
                 Ok(Committed::Settled)
@@ -133,11 +208,31 @@ impl Deleter<'_> {
             return Ok(self.ledger.add_tally(self.run_id, self.name, &rows).await?);
         }
         let action = Action::Remove { decided_at: batch.recorded_at, stop: self.stop.token() };
-        let settled = settle(&self.facts.custodies, self.sessions, batch.items, action).await;
+        let settled = settle(&self.facts.custodies, self.sessions, batch.items.clone(), action).await;
         let mut done = rows;
         done.add(&settled.account.tally);
+        self.ledger.settle(batch.id, &settled.still_owed, &done).await?;
+        let missing = settled.gone.iter().filter(|(_, size)| size.is_none()).map(|(item, _)| item);
+        self.pace.presence.count(self.facts, &batch.items, missing);
+        let ended = self.came_to_nothing(&settled);
         self.account.add(settled.account);
-        Ok(self.ledger.settle(batch.id, &settled.still_owed, &done).await?)
+        let mut judged = Judged::default();
+        self.pace.presence.judge(self.facts, &mut judged);
+        match (ended, judged.blocked_by) {
+            (Some(ended), _) => Err(ended),
+            (None, Some(why)) => Err(Ended::Missing { why, readings: judged.readings }),
+            (None, None) => Ok(()),
+        }
+    }
+
+    /// Whether one file after the other could not be removed, so that rows would only go and leave more of them.
+    fn came_to_nothing(&mut self, settled: &Settled) -> Option<Ended> {
+        if !settled.gone.is_empty() || settled.account.tally.files_deleted > 0 {
+            self.pace.unremoved = 0;
+        }
+        self.pace.unremoved += settled.failed;
+        let why = settled.last_failure.clone().filter(|_| self.pace.unremoved >= UNREMOVED_AT_MOST)?;
+        Some(Ended::Unremovable { files: self.pace.unremoved, why })
     }
 }
 

@@ -34,6 +34,14 @@ pub(super) enum Resolved {
     Kept(String),
 }
 
+/// Whether files of a batch may have been removed that nobody counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Begun {
+    /// Whoever began died on the way: what is not there any more was removed by it, as far as anybody can tell.
+    Perhaps,
+    No,
+}
+
 enum Outcome {
     Committed,
     Aborted,
@@ -90,7 +98,7 @@ impl Runner {
                 if cancel.is_cancelled() {
                     return Ok(account);
                 }
-                match self.resolve(&batch, &mut sessions, cancel).await? {
+                match self.resolve(&batch, &mut sessions, cancel, Begun::Perhaps).await? {
                     Resolved::Settled { account: part, .. } => {
                         recovery.batches_settled += 1;
                         recovery.files_deleted += part.tally.files_deleted;
@@ -108,6 +116,7 @@ impl Runner {
         batch: &IntentBatch,
         sessions: &mut Sessions,
         stop: &CancellationToken,
+        begun: Begun,
     ) -> Result<Resolved, LedgerError> {
         let Some(ledger) = &self.ledger else { return Ok(Resolved::Kept("there is no ledger".to_owned())) };
         let known = match self.outcome(batch, sessions).await {
@@ -131,6 +140,9 @@ impl Runner {
         let mut settled = settle(&custodies, sessions, batch.items.clone(), action).await;
         if settled.unknown > 0 && !known {
             return Ok(Resolved::Kept("it could not be asked which files rows still name".to_owned()));
+        }
+        if begun == Begun::Perhaps && !batch.committed {
+            settled.presume_removed(&custodies);
         }
         let any_free = settled.named < batch.items.len();
         let committed = known || any_free;

@@ -1,8 +1,10 @@
 //! A table whose rows go: how its rows are told apart, what each of them must tell, and whose rows go with them.
 
+use std::sync::Arc;
+
 use super::dialect::{KeyTerms, Term, separated};
 use super::{ColumnType, Sql};
-use crate::policy::{Mapped, OnDelete, OwnedFile, Store, StorePath, TableName};
+use crate::policy::{FilePath, Mapped, OnDelete, OwnedFile, Store, StorePath, TableName};
 
 /// A table of a policy: its own, or one whose rows go with those of another.
 #[derive(Debug, Clone)]
@@ -59,33 +61,25 @@ pub struct Claim {
     pub key: String,
     /// Which of the target's owners it is.
     pub owner: usize,
-    pub path: ClaimedPath,
+    pub file: ClaimedFile,
 }
 
-/// A path that a row names.
+/// The file that a row names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClaimedPath {
-    /// As a column has it.
-    Written(Option<String>),
-    /// As a template made it.
-    Made(StorePath),
-    /// The row's values make no path; with the reason.
-    Unmade(String),
+pub enum ClaimedFile {
+    Inside(StorePath),
+    /// None of the store's.
+    Outside(Unmapped),
 }
 
-impl ClaimedPath {
-    /// The file of a store that it is, if there is one; or the path as written, and why it is none of the store's.
-    pub fn map(self, store: &Store) -> Result<Option<StorePath>, (String, String)> {
-        match self {
-            ClaimedPath::Made(path) => Ok(Some(path)),
-            ClaimedPath::Unmade(why) => Err((String::new(), why)),
-            ClaimedPath::Written(written) => match store.map(written.as_deref()) {
-                Mapped::None => Ok(None),
-                Mapped::Inside(path) => Ok(Some(path)),
-                Mapped::Refused(why) => Err((written.unwrap_or_default(), why)),
-            },
-        }
-    }
+/// A path that is not one of its store's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmapped {
+    /// The row's key, as statements compare it.
+    pub row: Vec<String>,
+    /// As the column has it; empty where a template made no path.
+    pub written: String,
+    pub why: String,
 }
 
 impl Node {
@@ -128,13 +122,32 @@ impl Node {
         OwnedRow { key: columns.into_iter().map(Option::unwrap_or_default).collect(), shown: shown(&rest), values }
     }
 
-    /// What a row says of its files.
+    /// What a row says of its files. A path that leads into one of several stores to which the same columns lead is none
+    /// of the others'.
     pub(super) fn claims(&self, row: &OwnedRow, owners: &[FileOwner], claims: &mut Vec<Claim>) {
+        let first = claims.len();
         for file in &self.files {
             let values: Vec<_> = file.columns.iter().map(|place| row.values.get(*place).cloned().flatten()).collect();
-            let path = owners[file.owner].path_of(values);
-            claims.push(Claim { key: row.shown.clone(), owner: file.owner, path });
+            let claimed = match owners[file.owner].file_of(values) {
+                Ok(None) => continue,
+                Ok(Some(path)) => ClaimedFile::Inside(path),
+                Err((written, why)) => ClaimedFile::Outside(Unmapped { row: row.key.clone(), written, why }),
+            };
+            claims.push(Claim { key: row.shown.clone(), owner: file.owner, file: claimed });
         }
+        let leads_in = |claim: &Claim| matches!(claim.file, ClaimedFile::Inside(_));
+        if claims[first..].iter().all(leads_in) {
+            return;
+        }
+        let inside: Vec<_> = claims[first..]
+            .iter()
+            .filter(|claim| leads_in(claim))
+            .map(|claim| &owners[claim.owner].file.path)
+            .collect();
+        let is_elsewhere = |claim: &Claim| !leads_in(claim) && inside.contains(&&owners[claim.owner].file.path);
+        let stays: Vec<bool> = claims[first..].iter().map(|claim| !is_elsewhere(claim)).collect();
+        let mut stays = std::iter::repeat_n(true, first).chain(stays);
+        claims.retain(|_| stays.next() != Some(false));
     }
 
     pub(super) fn collect_keeping<'n>(&'n self, path: &mut Vec<&'n Branch>, paths: &mut Vec<Vec<&'n Branch>>) {
@@ -161,16 +174,26 @@ pub struct FileOwner {
     pub file: OwnedFile,
     /// As the catalog resolved it.
     pub table: TableName,
+    pub store: Arc<Store>,
 }
 
 impl FileOwner {
-    fn path_of(&self, mut values: Vec<Option<String>>) -> ClaimedPath {
+    /// The file of the store that a row's columns name, if they name one; or what they have instead, and why it is none of
+    /// the store's.
+    fn file_of(&self, mut values: Vec<Option<String>>) -> Result<Option<StorePath>, (String, String)> {
         match &self.file.path {
-            crate::policy::FilePath::Column(_) => ClaimedPath::Written(values.pop().flatten()),
-            crate::policy::FilePath::Template(template) => match template.fill(&values) {
-                Ok(None) => ClaimedPath::Written(None),
-                Ok(Some(path)) => StorePath::parse(&path).map_or_else(ClaimedPath::Unmade, ClaimedPath::Made),
-                Err(why) => ClaimedPath::Unmade(why),
+            FilePath::Column(_) => {
+                let written = values.pop().flatten();
+                match self.store.map(written.as_deref()) {
+                    Mapped::None => Ok(None),
+                    Mapped::Inside(path) => Ok(Some(path)),
+                    Mapped::Refused(why) => Err((written.unwrap_or_default(), why)),
+                }
+            }
+            FilePath::Template(template) => match template.fill(&values) {
+                Ok(None) => Ok(None),
+                Ok(Some(path)) => StorePath::parse(&path).map(Some).map_err(|why| (path, why)),
+                Err(why) => Err((String::new(), why)),
             },
         }
     }

@@ -5,7 +5,7 @@ use super::dialect::KeyTerms;
 use super::fit::{Fitting, Unfit, keys};
 use super::node::{Branch, FileOwner, Node};
 use super::{InboundForeignKey, OnDelete as Inbound, SourceError, TableFacts};
-use crate::policy::{Child, Ident, OnDelete, OwnedFile, Reference, ReferenceMatch, TableName};
+use crate::policy::{Child, Ident, OnDelete, Outside, OwnedFile, Reference, ReferenceMatch, TableName};
 
 impl Fitting<'_> {
     /// A table with its files and the tables whose rows go with its own.
@@ -23,8 +23,10 @@ impl Fitting<'_> {
         }
         let mut node = Node::new(facts.name.clone(), key, shown_key);
         for file in files {
+            // Compilation made sure that every file has its store.
+            let Some(store) = self.asked.settings.store(&file.store).cloned() else { continue };
             let terms: Vec<_> = file.path.columns().into_iter().filter_map(|ident| self.term(facts, ident)).collect();
-            self.owners.push(FileOwner { file: file.clone(), table: facts.name.clone() });
+            self.owners.push(FileOwner { file: file.clone(), table: facts.name.clone(), store });
             node.own(self.owners.len() - 1, terms);
         }
         if !deletes {
@@ -120,6 +122,8 @@ impl Fitting<'_> {
                 store: store.name.clone(),
                 path: reference.path.clone(),
                 directory: reference.directory,
+                outside: Outside::Keep,
+                may_be_missing: false,
             })
         });
         files.filter(|file| !self.is_switched_off(table, file)).collect()

@@ -30,7 +30,7 @@ pub(super) fn access(root: &Root) -> std::io::Result<Access> {
     })
 }
 
-fn may(directory: impl AsFd, name: &str, right: Right) -> bool {
+pub(super) fn may(directory: impl AsFd, name: &str, right: Right) -> bool {
     rustix::fs::accessat(directory, name, right, AtFlags::EACCESS).is_ok()
 }
 

@@ -61,9 +61,11 @@ pub enum Outcome {
     Partly(Part),
     /// There was none.
     Missing,
-    /// Kept for good: it is not what was to be removed, or it was written after its removal was decided. Why, in
-    /// words.
+    /// Kept for good: it was written after its removal was decided, so it is somebody else's. Why, in words.
     Kept(String),
+    /// Kept, because what has the path is of another kind than what was to be removed (a directory in place of a file, a
+    /// link, a mount point): to be tried again. Why, in words.
+    Mismatch(String),
     /// Could not be removed now (permission, I/O, read-only): to be tried again. The error, in words.
     Failed(String),
     /// A directory that was not begun before the stop: to be tried again.

@@ -35,9 +35,14 @@ pub(super) fn visit(
         Ok(facts) => facts,
         Err(error) => return outcome_of_file(error),
     };
-    let why = what_if_no_file(kind(&facts)).map(|what| format!("is {what}, not a file"));
+    if let Some(what) = what_if_no_file(kind(&facts)) {
+        return Outcome::Mismatch(format!("is {what}, not a file"));
+    }
+    if is_mount_point(&facts) {
+        return Outcome::Mismatch(MOUNT_POINT.to_owned());
+    }
     let changed = doomed.seen.is_some_and(|seen| !seen.is_still(&facts));
-    let why = why.or_else(|| changed.then(|| "changed since it was looked at".to_owned()));
+    let why = changed.then(|| "changed since it was looked at".to_owned());
     if let Some(why) = why.or_else(|| why_kept(&facts, ground.terms.decided_at).map(str::to_owned)) {
         return Outcome::Kept(why);
     }
@@ -109,10 +114,17 @@ pub(super) fn why_no_directory(kind: FileType) -> Option<String> {
     (kind != FileType::Directory).then(|| format!("is {}, not a directory", what_if_no_file(kind).unwrap_or("a file")))
 }
 
+/// Why a mount point stays.
+pub(super) const MOUNT_POINT: &str = "is a mount point";
+
+fn is_mount_point(facts: &Statx) -> bool {
+    facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
+}
+
 /// Why it is kept, whatever kind it is.
 pub(super) fn why_kept(facts: &Statx, decided_at: Timestamp) -> Option<&'static str> {
-    if facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) {
-        return Some("is a mount point");
+    if is_mount_point(facts) {
+        return Some(MOUNT_POINT);
     }
     let decided_at = decided_at.checked_sub(TICK).unwrap_or(Timestamp::MIN);
     let born = (facts.stx_mask & StatxFlags::BTIME.bits() != 0).then(|| instant(&facts.stx_btime)).flatten();
@@ -151,7 +163,7 @@ fn outcome_of_file(error: Errno) -> Outcome {
     match error {
         // No file can have a name that its file system does not take.
         Errno::NOENT | Errno::NAMETOOLONG => Outcome::Missing,
-        Errno::ISDIR => Outcome::Kept("is a directory, not a file".to_owned()),
+        Errno::ISDIR => Outcome::Mismatch("is a directory, not a file".to_owned()),
         other => Outcome::Failed(words(other)),
     }
 }
@@ -161,8 +173,8 @@ pub(super) fn outcome_of_parent(error: Errno) -> Outcome {
     match error {
         // Beneath what is no directory there is no file either.
         Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG => Outcome::Missing,
-        Errno::LOOP => Outcome::Kept("a directory in its path is a symbolic link".to_owned()),
-        Errno::XDEV => Outcome::Kept("a directory in its path is a mount point".to_owned()),
+        Errno::LOOP => Outcome::Mismatch("a directory in its path is a symbolic link".to_owned()),
+        Errno::XDEV => Outcome::Mismatch("a directory in its path is a mount point".to_owned()),
         other => Outcome::Failed(words(other)),
     }
 }

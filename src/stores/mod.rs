@@ -16,6 +16,7 @@ mod listing;
 mod marker;
 mod marks;
 mod moves;
+mod obstacle;
 mod own;
 mod path;
 mod pool;
@@ -47,6 +48,7 @@ pub use glance::Glance;
 use ground::{Act, Durable, Terms};
 pub use held::Held;
 pub use marker::{FileSystem, Identity, Marker, MarkerError, Mismatch, Placed};
+pub use obstacle::Removal;
 pub use own::Owner;
 pub use path::RawPath;
 pub use prune::Pruned;
@@ -227,6 +229,29 @@ impl OpenStore {
     /// What is at a path just now.
     pub fn glance(&self, path: &RawPath) -> std::io::Result<Glance> {
         Ok(glance::glance(&self.root, path)?)
+    }
+
+    /// For each path whether there is nothing.
+    pub async fn missing(&self, paths: Vec<RawPath>) -> Vec<bool> {
+        let (root, count) = (Arc::clone(&self.root), paths.len());
+        let look = move || -> Vec<bool> {
+            paths.iter().map(|path| matches!(glance::glance(&root, path), Ok(Glance::Missing))).collect()
+        };
+        // Where that could not be told, nothing is missing.
+        tokio::task::spawn_blocking(look).await.unwrap_or_else(|_| vec![false; count])
+    }
+
+    /// What stands in the way of removing anything, as far as a look tells; in words.
+    pub async fn obstacle(&self, removal: Removal) -> Option<String> {
+        let root = Arc::clone(&self.root);
+        tokio::task::spawn_blocking(move || obstacle::obstacle(&root, &removal)).await.unwrap_or_default()
+    }
+
+    /// Makes the trash, and tries whether something can be moved into it.
+    pub async fn try_trash(&self) -> Result<(), String> {
+        let root = Arc::clone(&self.root);
+        let tried = tokio::task::spawn_blocking(move || obstacle::try_trash(&root)).await;
+        tried.unwrap_or_else(|error| Err(error.to_string()))
     }
 
     /// The room on the store's file system.

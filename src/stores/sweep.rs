@@ -111,7 +111,7 @@ fn again(first: &Outcome) -> Outcome {
     match first {
         Outcome::Removed { .. } | Outcome::Trashed { .. } | Outcome::Missing => Outcome::Missing,
         Outcome::Partly(part) => Outcome::Partly(Part { files: 0, size_bytes: 0, ..part.clone() }),
-        Outcome::Kept(_) | Outcome::Failed(_) | Outcome::Stopped => first.clone(),
+        Outcome::Kept(_) | Outcome::Mismatch(_) | Outcome::Failed(_) | Outcome::Stopped => first.clone(),
     }
 }
 
@@ -234,8 +234,8 @@ impl Sweep<'_> {
                 Some(Outcome::Removed { .. }) => Mark::Gone,
                 Some(Outcome::Partly(_)) => Mark::Counted,
                 // Nothing went: it is met again.
-                Some(Outcome::Trashed { .. } | Outcome::Missing | Outcome::Kept(_) | Outcome::Failed(_))
-                | Some(Outcome::Stopped)
+                Some(Outcome::Trashed { .. } | Outcome::Missing | Outcome::Kept(_) | Outcome::Mismatch(_))
+                | Some(Outcome::Failed(_) | Outcome::Stopped)
                 | None => continue,
             };
             self.marks.add(self.doomed[place].path.as_bytes(), mark);

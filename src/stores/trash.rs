@@ -22,7 +22,7 @@ use super::path::{OWN, RawPath};
 use super::{Doomed, Look, Outcome, tree};
 
 /// Its name in `.retaind`.
-const TRASH: &str = "trash";
+pub(super) const TRASH: &str = "trash";
 
 /// How what is doomed goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -202,7 +202,7 @@ fn visit(root: &Root, trash: &OwnedFd, run: Uuid, act: Act, stop: &CancellationT
         Outcome::Partly(part) => part,
         Outcome::Missing => Part::default(),
         Outcome::Stopped => Part { stopped: true, ..Part::default() },
-        Outcome::Kept(why) | Outcome::Failed(why) => {
+        Outcome::Kept(why) | Outcome::Mismatch(why) | Outcome::Failed(why) => {
             let left = Left { path: doomed.path.to_string(), why: Why::Failed(why) };
             Part { failed: 1, left: vec![left], ..Part::default() }
         }

@@ -15,7 +15,7 @@ use super::beneath::{climb, facts};
 use super::doomed::{Inside, LEFT_AT_MOST, Left, Part, Why};
 use super::facts::{freed_bytes, last_touched_ns};
 use super::file::{
-    kind, look, outcome_of_parent, sync, sync_all, unlink, why_in_doubt, why_kept, why_no_directory, words,
+    MOUNT_POINT, kind, look, outcome_of_parent, sync, sync_all, unlink, why_in_doubt, why_kept, why_no_directory, words,
 };
 use super::frame::Frame;
 use super::ground::{Act, Durable, Ground};
@@ -50,7 +50,7 @@ pub(super) fn visit(
     let (handle, facts) = match open(ground, parent, name) {
         Ok(opened) => opened,
         Err(Refusal::Error(Errno::NOTDIR | Errno::LOOP)) => return outcome_of_no_directory(parent, name),
-        Err(Refusal::Error(Errno::XDEV)) => return Outcome::Kept("is a mount point".to_owned()),
+        Err(Refusal::Error(Errno::XDEV)) => return Outcome::Mismatch(MOUNT_POINT.to_owned()),
         Err(Refusal::Error(error)) => return outcome_of_parent(error),
         Err(Refusal::Kept(why)) => return Outcome::Kept(why.to_owned()),
         Err(Refusal::Doubt(why)) => return Outcome::Failed(why.to_owned()),
@@ -93,7 +93,7 @@ fn open(ground: Ground<'_>, parent: &OwnedFd, name: &[u8]) -> Result<(OwnedFd, S
 fn outcome_of_no_directory(parent: &OwnedFd, name: &[u8]) -> Outcome {
     match look(parent, name) {
         Ok(facts) => match why_no_directory(kind(&facts)) {
-            Some(why) => Outcome::Kept(why),
+            Some(why) => Outcome::Mismatch(why),
             None => Outcome::Failed("was replaced while it was looked at".to_owned()),
         },
         Err(error) => outcome_of_parent(error),

@@ -77,6 +77,12 @@ impl World {
         self
     }
 
+    /// Declares other things in place of all that was declared.
+    pub fn redeclare(&mut self, toml: &str) -> &mut Self {
+        self.policies.clear();
+        self.declare(toml)
+    }
+
     /// Declares that a column names files of a store.
     pub fn reference(&mut self, store: &str, table: &str, column: &str) -> &mut Self {
         self.more_references.push([store, table, column].map(str::to_owned));

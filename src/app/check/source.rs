@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::service::Service;
-use super::{enforces, names, rows_policies, table};
+use super::{enforces, names, rows_policies, sampled, table};
 use crate::clock::Clock;
 use crate::policy::{Endpoint, Engine, Host, Name, Settings, Source, TlsMode};
 use crate::report::Findings;
@@ -41,6 +41,7 @@ pub(super) async fn check(settings: &Settings, source: &Source, clock: &Clock, s
     }
     for (store, named_by) in references(settings, &source.name) {
         table::check_reference(&mut session, source, &store, &named_by, &mut findings).await;
+        sampled::check(&mut session, settings, source, (&store, &named_by), &mut findings).await;
     }
     names::check(&mut session, settings, source, &mut findings).await;
     findings

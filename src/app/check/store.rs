@@ -7,7 +7,7 @@ use super::{enforces, rows_policies, trees};
 use crate::ledger::Ledger;
 use crate::policy::{OwnedFile, Settings, Store};
 use crate::report::Findings;
-use crate::stores::{Access, Closed, OpenStore, StoreError};
+use crate::stores::{Access, Closed, OpenStore, Removal, StoreError};
 use crate::telemetry::chain;
 
 /// Opens the store and asks what it is, and what this user, and the service, may do in it.
@@ -29,6 +29,12 @@ pub(super) async fn check(
         }
     };
     rights(settings, store, service, (&access, &open), findings);
+    let removal = Removal { trashes: store.trash.is_some(), ..Removal::default() };
+    if !access.read_only_mount
+        && let Some(why) = open.obstacle(removal).await
+    {
+        findings.error(&subject, format!("{why}; rows with files in it stay until it can be"), "");
+    }
     let adoption = match ledger {
         None => None,
         Some(ledger) => match ledger.adopted(&store.name).await {

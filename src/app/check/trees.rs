@@ -65,7 +65,18 @@ fn identity(settings: &Settings, store: &Store, open: &OpenStore, adoption: Opti
             let message = format!("it was adopted {since} and has no marker now; no policy removes files in it");
             findings.error(subject, message, format!("{right_disk}; if it is: retaind adopt {name}"));
         }
-        (None, None) if enforcing.is_empty() && others.is_empty() => {}
+        (None, None) if enforcing.is_empty() && others.is_empty() => {
+            // Rows with files need no adoption, and lose their files unseen where the disk is another one.
+            let mut taking =
+                settings.owned_in(name).filter(|(policy, ..)| policy.enabled).map(|(policy, ..)| &policy.name);
+            if let Some(policy) = taking.next() {
+                let message = format!(
+                    "it is not adopted: policy {policy} takes files in whatever lies at {}, be it another disk or none",
+                    store.root.display()
+                );
+                findings.warn(subject, message, format!("retaind adopt {name}"));
+            }
+        }
         (None, None) => {
             let blocked: Vec<_> = enforcing.iter().chain(&others).map(|policy| policy.name.as_str()).collect();
             let message = format!("it is not adopted: until it is, {} may remove nothing in it", blocked.join(" and "));

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::policy::{Name, Settings, Store, StorePath};
 use crate::report::FileWhy;
-use crate::sources::{Claim, NamedBy, ReferenceColumn, RowId, Session, TableFacts, Target};
+use crate::sources::{
+    Claim, ClaimedFile, FileOwner, NamedBy, ReferenceColumn, RowId, Session, TableFacts, Target, Unmapped,
+};
 
 /// Asks about files, over a connection to each source that names some.
 pub(super) struct Files<'a> {
@@ -26,13 +28,11 @@ impl<'a> Files<'a> {
         claims: Vec<Claim>,
     ) -> anyhow::Result<Vec<FileWhy>> {
         let mut files = Vec::new();
-        for Claim { owner, path, .. } in claims {
-            let owned = &target.owners[owner].file;
-            let Some(store) = self.settings.store(&owned.store) else { continue };
-            let (path, stays) = match path.map(store) {
-                Ok(None) => continue,
-                Err((written, why)) => (written, Some(why)),
-                Ok(Some(path)) => {
+        for Claim { owner, file, .. } in claims {
+            let FileOwner { file: owned, store, .. } = &target.owners[owner];
+            let (path, stays) = match file {
+                ClaimedFile::Outside(Unmapped { written, why, .. }) => (written, Some(why)),
+                ClaimedFile::Inside(path) => {
                     let named = self.named_by(session, target, row, store, &path, owned.directory).await?;
                     (path.to_string(), named.map(|by| format!("another row names it, in {by}")))
                 }

@@ -8,7 +8,7 @@ use crate::report::{Reason, ReasonKind, RowName, human};
 use crate::sources::{AgeValue, JudgedAge, Judgement, Keeper};
 
 /// A value is shown no longer than this.
-const SHOWN_CHARS: usize = 60;
+pub(super) const SHOWN_CHARS: usize = 60;
 
 /// A policy as it stands in the configuration.
 pub(super) struct Standing<'a> {

@@ -58,6 +58,8 @@ pub struct RawFile {
     pub column: Option<String>,
     pub path: Option<String>,
     pub directory: Option<bool>,
+    pub outside: Option<String>,
+    pub may_be_missing: Option<bool>,
     pub enabled: Option<bool>,
 }
 

@@ -185,7 +185,7 @@ fn rows_facts(rows: &RowsPolicy) -> Vec<Fact> {
         fact("allow_time_independent", allow_time_independent),
         fact("action", if set.is_some() { "update" } else { "delete" }),
         secret("set", set),
-        optional("files", joined(files.iter().map(words::file))),
+        optional("files", joined(files.iter().map(words::file_terms))),
         optional("children", joined(children.iter().map(words::child))),
         optional("details", joined(details.iter().map(ToString::to_string))),
         fact("batch", batch),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, AgeBy, Child, Hook, Keep, KeepByValue, Mode, Name, OnDelete, OwnedFile, Policy, PolicyKind, RowsPolicy,
-    Settings,
+    Action, AgeBy, Child, Hook, Keep, KeepByValue, Mode, Name, OnDelete, Outside, OwnedFile, Policy, PolicyKind,
+    RowsPolicy, Settings,
 };
 use super::words::{self, Shown, zone};
 use super::{find, trees};
@@ -220,8 +220,22 @@ fn wider_action(before: &RowsPolicy, after: &RowsPolicy) -> Option<String> {
 }
 
 fn wider_files(before: &[OwnedFile], after: &[OwnedFile], of: &str) -> Vec<String> {
-    let added = after.iter().filter(|file| !before.contains(file));
-    added.map(|file| format!("files {}{of} added", words::file(file))).collect()
+    let mut reasons = Vec::new();
+    for file in after {
+        let name = words::file(file);
+        match before.iter().find(|old| old.is_same(file)) {
+            None => reasons.push(format!("files {name}{of} added")),
+            Some(old) => {
+                if (old.outside, file.outside) == (Outside::Keep, Outside::Release) {
+                    reasons.push(format!("files {name}{of} outside keep → release"));
+                }
+                if file.may_be_missing && !old.may_be_missing {
+                    reasons.push(format!("files {name}{of} may be missing"));
+                }
+            }
+        }
+    }
+    reasons
 }
 
 fn wider_children(before: &[Child], after: &[Child]) -> Vec<String> {

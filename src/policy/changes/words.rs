@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::time::Duration;
 
-use super::super::{AgeColumn, Child, Ident, Keep, KeepByValue, Mode, OnDelete, OwnedFile, Protection};
+use super::super::{AgeColumn, Child, Ident, Keep, KeepByValue, Mode, OnDelete, Outside, OwnedFile, Protection};
 
 pub(super) fn mode_word(mode: Mode) -> &'static str {
     match mode {
@@ -25,6 +25,15 @@ pub(super) fn joined(parts: impl Iterator<Item = String>) -> Option<String> {
 pub(super) fn file(file: &OwnedFile) -> String {
     let slash = if file.directory { "/" } else { "" };
     format!("{}:{}{slash}", file.store, file.path)
+}
+
+/// The same with what else is said of the file, where it is not the default.
+pub(super) fn file_terms(file: &OwnedFile) -> String {
+    let outside = match file.outside {
+        Outside::Keep => "",
+        Outside::Release => " outside release",
+    };
+    format!("{}{outside}{}", self::file(file), if file.may_be_missing { " may_be_missing" } else { "" })
 }
 
 pub(super) fn age(age: &AgeColumn) -> String {
@@ -61,7 +70,7 @@ pub(super) fn child(child: &Child) -> String {
     let Child { table, columns, references, on_delete: then, files, children } = child;
     let references = references.as_ref().map(|columns| format!(" = {}", names(columns))).unwrap_or_default();
     let inner: String =
-        files.iter().map(file).chain(children.iter().map(self::child)).map(|each| format!(" {each}")).collect();
+        files.iter().map(file_terms).chain(children.iter().map(self::child)).map(|each| format!(" {each}")).collect();
     format!("({table}.{}{references} {}{inner})", names(columns), on_delete(*then))
 }
 

@@ -255,7 +255,7 @@ impl Taking<'_> {
                 }
                 // Somebody else was faster.
                 Outcome::Missing | Outcome::Stopped => {}
-                Outcome::Kept(why) => self.stay(&why, 1),
+                Outcome::Kept(why) | Outcome::Mismatch(why) => self.stay(&why, 1),
                 Outcome::Failed(why) => {
                     self.add(&Tally { files_matched: 1, ..Tally::default() });
                     self.account.fail(None, Some(path.to_string()), why);

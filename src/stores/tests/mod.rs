@@ -190,7 +190,7 @@ pub fn files_of(outcome: &Outcome) -> u64 {
     match outcome {
         Outcome::Removed { files, .. } | Outcome::Partly(Part { files, .. }) => *files,
         Outcome::Trashed { files, .. } => *files,
-        Outcome::Missing | Outcome::Kept(_) | Outcome::Failed(_) | Outcome::Stopped => 0,
+        Outcome::Missing | Outcome::Kept(_) | Outcome::Mismatch(_) | Outcome::Failed(_) | Outcome::Stopped => 0,
     }
 }
 
@@ -208,7 +208,11 @@ pub fn removed() -> Outcome {
 }
 
 pub fn kept(why: &str) -> Outcome {
-    Outcome::Kept(why.to_owned())
+    // What is of another kind is tried again; what came later is somebody else's.
+    match ["was ", "changed ", "somebody "].iter().any(|later| why.starts_with(later)) {
+        true => Outcome::Kept(why.to_owned()),
+        false => Outcome::Mismatch(why.to_owned()),
+    }
 }
 
 pub fn set(names: &[&str]) -> BTreeSet<String> {

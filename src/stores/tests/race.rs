@@ -39,7 +39,7 @@ async fn remove_while_swapped(world: &World, asked: &[String], real: &OwnedFd, s
         for (path, outcome) in store.remove(files(asked), later(), Way::Unlink, &never()).await {
             match outcome {
                 Outcome::Removed { .. } => seen.removed += 1,
-                Outcome::Kept(_) => seen.kept += 1,
+                Outcome::Kept(_) | Outcome::Mismatch(_) => seen.kept += 1,
                 Outcome::Missing => {}
                 Outcome::Failed(_) | Outcome::Trashed { .. } | Outcome::Partly(_) | Outcome::Stopped => {
                     panic!("{path}: {outcome:?}")

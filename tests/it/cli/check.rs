@@ -16,8 +16,14 @@ fn world(db: Database) -> World {
     world
 }
 
-/// The findings of a level, but for the remark that root may do more.
+/// The findings of a level, but for the remarks that root may do more and that a store is not adopted.
 pub(super) fn findings(world: &World, level: &str, code: i32) -> Vec<Value> {
+    let adoption = |finding: &Value| text(&finding["message"]).starts_with("it is not adopted: policy ");
+    all_findings(world, level, code).into_iter().filter(|finding| !adoption(finding)).collect()
+}
+
+/// The findings of a level, but for the remark that root may do more.
+pub(super) fn all_findings(world: &World, level: &str, code: i32) -> Vec<Value> {
     let found = call_in(world, &["check", "--json"]).with(code).json();
     let all = found["findings"].as_array().unwrap().clone();
     all.into_iter().filter(|finding| finding["level"] == level && finding["subject"] != "user").collect()

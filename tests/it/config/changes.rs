@@ -63,6 +63,16 @@ fn d4_whatever_widens_is_listed() {
         ("age = \"a\"", "age = \"b\"", "age a → b"),
         ("table = \"a\"", "table = \"b\"", "table a → b"),
         ("files = []", "", "files thumbnails:thumbnail_path added"),
+        (
+            "",
+            "files = [{ store = \"thumbnails\", column = \"thumbnail_path\", outside = \"release\" }]",
+            "files thumbnails:thumbnail_path outside keep → release",
+        ),
+        (
+            "",
+            "files = [{ store = \"thumbnails\", column = \"thumbnail_path\", may_be_missing = true }]",
+            "files thumbnails:thumbnail_path may be missing",
+        ),
         ("[tasks.retention]\nenabled = false", "", "it now runs on schedule"),
         ("[daemon]\nmode = \"report\"", "", "mode report → enforce"),
         ("[sources.nvr]\nurl = \"sqlite:/other.db\"", "", "source nvr is another database"),

@@ -83,6 +83,10 @@ fn g10_files_that_have_no_path_or_two() {
                 .to_owned(),
         ),
         (
+            "{ store = \"f\", path = \"{id}\", outside = \"relase\" }",
+            "files[0].outside: there is no outside \"relase\" (did you mean `release`?)".to_owned(),
+        ),
+        (
             "{ store = \"f\", path = \"{id}\", directory = \"yes\" }",
             "files[0].directory: expected true or false, found a text (write it without quotes)".to_owned(),
         ),

@@ -85,6 +85,23 @@ for_each_engine! {
         assert_eq!((runs[0].totals.rows_deleted, runs[0].totals.files_deleted), (2, 2), "the run's sums are mended");
     }
 
+    async fn f47_what_was_removed_before_the_kill_is_counted(db) {
+        let mut world = World::new(db);
+        fill(&world);
+        world.declare(WITH_FILES);
+        owe(&world, &[1, 2, 3], None).await;
+        world.db.execute("DELETE FROM item WHERE id IN (1, 2, 3)");
+        // The killed run had come so far.
+        std::fs::remove_file(world.root("images").join("1.png")).unwrap();
+        std::fs::remove_file(world.root("images").join("3.png")).unwrap();
+        let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
+        assert_eq!((recovery.batches_settled, recovery.files_deleted), (1, 3), "{recovery:?}");
+        let ledger = world.ledger().await;
+        let run = ledger.runs(5).await.unwrap().remove(0);
+        assert_eq!((run.totals.rows_deleted, run.totals.files_deleted, run.totals.bytes_reclaimed), (3, 3, 2));
+        assert_eq!((world.files("images"), ledger.owed().await.unwrap().len()), (paths(["4.png"]), 0));
+    }
+
     async fn g1_a_deletion_that_never_was_is_dropped(db) {
         let mut world = World::new(db);
         fill(&world);

@@ -1,9 +1,10 @@
 //! `files`: what belongs to a row, of a policy or of a child.
 
+use crate::config::keys;
 use crate::config::raw::{Raw, RawFile, Table};
-use crate::config::{Aspect, KeyPath};
+use crate::config::{Aspect, KeyPath, did_you_mean};
 
-use super::super::super::{Name, OwnedFile};
+use super::super::super::{Name, Outside, OwnedFile};
 use super::super::declared::Section;
 use super::super::{Fault, Gather};
 
@@ -40,11 +41,14 @@ impl Gather<'_> {
         let store = self.required(path, "store", raw.store.as_ref(), hint);
         let store = store.and_then(|name| self.reference(&path.key("store"), name, Section::Stores));
         let file = self.file_path(path, (raw.column.as_ref(), raw.path.as_ref()), hint);
+        let outside = raw.outside.as_deref().unwrap_or(keys::OUTSIDE);
+        let outside = self.check(&path.key("outside"), parse_outside(outside));
         let directory = raw.directory.unwrap_or(false);
         if let Some(store) = store.as_ref().filter(|_| directory) {
             self.refuse_directory_beside_names(path, store, whole);
         }
-        Some(OwnedFile { store: store?, path: file?, directory })
+        let may_be_missing = raw.may_be_missing.unwrap_or(false);
+        Some(OwnedFile { store: store?, path: file?, directory, outside: outside?, may_be_missing })
     }
 
     /// A row that names a file by its name alone does not say in which directory it is, so nobody could tell what in a
@@ -61,6 +65,21 @@ impl Gather<'_> {
                 Aspect::Key,
                 fault.hint("leave directory out, or put the directories into a store of their own"),
             );
+        }
+    }
+}
+
+fn parse_outside(text: &str) -> Result<Outside, Fault> {
+    match text {
+        "keep" => Ok(Outside::Keep),
+        "release" => Ok(Outside::Release),
+        other => {
+            let hint = did_you_mean(other, ["keep", "release"]);
+            let hint = hint.unwrap_or_else(|| {
+                "\"keep\" keeps a row whose path is not one of the store's, \"release\" lets it go without its file"
+                    .to_owned()
+            });
+            Err(Fault::new(format!("there is no outside {other:?}")).hint(hint))
         }
     }
 }

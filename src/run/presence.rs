@@ -1,0 +1,170 @@
+//! Guards of rows with files, from a look at the files of the first rows: whether they are in the store at all (D3), and
+//! whether anything can be removed there. Decides before the first batch; the first of the two is watched on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::foreseen::GoneFiles;
+use super::gather::Facts;
+use super::guard::Judged;
+use super::sessions::Sessions;
+use super::stop::Stop;
+use crate::ledger::{IntentItem, PolicyResult};
+use crate::policy::{Name, Store};
+use crate::sources::{Gone, SourceError};
+use crate::stores::{RawPath, Removal};
+
+/// Rows whose files are looked at.
+const ROWS_SAMPLED: u32 = 1000;
+/// Files of one store that are looked at.
+const FILES_SAMPLED: usize = 1000;
+/// Fewer paths say nothing.
+const NAMED_AT_LEAST: u64 = 20;
+/// Nearly all.
+const MISSING_SHARE: f64 = 0.95;
+
+/// How many files rows have named in each store, and how many of them were missing.
+#[derive(Debug, Default)]
+pub(super) struct Presence {
+    stores: BTreeMap<Name, Counts>,
+    /// Files that earlier policies of the run took: what is missing may be these.
+    taken: BTreeMap<Name, u64>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Counts {
+    named: u64,
+    missing: u64,
+}
+
+impl Presence {
+    /// Nothing was looked at, after some policies of the run.
+    pub(super) fn after(earlier: &[PolicyResult]) -> Self {
+        let mut taken = BTreeMap::new();
+        for (store, share) in earlier.iter().flat_map(|policy| &policy.tally.stores) {
+            if let Ok(store) = Name::parse(store) {
+                *taken.entry(store).or_default() += share.files_deleted;
+            }
+        }
+        Self { stores: BTreeMap::new(), taken }
+    }
+
+    /// Begins anew: the files of the first rows are met again.
+    pub(super) fn anew(self) -> Self {
+        Self { stores: BTreeMap::new(), ..self }
+    }
+
+    /// Counts the files of a batch; `missing` are those of them that were not there.
+    pub(super) fn count<'i>(
+        &mut self,
+        facts: &Facts,
+        named: impl IntoIterator<Item = &'i IntentItem>,
+        missing: impl IntoIterator<Item = &'i IntentItem>,
+    ) {
+        for item in named.into_iter().filter(|item| !facts.may_be_missing(item)) {
+            self.stores.entry(item.owner.store.clone()).or_default().named += 1;
+        }
+        for item in missing.into_iter().filter(|item| !facts.may_be_missing(item)) {
+            self.stores.entry(item.owner.store.clone()).or_default().missing += 1;
+        }
+    }
+
+    /// Reads the guard; why nothing more may go, where nearly everything is missing.
+    pub(super) fn judge(&self, facts: &Facts, judged: &mut Judged) {
+        for (name, counts) in &self.stores {
+            let missing = counts.missing.saturating_sub(self.taken.get(name).copied().unwrap_or_default());
+            if counts.named < NAMED_AT_LEAST {
+                continue;
+            }
+            let share = missing as f64 / counts.named as f64;
+            judged.read_up_to("files_missing_fraction", share, MISSING_SHARE, || {
+                let store = facts.custodies.iter().map(|custody| &custody.store).find(|store| store.name == *name);
+                store.map(|store| words(store, missing, counts.named)).unwrap_or_default()
+            });
+        }
+    }
+}
+
+fn words(store: &Store, missing: u64, named: u64) -> String {
+    let (name, root) = (&store.name, store.root.display());
+    format!(
+        "files_missing: of {named} files that eligible rows name in store {name}, {missing} are not in {root}: its disk may \
+         not be mounted, or path or strip_prefix of [stores.{name}] lead elsewhere. Look at what is there; `retaind adopt \
+         {name}` makes runs know the store again. If these files are gone for good, write may_be_missing = true in files of \
+         the policy"
+    )
+}
+
+/// Files of the first rows.
+#[derive(Debug, Default)]
+pub(super) struct Look {
+    pub(super) presence: Presence,
+    /// What stands in the way of removing anything, by store; in words.
+    obstacles: Vec<String>,
+    /// Stores in which something would be removed.
+    pub(super) removes_in: Vec<Name>,
+}
+
+impl Look {
+    /// Looks at the files of the first eligible rows, those that are gone left out.
+    pub(super) async fn take(
+        facts: &Facts,
+        sessions: &mut Sessions,
+        stop: &Stop,
+        (gone, files): (&[Gone], &GoneFiles),
+        presence: Presence,
+    ) -> Result<Self, SourceError> {
+        let mut look = Self { presence, ..Self::default() };
+        if facts.custodies.is_empty() || facts.eligible == Some(0) {
+            return Ok(look);
+        }
+        let target = &facts.target;
+        let session = sessions.get(&target.source).await?;
+        let canceller = session.canceller();
+        let rows = stop.watch(canceller, target.first(session, facts.at, gone, ROWS_SAMPLED)).await?;
+        if rows.is_empty() {
+            return Ok(look);
+        }
+        let canceller = session.canceller();
+        let batch = stop.watch(canceller, target.foresee(session, rows, gone)).await?;
+        let items = facts.files_of(batch.claims).items;
+        for custody in &facts.custodies {
+            let mine = items.iter().filter(|item| item.owner.store == custody.store.name);
+            let mine: Vec<&IntentItem> = mine.take(FILES_SAMPLED).collect();
+            let paths: Vec<RawPath> = mine.iter().map(|item| RawPath::from(item.path.clone())).collect();
+            let mut absent = custody.open.missing(paths).await;
+            if let Some(gone) = files.of(&custody.store.name) {
+                for (absent, item) in absent.iter_mut().zip(&mine) {
+                    *absent |= gone.has(item.path.as_str().as_bytes());
+                }
+            }
+            let (missing, there): (Vec<_>, Vec<_>) = mine.iter().zip(absent).partition(|(_, absent)| *absent);
+            look.presence.count(facts, mine.iter().copied(), missing.into_iter().map(|(item, _)| *item));
+            if there.is_empty() {
+                continue;
+            }
+            let parents: BTreeSet<Option<&str>> = there.iter().map(|(item, _)| item.path.split().0).collect();
+            let from = parents.into_iter().map(|parent| parent.map(|parent| parent.as_bytes().to_vec())).collect();
+            let removal = Removal { from, files: there.len(), trashes: custody.store.trash.is_some() };
+            look.obstacles.extend(custody.open.obstacle(removal).await.map(|why| unremovable(&custody.store, &why)));
+            look.removes_in.push(custody.store.name.clone());
+        }
+        Ok(look)
+    }
+
+    /// Reads the guards.
+    pub(super) fn judge(&self, facts: &Facts, judged: &mut Judged) {
+        self.presence.judge(facts, judged);
+        if let Some(why) = self.obstacles.first() {
+            judged.blocked_by.get_or_insert_with(|| why.clone());
+        }
+    }
+}
+
+/// Nothing in a store can be removed.
+pub(super) fn unremovable(store: &Store, why: &str) -> String {
+    format!(
+        "nothing can be removed in store {}: {why}. Rows would go and their files stay; mend that first (`retaind check` says \
+         what this user lacks)",
+        store.name
+    )
+}
