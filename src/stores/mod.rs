@@ -11,6 +11,7 @@ mod frame;
 mod glance;
 mod ground;
 mod held;
+mod lease;
 mod links;
 mod listing;
 mod marker;
@@ -47,6 +48,7 @@ pub use facts::{Facts, Seen};
 pub use glance::Glance;
 use ground::{Act, Durable, Terms};
 pub use held::Held;
+pub use lease::InUse;
 pub use marker::{FileSystem, Identity, Marker, MarkerError, Mismatch, Placed};
 pub use obstacle::Removal;
 pub use own::Owner;
@@ -198,6 +200,13 @@ impl OpenStore {
         let (root, stop) = (Arc::clone(&self.root), stop.child_token());
         let _ends = stop.clone().drop_guard();
         tokio::task::spawn_blocking(move || walk::walk(&root, make, &stop)).await.map_err(WalkError::Broken)?
+    }
+
+    /// Whether a process, of whatever user, has each of some files open. For who cannot see all processes.
+    pub async fn in_use(&self, paths: Vec<RawPath>) -> Vec<InUse> {
+        let (root, count) = (Arc::clone(&self.root), paths.len());
+        let ask = move || paths.iter().map(|path| lease::in_use(&root, path)).collect();
+        tokio::task::spawn_blocking(ask).await.unwrap_or_else(|_| vec![InUse::Unknown; count])
     }
 
     /// Reads the marker in the root.

@@ -1,6 +1,7 @@
 //! The binary, really killed: at random moments of a purge with files, and at each step of the delete protocol. After
 //! the last restart no live row lacks its file, and no deleted row has left one (G1).
 
+mod doubtful;
 mod wider;
 
 use std::collections::BTreeSet;

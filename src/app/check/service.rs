@@ -25,7 +25,7 @@ impl Service {
             return Self::default();
         }
         let mut command = Command::new("systemctl");
-        command.args(["show", UNIT, "--property=LoadState,User,ProtectSystem,ProtectHome,ReadWritePaths,BindPaths"]);
+        command.args(["show", UNIT, "--property=LoadState,User,ProtectSystem,ProtectHome,ReadWritePaths,BindPaths,PrivateUsers,AmbientCapabilities"]);
         command.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::null()).kill_on_drop(true);
         match tokio::time::timeout(PATIENCE, command.output()).await {
             Ok(Ok(output)) if output.status.success() => Self::parse(&String::from_utf8_lossy(&output.stdout)),
@@ -60,6 +60,20 @@ impl Service {
         let is_walled = self.get("ProtectSystem") == "strict" || in_home && self.get("ProtectHome") == "read-only";
         let is_open = self.lists("ReadWritePaths", directory) || self.lists("BindPaths", directory);
         (is_walled && !is_open).then(|| read_write_paths(directory))
+    }
+
+    /// The drop-in that the service lacks to know of each file whether another user's process has it open, if it lacks one.
+    pub(super) fn blindness(&self) -> Option<String> {
+        let sees_users = self.get("PrivateUsers") != "yes";
+        let may_ask =
+            self.user() == "root" || self.get("AmbientCapabilities").split_whitespace().any(|one| one == "cap_lease");
+        let knows = sees_users && may_ask;
+        (!self.properties.is_empty() && !knows).then(|| {
+            drop_in(
+                "PrivateUsers=no\nCapabilityBoundingSet=CAP_LEASE\nAmbientCapabilities=CAP_LEASE\nIPAddressDeny=any\n\
+                 IPAddressAllow=localhost 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fd00::/8",
+            )
+        })
     }
 
     /// Whether a list of paths has the directory or one above it.
@@ -101,6 +115,15 @@ mod tests {
         assert_eq!(service.wall(Path::new("/srv/nvr2")).as_deref(), Some(expected));
         let expected = "systemctl edit retaind\n[Service]\nProtectHome=tmpfs\nBindPaths=/home/nvr/b";
         assert_eq!(service.wall(Path::new("/home/nvr/b")).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn f8_a_service_that_cannot_ask_who_holds_a_file_gets_its_drop_in() {
+        let blind = format!("{SHOWN}PrivateUsers=yes\nAmbientCapabilities=\n");
+        let drop_in = Service::parse(&blind).blindness().unwrap();
+        assert!(drop_in.contains("AmbientCapabilities=CAP_LEASE") && drop_in.contains("PrivateUsers=no"), "{drop_in}");
+        let sees = format!("{SHOWN}PrivateUsers=no\nAmbientCapabilities=cap_lease\n");
+        assert_eq!((Service::parse(&sees).blindness(), Service::default().blindness()), (None, None));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use super::service::{Service, read_write_paths};
 use super::{enforces, rows_policies, trees};
 use crate::ledger::Ledger;
-use crate::policy::{OwnedFile, Settings, Store};
+use crate::policy::{OpenFiles, OwnedFile, PolicyKind, Settings, Store};
 use crate::report::Findings;
 use crate::stores::{Access, Closed, OpenStore, Removal, StoreError};
 use crate::telemetry::chain;
@@ -43,6 +43,20 @@ pub(super) async fn check(
         },
     };
     trees::check_store(settings, store, &open, adoption, findings).await;
+    open_files(settings, store, service, findings);
+}
+
+/// Says where files stay because the service cannot know whether they are open.
+fn open_files(settings: &Settings, store: &Store, service: &Service, findings: &mut Findings) {
+    let Some(drop_in) = service.blindness() else { return };
+    for policy in trees::policies(settings, &store.name).filter(|policy| enforces(settings, policy)) {
+        let PolicyKind::Files(files) = &policy.kind else { continue };
+        if files.open == OpenFiles::Skip {
+            let message = "the service cannot know whether another user's file is open, so that such files stay";
+            let fix = format!("{drop_in}\nor open = \"delete\" in [policies.{}]", policy.name);
+            findings.warn(format!("policy {}", policy.name), message, fix);
+        }
+    }
 }
 
 fn rights(

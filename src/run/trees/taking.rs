@@ -17,7 +17,7 @@ use crate::run::foreseen::GoneFiles;
 use crate::run::policy::PolicyRun;
 use crate::run::sessions::Sessions;
 use crate::run::{Fate, Listed};
-use crate::stores::{Doomed, Held, Left, Look, Outcome, Part, RawPath, Way, Why};
+use crate::stores::{Doomed, Held, InUse, Left, Look, Outcome, Part, RawPath, Way, Why};
 use crate::telemetry::chain;
 
 /// Files that are read from the spool together, and removed together where nobody is asked about them; not more, so that a
@@ -31,6 +31,10 @@ const HELD_AGE: Duration = Duration::from_secs(1);
 const FLUSH_EVERY_SECS: i64 = 1;
 /// For so long a directory that was found empty stays, where the policy has no time of its own.
 const IDLE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Why files stay of which it cannot be known whether they are open.
+const MAY_BE_HELD: &str = "may be held open by a process that retaind's user cannot see (open = \"skip\"; `retaind check` \
+                           prints what the service lacks)";
 
 /// A policy's files under way.
 pub(super) struct Taking<'a> {
@@ -126,7 +130,7 @@ impl Taking<'_> {
     }
 
     async fn some(&mut self, found: Vec<Found>, way: Way) -> Result<(), Ended> {
-        let found = self.without_open(found)?;
+        let found = self.without_open(found).await?;
         let mut doomed: Vec<_> = found.into_iter().filter_map(|found| self.doomed(found)).collect();
         if doomed.is_empty() {
             return Ok(());
@@ -153,22 +157,30 @@ impl Taking<'_> {
     }
 
     /// Leaves out what a process holds open, where the policy wants that.
-    fn without_open(&mut self, found: Vec<Found>) -> Result<Vec<Found>, Ended> {
+    async fn without_open(&mut self, found: Vec<Found>) -> Result<Vec<Found>, Ended> {
         let Tree::Files(policy) = self.tree else { return Ok(found) };
         if policy.open == OpenFiles::Delete || found.is_empty() {
             return Ok(found);
         }
         self.held.renew(HELD_AGE).map_err(Ended::Held)?;
         let held = &self.held;
-        if held.unseen > 0 {
-            let note = "not all processes can be seen by retaind's user, so that some files may be open and go";
-            if !self.account.notes.iter().any(|known| known == note) {
-                self.account.notes.push(note.to_owned());
-            }
-        }
         let is_held = |found: &Found| found.file.is_some_and(|file| held.is_held(file.device, file.seen.inode));
-        let (open, closed): (Vec<_>, Vec<_>) = found.into_iter().partition(is_held);
-        self.stay("held open by a process (open = \"skip\")", open.len() as u64);
+        let (open, mut closed): (Vec<_>, Vec<_>) = found.into_iter().partition(is_held);
+        let mut open = open.len();
+        if held.unseen > 0 {
+            let path = |found: &Found| RawPath::parse(&found.path).ok();
+            let asked: Vec<_> = closed.iter().filter_map(path).collect();
+            let known = asked.len() == closed.len();
+            let answers =
+                if known { self.custody.open.in_use(asked).await } else { vec![InUse::Unknown; closed.len()] };
+            let count = |wanted| answers.iter().filter(|&&answer| answer == wanted).count();
+            open += count(InUse::Yes);
+            let unknown = count(InUse::Unknown);
+            let mut answers = answers.iter();
+            closed.retain(|_| answers.next() == Some(&InUse::No));
+            self.stay(MAY_BE_HELD, unknown as u64);
+        }
+        self.stay("held open by a process (open = \"skip\")", open as u64);
         Ok(closed)
     }
 
