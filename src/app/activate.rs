@@ -15,7 +15,7 @@ use super::status_line::LastRun;
 use crate::clock::Clock;
 use crate::ledger::{HookPoint, Ledger, RunId, RunMode, RunResult, RunTrigger, Status};
 use crate::policy::{Mode, Name, Params, Settings, Task};
-use crate::run::{Progress, Request, RunError};
+use crate::run::{Brake, Progress, Request, RunError, Runner};
 use crate::schedule::{Activation, Occasion, Runnable};
 use crate::telemetry::{Event, RunEvent, chain};
 
@@ -34,14 +34,37 @@ struct Inner {
     clock: Clock,
     reports: Reports,
     /// The run of each task that runs.
-    begun: Mutex<BTreeMap<Name, RunId>>,
+    begun: Mutex<BTreeMap<Name, Begun>>,
     pruned_at: Mutex<Option<Timestamp>>,
+}
+
+/// A run that has begun.
+struct Begun {
+    run_id: RunId,
+    /// Under which it runs.
+    settings: Arc<Settings>,
+    policies: Vec<Name>,
+    brake: Brake,
 }
 
 impl TaskRuns {
     pub fn new(live: Live, ledger: Ledger, clock: Clock, reports: Reports) -> Self {
         let (begun, pruned_at) = (Mutex::default(), Mutex::default());
         Self(Arc::new(Inner { live, ledger, clock, reports, begun, pruned_at }))
+    }
+
+    /// Stops these policies in runs that began under another configuration than this one. Each such run ends as soon as its
+    /// other policies have, and its task runs again.
+    pub fn hold(&self, policies: &[Name], now: &Arc<Settings>) {
+        let begun = lock(&self.0.begun);
+        for (task, run) in begun.iter().filter(|(_, run)| !Arc::ptr_eq(&run.settings, now)) {
+            for policy in policies.iter().filter(|policy| run.policies.contains(policy)) {
+                let run_id = run.run_id;
+                tracing::warn!(%policy, %task, %run_id, "The configuration became more careful about policy {policy}: its run \
+                    stops after the present batch");
+                run.brake.hold(policy);
+            }
+        }
     }
 }
 
@@ -63,19 +86,49 @@ impl Runnable for TaskRuns {
 }
 
 impl Inner {
+    /// Runs the slot of a task, and the task again for as long as a reload stops policies of it.
     async fn activate(&self, activation: Activation, cancel: CancellationToken) {
-        // Held to the end: a reload does not reach into a run.
+        let mut due_at = Some(activation.due_at);
+        while let Some((runner, brake)) = self.begin(&activation.task) {
+            self.run(&activation, due_at, (runner, &brake), cancel.clone()).await;
+            // Its slot is taken: the next run has none.
+            due_at = None;
+            if !brake.is_pulled() || cancel.is_cancelled() {
+                return;
+            }
+        }
+        if due_at.is_some() {
+            self.skip(&activation, "the task is no longer in the configuration").await;
+        }
+    }
+
+    /// What is to run a task now; none where it is not to be run. A run holds its configuration to the end; what a reload
+    /// makes more careful is stopped, so whoever reloads must find every run of the old configuration here.
+    fn begin(&self, task: &Name) -> Option<(Runner, Brake)> {
+        let mut begun = lock(&self.begun);
         let runner = self.live.runner();
+        let settings = Arc::clone(runner.settings());
+        settings.task(task).filter(|task| task.enabled)?;
+        let policies = policies_to_run(&settings, task).map(|policy| policy.name.clone()).collect();
+        let brake = Brake::default();
+        begun.insert(task.clone(), Begun { run_id: RunId::now_v7(), settings, policies, brake: brake.clone() });
+        Some((runner, brake))
+    }
+
+    async fn run(
+        &self,
+        activation: &Activation,
+        due_at: Option<Timestamp>,
+        (runner, brake): (Runner, &Brake),
+        cancel: CancellationToken,
+    ) {
         let settings = runner.settings();
-        let Some(task) = settings.task(&activation.task).filter(|task| task.enabled) else {
-            return self.skip(&activation, "the task is no longer in the configuration").await;
-        };
-        let run_id = RunId::now_v7();
+        let run_id = lock(&self.begun).get(&activation.task).map(|begun| begun.run_id);
+        let (Some(task), Some(run_id)) = (settings.task(&activation.task), run_id) else { return };
         let (progress, seen) = watch::channel(Progress::default());
-        lock(&self.begun).insert(activation.task.clone(), run_id);
         self.report(Report::Begun { task: activation.task.clone(), progress: seen });
-        let request = request_of(settings, task, &activation, run_id, progress, cancel);
-        let result = runner.run(request).await;
+        let request = request_of(settings, task, activation, run_id, progress, cancel);
+        let result = runner.run(Request { due_at, brake: brake.clone(), ..request }).await;
         lock(&self.begun).remove(&activation.task);
         let (last, suspects) = match &result {
             Ok(result) => {
@@ -83,12 +136,12 @@ impl Inner {
                 (Some(last_run(result, self.clock.now())), suspects(settings, result))
             }
             Err(error) => {
-                emit_refused(error, &activation, run_id);
+                emit_refused(error, activation, run_id);
                 (None, Vec::new())
             }
         };
         self.prune().await;
-        self.report(Report::Ended { task: activation.task, last, suspects });
+        self.report(Report::Ended { task: activation.task.clone(), last, suspects });
     }
 
     async fn skip(&self, activation: &Activation, why: &str) {
@@ -101,7 +154,7 @@ impl Inner {
 
     /// A panic is a bug of ours: the run is ended in the ledger with what it did so far, and the daemon goes on.
     async fn lost(&self, task: &Name, panic: &str) {
-        let run_id = lock(&self.begun).remove(task);
+        let run_id = lock(&self.begun).remove(task).map(|begun| begun.run_id);
         tracing::error!(%task, error = panic, "The run of task {task} broke off by a bug in retaind: {panic}");
         let Some(run_id) = run_id else { return };
         let last = match self.end_lost(run_id).await {
@@ -177,6 +230,7 @@ fn request_of(
         params: Params::new(),
         timeout: task.timeout,
         cancel,
+        brake: Brake::default(),
         count_first: false,
         progress: Some(progress),
         list: None,
@@ -204,6 +258,7 @@ fn emit_result(result: &RunResult) {
         task: result.task.as_ref(),
         status: status.word(),
         rows_deleted: result.totals.rows_deleted,
+        rows_updated: result.totals.rows_updated,
         files_deleted: result.totals.files_deleted,
         size_bytes: result.totals.bytes_reclaimed,
         errors: result.totals.errors,
@@ -233,6 +288,7 @@ fn emit_refused(error: &RunError, activation: &Activation, run_id: RunId) {
                 task: Some(task),
                 status: Status::Failed.word(),
                 rows_deleted: 0,
+                rows_updated: 0,
                 files_deleted: 0,
                 size_bytes: 0,
                 errors: 1,
@@ -274,7 +330,6 @@ mod tests {
     use super::*;
     use crate::ledger::RunStart;
     use crate::policy::Daemon;
-    use crate::run::Runner;
 
     fn settings(directory: &std::path::Path) -> Settings {
         Settings {
@@ -318,7 +373,8 @@ mod tests {
             started_at: Clock::system().now(),
         };
         ledger.begin_run(&start).await.unwrap();
-        lock(&runs.0.begun).insert(activation().task, run_id);
+        let (settings, policies, brake) = (runs.0.live.settings(), Vec::new(), Brake::default());
+        lock(&runs.0.begun).insert(activation().task, Begun { run_id, settings, policies, brake });
         runs.lost(activation(), "broken on purpose".to_owned()).await;
         let result = ledger.run(&run_id.to_string()).await.unwrap().unwrap();
         assert_eq!(result.status, Some(Status::Failed));

@@ -1,5 +1,6 @@
 //! Looks at everything that a run stands on and says what mends what is amiss. Changes nothing.
 
+mod families;
 mod names;
 mod privileges;
 mod programs;

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
+use super::activate::TaskRuns;
 use super::live::{Live, scheduled_tasks};
 use super::recovery::Background;
 use super::reload::{Loader, Refusal, check_reloadable};
@@ -22,7 +23,7 @@ use super::status_line::{LastRun, Picture, Running, degraded, render};
 use super::systemd::{ServiceManager, watchdog_period};
 use crate::clock::Clock;
 use crate::ledger::{Ledger, StateLock};
-use crate::policy::{Mode, Name, Settings, Widening, changes, widened};
+use crate::policy::{Mode, Name, Settings, Widening, changes, more_careful, widened};
 use crate::run::{Progress, Runner};
 use crate::schedule::{Pulse, Schedule, TaskStatus};
 use crate::telemetry::{Event, chain};
@@ -58,6 +59,7 @@ pub(super) struct Daemon {
     pub(super) clock: Clock,
     pub(super) live: Live,
     pub(super) ledger: Ledger,
+    pub(super) runs: TaskRuns,
     pub(super) schedule: Schedule,
     pub(super) recovery: Background,
     pub(super) watch: SourceWatch,
@@ -235,6 +237,8 @@ impl Daemon {
             reload_errors: self.reload.errors,
             sources_down: self.watch.down(),
             batches_kept: self.batches_kept,
+            ledger_lost: !self.ledger.is_in_place(),
+            disk_full: self.ledger.is_reserve_spent(),
             tasks,
             running: self.running.iter().map(|(task, run)| run.shown(task)).collect(),
             last: self.last.as_ref(),
@@ -291,6 +295,7 @@ impl Daemon {
             self.live.swap(before);
             return Err(Refusal::because(chain(&error)));
         }
+        self.runs.hold(&more_careful(&old, &new), &new);
         self.watch.follow(&new);
         // What was pending may have waited for this.
         if self.batches_kept > 0 {

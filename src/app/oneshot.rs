@@ -63,6 +63,7 @@ pub async fn execute(job: Job) -> anyhow::Result<Ended> {
         params,
         timeout: selection.task.and_then(|task| task.timeout),
         cancel: cancel.clone(),
+        brake: Default::default(),
         count_first,
         progress,
         list,

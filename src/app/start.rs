@@ -16,7 +16,7 @@ use super::report::{Report, Reports};
 use super::source_watch::SourceWatch;
 use super::status_line::LastRun;
 use crate::clock::Clock;
-use crate::ledger::{Ledger, LedgerError, StateLock, StateLockError, lock_state_dir};
+use crate::ledger::{Ledger, LedgerError, StateLock, StateLockError, give_up_reserve, lock_state_dir};
 use crate::policy::{Name, Settings};
 use crate::run::Runner;
 use crate::schedule::{Alarm, Past, Schedule, ScheduleError, Scheduled};
@@ -96,8 +96,13 @@ impl Configured {
 
     async fn open(self, clock: &Clock) -> Result<Opened, StartError> {
         let Self { settings } = self;
-        let lock = lock_state_dir(&settings.daemon.state_dir, clock.now())?;
-        let ledger = Ledger::open(&settings.daemon.ledger_path).await?;
+        let (state_dir, path) = (&settings.daemon.state_dir, &settings.daemon.ledger_path);
+        let lock = match lock_state_dir(state_dir, clock.now()) {
+            Err(error) if error.is_full() && give_up_reserve(path) => lock_state_dir(state_dir, clock.now()),
+            locked => locked,
+        }?;
+        let ledger = Ledger::open(path).await?;
+        lock.note_ledger(ledger.opened());
         Ok(Opened { settings, lock, ledger })
     }
 }
@@ -133,13 +138,15 @@ impl Recovered {
         hear_sources(&mut watch, &mut heard, began).await;
         let runs = TaskRuns::new(live.clone(), ledger.clone(), clock.clone(), reports.clone());
         let zone = settings.daemon.timezone.clone();
-        let schedule = Schedule::start(zone, &tasks, clock.clone(), Alarm::kernel(), Arc::new(runs), cancel).await?;
+        let schedule =
+            Schedule::start(zone, &tasks, clock.clone(), Alarm::kernel(), Arc::new(runs.clone()), cancel).await?;
         let recovery = Background::start(live.clone(), reports, cancel.clone(), batches_kept);
         Ok(Daemon {
             load: Arc::clone(&options.load),
             clock,
             live,
             ledger,
+            runs,
             schedule,
             recovery,
             watch,

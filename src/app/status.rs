@@ -1,14 +1,12 @@
 //! Gathers what `status` and `runs` show, from the configuration and the ledger. Changes nothing but to close runs
 //! whose process died.
 
-use std::path::Path;
-
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::clock::Clock;
-use crate::ledger::{Ledger, RunResult, Status, TaskState};
+use crate::ledger::{Ledger, RunResult, StateHolder, Status, TaskState};
 use crate::policy::{Name, Settings, Task};
 use crate::report::{
     DaemonState, LastRun, Overview, Owed, RunEntry, TaskOverview, human, schedule_words, short_id, status_words,
@@ -44,7 +42,7 @@ pub async fn overview(settings: &Settings, clock: &Clock) -> anyhow::Result<Over
         at: now,
         mode: settings.daemon.mode,
         state_dir: settings.daemon.state_dir.display().to_string(),
-        daemon: daemon_of(&settings.daemon.state_dir),
+        daemon: daemon_of(settings),
         tasks,
         on_request: on_request.map(|policy| policy.name.clone()).collect(),
         running: runs.iter().filter(|run| run.status.is_none()).map(RunEntry::from).collect(),
@@ -55,6 +53,7 @@ pub async fn overview(settings: &Settings, clock: &Clock) -> anyhow::Result<Over
         attention: Vec::new(),
     };
     overview.attention = attention(&overview);
+    overview.attention.extend(ledger.and_then(|ledger| full_disk(&ledger)));
     Ok(overview)
 }
 
@@ -160,19 +159,28 @@ fn overdue_since(settings: &Settings, task: &Task, past: &Past, now: Timestamp) 
 
 /// Whether a daemon holds the state directory. Asks for the daemon's lock without waiting, as a reader, and gives it
 /// back at once; the file names its holder.
-fn daemon_of(state_dir: &Path) -> DaemonState {
-    const NONE: DaemonState = DaemonState { running: false, pid: None };
-    let path = state_dir.join("daemon.lock");
+fn daemon_of(settings: &Settings) -> DaemonState {
+    const NONE: DaemonState = DaemonState { running: false, pid: None, ledger_lost: false };
+    let path = settings.daemon.state_dir.join("daemon.lock");
     let Ok(file) = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty()) else {
         return NONE;
     };
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
         Err(Errno::WOULDBLOCK) => {
-            let holder = std::fs::read_to_string(&path).unwrap_or_default();
-            DaemonState { running: true, pid: holder.lines().next().and_then(|line| line.trim().parse().ok()) }
+            let holder = StateHolder::read(&std::fs::read_to_string(&path).unwrap_or_default());
+            let here = rustix::fs::stat(&settings.daemon.ledger_path).map(|stat| (stat.st_dev, stat.st_ino)).ok();
+            let ledger_lost = holder.ledger.is_some_and(|opened| here != Some(opened));
+            DaemonState { running: true, pid: holder.pid, ledger_lost }
         }
         Ok(()) | Err(_) => NONE,
     }
+}
+
+fn full_disk(ledger: &Ledger) -> Option<String> {
+    ledger.is_reserve_spent().then(|| {
+        let path = ledger.path().display();
+        format!("the disk of the ledger {path} is full, and its reserve is given up: free some space there")
+    })
 }
 
 fn attention(overview: &Overview) -> Vec<String> {
@@ -180,6 +188,11 @@ fn attention(overview: &Overview) -> Vec<String> {
     let is_scheduled = |task: &&TaskOverview| task.enabled && !task.policies.is_empty();
     if !overview.daemon.running && overview.tasks.iter().any(|task| is_scheduled(&task)) {
         matters.push("no daemon runs, so nothing is done on schedule: systemctl enable --now retaind".to_owned());
+    }
+    if overview.daemon.ledger_lost {
+        let lost = "the ledger was removed or replaced while the daemon had it open, so its runs fail and delete nothing: put \
+                    it back, or systemctl restart retaind";
+        matters.push(lost.to_owned());
     }
     for task in overview.tasks.iter().filter(is_scheduled) {
         let name = &task.task;

@@ -22,6 +22,10 @@ pub struct Picture<'a> {
     pub sources_down: Vec<&'a Name>,
     /// Batches whose files are still owed.
     pub batches_kept: usize,
+    /// The ledger's file was removed or replaced.
+    pub ledger_lost: bool,
+    /// The ledger's disk is full.
+    pub disk_full: bool,
     pub tasks: &'a [TaskStatus],
     pub running: Vec<Running<'a>>,
     pub last: Option<&'a LastRun>,
@@ -74,6 +78,12 @@ pub fn degraded(picture: &Picture<'_>) -> Option<String> {
     let mut parts: Vec<String> = picture.sources_down.iter().map(|name| format!("source {name} is down")).collect();
     if picture.batches_kept > 0 {
         parts.push(format!("files of {} still owed", counted_with(picture.batches_kept, "batch", "batches")));
+    }
+    if picture.ledger_lost {
+        parts.push("the ledger was removed or replaced, nothing is deleted until the daemon is restarted".to_owned());
+    }
+    if picture.disk_full {
+        parts.push("the disk of the ledger is full".to_owned());
     }
     (!parts.is_empty()).then(|| parts.join(", "))
 }
@@ -182,6 +192,8 @@ mod tests {
             reload_errors: None,
             sources_down: Vec::new(),
             batches_kept: 0,
+            ledger_lost: false,
+            disk_full: false,
             tasks,
             running: Vec::new(),
             last,

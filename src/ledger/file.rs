@@ -15,7 +15,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::locks::{self, Lock, LockDir};
-use super::{Fault, LedgerError, RunId};
+use super::reserve::Reserve;
+use super::{Fault, FileId, LedgerError, RunId};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/ledger");
 
@@ -35,7 +36,10 @@ pub struct Ledger {
 
 pub(super) struct Inner {
     path: PathBuf,
+    /// Device and inode of the file that is open.
+    opened: FileId,
     connection: Mutex<SqliteConnection>,
+    reserve: Reserve,
     pub(super) locks: LockDir,
     /// The lock files of this ledger's own runs: while one is held, its run counts as alive.
     seats: Mutex<HashMap<RunId, Lock>>,
@@ -55,14 +59,37 @@ impl Ledger {
         &self.inner.path
     }
 
-    /// Does `work` with the connection, on a thread that may block.
+    /// Device and inode of the file that is open.
+    pub fn opened(&self) -> FileId {
+        self.inner.opened
+    }
+
+    /// Whether the file that is open is still the one at its path.
+    pub fn is_in_place(&self) -> bool {
+        self.inner.check_in_place().is_ok()
+    }
+
+    /// Whether the disk was so full that the reserve is spent, and still is.
+    pub fn is_reserve_spent(&self) -> bool {
+        self.inner.reserve.is_spent()
+    }
+
+    /// Takes the reserve again, where it was given up and there is room.
+    pub(super) async fn fill_reserve(&self) {
+        let inner = Arc::clone(&self.inner);
+        // It reports no failure, and a panic in it harms nothing.
+        let _ = tokio::task::spawn_blocking(move || inner.reserve.fill()).await;
+    }
+
+    /// Does `work` with the connection, on a thread that may block; once more where the disk was full and the reserve
+    /// could be given up.
     pub(super) async fn call<T: Send + 'static>(
         &self,
         operation: &'static str,
-        work: impl FnOnce(&mut SqliteConnection, &Inner) -> Result<T, Fault> + Send + 'static,
+        mut work: impl FnMut(&mut SqliteConnection, &Inner) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, LedgerError> {
         let inner = Arc::clone(&self.inner);
-        let task = tokio::task::spawn_blocking(move || work(&mut inner.connection(), &inner));
+        let task = tokio::task::spawn_blocking(move || inner.attempt(&mut work));
         match task.await {
             Ok(done) => done.map_err(|fault| failed(&self.inner.path, operation, fault)),
             Err(error) => Err(failed(&self.inner.path, operation, error.into())),
@@ -74,11 +101,41 @@ impl Inner {
     fn open(path: &Path) -> Result<Self, LedgerError> {
         let fail = |operation, fault| failed(path, operation, fault);
         let path = std::path::absolute(path).map_err(|error| fail("finding the file", error.into()))?;
-        create(&path).map_err(|error| fail("creating the file", error.into()))?;
-        let mut connection = connect(&path).map_err(|fault| fail("opening the file", fault))?;
-        migrate(&mut connection, &path).map_err(|fault| fail("bringing the schema up to date", fault))?;
+        let reserve = Reserve::beside(&path);
+        let (connection, opened) = match prepare(&path) {
+            Err((_, fault)) if is_full(&fault, &reserve) && reserve.give_up() => prepare(&path),
+            prepared => prepared,
+        }
+        .map_err(|(operation, fault)| fail(operation, fault))?;
+        reserve.fill();
         let locks = LockDir::beside(&path);
-        Ok(Self { path, connection: Mutex::new(connection), locks, seats: Mutex::default() })
+        Ok(Self { path, opened, connection: Mutex::new(connection), reserve, locks, seats: Mutex::default() })
+    }
+
+    fn attempt<T>(&self, work: &mut impl FnMut(&mut SqliteConnection, &Inner) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.check_in_place()?;
+        let mut connection = self.connection();
+        match work(&mut connection, self) {
+            Err(fault) if is_full(&fault, &self.reserve) && self.reserve.give_up() => {
+                // The transaction that failed may have left the old one in any state.
+                *connection = connect(&self.path)?;
+                work(&mut connection, self)
+            }
+            done => done,
+        }
+    }
+
+    /// Refuses a file that was removed or replaced: what is written to the open one, nobody would find again.
+    fn check_in_place(&self) -> Result<(), Fault> {
+        match file_at(&self.path) {
+            Ok(found) if found == self.opened => Ok(()),
+            Ok(_) => Err(LedgerError::Replaced { path: self.path.clone() }.into()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Err(LedgerError::Removed { path: self.path.clone() }.into())
+            }
+            // It cannot be told; where it is gone for good, the next call says so.
+            Err(_) => Ok(()),
+        }
     }
 
     fn connection(&self) -> MutexGuard<'_, SqliteConnection> {
@@ -89,6 +146,29 @@ impl Inner {
     pub(super) fn seats(&self) -> MutexGuard<'_, HashMap<RunId, Lock>> {
         self.seats.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
+}
+
+/// Gives up what a ledger keeps for a full disk, before it can be opened; false where there was nothing to give.
+pub fn give_up_reserve(ledger: &Path) -> bool {
+    Reserve::beside(ledger).give_up()
+}
+
+/// What failed while a file was prepared, and how.
+type Unprepared = (&'static str, Fault);
+
+/// Creates and opens the file, and brings its schema up to date; or which of these failed.
+fn prepare(path: &Path) -> Result<(SqliteConnection, FileId), Unprepared> {
+    create(path).map_err(|error| ("creating the file", error.into()))?;
+    let before = file_at(path).map_err(|error| ("opening the file", error.into()))?;
+    let mut connection = connect(path).map_err(|fault| ("opening the file", fault))?;
+    migrate(&mut connection, path).map_err(|fault| ("bringing the schema up to date", fault))?;
+    Ok((connection, before))
+}
+
+/// Device and inode of the file at a path.
+fn file_at(path: &Path) -> std::io::Result<FileId> {
+    let stat = rustix::fs::stat(path)?;
+    Ok((stat.st_dev, stat.st_ino))
 }
 
 /// Creates an empty file where there is none, readable by its owner alone. SQLite gives `-wal` and `-shm` the mode of
@@ -201,8 +281,25 @@ fn failed(path: &Path, operation: &'static str, fault: Fault) -> LedgerError {
     match fault.downcast::<LedgerError>() {
         Ok(error) => *error,
         Err(cause) if is_damage(&cause) => LedgerError::Damaged { path: path.to_owned(), cause },
+        Err(cause) if is_full(&cause, &Reserve::beside(path)) => LedgerError::Full { path: path.to_owned(), cause },
         Err(cause) => LedgerError::Failed { path: path.to_owned(), operation, cause },
     }
+}
+
+/// Whether a fault says, or comes from, a full disk: no room, no room for more files, or a quota that is used up.
+fn is_full(fault: &Fault, reserve: &Reserve) -> bool {
+    let mut text = fault.to_string();
+    let mut source = fault.source();
+    while let Some(cause) = source {
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    // SQLite's words for a full disk, and the numbers of ENOSPC and EDQUOT.
+    let says_so = ["database or disk is full", "os error 28)", "os error 122)"];
+    // What it says where a file cannot be made or extended, for this reason or for others.
+    let may_come_of_it = ["disk I/O error", "unable to open database file", "no transaction is active"];
+    let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
+    says(&says_so) || (says(&may_come_of_it) && reserve.is_short())
 }
 
 /// diesel hides SQLite's codes; these two messages are fixed in SQLite's source.

@@ -32,7 +32,7 @@ struct BatchRow {
 struct Packed {
     owners: Vec<Arc<IntentOwner>>,
     /// Index of the owner, key, path.
-    files: Vec<(usize, String, StorePath)>,
+    files: Vec<(usize, String, String)>,
 }
 
 impl Ledger {
@@ -113,7 +113,7 @@ impl Ledger {
                 .limit(i64::from(limit))
                 .select(BatchRow::as_select())
                 .into_boxed();
-            if let Some(policy) = policy {
+            if let Some(policy) = &policy {
                 query = query.filter(intents::policy.eq(policy));
             }
             query.load(connection)?.into_iter().map(BatchRow::read).collect()
@@ -148,7 +148,7 @@ fn pack(items: &[IntentItem]) -> Result<String, Fault> {
             packed.owners.push(owner.clone());
             packed.owners.len() - 1
         });
-        packed.files.push((index, key.clone(), path.clone()));
+        packed.files.push((index, key.clone(), path.to_string()));
     }
     Ok(serde_json::to_string(&packed)?)
 }
@@ -157,9 +157,19 @@ fn unpack(text: &str) -> Result<Vec<IntentItem>, Fault> {
     let Packed { owners, files } = serde_json::from_str(text)?;
     files
         .into_iter()
-        .map(|(index, key, path)| {
-            let owner = owners.get(index).ok_or("an owed file names no store")?.clone();
-            Ok(IntentItem { key, path, owner })
+        .filter_map(|(index, key, path)| {
+            let Some(owner) = owners.get(index).cloned() else {
+                return Some(Err("an owed file names no store".into()));
+            };
+            match StorePath::parse(&path) {
+                Ok(path) => Some(Ok(IntentItem { key, path, owner })),
+                Err(why) => {
+                    // An earlier version recorded it. No file can have such a path, so none is left behind.
+                    let store = owner.store.as_str();
+                    tracing::warn!(store, why, "A pending path of store {store} is dropped: {why}");
+                    None
+                }
+            }
         })
         .collect()
 }

@@ -26,7 +26,7 @@ impl Ledger {
         self.call("reading the newest run of a policy", move |connection, _| {
             let row: Option<(String, String, String, Option<String>, String, i64)> = policy_results::table
                 .inner_join(runs::table.on(runs::run_id.eq(policy_results::run_id)))
-                .filter(policy_results::policy.eq(policy))
+                .filter(policy_results::policy.eq(&policy))
                 .order(policy_results::id.desc())
                 .select((
                     runs::run_id,

@@ -48,7 +48,7 @@ impl Ledger {
                     .set(&row)
                     .execute(connection)?;
                 results::begin(connection, &run.to_string(), policy.as_str())?;
-                Ok(LeaseOutcome::Granted(Lease { policy, token, _lock: lock }))
+                Ok(LeaseOutcome::Granted(Lease { policy: policy.clone(), token, _lock: lock }))
             })
         })
         .await
@@ -58,7 +58,7 @@ impl Ledger {
     pub async fn holds(&self, lease: &Lease) -> Result<bool, LedgerError> {
         let (policy, token) = (lease.policy.to_string(), lease.token);
         self.call("checking the lease of a policy", move |connection, _| {
-            let ours = leases::table.find(policy).filter(leases::token.eq(token).and(leases::run_id.is_not_null()));
+            let ours = leases::table.find(&policy).filter(leases::token.eq(token).and(leases::run_id.is_not_null()));
             Ok(diesel::select(diesel::dsl::exists(ours)).get_result(connection)?)
         })
         .await
@@ -66,13 +66,15 @@ impl Ledger {
 
     /// Gives the lease back.
     pub async fn release(&self, lease: Lease) -> Result<(), LedgerError> {
+        let (policy, token) = (lease.policy.clone(), lease.token);
+        let mut lease = Some(lease);
         self.call("giving back the lease of a policy", move |connection, _| {
             connection.immediate_transaction(|connection| {
-                diesel::update(leases::table.find(lease.policy.as_str()).filter(leases::token.eq(lease.token)))
+                diesel::update(leases::table.find(policy.as_str()).filter(leases::token.eq(token)))
                     .set(leases::run_id.eq(None::<String>))
                     .execute(connection)?;
                 // Here, not after the transaction: a held lock always has a holder in its row.
-                drop(lease);
+                drop(lease.take());
                 Ok(())
             })
         })

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::FileId;
+
 /// A lock file that this process holds until it drops it.
 #[derive(Debug)]
 pub(super) struct Lock {
@@ -126,8 +128,46 @@ pub(super) fn own_like(created: impl AsFd, directory: impl AsFd) -> std::io::Res
 /// The daemon's sole right to a state directory, until dropped or dead.
 #[derive(Debug)]
 pub struct StateLock {
-    _lock: Lock,
+    lock: Lock,
 }
+
+impl StateLock {
+    /// Writes down which ledger the daemon has open, so that others can tell whether it is the one at its path.
+    pub fn note_ledger(&self, (device, inode): FileId) {
+        let written = self.lock.file.try_clone().and_then(|file| {
+            std::fs::File::from(file).write_all(format!("{LEDGER_MARK}{device}:{inode}\n").as_bytes())
+        });
+        if let Err(error) = written {
+            tracing::debug!(%error, "The file of the daemon's lock cannot be written");
+        }
+    }
+}
+
+/// The daemon that holds a state directory, as its lock file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateHolder {
+    pub pid: Option<u32>,
+    pub since: Option<Timestamp>,
+    /// Device and inode of the ledger that it has open.
+    pub ledger: Option<FileId>,
+}
+
+impl StateHolder {
+    /// Reads the content of a `daemon.lock`.
+    pub fn read(text: &str) -> Self {
+        let mut lines = text.lines();
+        let pid = lines.next().and_then(|line| line.trim().parse().ok());
+        let since = lines.next().and_then(|line| line.parse().ok());
+        let ledger = lines.find_map(|line| line.strip_prefix(LEDGER_MARK)?.split_once(':'));
+        Self {
+            pid,
+            since,
+            ledger: ledger.and_then(|(device, inode)| Some((device.parse().ok()?, inode.parse().ok()?))),
+        }
+    }
+}
+
+const LEDGER_MARK: &str = "ledger ";
 
 /// Why a state directory could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -158,15 +198,31 @@ fn holder(pid: Option<u32>, since: Option<Timestamp>) -> String {
 /// Locks a state directory for a daemon and writes into its `daemon.lock` who has it, since `now`.
 pub fn lock_state_dir(directory: &Path, now: Timestamp) -> Result<StateLock, StateLockError> {
     match claim(directory, now) {
-        Ok(Claim::Ours(lock)) => Ok(StateLock { _lock: lock }),
-        Ok(Claim::Theirs { pid, since }) => Err(StateLockError::Held { directory: directory.to_owned(), pid, since }),
+        Ok(Claim::Ours(lock)) => Ok(StateLock { lock }),
+        Ok(Claim::Theirs(StateHolder { pid, since, ledger: _ })) => {
+            Err(StateLockError::Held { directory: directory.to_owned(), pid, since })
+        }
         Err(cause) => Err(StateLockError::Failed { directory: directory.to_owned(), cause }),
     }
 }
 
+impl StateLockError {
+    /// Whether the disk is full.
+    pub fn is_full(&self) -> bool {
+        match self {
+            StateLockError::Failed { cause, .. } => is_full(cause),
+            StateLockError::Held { .. } => false,
+        }
+    }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+}
+
 enum Claim {
     Ours(Lock),
-    Theirs { pid: Option<u32>, since: Option<Timestamp> },
+    Theirs(StateHolder),
 }
 
 fn claim(path: &Path, now: Timestamp) -> std::io::Result<Claim> {
@@ -180,14 +236,15 @@ fn claim(path: &Path, now: Timestamp) -> std::io::Result<Claim> {
         if !locked {
             let mut text = String::new();
             file.read_to_string(&mut text)?;
-            let mut lines = text.lines();
-            let pid = lines.next().and_then(|line| line.parse().ok());
-            let since = lines.next().and_then(|line| line.parse().ok());
-            return Ok(Claim::Theirs { pid, since });
+            return Ok(Claim::Theirs(StateHolder::read(&text)));
         }
         if current {
             file.set_len(0)?;
-            file.write_all(format!("{}\n{now:.0}\n", std::process::id()).as_bytes())?;
+            // On a full disk it stays empty: nobody but a reader of messages misses it.
+            match file.write_all(format!("{}\n{now:.0}\n", std::process::id()).as_bytes()) {
+                Err(error) if !is_full(&error) => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
             return Ok(Claim::Ours(Lock { file: file.into() }));
         }
     }

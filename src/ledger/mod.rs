@@ -8,6 +8,7 @@ mod leases;
 mod listing;
 mod locks;
 mod record;
+mod reserve;
 mod results;
 mod runs;
 mod schema;
@@ -23,15 +24,18 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::policy::{Name, StorePath};
-pub use file::Ledger;
+pub use file::{Ledger, give_up_reserve};
 pub use latest::LatestRun;
 use locks::Lock;
-pub use locks::{StateLock, StateLockError, lock_state_dir};
+pub use locks::{StateHolder, StateLock, StateLockError, lock_state_dir};
 pub use record::{
     Cause, EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, MissingFile, PolicyResult, RunMode, RunResult,
     RunTrigger, SHOWN_AT_MOST, Sample, Status, StoreTally, Tally, Totals,
 };
 pub use stores::Adoption;
+
+/// Device and inode of a file.
+pub type FileId = (u64, u64);
 
 /// What failed inside, of whatever type.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -60,6 +64,28 @@ pub enum LedgerError {
         path.display()
     )]
     Damaged {
+        path: PathBuf,
+        #[source]
+        cause: Fault,
+    },
+    #[error(
+        "ledger {}: the file was removed while it was open, so nothing can be recorded and nothing is deleted; put it back, \
+         or begin a new one with systemctl restart retaind, which forgets which files are pending and which slots were run",
+        path.display()
+    )]
+    Removed { path: PathBuf },
+    #[error(
+        "ledger {}: another file was put in its place while it was open, so nothing is recorded and nothing is deleted; \
+         systemctl restart retaind begins with the file that is there now",
+        path.display()
+    )]
+    Replaced { path: PathBuf },
+    #[error(
+        "ledger {}: its disk is full, and its reserve is spent; free at least 1 MiB and some inodes there by hand (in {}, or \
+         wherever there is something to spare on the same file system)",
+        path.display(), path.parent().unwrap_or(path).display()
+    )]
+    Full {
         path: PathBuf,
         #[source]
         cause: Fault,

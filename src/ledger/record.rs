@@ -6,7 +6,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::RunId;
-use crate::policy::Name;
+use crate::policy::{Name, cut, cut_at};
+
+/// A note may list some names.
+const LONGEST_NOTE: usize = 4096;
 
 /// Most errors and details that a result shows; the counts are not cut.
 pub const SHOWN_AT_MOST: usize = 100;
@@ -101,6 +104,8 @@ pub struct HookFailure {
 pub enum Cause {
     Signal,
     Timeout,
+    /// The configuration became more careful about a policy while it ran.
+    Reload,
     /// The process died; found at the next start.
     Interrupted,
 }
@@ -316,6 +321,31 @@ impl RunResult {
 }
 
 impl PolicyResult {
+    /// Cuts every text in it to what is shown, whoever wrote it: a database, a command, a file system.
+    #[must_use]
+    pub fn cut(mut self) -> Self {
+        self.blocked_by = self.blocked_by.map(cut);
+        self.notes = self.notes.into_iter().map(|note| cut_at(note, LONGEST_NOTE)).take(SHOWN_AT_MOST).collect();
+        for Failure { key, path, error } in &mut self.errors {
+            (*key, *path) = (key.take().map(cut), path.take().map(cut));
+            *error = cut(std::mem::take(error));
+        }
+        for Sample { key, files } in &mut self.sample {
+            *key = cut(std::mem::take(key));
+            files.truncate(SHOWN_AT_MOST);
+            files.iter_mut().for_each(|file| *file = cut(std::mem::take(file)));
+        }
+        for MissingFile { reference: _, path } in &mut self.missing {
+            *path = cut(std::mem::take(path));
+        }
+        for value in self.details.iter_mut().flat_map(BTreeMap::values_mut) {
+            if let serde_json::Value::String(text) = value {
+                *text = cut(std::mem::take(text));
+            }
+        }
+        self
+    }
+
     /// Whether the policy is about rows, and not about what is in a store.
     pub fn is_about_rows(&self) -> bool {
         self.kind == "rows"

@@ -79,7 +79,7 @@ impl Ledger {
         let policy = policy.to_string();
         self.call("reading the last result of a policy", move |connection, _| {
             let row: Option<ResultRow> = policy_results::table
-                .filter(policy_results::policy.eq(policy).and(policy_results::account.is_not_null()))
+                .filter(policy_results::policy.eq(&policy).and(policy_results::account.is_not_null()))
                 .order(policy_results::id.desc())
                 .select(ResultRow::as_select())
                 .first(connection)

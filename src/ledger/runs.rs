@@ -46,7 +46,9 @@ impl Ledger {
             let _seat = ledger.seats().remove(&result.run_id);
             connection.immediate_transaction(|connection| finish(connection, &result))
         })
-        .await
+        .await?;
+        self.fill_reserve().await;
+        Ok(())
     }
 
     /// Ends runs that a process left behind when it died: status failed, cause interrupted, with an error in each

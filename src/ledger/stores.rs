@@ -40,7 +40,7 @@ impl Ledger {
         let store = store.to_string();
         self.call("looking up an adopted store", move |connection, _| {
             let found: Option<(String, String)> =
-                stores::table.find(store).select((stores::id, stores::adopted_at)).first(connection).optional()?;
+                stores::table.find(&store).select((stores::id, stores::adopted_at)).first(connection).optional()?;
             let read = |(id, at): (String, String)| {
                 let id = Uuid::parse_str(&id).map_err(|error| format!("{id:?} is not the id of a store: {error}"))?;
                 Ok(Adoption { id, adopted_at: read_instant(&at)? })

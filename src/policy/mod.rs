@@ -11,6 +11,7 @@ mod names;
 mod orphans;
 mod param;
 mod rows;
+mod shown;
 mod sql;
 mod store;
 mod task;
@@ -20,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use changes::{Widening, changes, widened};
+pub use changes::{Widening, changes, more_careful, widened};
 pub use command::{Argument, CommandLine, Hook};
 pub use endpoint::{Endpoint, Engine, Host, Secret, Server, Tls, TlsMode};
 pub use file::{FilePath, Outside, OwnedFile, PathTemplate, TemplatePart};
@@ -33,8 +34,9 @@ pub use rows::{
     Action, AgeColumn, Alive, Assignment, Child, Fraction, Keep, KeepByValue, OnDelete, Protection, RowsPolicy,
     SetValue,
 };
+pub use shown::{SHOWN_BYTES, cut, cut_at};
 pub use sql::{Condition, Param, Segment};
-pub use store::{AgeBy, Mapped, Reference, ReferenceMatch, Store, StorePath};
+pub use store::{AgeBy, LONGEST_BYTES, Mapped, Reference, ReferenceMatch, Store, StorePath};
 pub use task::{Task, Trigger};
 pub use time::{AgeFormat, EARLIEST, LATEST, TimeParam, TimePoint};
 

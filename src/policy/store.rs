@@ -89,7 +89,10 @@ impl fmt::Display for Reference {
     }
 }
 
-/// A path beneath a store's root: one or more components, none of them empty, `.` or `..`, none with a NUL.
+/// Longest path that there can be: Linux takes none that is longer.
+pub const LONGEST_BYTES: usize = 4096;
+
+/// A path beneath a store's root: at most [`LONGEST_BYTES`], and one or more components, none of them empty, `.` or `..`, none with a NUL.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct StorePath(String);
@@ -97,6 +100,9 @@ pub struct StorePath(String);
 impl StorePath {
     /// Parses a relative path; `.` and doubled slashes are dropped, as the file system would.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if text.len() > LONGEST_BYTES {
+            return Err(format!("the path is longer than {LONGEST_BYTES} bytes"));
+        }
         if text.contains('\0') {
             return Err("the path has a NUL character".to_owned());
         }

@@ -254,6 +254,7 @@ fn cause_words(cause: Option<Cause>) -> &'static str {
     match cause {
         Some(Cause::Signal) => " by a signal",
         Some(Cause::Timeout) => " by its timeout",
+        Some(Cause::Reload) => ", because the configuration became more careful",
         Some(Cause::Interrupted) => " (its process died)",
         None => "",
     }

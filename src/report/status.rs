@@ -39,6 +39,9 @@ pub struct DaemonState {
     pub running: bool,
     /// Its process id, where it is known.
     pub pid: Option<u32>,
+    /// The ledger that it has open is not the one at its path any more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub ledger_lost: bool,
 }
 
 /// A task and its schedule.
@@ -117,12 +120,16 @@ pub fn render_status(overview: &Overview, layout: Layout) -> String {
 
 fn daemon_line(overview: &Overview) -> String {
     let daemon = match overview.daemon {
-        DaemonState { running: true, pid: Some(pid) } => paint(GOOD, &format!("running (process {pid})")),
-        DaemonState { running: true, pid: None } => paint(GOOD, "running"),
+        DaemonState { running: true, pid: Some(pid), .. } => paint(GOOD, &format!("running (process {pid})")),
+        DaemonState { running: true, pid: None, .. } => paint(GOOD, "running"),
         DaemonState { running: false, .. } => paint(BAD, "not running: nothing is done on schedule"),
     };
     let mode = match overview.mode {
         Mode::Enforce => "enforce".to_owned(),
+        // A run of another process goes on under the configuration that it began with.
+        Mode::Report if overview.running.iter().any(|run| run.mode == RunMode::Enforce) => {
+            paint(CARE, "report (but a run that began before may still delete)")
+        }
         Mode::Report => paint(CARE, "report (nothing is deleted)"),
     };
     format!("{} {daemon}; mode {mode}\n", paint(STRONG, "Daemon"))
@@ -213,7 +220,7 @@ mod tests {
             at: at("2025-02-01T01:00:00Z"),
             mode: Mode::Report,
             state_dir: "/var/lib/retaind".to_owned(),
-            daemon: DaemonState { running: true, pid: Some(42) },
+            daemon: DaemonState { running: true, pid: Some(42), ledger_lost: false },
             tasks: vec![
                 TaskOverview { last_run: Some(ran), ..task("retention", &["a", "b"]) },
                 TaskOverview { overdue_since: Some(at("2025-01-31T03:00:00Z")), ..task("log-purge", &["c"]) },
@@ -230,7 +237,7 @@ mod tests {
     fn the_page_makes_never_ran_and_overdue_visible() {
         let page = strip_str(&render_status(&overview(), Layout::Tables { width: 200 })).to_string();
         let expected = "\
-Daemon running (process 42); mode report (nothing is deleted)
+Daemon running (process 42); mode report (but a run that began before may still delete)
 TASK         SCHEDULE   POLICIES  NEXT                                LAST RUN
 retention    0 3 * * *  a b       2025-02-01T03:00:00Z (in 2 h)       completed with errors 2025-01-31T03:00:00Z \
 (21 h 59 min ago), took 3.3 s, 1,204 rows, 0 files (0 B), 2 errors

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::gather::{Facts, UnmappedRow};
 use crate::ledger::{Failure, MissingFile, SHOWN_AT_MOST, Sample, Tally};
+use crate::policy::cut;
 use crate::sources::{OwnedRow, Target};
 
 /// Rows that a plan shows as a sample.
@@ -27,6 +28,7 @@ pub(super) struct Account {
 impl Account {
     /// Records something that failed and did not stop the rest.
     pub(super) fn fail(&mut self, key: Option<String>, path: Option<String>, error: String) {
+        let (key, path, error) = (key.map(cut), path.map(cut), cut(error));
         tracing::debug!(key, path, error, "An item failed");
         self.failure_count += 1;
         if self.failures.len() < SHOWN_AT_MOST {

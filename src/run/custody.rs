@@ -121,7 +121,9 @@ impl Custody {
         gone: &[Gone],
     ) -> Result<HashSet<StorePath>, SourceError> {
         let paths: Vec<_> = doomed.iter().filter_map(|doomed| doomed.path.text()).collect();
-        let around: HashSet<_> = paths.iter().flat_map(StorePath::ancestors).collect();
+        // Only where directories are referenced does it matter in which ones a file is.
+        let asks_around = self.references.iter().any(|naming| naming.column.directory);
+        let around: HashSet<_> = paths.iter().filter(|_| asks_around).flat_map(StorePath::ancestors).collect();
         let around: Vec<_> = around.into_iter().collect();
         let directories: Vec<_> =
             doomed.iter().filter(|doomed| doomed.directory).filter_map(|doomed| doomed.path.text()).collect();

@@ -10,7 +10,7 @@ use super::command::{Command, Ending};
 use super::stop::Stop;
 use super::{Request, Runner};
 use crate::ledger::{HookFailure, HookPoint, PolicyResult, RunMode, RunResult, Status, Tally};
-use crate::policy::{Hook, Mode, Policy, Task};
+use crate::policy::{Hook, Mode, Policy, Task, cut};
 
 /// The hooks of one run.
 pub(super) struct Hooks<'a> {
@@ -84,7 +84,7 @@ impl<'a> Hooks<'a> {
             sender.send_modify(|progress| (progress.policy, progress.hook) = (None, Some(point)));
         }
         tracing::debug!(task = name.as_str(), %run_id, program = %hook.program.display(), "Running the {word} hook");
-        let failed = |ending, error| Err((ending, HookFailure { hook: point, error }));
+        let failed = |ending, error: String| Err((ending, HookFailure { hook: point, error: cut(error) }));
         let mut input = match serde_json::to_vec(result) {
             Ok(input) => input,
             Err(error) => return failed(Ending::CouldNotStart(error.into()), "its input could not be made".to_owned()),

@@ -2,6 +2,7 @@
 
 mod account;
 mod alive;
+mod brake;
 mod command;
 mod custody;
 mod delete;
@@ -33,10 +34,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::ledger::{
-    Begin, HookPoint, Ledger, LedgerError, RunId, RunMode, RunResult, RunStart, RunTrigger, Status, Tally, Totals,
+    Begin, Cause, HookPoint, Ledger, LedgerError, PolicyResult, RunId, RunMode, RunResult, RunStart, RunTrigger,
+    Status, Tally, Totals,
 };
 use crate::policy::{Mode, Name, Params, Policy, Settings};
 pub use alive::{Verdict, ask_one};
+pub use brake::Brake;
 use foreseen::Foreseen;
 use hooks::Hooks;
 pub use identity::guard as store_guard;
@@ -55,6 +58,10 @@ pub struct Runner {
     connections: Connections,
 }
 
+/// Said of a policy that a reload has stopped.
+const MORE_CAREFUL: &str = "the configuration became more careful about this policy while it ran, so it was stopped between two \
+                            batches; where it still has a schedule, it runs again under the new configuration";
+
 /// What to run, and how.
 pub struct Request {
     pub run_id: RunId,
@@ -68,6 +75,8 @@ pub struct Request {
     pub params: Params,
     pub timeout: Option<Duration>,
     pub cancel: CancellationToken,
+    /// Stops single policies of the run.
+    pub brake: Brake,
     /// Count what is eligible before a run even where no guard needs it, so that progress knows the end.
     pub count_first: bool,
     pub progress: Option<watch::Sender<Progress>>,
@@ -170,14 +179,14 @@ impl Runner {
         };
         hooks.before(&mut result).await;
         let executed = self.execute(&request, &stop, &mut result).await;
-        if mode == RunMode::Enforce {
+        if mode == RunMode::Enforce && !request.brake.is_pulled() {
             result.trash_emptied = self.empty_trash(&request, &result.policies, &stop).await;
         }
         let status = if executed.is_ok() { Status::of_run(&result.policies, false) } else { Status::Failed };
         result.status = Some(status);
-        self.conclude(&mut result, &stop);
+        self.conclude(&mut result, &request, &stop);
         hooks.after(&mut result).await;
-        self.conclude(&mut result, &stop);
+        self.conclude(&mut result, &request, &stop);
         executed?;
         if let (Some(ledger), true) = (&self.ledger, mode != RunMode::Plan) {
             ledger.finish_run(&result).await?;
@@ -193,10 +202,14 @@ impl Runner {
         for (index, policy) in request.policies.iter().enumerate().skip(barred) {
             let reporter = Reporter::new(request.progress.clone(), policy, (index + 1, request.policies.len()));
             let (mode, now) = (result.mode, result.started_at);
+            let stop = &stop.of_policy(&policy.name, &request.brake);
             let earlier = &result.policies;
             let run = PolicyRun { runner: self, request, policy, mode, now, stop, reporter: &reporter, earlier };
             // Boxed: the futures of a whole run nested in one another are too deep a type for the compiler.
-            let done = Box::pin(run.execute(&mut sessions, &mut foreseen)).await;
+            let mut done = Box::pin(run.execute(&mut sessions, &mut foreseen)).await;
+            if done.status == Status::Cancelled && request.brake.holds(&policy.name) {
+                done.notes.push(MORE_CAREFUL.to_owned());
+            }
             if let (Some(ledger), true) = (&self.ledger, mode != RunMode::Plan) {
                 ledger.record_policy(request.run_id, &done).await?;
             }
@@ -206,11 +219,13 @@ impl Runner {
     }
 
     /// Adds up what a run did until now.
-    fn conclude(&self, result: &mut RunResult, stop: &Stop) {
+    fn conclude(&self, result: &mut RunResult, request: &Request, stop: &Stop) {
         let now = self.clock.now();
         result.finished_at = Some(now);
         result.duration_ms = millis_between(result.started_at, now);
-        result.cause = stop.cause();
+        let held = |done: &PolicyResult| done.status == Status::Cancelled && request.brake.holds(&done.policy);
+        let reloaded = result.policies.iter().any(held).then_some(Cause::Reload);
+        result.cause = stop.cause().or(reloaded);
         result.add_up();
     }
 

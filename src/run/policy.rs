@@ -97,6 +97,7 @@ impl PolicyRun<'_> {
             error_count: outcome.account.failure_count,
             notes: outcome.account.notes,
         }
+        .cut()
     }
 
     async fn run_rows(
@@ -232,7 +233,7 @@ impl PolicyRun<'_> {
     /// What earlier runs still owe comes first. Its sums belong to those runs; its failures are shown here, too.
     async fn recover(&self, ledger: &Ledger) -> Result<Account, LedgerError> {
         let mut recovery = Recovery::default();
-        let cancel = self.request.cancel.clone();
+        let cancel = self.stop.token().clone();
         let recovered = self.runner.recover_policy(ledger, &self.policy.name, &cancel, &mut recovery).await?;
         let mut account = Account::default();
         if recovery.batches_settled > 0 {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::brake::Brake;
 use crate::ledger::Cause;
+use crate::policy::Name;
 use crate::sources::Canceller;
 
 /// How long a statement may go on after a stop before the server is asked to cancel it.
@@ -16,8 +18,8 @@ const PATIENCE: Duration = Duration::from_millis(400);
 pub(super) struct Stop {
     token: CancellationToken,
     timed_out: Arc<AtomicBool>,
-    /// Ends the timer when the run is over.
-    _timer: DropGuard,
+    /// Ends the timer when the run is over; that of a single policy has none.
+    _timer: Option<DropGuard>,
 }
 
 impl Stop {
@@ -38,7 +40,14 @@ impl Stop {
                 }
             });
         }
-        Self { token, timed_out, _timer: over.drop_guard() }
+        Self { token, timed_out, _timer: Some(over.drop_guard()) }
+    }
+
+    /// That of one policy: set with this one, or once the policy is held.
+    pub(super) fn of_policy(&self, policy: &Name, brake: &Brake) -> Self {
+        let token = self.token.child_token();
+        brake.watch(policy, token.clone());
+        Self { token, timed_out: self.timed_out.clone(), _timer: None }
     }
 
     pub(super) fn is_set(&self) -> bool {

@@ -138,6 +138,22 @@ impl Term {
         sql.push(after);
     }
 
+    /// Writes the first characters of the column as text: what is shown to people, or is too long if it goes on, is not
+    /// fetched whole.
+    pub fn push_beginning(&self, sql: &mut Sql, chars: usize) {
+        if sql.engine() != Engine::Sqlite && !self.may_be_long() {
+            return self.push_text(sql);
+        }
+        sql.push(if sql.engine() == Engine::Sqlite { "substr(" } else { "left(" });
+        self.push_text(sql);
+        sql.push(if sql.engine() == Engine::Sqlite { ", 1, " } else { ", " }).push(&chars.to_string()).push(")");
+    }
+
+    /// Whether a value may have any length; on SQLite, any value may.
+    fn may_be_long(&self) -> bool {
+        !self.is_place() && matches!(self.kind, ColumnType::Text | ColumnType::Binary | ColumnType::Other)
+    }
+
     /// Writes a bound value, read from text as the column's type, so that an index on the column serves.
     pub fn push_value(&self, sql: &mut Sql, value: &str) {
         let binary = self.kind == ColumnType::Binary;

@@ -6,7 +6,7 @@ use super::node::OwnedRow;
 use super::rows::number;
 use super::target::{Instants, Target};
 use super::{Session, SourceError, Sql};
-use crate::policy::AgeFormat;
+use crate::policy::{AgeFormat, SHOWN_BYTES};
 use jiff::{Timestamp, ToSpan};
 
 /// Values that a note names at most.
@@ -202,7 +202,7 @@ impl Target {
         let Some(keep) = &self.keep else { return Ok(Vec::new()) };
         let mut sql = Sql::new(self.engine);
         sql.push("SELECT DISTINCT ");
-        keep.term.push_text(&mut sql);
+        keep.term.push_beginning(&mut sql, SHOWN_BYTES);
         sql.push(" FROM ").table(&self.node.table).push(" WHERE (");
         self.push_unlisted(&mut sql);
         sql.push(")");

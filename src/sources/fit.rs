@@ -153,16 +153,17 @@ impl Fitting<'_> {
                 }
             }
         }
-        let mut carry = |fitting: &mut Self, ident: &Ident| {
-            let column = fitting.column(facts, ident)?;
-            Some((ident.to_string(), node.carry(Term::column(column)), column.kind))
-        };
-        let details = policy.details.iter().filter_map(|ident| carry(self, ident)).collect();
+        let mut details = Vec::new();
+        for ident in &policy.details {
+            let Some(column) = self.column(facts, ident) else { continue };
+            details.push((ident.to_string(), node.carry_shown(Term::column(column)), column.kind));
+        }
         let (alive, probe) = match &policy.alive {
             None => (None, None),
             Some(Alive::Sql(condition)) => (Some(self.fragment("alive", condition, &[facts], None).await?), None),
             Some(Alive::Command(command)) => {
-                (None, Some(command.columns().filter_map(|ident| Some(carry(self, ident)?.1)).collect()))
+                let columns = command.columns().filter_map(|ident| self.column(facts, ident));
+                (None, Some(columns.map(|column| node.carry_argument(Term::column(column))).collect()))
             }
         };
         self.refuse_keyless(facts, &node);

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use super::dialect::{KeyTerms, Term, separated};
 use super::{ColumnType, Sql};
-use crate::policy::{FilePath, Mapped, OnDelete, OwnedFile, Store, StorePath, TableName};
+use crate::policy::{
+    FilePath, LONGEST_BYTES, Mapped, OnDelete, OwnedFile, SHOWN_BYTES, Store, StorePath, TableName, cut,
+};
 
 /// A table of a policy: its own, or one whose rows go with those of another.
 #[derive(Debug, Clone)]
@@ -16,10 +18,25 @@ pub struct Node {
     /// What tells rows apart for people: the primary key's columns, or all columns of a table without a key.
     pub(super) shown_key: Vec<Term>,
     /// What each row is asked for beside its key.
-    carried: Vec<Term>,
+    carried: Vec<Carried>,
     pub(super) files: Vec<RowFile>,
     pub(super) branches: Vec<Branch>,
 }
+
+/// A column that each row is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Carried {
+    term: Term,
+    /// No more of its text than this many characters; all of it, if none.
+    chars: Option<usize>,
+}
+
+/// What is read of a path: beyond that it is longer than any path can be, with whatever prefix the configuration strips.
+const PATH_CHARS: usize = 3 * LONGEST_BYTES;
+
+/// What is read for an argument of a program: as much is more than the kernel takes, so the program is not started, and the
+/// row kept.
+const ARGUMENT_CHARS: usize = 128 * 1024;
 
 /// A file that each row of a node owns.
 #[derive(Debug, Clone)]
@@ -94,21 +111,42 @@ impl Node {
 
     /// Has each row tell a column; its place among the carried ones.
     pub(super) fn carry(&mut self, term: Term) -> usize {
-        self.carried.iter().position(|known| *known == term).unwrap_or_else(|| {
-            self.carried.push(term);
+        self.carry_some(term, None)
+    }
+
+    /// The same, for a column that people are shown.
+    pub(super) fn carry_shown(&mut self, term: Term) -> usize {
+        self.carry_some(term, Some(SHOWN_BYTES + 1))
+    }
+
+    /// The same, for a column that a program is given.
+    pub(super) fn carry_argument(&mut self, term: Term) -> usize {
+        self.carry_some(term, Some(ARGUMENT_CHARS))
+    }
+
+    fn carry_some(&mut self, term: Term, chars: Option<usize>) -> usize {
+        let carried = Carried { term, chars };
+        self.carried.iter().position(|known| *known == carried).unwrap_or_else(|| {
+            self.carried.push(carried);
             self.carried.len() - 1
         })
     }
 
     pub(super) fn own(&mut self, owner: usize, columns: Vec<Term>) {
-        let columns = columns.into_iter().map(|term| self.carry(term)).collect();
+        let columns = columns.into_iter().map(|term| self.carry_some(term, Some(PATH_CHARS))).collect();
         self.files.push(RowFile { owner, columns });
     }
 
     /// Writes what `read` reads: the key, the key for people, the carried columns.
     pub(super) fn push_returned(&self, sql: &mut Sql) {
-        let terms: Vec<&Term> = self.key.0.iter().chain(&self.shown_key).chain(&self.carried).collect();
-        separated(sql, ", ", &terms, |sql, term| term.push_text(sql));
+        let keys = self.key.0.iter().map(|term| (term, None));
+        let shown = self.shown_key.iter().map(|term| (term, Some(SHOWN_BYTES + 1)));
+        let carried = self.carried.iter().map(|carried| (&carried.term, carried.chars));
+        let terms: Vec<_> = keys.chain(shown).chain(carried).collect();
+        separated(sql, ", ", &terms, |sql, (term, chars)| match chars {
+            Some(chars) => term.push_beginning(sql, *chars),
+            None => term.push_text(sql),
+        });
     }
 
     /// How many columns that are.
@@ -119,7 +157,8 @@ impl Node {
     pub(super) fn read(&self, mut columns: Vec<Option<String>>) -> OwnedRow {
         let mut rest = columns.split_off(self.key.0.len().min(columns.len()));
         let values = rest.split_off(self.shown_key.len().min(rest.len()));
-        OwnedRow { key: columns.into_iter().map(Option::unwrap_or_default).collect(), shown: shown(&rest), values }
+        let shown = cut(shown(&rest));
+        OwnedRow { key: columns.into_iter().map(Option::unwrap_or_default).collect(), shown, values }
     }
 
     /// What a row says of its files. A path that leads into one of several stores to which the same columns lead is none
@@ -131,7 +170,9 @@ impl Node {
             let claimed = match owners[file.owner].file_of(values) {
                 Ok(None) => continue,
                 Ok(Some(path)) => ClaimedFile::Inside(path),
-                Err((written, why)) => ClaimedFile::Outside(Unmapped { row: row.key.clone(), written, why }),
+                Err((written, why)) => {
+                    ClaimedFile::Outside(Unmapped { row: row.key.clone(), written: cut(written), why })
+                }
             };
             claims.push(Claim { key: row.shown.clone(), owner: file.owner, file: claimed });
         }

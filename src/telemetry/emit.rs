@@ -69,6 +69,7 @@ impl Event<'_> {
                     task = run.task.map(Name::as_str),
                     status = run.status,
                     rows_deleted = run.rows_deleted,
+                    rows_updated = run.rows_updated,
                     files_deleted = run.files_deleted,
                     size_bytes = run.size_bytes,
                     errors = run.errors,
@@ -162,7 +163,7 @@ impl Event<'_> {
 
 impl RunEvent<'_> {
     fn did_nothing(&self) -> bool {
-        self.status == "completed" && self.rows_deleted == 0 && self.files_deleted == 0
+        self.status == "completed" && self.rows_deleted == 0 && self.rows_updated == 0 && self.files_deleted == 0
     }
 
     fn message(&self) -> String {
@@ -171,12 +172,17 @@ impl RunEvent<'_> {
             0 => String::new(),
             errors => format!(", {}", count(errors, "error", "errors")),
         };
+        let rows = |number| count(number, "row", "rows");
+        let rows = match (self.rows_updated, self.rows_deleted) {
+            (0, deleted) => format!("{} and ", rows(deleted)),
+            (updated, 0) => format!("{} updated, ", rows(updated)),
+            (updated, deleted) => format!("{} updated, {} and ", rows(updated), rows(deleted)),
+        };
         format!(
-            "Run {}{of_task} {} in {}: {} and {} ({}) deleted{errors}",
+            "Run {}{of_task} {} in {}: {rows}{} ({}) deleted{errors}",
             self.run_id,
             self.status.replace('_', " "),
             span(self.duration),
-            count(self.rows_deleted, "row", "rows"),
             count(self.files_deleted, "file", "files"),
             size(self.size_bytes),
         )

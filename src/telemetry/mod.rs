@@ -87,6 +87,7 @@ pub struct RunEvent<'a> {
     pub task: Option<&'a Name>,
     pub status: &'a str,
     pub rows_deleted: u64,
+    pub rows_updated: u64,
     pub files_deleted: u64,
     pub size_bytes: u64,
     pub errors: u64,

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-/// An error and its causes, as one line: "a: b: c".
+use crate::policy::cut;
+
+/// An error and its causes, as one line: "a: b: c". Each is cut where it is very long.
 pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
+    let mut text = cut(error.to_string());
     let mut source = error.source();
     while let Some(cause) = source {
-        let more = cause.to_string();
+        let more = cut(cause.to_string());
         if !text.ends_with(&more) {
             text.push_str(": ");
             text.push_str(&more);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::enforces;
+use super::{enforces, families};
 use crate::app::adopt::objection;
 use crate::clock::Clock;
 use crate::ledger::Adoption;
@@ -41,6 +41,7 @@ pub(super) async fn check_store(
     identity(settings, store, open, adoption, findings);
     trash(store, open, findings).await;
     recent(settings, store, open, findings).await;
+    families::check(settings, store, open, findings).await;
     room(settings, store, open, findings);
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::{Name, Policy, Settings};
 use facts::{Fact, Named, daemon_facts};
-pub use widening::{Widening, widened};
+pub use widening::{Widening, more_careful, widened};
 
 /// Everything that differs, in one line for the journal: `policy detections: keep 30d → 60d; + task x`. Empty where
 /// nothing does.

@@ -33,6 +33,18 @@ pub fn widened(old: &Settings, new: &Settings) -> Vec<Widening> {
     widenings
 }
 
+/// The policies about which a reload makes the configuration more careful: those that the old one lets delete more, or with
+/// fewer guards, than the new one, and those that are gone or have moved to another task.
+pub fn more_careful(old: &Settings, new: &Settings) -> Vec<Name> {
+    let mut names: Vec<Name> = widened(new, old).into_iter().map(|widening| widening.policy).collect();
+    let has_moved = |before: &Policy| find(&new.policies, &before.name).is_some_and(|after| after.task != before.task);
+    let moved = old.policies.iter().filter(|before| deletes(old, before) && has_moved(before));
+    names.extend(moved.map(|policy| policy.name.clone()));
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
 fn deletes(settings: &Settings, policy: &Policy) -> bool {
     policy.enabled && policy.mode == Mode::Enforce && settings.daemon.mode == Mode::Enforce
 }

@@ -1,7 +1,6 @@
 //! Which files of a store may go by their age, number and size. Pure: facts in, a choice out.
 //!
-//! The order is that of their time of change, oldest first; files of one time are in the order of their paths'
-//! fingerprints, so that a plan and a run that follows it choose alike.
+//! The order is that of their time of change, oldest first; of files of one time the later name is the newer one.
 
 use std::collections::HashMap;
 
@@ -14,8 +13,8 @@ pub(super) struct Record {
     pub(super) directory: u64,
     /// Nanoseconds since 1970.
     pub(super) mtime_ns: i128,
-    /// Fingerprint of its path, the same in every run.
-    pub(super) path: u64,
+    /// Place of its path in the order of names, among files of the same time.
+    pub(super) rank: u64,
     /// What its removal would free.
     pub(super) size_bytes: u64,
 }
@@ -67,7 +66,7 @@ pub(super) fn choose(records: &[Record], rules: Rules) -> Vec<Choice> {
     let mut oldest_first: Vec<u32> = (0..u32::try_from(records.len()).unwrap_or(u32::MAX)).collect();
     oldest_first.sort_unstable_by_key(|place| {
         let record = &records[*place as usize];
-        (record.mtime_ns, record.path)
+        (record.mtime_ns, record.rank)
     });
     let mut choosing = Choosing { records, choices: vec![Choice::Stays; records.len()] };
     if let Some((most, per)) = rules.keep_last {
@@ -163,7 +162,7 @@ mod tests {
     }
 
     fn file(directory: u64, mtime_ns: i128, size_bytes: u64) -> Record {
-        Record { directory, mtime_ns, path: u64::try_from(mtime_ns).unwrap(), size_bytes }
+        Record { directory, mtime_ns, rank: u64::try_from(mtime_ns).unwrap(), size_bytes }
     }
 
     #[test]
@@ -201,15 +200,15 @@ mod tests {
     #[test]
     fn files_of_one_time_do_not_all_go() {
         let rules = Rules { max_total: Some((15, Per::Directory)), ..Rules::default() };
-        let records: Vec<_> = (0..4).map(|path| Record { directory: 0, mtime_ns: 7, path, size_bytes: 5 }).collect();
+        let records: Vec<_> = (0..4).map(|rank| Record { directory: 0, mtime_ns: 7, rank, size_bytes: 5 }).collect();
         assert_eq!(goes(&records, rules), [true, false, false, false]);
     }
 
     fn record() -> impl Strategy<Value = Record> {
-        (0..3_u64, 0..20_i128, any::<u64>(), 0..10_u64).prop_map(|(directory, mtime_ns, path, size_bytes)| Record {
+        (0..3_u64, 0..20_i128, any::<u64>(), 0..10_u64).prop_map(|(directory, mtime_ns, rank, size_bytes)| Record {
             directory,
             mtime_ns,
-            path,
+            rank,
             size_bytes,
         })
     }
@@ -231,7 +230,7 @@ mod tests {
         #[test]
         fn no_rule_is_broken(records in proptest::collection::vec(record(), 0..40), rules in rules()) {
             let goes = goes(&records, rules);
-            let newer = |one: &Record, other: &Record| (one.mtime_ns, one.path) > (other.mtime_ns, other.path);
+            let newer = |one: &Record, other: &Record| (one.mtime_ns, one.rank) > (other.mtime_ns, other.rank);
             let together = |one: &Record, other: &Record, per: Per| per == Per::Store || one.directory == other.directory;
             let newer_than = |record: &Record, per: Per| {
                 records.iter().filter(|other| together(record, other, per) && newer(other, record)).count() as u64
@@ -256,8 +255,8 @@ mod tests {
             records in proptest::collection::vec(record(), 0..40), rules in rules(), turn in 0..40_usize,
         ) {
             let mut records = records;
-            // Two files never have one path.
-            records.iter_mut().enumerate().for_each(|(place, record)| record.path = place as u64);
+            // Two files never have one rank.
+            records.iter_mut().enumerate().for_each(|(place, record)| record.rank = place as u64);
             let choices = choose(&records, rules);
             let mut turned: Vec<_> = records.clone();
             let turn = turn.min(turned.len());

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::choose::{Choice, Record, Room, Rules, choose};
 use super::guards::{Share, judge_share};
-use super::spool::SeenFile;
+use super::spool::{SeenFile, Spool};
 use super::{Ended, Finding, Looking, Sink, tell_unseen};
 use crate::policy::{AgeBy, FileMatch, FilesPolicy};
 use crate::run::foreseen::GoneInStore;
@@ -64,10 +64,10 @@ impl Visitor for Worker {
             Some(records) => {
                 let directory = path.rsplitn(2, |byte| *byte == b'/').nth(1).unwrap_or_default();
                 let size_bytes = facts.freed_alone();
-                let (directory, path_print, mtime_ns) = (fingerprint(directory), fingerprint(path), made_ns);
+                let (directory, mtime_ns) = (fingerprint(directory), made_ns);
                 // One lock around both, so that the records are in the order of the spool.
                 let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
-                records.push(Record { directory, mtime_ns, path: path_print, size_bytes });
+                records.push(Record { directory, mtime_ns, rank: 0, size_bytes });
                 self.scan.sink.push(path, Some(file));
             }
         }
@@ -81,6 +81,30 @@ impl Visitor for Worker {
             self.empty.push(directory);
         }
     }
+}
+
+/// Ranks files of one time by their names: for these alone, names are held in memory.
+fn rank_ties(records: &mut [Record], spool: &mut Spool) -> std::io::Result<()> {
+    let mut times: Vec<i128> = records.iter().map(|record| record.mtime_ns).collect();
+    times.sort_unstable();
+    let mut shared: Vec<i128> = times.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    drop(times);
+    shared.dedup();
+    if shared.is_empty() {
+        return Ok(());
+    }
+    let mut tied = Vec::new();
+    for (place, found) in spool.look()?.enumerate() {
+        let found = found?;
+        if records.get(place).is_some_and(|record| shared.binary_search(&record.mtime_ns).is_ok()) {
+            tied.push((found.path, place));
+        }
+    }
+    tied.sort_unstable();
+    for (rank, (_, place)) in tied.into_iter().enumerate() {
+        records[place].rank = rank as u64;
+    }
+    Ok(())
 }
 
 /// The same in every run, so that a plan and a run choose alike.
@@ -120,13 +144,15 @@ impl Looking<'_> {
         tell_unseen(&mut finding.account, &walked.surveyed);
         finding.account.tally.files_scanned = matched;
         finding.account.tally.files_recently_changed = recent;
-        finding.spool = Some(scan.sink.finish()?);
+        let mut spool = scan.sink.finish()?;
         if let Some(records) = &scan.records {
-            let records = std::mem::take(&mut *records.lock().unwrap_or_else(PoisonError::into_inner));
+            let mut records = std::mem::take(&mut *records.lock().unwrap_or_else(PoisonError::into_inner));
+            rank_ties(&mut records, &mut spool).map_err(Ended::Spool)?;
             let choices = choose(&records, rules);
             chosen = choices.iter().filter(|choice| **choice != Choice::Stays).count() as u64;
             finding.choices = Some(choices);
         }
+        finding.spool = Some(spool);
         let mut judged = Judged::default();
         let max_fraction = policy.max_fraction.map(crate::policy::Fraction::get);
         let share = Share { going: chosen, of: matched };

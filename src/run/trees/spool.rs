@@ -73,15 +73,22 @@ impl Spool {
         self.file.seek(SeekFrom::Start(0))?;
         Ok(Reading { file: BufReader::with_capacity(64 * 1024, self.file), left: self.count })
     }
+
+    /// The same, and keeps them. Nothing more can be added then.
+    pub(super) fn look(&mut self) -> io::Result<Reading<&mut SpooledTempFile>> {
+        self.write()?;
+        self.file.seek(SeekFrom::Start(0))?;
+        Ok(Reading { file: BufReader::with_capacity(64 * 1024, &mut self.file), left: self.count })
+    }
 }
 
 /// Gives back what was found.
-pub(in crate::run) struct Reading {
-    file: BufReader<SpooledTempFile>,
+pub(in crate::run) struct Reading<F = SpooledTempFile> {
+    file: BufReader<F>,
     left: u64,
 }
 
-impl Reading {
+impl<F: Read> Reading<F> {
     fn record(&mut self) -> io::Result<Found> {
         let mut head = [0; 5];
         self.file.read_exact(&mut head)?;
@@ -108,7 +115,7 @@ impl Reading {
     }
 }
 
-impl Iterator for Reading {
+impl<F: Read> Iterator for Reading<F> {
     type Item = io::Result<Found>;
 
     fn next(&mut self) -> Option<Self::Item> {

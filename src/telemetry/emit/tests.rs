@@ -77,6 +77,7 @@ fn for_every_event(mut each: impl FnMut(&Event<'_>)) {
         task: Some(&retention),
         status: "completed_with_errors",
         rows_deleted: 50,
+        rows_updated: 0,
         files_deleted: 1,
         size_bytes: 2048,
         errors: 2,
@@ -210,6 +211,7 @@ fn a_run_tells_its_sums() {
         task: Some(&task),
         status: "completed_with_errors",
         rows_deleted: 50,
+        rows_updated: 0,
         files_deleted: 1,
         size_bytes: 2048,
         errors: 2,
@@ -225,4 +227,28 @@ fn a_run_tells_its_sums() {
     {
         assert_eq!(line.fields[field], value);
     }
+}
+
+#[test]
+fn a_run_that_updates_rows_says_so() {
+    let run = |rows_deleted, rows_updated| RunEvent {
+        run_id: "019a",
+        task: None,
+        status: "completed",
+        rows_deleted,
+        rows_updated,
+        files_deleted: 1,
+        size_bytes: 0,
+        errors: 0,
+        duration: Duration::from_millis(1500),
+    };
+    for (rows, said) in [
+        ((0, 2), "2 rows updated, 1 file (0 B) deleted"),
+        ((3, 2), "2 rows updated, 3 rows and 1 file (0 B) deleted"),
+        ((3, 0), "3 rows and 1 file (0 B) deleted"),
+    ] {
+        let message = Event::RunFinished(run(rows.0, rows.1)).message();
+        assert!(message.ends_with(said), "{message}");
+    }
+    assert!(!RunEvent { files_deleted: 0, ..run(0, 2) }.did_nothing());
 }

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod check;
+mod check_families;
 mod check_files;
 mod check_parts;
 mod check_trees;

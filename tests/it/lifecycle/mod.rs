@@ -1,7 +1,9 @@
 //! The daemon as a process: what it tells the service manager from start to end, and how it takes signals.
 
+mod brake;
 mod health;
 mod hooks;
+mod ledger;
 mod life;
 mod reload;
 mod slots;
@@ -32,8 +34,19 @@ impl Daemon {
         Self::start_with(world, &[])
     }
 
+    /// Starts with the configuration as it is, and waits for READY.
+    fn ready_without_config(world: &World) -> Self {
+        let mut daemon = Self::start_as_configured(world, &[]);
+        daemon.await_message("READY=1", |message| message.contains("READY=1"));
+        daemon
+    }
+
     fn start_with(world: &World, environment: &[(&str, &str)]) -> Self {
         world.config_file();
+        Self::start_as_configured(world, environment)
+    }
+
+    fn start_as_configured(world: &World, environment: &[(&str, &str)]) -> Self {
         let path = scratch_dir("notify").join("socket");
         let socket = UnixDatagram::bind(&path).unwrap();
         let child = Command::new(RETAIND)

@@ -62,7 +62,7 @@ fn a_run_in_progress_ends_under_the_configuration_it_began_with() {
     fill(&world, 100_000);
     let mut daemon = Daemon::ready(&world);
     await_purge(&world, 100_000);
-    edit(&world, "task = \"sweep\"", "task = \"sweep\"\nenabled = false");
+    edit(&world, "every = \"1s\"", "every = \"1h\"");
     daemon.reload();
     let runs = await_runs(&world, 1);
     assert_eq!(text(&runs[0][1]), "completed");

@@ -1,6 +1,7 @@
 //! Rows policies, end to end, on every engine: who goes, who stays, by identity.
 
 mod ages;
+mod bounded;
 mod claims;
 mod concurrent;
 mod eligible;

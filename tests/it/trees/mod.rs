@@ -8,6 +8,7 @@ mod kills;
 mod limits;
 mod parity;
 mod shapes;
+mod ties;
 mod uploader;
 
 use std::collections::BTreeSet;
