@@ -161,18 +161,26 @@ impl Target {
     }
 }
 
-/// What MySQL or MariaDB expects of a table: the rows that it reads, and the share of them that it takes.
+/// Rows that MySQL or MariaDB expects a table to yield: those that it reads, and the share of them that it takes. MySQL 9
+/// writes its plan as a tree of steps, in which the share is that of the filter right above.
 fn expected_by_mysql(plan: &Value, table: &str) -> Option<u64> {
-    let mut level = VecDeque::from([plan]);
-    while let Some(value) = level.pop_front() {
+    let mut level = VecDeque::from([(plan, None)]);
+    while let Some((value, filtered)) = level.pop_front() {
         match value {
             Value::Object(object) if object.get("table_name").and_then(Value::as_str) == Some(table) => {
+                if let Some(yielded) = object.get("estimated_rows").and_then(read_number) {
+                    return Some(rounded(filtered.unwrap_or(yielded)));
+                }
                 let read = ["rows", "rows_examined_per_scan"].iter().find_map(|key| read_number(object.get(*key)?))?;
                 let share = object.get("filtered").and_then(read_number).unwrap_or(100.0);
                 return Some(rounded(read * share / 100.0));
             }
-            Value::Object(object) => level.extend(object.values()),
-            Value::Array(items) => level.extend(items),
+            Value::Object(object) => {
+                let is_filter = object.get("access_type").and_then(Value::as_str) == Some("filter");
+                let filters = is_filter.then(|| object.get("estimated_rows").and_then(read_number)).flatten();
+                level.extend(object.values().map(|value| (value, filters)));
+            }
+            Value::Array(items) => level.extend(items.iter().map(|item| (item, filtered))),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         }
     }
@@ -204,5 +212,21 @@ mod tests {
         } } });
         assert_eq!(expected_by_mysql(&mysql, "item"), Some(100));
         assert_eq!(expected_by_mysql(&mysql, "other"), None);
+    }
+
+    #[test]
+    fn the_steps_of_mysql_9_say_what_it_expects() {
+        let scan = serde_json::json!({ "table_name": "item", "access_type": "table", "estimated_rows": 900.0 });
+        let plan = |step: &Value| serde_json::json!({ "query_plan": step, "json_schema_version": "2.0" });
+        assert_eq!(expected_by_mysql(&plan(&scan), "item"), Some(900));
+        let filter = |inputs: &[&Value]| serde_json::json!({ "access_type": "filter", "estimated_rows": 36.5, "inputs": inputs, "condition": "…" });
+        assert_eq!(expected_by_mysql(&plan(&filter(&[&scan])), "item"), Some(37));
+        let join =
+            serde_json::json!({ "access_type": "join", "estimated_rows": 5000.0, "inputs": [scan, filter(&[&scan])] });
+        assert_eq!(
+            expected_by_mysql(&plan(&filter(&[&join])), "item"),
+            Some(900),
+            "a filter of a join is not the table's"
+        );
     }
 }

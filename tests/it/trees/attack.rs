@@ -255,7 +255,9 @@ async fn g4_hostile_names_and_things_go_or_stay_as_they_are() {
     let attack = Attack { directory: directory.clone(), outside: &outside.root, over: &over, swaps: &swaps };
     std::thread::scope(|scope| {
         scope.spawn(|| attack.plant());
-        std::thread::sleep(Duration::from_millis(10));
+        while std::fs::symlink_metadata(directory.join("planted/soft9.log")).is_err() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         over.store(true, Ordering::Relaxed);
     });
     std::thread::sleep(Duration::from_millis(25));

@@ -3,6 +3,7 @@
 
 mod build;
 mod differential;
+mod oracle;
 mod outcome;
 mod spec;
 
@@ -42,7 +43,7 @@ fn check(kind: EngineKind, cases: u32) {
     // Cases in which nothing happens would prove nothing.
     let Tally { rows_deleted, rows_updated, rows_protected, files_deleted, files_missing, children, .. } = seen.take();
     let happened = [rows_deleted, rows_updated, rows_protected, files_deleted, files_missing];
-    assert!(happened.iter().all(|count| *count > 0) && children.len() == 2, "{happened:?} {children:?}");
+    assert!(happened.iter().all(|count| *count > 0) && !children.is_empty(), "{happened:?} {children:?}");
 }
 
 #[test]

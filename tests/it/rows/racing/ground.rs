@@ -16,8 +16,19 @@ pub enum Race {
     Locks,
     /// Rows are deleted, children with them; foreign keys stand between, and writers lock nothing by themselves.
     Keys,
+    /// As `Locks`; the column of the file holds bytes, and its values are spelled in several ways.
+    Spelled,
+    /// As `Keys`; rows point to rows of their own table as well, and children point to both columns of a key.
+    Trees,
     /// Rows are updated and their files go.
     Updates,
+}
+
+impl Race {
+    /// Whether foreign keys stand between a writer and the purge.
+    pub fn has_keys(self) -> bool {
+        matches!(self, Race::Keys | Race::Trees)
+    }
 }
 
 /// The tables of a race, in the words of its engine.
@@ -33,18 +44,32 @@ pub struct Ground {
 impl Ground {
     /// Makes tables, files and policy.
     pub fn lay(world: &mut World, race: Race) -> Self {
-        let key = if race == Race::Keys { ", FOREIGN KEY (piece_id) REFERENCES piece (id)" } else { "" };
         let at = world.db.timestamp_type();
+        let image = match (race, world.db.kind()) {
+            (Race::Spelled, EngineKind::Postgres) => "bytea",
+            (Race::Spelled, EngineKind::Sqlite) => "BLOB",
+            (Race::Spelled, _) => "VARBINARY(50)",
+            (_, _) => "VARCHAR(50)",
+        };
+        let previous = if race == Race::Trees { ", FOREIGN KEY (previous) REFERENCES piece (id)" } else { "" };
         world.db.execute(&format!(
             "CREATE TABLE piece (id INTEGER PRIMARY KEY, at {at} NOT NULL, state VARCHAR(10) NOT NULL, \
-             times INTEGER NOT NULL, image VARCHAR(50) NOT NULL)"
+             times INTEGER NOT NULL, image {image} NOT NULL, lot INTEGER NOT NULL, previous INTEGER, UNIQUE (id, lot)\
+             {previous})"
         ));
+        world.db.execute("CREATE INDEX piece_previous ON piece (previous)");
         world.db.execute("CREATE INDEX piece_at ON piece (at)");
         for table in ["shield", "hold", "part"] {
+            let key = match (race.has_keys(), race == Race::Trees && table == "part") {
+                (false, _) => "",
+                (true, false) => ", FOREIGN KEY (piece_id) REFERENCES piece (id)",
+                (true, true) => ", FOREIGN KEY (piece_id, piece_lot) REFERENCES piece (id, lot)",
+            };
             world.db.execute(&format!(
-                "CREATE TABLE {table} (id INTEGER PRIMARY KEY, piece_id INTEGER NOT NULL, thumb VARCHAR(50){key})"
+                "CREATE TABLE {table} (id INTEGER PRIMARY KEY, piece_id INTEGER NOT NULL, piece_lot INTEGER, \
+                 thumb VARCHAR(50){key})"
             ));
-            world.db.execute(&format!("CREATE INDEX {table}_piece ON {table} (piece_id)"));
+            world.db.execute(&format!("CREATE INDEX {table}_piece ON {table} (piece_id, piece_lot)"));
         }
         (1..=IMAGES).for_each(|id| world.put("images", &format!("{id}.png"), 3));
         let common = "[policies.race]\nkind = \"rows\"\nsource = \"app\"\ntable = \"piece\"\nbatch = 50\n\
@@ -60,12 +85,15 @@ impl Ground {
                 ));
                 (world.days_ago(0.1), world.days_ago(-1.0))
             }
-            Race::Locks | Race::Keys => {
+            Race::Locks | Race::Keys | Race::Spelled | Race::Trees => {
+                let part = match race {
+                    Race::Trees => "column = [\"piece_id\", \"piece_lot\"], references = [\"id\", \"lot\"]",
+                    _ => "column = \"piece_id\", references = \"id\"",
+                };
                 (1..=THUMBS).for_each(|id| world.put("thumbs", &format!("{id}.jpg"), 2));
                 world.declare(&format!(
                     "{common}age = \"at\"\nkeep = \"30d\"\nchildren = [{{ table = \"hold\", column = \"piece_id\", \
-                     references = \"id\", on_delete = \"keep-parent\" }}, {{ table = \"part\", column = \"piece_id\", \
-                     references = \"id\", on_delete = \"delete\", files = [{{ store = \"thumbs\", column = \"thumb\" }}] }}]"
+                     references = \"id\", on_delete = \"keep-parent\" }}, {{ table = \"part\", {part}, on_delete = \"delete\", files = [{{ store = \"thumbs\", column = \"thumb\" }}] }}]"
                 ));
                 (world.days_ago(40.0), world.days_ago(0.0))
             }
@@ -79,9 +107,35 @@ impl Ground {
 
     pub fn insert(&self, id: u64, is_old: bool, image: u64) -> String {
         format!(
-            "INSERT INTO piece (id, at, state, times, image) VALUES ({id}, {}, 'live', 0, '{image}.png')",
-            self.age(is_old)
+            "INSERT INTO piece (id, at, state, times, image, lot) VALUES ({id}, {}, 'live', 0, {}, {})",
+            self.age(is_old),
+            self.image(id, image),
+            lot(id)
         )
+    }
+
+    /// SQL for the path of a file, as the row of that id spells it.
+    pub fn image(&self, id: u64, image: u64) -> String {
+        let path = match (self.race, id % 3) {
+            (Race::Spelled, 0) => format!("./{image}.png"),
+            (Race::Spelled, 1) => format!(".//{image}.png"),
+            (_, _) => format!("{image}.png"),
+        };
+        let hex = || path.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+        match (self.race, self.kind) {
+            (Race::Spelled, EngineKind::Postgres) => format!("'\\x{}'", hex()),
+            (Race::Spelled, _) => format!("x'{}'", hex()),
+            (_, _) => format!("'{path}'"),
+        }
+    }
+
+    /// SQL that shows the path of a row's file as text.
+    pub fn shows_image(kind: EngineKind, race: Race) -> &'static str {
+        match (race, kind) {
+            (Race::Spelled, EngineKind::Postgres) => "convert_from(image, 'UTF8')",
+            (Race::Spelled, _) => "CAST(image AS CHAR(50))",
+            (_, _) => "image",
+        }
     }
 
     /// Asks whether the purge has left a row alone.
@@ -103,4 +157,9 @@ impl Ground {
             (EngineKind::MariaDb | EngineKind::MariaDbNoReturning, false) => " LOCK IN SHARE MODE",
         }
     }
+}
+
+/// The second column of a row's key.
+pub fn lot(id: u64) -> u64 {
+    id % 5
 }

@@ -93,11 +93,12 @@ impl After {
         let pair = |row: Vec<Option<String>>| <[String; 2]>::try_from(row.into_iter().flatten().collect::<Vec<_>>());
         let pairs = |sql: &str| world.db.query(sql).into_iter().map(move |row| pair(row).unwrap());
         let number = |text: String| text.parse::<u64>().unwrap();
-        let rows = pairs("SELECT id, image FROM piece WHERE state = 'live'");
+        let image = Ground::shows_image(world.db.kind(), race);
+        let rows = pairs(&format!("SELECT id, {image} FROM piece WHERE state = 'live'"));
         let parts = pairs("SELECT id, piece_id FROM part");
         Self {
             race,
-            rows: rows.map(|[id, image]| (number(id), image)).collect(),
+            rows: rows.map(|[id, image]| (number(id), image.trim_start_matches(['.', '/']).to_owned())).collect(),
             times: world.db.value("SELECT SUM(times) FROM piece").map_or(0, number),
             parts: parts.map(|[id, piece]| (number(id), number(piece))).collect(),
             images: world.files("images"),
@@ -158,7 +159,7 @@ impl After {
         let sum = |count: fn(&Writer) -> u64| writers.iter().map(count).sum::<u64>();
         match self.race {
             Race::Updates => assert_eq!(tally.rows_updated, self.times, "each row was updated once each time"),
-            Race::Locks | Race::Keys => {
+            Race::Locks | Race::Keys | Race::Spelled | Race::Trees => {
                 assert_eq!(tally.rows_deleted, sum(|writer| writer.inserted) - self.rows.len() as u64);
                 let gone = sum(|writer| writer.parts) - self.parts.len() as u64;
                 assert_eq!(tally.children.get("part").copied().unwrap_or_default(), gone);
@@ -177,8 +178,9 @@ fn on(kind: EngineKind, which: Race, operations: u64) {
 }
 
 macro_rules! races {
-    ($($name:ident: $kind:ident, $race:ident, $operations:expr;)*) => {
+    ($($(#[$attribute:meta])* $name:ident: $kind:ident, $race:ident, $operations:expr;)*) => {
         $(#[test]
+        $(#[$attribute])*
         fn $name() {
             on(EngineKind::$kind, Race::$race, $operations);
         })*
@@ -193,6 +195,18 @@ races! {
     g2_writers_behind_foreign_keys_postgres: Postgres, Keys, 3000;
     g2_writers_behind_foreign_keys_mariadb: MariaDb, Keys, 3000;
     g2_writers_behind_foreign_keys_sqlite: Sqlite, Keys, 3000;
+    #[ignore = "paths in binary columns are not read as such"]
+    g2_writers_that_spell_postgres: Postgres, Spelled, 1500;
+    #[ignore = "paths in binary columns are not read as such"]
+    g2_writers_that_spell_mariadb: MariaDb, Spelled, 1500;
+    #[ignore = "paths in binary columns are not read as such"]
+    g2_writers_that_spell_sqlite: Sqlite, Spelled, 1500;
+    #[ignore = "tables that refer to themselves are not dealt with"]
+    g2_writers_in_trees_postgres: Postgres, Trees, 1500;
+    #[ignore = "tables that refer to themselves are not dealt with"]
+    g2_writers_in_trees_mariadb: MariaDb, Trees, 1500;
+    #[ignore = "tables that refer to themselves are not dealt with"]
+    g2_writers_in_trees_sqlite: Sqlite, Trees, 1500;
     g2_updates_race_postgres: Postgres, Updates, 2500;
     g2_updates_race_mariadb: MariaDb, Updates, 2500;
     g2_updates_race_mariadb_no_returning: MariaDbNoReturning, Updates, 2500;

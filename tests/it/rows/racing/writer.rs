@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::engines::{Client, EngineKind};
-use crate::rows::racing::ground::{Ground, IMAGES, Race, THUMBS};
+use crate::rows::racing::ground::{Ground, IMAGES, Race, THUMBS, lot};
 
 pub const WRITERS: u64 = 2;
 /// So many eligible rows a writer wants to have before it races for one.
@@ -22,6 +22,8 @@ pub struct Row {
     pub keepers: Vec<(&'static str, u64)>,
     /// Its children and their files.
     pub parts: BTreeSet<u64>,
+    /// It points to another, which must stay for it.
+    pub is_keeper: bool,
 }
 
 impl Row {
@@ -143,7 +145,8 @@ impl Writer {
 
     /// A row that is not eligible.
     fn kept(&mut self) -> Option<u64> {
-        let kept: Vec<_> = self.rows.iter().filter(|(_, row)| !row.is_eligible()).map(|(id, _)| *id).collect();
+        let kept: Vec<_> =
+            self.rows.iter().filter(|(_, row)| !row.is_eligible() && !row.is_keeper).map(|(id, _)| *id).collect();
         (!kept.is_empty()).then(|| self.one_of(&kept))
     }
 
@@ -161,7 +164,9 @@ impl Writer {
     fn race_for(&mut self, id: u64) -> Met {
         match self.below(12) {
             0..=2 => self.set_age(id, false),
-            3 | 4 => self.keep(id, "shield"),
+            3 => self.keep(id, "shield"),
+            4 if self.ground.race != Race::Trees => self.keep(id, "shield"),
+            4 if self.ground.race == Race::Trees => self.follow(id),
             5 if self.ground.race != Race::Updates => self.keep(id, "hold"),
             6 | 7 if self.ground.race != Race::Updates => self.add_part(id),
             8 if self.ground.race != Race::Updates => self.move_part(id),
@@ -200,16 +205,33 @@ impl Writer {
         let keeper = self.next_keeper;
         self.next_keeper += WRITERS;
         let how = match self.ground.race {
-            Race::Keys => How::Looks,
-            Race::Locks | Race::Updates => self.any_of([How::Asks, How::Locks { changes: false }]),
+            Race::Keys | Race::Trees => How::Looks,
+            Race::Locks | Race::Spelled | Race::Updates => self.any_of([How::Asks, How::Locks { changes: false }]),
         };
         let met = self.attempt(id, how, &format!("INSERT INTO {table} (id, piece_id) VALUES ({keeper}, {id})"));
         self.then(id, met, |row| row.keepers.push((table, keeper)))
     }
 
+    /// Inserts a young row that points to this one.
+    fn follow(&mut self, id: u64) -> Met {
+        let Some(keeper) = self.next(IMAGES) else { return self.set_age(id, false) };
+        let insert = self.ground.insert(keeper, false, keeper);
+        let points = format!("UPDATE piece SET previous = {id} WHERE id = {keeper}");
+        let met = self.attempt(id, How::Looks, &format!("{insert}; {points}"));
+        if met == Met::There {
+            self.inserted += 1;
+            self.rows.insert(keeper, Row { image: keeper, is_keeper: true, ..Row::default() });
+        }
+        self.then(id, met, |row| row.keepers.push(("piece", keeper)))
+    }
+
     fn unkeep(&mut self, id: u64) {
         let Some((table, keeper)) = self.rows[&id].keepers.last().copied() else { return };
-        let met = self.attempt(id, How::Locks { changes: false }, &format!("DELETE FROM {table} WHERE id = {keeper}"));
+        let statement = match table {
+            "piece" => format!("UPDATE piece SET previous = NULL WHERE id = {keeper}"),
+            _ => format!("DELETE FROM {table} WHERE id = {keeper}"),
+        };
+        let met = self.attempt(id, How::Locks { changes: false }, &statement);
         self.then(id, met, |row| row.keepers.truncate(row.keepers.len() - 1));
     }
 
@@ -219,8 +241,11 @@ impl Writer {
             return self.set_age(id, false);
         }
         self.next_part += WRITERS;
-        let how = if self.ground.race == Race::Keys { How::Looks } else { How::Locks { changes: false } };
-        let insert = format!("INSERT INTO part (id, piece_id, thumb) VALUES ({part}, {id}, 'data/thumbs/{part}.jpg')");
+        let how = if self.ground.race.has_keys() { How::Looks } else { How::Locks { changes: false } };
+        let insert = format!(
+            "INSERT INTO part (id, piece_id, piece_lot, thumb) VALUES ({part}, {id}, {}, 'data/thumbs/{part}.jpg')",
+            lot(id)
+        );
         let met = self.attempt(id, how, &insert);
         if met == Met::There {
             self.parts += 1;
@@ -233,7 +258,7 @@ impl Writer {
         let (Some(part), Some(to)) = (self.rows[&id].parts.first().copied(), self.kept()) else {
             return self.add_part(id);
         };
-        let update = format!("UPDATE part SET piece_id = {to} WHERE id = {part}");
+        let update = format!("UPDATE part SET piece_id = {to}, piece_lot = {} WHERE id = {part}", lot(to));
         let met = self.attempt(id, How::Locks { changes: false }, &update);
         if met == Met::There {
             self.rows.get_mut(&to).unwrap().parts.insert(part);
@@ -245,7 +270,8 @@ impl Writer {
     fn take_another_file(&mut self, id: u64) -> Met {
         let Some(other) = self.kept() else { return self.set_age(id, false) };
         let image = self.rows[&other].image;
-        let update = format!("UPDATE piece SET image = '{image}.png' WHERE id = {id} AND state = 'live'");
+        let update =
+            format!("UPDATE piece SET image = {} WHERE id = {id} AND state = 'live'", self.ground.image(id, image));
         let how = self.any_of([How::Looks, How::Locks { changes: true }]);
         let met = self.attempt(id, how, &update);
         self.then_leads(id, id, image, met)
@@ -257,7 +283,8 @@ impl Writer {
         let how = How::Locks { changes: false };
         match (self.below(2), self.kept()) {
             (0, Some(other)) => {
-                let met = self.attempt(id, how, &format!("UPDATE piece SET image = '{image}.png' WHERE id = {other}"));
+                let named = self.ground.image(other, image);
+                let met = self.attempt(id, how, &format!("UPDATE piece SET image = {named} WHERE id = {other}"));
                 self.then_leads(id, other, image, met)
             }
             _ => {

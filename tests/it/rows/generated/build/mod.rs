@@ -17,7 +17,7 @@ use crate::engines::Database;
 use crate::world::World;
 
 /// How many values the column `file` may have.
-pub const FILES: usize = 20;
+pub const FILES: usize = 26;
 
 /// A value of the column `file`.
 pub struct Value {
@@ -25,6 +25,8 @@ pub struct Value {
     pub written: Option<String>,
     /// The file that it names, beneath the root.
     pub path: Option<String>,
+    /// The file that it may mean, in another spelling.
+    pub means: Option<&'static str>,
     /// Whether it is written so that the file may be removed by it.
     pub is_plain: bool,
 }
@@ -32,8 +34,9 @@ pub struct Value {
 /// One of the values; `root` is the store's.
 pub fn value(store: Store, index: usize, root: &str) -> Value {
     let (written, path) = match index {
-        0 => return Value { written: None, path: None, is_plain: false },
-        1 => return Value { written: Some(String::new()), path: None, is_plain: false },
+        0 => return Value { written: None, path: None, means: None, is_plain: false },
+        1 => return Value { written: Some(String::new()), path: None, means: None, is_plain: false },
+        20.. => return odd_value(store, index),
         9 => ("./f3.bin".to_owned(), "f3.bin"),
         10 => ("d//g.bin".to_owned(), "d/g.bin"),
         11 => ("d/g.bin".to_owned(), "d/g.bin"),
@@ -47,12 +50,26 @@ pub fn value(store: Store, index: usize, root: &str) -> Value {
         19 => ("job-2/b".to_owned(), "job-2/b"),
         n => {
             let name = format!("f{n}.bin");
-            return Value { written: Some(prefixed(store, &name)), path: Some(name), is_plain: true };
+            return Value { written: Some(prefixed(store, &name)), path: Some(name), means: None, is_plain: true };
         }
     };
     let written = if written.starts_with('/') { written } else { prefixed(store, &written) };
     // A path with ".." keeps what it names, and removes nothing.
-    Value { written: Some(written), path: Some(path.to_owned()), is_plain: index != 13 }
+    Value { written: Some(written), path: Some(path.to_owned()), means: None, is_plain: index != 13 }
+}
+
+/// A value in a spelling that is not that of the file.
+fn odd_value(store: Store, index: usize) -> Value {
+    let (written, means) = match index {
+        20 => ("%66%34.bin", "f4.bin"),
+        21 => ("F2.BIN", "f2.bin"),
+        22 => ("f5.bin?v=3", "f5.bin"),
+        23 => ("f3.bin ", "f3.bin"),
+        24 => ("d\\g.bin", "d/g.bin"),
+        _ => ("/old/mount/f6.bin", "f6.bin"),
+    };
+    let written = if written.starts_with('/') { written.to_owned() } else { prefixed(store, written) };
+    Value { written: Some(written), path: None, means: Some(means), is_plain: false }
 }
 
 fn prefixed(store: Store, path: &str) -> String {
@@ -72,6 +89,7 @@ pub fn build(spec: &Spec, db: &Arc<Database>, clock: Clock) -> World {
     }
     for table in Table::ALL {
         tables::create(spec, table, db.kind(), &mut sql);
+        tables::guard(spec, table, db.kind(), &mut sql);
         rows::insert(spec, table, &world, &mut sql);
     }
     db.execute(&sql);

@@ -1,6 +1,7 @@
 //! Writes the policies as configuration.
 
-use crate::rows::generated::spec::{Action, Alive, OnDelete, Owner, Policy, Spec, Table, Time, Times};
+use super::tables::points_by_both;
+use crate::rows::generated::spec::{Action, Alive, OnDelete, Owner, Policy, Spec, Table, Time};
 
 /// The name of a policy.
 pub fn policy_name(index: usize, policy: &Policy) -> String {
@@ -15,14 +16,15 @@ pub fn toml(spec: &Spec, index: usize, policy: &Policy) -> String {
         policy.batch
     );
     let mut line = |text: String| toml.push_str(&(text + "\n"));
-    match (policy.time, spec.table(policy.on).times) {
-        (Time::None, _) | (_, Times::Instants | Times::Texts) => {}
-        (_, Times::Seconds) => line("age_format = \"unix\"".to_owned()),
-        (_, Times::Milliseconds) => line("age_format = \"unix_ms\"".to_owned()),
+    let times = spec.table(policy.on).times;
+    let is_read = !matches!(policy.time, Time::None | Time::BySql(_));
+    if let Some(format) = times.format().filter(|_| is_read) {
+        line(format!("age_format = \"{format}\""));
     }
     match policy.time {
         Time::None => {}
         Time::Keep(days) => line(format!("age = \"at\"\nkeep = \"{days}d\"")),
+        Time::BySql(days) => line(format!("keep = \"{days}d\"")),
         Time::Expires(None) => line("expires = \"expires_at\"".to_owned()),
         Time::Expires(Some(days)) => line(format!("expires = \"expires_at\"\ngrace = \"{days}d\"")),
         Time::ByValue { default } => {
@@ -32,7 +34,12 @@ pub fn toml(spec: &Spec, index: usize, policy: &Policy) -> String {
             ));
         }
     }
-    let conditions = [policy.condition, (policy.action == Action::Literal).then_some("state = 'new'")];
+    let by_time = format!("at < {}", times.cutoff());
+    let conditions = [
+        policy.condition,
+        (policy.action == Action::Literal).then_some("state = 'new'"),
+        matches!(policy.time, Time::BySql(_)).then_some(by_time.as_str()),
+    ];
     let conditions: Vec<_> = conditions.into_iter().flatten().map(|sql| format!("({sql})")).collect();
     if !conditions.is_empty() {
         line(format!("where = \"{}\"", conditions.join(" AND ")));
@@ -43,8 +50,12 @@ pub fn toml(spec: &Spec, index: usize, policy: &Policy) -> String {
                 .to_owned(),
         ),
         Some(_) => line(format!(
-            "protected_by = [{{ table = \"shot\", on = \"shot.parent = job.{}\", where = \"shot.flag = 1\" }}]",
-            if spec.table(Table::Job).key.is_pointed_to() { "id" } else { "num" }
+            "protected_by = [{{ table = \"shot\", on = \"{}\", where = \"shot.flag = 1\" }}]",
+            match (points_by_both(spec), spec.table(Table::Job).key.is_pointed_to()) {
+                (true, _) => "shot.pa = job.a AND shot.pb = job.b",
+                (false, true) => "shot.parent = job.id",
+                (false, false) => "shot.parent = job.num",
+            }
         )),
         None => {}
     }
@@ -74,6 +85,9 @@ pub fn toml(spec: &Spec, index: usize, policy: &Policy) -> String {
     toml
 }
 
+/// Both columns of a composite key, as children name them.
+const BOTH: &str = "[\"pa\", \"pb\"]";
+
 fn update(set: &str) -> String {
     format!("action = \"update\"\nset = {{ {set}touched = {{ sql = \"touched + 1\" }} }}")
 }
@@ -91,6 +105,7 @@ fn files(spec: &Spec, table: Table, action: Action) -> String {
 fn children(spec: &Spec, table: Table) -> Vec<String> {
     let entry = |child: Table, column: &str, declared: Option<OnDelete>| -> Option<String> {
         let references = match spec.table(table).key.is_pointed_to() {
+            _ if column == BOTH => ", references = [\"a\", \"b\"]",
             true => "",
             false => ", references = \"num\"",
         };
@@ -108,16 +123,17 @@ fn children(spec: &Spec, table: Table) -> Vec<String> {
             OnDelete::SetNull | OnDelete::KeepParent => String::new(),
         };
         Some(format!(
-            "{{ table = \"{}\", column = \"{column}\", on_delete = \"{on_delete}\"{references}{below} }}",
+            "{{ table = \"{}\", column = {column}, on_delete = \"{on_delete}\"{references}{below} }}",
             child.name()
         ))
     };
+    let shots = if points_by_both(spec) { BOTH } else { "\"parent\"" };
     match table {
-        Table::Job => [entry(Table::Shot, "parent", spec.shots.declared), entry(Table::Shot, "other", spec.others)]
+        Table::Job => [entry(Table::Shot, shots, spec.shots.declared), entry(Table::Shot, "\"other\"", spec.others)]
             .into_iter()
             .flatten()
             .collect(),
-        Table::Shot => entry(Table::Mark, "parent", spec.marks.declared).into_iter().collect(),
+        Table::Shot => entry(Table::Mark, "\"parent\"", spec.marks.declared).into_iter().collect(),
         Table::Mark | Table::Lease => vec![],
     }
 }

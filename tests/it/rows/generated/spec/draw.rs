@@ -9,10 +9,36 @@ use super::{
 use crate::engines::EngineKind;
 use crate::rows::generated::build::FILES;
 
+/// Whether numbers of every unit and fractions are drawn as times.
+pub(super) const NUMBERS: bool = true;
+/// Whether years are drawn that mean "never".
+const FAR_DATES: bool = true;
+/// Whether columns of paths hold bytes.
+const BYTES: bool = false;
+/// Whether paths are drawn in spellings that are not those of their files.
+const SPELLINGS: bool = false;
+/// Whether rows point to rows of their own table.
+const THEMSELVES: bool = false;
+
+/// The first are always drawn.
+const TIMES: [Times; 10] = [
+    Times::Instants,
+    Times::Instants,
+    Times::Instants,
+    Times::Texts,
+    Times::Seconds,
+    Times::Milliseconds,
+    Times::Microseconds,
+    Times::Nanoseconds,
+    Times::Floats,
+    Times::Decimals,
+];
+
 fn row() -> impl Strategy<Value = Row> {
-    let times = (0..AGES.len(), 0..EXPIRES.len(), 0..KINDS.len());
-    (times, 0..3u8, any::<bool>(), 0..FILES, 0..16usize, 0..16usize).prop_map(
-        |((age, expires, kind), flag, is_new, file, parent, other)| Row {
+    let (ages, expires) = if FAR_DATES { (AGES.len(), EXPIRES.len()) } else { (9, 5) };
+    let files = if SPELLINGS { FILES } else { 20 };
+    ((0..ages, 0..expires, 0..KINDS.len()), 0..3u8, any::<bool>(), 0..files, 0..16usize, 0..16usize, 0..16usize)
+        .prop_map(|((age, expires, kind), flag, is_new, file, parent, other, previous)| Row {
             age,
             expires,
             kind,
@@ -21,8 +47,8 @@ fn row() -> impl Strategy<Value = Row> {
             file,
             parent,
             other,
-        },
-    )
+            previous,
+        })
 }
 
 fn owners() -> impl Strategy<Value = Vec<Owner>> {
@@ -42,19 +68,16 @@ fn table(most: usize) -> impl Strategy<Value = TableSpec> {
         1 => Just(Key::Composite),
         1 => Just(Key::None),
     ];
-    let times = prop_oneof![
-        3 => Just(Times::Instants),
-        1 => Just(Times::Texts),
-        1 => Just(Times::Seconds),
-        1 => Just(Times::Milliseconds),
-    ];
+    let times = (0..if NUMBERS { TIMES.len() } else { 6 }).prop_map(|drawn| TIMES[drawn]);
     let rows = proptest::collection::vec(row(), 0..most);
-    (key, any::<bool>(), times, any::<bool>(), owners(), rows).prop_map(
-        |(key, without_rowid, times, age_indexed, files, rows)| TableSpec {
+    let flags = (any::<bool>(), any::<bool>(), proptest::bool::weighted(0.3).prop_map(|drawn| drawn && BYTES));
+    (key, flags, times, owners(), rows).prop_map(
+        |(key, (without_rowid, age_indexed, binary_file), times, files, rows)| TableSpec {
             key,
             without_rowid,
             times,
             age_indexed,
+            binary_file,
             files,
             rows,
         },
@@ -65,14 +88,12 @@ fn on_delete() -> impl Strategy<Value = OnDelete> {
     prop_oneof![2 => Just(OnDelete::Delete), 1 => Just(OnDelete::SetNull), 1 => Just(OnDelete::KeepParent)]
 }
 
+fn foreign_key() -> impl Strategy<Value = ForeignKey> {
+    prop_oneof![Just(ForeignKey::None), Just(ForeignKey::Plain), Just(ForeignKey::Cascade), Just(ForeignKey::SetNull),]
+}
+
 fn link() -> impl Strategy<Value = Link> {
-    let key = prop_oneof![
-        Just(ForeignKey::None),
-        Just(ForeignKey::Plain),
-        Just(ForeignKey::Cascade),
-        Just(ForeignKey::SetNull),
-    ];
-    (key, proptest::option::weighted(0.7, on_delete())).prop_map(|(key, declared)| Link { key, declared })
+    (foreign_key(), proptest::option::weighted(0.7, on_delete())).prop_map(|(key, declared)| Link { key, declared })
 }
 
 fn policy() -> impl Strategy<Value = Policy> {
@@ -87,6 +108,7 @@ fn policy() -> impl Strategy<Value = Policy> {
         2 => prop_oneof![Just(30u8), Just(10), Just(5)].prop_map(Time::Keep),
         1 => proptest::option::of(prop_oneof![Just(2u8), Just(7)]).prop_map(Time::Expires),
         1 => any::<bool>().prop_map(|default| Time::ByValue { default }),
+        1 => prop_oneof![Just(30u8), Just(5)].prop_map(Time::BySql),
     ];
     let condition =
         proptest::option::of(prop_oneof![Just("flag > 0"), Just("kind <> 'a'"), Just("flag <> 2 OR kind IS NULL")]);
@@ -129,9 +151,14 @@ pub fn everywhere() -> impl Strategy<Value = Spec> {
 fn drawn(kind: EngineKind, most: [usize; 4]) -> impl Strategy<Value = Spec> {
     let tables = (table(most[0]), table(most[1]), table(most[2]), table(most[3]));
     let policies = proptest::collection::vec(policy(), 1..5);
-    (tables, link(), proptest::option::weighted(0.3, on_delete()), link(), policies).prop_map(
-        move |((job, shot, mark, lease), shots, others, marks, policies)| {
-            Spec { tables: [job, shot, mark, lease], shots, others, marks, policies }.settled(kind)
+    let links = (link(), proptest::option::weighted(0.3, on_delete()), link(), any::<bool>());
+    let previous = proptest::option::weighted(0.3, foreign_key()).prop_map(|drawn| drawn.filter(|_| THEMSELVES));
+    let vetoed = prop_oneof![2 => Just(Table::Mark), 1 => Just(Table::Lease), 2 => Just(Table::Job)];
+    let veto = proptest::option::weighted(0.2, vetoed);
+    (tables, links, previous, veto, policies).prop_map(
+        move |((job, shot, mark, lease), (shots, others, marks, by_both), previous, veto, policies)| {
+            Spec { tables: [job, shot, mark, lease], shots, others, marks, by_both, previous, veto, policies }
+                .settled(kind)
         },
     )
 }

@@ -58,6 +58,46 @@ pub enum Times {
     Texts,
     Seconds,
     Milliseconds,
+    Microseconds,
+    Nanoseconds,
+    /// Seconds, halves among them.
+    Floats,
+    Decimals,
+}
+
+impl Times {
+    /// What `age_format` says of it.
+    pub fn format(self) -> Option<&'static str> {
+        match self {
+            Times::Instants | Times::Texts => None,
+            Times::Seconds | Times::Floats | Times::Decimals => Some("unix"),
+            Times::Milliseconds => Some("unix_ms"),
+            Times::Microseconds => Some("unix_us"),
+            Times::Nanoseconds => Some("unix_ns"),
+        }
+    }
+
+    /// The cutoff as it compares with such a column.
+    pub fn cutoff(self) -> &'static str {
+        match self {
+            Times::Instants | Times::Texts => ":cutoff",
+            Times::Seconds | Times::Floats | Times::Decimals => ":cutoff_unix",
+            Times::Milliseconds => ":cutoff_ms",
+            Times::Microseconds => ":cutoff_us",
+            Times::Nanoseconds => ":cutoff_ns",
+        }
+    }
+}
+
+/// When something was, or will be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum When {
+    /// So many days ago.
+    Ago(f64),
+    /// An instant that no clock of ours has shown.
+    At(&'static str),
+    /// NULL; of texts, one that is no time.
+    Never,
 }
 
 /// A file that each row of a table owns.
@@ -94,6 +134,8 @@ pub struct TableSpec {
     /// What its columns of time are.
     pub times: Times,
     pub age_indexed: bool,
+    /// The column `file` holds bytes.
+    pub binary_file: bool,
     pub files: Vec<Owner>,
     pub rows: Vec<Row>,
 }
@@ -109,13 +151,41 @@ pub struct Row {
     pub file: usize,
     pub parent: usize,
     pub other: usize,
+    /// The row of its own table that it points to.
+    pub previous: usize,
 }
 
+/// Years that mean "never" in some languages, and the last before there is a time.
+const FAR: [&str; 4] = ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "1979-12-31T00:00:00Z", "9999-12-30T00:00:00Z"];
 /// Some are exactly as old as they are kept, which is not old enough.
-pub const AGES: [Option<f64>; 9] =
-    [Some(1.0), Some(45.5), Some(30.5), Some(29.5), Some(15.5), Some(5.5), None, Some(30.0), Some(5.0)];
-/// Days since the row expired.
-pub const EXPIRES: [Option<f64>; 5] = [Some(-5.5), Some(9.5), Some(3.5), Some(0.5), None];
+pub const AGES: [When; 13] = [
+    When::Ago(1.0),
+    When::Ago(45.5),
+    When::Ago(30.5),
+    When::Ago(29.5),
+    When::Ago(15.5),
+    When::Ago(5.5),
+    When::Never,
+    When::Ago(30.0),
+    When::Ago(5.0),
+    When::At(FAR[0]),
+    When::At(FAR[1]),
+    When::At(FAR[2]),
+    When::At(FAR[3]),
+];
+/// Where in these the years begin that mean "never".
+pub const FIRST_FAR: usize = 9;
+/// Since the row expired.
+pub const EXPIRES: [When; 8] = [
+    When::Ago(-5.5),
+    When::Ago(9.5),
+    When::Ago(3.5),
+    When::Ago(0.5),
+    When::Never,
+    When::At(FAR[0]),
+    When::At(FAR[1]),
+    When::At(FAR[3]),
+];
 pub const KINDS: [Option<&str>; 4] = [Some("a"), Some("b"), Some("c"), None];
 
 /// What the database does to rows that point to a deleted one.
@@ -151,6 +221,8 @@ pub enum Time {
     ByValue {
         default: bool,
     },
+    /// Days, in the words of the condition alone.
+    BySql(u8),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,6 +266,12 @@ pub struct Spec {
     pub others: Option<OnDelete>,
     /// From marks to shots.
     pub marks: Link,
+    /// Shots point to jobs by both columns of a composite key.
+    pub by_both: bool,
+    /// What the database does to jobs that point to a deleted one, where they point to one another.
+    pub previous: Option<ForeignKey>,
+    /// The table of which a trigger lets no row go whose flag is 1.
+    pub veto: Option<Table>,
     pub policies: Vec<Policy>,
 }
 
@@ -204,6 +282,11 @@ impl Spec {
 
     fn table_mut(&mut self, table: Table) -> &mut TableSpec {
         &mut self.tables[table as usize]
+    }
+
+    /// Whether a trigger lets a row not go.
+    pub fn is_vetoed(&self, table: Table, num: u64) -> bool {
+        self.veto == Some(table) && self.table(table).rows[num as usize - 1].flag == 1
     }
 
     /// The store that the column `file` of a table names files of.

@@ -1,6 +1,9 @@
 //! Makes of what was drawn something that a configuration can say and a database can do.
 
-use super::{Action, Alive, ForeignKey, Key, Link, OnDelete, Owner, Spec, Table, Time};
+use super::draw::NUMBERS;
+use super::{
+    AGES, Action, Alive, FIRST_FAR, ForeignKey, Key, Link, OnDelete, Owner, Row, Spec, Table, Time, Times, When,
+};
 use crate::engines::EngineKind;
 
 impl Spec {
@@ -8,7 +11,9 @@ impl Spec {
     pub fn settled(mut self, kind: EngineKind) -> Self {
         self.settle_keys(kind);
         self.settle_links();
+        self.settle_itself();
         self.settle_policies();
+        self.settle_veto();
         if kind.is_mysql() {
             self.settle_keyless(kind);
         }
@@ -68,10 +73,38 @@ impl Spec {
         }
     }
 
+    /// A row is pointed to by a key of its own.
+    fn settle_itself(&mut self) {
+        if self.table(Table::Job).key == Key::None {
+            self.previous = None;
+        }
+    }
+
+    /// A veto within a cascade leaves what belongs to nothing, which is the schema's own fault: only rows that nothing
+    /// goes along with, and that go along with nothing, are vetoed.
+    fn settle_veto(&mut self) {
+        let jobs_alone = self.shots.key == ForeignKey::None && self.shots.declared.is_none() && self.previous.is_none();
+        let marks_alone = self.marks.key == ForeignKey::None && self.marks.declared.is_none();
+        self.veto = self.veto.filter(|table| match table {
+            Table::Job => jobs_alone && self.table(Table::Job).key != Key::None,
+            Table::Mark => marks_alone && self.table(Table::Mark).key != Key::None,
+            Table::Lease => true,
+            Table::Shot => false,
+        });
+    }
+
     fn settle_policies(&mut self) {
         let (shots, marks) = (self.shots, self.marks);
         let mut updated = Vec::new();
+        let texts = Table::ALL.map(|table| {
+            let times = self.table(table).times;
+            times == Times::Texts || (!NUMBERS && times != Times::Instants)
+        });
         self.policies.retain_mut(|policy| {
+            // Texts of several notations have no order that SQL could go by.
+            if let (Time::BySql(days), true) = (policy.time, texts[policy.on as usize]) {
+                policy.time = Time::Keep(days);
+            }
             if policy.time == Time::None {
                 policy.condition.get_or_insert("flag > 0");
             }
@@ -96,6 +129,12 @@ impl Spec {
             updated.push(policy.on);
             first
         });
+        // A condition may be held to depend on no time where only years before any clock are before its cutoff.
+        let by_sql = self.policies.iter().filter(|policy| matches!(policy.time, Time::BySql(_)));
+        for table in by_sql.map(|policy| policy.on).collect::<Vec<_>>() {
+            let far = |row: &&mut Row| matches!(AGES[row.age], When::At(_));
+            self.table_mut(table).rows.iter_mut().filter(far).for_each(|row| row.age -= FIRST_FAR);
+        }
         // An update moves a row that its place alone tells from others: the next policy meets them in another order.
         let on = |table| self.policies.iter().filter(|policy| policy.on == table).count();
         let (on_jobs, on_shots) = (on(Table::Job), on(Table::Shot));
