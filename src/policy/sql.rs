@@ -149,10 +149,9 @@ impl Scanner<'_> {
 
     fn take_quoted(&mut self, quote: char) -> Result<(), String> {
         let end = self.rest[1..].find(quote).ok_or_else(|| format!("a {quote} is not closed"))?;
-        if self.rest[1..=end].contains('\\') {
-            return Err(
-                "a backslash inside quotes means different things to different databases; leave it out".to_owned()
-            );
+        // Sessions see to it that a backslash in quotes is a backslash; PostgreSQL has an escape of its own.
+        if quote == '\'' && self.follows_e() && self.rest[1..=end].contains('\\') {
+            return Err("a backslash in E'…' begins an escape; without the E it stands for itself".to_owned());
         }
         if quote == '"' {
             self.flush();
@@ -162,6 +161,13 @@ impl Scanner<'_> {
             self.take(end + 2);
         }
         Ok(())
+    }
+
+    /// Whether an E of its own stands right before.
+    fn follows_e(&self) -> bool {
+        let mut before = self.sql.chars().rev();
+        let is_e = before.next().is_some_and(|c| c.eq_ignore_ascii_case(&'e'));
+        is_e && !before.next().is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$')
     }
 
     fn take_dollar(&mut self) -> Result<(), String> {
@@ -227,6 +233,13 @@ mod tests {
     }
 
     #[test]
+    fn a_backslash_stands_for_itself() {
+        for accepted in ["a = 'C:\\x\\'", "a LIKE 'x\\_%' ESCAPE '\\'", "type'\\' = a", "\"a\\b\" = 1"] {
+            assert!(Condition::parse(accepted).is_ok(), "{accepted}");
+        }
+    }
+
+    #[test]
     fn refuses_what_would_escape_its_parentheses() {
         for refused in [
             "",
@@ -240,7 +253,8 @@ mod tests {
             "a = $1",
             "a = ?",
             "a = :now_minus_2x",
-            "a = 'x\\'",
+            "a = E'x\\'",
+            "e'\\' = a",
             "a # c",
             "a = $t$ x",
         ] {

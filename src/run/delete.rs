@@ -13,11 +13,12 @@ use super::gather::Facts;
 use super::presence::Presence;
 use super::sessions::Sessions;
 use super::snapshot::Snapshot;
+use super::stayed::Vetoed;
 use super::stop::Stop;
 use super::{Reporter, Runner};
 use crate::ledger::{GuardReading, Lease, Ledger, LedgerError, RunId, Tally};
 use crate::policy::{Alive, Name, RowsPolicy};
-use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError, Walker, Window};
+use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError, TREE_ROWS_AT_ONCE, Walker, Window};
 use crate::telemetry::chain;
 
 /// Sums of batches without files are added up in the ledger this often.
@@ -50,6 +51,11 @@ pub(super) struct Pace {
     pub(super) unremoved: u64,
     /// Rows that stay for their paths, of windows that are met again.
     pub(super) unmapped: Told,
+    pub(super) vetoed: Vetoed,
+    /// Rows that others of their table need so far, since this was last set to zero.
+    pub(super) deferred: u64,
+    /// Windows come a second time.
+    pub(super) again: bool,
     unflushed: Tally,
     flushed_at: Option<Timestamp>,
 }
@@ -124,16 +130,34 @@ pub(super) enum Ended {
     Unremovable { files: u64, why: String },
     #[error("{why}")]
     Missing { why: String, readings: Vec<GuardReading> },
+    /// The account says why.
+    #[error("every row is refused")]
+    Refused,
 }
 
 impl Deleter<'_> {
     /// Takes everything that is eligible. What was done is in the account, however it ends.
     pub(super) async fn delete(&mut self) -> Result<(), Ended> {
+        let ended = self.delete_all().await;
+        self.report_vetoed();
+        match ended {
+            Err(Ended::Refused) => Ok(()),
+            ended => ended,
+        }
+    }
+
+    async fn delete_all(&mut self) -> Result<(), Ended> {
         let target = &self.facts.target;
         self.account.tally.rows_protected += self.facts.kept;
         let doubts = Doubts { policy: self.policy, facts: self.facts, stop: self.stop, gone: &[] };
         doubts.tell_unlisted(self.sessions, &mut self.account).await?;
-        let mut walker = Walker::new(target.clone(), self.facts.at, self.policy.batch.get());
+        let batch = self.policy.batch.get();
+        let batch = if target.is_tree() { batch.min(TREE_ROWS_AT_ONCE) } else { batch };
+        let mut walker = Walker::new(target.clone(), self.facts.at, batch);
+        if target.is_tree() {
+            self.delete_generations(walker).await?;
+            walker = Walker::new(target.clone(), self.facts.at, batch).at_its_end();
+        }
         let mut snapshot = match self.facts.custodies.is_empty() {
             true => Snapshot::take(self.sessions, &target.source, target.engine).await,
             false => None,
@@ -156,7 +180,7 @@ impl Deleter<'_> {
         Ok(doubts.tell_ages(self.sessions, &mut self.account).await?)
     }
 
-    async fn next_window(&mut self, walker: &mut Walker) -> Result<Option<Window>, Ended> {
+    pub(super) async fn next_window(&mut self, walker: &mut Walker) -> Result<Option<Window>, Ended> {
         let mut losses = 0;
         loop {
             self.may_go_on().await?;
@@ -182,7 +206,7 @@ impl Deleter<'_> {
     }
 
     /// Takes a window; where the batch as a whole fails, what can go goes.
-    async fn window(&mut self, window: &Window, last_try: bool) -> Result<(), Ended> {
+    pub(super) async fn window(&mut self, window: &Window, last_try: bool) -> Result<(), Ended> {
         let Some(part) = self.approved(window, last_try).await? else { return Ok(()) };
         let mut losses = 0;
         loop {
@@ -232,7 +256,7 @@ impl Deleter<'_> {
             return Err(Ended::Stopped);
         }
         // Those of a window that is tried again were told of before.
-        if !last_try {
+        if !last_try && !self.pace.again {
             self.account.add(asked.account);
         }
         let keys: Vec<_> = asked.over.into_iter().map(|row| row.key).collect();
@@ -295,8 +319,14 @@ impl Deleter<'_> {
         } else {
             session.begin().await?;
             match self.stop.watch(canceller, target.take(session, *at, scope)).await {
-                Ok(taken) => {
+                Ok(taken) if taken.spoiled => {
+                    roll_back(session).await;
+                    return self.take_without(scope, taken).await;
+                }
+                Ok(mut taken) => {
                     session.commit().await?;
+                    self.pace.deferred += taken.deferred;
+                    self.stay(std::mem::take(&mut taken.stayed));
                     self.account.detail(target, &taken.rows);
                     self.done(&taken)
                 }

@@ -36,7 +36,7 @@ impl Doubts<'_> {
         let asking = self.stop.watch(session.canceller(), target.unlisted_values(session, self.facts.at, self.gone));
         let values = match asking.await {
             // It is told for the operator's sake alone: a large table is no reason to keep everything.
-            Err(error) if error.kind == ErrorKind::Timeout => {
+            Err(error) if self.is_bearable(&error) => {
                 account.notes.push(format!("values of {} that keep does not list: {}", by.column, chain(&error)));
                 return Ok(());
             }
@@ -48,6 +48,10 @@ impl Doubts<'_> {
             account.notes.push(format!("values of {} that keep does not list: {values}; {fate}", by.column));
         }
         Ok(())
+    }
+
+    fn is_bearable(&self, error: &SourceError) -> bool {
+        error.kind == ErrorKind::Timeout || (error.kind == ErrorKind::Other && !self.facts.unjudged.is_empty())
     }
 
     /// Counts the rows without a time, and tells of those whose age cannot be read: each is an error of its own (G5). That
@@ -77,7 +81,7 @@ impl Doubts<'_> {
         match self.stop.watch(canceller, target.count_without_time(session, self.facts.at, self.gone)).await {
             Ok(rows) => account.tally.rows_without_time = rows,
             // They are counted for the operator's sake alone.
-            Err(error) if error.kind == ErrorKind::Timeout => {
+            Err(error) if self.is_bearable(&error) => {
                 account.notes.push(format!("rows without a time are not counted: {}", chain(&error)));
             }
             Err(error) => return Err(error),
@@ -91,7 +95,14 @@ impl Doubts<'_> {
         let session = sessions.get(&target.source).await?;
         let canceller = session.canceller();
         let asking = target.unreadable(session, self.facts.at, self.gone, SHOWN_AT_MOST);
-        let (count, rows) = self.stop.watch(canceller, asking).await?;
+        let (count, rows) = match self.stop.watch(canceller, asking).await {
+            // The SQL of the policy fails on rows that it is asked of here alone; they stay in any case.
+            Err(error) if error.kind == ErrorKind::Other && !self.facts.unjudged.is_empty() => {
+                account.notes.push(format!("rows whose age cannot be read: {}", chain(&error)));
+                return Ok(());
+            }
+            asked => asked?,
+        };
         let column = target.age_column().unwrap_or_default();
         let shown = rows.len() as u64;
         for Unreadable { key, value } in rows {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::account::Account;
 use super::custody::{Custody, CustodyError};
 use super::identity;
 use super::sessions::Sessions;
@@ -9,8 +10,8 @@ use crate::clock::Clock;
 use crate::ledger::{IntentItem, IntentOwner, RunId};
 use crate::policy::{FilePath, Name, Outside, Params, RowsPolicy, Settings};
 use crate::sources::{
-    Asked, Claim, ClaimedFile, FileOwner, Gone, Instants, NamedBy, Session, SourceError, Target, Timeless, Unfit,
-    Unmapped, typed_form_hint,
+    Asked, Claim, ClaimedFile, ErrorKind, FileOwner, Gone, Instants, NamedBy, Session, SourceError, Target, Timeless,
+    Unfit, Unjudged, Unmapped, typed_form_hint,
 };
 
 /// What is known before anything is decided.
@@ -32,6 +33,10 @@ pub(super) struct Facts {
     pub(super) timeless: Option<Timeless>,
     /// Why the database takes no changes at all, if it does not.
     pub(super) refuses_changes: Option<String>,
+    /// What judges the rows of a table that points to itself, where the run goes by their order.
+    pub(super) judging: Option<Arc<Target>>,
+    /// Rows on which the operator's SQL fails.
+    pub(super) unjudged: Vec<Unjudged>,
 }
 
 /// Why the facts could not be had.
@@ -72,17 +77,44 @@ pub(super) struct Question<'a> {
     /// What a plan takes for gone.
     pub(super) gone: &'a [Gone],
     pub(super) run_id: RunId,
+    /// Find out whether the operator's SQL can be asked of every row, before anything is listed.
+    pub(super) tries_sql: bool,
 }
 
-/// Looks up everything that a policy's run stands on.
+/// Looks up everything that a policy's run stands on. Where the operator's SQL fails on single rows, they are left out.
 pub(super) async fn gather(question: Question<'_>, sessions: &mut Sessions) -> Result<Facts, GatherError> {
-    let Question { settings, clock, policy, params, at, count, gone, run_id } = question;
+    match gather_by(question, sessions, false).await {
+        Err(GatherError::Source(error)) if error.kind == ErrorKind::Other => {
+            gather_judging(question, sessions, error).await
+        }
+        gathered => gathered,
+    }
+}
+
+/// Leaves out the rows on which the operator's SQL fails; where these are none, or all, the error stands.
+pub(super) async fn gather_judging(
+    question: Question<'_>,
+    sessions: &mut Sessions,
+    error: SourceError,
+) -> Result<Facts, GatherError> {
+    let facts = gather_by(question, sessions, true).await?;
+    if facts.unjudged.is_empty() { Err(error.into()) } else { Ok(facts) }
+}
+
+/// Looks up everything that a policy's run stands on; with `judges`, also which rows cannot be judged.
+async fn gather_by(question: Question<'_>, sessions: &mut Sessions, judges: bool) -> Result<Facts, GatherError> {
+    let Question { settings, clock, policy, params, at, count, gone, run_id, tries_sql } = question;
     let source = settings
         .source(&policy.source)
         .ok_or_else(|| GatherError::Unknown { what: "source", name: policy.source.clone() })?;
     let session = sessions.get(&policy.source).await?;
     let asked = Asked { source, policy, params: Some(params), settings };
-    let target = Arc::new(Target::load(session, asked).await?.map_err(GatherError::Unfit)?);
+    let mut target = Target::load(session, asked).await?.map_err(GatherError::Unfit)?;
+    let mut unjudged = Vec::new();
+    if judges && let Some((without, found)) = target.judging(session, at).await? {
+        (target, unjudged) = (without, found);
+    }
+    let target = Arc::new(target);
     let refuses_changes = session.refuses_changes().await?;
     let skew_secs = skew(session, clock).await?;
     let total = match policy.max_fraction {
@@ -90,7 +122,7 @@ pub(super) async fn gather(question: Question<'_>, sessions: &mut Sessions) -> R
         None => None,
     };
     let limit = policy.max_rows.map(|most| most.get().saturating_add(1));
-    let eligible = match (count, total, limit) {
+    let eligible = match (count || (tries_sql && target.has_sql()), total, limit) {
         // A progress bar and a share need the whole count.
         (true, _, _) | (_, Some(_), _) => Some(target.count(session, at, None, gone).await?),
         (false, None, Some(_)) => Some(target.count(session, at, limit, gone).await?),
@@ -102,7 +134,21 @@ pub(super) async fn gather(question: Question<'_>, sessions: &mut Sessions) -> R
         (false, _) => target.timeless(session, at, gone).await?,
     };
     let (custodies, owners) = open_custodies(settings, sessions, &target, run_id).await?;
-    Ok(Facts { target, at, custodies, owners, skew_secs, eligible, total, kept, timeless, refuses_changes })
+    let judging = None;
+    Ok(Facts {
+        target,
+        at,
+        custodies,
+        owners,
+        skew_secs,
+        eligible,
+        total,
+        kept,
+        timeless,
+        refuses_changes,
+        judging,
+        unjudged,
+    })
 }
 
 /// How far the source's clock is from this machine's: the middle of the question is taken for the answer's time.
@@ -177,6 +223,21 @@ pub(super) struct UnmappedRow {
 }
 
 impl Facts {
+    /// Tells of the rows on which the operator's SQL fails.
+    pub(super) fn report_unjudged(&self, account: &mut Account) {
+        for Unjudged { row, cause } in &self.unjudged {
+            account.fail(Some(row.shown.clone()), None, format!("kept: the SQL of the policy fails on it: {cause}"));
+        }
+    }
+
+    /// For a run, which goes by the order in which rows of a table that points to itself can go.
+    pub(super) fn by_order(self) -> Self {
+        match self.target.is_tree() {
+            true => Self { target: self.target.peeling(), judging: Some(self.target), ..self },
+            false => self,
+        }
+    }
+
     /// Sorts what a batch's rows say of their files; a file named twice is one item.
     pub(super) fn files_of(&self, claims: Vec<Claim>) -> RowFiles {
         let mut found = RowFiles::default();

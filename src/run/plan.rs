@@ -43,6 +43,8 @@ pub(super) struct Planner<'a> {
     pub(super) presence: Presence,
     /// Keys of eligible rows that stay: their work still goes on, or their paths are none of their store's.
     pub(super) kept: Vec<Vec<String>>,
+    /// Rows that cannot be read.
+    pub(super) unreadable: u64,
     pub(super) account: Account,
 }
 
@@ -60,6 +62,11 @@ impl Planner<'_> {
     pub(super) async fn plan(mut self) -> Result<Planned, SourceError> {
         let mut ended = None;
         self.account.tally.rows_protected = self.facts.kept;
+        self.facts.report_unjudged(&mut self.account);
+        if !self.facts.target.vetoes.is_empty() {
+            let vetoes: Vec<_> = self.facts.target.vetoes.iter().map(ToString::to_string).collect();
+            self.account.notes.push(format!("may keep rows back, which is not foreseen: {}", vetoes.join(", ")));
+        }
         let doubts = Doubts { policy: self.policy, facts: self.facts, stop: self.stop, gone: self.gone };
         doubts.tell_unlisted(self.sessions, &mut self.account).await?;
         let counts_only = self.facts.custodies.is_empty() && !self.facts.target.node.takes_others_along();
@@ -71,8 +78,8 @@ impl Planner<'_> {
         let tally = &mut self.account.tally;
         if self.fate == Fate::Enforce {
             match self.facts.target.updates() {
-                true => tally.rows_updated = tally.rows_matched,
-                false => tally.rows_deleted = tally.rows_matched,
+                true => tally.rows_updated = tally.rows_matched - self.unreadable,
+                false => tally.rows_deleted = tally.rows_matched - self.unreadable,
             }
         } else {
             (tally.files_deleted, tally.bytes_reclaimed) = (0, 0);
@@ -129,6 +136,7 @@ impl Planner<'_> {
                 self.kept.extend(asked.kept);
                 rows = asked.over;
             }
+            rows.retain(|row| self.is_readable(row));
             let (batch, files) = self.mapped(rows, &passed).await?;
             walker.took(batch.rows.len() as u64, batch.children.values().sum());
             passed.truncate(self.gone.len());
@@ -174,6 +182,15 @@ impl Planner<'_> {
                 return Ok((Batch { rows, ..Batch::default() }, files));
             }
         }
+    }
+
+    /// Whether a row can be read as a whole; one that cannot is kept, and told of.
+    fn is_readable(&mut self, row: &OwnedRow) -> bool {
+        let Some(why) = row.unreadable() else { return true };
+        self.unreadable += 1;
+        self.account.tally.rows_matched += 1;
+        self.account.fail(Some(row.shown.clone()), None, format!("kept: {why}"));
+        false
     }
 
     /// What a run would do with a batch; `gone`: with it and what went before.

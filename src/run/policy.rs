@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::account::Account;
 use super::delete::{Deleter, Ended, Pace};
 use super::foreseen::{Foreseen, GoneFiles};
-use super::gather::{Facts, GatherError, Question, gather};
+use super::gather::{Facts, GatherError, Question, gather, gather_judging};
 use super::guard::{self, Counts, Judged};
 use super::identity;
 use super::plan::{Lister, Planned, Planner};
@@ -118,7 +118,8 @@ impl PolicyRun<'_> {
     /// A plan, or a run that only reports.
     async fn look(&self, rows: &RowsPolicy, at: Instants, sessions: &mut Sessions, foreseen: &mut Foreseen) -> Outcome {
         let runner = self.runner;
-        let facts = match gather(self.question(rows, at, &foreseen.rows), sessions).await {
+        let question = Question { tries_sql: true, ..self.question(rows, at, &foreseen.rows) };
+        let facts = match gather(question, sessions).await {
             Ok(facts) => facts,
             Err(error) => return refused(Account::default(), error),
         };
@@ -145,6 +146,7 @@ impl PolicyRun<'_> {
             files: if would_go { foreseen.files.clone() } else { foreseen.files.apart() },
             presence: look.presence.anew(),
             kept: Vec::new(),
+            unreadable: 0,
             account: Account::default(),
         };
         let (planned, kept, until) = match planner.plan().await {
@@ -179,6 +181,7 @@ impl PolicyRun<'_> {
             count: self.request.count_first,
             gone,
             run_id: self.request.run_id,
+            tries_sql: false,
         }
     }
 
@@ -292,6 +295,7 @@ impl PolicyRun<'_> {
             | Ended::NoIndex { .. }
             | Ended::TooSlow(_)
             | Ended::Hopeless(_)
+            | Ended::Refused
             | Ended::Unremovable { .. }) => Outcome::failed(account, [chain(&ended)]),
         }
     }
@@ -317,9 +321,8 @@ impl PolicyRun<'_> {
         lease: &Lease,
         account: Account,
     ) -> Outcome {
-        let runner = self.runner;
         let facts = match gather(self.question(rows, at, &[]), sessions).await {
-            Ok(facts) => facts,
+            Ok(facts) => facts.by_order(),
             Err(error) => return refused(account, error),
         };
         self.reporter.expect(facts.eligible);
@@ -336,7 +339,7 @@ impl PolicyRun<'_> {
         if let Some(by) = blocked_by {
             return Outcome { guards: readings, ..Outcome::blocked(account, by) };
         }
-        if let Some(source) = runner.settings.source(&rows.source)
+        if let Some(source) = self.runner.settings.source(&rows.source)
             && let Err(error) = claim(source, &facts.target.node.table, sessions, self.stop).await
         {
             let outcome = match error.kind {
@@ -346,28 +349,60 @@ impl PolicyRun<'_> {
             };
             return Outcome { guards: readings, ..outcome };
         }
-        let mut deleter = Deleter {
-            runner,
-            ledger,
-            lease,
-            run_id: self.request.run_id,
-            name: &self.policy.name,
-            policy: rows,
-            facts: &facts,
-            sessions,
-            stop: self.stop,
-            reporter: self.reporter,
-            account,
-            pace: Pace::after(look.presence.anew()),
-        };
-        let ended = deleter.delete().await;
-        let account = deleter.account;
+        let mut account = account;
+        facts.report_unjudged(&mut account);
+        let (account, ended) =
+            match self.delete_by(rows, sessions, (ledger, lease), &facts, account, look.presence.anew()).await {
+                (account, Err(Ended::Source(error))) if facts.unjudged.is_empty() && error.kind == ErrorKind::Other => {
+                    // Perhaps the operator's SQL failed on a row that was met only now.
+                    match gather_judging(self.question(rows, at, &[]), sessions, error).await {
+                        Ok(found) => {
+                            let found = found.by_order();
+                            let mut account = account;
+                            // Counted anew with what is left.
+                            account.tally.rows_protected = account.tally.rows_protected.saturating_sub(facts.kept);
+                            found.report_unjudged(&mut account);
+                            self.delete_by(rows, sessions, (ledger, lease), &found, account, Presence::default()).await
+                        }
+                        Err(GatherError::Source(error)) => (account, Err(Ended::Source(error))),
+                        Err(error) => return Outcome { guards: readings, ..refused(account, error) },
+                    }
+                }
+                ended => ended,
+            };
         let outcome = match ended {
             Ok(()) => Outcome::new(account),
             Err(ended) => self.ended(account, ended),
         };
         readings.extend(outcome.guards);
         Outcome { guards: readings, ..outcome }
+    }
+
+    async fn delete_by(
+        &self,
+        rows: &RowsPolicy,
+        sessions: &mut Sessions,
+        (ledger, lease): (&Ledger, &Lease),
+        facts: &Facts,
+        account: Account,
+        presence: Presence,
+    ) -> (Account, Result<(), Ended>) {
+        let mut deleter = Deleter {
+            runner: self.runner,
+            ledger,
+            lease,
+            run_id: self.request.run_id,
+            name: &self.policy.name,
+            policy: rows,
+            facts,
+            sessions,
+            stop: self.stop,
+            reporter: self.reporter,
+            account,
+            pace: Pace::after(presence),
+        };
+        let ended = deleter.delete().await;
+        (deleter.account, ended)
     }
 }
 

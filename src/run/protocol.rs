@@ -56,8 +56,15 @@ impl Deleter<'_> {
         session.begin().await?;
         let canceller = session.canceller();
         let mut taken = match self.stop.watch(canceller, target.take(session, *at, scope)).await {
+            Ok(taken) if taken.spoiled => {
+                roll_back(session).await;
+                self.take_without(scope, taken).await?;
+                return Ok(Vec::new());
+            }
             Ok(taken) if taken.rows.is_empty() => {
                 roll_back(session).await;
+                self.pace.deferred += taken.deferred;
+                self.stay(taken.stayed);
                 return Ok(Vec::new());
             }
             Ok(taken) => taken,
@@ -72,6 +79,8 @@ impl Deleter<'_> {
             return Ok(files.unmapped);
         }
         let batch = self.commit(&taken, &files).await?;
+        self.pace.deferred += taken.deferred;
+        self.stay(std::mem::take(&mut taken.stayed));
         self.account.detail(target, &taken.rows);
         match batch {
             Committed::Known(batch) => self.settle(*batch).await?,

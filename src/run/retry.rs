@@ -72,7 +72,10 @@ impl Deleter<'_> {
                 self.account.fail(None, None, chain(&error));
                 return self.note_failed_window(&error);
             }
-            Err(listing) if listing.kind == ErrorKind::Cancelled => return Err(self.ended_by(listing)),
+            // The question itself fails: not what is done to a row, but what is asked of it.
+            Err(listing) if matches!(listing.kind, ErrorKind::Cancelled | ErrorKind::Other) => {
+                return Err(self.ended_by(listing));
+            }
             // Already looking for the rows takes too long.
             Err(listing) if listing.kind == ErrorKind::Timeout => return Err(Ended::TooSlow(listing)),
             Err(listing) => {
@@ -80,6 +83,7 @@ impl Deleter<'_> {
                 return self.note_failed_window(&error);
             }
         };
+        self.refused_alike(part, &rows, &error).await?;
         let mut parts: Vec<_> = rows.chunks(KEYS_AT_ONCE).collect();
         let mut any_went = false;
         let mut timeouts = u32::from(error.kind == ErrorKind::Timeout);
@@ -104,8 +108,10 @@ impl Deleter<'_> {
                     return Err(self.ended_by(error));
                 }
                 (Err(Ended::Source(error)), [row]) => {
-                    self.account.tally.rows_matched += 1;
-                    self.account.fail(Some(row.shown.clone()), None, chain(&error));
+                    if self.is_first_time(row) {
+                        self.account.tally.rows_matched += 1;
+                        self.account.fail(Some(row.shown.clone()), None, chain(&error));
+                    }
                 }
                 (Err(Ended::Source(error)), several) => {
                     timeouts += u32::from(error.kind == ErrorKind::Timeout);

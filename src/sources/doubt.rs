@@ -186,7 +186,7 @@ impl Target {
     }
 
     fn read_unreadable(&self, mut columns: Vec<Option<String>>) -> Unreadable {
-        let value = columns.pop().flatten().unwrap_or_default();
+        let value = super::session::no_text::shown(columns.pop().flatten().unwrap_or_default());
         let OwnedRow { shown, .. } = self.node.read(columns);
         Unreadable { key: shown, value }
     }

@@ -5,6 +5,7 @@ use super::condition::{Bound, BoundParam, ReadAs, checked};
 use super::dialect::{KeyTerms, Term};
 use super::node::{FileOwner, Node};
 use super::target::{Change, KeepTerms, NewValue, Protecting, Target};
+use super::veto::Veto;
 use super::{Column, ColumnType, Returning, Session, SourceError, TableFacts};
 use crate::policy::{
     Action, Alive, Engine, Ident, Keep, ParamKind, Params, RowsPolicy, SetValue, Settings, Source, TableName,
@@ -60,6 +61,8 @@ pub enum Unfit {
          compare each of them by itself"
     )]
     MixedZones { part: String },
+    #[error("{table} points to itself by several keys with ON DELETE CASCADE, which cannot be followed")]
+    TwoTrees { table: String },
     #[error("the parameter {name} is not given; write --param {name}=VALUE")]
     NoParam { name: String },
     #[error("the parameter {name} cannot be read: {why}")]
@@ -74,7 +77,8 @@ impl Target {
     /// Looks up the tables of a policy and fits it to them.
     pub async fn load(session: &mut Session, asked: Asked<'_>) -> Result<Result<Self, Vec<Unfit>>, SourceError> {
         let facts = TableFacts::load(session, &asked.policy.table).await?;
-        let mut fitting = Fitting { session, asked, misfits: Vec::new(), owners: Vec::new(), path: Vec::new() };
+        let mut fitting =
+            Fitting { session, asked, misfits: Vec::new(), owners: Vec::new(), vetoes: Vec::new(), path: Vec::new() };
         let target = match fitting.governable(&asked.policy.table, facts) {
             Some(facts) => fitting.target(&facts).await?,
             None => None,
@@ -91,6 +95,7 @@ pub(super) struct Fitting<'a> {
     pub(super) asked: Asked<'a>,
     pub(super) misfits: Vec<Unfit>,
     pub(super) owners: Vec<FileOwner>,
+    pub(super) vetoes: Vec<Veto>,
     /// The tables on the way from the policy's own to the one that is being fitted.
     pub(super) path: Vec<TableName>,
 }
@@ -134,6 +139,9 @@ impl Fitting<'_> {
         let bound = self.bound(facts);
         let deletes = policy.action == Action::Delete;
         let mut node = self.node(facts, &policy.files, &policy.children, deletes).await?;
+        if !deletes {
+            self.vetoes.extend(Veto::load(self.session, &facts.name, true).await?);
+        }
         let mut protections = Vec::new();
         for protection in &policy.protections {
             match TableFacts::load(self.session, &protection.table).await? {
@@ -179,6 +187,9 @@ impl Fitting<'_> {
             alive,
             bound,
             change: change.unwrap_or(Change::Delete),
+            unjudged: None,
+            judges_tree: true,
+            vetoes: std::mem::take(&mut self.vetoes),
             details,
             probe,
             owners: std::mem::take(&mut self.owners),
@@ -266,6 +277,7 @@ impl Fitting<'_> {
                 "alive with a command",
             ),
             (node.takes_others_along(), node.key.0.is_empty(), "children"),
+            (node.tree.is_some(), node.key.0.is_empty(), "a foreign key to itself"),
             (
                 matches!(policy.action, Action::Update(_)) && !policy.files.is_empty(),
                 node.key.0.is_empty(),

@@ -1,6 +1,7 @@
 //! Reads and deletes rows in the operator's databases: the only code that sends them a statement.
 
 mod age;
+mod asking;
 mod catalog;
 mod condition;
 mod dialect;
@@ -11,6 +12,7 @@ mod fit;
 mod following;
 mod fragment;
 mod gone;
+mod judging;
 mod namers;
 mod naming;
 mod node;
@@ -29,7 +31,9 @@ mod target;
 mod timeless;
 mod tls;
 mod tokens;
+mod tree;
 mod unmapped;
+mod veto;
 mod walk;
 mod why;
 
@@ -45,6 +49,7 @@ pub use estimate::Oldest;
 pub use fit::{Asked, Unfit};
 pub use following::Following;
 pub use gone::Gone;
+pub use judging::Unjudged;
 pub use naming::Naming;
 pub use node::{Claim, ClaimedFile, FileOwner, Node, OwnedRow, Unmapped};
 pub use odd::OddNames;
@@ -54,8 +59,10 @@ pub use references::{NamedBy, ReferenceColumn};
 pub use rows::{Counted, KEYS_AT_ONCE, Scope};
 pub use sample::Sampled;
 pub use session::{Canceller, PathSchema, Reader, Returning, Session, Sql, TextRow, TransactionOutcome};
-pub use take::Batch;
+pub use take::{Batch, Stayed};
 pub use target::{Instants, Target};
 pub use timeless::{Timeless, typed_form_hint};
+pub use tree::TREE_ROWS_AT_ONCE;
+pub use veto::Veto;
 pub use walk::{Walker, Window};
 pub use why::{AskedRow, JudgedAge, Judgement, Keeper, RowId, WhichRow, is_named};

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::dialect::{KeyTerms, Term, separated};
+use super::session::no_text;
+use super::tree::Tree;
 use super::{ColumnType, Sql};
 use crate::policy::{
     FilePath, LONGEST_BYTES, Mapped, OnDelete, OwnedFile, SHOWN_BYTES, Store, StorePath, TableName, cut,
@@ -21,6 +23,8 @@ pub struct Node {
     carried: Vec<Carried>,
     pub(super) files: Vec<RowFile>,
     pub(super) branches: Vec<Branch>,
+    /// Its foreign keys to itself, where its rows go.
+    pub(super) tree: Option<Tree>,
 }
 
 /// A column that each row is asked for.
@@ -69,6 +73,8 @@ pub struct OwnedRow {
     pub shown: String,
     /// The carried columns.
     pub(super) values: Vec<Option<String>>,
+    /// The first column that holds no text.
+    unreadable: Option<String>,
 }
 
 /// What a row says of a file that it owns.
@@ -101,7 +107,7 @@ pub struct Unmapped {
 
 impl Node {
     pub(super) fn new(table: TableName, key: KeyTerms, shown_key: Vec<Term>) -> Self {
-        Self { table, key, shown_key, carried: Vec::new(), files: Vec::new(), branches: Vec::new() }
+        Self { table, key, shown_key, carried: Vec::new(), files: Vec::new(), branches: Vec::new(), tree: None }
     }
 
     /// Whether its rows can be told apart.
@@ -157,8 +163,13 @@ impl Node {
     pub(super) fn read(&self, mut columns: Vec<Option<String>>) -> OwnedRow {
         let mut rest = columns.split_off(self.key.0.len().min(columns.len()));
         let values = rest.split_off(self.shown_key.len().min(rest.len()));
-        let shown = cut(shown(&rest));
-        OwnedRow { key: columns.into_iter().map(Option::unwrap_or_default).collect(), shown, values }
+        let terms =
+            self.key.0.iter().zip(&columns).chain(self.carried.iter().map(|carried| &carried.term).zip(&values));
+        let mut unreadable = terms.filter(|(_, value)| value.as_deref().is_some_and(no_text::is));
+        let unreadable = unreadable.next().map(|(term, _)| term.name());
+        let rest: Vec<_> = rest.into_iter().map(|value| value.map(no_text::shown)).collect();
+        let key = columns.into_iter().map(Option::unwrap_or_default).collect();
+        OwnedRow { key, shown: cut(shown(&rest)), values, unreadable }
     }
 
     /// What a row says of its files. A path that leads into one of several stores to which the same columns lead is none
@@ -203,6 +214,12 @@ impl Node {
         }
     }
 
+    /// The node, and those whose rows go with its own.
+    pub(super) fn and_those_below(&self) -> Vec<&Node> {
+        let below = self.branches.iter().filter(|branch| branch.on_delete == OnDelete::Delete);
+        std::iter::once(self).chain(below.flat_map(|branch| branch.node.and_those_below())).collect()
+    }
+
     /// Whether rows of other tables must be dealt with before those of this one go.
     pub fn takes_others_along(&self) -> bool {
         self.branches.iter().any(|branch| branch.on_delete != OnDelete::KeepParent)
@@ -241,10 +258,16 @@ impl FileOwner {
 }
 
 impl OwnedRow {
+    /// Why it stays: a column that decides what goes with it holds bytes that are no text.
+    pub fn unreadable(&self) -> Option<String> {
+        self.unreadable.as_ref().map(|column| format!("its {column} holds bytes that are no text (UTF-8)"))
+    }
+
     /// Carried values as JSON, each under its column's name.
     pub(super) fn value(&self, place: usize, kind: ColumnType) -> serde_json::Value {
         match self.values.get(place).and_then(Option::as_deref) {
             None => serde_json::Value::Null,
+            Some(text) if no_text::is(text) => no_text::shown(text.to_owned()).into(),
             Some(text) => match (kind, text.parse::<i64>()) {
                 (ColumnType::Integer, Ok(number)) => number.into(),
                 _ => text.into(),

@@ -37,7 +37,8 @@ impl Target {
     /// Whether a run locks rows of the policy's table before it changes them, for which PostgreSQL wants UPDATE of
     /// whoever only deletes.
     pub fn locks_rows_first(&self) -> bool {
-        self.engine != Engine::Sqlite && self.has_key() && (self.node.takes_others_along() || self.asks_other_rows())
+        let asks = self.node.takes_others_along() || self.asks_other_rows() || self.is_tree();
+        self.engine != Engine::Sqlite && self.has_key() && asks
     }
 
     fn parts(&self, at: Instants) -> Vec<(String, Sql)> {
@@ -55,6 +56,14 @@ impl Target {
                 sql.push(")");
             });
             parts.push((format!("protected_by of {table}"), sql));
+        }
+        if !self.updates() && self.engine == Engine::Sqlite {
+            // What a table's indexes and triggers use is looked for only where a deletion is compiled.
+            for node in self.node.and_those_below() {
+                let mut sql = Sql::new(self.engine);
+                sql.push("EXPLAIN DELETE FROM ").table(&node.table).push(" WHERE 1 = 0");
+                parts.push((format!("delete {}", node.table.table), sql));
+            }
         }
         if self.updates() {
             let mut sql = Sql::new(self.engine);

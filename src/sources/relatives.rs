@@ -4,6 +4,7 @@
 use super::dialect::KeyTerms;
 use super::fit::{Fitting, Unfit, keys};
 use super::node::{Branch, FileOwner, Node};
+use super::tree::{Tree, Way};
 use super::{InboundForeignKey, OnDelete as Inbound, SourceError, TableFacts};
 use crate::policy::{Child, Ident, OnDelete, Outside, OwnedFile, Reference, ReferenceMatch, TableName};
 
@@ -44,8 +45,13 @@ impl Fitting<'_> {
                 self.declared(&mut node, facts, child, &child_facts, &inbound).await?;
             }
         }
-        for key in inbound.iter().filter(|key| key.on_delete == Inbound::Cascade) {
-            if !covered.iter().any(|(table, child)| *table == key.table && child.is_by(&key.columns)) {
+        self.vetoes.extend(super::veto::Veto::load(self.session, &facts.name, false).await?);
+        node.tree = self.tree(&mut node, facts, &inbound);
+        let others = inbound.iter().filter(|key| key.table != facts.name);
+        for key in others.filter(|key| key.on_delete == Inbound::Cascade) {
+            if !covered.iter().any(|(table, child)| *table == key.table && child.is_by(&key.columns))
+                && !children.iter().any(|child| key.is_of(child))
+            {
                 self.cascaded(&mut node, facts, key).await?;
             }
         }
@@ -84,6 +90,37 @@ impl Fitting<'_> {
         let columns = KeyTerms(columns);
         node.branches.push(Branch { columns, referenced, on_delete: child.on_delete, unlinked, node: below });
         Ok(())
+    }
+
+    /// The table's foreign keys to itself; one that sets to NULL, or to a default, holds nothing back.
+    fn tree(&mut self, node: &mut Node, facts: &TableFacts, inbound: &[InboundForeignKey]) -> Option<Tree> {
+        let to_itself = inbound.iter().filter(|key| key.table == facts.name);
+        let mut holding: Vec<_> =
+            to_itself.filter(|key| matches!(key.on_delete, Inbound::Forbid | Inbound::Cascade)).collect();
+        // Those that take rows along first: what they point to is what all must point to.
+        holding.sort_by_key(|key| key.on_delete != Inbound::Cascade);
+        let referenced = holding.first()?.referenced.clone();
+        let mut ways = Vec::new();
+        for key in holding {
+            if key.referenced != referenced {
+                // By another key than the others: the database itself holds the row back, unless it deletes by itself.
+                if key.on_delete == Inbound::Cascade {
+                    let table = facts.name.table.to_string();
+                    self.misfits.push(Unfit::TwoTrees { table });
+                }
+                continue;
+            }
+            let columns: Vec<_> = key.columns.iter().filter_map(|ident| self.term(facts, ident)).collect();
+            let pointed_to: Vec<_> = key.referenced.iter().filter_map(|ident| self.term(facts, ident)).collect();
+            let pointers = columns.iter().map(|term| node.carry(term.clone())).collect();
+            let referenced = pointed_to.into_iter().map(|term| (term.clone(), node.carry(term))).collect();
+            let rows = Node::new(facts.name.clone(), node.key.clone(), node.shown_key.clone());
+            let columns = KeyTerms(columns);
+            let on_delete = OnDelete::Delete;
+            let branch = Branch { columns, referenced, on_delete, unlinked: Vec::new(), node: rows };
+            ways.push(Way { branch, pointers, cascades: key.on_delete == Inbound::Cascade });
+        }
+        Some(Tree { ways })
     }
 
     /// Rows that the database deletes by itself: their counts and files are not to be missed.

@@ -69,12 +69,7 @@ impl Target {
     pub(super) fn push_counted(&self, sql: &mut Sql, at: Instants, counted: Counted, gone: &[Gone]) {
         match counted {
             Counted::Eligible => self.push_eligible(sql, at, gone),
-            Counted::Kept => {
-                self.push_matching(sql, at);
-                sql.push(" AND ");
-                self.push_unkept(sql, at, gone);
-                sql.push(" IS NOT TRUE");
-            }
+            Counted::Kept => self.push_kept(sql, at, gone),
         }
         self.push_open_ends(sql, at, true, true);
         push_remaining(sql, gone, &self.source, &self.node.table);

@@ -24,6 +24,20 @@ pub struct Batch {
     /// How many rows of each other table go, or lose what they point to.
     pub children: BTreeMap<String, u64>,
     pub claims: Vec<Claim>,
+    /// Eligible rows that stay for a reason of their own.
+    pub stayed: Vec<Stayed>,
+    /// Eligible rows to which others of their table point that stay, so far.
+    pub deferred: u64,
+    /// What was done is to be rolled back, and tried again with `rows` alone.
+    pub spoiled: bool,
+}
+
+/// A row that was to go and stays.
+#[derive(Debug)]
+pub struct Stayed {
+    pub row: OwnedRow,
+    /// None: the database left it as it was, and said nothing.
+    pub why: Option<String>,
 }
 
 impl Target {
@@ -31,16 +45,22 @@ impl Target {
     /// rolled back.
     pub async fn take(&self, session: &mut Session, at: Instants, scope: Scope<'_>) -> Result<Batch, SourceError> {
         let mut batch = Batch::default();
-        if self.takes_in_one_statement(session, scope) {
+        let rows = if self.takes_in_one_statement(session, scope) {
             let mut sql = self.changing(at);
             self.push_scope(&mut sql, at, scope, &[]);
             sql.push(" RETURNING ");
             self.node.push_returned(&mut sql);
-            batch.rows = self.node.rows(session, &self.doing(), &sql).await?;
+            let rows = self.node.rows(session, &self.doing(), &sql).await?;
+            let rows = batch.readable(rows);
+            // They are deleted already.
+            batch.spoiled = !batch.stayed.is_empty();
+            rows
         } else {
             let locked = self.lock(session, at, scope).await?;
-            batch.rows = self.change_locked(session, at, scope, locked, &mut batch).await?;
-        }
+            let locked = batch.readable(locked);
+            self.change_locked(session, at, scope, locked, &mut batch).await?
+        };
+        batch.rows = rows;
         let mut claims = self.claims_of(&batch.rows);
         claims.append(&mut batch.claims);
         batch.claims = claims;
@@ -62,7 +82,7 @@ impl Target {
     }
 
     fn takes_in_one_statement(&self, session: &Session, scope: Scope<'_>) -> bool {
-        if self.updates() || self.node.takes_others_along() {
+        if self.updates() || self.node.takes_others_along() || self.is_tree() || self.may_be_vetoed() {
             return false;
         }
         // SQLite has one writer at a time: what a statement of our transaction sees, nobody changes.
@@ -76,8 +96,15 @@ impl Target {
     async fn lock(&self, session: &mut Session, at: Instants, scope: Scope<'_>) -> Result<Vec<OwnedRow>, SourceError> {
         let mut sql = self.node.selecting(self.engine);
         self.push_scope(&mut sql, at, scope, &[]);
-        sql.push(locking(self.engine, scope.unlocked));
+        // Whoever only deletes may not lock on PostgreSQL.
+        sql.push(if self.only_counts(scope) { "" } else { locking(self.engine, scope.unlocked) });
         self.node.rows(session, &format!("locking a batch of {}", self.node.table), &sql).await
+    }
+
+    /// Whether rows are told before they are deleted for no other reason than to see which stay.
+    fn only_counts(&self, scope: Scope<'_>) -> bool {
+        let locks = scope.unlocked || self.updates() || self.is_tree() || self.asks_other_rows();
+        !locks && self.may_be_vetoed() && !self.node.takes_others_along()
     }
 
     async fn change_locked(
@@ -92,34 +119,64 @@ impl Target {
         if self.asks_other_rows() && self.engine != Engine::Sqlite {
             locked = self.still_eligible(session, at, scope, locked).await?;
         }
+        let mut generations = vec![locked];
+        if self.peels() {
+            let locked = generations.pop().unwrap_or_default();
+            (generations, batch.deferred) = self.peel(session, locked).await?;
+        }
+        let statements = match self.peels() {
+            true => super::tree::statements(self.engine, generations),
+            false => generations,
+        };
+        let mut locked: Vec<OwnedRow> = statements.concat();
         if takes_others {
             Box::pin(self.descend(session, &self.node, &locked, &[], &mut None, batch)).await?;
         }
         // A scan of several keys may stop at a row that is locked; the look-up of a single key never does.
         let at_once = if scope.unlocked && self.engine == Engine::MySql { 1 } else { KEYS_AT_ONCE };
-        let mut changed = 0;
-        for some in locked.chunks(at_once) {
+        let (mut changed, mut updated) = (0, HashSet::new());
+        for some in statements.iter().flat_map(|rows| rows.chunks(at_once)) {
             let keys: Vec<_> = some.iter().map(|row| row.key.clone()).collect();
             let mut sql = self.changing(at);
-            match takes_others {
+            match takes_others || self.peels() {
                 // What was done to other rows may have changed the answers about them; the row itself is locked.
                 true => self.push_locked(&mut sql, at, &keys),
                 false => self.push_scope(&mut sql, at, Scope { keys: Some(&keys), ..scope }, &[]),
             }
-            changed += session.execute(&self.doing(), &sql).await?;
+            if self.peels() {
+                super::tree::push_in_order(&mut sql, &self.node.key, &keys);
+            }
+            if self.updates() && self.may_be_vetoed() {
+                sql.push(" RETURNING ");
+                self.node.push_returned(&mut sql);
+                let rows = self.node.rows(session, &self.doing(), &sql).await?;
+                changed += rows.len() as u64;
+                updated.extend(rows.into_iter().map(|row| row.key));
+            } else {
+                changed += session.execute(&self.doing(), &sql).await?;
+            }
         }
         if changed == locked.len() as u64 {
             return Ok(locked);
         }
-        // Which of the rows were updated cannot be told afterwards, so none is: they are tried again one by one.
-        if takes_others || self.updates() {
-            return Err(self.changed_meanwhile());
-        }
         // The rows were eligible and are locked, so a trigger or rule kept some, or something that came to keep them
         // since without a lock: tell by asking.
-        let left = self.among(session, &locked).await?;
-        locked.retain(|row| !left.contains(&row.key));
-        Ok(locked)
+        let left = match self.updates() {
+            true if updated.is_empty() && changed > 0 => return Err(self.changed_meanwhile()),
+            true => locked.iter().map(|row| row.key.clone()).filter(|key| !updated.contains(key)).collect(),
+            false if self.only_counts(scope) => self.still_due(session, at, scope, &locked).await?,
+            false => self.among(session, &locked).await?,
+        };
+        if left.is_empty() && takes_others {
+            return Err(self.changed_meanwhile());
+        }
+        // What belongs to those that stay has gone already; and what changed between is not among those that went.
+        let told = left.len() as u64 + changed;
+        batch.spoiled = takes_others || self.peels() || told != locked.len() as u64;
+        let (stayed, went) = locked.drain(..).partition(|row| left.contains(&row.key));
+        let stayed: Vec<OwnedRow> = stayed;
+        batch.stayed.extend(stayed.into_iter().map(|row| Stayed { row, why: None }));
+        Ok(went)
     }
 
     fn push_locked(&self, sql: &mut Sql, at: Instants, keys: &[Vec<String>]) {
@@ -128,39 +185,6 @@ impl Target {
             sql.push(" AND ");
         }
         self.node.key.push_among(sql, keys);
-    }
-
-    /// Those of some locked rows that are eligible as of now.
-    async fn still_eligible(
-        &self,
-        session: &mut Session,
-        at: Instants,
-        scope: Scope<'_>,
-        locked: Vec<OwnedRow>,
-    ) -> Result<Vec<OwnedRow>, SourceError> {
-        let mut eligible = Vec::with_capacity(locked.len());
-        for some in locked.chunks(KEYS_AT_ONCE) {
-            let keys: Vec<_> = some.iter().map(|row| row.key.clone()).collect();
-            let mut sql = self.node.selecting(self.engine);
-            self.push_scope(&mut sql, at, Scope { keys: Some(&keys), ..scope }, &[]);
-            sql.push(locking(self.engine, false));
-            let asking = format!("asking again about a batch of {}", self.node.table);
-            eligible.extend(self.node.rows(session, &asking, &sql).await?);
-        }
-        Ok(eligible)
-    }
-
-    /// Which of these rows the table still has.
-    async fn among(&self, session: &mut Session, rows: &[OwnedRow]) -> Result<HashSet<Vec<String>>, SourceError> {
-        let mut left = HashSet::new();
-        for some in rows.chunks(KEYS_AT_ONCE) {
-            let keys: Vec<_> = some.iter().map(|row| row.key.clone()).collect();
-            let mut sql = self.node.selecting(self.engine);
-            self.node.key.push_among(&mut sql, &keys);
-            let asking = format!("looking for kept rows of {}", self.node.table);
-            left.extend(self.node.rows(session, &asking, &sql).await?.into_iter().map(|row| row.key));
-        }
-        Ok(left)
     }
 
     fn changed_meanwhile(&self) -> SourceError {
@@ -173,6 +197,11 @@ impl Target {
                     to keep them"
                     .into(),
         }
+    }
+
+    fn unreadable_child(&self, table: &TableName, why: String) -> SourceError {
+        let cause = format!("a row of {table} that goes with it cannot be read: {why}").into();
+        SourceError { source_name: self.source.clone(), operation: self.doing(), kind: ErrorKind::Constraint, cause }
     }
 
     /// Deals with the rows of other tables that point to `rows`, deepest first; with `foreseen`, only looks.
@@ -206,7 +235,16 @@ impl Target {
                     batch.count(&branch.node.table, pointing.len() as u64);
                     continue;
                 }
+                let lock = foreseen.is_none().then(|| locking(self.engine, false));
+                let is_new = |row: &OwnedRow| match foreseen {
+                    Some(foreseen) => foreseen.insert((branch.node.table.clone(), row.key.clone())),
+                    None => true,
+                };
+                let pointing = self.with_cascade(session, &branch.node, pointing, gone, is_new, lock).await?;
                 if foreseen.is_none() {
+                    if let Some(why) = pointing.iter().find_map(OwnedRow::unreadable) {
+                        return Err(self.unreadable_child(&branch.node.table, why));
+                    }
                     self.refuse_kept(session, &branch.node, &pointing).await?;
                 }
                 Box::pin(self.descend(session, &branch.node, &pointing, gone, foreseen, batch)).await?;
@@ -249,11 +287,18 @@ impl Target {
         rows: &[OwnedRow],
     ) -> Result<(), SourceError> {
         let operation = format!("deleting rows of {} with a batch of {}", branch.node.table, self.node.table);
-        for some in rows.chunks(KEYS_AT_ONCE) {
+        let statements = match &branch.node.tree {
+            Some(tree) => super::tree::statements(self.engine, tree.generations(rows.to_vec())),
+            None => vec![rows.to_vec()],
+        };
+        for some in statements.iter().flat_map(|rows| rows.chunks(KEYS_AT_ONCE)) {
             let keys: Vec<_> = some.iter().map(|row| row.key.clone()).collect();
             let mut sql = Sql::new(self.engine);
             sql.push("DELETE FROM ").table(&branch.node.table).push(" WHERE ");
             branch.node.key.push_among(&mut sql, &keys);
+            if branch.node.tree.is_some() {
+                super::tree::push_in_order(&mut sql, &branch.node.key, &keys);
+            }
             let deleted = session.execute(&operation, &sql).await?;
             if deleted != some.len() as u64 {
                 return Err(SourceError { operation, ..self.changed_meanwhile() });
@@ -298,6 +343,18 @@ impl Target {
 }
 
 impl Batch {
+    /// Those of some rows that could be read as a whole; the others stay.
+    fn readable(&mut self, rows: Vec<OwnedRow>) -> Vec<OwnedRow> {
+        let mut readable = Vec::with_capacity(rows.len());
+        for row in rows {
+            match row.unreadable() {
+                None => readable.push(row),
+                why => self.stayed.push(Stayed { row, why }),
+            }
+        }
+        readable
+    }
+
     fn count(&mut self, table: &TableName, rows: u64) {
         if rows > 0 {
             *self.children.entry(table.table.to_string()).or_default() += rows;
@@ -305,7 +362,7 @@ impl Batch {
     }
 }
 
-fn locking(engine: Engine, unlocked: bool) -> &'static str {
+pub(super) fn locking(engine: Engine, unlocked: bool) -> &'static str {
     match (engine, unlocked) {
         (Engine::Sqlite, _) => "",
         (Engine::Postgres | Engine::MySql, false) => " FOR UPDATE",

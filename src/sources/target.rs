@@ -11,6 +11,7 @@ use super::fit::literal;
 use super::fragment::Fragment;
 use super::gone::{Gone, push_remaining};
 use super::node::{Branch, Claim, FileOwner, Node, OwnedRow};
+use super::veto::Veto;
 use super::{ColumnType, Sql};
 use crate::policy::{Engine, Ident, KeepByValue, Name, OwnedFile, SetValue, TableName};
 
@@ -29,6 +30,12 @@ pub struct Target {
     pub(super) alive: Option<Fragment>,
     pub(super) bound: Bound,
     pub(super) change: Change,
+    /// Keys of rows on which the operator's SQL fails, where it does.
+    pub(super) unjudged: Option<Vec<Vec<String>>>,
+    /// Whether each row is asked about what points to it from its own table; a run goes by the order instead.
+    pub(super) judges_tree: bool,
+    /// What may keep rows of its tables back without a word.
+    pub vetoes: Vec<Veto>,
     /// Column, its place among the carried ones, its type.
     pub(super) details: Vec<(String, usize, ColumnType)>,
     /// Places of the columns that a liveness probe by command is given, where there is one.
@@ -78,17 +85,41 @@ pub struct Instants {
 impl Target {
     /// Writes the whole eligibility: old enough, as `where` says, and kept by nothing.
     pub fn push_eligible(&self, sql: &mut Sql, at: Instants, gone: &[Gone]) {
+        if self.judges_tree() {
+            sql.push("(");
+            self.push_eligible_alone(sql, at, gone);
+            sql.push(" AND ");
+            self.push_unneeded(sql, at, gone);
+            sql.push(")");
+        } else {
+            self.push_eligible_alone(sql, at, gone);
+        }
+    }
+    /// Writes the eligibility of a row by itself, whatever points to it from its own table.
+    pub(super) fn push_eligible_alone(&self, sql: &mut Sql, at: Instants, gone: &[Gone]) {
+        if self.unjudged.is_some() {
+            return self.push_judged(sql, at, |sql| {
+                self.push_condition(sql, at);
+                if self.may_be_kept_alone() {
+                    sql.push(" AND ");
+                    self.push_unkept_alone(sql, at, gone);
+                }
+            });
+        }
         sql.push("(");
         self.push_matching(sql, at);
-        if self.can_be_kept() {
+        if self.may_be_kept_alone() {
             sql.push(" AND ");
-            self.push_unkept(sql, at, gone);
+            self.push_unkept_alone(sql, at, gone);
         }
         sql.push(")");
     }
 
     /// Writes "the row is old enough and as `where` says"; at least one of the two is asked for.
     pub(super) fn push_matching(&self, sql: &mut Sql, at: Instants) {
+        if self.unjudged.is_some() {
+            return self.push_judged(sql, at, |sql| self.push_condition(sql, at));
+        }
         let mut before = "(";
         if let (Some(_), Some(_)) = (&self.age, at.cutoff) {
             sql.push(before);
@@ -140,6 +171,10 @@ impl Target {
 
     /// Whether something beside its age and `where` may keep a row.
     pub fn can_be_kept(&self) -> bool {
+        self.may_be_kept_alone() || self.judges_tree()
+    }
+
+    pub(super) fn may_be_kept_alone(&self) -> bool {
         self.alive.is_some() || !self.protections.is_empty() || !self.keeping().is_empty()
     }
 
@@ -151,8 +186,21 @@ impl Target {
         paths
     }
 
-    /// Writes "nothing keeps the row": no liveness in SQL, no protection, no child that keeps its parent.
+    /// Writes "nothing keeps the row": no liveness in SQL, no protection, no child that keeps its parent, no row of the same
+    /// table that needs it.
     pub(super) fn push_unkept(&self, sql: &mut Sql, at: Instants, gone: &[Gone]) {
+        sql.push("(");
+        if self.may_be_kept_alone() {
+            self.push_unkept_alone(sql, at, gone);
+            sql.push(if self.judges_tree() { " AND " } else { "" });
+        }
+        if self.judges_tree() {
+            self.push_unneeded(sql, at, gone);
+        }
+        sql.push(")");
+    }
+
+    fn push_unkept_alone(&self, sql: &mut Sql, at: Instants, gone: &[Gone]) {
         let mut before = "(";
         if let Some(alive) = &self.alive {
             sql.push(before);
@@ -207,9 +255,17 @@ impl Target {
 
     /// Whether a statement of its own changes a scope and tells no more than how many rows.
     pub fn is_one_statement(&self, wants_details: bool) -> bool {
-        let tells = !self.owners.is_empty() || (wants_details && !self.details.is_empty());
+        let tells = !self.owners.is_empty()
+            || self.is_tree()
+            || self.may_be_vetoed()
+            || (wants_details && !self.details.is_empty());
         let locks = self.asks_other_rows() && self.engine != Engine::Sqlite && !self.node.key.0.is_empty();
         !tells && !locks && !self.node.takes_others_along()
+    }
+
+    /// Whether rows may stay without an error; MySQL knows no such trigger.
+    pub(super) fn may_be_vetoed(&self) -> bool {
+        self.engine != Engine::MySql && !self.vetoes.is_empty() && self.has_key()
     }
 
     /// Whether rows are updated and stay.

@@ -70,6 +70,11 @@ impl Walker {
         Self { gone: gone.to_vec(), ..self }
     }
 
+    /// A walk with nothing left.
+    pub fn at_its_end(self) -> Self {
+        Self { next: Next::Done, ..self }
+    }
+
     /// Hears how many rows the last window had, and how many rows of other tables went along: the next windows are to
     /// be as large as fits.
     pub fn took(&mut self, rows: u64, others: u64) {

@@ -255,13 +255,15 @@ impl Target {
 
     fn keepers(&self) -> Vec<KeeperOf<'_>> {
         let protections = (0..self.protections.len()).map(KeeperOf::Protection);
-        protections.chain(self.keeping().into_iter().map(KeeperOf::Child)).collect()
+        let tree = self.judges_tree().then_some(KeeperOf::Tree);
+        protections.chain(self.keeping().into_iter().map(KeeperOf::Child)).chain(tree).collect()
     }
 
     fn push_keeping(&self, sql: &mut Sql, at: Instants, keeper: &KeeperOf<'_>) {
         match keeper {
             KeeperOf::Protection(index) => self.push_protecting(sql, at, *index, &[]),
             KeeperOf::Child(path) => self.push_pointing(sql, &self.node.table, path, &[]),
+            KeeperOf::Tree => self.push_needing(sql, at),
         }
     }
 
@@ -276,6 +278,7 @@ impl Target {
             KeeperOf::Protection(index) => (&self.protections[*index].table, false),
             // Along a longer way it is the row that would go, and that has a keeper of its own.
             KeeperOf::Child(path) => (path.first().map_or(&self.node.table, |branch| &branch.node.table), true),
+            KeeperOf::Tree => (&self.node.table, true),
         };
         let facts = TableFacts::load(session, table).await?;
         let shown = facts.map(|facts| keys(self.engine, &facts).1).unwrap_or_default();
@@ -324,6 +327,8 @@ impl Target {
 enum KeeperOf<'a> {
     Protection(usize),
     Child(Vec<&'a Branch>),
+    /// Rows of the same table.
+    Tree,
 }
 
 /// Whether a table of the catalog is the one that somebody names.

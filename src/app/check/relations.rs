@@ -3,7 +3,7 @@
 
 use super::privileges::{deleting, may, may_set};
 use super::rows_policies;
-use crate::policy::{Child, Ident, OnDelete, Protection, Settings, TableName};
+use crate::policy::{Child, Ident, Name, OnDelete, Protection, Settings, TableName};
 use crate::report::Findings;
 use crate::sources::{InboundForeignKey, OnDelete as Inbound, Privilege, Session, TableFacts, is_named};
 use crate::telemetry::chain;
@@ -16,11 +16,13 @@ pub(super) struct Around<'a> {
     enforces: bool,
     /// Tables whose privileges were asked for, with what for.
     asked: Vec<(TableName, Vec<Privilege>)>,
+    /// Tables whose rows the database deletes by itself.
+    cascades: Vec<TableName>,
 }
 
 impl<'a> Around<'a> {
     pub(super) fn new(settings: &'a Settings, subject: &'a str, enforces: bool) -> Self {
-        Self { settings, subject, enforces, asked: Vec::new() }
+        Self { settings, subject, enforces, asked: Vec::new(), cascades: Vec::new() }
     }
 
     /// Whether the rows that protect can be read.
@@ -56,6 +58,37 @@ impl<'a> Around<'a> {
                 Box::pin(self.children(session, &child_facts, &child.children, findings)).await;
             }
         }
+    }
+
+    /// Says once of all tables together whose rows the database deletes by itself; first those whose rows name files.
+    pub(super) fn report_cascades(&mut self, of: &TableFacts, source: &Name, findings: &mut Findings) {
+        let references = || self.settings.stores.iter().flat_map(|store| &store.references);
+        let names_files = |table: &TableName| {
+            references().any(|reference| reference.source == *source && is_named(table, &reference.table))
+        };
+        let (first, others): (Vec<_>, Vec<_>) = self.cascades.iter().partition(|table| names_files(table));
+        let tables: Vec<_> = first.iter().chain(&others).map(|table| format!("{table}")).collect();
+        if tables.is_empty() {
+            return;
+        }
+        let files = match first.as_slice() {
+            [] => "they are counted, and no store's references list a column of theirs".to_owned(),
+            first => {
+                let first: Vec<_> = first.iter().map(|table| table.to_string()).collect();
+                format!(
+                    "they are counted, and with those of {} every file goes that a store's references list",
+                    first.join(", ")
+                )
+            }
+        };
+        let message = format!(
+            "with a row of {} the database itself deletes the rows of {} that point to it (ON DELETE CASCADE), whatever their \
+             age; {files}",
+            of.name,
+            tables.join(", ")
+        );
+        let fix = "list in children those whose rows own files: then you say which of them go".to_owned();
+        findings.warn(self.subject, message, fix);
     }
 
     /// Whether the rows of a table that point to others are found quickly, and what is done to them is allowed.
@@ -121,21 +154,21 @@ impl<'a> Around<'a> {
             Ok(keys) => keys,
             Err(error) => return findings.warn(self.subject, chain(&error), ""),
         };
-        for InboundForeignKey { table, columns, on_delete, .. } in keys {
-            let declares = |child: &Child| is_named(&table, &child.table) && child.is_by(&columns);
-            if children.iter().any(declares) {
+        for key in keys {
+            if children.iter().any(|child| key.is_of(child)) {
+                continue;
+            }
+            let InboundForeignKey { table, columns, on_delete, .. } = key;
+            if table == facts.name {
+                self.own_key(session, facts, &columns, on_delete, findings).await;
                 continue;
             }
             match on_delete {
                 Inbound::Cascade => {
-                    let message = format!(
-                        "with a row of {} the database itself deletes the rows of {table} that point to it (ON DELETE \
-                         CASCADE), whatever their age; they are counted, and every file goes that they name in a \
-                         column that a store's references list",
-                        facts.name
-                    );
-                    let fix = format!("list {table} in children: then you say which of their files go");
-                    findings.warn(self.subject, message, fix);
+                    if self.cascades.contains(&table) {
+                        continue;
+                    }
+                    self.cascades.push(table.clone());
                     let Some(facts) = self.facts(session, &table, findings).await else { continue };
                     self.pointing(session, &facts, &columns, OnDelete::Delete, findings).await;
                     // A table that is its own ancestor was refused before.
@@ -170,6 +203,33 @@ impl<'a> Around<'a> {
             shown.join(", ")
         );
         findings.warn(self.subject, message, facts.create_index(columns, session.engine()));
+    }
+
+    /// A foreign key of a table to itself.
+    async fn own_key(
+        &mut self,
+        session: &mut Session,
+        facts: &TableFacts,
+        columns: &[Ident],
+        on_delete: Inbound,
+        findings: &mut Findings,
+    ) {
+        let names: Vec<_> = columns.iter().map(Ident::as_str).collect();
+        let names = names.join(", ");
+        let message = match on_delete {
+            Inbound::Forbid | Inbound::Cascade => format!(
+                "rows of {} point to others of it by {names}: a row goes when all that point to it, at any depth, go as well; \
+                 what others need stays, and counts as protected",
+                facts.name
+            ),
+            Inbound::SetNull | Inbound::SetDefault => format!(
+                "rows of {} point to others of it by {names}: where a row goes that others point to, the database itself resets \
+                 their {names}",
+                facts.name
+            ),
+        };
+        findings.ok(self.subject, message);
+        self.pointing(session, facts, columns, OnDelete::Delete, findings).await;
     }
 
     /// Whether a policy that is switched on governs a table; `table` is as the catalog resolved it.

@@ -61,6 +61,7 @@ pub(super) async fn check_policy(
     around.protections(session, &rows.protections, findings).await;
     if deletes {
         around.children(session, &facts, &rows.children, findings).await;
+        around.report_cascades(&facts, &source.name, findings);
     }
     if let Some(age) = rows.age.as_ref().map(|age| &age.column)
         && !facts.leads_index(age)
@@ -71,6 +72,9 @@ pub(super) async fn check_policy(
     }
     sql(session, &target, &subject, findings).await;
     times(session, &target, rows, now, &subject, findings).await;
+    if enforces {
+        vetoes(&target, &subject, findings);
+    }
     updates_once(rows, &subject, findings);
     if let Some(Alive::Command(command)) = &rows.alive {
         programs::check(&command.program, "alive", &subject, findings);
@@ -127,9 +131,29 @@ pub(super) async fn check_reference(
     }
 }
 
+/// What may keep rows back without a word is no fault, but good to know.
+fn vetoes(target: &Target, subject: &str, findings: &mut Findings) {
+    if target.vetoes.is_empty() {
+        return;
+    }
+    let vetoes: Vec<_> = target.vetoes.iter().map(ToString::to_string).collect();
+    let message = format!(
+        "may keep rows back, which is not foreseen: {}; such rows stay with their files, and are one error of the run",
+        vetoes.join(", ")
+    );
+    findings.ok(subject, message);
+}
+
 /// Lets the database parse the operator's SQL, and looks at no row.
 async fn sql(session: &mut Session, target: &Target, subject: &str, findings: &mut Findings) {
     for Refused { part, error } in target.refused_parts(session).await {
+        if let Some(table) = part.strip_prefix("delete ") {
+            let message = format!("the database cannot delete from {table}: {}", error.cause);
+            let fix = "an index, trigger or generated column of the table uses something that only the application brings along; \
+                       such a table is cleaned by the application alone";
+            findings.error(subject, message, fix);
+            continue;
+        }
         let (key, of) =
             part.split_once(' ').map_or((part.as_str(), String::new()), |(key, of)| (key, format!(" {of}")));
         let fix = typed_form_hint(&error).unwrap_or_default();

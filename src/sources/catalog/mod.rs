@@ -10,7 +10,7 @@ pub use indexes::{MissingIndex, missing_indexes};
 pub use privileges::{Privilege, Privileges};
 
 use super::{Session, SourceError, TextRow};
-use crate::policy::{Engine, Ident, TableName};
+use crate::policy::{Child, Engine, Ident, TableName};
 
 /// What the catalog knows of a table.
 #[derive(Debug, Clone)]
@@ -81,6 +81,8 @@ pub struct InboundForeignKey {
     pub columns: Vec<Ident>,
     /// Our columns.
     pub referenced: Vec<Ident>,
+    /// The partitioned table that it is a part of, with a foreign key of its own.
+    pub partition_of: Option<TableName>,
     pub on_delete: OnDelete,
 }
 
@@ -106,6 +108,12 @@ impl TableFacts {
 }
 
 impl InboundForeignKey {
+    /// Whether a declared child is what this foreign key makes, by itself or as a part of it.
+    pub fn is_of(&self, child: &Child) -> bool {
+        let is_it = |table: &TableName| super::is_named(table, &child.table);
+        child.is_by(&self.columns) && (is_it(&self.table) || self.partition_of.as_ref().is_some_and(is_it))
+    }
+
     /// Reads those that point to the table, as far as this login may see them. MySQL looks at every table for it, so
     /// this is no question for each batch.
     pub async fn load(session: &mut Session, table: &TableFacts) -> Result<Vec<Self>, SourceError> {
@@ -197,12 +205,12 @@ fn unique_keys(indexes: &[RawIndex]) -> Vec<Vec<Ident>> {
     indexes.iter().filter(|index| index.unique).filter_map(RawIndex::idents).collect()
 }
 
-/// Collects rows of (schema, table, constraint, column, referenced column, action), a constraint's rows being
-/// neighbours.
+/// Collects rows of (schema, table, constraint, column, referenced column, action) and perhaps (schema, table) of what the
+/// table is a partition of, a constraint's rows being neighbours.
 fn collect_inbound(rows: Vec<TextRow>) -> Vec<InboundForeignKey> {
     let mut keys: Vec<(String, InboundForeignKey)> = Vec::new();
     for row in rows {
-        let [schema, table, constraint, column, referenced, action] = cells(row);
+        let [schema, table, constraint, column, referenced, action, of_schema, of_table] = cells(row);
         let identity = format!("{schema}\0{table}\0{constraint}");
         let parsed = (Ident::parse(&schema), Ident::parse(&table), Ident::parse(&column), Ident::parse(&referenced));
         let (Ok(schema), Ok(table), Ok(column), Ok(referenced)) = parsed else { continue };
@@ -215,7 +223,9 @@ fn collect_inbound(rows: Vec<TextRow>) -> Vec<InboundForeignKey> {
                 let table = TableName { schema: Some(schema), table };
                 let on_delete = OnDelete::parse(&action);
                 let (columns, referenced) = (vec![column], vec![referenced]);
-                keys.push((identity, InboundForeignKey { table, columns, referenced, on_delete }));
+                let of = Ident::parse(&of_schema).ok().zip(Ident::parse(&of_table).ok());
+                let partition_of = of.map(|(schema, table)| TableName { schema: Some(schema), table });
+                keys.push((identity, InboundForeignKey { table, columns, referenced, partition_of, on_delete }));
             }
         }
     }

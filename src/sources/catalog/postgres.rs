@@ -161,12 +161,15 @@ pub(super) async fn inbound(session: &mut Session, table: &TableFacts) -> Result
     // The copies of a constraint on the partitions of a partitioned table have a parent.
     sql.push(
         "SELECT n.nspname::text, c.relname::text, k.conname::text, ours.attname::text, theirs.attname::text, \
-         CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' ELSE '' END \
+         CASE k.confdeltype WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' ELSE '' END, \
+         wn.nspname::text, whole.relname::text \
          FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace \
          JOIN pg_class target ON target.oid = k.confrelid JOIN pg_namespace tn ON tn.oid = target.relnamespace \
          CROSS JOIN LATERAL unnest(k.conkey, k.confkey) WITH ORDINALITY AS pair(own, referenced, position) \
          JOIN pg_attribute ours ON ours.attrelid = k.conrelid AND ours.attnum = pair.own \
          JOIN pg_attribute theirs ON theirs.attrelid = k.confrelid AND theirs.attnum = pair.referenced \
+         LEFT JOIN pg_inherits part ON part.inhrelid = c.oid AND c.relispartition \
+         LEFT JOIN pg_class whole ON whole.oid = part.inhparent LEFT JOIN pg_namespace wn ON wn.oid = whole.relnamespace \
          WHERE k.contype = 'f' AND k.conparentid = 0 AND target.relname = ",
     );
     sql.bind(table.name.table.to_string()).push(" AND tn.nspname = ");

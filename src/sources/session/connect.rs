@@ -245,11 +245,15 @@ async fn open_mysql(source: &Source, server: &Server) -> Result<Opened, Cause> {
              innodb_lock_wait_timeout = {lock_secs}, {}",
             if is_mariadb {
                 format!(
-                    "max_statement_time = {statement_secs:.3}, idle_transaction_timeout = {}",
+                    "max_statement_time = {statement_secs:.3}, idle_transaction_timeout = {}, \
+                     max_recursive_iterations = 4294967295",
                     idle_timeout(source).as_secs()
                 )
             } else {
-                format!("max_execution_time = {}", millis(source.statement_timeout))
+                format!(
+                    "max_execution_time = {}, cte_max_recursion_depth = 4294967295",
+                    millis(source.statement_timeout)
+                )
             }
         ))
         .await?;

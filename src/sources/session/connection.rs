@@ -6,7 +6,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::result::QueryResult;
 use diesel::row::{Field, NamedRow, Row};
 use diesel::serialize::ToSql;
-use diesel::sql_types::{HasSqlType, Nullable, Text, Untyped};
+use diesel::sql_types::{Binary, HasSqlType, Nullable, Text, Untyped};
 use diesel::sqlite::SqliteConnection;
 use diesel_async::sync_connection_wrapper::SyncConnectionWrapper;
 use diesel_async::{AsyncMysqlConnection, RunQueryDsl, SimpleAsyncConnection};
@@ -23,12 +23,13 @@ pub struct TextRow(pub Vec<Option<String>>);
 impl<DB> QueryableByName<DB> for TextRow
 where
     DB: Backend,
-    String: FromSql<Text, DB>,
+    Vec<u8>: FromSql<Binary, DB>,
 {
     fn build<'a>(row: &impl NamedRow<'a, DB>) -> deserialize::Result<Self> {
         let value = |column| {
             let field = Row::get(row, column).ok_or("the row has fewer columns than it says")?;
-            Option::<String>::from_nullable_sql(field.value())
+            let bytes = <Option<Vec<u8>> as FromSql<Nullable<Binary>, DB>>::from_nullable_sql(field.value())?;
+            Ok(bytes.map(super::no_text::read))
         };
         (0..row.field_count()).map(value).collect::<deserialize::Result<_>>().map(Self)
     }

@@ -6,6 +6,7 @@ mod claim;
 mod connect;
 mod connection;
 mod interrupt;
+pub(super) mod no_text;
 mod postgres;
 mod read_only;
 mod reader;

@@ -52,7 +52,7 @@ impl Ended {
     }
 
     /// Asserts the exit code.
-    fn with(self, code: i32) -> Self {
+    pub fn with(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         self
     }

@@ -160,6 +160,7 @@ for_each_engine! {
             table: TableName { schema: Some(ident(&schema(&db))), table: ident(name) },
             columns: vec![ident("site"), ident("event")],
             referenced: vec![ident("site"), ident("id")],
+            partition_of: None,
             on_delete,
         };
         let events = facts(&mut session, "events").await;

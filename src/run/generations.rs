@@ -1,0 +1,58 @@
+//! Deleting from a table that points to itself: pass by pass, until nothing goes any more. What points was mostly made later
+//! than what it points to, so each pass begins with the young.
+
+use super::delete::{Deleter, Ended};
+use crate::sources::{Walker, Window};
+
+impl Deleter<'_> {
+    /// Takes everything that is eligible, those first to which nothing else points.
+    pub(super) async fn delete_generations(&mut self, mut walker: Walker) -> Result<(), Ended> {
+        let mut windows: Vec<Window> = Vec::new();
+        while let Some(window) = self.next_window(&mut walker).await? {
+            windows.push(window);
+        }
+        windows.reverse();
+        loop {
+            let before = self.account.tally.rows_deleted;
+            let mut left = Vec::new();
+            for window in windows {
+                self.pace.deferred = 0;
+                self.may_go_on().await?;
+                self.window(&window, false).await?;
+                if self.pace.deferred > 0 {
+                    left.push(window);
+                }
+            }
+            self.pace.again = true;
+            let nothing_went = self.account.tally.rows_deleted == before;
+            if left.is_empty() {
+                return Ok(());
+            }
+            if nothing_went {
+                return self.report_left().await;
+            }
+            windows = left;
+        }
+    }
+
+    /// What is left is needed by rows that are not eligible, which is no error; or by rows that could not go.
+    async fn report_left(&mut self) -> Result<(), Ended> {
+        let Some(judging) = &self.facts.judging else { return Ok(()) };
+        let session = self.sessions.get(&judging.source).await?;
+        let canceller = session.canceller();
+        let counting = judging.count(session, self.facts.at, None, &[]);
+        let left = self.stop.watch(canceller, counting).await?;
+        let told = self.account.failure_count + self.pace.vetoed.rows();
+        let needed = left.saturating_sub(told);
+        if needed > 0 {
+            self.account.tally.rows_matched += needed;
+            let noun = if needed == 1 { "row" } else { "rows" };
+            self.account.fail(
+                None,
+                None,
+                format!("{needed} {noun} kept: rows of the same table that could not be deleted, or that point to one another, need them"),
+            );
+        }
+        Ok(())
+    }
+}

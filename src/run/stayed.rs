@@ -1,0 +1,157 @@
+//! Rows that were to go and stay: by a trigger or rule that says nothing, by one that refuses them all, or because they
+//! cannot be read. The first two are one error of the policy, with a count; no row is tried for long that will not go.
+
+use std::collections::HashSet;
+
+use super::delete::{Deleter, Ended, Part};
+use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, OwnedRow, Scope, SourceError, Stayed};
+use crate::telemetry::chain;
+
+/// Rows whose staying is remembered, so that they are counted once however often they are tried.
+const REMEMBERED_AT_MOST: usize = 100_000;
+/// Keys that the one error names.
+const NAMED_AT_MOST: usize = 5;
+/// Rows from all over a batch that are tried one by one, before it is halved: where all fail alike, so will the rest.
+const TRIED_FIRST: usize = 24;
+
+/// The rows that stayed without a word.
+#[derive(Default)]
+pub(super) struct Vetoed {
+    rows: u64,
+    first: Vec<String>,
+    known: HashSet<Vec<String>>,
+}
+
+impl Vetoed {
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
+    }
+}
+
+impl Deleter<'_> {
+    /// Records rows that stay.
+    pub(super) fn stay(&mut self, stayed: Vec<Stayed>) {
+        for Stayed { row, why } in stayed {
+            if !self.is_first_time(&row) {
+                continue;
+            }
+            let vetoed = &mut self.pace.vetoed;
+            self.account.tally.rows_matched += 1;
+            match why {
+                Some(why) => self.account.fail(Some(row.shown), None, format!("kept: {why}")),
+                None => {
+                    vetoed.rows += 1;
+                    if vetoed.first.len() < NAMED_AT_MOST {
+                        vetoed.first.push(row.shown);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a row that stays was not counted before; one is tried again where others of its batch may go now.
+    pub(super) fn is_first_time(&mut self, row: &OwnedRow) -> bool {
+        let known = &mut self.pace.vetoed.known;
+        match known.len() < REMEMBERED_AT_MOST {
+            true => known.insert(row.key.clone()),
+            false => !known.contains(&row.key),
+        }
+    }
+
+    /// Takes what is left of a batch without the rows that made it to be rolled back.
+    pub(super) async fn take_without(&mut self, scope: Scope<'_>, batch: Batch) -> Result<(), Ended> {
+        self.stay(batch.stayed);
+        let keys: Vec<_> = batch.rows.into_iter().map(|row| row.key).collect();
+        for some in keys.chunks(KEYS_AT_ONCE) {
+            Box::pin(self.attempt_scope(Scope { keys: Some(some), ..scope })).await?;
+        }
+        Ok(())
+    }
+
+    /// Says how many rows stayed without a word, and what may have kept them.
+    pub(super) fn report_vetoed(&mut self) {
+        let vetoed = std::mem::take(&mut self.pace.vetoed);
+        if vetoed.rows == 0 {
+            return;
+        }
+        let vetoes: Vec<_> = self.facts.target.vetoes.iter().map(ToString::to_string).collect();
+        let who = if vetoes.is_empty() { "a trigger or rule".to_owned() } else { vetoes.join(", ") };
+        let (rows, first) = (vetoed.rows, vetoed.first.join(", "));
+        let noun = if rows == 1 { "row" } else { "rows" };
+        self.account.fail(
+            None,
+            None,
+            format!("{rows} {noun} kept with their files: they stayed as they were ({who}); first keys: {first}"),
+        );
+    }
+
+    /// Tries some rows from all over a batch one by one. Where all fail alike, the policy ends with that one error.
+    pub(super) async fn refused_alike(
+        &mut self,
+        part: &Part<'_>,
+        rows: &[OwnedRow],
+        error: &SourceError,
+    ) -> Result<(), Ended> {
+        if error.kind != ErrorKind::Other || rows.len() <= TRIED_FIRST * 2 {
+            return Ok(());
+        }
+        let mut alike: Option<String> = None;
+        for number in 0..TRIED_FIRST {
+            self.may_go_on().await?;
+            let row = &rows[rows.len() * number / TRIED_FIRST];
+            let keys = [row.key.clone()];
+            let deferred = self.pace.deferred;
+            let scope = Scope { keys: Some(&keys), ..Scope::window(part.window) };
+            let cause = match self.attempt_scope(scope).await {
+                // What was passed over says nothing.
+                Ok(()) if self.pace.deferred > deferred => continue,
+                Ok(()) => return Ok(()),
+                Err(Ended::Source(error)) if error.kind == ErrorKind::Other => {
+                    without_particulars(&chain(&error), &row.shown)
+                }
+                Err(Ended::Source(error)) if error.kind == ErrorKind::Cancelled => return Err(self.ended_by(error)),
+                Err(Ended::Source(_)) => return Ok(()),
+                Err(ended) => return Err(ended),
+            };
+            if alike.get_or_insert_with(|| cause.clone()) != &cause {
+                return Ok(());
+            }
+        }
+        if alike.is_none() {
+            return Ok(());
+        }
+        let session = self.sessions.get(&self.facts.target.source).await?;
+        let canceller = session.canceller();
+        let counting = self.facts.target.count(session, self.facts.at, None, &[]);
+        let (rows, least) = match self.stop.watch(canceller, counting).await {
+            Ok(all) => (all.max(rows.len() as u64), ""),
+            Err(_) => (rows.len() as u64, "at least "),
+        };
+        self.account.tally.rows_matched += rows;
+        self.account.fail(
+            None,
+            None,
+            format!("{least}{rows} rows kept: each that was tried fails alike: {}", chain(error)),
+        );
+        Err(Ended::Refused)
+    }
+}
+
+/// A message without what differs from row to row: its key, and words with digits in them.
+fn without_particulars(message: &str, key: &str) -> String {
+    let message = if key.is_empty() { message.to_owned() } else { message.replace(key, "") };
+    let words = message.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_');
+    words.filter(|word| !word.contains(|c: char| c.is_ascii_digit())).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_alike_whatever_row_they_are_about() {
+        let of = |key: &str| without_particulars(&format!("deleting failed: item {key} of 7f3a-{key} is kept"), key);
+        assert_eq!(of("12"), of("red"));
+        assert_ne!(of("12"), without_particulars("deleting failed: item 12 is locked", "12"));
+    }
+}
