@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::policy::{Reference, Settings, Source, Store, StorePath};
-use crate::sources::{NamedBy, Naming, Reader, ReferenceColumn, Session, SourceError, TableFacts, Unfit};
+use crate::sources::{
+    NamedBy, NamedPath, Naming, Reader, ReferenceColumn, Rows, Session, SourceError, TableFacts, Unfit,
+};
 use crate::stores::{Doomed, Look, OpenStore, Outcome};
 
 /// Paths of a reference that are looked at, and rows in which they are looked for.
@@ -44,7 +46,7 @@ impl Sample {
         };
         let mut sample = Self::default();
         let mut each = |naming: Naming<'_>| sample.take(naming, settings, store, reference);
-        let read = column.read_all(Reader::open(source).await?, store, &mut each).await?;
+        let read = column.read_all(Reader::open(source).await?, store, Rows::All, &mut each).await?;
         sample.is_cut = read.is_none();
         Ok(Ok(sample))
     }
@@ -57,22 +59,29 @@ impl Sample {
         reference: &Reference,
     ) -> ControlFlow<()> {
         self.rows += 1;
+        self.count(naming, settings, store, reference);
+        match self.looked_at() >= PATHS_AT_MOST || self.rows >= ROWS_AT_MOST {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    fn count(&mut self, naming: Naming<'_>, settings: &Settings, store: &Store, reference: &Reference) {
         match naming {
             Naming::Nothing => {}
             Naming::Name(_) => self.inside += 1,
-            Naming::Path(path) => {
+            Naming::Path(NamedPath { path, .. }) => {
                 self.inside += 1;
                 self.paths.extend(StorePath::parse(&path).ok());
+            }
+            Naming::Several(several) => {
+                several.into_iter().for_each(|naming| self.count(naming, settings, store, reference));
             }
             Naming::Outside(written) if is_elsewhere(settings, store, reference, &written) => {}
             Naming::Outside(written) => {
                 self.outside += 1;
                 self.example = written.into_owned();
             }
-        }
-        match self.looked_at() >= PATHS_AT_MOST || self.rows >= ROWS_AT_MOST {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
         }
     }
 
@@ -91,12 +100,6 @@ impl Sample {
 
 /// Whether the same rows name files of another store, and this is one of those.
 fn is_elsewhere(settings: &Settings, store: &Store, reference: &Reference, written: &str) -> bool {
-    let others = settings.stores.iter().filter(|other| other.name != store.name);
-    let mut sharing = others.filter(|other| {
-        let is_same = |each: &Reference| {
-            (&each.source, &each.table, &each.path) == (&reference.source, &reference.table, &reference.path)
-        };
-        other.references.iter().any(is_same)
-    });
-    sharing.any(|other| other.map_reference(written).is_some())
+    let column = (&reference.source, &reference.table.table, &reference.path);
+    settings.others_named(&store.name, column).any(|other| other.map_reference(written).is_some())
 }

@@ -7,6 +7,7 @@ mod latest;
 mod leases;
 mod listing;
 mod locks;
+mod named;
 mod record;
 mod reserve;
 mod results;
@@ -28,9 +29,10 @@ pub use file::{Ledger, give_up_reserve};
 pub use latest::LatestRun;
 use locks::Lock;
 pub use locks::{StateHolder, StateLock, StateLockError, lock_state_dir};
+pub use named::{AlikeFile, MissingFile, OutsidePaths};
 pub use record::{
-    Cause, EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, MissingFile, PolicyResult, RunMode, RunResult,
-    RunTrigger, SHOWN_AT_MOST, Sample, Status, StoreTally, Tally, Totals,
+    Cause, EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger,
+    SHOWN_AT_MOST, Sample, Status, StoreTally, Tally, Totals,
 };
 pub use stores::Adoption;
 

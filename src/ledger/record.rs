@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::RunId;
+use super::named::{AlikeFile, MissingFile, OutsidePaths};
 use crate::policy::{Name, cut, cut_at};
 
 /// A note may list some names.
@@ -126,6 +127,12 @@ pub struct PolicyResult {
     /// Of an orphan scan: the first files that rows name and that are not there.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub missing: Vec<MissingFile>,
+    /// Of an orphan scan: how most of the paths begin that lead out of the store.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub outside: Vec<OutsidePaths>,
+    /// Of an orphan scan: the first files that stay because a row names them in another spelling.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub alike: Vec<AlikeFile>,
     /// The guard that stopped it, with what it read, in words.
     pub blocked_by: Option<String>,
     /// What each guard read, and its limit.
@@ -138,15 +145,6 @@ pub struct PolicyResult {
     /// Remarks that are no errors: what a person may want to know.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub notes: Vec<String>,
-}
-
-/// A file that a row names and that is not there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MissingFile {
-    /// `nvr.detections.thumbnail_path`.
-    pub reference: String,
-    /// Beneath the store's root.
-    pub path: String,
 }
 
 /// What was counted. Sums: two tallies can be added.
@@ -187,6 +185,10 @@ pub struct Tally {
     pub bytes_trashed: u64,
     /// Files that rows name and that are not there.
     pub references_missing: u64,
+    /// Rows of a store's references that lead out of it: each protects the files that have the name it ends with.
+    pub references_outside: u64,
+    /// Files that stay because a row without a file names them in another spelling.
+    pub files_alike: u64,
     /// Files and bytes by store.
     pub stores: BTreeMap<String, StoreTally>,
 }
@@ -278,6 +280,8 @@ impl Tally {
             files_trashed,
             bytes_trashed,
             references_missing,
+            references_outside,
+            files_alike,
             stores,
         } = other;
         self.rows_matched += rows_matched;
@@ -299,6 +303,8 @@ impl Tally {
         self.files_trashed += files_trashed;
         self.bytes_trashed += bytes_trashed;
         self.references_missing += references_missing;
+        self.references_outside += references_outside;
+        self.files_alike += files_alike;
         for (table, count) in children {
             *self.children.entry(table.clone()).or_default() += count;
         }

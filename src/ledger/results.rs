@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::schema::{policy_results, runs};
 use super::words::{number, read_name, read_number, read_word, word};
 use super::{
-    EmptiedTrash, Fault, GuardReading, HookFailure, Ledger, LedgerError, MissingFile, PolicyResult, RunId, RunMode,
-    SHOWN_AT_MOST, Sample, Tally, Totals,
+    AlikeFile, EmptiedTrash, Fault, GuardReading, HookFailure, Ledger, LedgerError, MissingFile, OutsidePaths,
+    PolicyResult, RunId, RunMode, SHOWN_AT_MOST, Sample, Tally, Totals,
 };
 use crate::policy::Name;
 
@@ -23,6 +23,10 @@ struct Account {
     details: Vec<std::collections::BTreeMap<String, serde_json::Value>>,
     #[serde(default)]
     missing: Vec<MissingFile>,
+    #[serde(default)]
+    outside: Vec<OutsidePaths>,
+    #[serde(default)]
+    alike: Vec<AlikeFile>,
     blocked_by: Option<String>,
     guards: Vec<GuardReading>,
     sample: Vec<Sample>,
@@ -203,6 +207,8 @@ impl Account {
             tally: _,
             details,
             missing,
+            outside,
+            alike,
             blocked_by,
             guards,
             sample,
@@ -213,7 +219,21 @@ impl Account {
         let (mut details, mut errors) = (details, errors);
         details.truncate(SHOWN_AT_MOST);
         errors.truncate(SHOWN_AT_MOST);
-        Self { kind, mode, cutoff, duration_ms, details, missing, blocked_by, guards, sample, errors, notes }
+        Self {
+            kind,
+            mode,
+            cutoff,
+            duration_ms,
+            details,
+            missing,
+            outside,
+            alike,
+            blocked_by,
+            guards,
+            sample,
+            errors,
+            notes,
+        }
     }
 }
 
@@ -234,6 +254,8 @@ impl ResultRow {
             tally: serde_json::from_str(&self.tally)?,
             details: account.details,
             missing: account.missing,
+            outside: account.outside,
+            alike: account.alike,
             blocked_by: account.blocked_by,
             guards: account.guards,
             sample: account.sample,

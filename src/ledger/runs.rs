@@ -242,6 +242,8 @@ fn interrupted(
         tally,
         details: Vec::new(),
         missing: Vec::new(),
+        outside: Vec::new(),
+        alike: Vec::new(),
         blocked_by: None,
         guards: Vec::new(),
         sample: Vec::new(),

@@ -10,8 +10,10 @@ mod glob;
 mod names;
 mod orphans;
 mod param;
+mod reference;
 mod rows;
 mod shown;
+mod spelling;
 mod sql;
 mod store;
 mod task;
@@ -30,13 +32,15 @@ pub use glob::{FileMatch, Globs};
 pub use names::{Ident, Name, TableName};
 pub use orphans::OrphansPolicy;
 pub use param::{ParamDeclaration, ParamKind, Params};
+pub use reference::{Namer, Reference, ReferenceMatch};
 pub use rows::{
     Action, AgeColumn, Alive, Assignment, Child, Fraction, Keep, KeepByValue, OnDelete, Protection, RowsPolicy,
     SetValue,
 };
 pub use shown::{SHOWN_BYTES, cut, cut_at};
+pub use spelling::{file_forms, name_forms, written_forms, written_name_forms};
 pub use sql::{Condition, Param, Segment};
-pub use store::{AgeBy, LONGEST_BYTES, Mapped, Reference, ReferenceMatch, Store, StorePath};
+pub use store::{AgeBy, LONGEST_BYTES, Mapped, Store, StorePath};
 pub use task::{Task, Trigger};
 pub use time::{AgeFormat, EARLIEST, LATEST, TimeParam, TimePoint};
 

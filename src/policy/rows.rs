@@ -133,6 +133,8 @@ pub struct Child {
     pub on_delete: OnDelete,
     /// Only those that are switched on.
     pub files: Vec<OwnedFile>,
+    /// Those that are switched off: they stay.
+    pub files_off: Vec<OwnedFile>,
     pub children: Vec<Child>,
 }
 
@@ -152,6 +154,13 @@ impl RowsPolicy {
         self.children.iter().for_each(|child| child.collect_files(&mut all));
         all
     }
+
+    /// The same with those that are switched off: what a row names stays named.
+    pub fn all_files(&self) -> Vec<(&TableName, &OwnedFile)> {
+        let mut all: Vec<_> = self.files.iter().chain(&self.files_off).map(|file| (&self.table, file)).collect();
+        self.children.iter().for_each(|child| child.collect_all_files(&mut all));
+        all
+    }
 }
 
 impl Child {
@@ -163,6 +172,11 @@ impl Child {
     fn collect_files<'a>(&'a self, all: &mut Vec<(&'a TableName, &'a OwnedFile)>) {
         all.extend(self.files.iter().map(|file| (&self.table, file)));
         self.children.iter().for_each(|child| child.collect_files(all));
+    }
+
+    fn collect_all_files<'a>(&'a self, all: &mut Vec<(&'a TableName, &'a OwnedFile)>) {
+        all.extend(self.files.iter().chain(&self.files_off).map(|file| (&self.table, file)));
+        self.children.iter().for_each(|child| child.collect_all_files(all));
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{FilePath, Name, TableName};
+use super::{Name, Reference};
 
 /// A file tree whose files are governed.
 #[derive(Debug, Clone)]
@@ -38,53 +38,6 @@ impl AgeBy {
         match self {
             AgeBy::Latest => "latest",
             AgeBy::Written => "mtime",
-        }
-    }
-}
-
-/// Rows that name files of a store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reference {
-    pub source: Name,
-    pub table: TableName,
-    pub path: FilePath,
-    /// The path is a directory: what it names is everything in it.
-    pub directory: bool,
-    pub matching: ReferenceMatch,
-}
-
-/// How what a row has written names a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReferenceMatch {
-    /// As a path of the store.
-    Path,
-    /// By its last segment, whatever stands before it: every file of that name is named, wherever in the store.
-    Name,
-}
-
-impl ReferenceMatch {
-    /// The word that configuration uses.
-    pub fn word(self) -> &'static str {
-        match self {
-            ReferenceMatch::Path => "path",
-            ReferenceMatch::Name => "name",
-        }
-    }
-
-    /// The last segment of a path of any shape; slashes at its end do not count. None where there is none.
-    pub fn last_segment(written: &str) -> Option<&str> {
-        written.trim_end_matches('/').rsplit('/').next().filter(|name| !name.is_empty())
-    }
-}
-
-impl fmt::Display for Reference {
-    /// `nvr.detections.thumbnail_path`, with a slash behind a directory.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { source, table, path, directory, matching } = self;
-        write!(f, "{source}.{table}.{path}{}", if *directory { "/" } else { "" })?;
-        match matching {
-            ReferenceMatch::Path => Ok(()),
-            ReferenceMatch::Name => f.write_str(" by name"),
         }
     }
 }
@@ -210,6 +163,7 @@ impl Store {
         }
         match &self.strip_prefix {
             Some(prefix) => Err(format!("the path does not begin with strip_prefix {prefix:?}")),
+            None if is_url(written) => Err("the path is a URL".to_owned()),
             None => Ok(written),
         }
     }
@@ -219,6 +173,9 @@ impl Store {
     pub fn map_reference(&self, written: &str) -> Option<StorePath> {
         let rest = self.strip_prefix.as_deref().and_then(|prefix| after_prefix(written, prefix));
         let inside = rest.and_then(|rest| StorePath::parse(resolved(rest)?.trim_start_matches('/')).ok());
+        if inside.is_none() && is_url(written) {
+            return None;
+        }
         inside.or_else(|| match self.map(Some(&resolved(written)?)) {
             Mapped::Inside(path) => Some(path),
             Mapped::None | Mapped::Refused(_) => None,
@@ -249,6 +206,14 @@ impl Store {
         }
         spellings
     }
+}
+
+/// Whether a text begins as a URL does: `https://`.
+fn is_url(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, _)| {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(is_part)
+    })
 }
 
 /// The path without `.`, `..` and empty components; none where it climbs out of where it begins.
@@ -352,20 +317,10 @@ mod tests {
             assert_eq!(store.map_reference(odd), Some(path.clone()), "{odd}");
         }
         assert_eq!(store.map_reference("data/thumbnails/../../x"), None);
-    }
-
-    #[test]
-    fn the_last_segment_is_what_follows_the_last_slash() {
-        for (written, name) in [
-            ("b.jpg", Some("b.jpg")),
-            ("C:/x/b.jpg", Some("b.jpg")),
-            ("https://host/a/b.jpg", Some("b.jpg")),
-            ("a/b//", Some("b")),
-            ("/", None),
-            ("", None),
-        ] {
-            assert_eq!(ReferenceMatch::last_segment(written), name, "{written}");
-        }
+        let store = self::store(None);
+        assert_eq!(store.map_reference("https://host/a/b.jpg"), None);
+        assert_eq!(store.map_reference("a://b.jpg/../c"), None);
+        assert_eq!(store.map_reference("a b://c"), Some(StorePath::parse("a b:/c").unwrap()));
     }
 
     #[test]

@@ -152,6 +152,25 @@ fn of_files(policy: &PolicyResult) -> Vec<(anstyle::Style, String)> {
             format!("{files} in the trash: {bytes} come free when it is emptied; `retaind restore` puts them back"),
         ));
     }
+    if tally.references_outside > 0 {
+        let outside = counted(tally.references_outside, "path");
+        remarks.push((
+            CARE,
+            format!("{outside} of rows lead out of the store: files with the name that one ends with stay"),
+        ));
+        for paths in policy.outside.iter().take(SHOWN) {
+            let (rows, example) = (counted(paths.rows, "row"), printable(&paths.example));
+            remarks.push((FAINT, format!("outside: {example} ({rows} of {})", printable(&paths.reference))));
+        }
+    }
+    if tally.files_alike > 0 {
+        let alike = counted(tally.files_alike, "file");
+        remarks.push((CARE, format!("{alike} kept: a row without a file names it in another spelling")));
+        for file in policy.alike.iter().take(SHOWN) {
+            let named = file.named.as_ref().map(|named| format!(" (named as {})", printable(&named.path)));
+            remarks.push((FAINT, format!("kept: {}{}", printable(&file.path), named.unwrap_or_default())));
+        }
+    }
     if tally.references_missing > 0 {
         let missing = counted(tally.references_missing, "file");
         remarks.push((CARE, format!("{missing} named by rows and not there: nothing is done about that")));
@@ -286,6 +305,8 @@ pub(super) mod tests {
             },
             details: Vec::new(),
             missing: Vec::new(),
+            outside: Vec::new(),
+            alike: Vec::new(),
             blocked_by: None,
             guards: vec![GuardReading { guard: "max_rows".to_owned(), value: 1204.0, limit: 1_000_000.0 }],
             sample: vec![Sample { key: "17".to_owned(), files: vec!["a/\u{1b}[31mb.jpg".to_owned()] }],

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::gather::{Facts, UnmappedRow};
-use crate::ledger::{Failure, MissingFile, SHOWN_AT_MOST, Sample, Tally};
+use crate::ledger::{AlikeFile, Failure, MissingFile, OutsidePaths, SHOWN_AT_MOST, Sample, Tally};
 use crate::policy::cut;
 use crate::sources::{OwnedRow, Target};
 
@@ -23,6 +23,10 @@ pub(super) struct Account {
     pub(super) details: Vec<BTreeMap<String, serde_json::Value>>,
     /// The first files that rows name and that are not there.
     pub(super) missing: Vec<MissingFile>,
+    /// How most of the paths begin that lead out of the store.
+    pub(super) outside: Vec<OutsidePaths>,
+    /// The first files that stay because a row names them in another spelling.
+    pub(super) alike: Vec<AlikeFile>,
 }
 
 impl Account {
@@ -53,7 +57,7 @@ impl Account {
 
     /// Takes over what a part of the work did.
     pub(super) fn add(&mut self, part: Account) {
-        let Account { tally, failures, failure_count, notes, sample, details, missing } = part;
+        let Account { tally, failures, failure_count, notes, sample, details, missing, outside, alike } = part;
         self.tally.add(&tally);
         self.failure_count += failure_count;
         let room = SHOWN_AT_MOST.saturating_sub(self.failures.len());
@@ -63,6 +67,9 @@ impl Account {
         self.details.extend(details.into_iter().take(room));
         let room = SHOWN_AT_MOST.saturating_sub(self.missing.len());
         self.missing.extend(missing.into_iter().take(room));
+        self.outside.extend(outside);
+        let room = SHOWN_AT_MOST.saturating_sub(self.alike.len());
+        self.alike.extend(alike.into_iter().take(room));
         sample.into_iter().for_each(|row| self.show(|| row));
     }
 

@@ -1,6 +1,6 @@
 //! Who owns a file: the stores of a policy, opened, with every column that may still name their files.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,10 +8,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
 use super::foreseen::GoneFiles;
+use super::meant::{self, Meant};
 use super::sessions::Sessions;
 use crate::ledger::{IntentItem, RunId, Tally};
-use crate::policy::{Name, Settings, Store, StorePath};
-use crate::sources::{ErrorKind, Gone, NamedBy, OddNames, ReferenceColumn, SourceError, TableFacts, Unfit};
+use crate::policy::{Name, Namer, Settings, Store, StorePath};
+use crate::sources::{ErrorKind, Gone, NamedBy, ReferenceColumn, SourceError, TableFacts, Unfit};
 use crate::stores::{Doomed, Listener, Look, OpenStore, Outcome, Part, RawPath, StoreError, Way};
 use crate::telemetry::chain;
 
@@ -30,9 +31,31 @@ pub(super) struct Custody {
 /// Rows that name files of a store.
 pub(super) struct Naming {
     pub(super) column: ReferenceColumn,
-    pub(super) odd: OddNames,
-    /// The operator, or a policy that removes files of these rows, says so; what is merely implied may not be there.
+    /// The operator declared it as a reference.
     pub(super) declared: bool,
+    pub(super) may_be_missing: bool,
+    pub(super) may_be_empty: bool,
+}
+
+impl Naming {
+    fn new(column: ReferenceColumn, namer: Option<&Namer<'_>>) -> Self {
+        let reference = namer.map(|namer| &namer.reference);
+        Self {
+            column,
+            declared: namer.is_some_and(|namer| namer.declared),
+            may_be_missing: reference.is_some_and(|reference| reference.may_be_missing),
+            may_be_empty: reference.is_some_and(|reference| reference.may_be_empty),
+        }
+    }
+
+    /// Takes over what another one says of the same columns.
+    fn absorb(&mut self, other: Naming) {
+        let Naming { column, declared, may_be_missing, may_be_empty } = other;
+        self.column.absorb(column);
+        self.declared |= declared;
+        self.may_be_missing |= may_be_missing;
+        self.may_be_empty |= may_be_empty;
+    }
 }
 
 /// Why a store's files cannot be taken care of.
@@ -47,24 +70,8 @@ pub(super) enum CustodyError {
 }
 
 impl Custody {
-    /// Opens a store; `owners` name its files beside the declared references, and are asked in their place.
+    /// Opens a store; `owners` name its files beside all that the configuration says.
     pub(super) async fn open(
-        store: &Arc<Store>,
-        owners: &[NamedBy],
-        settings: &Settings,
-        sessions: &mut Sessions,
-        run_id: RunId,
-    ) -> Result<Self, CustodyError> {
-        let mut custody = Self::open_unread(store, owners, settings, sessions, run_id).await?;
-        for naming in &mut custody.references {
-            let session = sessions.get(&naming.column.source).await?;
-            naming.odd = naming.column.odd_names(session, store).await?;
-        }
-        Ok(custody)
-    }
-
-    /// The same, without the odd spellings: for a scan, which reads every row anyhow.
-    pub(super) async fn open_unread(
         store: &Arc<Store>,
         owners: &[NamedBy],
         settings: &Settings,
@@ -73,24 +80,24 @@ impl Custody {
     ) -> Result<Self, CustodyError> {
         let open = OpenStore::open(store)?;
         let mut references: Vec<Naming> = Vec::new();
-        let certain = owners.iter().cloned().chain(store.references.iter().map(NamedBy::from));
-        let certain = certain.map(|reference| (reference, true));
-        let implied = implied(store, settings).into_iter().map(|reference| (reference, false));
-        for (reference, is_certain) in certain.chain(implied) {
+        let own = owners.iter().map(|owner| (owner.clone(), None));
+        let all = settings.references_of(store);
+        for (named_by, namer) in own.chain(all.iter().map(|namer| (NamedBy::from(namer), Some(namer)))) {
             // Compilation made sure that every reference has its source; a recovery asks before.
-            let Some(source) = settings.source(&reference.source) else { continue };
-            let session = sessions.get(&reference.source).await?;
-            let facts = TableFacts::load(session, &reference.table).await?;
-            let column = match ReferenceColumn::fit(source, &reference, facts.as_ref()) {
+            let Some(source) = settings.source(&named_by.source) else { continue };
+            let session = sessions.get(&named_by.source).await?;
+            let facts = TableFacts::load(session, &named_by.table).await?;
+            let implied = namer.is_some_and(|namer| !namer.declared);
+            let column = match ReferenceColumn::fit(source, &named_by, facts.as_ref()) {
                 Ok(column) => column,
-                Err(unfit) if is_certain => {
-                    return Err(CustodyError::Reference { store: store.name.clone(), unfit });
-                }
-                // Another policy's misfit: its own run tells of it, and rows that are not there name nothing.
-                Err(_) => continue,
+                // Rows of a table that is not there name nothing; its policy's own run tells of it.
+                Err(Unfit::NoTable { .. }) if implied => continue,
+                Err(unfit) => return Err(CustodyError::Reference { store: store.name.clone(), unfit }),
             };
-            if !references.iter().any(|known| known.column.is_same(&column)) {
-                references.push(Naming { column, odd: OddNames::default(), declared: is_certain });
+            let naming = Naming::new(column, namer);
+            match references.iter_mut().find(|known| known.column.is_same(&naming.column)) {
+                Some(known) => known.absorb(naming),
+                None => references.push(naming),
             }
         }
         Ok(Self { store: store.clone(), run_id, open, references })
@@ -103,13 +110,14 @@ impl Custody {
         sessions: &mut Sessions,
         doomed: &mut [Doomed],
         gone: &[Gone],
+        meant: &Meant,
     ) -> Result<HashSet<StorePath>, SourceError> {
         if self.references.is_empty() {
             return Ok(HashSet::new());
         }
-        match self.ask_named(sessions, doomed, gone).await {
+        match self.ask_named(sessions, doomed, gone, meant).await {
             // Asking changes nothing, so what a lost connection left open is asked again.
-            Err(error) if error.kind == ErrorKind::Lost => self.ask_named(sessions, doomed, gone).await,
+            Err(error) if error.kind == ErrorKind::Lost => self.ask_named(sessions, doomed, gone, meant).await,
             asked => asked,
         }
     }
@@ -119,6 +127,7 @@ impl Custody {
         sessions: &mut Sessions,
         doomed: &mut [Doomed],
         gone: &[Gone],
+        meant: &Meant,
     ) -> Result<HashSet<StorePath>, SourceError> {
         let paths: Vec<_> = doomed.iter().filter_map(|doomed| doomed.path.text()).collect();
         // Only where directories are referenced does it matter in which ones a file is.
@@ -128,7 +137,7 @@ impl Custody {
         let directories: Vec<_> =
             doomed.iter().filter(|doomed| doomed.directory).filter_map(|doomed| doomed.path.text()).collect();
         let (mut named, mut beneath) = (HashSet::new(), HashSet::new());
-        for Naming { column, odd, .. } in &self.references {
+        for Naming { column, .. } in &self.references {
             let session = sessions.get(&column.source).await?;
             named.extend(column.named(session, &self.store, &paths, gone).await?);
             beneath.extend(column.named_beneath(session, &self.store, &directories, gone).await?);
@@ -136,18 +145,12 @@ impl Custody {
                 let held = column.named(session, &self.store, &around, gone).await?;
                 named.extend(paths.iter().filter(|path| path.ancestors().any(|above| held.contains(&above))).cloned());
             }
-            let any_odd = (!directories.is_empty() || column.directory) && !odd.is_empty();
-            if any_odd || paths.iter().any(|path| odd.may_name(path)) {
-                let oddly = column.oddly_named(session, &self.store, gone).await?;
-                let holds = |path: &StorePath| column.directory && path.ancestors().any(|above| oddly.contains(&above));
-                named.extend(paths.iter().filter(|path| oddly.contains(path) || holds(path)).cloned());
-                beneath.extend(oddly);
-            }
         }
         for doomed in doomed.iter_mut().filter(|doomed| doomed.directory) {
             let Some(directory) = doomed.path.text() else { continue };
             doomed.spared = beneath.iter().filter(|path| path.is_beneath(&directory)).cloned().collect();
         }
+        named.extend(meant.spared(self, sessions, doomed, gone).await?);
         Ok(named)
     }
 
@@ -174,18 +177,6 @@ impl Custody {
             }
         }
     }
-}
-
-/// What other policies say of the store's files: whoever owns a file there names it, whether declared or not.
-fn implied(store: &Store, settings: &Settings) -> Vec<NamedBy> {
-    let mut implied = Vec::new();
-    for (_, rows, table, file) in settings.owned_in(&store.name) {
-        let named_by = NamedBy::owner(rows.source.clone(), table.clone(), file, Vec::new());
-        if !implied.contains(&named_by) {
-            implied.push(named_by);
-        }
-    }
-    implied
 }
 
 /// What to do with files that nobody names any more.
@@ -232,18 +223,102 @@ pub(super) struct Settled {
     pub(super) last_failure: Option<String>,
 }
 
+/// What the rows of the references of some stores mean by unusual spellings, in the order of the custodies.
+pub(super) type Searched = Result<Vec<Meant>, SourceError>;
+
+/// Whether that took connections of their own, because tables have many rows: then files wait for it together.
+pub(super) fn reads_long(searched: &Searched) -> bool {
+    searched.as_ref().is_ok_and(|all| all.iter().any(|meant| meant.reads_long))
+}
+
+/// Reads what rows mean by unusual spellings of some files whose rows are gone.
+pub(super) async fn search_all(
+    custodies: &[Custody],
+    settings: &Settings,
+    sessions: &mut Sessions,
+    items: impl IntoIterator<Item = &IntentItem> + Clone,
+) -> Searched {
+    let mut all = Vec::with_capacity(custodies.len());
+    for custody in custodies {
+        let mine = items.clone().into_iter().filter(|item| item.owner.store == custody.store.name);
+        let mine: Vec<_> = mine.map(|item| (item.path.clone(), item.owner.directory)).collect();
+        all.push(match meant::search(custody, settings, sessions, &mine).await {
+            Err(error) if error.kind == ErrorKind::Lost => meant::search(custody, settings, sessions, &mine).await?,
+            searched => searched?,
+        });
+    }
+    Ok(all)
+}
+
+/// Files that later batches take care of: for those before, they are named still, as if they had been asked about in time.
+#[derive(Default)]
+pub(super) struct Later(HashMap<Name, BTreeMap<StorePath, Waits>>);
+
+/// How many batches name a path, and how many of them as a directory.
+#[derive(Default)]
+struct Waits {
+    batches: usize,
+    as_directory: usize,
+}
+
+impl Later {
+    pub(super) fn add(&mut self, items: &[IntentItem]) {
+        for item in items {
+            let paths = self.0.entry(item.owner.store.clone()).or_default();
+            let waits = paths.entry(item.path.clone()).or_default();
+            waits.batches += 1;
+            waits.as_directory += usize::from(item.owner.directory);
+        }
+    }
+
+    /// What a batch names, whose turn it is.
+    pub(super) fn remove(&mut self, items: &[IntentItem]) {
+        for item in items {
+            let Some(paths) = self.0.get_mut(&item.owner.store) else { continue };
+            let Some(waits) = paths.get_mut(&item.path) else { continue };
+            waits.batches -= 1;
+            waits.as_directory -= usize::from(item.owner.directory);
+            if waits.batches == 0 {
+                paths.remove(&item.path);
+            }
+        }
+    }
+
+    fn spare(&self, store: &Name, doomed: &mut [Doomed], mut named: HashSet<StorePath>) -> HashSet<StorePath> {
+        let Some(later) = self.0.get(store) else { return named };
+        for doomed in doomed {
+            let Some(path) = doomed.path.text() else { continue };
+            let within = path.ancestors().any(|above| later.get(&above).is_some_and(|waits| waits.as_directory > 0));
+            if doomed.directory {
+                // What lies beneath a path follows it in the order of paths, behind others that begin alike.
+                let beneath =
+                    later.range(path.clone()..).take_while(|(other, _)| other.as_str().starts_with(path.as_str()));
+                doomed.spared.extend(beneath.map(|(other, _)| other).filter(|other| other.is_beneath(&path)).cloned());
+            }
+            if within || later.contains_key(&path) {
+                named.insert(path);
+            }
+        }
+        named
+    }
+}
+
 /// Takes care of files whose rows are gone: keeps what is still named, removes (or examines) the rest.
 pub(super) async fn settle(
     custodies: &[Custody],
+    (searched, later): (&Searched, &Later),
     sessions: &mut Sessions,
     items: Vec<IntentItem>,
     action: Action<'_>,
 ) -> Settled {
     let mut settled = Settled::default();
-    for custody in custodies {
+    for (place, custody) in custodies.iter().enumerate() {
         let mine: Vec<_> = items.iter().filter(|item| item.owner.store == custody.store.name).cloned().collect();
         for some in mine.chunks(FILES_AT_ONCE) {
-            settle_some(custody, sessions, some, action, &mut settled).await;
+            match searched {
+                Ok(all) => settle_some(custody, (&all[place], later), sessions, some, action, &mut settled).await,
+                Err(error) => settled.leave(some, error),
+            }
         }
     }
     settled.account.tally.files_owed = settled.still_owed.len() as u64;
@@ -252,6 +327,7 @@ pub(super) async fn settle(
 
 async fn settle_some(
     custody: &Custody,
+    (meant, later): (&Meant, &Later),
     sessions: &mut Sessions,
     items: &[IntentItem],
     action: Action<'_>,
@@ -262,18 +338,9 @@ async fn settle_some(
         false => Doomed::file(item.path.clone()),
     };
     let mut all: Vec<_> = items.iter().map(doomed).collect();
-    let named = match custody.spare_named(sessions, &mut all, action.gone()).await {
-        Ok(named) => named,
-        Err(error) => {
-            let why = format!("kept for now, because it is not known whether a row still names it: {}", chain(&error));
-            for item in items {
-                settled.account.fail(Some(item.key.clone()), Some(item.path.to_string()), why.clone());
-            }
-            settled.account.tally.files_matched += items.len() as u64;
-            settled.unknown += items.len();
-            settled.still_owed.extend_from_slice(items);
-            return;
-        }
+    let named = match custody.spare_named(sessions, &mut all, action.gone(), meant).await {
+        Ok(named) => later.spare(&custody.store.name, &mut all, named),
+        Err(error) => return settled.leave(items, &error),
     };
     let spared = all.iter().map(|doomed| doomed.spared.len()).sum::<usize>();
     settled.named += named.len();
@@ -287,6 +354,17 @@ async fn settle_some(
 }
 
 impl Settled {
+    /// Leaves files of which it could not be asked whether a row names them.
+    fn leave(&mut self, items: &[IntentItem], error: &SourceError) {
+        let why = format!("kept for now, because it is not known whether a row still names it: {}", chain(error));
+        for item in items {
+            self.account.fail(Some(item.key.clone()), Some(item.path.to_string()), why.clone());
+        }
+        self.account.tally.files_matched += items.len() as u64;
+        self.unknown += items.len();
+        self.still_owed.extend_from_slice(items);
+    }
+
     fn count(&mut self, custody: &Custody, item: &IntentItem, outcome: Outcome) {
         self.account.tally.files_matched += match &outcome {
             Outcome::Removed { files, .. } | Outcome::Trashed { files, .. } => *files,

@@ -15,6 +15,7 @@ use super::sessions::Sessions;
 use super::snapshot::Snapshot;
 use super::stayed::Vetoed;
 use super::stop::Stop;
+use super::waiting::Waiting;
 use super::{Reporter, Runner};
 use crate::ledger::{GuardReading, Lease, Ledger, LedgerError, RunId, Tally};
 use crate::policy::{Alive, Name, RowsPolicy};
@@ -44,6 +45,7 @@ pub(super) struct Deleter<'a> {
 #[derive(Default)]
 pub(super) struct Pace {
     pub(super) postponed: Vec<Window>,
+    pub(super) waiting: Waiting,
     pub(super) failures_in_a_row: u32,
     /// Whether the files that rows name are there.
     pub(super) presence: Presence,
@@ -139,6 +141,7 @@ impl Deleter<'_> {
     /// Takes everything that is eligible. What was done is in the account, however it ends.
     pub(super) async fn delete(&mut self) -> Result<(), Ended> {
         let ended = self.delete_all().await;
+        let ended = self.settle_rest(ended).await;
         self.report_vetoed();
         match ended {
             Err(Ended::Refused) => Ok(()),

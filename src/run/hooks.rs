@@ -133,6 +133,8 @@ fn blocked(policy: &Policy, failure: &HookFailure) -> PolicyResult {
         tally: Tally::default(),
         details: Vec::new(),
         missing: Vec::new(),
+        outside: Vec::new(),
+        alike: Vec::new(),
         blocked_by: Some(format!("{} hook: {}", failure.hook.word(), failure.error)),
         guards: Vec::new(),
         sample: Vec::new(),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::account::Account;
-use super::custody::{Action, settle};
+use super::custody::{Action, Later, Searched, reads_long, search_all, settle};
 use super::doubt::Doubts;
 use super::foreseen::GoneFiles;
 use super::gather::{Facts, RowFiles};
@@ -20,7 +20,7 @@ use super::stop::Stop;
 use super::{Fate, Listed, Reporter, alive};
 use crate::clock::Clock;
 use crate::ledger::{IntentItem, SHOWN_AT_MOST, Sample, Tally};
-use crate::policy::{Alive, Name, RowsPolicy};
+use crate::policy::{Alive, Name, RowsPolicy, Settings};
 use crate::sources::{Batch, Gone, KEYS_AT_ONCE, OwnedRow, Scope, SourceError, Walker, Window};
 use crate::stores::{Inside, Listener};
 
@@ -30,6 +30,7 @@ pub(super) struct Planner<'a> {
     pub(super) policy: &'a RowsPolicy,
     pub(super) fate: Fate,
     pub(super) facts: &'a Facts,
+    pub(super) settings: &'a Settings,
     pub(super) sessions: &'a mut Sessions,
     pub(super) clock: &'a Clock,
     pub(super) stop: &'a Stop,
@@ -41,6 +42,10 @@ pub(super) struct Planner<'a> {
     pub(super) files: GoneFiles,
     /// Whether the files that rows name are there.
     pub(super) presence: Presence,
+    /// What was listed, with what is gone by then, until it is known what rows mean by unusual spellings.
+    pub(super) waiting: Vec<Listing>,
+    /// Whether the last reading of that took a connection of its own.
+    pub(super) reads_long: bool,
     /// Keys of eligible rows that stay: their work still goes on, or their paths are none of their store's.
     pub(super) kept: Vec<Vec<String>>,
     /// Rows that cannot be read.
@@ -56,6 +61,16 @@ pub(super) struct Planned {
     /// Nearly all files turned out to be missing: the last window that a run would take, and why nothing more goes.
     pub(super) ended: Option<(Window, Judged)>,
 }
+
+/// A batch of a plan that waits.
+pub(super) struct Listing {
+    batch: Batch,
+    gone: Vec<Gone>,
+    items: Vec<IntentItem>,
+}
+
+/// Files that wait at most.
+const WAITING_AT_MOST: usize = 50_000;
 
 impl Planner<'_> {
     /// Plans the policy.
@@ -141,7 +156,12 @@ impl Planner<'_> {
             walker.took(batch.rows.len() as u64, batch.children.values().sum());
             passed.truncate(self.gone.len());
             passed.extend(Gone::new(target.clone(), *at, Some(window.clone()), self.kept.clone()));
-            self.window(batch, files, &passed).await;
+            self.window(batch, files, &passed);
+            if !self.reads_long
+                || self.waiting.iter().map(|listing| listing.items.len()).sum::<usize>() >= WAITING_AT_MOST
+            {
+                self.examine_waiting().await;
+            }
             self.reporter.update(&self.account.tally);
             let mut judged = Judged::default();
             self.presence.judge(self.facts, &mut judged);
@@ -150,6 +170,7 @@ impl Planner<'_> {
                 return Ok(Some((window, judged)));
             }
         }
+        self.examine_waiting().await;
         Ok(None)
     }
 
@@ -194,7 +215,7 @@ impl Planner<'_> {
     }
 
     /// What a run would do with a batch; `gone`: with it and what went before.
-    async fn window(&mut self, mut batch: Batch, files: RowFiles, gone: &[Gone]) {
+    fn window(&mut self, mut batch: Batch, files: RowFiles, gone: &[Gone]) {
         self.account.tally.add(&Tally {
             rows_matched: batch.rows.len() as u64,
             children: std::mem::take(&mut batch.children),
@@ -202,6 +223,21 @@ impl Planner<'_> {
             ..Tally::default()
         });
         self.account.detail(&self.facts.target, &batch.rows);
+        self.waiting.push(Listing { batch, gone: gone.to_vec(), items: files.items });
+    }
+
+    /// Looks at the files of everything that waits.
+    async fn examine_waiting(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        let items = waiting.iter().flat_map(|listing| &listing.items);
+        let searched = search_all(&self.facts.custodies, self.settings, self.sessions, items).await;
+        self.reads_long = reads_long(&searched);
+        for Listing { batch, gone, items } in waiting {
+            self.examine(batch, &gone, items, &searched).await;
+        }
+    }
+
+    async fn examine(&mut self, batch: Batch, gone: &[Gone], items: Vec<IntentItem>, searched: &Searched) {
         let listener = self.list.map(|list| Lister { list: list.clone(), policy: self.name.clone(), mode: self.fate });
         let listen = listener.as_ref().map(|lister| move |store: &Name| lister.listener(store));
         let action = Action::Examine {
@@ -211,9 +247,10 @@ impl Planner<'_> {
             files: &self.files,
             listener: listen.as_ref().map(|listen| listen as &(dyn Fn(&Name) -> Listener + Sync)),
         };
-        let settled = settle(&self.facts.custodies, self.sessions, files.items.clone(), action).await;
+        let settled =
+            settle(&self.facts.custodies, (searched, &Later::default()), self.sessions, items.clone(), action).await;
         let missing = settled.gone.iter().filter(|(_, size)| size.is_none()).map(|(item, _)| item);
-        self.presence.count(self.facts, &files.items, missing);
+        self.presence.count(self.facts, &items, missing);
         self.show(&batch.rows, &settled.gone);
         self.send(batch, &settled.gone).await;
         self.account.add(settled.account);

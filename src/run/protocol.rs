@@ -4,13 +4,13 @@
 //!    paths, and those of the rows that go with them;
 //! 2. in the ledger, the intents are committed: what will be owed;
 //! 3. the source commits;
-//! 4. each file that no row names any more is removed;
+//! 4. each file that no row names any more is removed, where need be together with those of later batches (`waiting`);
 //! 5. in the ledger, the intents are settled and the sums added up.
 //!
 //! A crash before 3 leaves intents of a deletion that never was; a crash after it leaves files that are owed. Recovery
 //! (`recover`) tells the two apart.
 
-use super::custody::{Action, Settled, settle};
+use super::custody::{Action, Later, Settled, reads_long, search_all, settle};
 use super::delete::{Deleter, Ended, roll_back};
 use super::gather::{Facts, RowFiles, UnmappedRow};
 use super::guard::Judged;
@@ -208,23 +208,48 @@ impl Deleter<'_> {
         }
     }
 
-    /// Steps 4 and 5.
+    /// Steps 4 and 5, at once or together with later batches: what rows mean by spellings that no index finds is read from
+    /// end to end, for all files that wait.
     async fn settle(&mut self, batch: IntentBatch) -> Result<(), Ended> {
-        let rows = batch.done;
         // The rows are gone: they count even where the ledger fails now.
-        self.account.tally.add(&rows);
+        self.account.tally.add(&batch.done);
         if batch.items.is_empty() {
-            return Ok(self.ledger.add_tally(self.run_id, self.name, &rows).await?);
+            return Ok(self.ledger.add_tally(self.run_id, self.name, &batch.done).await?);
         }
-        let action = Action::Remove { decided_at: batch.recorded_at, stop: self.stop.token() };
-        let settled = settle(&self.facts.custodies, self.sessions, batch.items.clone(), action).await;
-        let mut done = rows;
-        done.add(&settled.account.tally);
-        self.ledger.settle(batch.id, &settled.still_owed, &done).await?;
-        let missing = settled.gone.iter().filter(|(_, size)| size.is_none()).map(|(item, _)| item);
-        self.pace.presence.count(self.facts, &batch.items, missing);
-        let ended = self.came_to_nothing(&settled);
-        self.account.add(settled.account);
+        self.pace.waiting.push(batch);
+        match self.pace.waiting.is_due(self.runner.clock.now()) {
+            true => self.settle_waiting().await,
+            false => Ok(()),
+        }
+    }
+
+    /// Steps 4 and 5 for everything that waits.
+    pub(super) async fn settle_waiting(&mut self) -> Result<(), Ended> {
+        let batches = self.pace.waiting.take();
+        if batches.is_empty() {
+            return Ok(());
+        }
+        let custodies = &self.facts.custodies;
+        let began_at = self.runner.clock.now();
+        let items = batches.iter().flat_map(|batch| &batch.items);
+        let searched = search_all(custodies, &self.runner.settings, self.sessions, items).await;
+        self.pace.waiting.searched(began_at, self.runner.clock.now());
+        self.pace.waiting.reads_long = reads_long(&searched);
+        let mut ended = None;
+        let mut later = Later::default();
+        batches.iter().for_each(|batch| later.add(&batch.items));
+        for IntentBatch { id, recorded_at, done: mut sums, items, .. } in batches {
+            later.remove(&items);
+            let action = Action::Remove { decided_at: recorded_at, stop: self.stop.token() };
+            let settled = settle(custodies, (&searched, &later), self.sessions, items.clone(), action).await;
+            sums.add(&settled.account.tally);
+            self.ledger.settle(id, &settled.still_owed, &sums).await?;
+            let missing = settled.gone.iter().filter(|(_, size)| size.is_none()).map(|(item, _)| item);
+            self.pace.presence.count(self.facts, &items, missing);
+            ended = ended.or(self.came_to_nothing(&settled));
+            self.account.add(settled.account);
+        }
+        self.reporter.update(&self.account.tally);
         let mut judged = Judged::default();
         self.pace.presence.judge(self.facts, &mut judged);
         match (ended, judged.blocked_by) {
@@ -232,6 +257,21 @@ impl Deleter<'_> {
             (None, Some(why)) => Err(Ended::Missing { why, readings: judged.readings }),
             (None, None) => Ok(()),
         }
+    }
+
+    /// At the end of a run: what still waits, unless the policy is another's by now, or a stop could not be heeded in time.
+    pub(super) async fn settle_rest(&mut self, ended: Result<(), Ended>) -> Result<(), Ended> {
+        let leaves = match &ended {
+            Err(Ended::LeaseLost | Ended::Ledger(_)) => true,
+            _ => self.stop.is_set() && self.pace.waiting.takes_long(),
+        };
+        if leaves {
+            let waiting = self.pace.waiting.take();
+            self.account.tally.files_owed += waiting.iter().map(|batch| batch.items.len() as u64).sum::<u64>();
+            return ended;
+        }
+        let settled = self.settle_waiting().await;
+        ended.and(settled)
     }
 
     /// Whether one file after the other could not be removed, so that rows would only go and leave more of them.

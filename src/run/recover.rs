@@ -15,12 +15,12 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
-use super::custody::{Action, Custody, settle};
+use super::custody::{Action, Custody, Later, search_all, settle};
 use super::identity;
 use super::sessions::Sessions;
 use super::{Recovery, Runner};
 use crate::ledger::{IntentBatch, IntentOwner, LeaseOutcome, Ledger, LedgerError, Tally};
-use crate::policy::{FilePath, Ident, Mode, Name, PathTemplate, ReferenceMatch, Settings, TableName};
+use crate::policy::{FilePath, Ident, Mode, Name, Outside, OwnedFile, PathTemplate, Settings, TableName};
 use crate::sources::{NamedBy, SourceError, TransactionOutcome, transaction_outcome};
 use crate::stores::OpenStore;
 use crate::telemetry::chain;
@@ -137,7 +137,9 @@ impl Runner {
             Err(why) => return Ok(Resolved::Kept(why)),
         };
         let action = Action::Remove { decided_at: batch.recorded_at, stop };
-        let mut settled = settle(&custodies, sessions, batch.items.clone(), action).await;
+        let searched = search_all(&custodies, &self.settings, sessions, &batch.items).await;
+        let mut settled =
+            settle(&custodies, (&searched, &Later::default()), sessions, batch.items.clone(), action).await;
         if settled.unknown > 0 && !known {
             return Ok(Resolved::Kept("it could not be asked which files rows still name".to_owned()));
         }
@@ -276,6 +278,7 @@ fn named_by(source: &Name, owner: &IntentOwner) -> Result<NamedBy, String> {
         false => FilePath::Column(Ident::parse(&owner.path)?),
     };
     let (table, released) = (TableName::parse(&owner.table)?, owner.released.clone());
-    let (source, directory, matching) = (source.clone(), owner.directory, ReferenceMatch::Path);
-    Ok(NamedBy { source, table, path, directory, matching, released })
+    let (store, directory) = (owner.store.clone(), owner.directory);
+    let file = OwnedFile { store, path, directory, outside: Outside::Keep, may_be_missing: false };
+    Ok(NamedBy::owner(source.clone(), table, &file, released))
 }

@@ -210,7 +210,8 @@ impl Target {
         sql.push(&format!(" ORDER BY 1 LIMIT {VALUES_AT_MOST}"));
         let operation = format!("looking for values of {} that keep does not list", keep.term.name());
         let rows = session.query(&operation, &sql).await?;
-        let values = rows.into_iter().map(|row| row.0.into_iter().next().flatten());
+        let read = |value: String| keep.term.read_path(&value).into_owned();
+        let values = rows.into_iter().map(|row| row.0.into_iter().next().flatten().map(read));
         Ok(values.map(|value| value.map_or_else(|| "NULL".to_owned(), |value| format!("{value:?}"))).collect())
     }
 }

@@ -34,6 +34,11 @@ pub enum Unfit {
     #[error("column {column} of table {table} is of type {declared}, which cannot tell an age{why}")]
     NoAge { table: String, column: String, declared: String, why: &'static str },
     #[error(
+        "column {column} of table {table} is of type {declared}, which holds several values, and a path is one: name a \
+         column of a view that has a row for each ({example})"
+    )]
+    NotAPath { table: String, column: String, declared: String, example: &'static str },
+    #[error(
         "table {table} has no primary key and no unique key without NULLs, so its rows cannot be told apart, which {what} \
          needs"
     )]
@@ -71,6 +76,20 @@ pub enum Unfit {
 
 fn hint(suggestion: &Option<String>) -> String {
     suggestion.as_ref().map(|name| format!("; did you mean {name}?")).unwrap_or_default()
+}
+
+impl Unfit {
+    /// A column that cannot hold a path.
+    pub(super) fn not_a_path(table: &str, term: &Term) -> Self {
+        let declared = term.declared().to_owned();
+        let example = match declared.as_str() {
+            "json" => "SELECT jsonb_array_elements_text(COLUMN::jsonb), or JSON_TABLE on MySQL",
+            "jsonb" => "SELECT jsonb_array_elements_text(COLUMN)",
+            "longtext" => "SELECT ... FROM TABLE, JSON_TABLE(COLUMN, '$[*]' COLUMNS (path VARCHAR(500) PATH '$'))",
+            _ => "SELECT unnest(COLUMN)",
+        };
+        Self::NotAPath { table: table.to_owned(), column: term.name(), declared, example }
+    }
 }
 
 impl Target {

@@ -177,7 +177,12 @@ impl Node {
     pub(super) fn claims(&self, row: &OwnedRow, owners: &[FileOwner], claims: &mut Vec<Claim>) {
         let first = claims.len();
         for file in &self.files {
-            let values: Vec<_> = file.columns.iter().map(|place| row.values.get(*place).cloned().flatten()).collect();
+            let is_whole = matches!(owners[file.owner].file.path, crate::policy::FilePath::Column(_));
+            let read = |place: &usize| {
+                let (value, term) = (row.values.get(*place)?.as_deref()?, &self.carried[*place].term);
+                Some(if is_whole { term.read_path(value) } else { term.read_part(value) }.into_owned())
+            };
+            let values: Vec<_> = file.columns.iter().map(read).collect();
             let claimed = match owners[file.owner].file_of(values) {
                 Ok(None) => continue,
                 Ok(Some(path)) => ClaimedFile::Inside(path),

@@ -3,14 +3,12 @@
 use std::collections::HashSet;
 
 use super::dialect::{KeyTerms, Term, separated};
-use super::fit::{Unfit, find};
+use super::fit::{Unfit, find, literal};
 use super::gone::{Gone, push_remaining};
-use super::naming::push_last_segment;
-use super::odd::{ODD_AT_MOST, OddNames, push_odd};
 use super::{ColumnType, ErrorKind, RowId, Session, SourceError, Sql, TableFacts};
 use crate::policy::{
-    Engine, FilePath, Name, OwnedFile, PathTemplate, Reference, ReferenceMatch, Source, Store, StorePath, TableName,
-    TemplatePart,
+    Assignment, Engine, FilePath, Name, Namer, OwnedFile, Reference, ReferenceMatch, Source, Store, StorePath,
+    TableName,
 };
 
 /// Most paths in one question.
@@ -30,20 +28,31 @@ pub struct NamedBy {
     pub matching: ReferenceMatch,
     /// Columns with the values that an update sets: a row that has them all has let go of its file.
     pub released: Vec<(String, String)>,
+    /// Beginnings of what never means a file of the store.
+    pub ignore_prefix: Vec<String>,
+    /// What updates of other policies set where they let go of the file: it is not missed then, but stays named.
+    pub releases: Vec<Vec<Assignment>>,
 }
 
 impl NamedBy {
     /// Rows that own a file.
     pub fn owner(source: Name, table: TableName, file: &OwnedFile, released: Vec<(String, String)>) -> Self {
-        let matching = ReferenceMatch::Path;
-        Self { source, table, path: file.path.clone(), directory: file.directory, matching, released }
+        Self { released, ..Self::from(&Reference::owner(source, table, file)) }
     }
 }
 
 impl From<&Reference> for NamedBy {
     fn from(reference: &Reference) -> Self {
-        let Reference { source, table, path, directory, matching } = reference.clone();
-        Self { source, table, path, directory, matching, released: Vec::new() }
+        let Reference { source, table, path, directory, matching, ignore_prefix, .. } = reference.clone();
+        let (released, releases) = (Vec::new(), Vec::new());
+        Self { source, table, path, directory, matching, released, ignore_prefix, releases }
+    }
+}
+
+impl From<&Namer<'_>> for NamedBy {
+    fn from(namer: &Namer<'_>) -> Self {
+        let releases = namer.releases.iter().map(|set| set.to_vec()).collect();
+        Self { releases, ..Self::from(&namer.reference) }
     }
 }
 
@@ -61,6 +70,9 @@ pub struct ReferenceColumn {
     /// The columns of the path.
     terms: Vec<Term>,
     released: Vec<(Term, String)>,
+    ignore_prefix: Vec<String>,
+    /// For each update that lets go of the file, what a row has then.
+    releases: Vec<Vec<(Term, String)>>,
     /// A row that is not asked about.
     except: Option<(KeyTerms, Vec<String>)>,
 }
@@ -71,7 +83,10 @@ impl ReferenceColumn {
         let table = named_by.table.to_string();
         let facts = facts.ok_or_else(|| Unfit::NoTable { source_name: source.name.clone(), table: table.clone() })?;
         let term = |ident: &crate::policy::Ident| find(facts, &table, ident).map(Term::column);
-        let terms = named_by.path.columns().into_iter().map(term).collect::<Result<_, _>>()?;
+        let terms = named_by.path.columns().into_iter().map(term).collect::<Result<Vec<_>, _>>()?;
+        if let Some(compound) = terms.iter().find(|term| term.kind() == ColumnType::Compound) {
+            return Err(Unfit::not_a_path(&table, compound));
+        }
         let mut released = Vec::new();
         for (column, value) in &named_by.released {
             // The names came from the catalog when they were recorded.
@@ -83,9 +98,23 @@ impl ReferenceColumn {
             released.push((term(&ident)?, value.clone()));
         }
         let engine = source.endpoint.engine();
+        let releases = named_by.releases.iter().filter_map(|set| let_go(set, facts, engine)).collect();
         let (source, table, path) = (source.name.clone(), facts.name.clone(), named_by.path.clone());
         let NamedBy { directory, matching, .. } = *named_by;
-        Ok(Self { source, table, engine, path, directory, matching, terms, released, except: None })
+        let ignore_prefix = named_by.ignore_prefix.clone();
+        Ok(Self {
+            source,
+            table,
+            engine,
+            path,
+            directory,
+            matching,
+            terms,
+            released,
+            ignore_prefix,
+            releases,
+            except: None,
+        })
     }
 
     pub(super) fn engine(&self) -> Engine {
@@ -100,6 +129,11 @@ impl ReferenceColumn {
     /// Whether it is the whole path, or its last segment, that names a file.
     pub fn matching(&self) -> ReferenceMatch {
         self.matching
+    }
+
+    /// For each update that lets go of the file, what a row has then.
+    pub(super) fn releases(&self) -> &[Vec<(Term, String)>] {
+        &self.releases
     }
 
     /// The columns of the path.
@@ -117,6 +151,18 @@ impl ReferenceColumn {
     pub fn is_same(&self, other: &ReferenceColumn) -> bool {
         let same_files = self.path == other.path && self.matching == other.matching;
         self.source == other.source && self.table == other.table && same_files
+    }
+
+    /// Takes over what another one says of the same columns.
+    pub fn absorb(&mut self, other: ReferenceColumn) {
+        self.directory |= other.directory;
+        self.ignore_prefix.extend(other.ignore_prefix);
+        self.releases.extend(other.releases);
+    }
+
+    /// Whether what a row has written never means a file of the store.
+    pub(super) fn ignores(&self, written: &str) -> bool {
+        self.ignore_prefix.iter().any(|prefix| written.starts_with(prefix.as_str()))
     }
 
     /// Those of `paths` that a row names, rows that are gone left out.
@@ -175,11 +221,7 @@ impl ReferenceColumn {
             });
             let beginnings: Vec<_> = beginnings.map(|spelling| format!("{spelling}/")).collect();
             let sql = self.select(gone, |sql| {
-                separated(sql, " OR ", &beginnings, |sql, beginning| {
-                    sql.push("substr(");
-                    self.push_path(sql);
-                    sql.push(&format!(", 1, {}) = ", beginning.chars().count())).bind(beginning.clone());
-                });
+                separated(sql, " OR ", &beginnings, |sql, beginning| self.push_begins(sql, beginning));
             });
             let rows = session.query(&self.asking(), &sql).await?;
             named.extend(rows.into_iter().filter_map(|row| self.path_of(row.0, store)));
@@ -189,7 +231,7 @@ impl ReferenceColumn {
     }
 
     /// What updates that a plan takes for done would have their rows write.
-    fn newly_written(&self, gone: &[Gone]) -> Vec<Vec<Option<String>>> {
+    pub(super) fn newly_written(&self, gone: &[Gone]) -> Vec<Vec<Option<String>>> {
         let FilePath::Column(column) = &self.path else { return Vec::new() };
         let updates = gone.iter().filter(|gone| self.is_owned_by(gone));
         updates.filter_map(|gone| gone.target.literal_of(column)).map(|value| vec![Some(value)]).collect()
@@ -203,119 +245,7 @@ impl ReferenceColumn {
         }))
     }
 
-    /// That a row names one of some paths; none where no row can.
-    pub(super) fn condition(&self, store: &Store, paths: &[StorePath]) -> Option<Sql> {
-        let mut sql = Sql::new(self.engine);
-        match (&self.path, self.terms.as_slice()) {
-            (FilePath::Column(_), [column]) if self.matching == ReferenceMatch::Name => {
-                let names: HashSet<_> = paths.iter().map(|path| path.split().1.to_owned()).collect();
-                push_last_segment(&mut sql, column);
-                push_among_texts(&mut sql, &names.into_iter().collect::<Vec<_>>());
-            }
-            (FilePath::Column(_), [column]) => {
-                let spellings: Vec<_> = paths.iter().flat_map(|path| store.spellings(path)).collect();
-                // Only a text column is compared bare, so that its index serves.
-                match column.kind() {
-                    ColumnType::Text => column.push(&mut sql),
-                    _ => column.push_text(&mut sql),
-                }
-                push_among_texts(&mut sql, &spellings);
-            }
-            (FilePath::Template(template), [column]) => {
-                let values = paths.iter().filter_map(|path| template.value_in(path.as_str()));
-                let values: Vec<_> = values.filter(|value| may_be(column.kind(), value)).map(str::to_owned).collect();
-                if values.is_empty() {
-                    return None;
-                }
-                push_among_values(&mut sql, column, &values);
-            }
-            _ => {
-                self.push_path(&mut sql);
-                push_among_texts(&mut sql, &paths.iter().map(StorePath::to_string).collect::<Vec<_>>());
-            }
-        }
-        Some(sql)
-    }
-
-    /// The file that a row names, from the columns of its path.
-    pub(super) fn path_of(&self, values: Vec<Option<String>>, store: &Store) -> Option<StorePath> {
-        match &self.path {
-            FilePath::Column(_) => store.map_reference(values.first()?.as_deref()?),
-            FilePath::Template(template) => StorePath::parse(&template.fill(&values).ok()??).ok(),
-        }
-    }
-
-    /// The last segment of what a row has written.
-    pub(super) fn name_of<'v>(&self, values: &'v [Option<String>]) -> Option<&'v str> {
-        ReferenceMatch::last_segment(values.first()?.as_deref()?)
-    }
-
-    /// Writes the path as the row has it, or as its columns make it.
-    fn push_path(&self, sql: &mut Sql) {
-        match &self.path {
-            FilePath::Column(_) => self.terms.iter().for_each(|term| term.push_text(sql)),
-            FilePath::Template(template) => self.push_made(sql, template),
-        }
-    }
-
-    fn push_made(&self, sql: &mut Sql, template: &PathTemplate) {
-        let (begin, between) = if self.engine == Engine::MySql { ("CONCAT(", ", ") } else { ("(", " || ") };
-        let mut terms = self.terms.iter();
-        sql.push(begin);
-        separated(sql, between, template.parts(), |sql, part| match part {
-            TemplatePart::Text(text) => {
-                sql.bind(text.clone());
-            }
-            TemplatePart::Column(_) => {
-                if let Some(term) = terms.next() {
-                    term.push_text(sql);
-                }
-            }
-        });
-        sql.push(")");
-    }
-
-    /// The files that rows name by an odd spelling, rows that are gone left out.
-    pub async fn oddly_named(
-        &self,
-        session: &mut Session,
-        store: &Store,
-        gone: &[Gone],
-    ) -> Result<HashSet<StorePath>, SourceError> {
-        let (FilePath::Column(_), [column]) = (&self.path, self.terms.as_slice()) else { return Ok(HashSet::new()) };
-        if self.matching == ReferenceMatch::Name {
-            // A name is the same however the path before it is spelled.
-            return Ok(HashSet::new());
-        }
-        let mut sql = self.select(gone, |sql| push_odd(sql, column, store));
-        sql.push(&format!(" LIMIT {}", ODD_AT_MOST + 1));
-        let rows = session.query(&self.asking(), &sql).await?;
-        if rows.len() > ODD_AT_MOST {
-            return Err(SourceError {
-                source_name: self.source.clone(),
-                operation: self.asking(),
-                kind: ErrorKind::Other,
-                cause: format!(
-                    "more than {ODD_AT_MOST} paths are spelled with \"//\", \"./\", \"../\" or a slash at the end, so it \
-                     cannot be told which files they name; rewrite them, or set strip_prefix of store {} to how they begin",
-                    store.name
-                )
-                .into(),
-            });
-        }
-        let written = rows.into_iter().flat_map(|row| row.0).flatten();
-        Ok(written.filter_map(|written| store.map_reference(&written)).collect())
-    }
-
-    /// The same as fingerprints, for asking about many files.
-    pub async fn odd_names(&self, session: &mut Session, store: &Store) -> Result<OddNames, SourceError> {
-        let named = self.oddly_named(session, store, &[]).await?;
-        let mut odd = OddNames::default();
-        named.iter().for_each(|path| odd.insert(path));
-        Ok(odd)
-    }
-
-    fn select(&self, gone: &[Gone], condition: impl FnOnce(&mut Sql)) -> Sql {
+    pub(super) fn select(&self, gone: &[Gone], condition: impl FnOnce(&mut Sql)) -> Sql {
         let mut sql = Sql::new(self.engine);
         sql.push("SELECT DISTINCT ");
         separated(&mut sql, ", ", &self.terms, |sql, term| term.push_text(sql));
@@ -323,13 +253,9 @@ impl ReferenceColumn {
         condition(&mut sql);
         sql.push(")");
         if !self.released.is_empty() {
-            sql.push(" AND (");
-            separated(&mut sql, " AND ", &self.released, |sql, (term, value)| {
-                term.push(sql);
-                sql.push(" = ");
-                term.push_value(sql, value);
-            });
-            sql.push(") IS NOT TRUE");
+            sql.push(" AND ");
+            push_all_equal(&mut sql, &self.released);
+            sql.push(" IS NOT TRUE");
         }
         if let Some((key, row)) = &self.except {
             sql.push(" AND NOT (");
@@ -360,40 +286,28 @@ impl ReferenceColumn {
         target.updates() && target.source == self.source && target.owners.iter().any(owns)
     }
 
-    fn asking(&self) -> String {
+    pub(super) fn asking(&self) -> String {
         format!("asking which files {} still names", self.table)
     }
 }
 
-/// Compared bare where that can be, so that an index on the column serves.
-fn push_among_values(sql: &mut Sql, column: &Term, values: &[String]) {
-    match column.kind() {
-        ColumnType::Text | ColumnType::Integer | ColumnType::Uuid => {
-            column.push(sql);
-            sql.push(" IN (");
-            separated(sql, ", ", values, |sql, value| column.push_value(sql, value));
-            sql.push(")");
-        }
-        _ => {
-            column.push_text(sql);
-            push_among_texts(sql, values);
-        }
-    }
+/// What a row has that an update let go of its file; none where that shows in no literal.
+fn let_go(set: &[Assignment], facts: &TableFacts, engine: Engine) -> Option<Vec<(Term, String)>> {
+    let literals = set.iter().filter_map(|assignment| {
+        let column = facts.columns.iter().find(|column| column.name == assignment.column)?;
+        Some((Term::column(column), literal(&assignment.value, engine)?))
+    });
+    let literals: Vec<_> = literals.collect();
+    (!literals.is_empty()).then_some(literals)
 }
 
-fn push_among_texts(sql: &mut Sql, texts: &[String]) {
-    sql.push(" IN (");
-    separated(sql, ", ", texts, |sql, text| {
-        sql.bind(text.clone());
+/// Writes "the row has all these values".
+pub(super) fn push_all_equal(sql: &mut Sql, values: &[(Term, String)]) {
+    sql.push("(");
+    separated(sql, " AND ", values, |sql, (term, value)| {
+        term.push(sql);
+        sql.push(" = ");
+        term.push_value(sql, value);
     });
     sql.push(")");
-}
-
-/// Whether a column of that kind can hold the text at all: the server must not be asked to read one that is no number.
-fn may_be(kind: ColumnType, value: &str) -> bool {
-    match kind {
-        ColumnType::Integer => value.parse::<i64>().is_ok(),
-        ColumnType::Uuid => uuid::Uuid::try_parse(value).is_ok(),
-        _ => true,
-    }
 }

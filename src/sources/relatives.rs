@@ -5,7 +5,7 @@ use super::dialect::KeyTerms;
 use super::fit::{Fitting, Unfit, keys};
 use super::node::{Branch, FileOwner, Node};
 use super::tree::{Tree, Way};
-use super::{InboundForeignKey, OnDelete as Inbound, SourceError, TableFacts};
+use super::{ColumnType, InboundForeignKey, OnDelete as Inbound, SourceError, TableFacts};
 use crate::policy::{Child, Ident, OnDelete, Outside, OwnedFile, Reference, ReferenceMatch, TableName};
 
 impl Fitting<'_> {
@@ -27,6 +27,9 @@ impl Fitting<'_> {
             // Compilation made sure that every file has its store.
             let Some(store) = self.asked.settings.store(&file.store).cloned() else { continue };
             let terms: Vec<_> = file.path.columns().into_iter().filter_map(|ident| self.term(facts, ident)).collect();
+            let table = facts.name.table.to_string();
+            let compound = terms.iter().filter(|term| term.kind() == ColumnType::Compound);
+            self.misfits.extend(compound.map(|term| Unfit::not_a_path(&table, term)));
             self.owners.push(FileOwner { file: file.clone(), table: facts.name.clone(), store });
             node.own(self.owners.len() - 1, terms);
         }

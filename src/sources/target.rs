@@ -141,8 +141,8 @@ impl Target {
         sql.push("(");
         separated(sql, " OR ", &by.values, |sql, (value, keep)| {
             sql.push("(");
-            term.push_text(sql);
-            sql.push(" = ").bind(value.clone()).push(" AND ");
+            term.push_is_one_of(sql, std::slice::from_ref(value));
+            sql.push(" AND ");
             age.push_older(sql, before(*keep));
             sql.push(")");
         });
@@ -159,13 +159,10 @@ impl Target {
     /// Writes "the value that decides the time is none of those listed".
     pub(super) fn push_unlisted(&self, sql: &mut Sql) {
         let Some(KeepTerms { term, by }) = &self.keep else { return };
+        let values: Vec<_> = by.values.iter().map(|(value, _)| value.clone()).collect();
         term.push(sql);
-        sql.push(" IS NULL OR ");
-        term.push_text(sql);
-        sql.push(" NOT IN (");
-        separated(sql, ", ", &by.values, |sql, (value, _)| {
-            sql.bind(value.clone());
-        });
+        sql.push(" IS NULL OR NOT (");
+        term.push_is_one_of(sql, &values);
         sql.push(")");
     }
 

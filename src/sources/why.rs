@@ -130,7 +130,9 @@ pub(super) fn push_equal(sql: &mut Sql, term: &Term, value: &str) {
         ColumnType::Text => true,
         _ => false,
     };
-    if typed {
+    if term.kind() == ColumnType::Binary {
+        push_equal_bytes(sql, term, value);
+    } else if typed {
         term.push(sql);
         sql.push(" = ");
         term.push_value(sql, value);
@@ -138,6 +140,20 @@ pub(super) fn push_equal(sql: &mut Sql, term: &Term, value: &str) {
         term.push_text(sql);
         sql.push(" = ").bind(value.to_owned());
     }
+}
+
+/// Compares bytes that are written as a text, in hexadecimal as results show them, or as a UUID.
+fn push_equal_bytes(sql: &mut Sql, term: &Term, value: &str) {
+    let value = uuid::Uuid::try_parse(value).map_or_else(|_| value.to_owned(), |uuid| uuid.simple().to_string());
+    sql.push("(");
+    term.push_holds(sql, std::slice::from_ref(&value));
+    if value.len().is_multiple_of(2) && value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        sql.push(" OR ");
+        term.push(sql);
+        sql.push(" = ");
+        term.push_value(sql, &value);
+    }
+    sql.push(")");
 }
 
 fn key_text(value: serde_json::Value) -> Option<String> {
@@ -186,7 +202,10 @@ impl Target {
         let matches = self.condition.is_some().then(|| truth(next()));
         let alive = self.alive.is_some().then(|| truth(next()));
         let value = self.age.is_some().then(&mut next);
-        let decided_by = self.keep.as_ref().map(|keep| (keep.term.name(), next()));
+        let decided_by = self.keep.as_ref().map(|keep| {
+            let value = next().map(|value| keep.term.read_path(&value).into_owned());
+            (keep.term.name(), value)
+        });
         let age = value.map(|value| self.judged_age(at, value, decided_by));
         let flags: Vec<bool> = (0..self.keepers().len()).map(|_| truth(next()) == Some(true)).collect();
         let mut kept_by = Vec::new();

@@ -34,22 +34,26 @@ pub(super) async fn check(session: &mut Session, settings: &Settings, source: &S
 fn tell(sample: &Sample, store: &Store, reference: &Reference, subject: &str, findings: &mut Findings) {
     let name = &store.name;
     let looked_at = sample.looked_at();
+    if sample.rows == 0 && reference.may_be_empty {
+        return findings.ok(subject, format!("table {} of source {} is empty", reference.table, reference.source));
+    }
     if sample.rows == 0 {
         let message =
             format!("table {} of source {} is empty: no file would be known", reference.table, reference.source);
         let fix = format!(
-            "if it is the wrong table or database, correct references of [stores.{name}]; until it has rows, policies of \
-             orphans are blocked"
+            "if it is the wrong table or database, correct references of [stores.{name}]; where it may be empty, write \
+             may_be_empty = true in the reference; until then policies of orphans are blocked"
         );
         return findings.warn(subject, message, fix);
     }
     let fix = format!(
         "set strip_prefix of [stores.{name}] to how these paths begin; where only their last segment counts, write match = \
-         \"name\" in the reference"
+         \"name\" in the reference, and ignore_prefix where they never mean this store"
     );
     let first = format!("the first {}", counted(looked_at, "path"));
     let example = &sample.example;
     match (sample.inside, sample.outside) {
+        (0, 0) if reference.may_be_empty => {}
         (0, 0) => {
             let fix = "policies of orphans are blocked until it does; look at what happened to the table, or take the \
                        reference out";
@@ -70,7 +74,7 @@ fn tell(sample: &Sample, store: &Store, reference: &Reference, subject: &str, fi
 /// Files that rows name and of which not one is there: the directory is hardly the right one.
 async fn missing(sample: &Sample, store: &Store, reference: &Reference, subject: &str, findings: &mut Findings) {
     let Ok(open) = OpenStore::open(store) else { return };
-    if sample.paths.is_empty() || sample.found(&open).await > 0 {
+    if reference.may_be_missing || sample.paths.is_empty() || sample.found(&open).await > 0 {
         return;
     }
     let first = counted(sample.paths.len() as u64, "file");

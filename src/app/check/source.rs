@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::service::Service;
 use super::{enforces, names, rows_policies, sampled, table};
 use crate::clock::Clock;
-use crate::policy::{Endpoint, Engine, Host, Name, Settings, Source, TlsMode};
+use crate::policy::{Endpoint, Engine, Host, Settings, Source, TlsMode};
 use crate::report::Findings;
 use crate::report::human::duration;
 use crate::sources::{ErrorKind, NamedBy, Session, SourceError, Sql};
@@ -39,34 +39,15 @@ pub(super) async fn check(settings: &Settings, source: &Source, clock: &Clock, s
     for policy in rows_policies(settings).filter(|(_, rows)| rows.source == source.name) {
         table::check_policy(&mut session, settings, source, policy, clock.now(), &mut findings).await;
     }
-    for (store, named_by) in references(settings, &source.name) {
-        table::check_reference(&mut session, source, &store, &named_by, &mut findings).await;
-        sampled::check(&mut session, settings, source, (&store, &named_by), &mut findings).await;
+    for store in &settings.stores {
+        for namer in settings.references_of(store).iter().filter(|namer| namer.reference.source == source.name) {
+            let named_by = NamedBy::from(namer);
+            table::check_reference(&mut session, source, &store.name, &named_by, &mut findings).await;
+            sampled::check(&mut session, settings, source, (&store.name, &named_by), &mut findings).await;
+        }
     }
     names::check(&mut session, settings, source, &mut findings).await;
     findings
-}
-
-/// The columns of a source that are asked which files are still needed: declared ones, those of policies, and those of
-/// the tables whose rows go with theirs.
-fn references(settings: &Settings, source: &Name) -> Vec<(Name, NamedBy)> {
-    let declared = settings
-        .stores
-        .iter()
-        .flat_map(|store| store.references.iter().map(|reference| (store.name.clone(), NamedBy::from(reference))));
-    let mut all: Vec<(Name, NamedBy)> = declared.collect();
-    for (_, rows) in rows_policies(settings) {
-        all.extend(rows.owned_files().into_iter().map(|(table, file)| {
-            (file.store.clone(), NamedBy::owner(rows.source.clone(), table.clone(), file, Vec::new()))
-        }));
-    }
-    let mut different: Vec<(Name, NamedBy)> = Vec::new();
-    for found in all.into_iter().filter(|(_, named_by)| named_by.source == *source) {
-        if !different.contains(&found) {
-            different.push(found);
-        }
-    }
-    different
 }
 
 async fn version(session: &mut Session) -> Result<String, SourceError> {

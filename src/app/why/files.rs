@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::policy::{Name, Settings, Store, StorePath};
 use crate::report::FileWhy;
+use crate::run::means;
 use crate::sources::{
-    Claim, ClaimedFile, FileOwner, NamedBy, ReferenceColumn, RowId, Session, TableFacts, Target, Unmapped,
+    Claim, ClaimedFile, FileOwner, NamedBy, ReferenceColumn, RowId, Session, TableFacts, Target, Unmapped, Unusual,
 };
+use crate::stores::OpenStore;
 
 /// Asks about files, over a connection to each source that names some.
 pub(super) struct Files<'a> {
@@ -57,20 +59,49 @@ impl<'a> Files<'a> {
             let released = target.released(&owner.file);
             NamedBy::owner(target.source.clone(), owner.table.clone(), &owner.file, released)
         });
-        for named_by in owners.chain(store.references.iter().map(NamedBy::from)) {
-            let Some(source) = self.settings.source(&named_by.source) else { continue };
+        let settings = self.settings;
+        let all = settings.references_of(store);
+        // What a policy owns is asked with what its update sets; whoever says the same once more is not asked again.
+        let owners: Vec<_> = owners.collect();
+        let is_own = |other: &NamedBy| {
+            let same = |own: &NamedBy| {
+                (&own.source, &own.table.table, &own.path, own.matching)
+                    == (&other.source, &other.table.table, &other.path, other.matching)
+            };
+            owners.iter().any(same)
+        };
+        let others: Vec<_> = all.iter().map(NamedBy::from).filter(|other| !is_own(other)).collect();
+        let open = OpenStore::open(store);
+        for named_by in owners.iter().chain(&others) {
+            let Some(source) = settings.source(&named_by.source) else { continue };
             let session = match named_by.source == target.source {
                 true => &mut *session,
                 false => self.session(&named_by.source).await?,
             };
             let facts = TableFacts::load(session, &named_by.table).await?;
-            let column = ReferenceColumn::fit(source, &named_by, facts.as_ref())?.except(row);
+            if facts.is_none() {
+                continue;
+            }
+            let column = ReferenceColumn::fit(source, named_by, facts.as_ref())?.except(row);
             let paths = std::slice::from_ref(path);
             let mut named = column.named(session, store, paths, &[]).await?;
             if directory {
                 named.extend(column.named_beneath(session, store, paths, &[]).await?);
             }
-            named.extend(column.oddly_named(session, store, &[]).await?);
+            let elsewhere = (&column.source, &column.table.table, column.path());
+            let elsewhere: Vec<_> = settings.others_named(&store.name, elsewhere).collect();
+            let unusual = column.unusual(source, session, store, &elsewhere, path).await?;
+            // The row that is asked about names its own file as it does.
+            let written: Vec<_> = unusual.iter().map(|unusual| unusual.written.clone()).collect();
+            let still = column.still_written(session, &written, &[]).await?;
+            let means = |unusual: &Unusual| match (&unusual.path, &open) {
+                (Some(named), Ok(open)) => means(open, named, path),
+                (Some(_), Err(_)) | (None, _) => true,
+            };
+            let is_there = |unusual: &&Unusual| unusual.written.is_empty() || still.contains(&unusual.written);
+            if unusual.iter().filter(is_there).any(means) {
+                named.insert(path.clone());
+            }
             if named.iter().any(|named| named == path || (directory && named.is_beneath(path))) {
                 return Ok(Some(format!("{} of {}", named_by.path, named_by.table.table)));
             }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::policy::{Name, Settings, Store, StorePath};
 use crate::report::NamingRow;
-use crate::sources::{NamedBy, ReferenceColumn, Session, TableFacts};
-use crate::stores::RawPath;
+use crate::run::means;
+use crate::sources::{NamedBy, ReferenceColumn, Session, TableFacts, Unusual};
+use crate::stores::{OpenStore, RawPath};
 use crate::telemetry::chain;
 
 /// Rows of one reference that are shown.
@@ -20,12 +21,14 @@ pub(super) struct Names {
 }
 
 /// Asks every reference. What is no text is named by none.
-pub(super) async fn namers(settings: &Settings, store: &Store, path: &RawPath) -> Names {
+pub(super) async fn namers(settings: &Settings, (store, open): (&Store, &OpenStore), path: &RawPath) -> Names {
     let mut names = Names::default();
     let Some(path) = path.text() else { return names };
     let mut sessions = BTreeMap::new();
-    for (named_by, policies) in references(settings, store) {
-        match ask(settings, &mut sessions, store, &named_by, &path).await {
+    for namer in settings.references_of(store) {
+        let named_by = NamedBy::from(&namer);
+        let policies: Vec<Name> = namer.owners.iter().copied().cloned().collect();
+        match ask(settings, &mut sessions, (store, open), &named_by, &path).await {
             Ok(keys) => names.rows.extend(keys.into_iter().map(|key| NamingRow {
                 source: named_by.source.clone(),
                 table: named_by.table.to_string(),
@@ -42,26 +45,10 @@ pub(super) async fn namers(settings: &Settings, store: &Store, path: &RawPath) -
     names
 }
 
-/// Declared references and those of policies that own files in the store, each with the policies that take such a file
-/// together with its row.
-fn references(settings: &Settings, store: &Store) -> Vec<(NamedBy, Vec<Name>)> {
-    let mut all: Vec<(NamedBy, Vec<Name>)> =
-        store.references.iter().map(|reference| (NamedBy::from(reference), Vec::new())).collect();
-    for (policy, rows, table, file) in settings.owned_in(&store.name) {
-        let owner = NamedBy::owner(rows.source.clone(), table.clone(), file, Vec::new());
-        match all.iter_mut().find(|(known, _)| *known == owner) {
-            Some((_, policies)) if !policies.contains(&policy.name) => policies.push(policy.name.clone()),
-            Some(_) => {}
-            None => all.push((owner, vec![policy.name.clone()])),
-        }
-    }
-    all
-}
-
 async fn ask(
     settings: &Settings,
     sessions: &mut BTreeMap<Name, Session>,
-    store: &Store,
+    (store, open): (&Store, &OpenStore),
     named_by: &NamedBy,
     path: &StorePath,
 ) -> Result<Vec<String>, String> {
@@ -75,6 +62,11 @@ async fn ask(
     let facts = TableFacts::load(session, &named_by.table).await.map_err(|error| chain(&error))?;
     let column = ReferenceColumn::fit(source, named_by, facts.as_ref()).map_err(|unfit| unfit.to_string())?;
     let Some(facts) = facts else { return Ok(Vec::new()) };
-    let keys = column.rows_naming(session, &facts, store, path, SHOWN_AT_MOST).await;
+    let others: Vec<_> =
+        settings.others_named(&store.name, (&column.source, &column.table.table, column.path())).collect();
+    let unusual = column.unusual(source, session, store, &others, path).await.map_err(|error| chain(&error))?;
+    let is_meant = |unusual: &Unusual| unusual.path.as_ref().is_none_or(|named| means(open, named, path));
+    let unusual: Vec<_> = unusual.into_iter().filter(is_meant).collect();
+    let keys = column.rows_naming(session, &facts, store, path, &unusual, SHOWN_AT_MOST).await;
     keys.map_err(|error| chain(&error))
 }

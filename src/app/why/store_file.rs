@@ -69,7 +69,7 @@ pub async fn why_file(
     };
     let now = clock.now();
     let remembered = remember(settings, now).await?;
-    let names = namers(settings, store, &path).await;
+    let names = namers(settings, (store, &open), &path).await;
     let facts = match &glance {
         Glance::File(facts) => Some(*facts),
         Glance::Missing | Glance::Directory => None,

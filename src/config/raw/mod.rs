@@ -77,6 +77,9 @@ pub struct RawReference {
     pub path: Option<String>,
     pub directory: Option<bool>,
     pub r#match: Option<String>,
+    pub ignore_prefix: Option<Texts>,
+    pub may_be_missing: Option<bool>,
+    pub may_be_empty: Option<bool>,
 }
 
 /// `[tasks.NAME]`

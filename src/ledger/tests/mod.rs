@@ -76,6 +76,8 @@ pub fn result(policy: &str, tally: Tally) -> PolicyResult {
         tally,
         details: Vec::new(),
         missing: Vec::new(),
+        outside: Vec::new(),
+        alike: Vec::new(),
         blocked_by: None,
         guards: vec![GuardReading { guard: "max_fraction".to_owned(), value: 0.25, limit: 0.9 }],
         sample: Vec::new(),

@@ -90,7 +90,7 @@ impl Named for Store {
         vec![
             fact("path", root.display()),
             optional("strip_prefix", strip_prefix.as_ref()),
-            optional("references", joined(references.iter().map(ToString::to_string))),
+            optional("references", joined(references.iter().map(words::reference))),
             optional("trash", trash.map(Shown)),
             fact("age_by", age_by.word()),
         ]

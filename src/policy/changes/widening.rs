@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::{
     Action, AgeBy, Child, Hook, Keep, KeepByValue, Mode, Name, OnDelete, Outside, OwnedFile, Policy, PolicyKind,
-    RowsPolicy, Settings,
+    Reference, RowsPolicy, Settings,
 };
 use super::words::{self, Shown, zone};
 use super::{find, trees};
@@ -319,8 +319,12 @@ fn wider_store(old: &Settings, new: &Settings, name: &Name) -> Vec<String> {
     if before.strip_prefix != after.strip_prefix {
         reasons.push(format!("store {name} has another strip_prefix"));
     }
-    if before.references.iter().any(|reference| !after.references.contains(reference)) {
-        reasons.push(format!("store {name} has lost a reference"));
+    for reference in &before.references {
+        let same = |other: &&Reference| other.is_same(reference) && (other.directory || !reference.directory);
+        match after.references.iter().find(same) {
+            None => reasons.push(format!("store {name} has lost a reference")),
+            Some(other) => reasons.extend(wider_reference(name, reference, other)),
+        }
     }
     if (before.age_by, after.age_by) == (AgeBy::Latest, AgeBy::Written) {
         reasons.push(format!("age_by of store {name} latest → mtime"));
@@ -331,6 +335,22 @@ fn wider_store(old: &Settings, new: &Settings, name: &Name) -> Vec<String> {
         }
         (Some(_), None) => reasons.push(format!("store {name} has no trash any more")),
         (Some(_) | None, Some(_)) | (None, None) => {}
+    }
+    reasons
+}
+
+/// What makes a reference protect less than before.
+fn wider_reference(store: &Name, before: &Reference, after: &Reference) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if after.ignore_prefix.iter().any(|prefix| !before.ignore_prefix.contains(prefix)) {
+        reasons.push(format!("reference {after} of store {store} ignores more"));
+    }
+    let flags = [
+        ("may_be_missing", before.may_be_missing, after.may_be_missing),
+        ("may_be_empty", before.may_be_empty, after.may_be_empty),
+    ];
+    for (key, _, _) in flags.into_iter().filter(|(_, old, new)| *new && !old) {
+        reasons.push(format!("{key} of reference {after} of store {store} switched on"));
     }
     reasons
 }

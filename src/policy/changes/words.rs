@@ -3,7 +3,9 @@
 use std::fmt::{self, Display};
 use std::time::Duration;
 
-use super::super::{AgeColumn, Child, Ident, Keep, KeepByValue, Mode, OnDelete, Outside, OwnedFile, Protection};
+use super::super::{
+    AgeColumn, Child, Ident, Keep, KeepByValue, Mode, OnDelete, Outside, OwnedFile, Protection, Reference,
+};
 
 pub(super) fn mode_word(mode: Mode) -> &'static str {
     match mode {
@@ -67,7 +69,7 @@ pub(super) fn on_delete(on_delete: OnDelete) -> &'static str {
 
 /// `(detections.event_id delete thumbnails:thumbnail_path (notes.detection_id set-null))`.
 pub(super) fn child(child: &Child) -> String {
-    let Child { table, columns, references, on_delete: then, files, children } = child;
+    let Child { table, columns, references, on_delete: then, files, files_off: _, children } = child;
     let references = references.as_ref().map(|columns| format!(" = {}", names(columns))).unwrap_or_default();
     let inner: String =
         files.iter().map(file_terms).chain(children.iter().map(self::child)).map(|each| format!(" {each}")).collect();
@@ -95,4 +97,28 @@ impl Display for Shown {
         }
         Ok(())
     }
+}
+
+/// A reference with the keys that make it protect less.
+pub(super) fn reference(reference: &Reference) -> String {
+    let Reference {
+        source: _,
+        table: _,
+        path: _,
+        directory: _,
+        matching: _,
+        ignore_prefix,
+        may_be_missing,
+        may_be_empty,
+    } = reference;
+    let mut words = reference.to_string();
+    if !ignore_prefix.is_empty() {
+        words.push_str(&format!(" but {}", ignore_prefix.join(" or ")));
+    }
+    for (is_set, key) in [(may_be_missing, "may_be_missing"), (may_be_empty, "may_be_empty")] {
+        if *is_set {
+            words.push_str(&format!(" {key}"));
+        }
+    }
+    words
 }

@@ -9,7 +9,7 @@ use crate::config::{Aspect, KeyPath, did_you_mean, keys};
 use super::super::{AgeBy, FilePath, Ident, Name, PathTemplate, Reference, ReferenceMatch, Store, TableName};
 use super::declared::Section;
 use super::value::{LONGEST_KEEP, parse_absolute, parse_duration};
-use super::{Fault, Gather, position_of_twin};
+use super::{Fault, Gather};
 
 impl Gather<'_> {
     pub(super) fn stores(&mut self, raw: &Raw) -> Vec<Store> {
@@ -65,10 +65,10 @@ impl Gather<'_> {
         for (index, entry) in raw.iter().enumerate() {
             let path = list.index(index);
             let Some(reference) = self.row_reference(&path, entry) else { continue };
-            references.push(reference);
-            if position_of_twin(&references, references.len() - 1).is_some() {
+            if references.iter().any(|other: &Reference| other.is_same(&reference)) {
                 self.refuse(&path, Aspect::Value, Fault::new("this reference is there twice").hint("leave one out"));
             }
+            references.push(reference);
         }
         references
     }
@@ -90,7 +90,28 @@ impl Gather<'_> {
             self.refuse_beside_name(path, raw);
         }
         let directory = raw.directory.unwrap_or(false);
-        Some(Reference { source: source?, table: table?, path: file?, directory, matching: matching? })
+        let ignore_prefix = self.ignore_prefix(path, raw);
+        Some(Reference {
+            source: source?,
+            table: table?,
+            path: file?,
+            directory,
+            matching: matching?,
+            ignore_prefix: ignore_prefix?,
+            may_be_missing: raw.may_be_missing.unwrap_or(false),
+            may_be_empty: raw.may_be_empty.unwrap_or(false),
+        })
+    }
+
+    fn ignore_prefix(&mut self, path: &KeyPath, raw: &RawReference) -> Option<Vec<String>> {
+        let Some(texts) = &raw.ignore_prefix else { return Some(Vec::new()) };
+        let key = path.key("ignore_prefix");
+        if texts.texts.is_empty() || texts.texts.iter().any(String::is_empty) {
+            let fault = Fault::new("an empty beginning would leave every row out");
+            self.refuse(&key, Aspect::Value, fault.hint("write how such values begin, for example \"https://\""));
+            return None;
+        }
+        Some(texts.texts.clone())
     }
 
     /// `column` or `path`, whichever is there: where a row's file is.

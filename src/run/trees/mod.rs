@@ -7,6 +7,7 @@ mod guards;
 mod missing;
 mod names;
 mod orphans;
+mod outside;
 mod spool;
 mod taking;
 
@@ -27,6 +28,8 @@ use crate::sources::SourceError;
 use crate::stores::{Held, RawPath, Surveyed, TrashError, WalkError};
 use crate::telemetry::chain;
 use choose::Choice;
+pub(super) use fingerprints::{Collection, Fingerprinter, Fingerprints};
+use missing::Alike;
 use spool::Spool;
 use taking::Taking;
 
@@ -109,6 +112,8 @@ struct Finding {
     choices: Option<Vec<Choice>>,
     /// Directories in which nothing is, of a policy that prunes them.
     empty: Vec<RawPath>,
+    /// What keeps files that rows may name in another spelling.
+    alike: Option<Arc<Alike>>,
     /// What is changed after this was not decided about.
     decided_at: Timestamp,
 }
@@ -116,7 +121,7 @@ struct Finding {
 impl Finding {
     fn new(decided_at: Timestamp) -> Self {
         let (account, readings, empty) = (Account::default(), Vec::new(), Vec::new());
-        Self { account, readings, blocked_by: None, spool: None, choices: None, empty, decided_at }
+        Self { account, readings, blocked_by: None, spool: None, choices: None, empty, alike: None, decided_at }
     }
 
     fn blocked(self, why: String) -> Self {
@@ -213,7 +218,7 @@ impl PolicyRun<'_> {
             let error = format!("the configuration has no store {}", tree.store());
             return Outcome::failed(Account::default(), [error]);
         };
-        let mut custody = match self.tree_custody(tree, store, sessions).await {
+        let mut custody = match self.tree_custody(store, sessions).await {
             Ok(custody) => custody,
             Err(error) => return Outcome::blocked(Account::default(), chain(&error)),
         };
@@ -237,17 +242,9 @@ impl PolicyRun<'_> {
         self.take_found(tree, found, &custody, sessions, foreseen, holding).await
     }
 
-    async fn tree_custody(
-        &self,
-        tree: Tree<'_>,
-        store: &Arc<Store>,
-        sessions: &mut Sessions,
-    ) -> Result<Custody, CustodyError> {
+    async fn tree_custody(&self, store: &Arc<Store>, sessions: &mut Sessions) -> Result<Custody, CustodyError> {
         let (settings, run_id) = (&self.runner.settings, self.request.run_id);
-        match tree {
-            Tree::Files(_) => Custody::open(store, &[], settings, sessions, run_id).await,
-            Tree::Orphans(_) => Custody::open_unread(store, &[], settings, sessions, run_id).await,
-        }
+        Custody::open(store, &[], settings, sessions, run_id).await
     }
 
     async fn take_found(
@@ -259,7 +256,7 @@ impl PolicyRun<'_> {
         foreseen: &mut Foreseen,
         holding: Option<Holding<'_>>,
     ) -> Outcome {
-        let Finding { account, readings, blocked_by, spool, choices, empty, decided_at } = found;
+        let Finding { account, readings, blocked_by, spool, choices, empty, alike, decided_at } = found;
         let would_go = blocked_by.is_none() && self.policy.mode == Mode::Enforce;
         let mut taking = Taking {
             run: self,
@@ -270,6 +267,7 @@ impl PolicyRun<'_> {
             holding: holding.filter(|_| blocked_by.is_none()),
             files: if would_go { foreseen.files.clone() } else { foreseen.files.apart() },
             decided_at,
+            alike,
             account,
             stays: std::collections::BTreeMap::new(),
             empty,

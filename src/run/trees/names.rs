@@ -1,19 +1,18 @@
 //! Everything that the rows of a store's references name, read from end to end before the store is walked.
 
-use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use super::fingerprints::{Collection, Fingerprinter, Fingerprints};
-use crate::policy::{FilePath, ReferenceMatch, Settings, Store, StorePath};
+use super::outside::{Beginnings, SHOWN_AT_MOST};
+use crate::ledger::OutsidePaths;
+use crate::policy::{Settings, Store, name_forms, written_name_forms};
 use crate::run::custody::Custody;
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
-use crate::sources::{Naming, OddNames, ReferenceColumn, SourceError};
+use crate::sources::{NamedPath, Naming, ReferenceColumn, Rows, SourceError};
 
 /// Rows between two looks at the stop.
 const ROWS_BETWEEN_STOPS: u64 = 1024;
-/// Paths that map to no file of the store, shown of each reference.
-const SHOWN_AT_MOST: usize = 3;
 
 /// What rows name in a store.
 pub(in crate::run) struct Names {
@@ -26,6 +25,9 @@ pub(in crate::run) struct Names {
     pub(in crate::run) directories: Fingerprints,
     /// How many components the paths of such directories have.
     pub(in crate::run) depths: Vec<usize>,
+    /// Forms of the names that paths end with which lead out of the store: of files, and of directories.
+    pub(in crate::run) outside: Fingerprints,
+    pub(in crate::run) outside_directories: Fingerprints,
     pub(in crate::run) counts: Vec<Counts>,
 }
 
@@ -36,13 +38,15 @@ pub(in crate::run) struct Counts {
     pub(in crate::run) reference: String,
     /// The operator declared it as a reference of the store; others are files of rows that policies own there.
     pub(in crate::run) declared: bool,
+    pub(in crate::run) may_be_missing: bool,
+    pub(in crate::run) may_be_empty: bool,
     pub(in crate::run) rows: u64,
     /// Rows that name a file of the store.
     pub(in crate::run) inside: u64,
     /// Rows whose path maps neither into this store nor into another one that the same column is a reference of.
     pub(in crate::run) outside: u64,
-    /// The first of those.
-    pub(in crate::run) samples: Vec<String>,
+    /// How those begin.
+    pub(in crate::run) beginnings: Beginnings,
 }
 
 /// Why the names are not known.
@@ -62,12 +66,14 @@ struct Collector {
     names: Collection,
     directories: Collection,
     depths: Vec<usize>,
+    outside: Collection,
+    outside_directories: Collection,
 }
 
 impl Names {
-    /// Reads every reference of a store; the custody learns which of them are spelled oddly.
+    /// Reads every reference of a store.
     pub(in crate::run) async fn read(
-        custody: &mut Custody,
+        custody: &Custody,
         settings: &Settings,
         sessions: &mut Sessions,
         stop: &Stop,
@@ -75,16 +81,19 @@ impl Names {
         let mut collector = Collector::default();
         let mut counts = Vec::new();
         let store = custody.store.clone();
-        for naming in &mut custody.references {
+        for naming in &custody.references {
             let column = &naming.column;
             let mut reading = Reading {
                 collector: &mut collector,
                 column,
-                odd: &mut naming.odd,
-                elsewhere: elsewhere(column, &store, settings),
+                elsewhere: settings
+                    .others_named(&store.name, (&column.source, &column.table.table, column.path()))
+                    .collect(),
                 counts: Counts {
                     reference: format!("{}.{}.{}", column.source, column.table, column.path()),
                     declared: naming.declared,
+                    may_be_missing: naming.may_be_missing,
+                    may_be_empty: naming.may_be_empty,
                     ..Counts::default()
                 },
             };
@@ -97,20 +106,60 @@ impl Names {
                 }
             };
             // A reading that is stopped before its first row takes its connection with it.
-            let read = stop.token().run_until_cancelled(column.read_all(reader, &store, &mut each)).await;
+            let read = stop.token().run_until_cancelled(column.read_all(reader, &store, Rows::All, &mut each)).await;
             if read.transpose()?.flatten().is_none() {
                 return Err(NamesError::Stopped);
             }
             counts.push(reading.counts);
         }
-        let Collector { fingerprinter, paths, names, directories, depths } = collector;
-        let (paths, names, directories) = (paths.finish(), names.finish(), directories.finish());
-        Ok(Self { fingerprinter, paths, names, directories, depths, counts })
+        let Collector { fingerprinter, paths, names, directories, depths, outside, outside_directories } = collector;
+        Ok(Self {
+            fingerprinter,
+            paths: paths.finish(),
+            names: names.finish(),
+            directories: directories.finish(),
+            depths,
+            outside: outside.finish(),
+            outside_directories: outside_directories.finish(),
+            counts,
+        })
     }
 
     /// How many rows were read.
     pub(in crate::run) fn rows(&self) -> u64 {
         self.counts.iter().map(|counts| counts.rows).sum()
+    }
+
+    /// How many rows lead out of the store, and how most of their paths begin.
+    pub(in crate::run) fn outside(&self) -> (u64, Vec<OutsidePaths>) {
+        let rows = self.counts.iter().map(|counts| counts.outside).sum();
+        let all = self.counts.iter().flat_map(|counts| counts.beginnings.shown(&counts.reference));
+        let mut shown: Vec<_> = all.collect();
+        shown.sort_by(|one, other| other.rows.cmp(&one.rows).then_with(|| one.begins.cmp(&other.begins)));
+        shown.truncate(SHOWN_AT_MOST);
+        (rows, shown)
+    }
+
+    /// Whether a row that leads out of the store may mean the file, or a directory that it is in, by the last segment of
+    /// what it has written.
+    pub(in crate::run) fn may_mean(&self, path: &str) -> bool {
+        if self.outside.is_empty() && self.outside_directories.is_empty() {
+            return false;
+        }
+        let has = |set: &Fingerprints, path: &str| {
+            !set.is_empty() && name_forms(path).iter().any(|form| set.find(self.fingerprinter.of(form.as_bytes())))
+        };
+        has(&self.outside, path) || self.may_mean_directory(path)
+    }
+
+    /// The same for a directory as a whole.
+    pub(in crate::run) fn may_mean_directory(&self, path: &str) -> bool {
+        if self.outside_directories.is_empty() {
+            return false;
+        }
+        let ends = path.match_indices('/').map(|(at, _)| at).chain([path.len()]);
+        let mut forms = ends.flat_map(|end| name_forms(&path[..end]));
+        forms.any(|form| self.outside_directories.find(self.fingerprinter.of(form.as_bytes())))
     }
 
     /// How many different paths and names rows name, and how many of them the walk has not found.
@@ -149,7 +198,6 @@ impl Names {
 struct Reading<'a> {
     collector: &'a mut Collector,
     column: &'a ReferenceColumn,
-    odd: &'a mut OddNames,
     /// Other stores that the same column is a reference of.
     elsewhere: Vec<&'a Store>,
     counts: Counts,
@@ -158,14 +206,19 @@ struct Reading<'a> {
 impl Reading<'_> {
     fn take(&mut self, naming: Naming<'_>) {
         self.counts.rows += 1;
+        self.collect(naming);
+    }
+
+    fn collect(&mut self, naming: Naming<'_>) {
         let fingerprinter = &self.collector.fingerprinter;
         match naming {
             Naming::Nothing => {}
+            Naming::Several(several) => several.into_iter().for_each(|naming| self.collect(naming)),
             Naming::Name(name) => {
                 self.counts.inside += 1;
                 self.collector.names.push(fingerprinter.of(name.as_bytes()));
             }
-            Naming::Path(path) => {
+            Naming::Path(NamedPath { path, .. }) => {
                 self.counts.inside += 1;
                 let fingerprint = fingerprinter.of(path.as_bytes());
                 if self.column.directory {
@@ -177,38 +230,21 @@ impl Reading<'_> {
                 } else {
                     self.collector.paths.push(fingerprint);
                 }
-                if let (Cow::Owned(path), FilePath::Column(_)) = (path, self.column.path())
-                    && let Ok(path) = StorePath::parse(&path)
-                {
-                    self.odd.insert(&path);
-                }
             }
             Naming::Outside(written) => {
                 if self.elsewhere.iter().any(|store| store.map_reference(&written).is_some()) {
                     return;
                 }
                 self.counts.outside += 1;
-                if self.counts.samples.len() < SHOWN_AT_MOST {
-                    self.counts.samples.push(written.into_owned());
+                self.counts.beginnings.add(&written);
+                let outside = match self.column.directory {
+                    true => &mut self.collector.outside_directories,
+                    false => &mut self.collector.outside,
+                };
+                for form in written_name_forms(&written) {
+                    outside.push(fingerprinter.of(form.as_bytes()));
                 }
             }
         }
     }
-}
-
-fn elsewhere<'a>(column: &ReferenceColumn, store: &Store, settings: &'a Settings) -> Vec<&'a Store> {
-    let others = settings.stores.iter().filter(|other| other.name != store.name);
-    let shares = |other: &&std::sync::Arc<Store>| {
-        let declared = other.references.iter().any(|reference| {
-            reference.source == column.source
-                && reference.table.table == column.table.table
-                && reference.path == *column.path()
-                && reference.matching == ReferenceMatch::Path
-        });
-        let owned = settings.owned_in(&other.name).any(|(_, rows, table, file)| {
-            rows.source == column.source && table.table == column.table.table && file.path == *column.path()
-        });
-        declared || owned
-    };
-    others.filter(shares).map(std::sync::Arc::as_ref).collect()
 }

@@ -23,6 +23,8 @@ struct Tallied {
     recent: u64,
     /// Names that are no text, so that it cannot be told whether a row means them.
     unreadable: u64,
+    /// Files that a row may mean whose path leads out of the store.
+    by_last_segment: u64,
     orphans: u64,
 }
 
@@ -83,6 +85,10 @@ impl Visitor for Worker {
         }
         // A directory that no row names goes as a whole; whether all in it is old is seen when it is looked at.
         self.tallied.matched += 1;
+        if std::str::from_utf8(directory).is_ok_and(|directory| scan.names.may_mean_directory(directory)) {
+            self.tallied.by_last_segment += 1;
+            return false;
+        }
         self.tallied.orphans += 1;
         scan.sink.push(directory, None);
         false
@@ -111,8 +117,14 @@ impl Visitor for Worker {
         if facts.touched_ns(self.scan.age_by) >= self.scan.cutoff_ns {
             self.tallied.young += 1;
             self.tallied.recent += u64::from(facts.modified_ns < self.scan.cutoff_ns);
-        } else if RawPath::parse(path).is_ok_and(|path| path.text().is_none()) {
+            return;
+        }
+        let text =
+            std::str::from_utf8(path).ok().filter(|_| RawPath::parse(path).is_ok_and(|path| path.text().is_some()));
+        if text.is_none() {
             self.tallied.unreadable += 1;
+        } else if text.is_some_and(|text| self.scan.names.may_mean(text)) {
+            self.tallied.by_last_segment += 1;
         } else {
             self.tallied.orphans += 1;
             self.scan.sink.push(path, Some(SeenFile { device: facts.device, seen: facts.seen() }));
@@ -130,6 +142,7 @@ impl Looking<'_> {
         let (store, settings, stop) = (self.custody.store.clone(), &self.run.runner.settings, self.run.stop);
         let names = Arc::new(Names::read(self.custody, settings, self.sessions, stop).await?);
         tracing::debug!(store = %store.name, references = names.rows(), "Read what rows name in store {}", store.name);
+        (finding.account.tally.references_outside, finding.account.outside) = names.outside();
         if let Some(why) = judge_references(&store, &names.counts) {
             return Ok(finding.blocked(why));
         }
@@ -151,10 +164,11 @@ impl Looking<'_> {
         if let Some(why) = judge_walk(&store, &walked.surveyed) {
             return Ok(finding.blocked(why));
         }
-        missing::tell(self.custody, &names, self.sessions, stop, &mut finding.account).await?;
-        if let Some(why) = judge_found(&store, &names, all.orphans, &finding.account.missing) {
+        let missing = missing::tell(self.custody, &names, self.sessions, stop, &mut finding.account).await?;
+        if let Some(why) = judge_found(&store, &names, all.orphans, (&missing, &finding.account.missing)) {
             return Ok(finding.blocked(why));
         }
+        finding.alike = Some(missing.alike(names.clone())).filter(|alike| !alike.is_empty()).map(Arc::new);
         let mut judged = Judged::default();
         let share = Share { going: all.orphans, of: all.matched };
         let max_files = policy.max_files.map(std::num::NonZeroU64::get);
@@ -171,6 +185,7 @@ impl Tallied {
         self.young += other.young;
         self.recent += other.recent;
         self.unreadable += other.unreadable;
+        self.by_last_segment += other.by_last_segment;
         self.orphans += other.orphans;
     }
 
@@ -183,6 +198,7 @@ impl Tallied {
             }
         };
         note(self.young, "files that no row names are younger than keep, and stay");
+        note(self.by_last_segment, "files have the name that a path ends with which leads out of the store, and stay");
         note(self.unreadable, "files have names that are no text, so that no row can be asked for them, and stay");
     }
 }

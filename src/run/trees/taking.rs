@@ -1,28 +1,33 @@
 //! Takes what was found, some at a time: asks once more which of it a row names, removes the rest (or looks at it), and
 //! adds up what became of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::choose::Choice;
+use super::missing::Alike;
 use super::spool::{Found, Spool};
 use super::{Ended, Holding, Tree};
-use crate::ledger::{Sample, Tally};
+use crate::ledger::{SHOWN_AT_MOST, Sample, Tally};
 use crate::policy::{Name, OpenFiles};
 use crate::run::account::Account;
 use crate::run::custody::{Action, Custody};
 use crate::run::foreseen::GoneFiles;
+use crate::run::meant::{self, Meant};
 use crate::run::policy::PolicyRun;
 use crate::run::sessions::Sessions;
 use crate::run::{Fate, Listed};
-use crate::stores::{Doomed, Held, InUse, Left, Look, Outcome, Part, RawPath, Way, Why};
+use crate::stores::{Doomed, Held, InUse, Inside, Left, Look, Outcome, Part, RawPath, Way, Why};
 use crate::telemetry::chain;
 
 /// Files that are read from the spool together, and removed together where nobody is asked about them; not more, so that a
 /// stop is heeded within a second.
 const READ_AT_ONCE: usize = 10_000;
+/// The same where rows are asked about them: as many as wait for one reading of the references.
+const SEARCHED_AT_ONCE: usize = 50_000;
 /// Files that are asked about and removed together: few, so that little time passes between the two.
 const ASKED_AT_ONCE: usize = 1000;
 /// How old the knowledge of which files are open may be.
@@ -48,6 +53,8 @@ pub(super) struct Taking<'a> {
     /// Files that earlier policies of a plan would have taken.
     pub(super) files: GoneFiles,
     pub(super) decided_at: Timestamp,
+    /// What keeps files that rows may name in another spelling.
+    pub(super) alike: Option<Arc<Alike>>,
     pub(super) account: Account,
     /// How many stay for each reason that is no failure.
     pub(super) stays: BTreeMap<String, u64>,
@@ -71,11 +78,13 @@ impl Taking<'_> {
         let bypasses = matches!(self.tree, Tree::Files(policy) if policy.bypass_trash);
         let room_way = if bypasses { Way::Unlink } else { self.custody.way() };
         let mut found = spool.read().map_err(Ended::Spool)?.enumerate();
+        // One reading of what rows mean serves all that is read together.
+        let at_once = if self.custody.references.is_empty() { READ_AT_ONCE } else { SEARCHED_AT_ONCE };
         let choice = |place: usize| choices.as_ref().map_or(Choice::Goes, |choices| choices[place]);
         loop {
             self.may_go_on().await?;
             let (mut usual, mut room, mut any) = (Vec::new(), Vec::new(), false);
-            for (place, found) in found.by_ref().take(READ_AT_ONCE) {
+            for (place, found) in found.by_ref().take(at_once) {
                 any = true;
                 let found = found.map_err(Ended::Spool)?;
                 match choice(place) {
@@ -117,25 +126,35 @@ impl Taking<'_> {
 
     async fn all(&mut self, mut found: Vec<Found>, way: Way) -> Result<(), Ended> {
         if self.custody.references.is_empty() {
-            return self.some(found, way).await;
+            return self.some(found, way, &Meant::default()).await;
         }
+        let meant = self.search(&found).await?;
         // An index answers faster what is asked in its order.
         found.sort_unstable_by(|one, other| one.path.cmp(&other.path));
         let mut found = found.into_iter();
         while !found.as_slice().is_empty() {
             self.may_go_on().await?;
-            self.some(found.by_ref().take(ASKED_AT_ONCE).collect(), way).await?;
+            self.some(found.by_ref().take(ASKED_AT_ONCE).collect(), way, &meant).await?;
         }
         Ok(())
     }
 
-    async fn some(&mut self, found: Vec<Found>, way: Way) -> Result<(), Ended> {
+    /// What rows mean by unusual spellings; a scan for orphans has read that before.
+    async fn search(&mut self, found: &[Found]) -> Result<Meant, Ended> {
+        let Tree::Files(_) = self.tree else { return Ok(Meant::default()) };
+        let paths = found.iter().filter_map(|found| RawPath::parse(&found.path).ok()?.text());
+        let paths: Vec<_> = paths.map(|path| (path, false)).collect();
+        Ok(meant::search(self.custody, &self.run.runner.settings, self.sessions, &paths).await?)
+    }
+
+    async fn some(&mut self, found: Vec<Found>, way: Way, meant: &Meant) -> Result<(), Ended> {
         let found = self.without_open(found).await?;
+        let found = self.without_alike(found);
         let mut doomed: Vec<_> = found.into_iter().filter_map(|found| self.doomed(found)).collect();
         if doomed.is_empty() {
             return Ok(());
         }
-        let named = match self.custody.spare_named(self.sessions, &mut doomed, &[]).await {
+        let named = match self.custody.spare_named(self.sessions, &mut doomed, &[], meant).await {
             Ok(named) => named,
             Err(error) => {
                 let why = format!("kept, because it is not known whether a row names it: {}", chain(&error));
@@ -184,6 +203,25 @@ impl Taking<'_> {
         Ok(closed)
     }
 
+    /// Leaves out what a row names in another spelling.
+    fn without_alike(&mut self, found: Vec<Found>) -> Vec<Found> {
+        let Some(alike) = self.alike.clone() else { return found };
+        let (mut free, mut kept) = (Vec::with_capacity(found.len()), 0);
+        for found in found {
+            match std::str::from_utf8(&found.path).ok().and_then(|path| alike.of(path)) {
+                None => free.push(found),
+                Some(file) => {
+                    kept += 1;
+                    if self.account.alike.len() < SHOWN_AT_MOST {
+                        self.account.alike.push(file);
+                    }
+                }
+            }
+        }
+        self.add(&Tally { files_alike: kept, ..Tally::default() });
+        free
+    }
+
     fn stay(&mut self, why: &str, count: u64) {
         if count > 0 {
             *self.stays.entry(why.to_owned()).or_default() += count;
@@ -208,19 +246,35 @@ impl Taking<'_> {
         if directories.is_empty() {
             return doomed;
         }
-        let look = match (self.holding, self.files.of(&self.custody.store.name)) {
+        let mut look = match (self.holding, self.files.of(&self.custody.store.name)) {
             (None, Some(gone)) => gone.knowing(),
             _ => Look::default(),
         };
+        let paths: Vec<_> = directories.iter().map(|doomed| doomed.path.clone()).collect();
+        let meant = Arc::new(Mutex::new(HashSet::new()));
+        if let Some(alike) = self.alike.clone() {
+            let meant = meant.clone();
+            look.listener = Some(Arc::new(move |inside: Inside| {
+                if alike.may_be_meant(&inside.path) {
+                    meant.lock().unwrap_or_else(PoisonError::into_inner).insert(inside.place);
+                }
+            }));
+        }
         let looked = self.custody.open.examine(directories, self.decided_at, self.run.stop.token(), look);
-        let mut young = std::collections::HashSet::new();
+        let mut young = HashSet::new();
         for (path, outcome) in looked.await {
             if matches!(outcome, Outcome::Partly(Part { kept: 1.., .. })) {
                 young.insert(path);
             }
         }
         self.stay("directories in which something was changed lately", young.len() as u64);
-        doomed.into_iter().filter(|doomed| !young.contains(&doomed.path)).collect()
+        let meant = std::mem::take(&mut *meant.lock().unwrap_or_else(PoisonError::into_inner));
+        let meant: HashSet<_> =
+            meant.into_iter().map(|place| &paths[place]).filter(|path| !young.contains(path)).collect();
+        self.stay("directories in which a row may mean a file by its name", meant.len() as u64);
+        let stays =
+            |doomed: &Doomed| doomed.directory && (young.contains(&doomed.path) || meant.contains(&doomed.path));
+        doomed.into_iter().filter(|doomed| !stays(doomed)).collect()
     }
 
     async fn act(&mut self, doomed: Vec<Doomed>, way: Way) -> Vec<(RawPath, bool, Outcome)> {

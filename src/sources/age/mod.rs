@@ -67,7 +67,7 @@ pub fn tells_age(engine: Engine, kind: ColumnType, format: Option<AgeFormat>) ->
         ColumnType::Text => true,
         ColumnType::SqliteDateTime => engine == Engine::Sqlite,
         ColumnType::Integer | ColumnType::Real => format.is_some(),
-        ColumnType::Uuid | ColumnType::Binary | ColumnType::Other => false,
+        ColumnType::Uuid | ColumnType::Binary | ColumnType::Compound | ColumnType::Other => false,
     }
 }
 

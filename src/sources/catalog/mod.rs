@@ -67,6 +67,8 @@ pub enum ColumnType {
     Text,
     Uuid,
     Binary,
+    /// Several values in one: an array, JSON, a composite, a range. It cannot hold a path.
+    Compound,
     Other,
     /// SQLite stores any value in any column; declared TIMESTAMP, DATETIME or DATE.
     SqliteDateTime,

@@ -5,7 +5,7 @@ use super::{
     unique_keys,
 };
 use crate::policy::{Engine, Ident, TableName};
-use crate::sources::{Session, SourceError, Sql};
+use crate::sources::{Session, SourceError, Sql, TextRow};
 
 pub(super) async fn load(session: &mut Session, table: &TableName) -> Result<Option<TableFacts>, SourceError> {
     let operation = looking_up(table);
@@ -72,8 +72,16 @@ async fn load_columns(session: &mut Session, operation: &str, table: &TableName)
     push_where(&mut sql, "", table);
     sql.push(" ORDER BY ordinal_position");
     let rows = session.query(operation, &sql).await?;
+    let is_long = |row: &TextRow| row.0.get(2).and_then(Option::as_deref) == Some("longtext");
+    let json = match rows.iter().any(is_long) {
+        true => json_columns(session, operation, table).await?,
+        false => Vec::new(),
+    };
     let column = |row| {
-        let [name, declared, data_type, nullable, extra, collation] = cells(row);
+        let [name, declared, mut data_type, nullable, extra, collation] = cells(row);
+        if json.contains(&name) {
+            "json".clone_into(&mut data_type);
+        }
         // MySQL says DEFAULT_GENERATED of a column with a computed default.
         let generated = ["VIRTUAL GENERATED", "STORED GENERATED", "PERSISTENT"].iter().any(|word| extra.contains(word));
         Some(Column {
@@ -88,6 +96,28 @@ async fn load_columns(session: &mut Session, operation: &str, table: &TableName)
     Ok(rows.into_iter().filter_map(column).collect())
 }
 
+/// Columns that MariaDB made of JSON: long texts with a check that they are valid. MySQL has a type of its own.
+async fn json_columns(session: &mut Session, operation: &str, table: &TableName) -> Result<Vec<String>, SourceError> {
+    let mut sql = Sql::new(Engine::MySql);
+    sql.push("SELECT VERSION()");
+    let version = session.query(operation, &sql).await?;
+    if !version.into_iter().any(|row| cells::<1>(row)[0].contains("MariaDB")) {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new(Engine::MySql);
+    sql.push(
+        "SELECT constraint_name, check_clause FROM information_schema.check_constraints WHERE constraint_schema = ",
+    );
+    sql.bind(table.schema.as_ref().map(Ident::to_string)).push(" AND table_name = ").bind(table.table.to_string());
+    let rows = session.query(operation, &sql).await?;
+    let column = |row| {
+        let [name, clause] = cells(row);
+        let clause = clause.to_ascii_lowercase().replace([' ', '`'], "");
+        (clause == format!("json_valid({})", name.to_ascii_lowercase())).then_some(name)
+    };
+    Ok(rows.into_iter().filter_map(column).collect())
+}
+
 fn kind(data_type: &str) -> ColumnType {
     match data_type {
         "timestamp" => ColumnType::TimestampTz,
@@ -97,6 +127,7 @@ fn kind(data_type: &str) -> ColumnType {
         "float" | "double" | "decimal" => ColumnType::Real,
         "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => ColumnType::Text,
         "uuid" => ColumnType::Uuid,
+        "json" => ColumnType::Compound,
         "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => ColumnType::Binary,
         _ => ColumnType::Other,
     }

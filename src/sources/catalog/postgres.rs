@@ -102,7 +102,8 @@ async fn load_columns(session: &mut Session, operation: &str, oid: &str) -> Resu
     sql.bind(oid.to_owned()).push(
         "::oid UNION ALL SELECT b.attnum, t.typbasetype FROM base b JOIN pg_type t ON t.oid = b.type \
          WHERE t.typtype = 'd') \
-         SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), t.typname::text, a.attnotnull::int::text, \
+         SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), CASE WHEN t.typcategory IN ('A', 'C', 'R') \
+         OR t.typtype IN ('c', 'r', 'm') THEN 'several values' ELSE t.typname::text END, a.attnotnull::int::text, \
          (coalesce(to_jsonb(a) ->> 'attgenerated', '') <> '')::int::text, \
          (SELECT quote_ident(cn.nspname) || '.' || quote_ident(co.collname) FROM pg_collation co \
          JOIN pg_namespace cn ON cn.oid = co.collnamespace WHERE co.oid = a.attcollation \
@@ -136,6 +137,9 @@ fn kind(base: &str) -> ColumnType {
         "text" | "varchar" | "bpchar" | "name" | "citext" => ColumnType::Text,
         "uuid" => ColumnType::Uuid,
         "bytea" => ColumnType::Binary,
+        "several values" | "json" | "jsonb" | "jsonpath" | "hstore" | "xml" | "tsvector" | "tsquery" => {
+            ColumnType::Compound
+        }
         _ => ColumnType::Other,
     }
 }

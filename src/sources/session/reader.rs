@@ -10,6 +10,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use diesel::connection::{DefaultLoadingMode, LoadConnection};
+use diesel::deserialize::{self, FromSql, QueryableByName};
+use diesel::row::{Field, NamedRow, Row};
+use diesel::sql_types::Binary;
+use diesel::sqlite::Sqlite;
 use diesel::sqlite::SqliteConnection;
 use futures_util::{FutureExt, TryStreamExt};
 use mysql_async::prelude::Queryable;
@@ -17,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::connect::{self, Cause};
-use super::connection::{Statement, TextRow};
+use super::connection::Statement;
 use super::interrupt::Interrupt;
 use super::postgres::Postgres;
 use super::{Sql, kind_of_refusal};
@@ -138,7 +142,7 @@ impl Reader {
         let mut flow = ControlFlow::Continue(());
         let mut silent = false;
         while flow.is_continue() {
-            let piece: Vec<TextRow> = match timeout(patience, pieces.recv()).await {
+            let piece: Vec<BytesRow> = match timeout(patience, pieces.recv()).await {
                 Ok(Some(piece)) => piece,
                 Ok(None) => break,
                 Err(_) => {
@@ -148,8 +152,8 @@ impl Reader {
                 }
             };
             flow = piece.iter().try_for_each(|row| {
-                let texts: Vec<_> = row.0.iter().map(Option::as_deref).collect();
-                each(&texts)
+                let values: Vec<_> = row.0.iter().map(Option::as_deref).collect();
+                each_text(&values, each)
             });
         }
         drop(pieces);
@@ -256,22 +260,41 @@ fn each_row(
             count if usize::try_from(count) == Ok(columns) => {}
             _ => return Err(UNEXPECTED.into()),
         }
-        let mut texts = [None; COLUMNS_AT_MOST];
-        for text in texts.get_mut(..columns).ok_or("the path of a reference has too many columns")? {
+        let mut values = [None; COLUMNS_AT_MOST];
+        for text in values.get_mut(..columns).ok_or("the path of a reference has too many columns")? {
             let (length, after) = rest.split_first_chunk().ok_or(UNEXPECTED)?;
             rest = after;
             if let Ok(length) = usize::try_from(i32::from_be_bytes(*length)) {
                 let (value, after) = rest.split_at_checked(length).ok_or(UNEXPECTED)?;
-                *text = Some(std::str::from_utf8(value)?);
+                *text = Some(value);
                 rest = after;
             }
         }
         bytes = rest;
-        if each(&texts[..columns]).is_break() {
+        if each_text(&values[..columns], each).is_break() {
             return Ok(Some(ControlFlow::Break(())));
         }
     }
     Ok(None)
+}
+
+/// Tells a row as texts; bytes that are no text come as U+FFFD.
+fn each_text(
+    values: &[Option<&[u8]>],
+    each: &mut (dyn FnMut(&[Option<&str>]) -> ControlFlow<()> + Send),
+) -> ControlFlow<()> {
+    let mut texts = [None; COLUMNS_AT_MOST];
+    let mut all_read = values.len() <= COLUMNS_AT_MOST;
+    for (text, value) in texts.iter_mut().zip(values) {
+        *text = value.and_then(|value| std::str::from_utf8(value).ok());
+        all_read &= text.is_some() == value.is_some();
+    }
+    if all_read {
+        return each(&texts[..values.len()]);
+    }
+    let lossy: Vec<_> = values.iter().map(|value| value.map(String::from_utf8_lossy)).collect();
+    let texts: Vec<_> = lossy.iter().map(Option::as_deref).collect();
+    each(&texts)
 }
 
 async fn read_mysql(
@@ -285,18 +308,30 @@ async fn read_mysql(
     loop {
         let row = timeout(patience, rows.next()).await.map_err(|_| Failure::Silent)??;
         let Some(row) = row else { return Ok(ControlFlow::Continue(())) };
-        let texts: Vec<_> = (0..columns).map(|column| text_of(row.as_ref(column))).collect();
-        if each(&texts).is_break() {
+        let values: Vec<_> = (0..columns).map(|column| bytes_of(row.as_ref(column))).collect();
+        if each_text(&values, each).is_break() {
             return Ok(ControlFlow::Break(()));
         }
     }
 }
 
-/// Bytes that are no text are shown as such, so that they map to no file.
-fn text_of(value: Option<&mysql_async::Value>) -> Option<&str> {
+fn bytes_of(value: Option<&mysql_async::Value>) -> Option<&[u8]> {
     match value? {
-        mysql_async::Value::Bytes(bytes) => Some(std::str::from_utf8(bytes).unwrap_or("\u{FFFD}")),
+        mysql_async::Value::Bytes(bytes) => Some(bytes),
         _ => None,
+    }
+}
+
+/// A row of SQLite as bytes: what it holds as a text may be none.
+struct BytesRow(Vec<Option<Vec<u8>>>);
+
+impl QueryableByName<Sqlite> for BytesRow {
+    fn build<'a>(row: &impl NamedRow<'a, Sqlite>) -> deserialize::Result<Self> {
+        let value = |column| {
+            let field = Row::get(row, column).ok_or("the row has fewer columns than it says")?;
+            field.value().map(<Vec<u8> as FromSql<Binary, Sqlite>>::from_sql).transpose()
+        };
+        (0..row.field_count()).map(value).collect::<deserialize::Result<_>>().map(Self)
     }
 }
 
@@ -304,14 +339,13 @@ fn text_of(value: Option<&mysql_async::Value>) -> Option<&str> {
 fn send_rows(
     connection: &mut SqliteConnection,
     sql: &Sql,
-    pieces: &mpsc::Sender<Vec<TextRow>>,
+    pieces: &mpsc::Sender<Vec<BytesRow>>,
 ) -> Result<(), diesel::result::Error> {
-    use diesel::deserialize::QueryableByName;
     let statement = Statement { sql, keep: false };
     let rows = LoadConnection::<DefaultLoadingMode>::load(connection, statement)?;
     let mut piece = Vec::with_capacity(ROWS_AHEAD);
     for row in rows {
-        piece.push(TextRow::build(&row?).map_err(diesel::result::Error::DeserializationError)?);
+        piece.push(BytesRow::build(&row?).map_err(diesel::result::Error::DeserializationError)?);
         if piece.len() == ROWS_AHEAD
             && pieces.blocking_send(std::mem::replace(&mut piece, Vec::with_capacity(ROWS_AHEAD))).is_err()
         {

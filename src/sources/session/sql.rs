@@ -81,6 +81,31 @@ impl Sql {
         self
     }
 
+    /// The same with its values in the text, each in hexadecimal, for a client that binds none.
+    pub fn without_binds(&self) -> Self {
+        let mut sql = Self::new(self.engine);
+        for piece in &self.pieces {
+            let value = match piece {
+                Piece::Text(text) => {
+                    sql.push(text);
+                    continue;
+                }
+                Piece::Bind(None) => {
+                    sql.push("NULL");
+                    continue;
+                }
+                Piece::Bind(Some(value)) => value,
+            };
+            let digits: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+            sql.push(&match self.engine {
+                Engine::Postgres => format!("convert_from(decode('{digits}', 'hex'), 'UTF8')"),
+                Engine::MySql => format!("_utf8mb4 X'{digits}'"),
+                Engine::Sqlite => format!("CAST(X'{digits}' AS TEXT)"),
+            });
+        }
+        sql
+    }
+
     /// Whether nothing was added yet.
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()

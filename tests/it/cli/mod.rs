@@ -8,6 +8,7 @@ mod check_parts;
 mod check_trees;
 mod hooks;
 mod restore;
+mod spelled;
 mod stats;
 mod times;
 mod usage;

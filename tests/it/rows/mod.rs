@@ -24,6 +24,7 @@ mod recovery;
 mod references;
 mod related;
 mod slow;
+mod spelled;
 mod tables;
 mod times;
 mod unjudged;

@@ -8,6 +8,7 @@ mod kills;
 mod limits;
 mod parity;
 mod shapes;
+mod spelled;
 mod ties;
 mod uploader;
 

@@ -57,7 +57,8 @@ impl Gather<'_> {
             self.refuse_beneath_what_stays(path, "files", files.is_empty());
             self.refuse_beneath_what_stays(path, "children", grandchildren.is_empty());
         }
-        let files = self.files(&path.key("files"), files, whole).0.into_iter().map(|(_, file)| file).collect();
+        let (files, files_off) = self.files(&path.key("files"), files, whole);
+        let files = files.into_iter().map(|(_, file)| file).collect();
         ancestors.extend(table.clone());
         let children = self.children(&path.key("children"), grandchildren, ancestors, whole);
         if table.is_some() {
@@ -67,7 +68,7 @@ impl Gather<'_> {
             Some(columns) => Some(columns?),
             None => None,
         };
-        Some(Child { table: table?, columns: columns?, references, on_delete: on_delete?, files, children })
+        Some(Child { table: table?, columns: columns?, references, on_delete: on_delete?, files, files_off, children })
     }
 
     /// Names of columns: at least one, each once.
