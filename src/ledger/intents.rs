@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::schema::intents;
 use super::words::{instant, number, read_instant, read_name, read_number, read_run_id};
 use super::{Fault, IntentBatch, IntentItem, IntentOwner, Ledger, LedgerError, Tally, results};
-use crate::policy::{Name, StorePath};
+use crate::policy::{LONGEST_BYTES, Name, StorePath};
 
 /// A batch, as columns.
 #[derive(Queryable, Selectable)]
@@ -163,12 +163,13 @@ fn unpack(text: &str) -> Result<Vec<IntentItem>, Fault> {
             };
             match StorePath::parse(&path) {
                 Ok(path) => Some(Ok(IntentItem { key, path, owner })),
-                Err(why) => {
-                    // An earlier version recorded it. No file can have such a path, so none is left behind.
+                Err(why) if path.len() > LONGEST_BYTES => {
+                    // An earlier version recorded it. No call takes such a path, so nothing is left behind by its name.
                     let store = owner.store.as_str();
                     tracing::warn!(store, why, "A pending path of store {store} is dropped: {why}");
                     None
                 }
+                Err(why) => Some(Err(why.into())),
             }
         })
         .collect()
