@@ -18,7 +18,7 @@ const BYTES: bool = false;
 /// Whether paths are drawn in spellings that are not those of their files.
 const SPELLINGS: bool = false;
 /// Whether rows point to rows of their own table.
-const THEMSELVES: bool = false;
+const THEMSELVES: bool = true;
 
 /// The first are always drawn.
 const TIMES: [Times; 10] = [
