@@ -326,17 +326,28 @@ impl PolicyRun<'_> {
         lease: &Lease,
         account: Account,
     ) -> Outcome {
-        let facts = match gather(self.question(rows, at, &[]), sessions).await {
+        let mut facts = match gather(self.question(rows, at, &[]), sessions).await {
             Ok(facts) => facts.by_order(),
             Err(error) => return refused(account, error),
         };
         self.reporter.expect(facts.eligible);
         let nothing = GoneFiles::default();
-        let (Judged { mut readings, blocked_by }, look) =
-            match self.judge(rows, &facts, sessions, (&[], &nothing)).await {
-                Ok(judged) => judged,
-                Err(ended) => return self.ended(account, ended),
+        let mut judged = self.judge(rows, &facts, sessions, (&[], &nothing)).await;
+        if let Err(Ended::Source(error)) = judged {
+            if error.kind != ErrorKind::Other || !facts.unjudged.is_empty() {
+                return self.ended(account, Ended::Source(error));
+            }
+            // Perhaps the operator's SQL failed on a row that was met only now.
+            facts = match gather_judging(self.question(rows, at, &[]), sessions, error).await {
+                Ok(facts) => facts.by_order(),
+                Err(error) => return refused(account, error),
             };
+            judged = self.judge(rows, &facts, sessions, (&[], &nothing)).await;
+        }
+        let (Judged { mut readings, blocked_by }, look) = match judged {
+            Ok(judged) => judged,
+            Err(ended) => return self.ended(account, ended),
+        };
         let blocked_by = match blocked_by {
             Some(by) => Some(by),
             None => self.try_trash(&facts, &look).await,

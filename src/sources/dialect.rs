@@ -165,7 +165,10 @@ impl Term {
                 Some(cast) => ("CAST(".to_owned(), format!(" AS {cast})")),
                 None => (String::new(), String::new()),
             },
-            Engine::Sqlite if matches!(self.kind, ColumnType::Integer | ColumnType::Real) => {
+            // A column of numbers may hold a text as well, which is no number in any case.
+            Engine::Sqlite
+                if matches!(self.kind, ColumnType::Integer | ColumnType::Real) && value.parse::<f64>().is_ok() =>
+            {
                 ("CAST(".to_owned(), " AS NUMERIC)".to_owned())
             }
             Engine::Sqlite => (String::new(), String::new()),
