@@ -11,6 +11,7 @@ mod named;
 mod record;
 mod reserve;
 mod results;
+mod running;
 mod runs;
 mod schema;
 mod stores;

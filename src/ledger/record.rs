@@ -54,7 +54,7 @@ pub struct RunResult {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub task: Option<Name>,
     /// `None` while it runs; JSON says "running".
-    #[serde(with = "status_or_running")]
+    #[serde(with = "super::running")]
     pub status: Option<Status>,
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
@@ -420,39 +420,5 @@ impl Status {
             Status::Cancelled => "cancelled",
             Status::Blocked => "blocked",
         }
-    }
-}
-
-/// `None` as the word "running".
-mod status_or_running {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    use super::Status;
-
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Word {
-        Ended(Status),
-        Running(Running),
-    }
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(rename_all = "snake_case")]
-    enum Running {
-        Running,
-    }
-
-    pub fn serialize<S: Serializer>(status: &Option<Status>, serializer: S) -> Result<S::Ok, S::Error> {
-        match status {
-            Some(status) => status.serialize(serializer),
-            None => Running::Running.serialize(serializer),
-        }
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Status>, D::Error> {
-        Ok(match Word::deserialize(deserializer)? {
-            Word::Ended(status) => Some(status),
-            Word::Running(Running::Running) => None,
-        })
     }
 }

@@ -195,11 +195,8 @@ races! {
     g2_writers_behind_foreign_keys_postgres: Postgres, Keys, 3000;
     g2_writers_behind_foreign_keys_mariadb: MariaDb, Keys, 3000;
     g2_writers_behind_foreign_keys_sqlite: Sqlite, Keys, 3000;
-    #[ignore = "paths in binary columns are not read as such"]
     g2_writers_that_spell_postgres: Postgres, Spelled, 1500;
-    #[ignore = "paths in binary columns are not read as such"]
     g2_writers_that_spell_mariadb: MariaDb, Spelled, 1500;
-    #[ignore = "paths in binary columns are not read as such"]
     g2_writers_that_spell_sqlite: Sqlite, Spelled, 1500;
     #[ignore = "a run that comes upon locks says that rows of the table need others"]
     g2_writers_in_trees_postgres: Postgres, Trees, 1500;
