@@ -11,5 +11,6 @@ mod install;
 mod interruption;
 mod journal;
 mod machine;
+mod open_files;
 mod root;
 mod story;
