@@ -140,11 +140,12 @@ impl Target {
             }
             rows => rows?,
         };
-        let read = rows.into_iter().map(|row| {
+        let tried = rows.into_iter().map(|row| {
             let [early, now, late, class] = <[Option<String>; 4]>::try_from(row.0).unwrap_or_default();
             Tried { changes: early != late || early != now, class: class.unwrap_or_default() }
         });
-        Ok(read.collect())
+        // A date beyond the ends of time says "never", and nothing of the comparison.
+        Ok(tried.filter(|row| !row.class.split(' ').any(|kind| kind == "never")).collect())
     }
 
     /// What a comparison says at both ends of time and in between, of rows in which a column of it has a value.
@@ -198,15 +199,25 @@ impl Target {
                     push_column(sql, comparison, column);
                     sql.push(") WHEN ");
                     push_column(sql, comparison, column);
-                    sql.push(" NOT GLOB '*[^0-9.]*' THEN 'digits' ELSE 'text' END || ' '");
+                    sql.push(" NOT GLOB '*[^0-9.]*' THEN 'digits' WHEN ");
+                    push_column(sql, comparison, column);
+                    sql.push(" GLOB '[0-9][0-9][0-9][0-9]-*' AND (");
+                    push_column(sql, comparison, column);
+                    sql.push(" < '1980-01-02' OR ");
+                    push_column(sql, comparison, column);
+                    sql.push(" >= '9000-') THEN 'never' ELSE 'text' END || ' '");
                 }
                 Engine::Postgres | Engine::MySql => {
                     push_column(sql, comparison, column);
                     sql.push(" IS NULL THEN 'null ' WHEN ");
                     push_column(sql, comparison, column);
-                    sql.push(
-                        " REGEXP '^([0-9]{1,7}|[0-9]{9,13}|[0-9]{15,})([.][0-9]*)?$' THEN 'digits ' ELSE 'text ' END",
-                    );
+                    sql.push(" REGEXP '^([0-9]{1,7}|[0-9]{9,13}|[0-9]{15,})([.][0-9]*)?$' THEN 'digits ' WHEN ");
+                    push_column(sql, comparison, column);
+                    sql.push(" REGEXP '^[0-9]{4}-' AND (");
+                    push_column(sql, comparison, column);
+                    sql.push(" < '1980-01-02' OR ");
+                    push_column(sql, comparison, column);
+                    sql.push(" >= '9000') THEN 'never ' ELSE 'text ' END");
                 }
             }
         }

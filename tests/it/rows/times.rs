@@ -208,6 +208,25 @@ async fn f1_no_number_passes_for_a_date() {
     }
 }
 
+for_each_engine! {
+    async fn f1_a_hold_for_ever_protects_and_blocks_nothing(db) {
+        let mut world = World::new(db);
+        world.create_items();
+        (1..=3).for_each(|id| world.item(id, 40.0, None, None));
+        world.db.execute(&format!(
+            "CREATE TABLE hold (id INTEGER PRIMARY KEY, item_id INTEGER, until {})",
+            world.db.timestamp_type()
+        ));
+        world.db.execute("INSERT INTO hold (id, item_id, until) VALUES (1, 1, '9999-12-31 00:00:00'), (2, 2, '0001-01-01 00:00:00')");
+        world.declare(&format!(
+            "{ITEMS}age = \"at\"\nkeep = \"30d\"\n\
+             protected_by = [{{ table = \"hold\", on = \"hold.item_id = item.id\", where = \"hold.until > :now\" }}]\n"
+        ));
+        completed(&world.run().await);
+        assert_eq!(world.ids(), set([1]));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn f1_numbers_among_dates_take_nothing() {
     let mut world = world(Database::create(EngineKind::Sqlite), "DATETIME", 1);
