@@ -5,7 +5,7 @@ use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error, QueryRe
 use futures_util::future::{join, join3};
 use tokio::task::JoinHandle;
 use tokio_postgres::error::{DbError, SqlState};
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::connection::TextRow;
@@ -139,7 +139,21 @@ fn typed<'v>(values: &'v [Option<&'v str>]) -> Vec<(&'v (dyn ToSql + Sync), Type
 }
 
 fn text_row(row: &tokio_postgres::Row) -> Result<TextRow, tokio_postgres::Error> {
-    (0..row.len()).map(|column| row.try_get::<_, Option<String>>(column)).collect::<Result<_, _>>().map(TextRow)
+    let text = |column| row.try_get::<_, Option<Text>>(column).map(|text| text.map(|text| text.0));
+    (0..row.len()).map(text).collect::<Result<_, _>>().map(TextRow)
+}
+
+/// A value that the server writes as text: of a text type, or a plan in JSON.
+struct Text(String);
+
+impl<'a> FromSql<'a> for Text {
+    fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        String::from_sql(kind, raw).map(Self)
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        *kind == Type::JSON || <String as FromSql>::accepts(kind)
+    }
 }
 
 fn rows_of(messages: Vec<SimpleQueryMessage>) -> Vec<TextRow> {
