@@ -20,7 +20,7 @@ impl Deleter<'_> {
                 self.may_go_on().await?;
                 self.window(&window, false).await?;
                 if self.pace.deferred > 0 {
-                    left.push(window);
+                    left.push((window, self.pace.deferred));
                 }
             }
             self.pace.again = true;
@@ -29,21 +29,30 @@ impl Deleter<'_> {
                 return Ok(());
             }
             if nothing_went {
-                return self.report_left().await;
+                return self.report_left(&left).await;
             }
-            windows = left;
+            windows = left.into_iter().map(|(window, _)| window).collect();
         }
     }
 
-    /// What is left is needed by rows that are not eligible, which is no error; or by rows that could not go.
-    async fn report_left(&mut self) -> Result<(), Ended> {
+    /// What is left is needed by rows that are not eligible, which is no error; or by rows that could not go. Rows that
+    /// came to be eligible meanwhile are the next run's: no more than was passed over is counted, each with its window.
+    async fn report_left(&mut self, left: &[(Window, u64)]) -> Result<(), Ended> {
         let Some(judging) = &self.facts.judging else { return Ok(()) };
+        let at = self.facts.at;
         let session = self.sessions.get(&judging.source).await?;
+        let mut passed_over = 0;
+        for (window, deferred) in left {
+            let canceller = session.canceller();
+            passed_over += self.stop.watch(canceller, judging.count_in(session, at, window)).await?.min(*deferred);
+        }
+        if passed_over == 0 {
+            return Ok(());
+        }
         let canceller = session.canceller();
-        let counting = judging.count(session, self.facts.at, None, &[]);
-        let left = self.stop.watch(canceller, counting).await?;
+        let eligible = self.stop.watch(canceller, judging.count(session, at, None, &[])).await?;
         let told = self.account.failure_count + self.pace.vetoed.rows();
-        let needed = left.saturating_sub(told);
+        let needed = eligible.saturating_sub(told).min(passed_over);
         if needed > 0 {
             self.account.tally.rows_matched += needed;
             let noun = if needed == 1 { "row" } else { "rows" };

@@ -48,6 +48,12 @@ impl Target {
         number(session, &format!("counting the eligible rows of {}", self.node.table), &sql).await
     }
 
+    /// Counts the eligible rows of a window.
+    pub async fn count_in(&self, session: &mut Session, at: Instants, window: &Window) -> Result<u64, SourceError> {
+        let sql = self.counting(None, |sql| self.push_scope(sql, at, Scope::window(window), &[]));
+        number(session, &format!("counting the eligible rows of a batch of {}", self.node.table), &sql).await
+    }
+
     /// Counts the rows that would be eligible if nothing kept them: protections, children, or their work going on.
     pub async fn count_kept(&self, session: &mut Session, at: Instants, gone: &[Gone]) -> Result<u64, SourceError> {
         if !self.can_be_kept() {

@@ -7,9 +7,6 @@ use std::os::unix::ffi::OsStrExt;
 use super::*;
 use crate::engines::EngineKind;
 
-/// Whether rows name files by spellings that are not the files' own, and by bytes.
-const SPELLINGS: bool = false;
-
 /// Names that a tree may have, oddities among them.
 const NAMES: [&[u8]; 12] = [
     b"a.png",
@@ -57,8 +54,12 @@ fn file() -> impl Strategy<Value = File> {
 }
 
 fn row() -> impl Strategy<Value = Row> {
-    (place(), any::<bool>(), prop_oneof![0..4u8, if SPELLINGS { 4..14u8 } else { 10..14u8 }])
-        .prop_map(|((directory, name), column, spelling)| Row { directory, name, column, spelling })
+    (place(), any::<bool>(), prop_oneof![0..4u8, 4..14u8]).prop_map(|((directory, name), column, spelling)| Row {
+        directory,
+        name,
+        column,
+        spelling,
+    })
 }
 
 /// Policies that overlap in every way; those of orphans first.
@@ -96,7 +97,7 @@ fn case(most: usize) -> impl Strategy<Value = Case> {
         policies,
         any::<bool>(),
         any::<bool>(),
-        any::<bool>().prop_map(|drawn| drawn && SPELLINGS),
+        any::<bool>(),
     )
         .prop_map(|(files, rows, policies, units, trash, bytes)| Case {
             files,

@@ -32,7 +32,7 @@ fn said(result: &RunResult) -> BTreeMap<String, (Status, Tally, u64)> {
 fn every_engine_leaves_the_same_rows_and_files() {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
     let config =
-        Config { cases: asked.unwrap_or(60), failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
+        Config { cases: asked.unwrap_or(20), failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let databases = EngineKind::ALL.map(|kind| Arc::new(Database::create(kind)));
     let seen = std::cell::RefCell::new(Tally::default());

@@ -13,10 +13,6 @@ use crate::rows::generated::build::FILES;
 pub(super) const NUMBERS: bool = true;
 /// Whether years are drawn that mean "never".
 const FAR_DATES: bool = true;
-/// Whether columns of paths hold bytes.
-const BYTES: bool = false;
-/// Whether paths are drawn in spellings that are not those of their files.
-const SPELLINGS: bool = false;
 /// Whether rows point to rows of their own table.
 const THEMSELVES: bool = true;
 
@@ -36,8 +32,7 @@ const TIMES: [Times; 10] = [
 
 fn row() -> impl Strategy<Value = Row> {
     let (ages, expires) = if FAR_DATES { (AGES.len(), EXPIRES.len()) } else { (9, 5) };
-    let files = if SPELLINGS { FILES } else { 20 };
-    ((0..ages, 0..expires, 0..KINDS.len()), 0..3u8, any::<bool>(), 0..files, 0..16usize, 0..16usize, 0..16usize)
+    ((0..ages, 0..expires, 0..KINDS.len()), 0..3u8, any::<bool>(), 0..FILES, 0..16usize, 0..16usize, 0..16usize)
         .prop_map(|((age, expires, kind), flag, is_new, file, parent, other, previous)| Row {
             age,
             expires,
@@ -70,7 +65,7 @@ fn table(most: usize) -> impl Strategy<Value = TableSpec> {
     ];
     let times = (0..if NUMBERS { TIMES.len() } else { 6 }).prop_map(|drawn| TIMES[drawn]);
     let rows = proptest::collection::vec(row(), 0..most);
-    let flags = (any::<bool>(), any::<bool>(), proptest::bool::weighted(0.3).prop_map(|drawn| drawn && BYTES));
+    let flags = (any::<bool>(), any::<bool>(), proptest::bool::weighted(0.3));
     (key, flags, times, owners(), rows).prop_map(
         |(key, (without_rowid, age_indexed, binary_file), times, files, rows)| TableSpec {
             key,
