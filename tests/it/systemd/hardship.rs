@@ -36,7 +36,7 @@ fn a_journal_that_stalls_does_not_stall_a_run() {
 
     // Each refused reload logs its errors one by one: in all more lines than the queue and the socket hold.
     machine.ok(&["systemctl", "kill", "--signal=STOP", "systemd-journald"]);
-    for errors in 500..510 {
+    for errors in 71..=100 {
         let keys: String = (0..errors).map(|number| format!("key{number} = 1\\n")).collect();
         machine.sh(&format!("printf '[daemon]\\n{keys}' >/etc/retaind/retaind.toml"));
         machine.ok(&["systemctl", "kill", "--kill-whom=main", "--signal=HUP", "retaind"]);
