@@ -2,6 +2,7 @@
 //! held to the code by `config::documents`.
 
 mod coming_from;
+mod lessons;
 
 use std::collections::BTreeSet;
 use std::fs;
