@@ -137,11 +137,15 @@ impl Deleter<'_> {
     }
 }
 
-/// A message without what differs from row to row: its key, and words with digits in them.
+/// A message without what differs from row to row: the words of its key, and words with digits in them.
 fn without_particulars(message: &str, key: &str) -> String {
-    let message = if key.is_empty() { message.to_owned() } else { message.replace(key, "") };
-    let words = message.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_');
-    words.filter(|word| !word.contains(|c: char| c.is_ascii_digit())).collect::<Vec<_>>().join(" ")
+    let own: HashSet<_> = words(key).collect();
+    let differs = |word: &&str| own.contains(word) || word.contains(|c: char| c.is_ascii_digit());
+    words(message).filter(|word| !differs(word)).collect::<Vec<_>>().join(" ")
+}
+
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_').filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]

@@ -75,7 +75,10 @@ for_each_engine! {
         (1..=600).for_each(|id| one.put("images", &format!("{id}.png"), 1));
         for world in [&mut one, &mut two] {
             world.source_keys = "lock_timeout = \"10s\"".to_owned();
-            world.declare(&format!("{WITH_FILES}batch = 20\n"));
+            // Each has a directory of its own, in which the files of the other are not.
+            let policy = WITH_FILES.replace("column = \"image\"", "column = \"image\", may_be_missing = true");
+            assert_ne!(policy, WITH_FILES);
+            world.declare(&format!("{policy}batch = 20\n"));
         }
         let (first, second) = (spawn_in(&one, &["run", "items", "--json"]), spawn_in(&two, &["run", "items", "--json"]));
         let (first, second) = tokio::task::block_in_place(|| (first.ended(), second.ended()));
