@@ -10,9 +10,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use diesel::connection::{DefaultLoadingMode, LoadConnection};
-use diesel::deserialize::{self, FromSql, QueryableByName};
-use diesel::row::{Field, NamedRow, Row};
-use diesel::sql_types::Binary;
+use diesel::deserialize::{self, QueryableByName};
+use diesel::row::NamedRow;
 use diesel::sqlite::Sqlite;
 use diesel::sqlite::SqliteConnection;
 use futures_util::{FutureExt, TryStreamExt};
@@ -21,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::connect::{self, Cause};
-use super::connection::Statement;
+use super::connection::{Statement, sqlite_bytes};
 use super::interrupt::Interrupt;
 use super::postgres::Postgres;
 use super::{Sql, kind_of_refusal};
@@ -327,10 +326,7 @@ struct BytesRow(Vec<Option<Vec<u8>>>);
 
 impl QueryableByName<Sqlite> for BytesRow {
     fn build<'a>(row: &impl NamedRow<'a, Sqlite>) -> deserialize::Result<Self> {
-        let value = |column| {
-            let field = Row::get(row, column).ok_or("the row has fewer columns than it says")?;
-            field.value().map(<Vec<u8> as FromSql<Binary, Sqlite>>::from_sql).transpose()
-        };
+        let value = |column| sqlite_bytes(row, column);
         (0..row.field_count()).map(value).collect::<deserialize::Result<_>>().map(Self)
     }
 }

@@ -207,7 +207,7 @@ async fn types_are_told_apart_on_postgres() {
             ("h", "instant", ColumnType::TimestampTz),
             ("i", "mood", ColumnType::Other),
             ("j", "smallint", ColumnType::Integer),
-            ("k", "text[]", ColumnType::Other),
+            ("k", "text[]", ColumnType::Compound),
         ]
     );
 }
@@ -233,7 +233,7 @@ async fn types_are_told_apart_on_mariadb() {
             ("g", "varbinary(16)", ColumnType::Binary),
             ("h", "enum('x')", ColumnType::Other),
             ("i", "mediumtext", ColumnType::Text),
-            ("j", "decimal(5,2)", ColumnType::Other),
+            ("j", "decimal(5,2)", ColumnType::Real),
         ]
     );
 }

@@ -332,3 +332,16 @@ fn joined(world: &World, one: &str, other: &str) -> String {
 fn joined_path(world: &World, one: &str, other: &str) -> String {
     if world.db.kind().is_mysql() { format!("CONCAT({one}, {other})") } else { format!("({one} || {other})") }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn f2_texts_of_a_database_in_utf16_are_read_as_texts() {
+    let db = Database::create(EngineKind::Sqlite);
+    // An empty database takes any encoding.
+    db.connect().execute("PRAGMA encoding = 'UTF-16le'; CREATE TABLE other (id INTEGER)").unwrap();
+    let world = typed(db, ["", "", "TEXT"]);
+    put_all(&world, &["a/1.jpg", "é.jpg", "gone.jpg"]);
+    insert(&world, "'a/1.jpg'");
+    insert(&world, "'é.jpg'");
+    both(&world).await;
+    assert_eq!(world.files("images"), paths([".retaind/store.json", "a/1.jpg", "é.jpg"]));
+}
