@@ -231,6 +231,18 @@ impl KeyTerms {
         self.push_ordered(sql, values, "<", "<");
     }
 
+    /// Writes " AND …": the key is at or after `from` and before `to`, each where it is given.
+    pub fn push_between(&self, sql: &mut Sql, from: Option<&[String]>, to: Option<&[String]>) {
+        if let Some(from) = from {
+            sql.push(" AND ");
+            self.push_from(sql, from);
+        }
+        if let Some(to) = to {
+            sql.push(" AND ");
+            self.push_before(sql, to);
+        }
+    }
+
     /// MySQL uses no index for an ordered comparison of rows, so there (and for one column) it is spelled out.
     fn push_ordered(&self, sql: &mut Sql, values: &[String], strict: &str, last: &str) {
         if self.0.len() > 1 && sql.engine() != Engine::MySql {

@@ -78,7 +78,7 @@ impl Target {
     async fn try_range(&self, session: &mut Session, at: Instants, range: &Range) -> Result<u64, SourceError> {
         let sql = self.counting(None, |sql| {
             self.push_eligible_alone(sql, at, &[]);
-            self.push_range(sql, range);
+            self.node.key.push_between(sql, range.0.as_deref(), range.1.as_deref());
         });
         number(session, &format!("judging rows of {}", self.node.table), &sql).await
     }
@@ -135,18 +135,7 @@ impl Target {
                 sql.push("1 = 1");
             }
         }
-        self.push_range(sql, range);
-    }
-
-    fn push_range(&self, sql: &mut Sql, (from, to): &Range) {
-        if let Some(from) = from {
-            sql.push(" AND ");
-            self.node.key.push_from(sql, from);
-        }
-        if let Some(to) = to {
-            sql.push(" AND ");
-            self.node.key.push_before(sql, to);
-        }
+        self.node.key.push_between(sql, range.0.as_deref(), range.1.as_deref());
     }
 
     /// Writes "the row is old enough, and as `rest` says", so that `rest` is asked of no row that is young or on which it is

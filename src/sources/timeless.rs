@@ -18,6 +18,13 @@ const LAST: Timestamp = Timestamp::constant(253_402_128_000, 0);
 /// Columns whose kinds of value tell rows apart.
 const COLUMNS_AT_MOST: usize = 3;
 
+/// Which kind of value a column `@` has; SQLite has types of values.
+const SQLITE_CLASS: &str = "typeof(@) <> 'text' THEN typeof(@) WHEN @ NOT GLOB '*[^0-9.]*' THEN 'digits' \
+    WHEN @ GLOB '[0-9][0-9][0-9][0-9]-*' AND (@ < '1980-01-02' OR @ >= '9000-') THEN 'never' ELSE 'text' END || ' '";
+const MYSQL_CLASS: &str = "@ IS NULL THEN 'null ' \
+    WHEN @ REGEXP '^([0-9]{1,7}|[0-9]{9,13}|[0-9]{15,})([.][0-9]*)?$' THEN 'digits ' \
+    WHEN @ REGEXP '^[0-9]{4}-' AND (@ < '1980-01-02' OR @ >= '9000') THEN 'never ' ELSE 'text ' END";
+
 /// A comparison that does not depend on the time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timeless {
@@ -191,34 +198,15 @@ impl Target {
         sql.push(if is_mysql { "CONCAT(''" } else { "''" });
         for column in columns {
             sql.push(if is_mysql { ", CASE WHEN " } else { " || CASE WHEN " });
-            match self.engine {
-                Engine::Sqlite => {
-                    sql.push("typeof(");
+            let class = match self.engine {
+                Engine::Sqlite => SQLITE_CLASS,
+                Engine::Postgres | Engine::MySql => MYSQL_CLASS,
+            };
+            for (number, piece) in class.split('@').enumerate() {
+                if number > 0 {
                     push_column(sql, comparison, column);
-                    sql.push(") <> 'text' THEN typeof(");
-                    push_column(sql, comparison, column);
-                    sql.push(") WHEN ");
-                    push_column(sql, comparison, column);
-                    sql.push(" NOT GLOB '*[^0-9.]*' THEN 'digits' WHEN ");
-                    push_column(sql, comparison, column);
-                    sql.push(" GLOB '[0-9][0-9][0-9][0-9]-*' AND (");
-                    push_column(sql, comparison, column);
-                    sql.push(" < '1980-01-02' OR ");
-                    push_column(sql, comparison, column);
-                    sql.push(" >= '9000-') THEN 'never' ELSE 'text' END || ' '");
                 }
-                Engine::Postgres | Engine::MySql => {
-                    push_column(sql, comparison, column);
-                    sql.push(" IS NULL THEN 'null ' WHEN ");
-                    push_column(sql, comparison, column);
-                    sql.push(" REGEXP '^([0-9]{1,7}|[0-9]{9,13}|[0-9]{15,})([.][0-9]*)?$' THEN 'digits ' WHEN ");
-                    push_column(sql, comparison, column);
-                    sql.push(" REGEXP '^[0-9]{4}-' AND (");
-                    push_column(sql, comparison, column);
-                    sql.push(" < '1980-01-02' OR ");
-                    push_column(sql, comparison, column);
-                    sql.push(" >= '9000') THEN 'never ' ELSE 'text ' END");
-                }
+                sql.push(piece);
             }
         }
         sql.push(if is_mysql { ")" } else { "" });

@@ -276,9 +276,9 @@ impl Target {
                 sql.push(if by_key { " AND (" } else { " AND " });
                 self.push_same_age(sql, age);
                 sql.push(if by_key { ") IS TRUE" } else { "" });
-                self.push_keys(sql, from.as_deref(), to.as_deref());
+                self.node.key.push_between(sql, from.as_deref(), to.as_deref());
             }
-            Window::Keys { from, to } => self.push_keys(sql, from.as_deref(), to.as_deref()),
+            Window::Keys { from, to } => self.node.key.push_between(sql, from.as_deref(), to.as_deref()),
         }
     }
 
@@ -308,21 +308,10 @@ impl Target {
                 self.push_age(sql, "<", age);
                 sql.push(" OR ");
                 self.push_same_age(sql, age);
-                self.push_keys(sql, None, to.as_deref());
+                self.node.key.push_between(sql, None, to.as_deref());
                 sql.push(")");
             }
-            Window::Keys { to, .. } => self.push_keys(sql, None, to.as_deref()),
-        }
-    }
-
-    fn push_keys(&self, sql: &mut Sql, from: Option<&[String]>, to: Option<&[String]>) {
-        if let Some(from) = from {
-            sql.push(" AND ");
-            self.node.key.push_from(sql, from);
-        }
-        if let Some(to) = to {
-            sql.push(" AND ");
-            self.node.key.push_before(sql, to);
+            Window::Keys { to, .. } => self.node.key.push_between(sql, None, to.as_deref()),
         }
     }
 

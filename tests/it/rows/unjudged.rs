@@ -4,19 +4,8 @@ use retaind::ledger::Status;
 use retaind::run::Listed;
 
 use crate::engines::{Database, EngineKind};
+use crate::rows::vetoed::{FILES, ITEMS, fill};
 use crate::world::{World, paths, set};
-
-const ITEMS: &str =
-    "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n";
-const FILES: &str = "files = [{ store = \"images\", column = \"image\" }]\n";
-
-fn fill(world: &World, items: u64) {
-    world.create_items();
-    for id in 1..=items {
-        world.item(id, 40.0, None, Some(&format!("{id}.png")));
-        world.put("images", &format!("{id}.png"), 1);
-    }
-}
 
 /// A condition that fails on rows whose note says so; none where the engine knows no such thing.
 fn failing(kind: EngineKind) -> Option<(&'static str, &'static str)> {

@@ -5,11 +5,12 @@ use retaind::ledger::{RunResult, Status};
 use crate::engines::EngineKind;
 use crate::world::{World, paths, set};
 
-const ITEMS: &str =
+pub(super) const ITEMS: &str =
     "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n";
-const FILES: &str = "files = [{ store = \"images\", column = \"image\" }]\n";
+pub(super) const FILES: &str = "files = [{ store = \"images\", column = \"image\" }]\n";
 
-fn fill(world: &World, items: u64) {
+/// Old items, each with a file.
+pub(super) fn fill(world: &World, items: u64) {
     world.create_items();
     for id in 1..=items {
         world.item(id, 40.0, None, Some(&format!("{id}.png")));

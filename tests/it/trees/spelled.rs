@@ -43,6 +43,21 @@ fn put_all(world: &World, names: &[&str]) {
     names.iter().for_each(|name| put_aged(world, "images", name, 9.0));
 }
 
+/// An entry of the references for the table `more`, with more keys.
+fn entry_of_more(keys: &str) -> String {
+    format!("{{ source = \"app\", table = \"more\", column = \"path\"{keys} }}")
+}
+
+/// A world with a second reference, the table `more`.
+fn with_more(db: Database) -> World {
+    let mut world = linked(db);
+    world.declare(&unbounded());
+    adopt(&world, "images");
+    world.db.execute("CREATE TABLE more (id INTEGER PRIMARY KEY, path VARCHAR(50))");
+    world.reference_entry("images", &entry_of_more(""));
+    world
+}
+
 /// A plan and a run; both say the same.
 async fn both(world: &World) -> PolicyResult {
     let (plan, _) = world.plan().await;
@@ -148,12 +163,7 @@ for_each_engine! {
     }
 
     async fn f3_a_reference_that_names_only_what_is_missing_blocks(db) {
-        let mut world = linked(db);
-        world.declare(&unbounded());
-        adopt(&world, "images");
-        world.db.execute("CREATE TABLE more (id INTEGER PRIMARY KEY, path VARCHAR(50))");
-        let entry = |more: &str| format!("{{ source = \"app\", table = \"more\", column = \"path\"{more} }}");
-        world.reference_entry("images", &entry(""));
+        let mut world = with_more(db);
         put_all(&world, &["1.jpg", "orphan.jpg"]);
         link(&world, "1.jpg");
         world.db.insert_series("more (id, path)", &joined(&world, "'gone/'", "n"), 1..=19);
@@ -164,7 +174,7 @@ for_each_engine! {
         let why = blocked(&world).await;
         assert!(why.contains("more.path") && why.contains("may_be_missing"), "{why}");
         // Somebody says that this is so.
-        world.reference_entries = vec![["images".to_owned(), entry(", may_be_missing = true")]];
+        world.reference_entries = vec![["images".to_owned(), entry_of_more(", may_be_missing = true")]];
         both(&world).await;
         assert_eq!(files(&world, "images"), paths(["1.jpg"]));
     }
@@ -261,17 +271,12 @@ for_each_engine! {
     }
 
     async fn f15_a_table_that_may_be_empty_blocks_nothing(db) {
-        let mut world = linked(db);
-        world.declare(&unbounded());
-        adopt(&world, "images");
-        world.db.execute("CREATE TABLE more (id INTEGER PRIMARY KEY, path VARCHAR(50))");
-        let entry = |more: &str| format!("{{ source = \"app\", table = \"more\", column = \"path\"{more} }}");
-        world.reference_entry("images", &entry(""));
+        let mut world = with_more(db);
         put_all(&world, &["1.jpg", "gone.jpg"]);
         link(&world, "1.jpg");
         let why = blocked(&world).await;
         assert!(why.contains("more.path is empty") && why.contains("may_be_empty = true"), "{why}");
-        world.reference_entries = vec![["images".to_owned(), entry(", may_be_empty = true")]];
+        world.reference_entries = vec![["images".to_owned(), entry_of_more(", may_be_empty = true")]];
         both(&world).await;
         assert_eq!(files(&world, "images"), paths(["1.jpg"]));
     }
