@@ -15,6 +15,10 @@ const MEMORY_PERIOD: Duration = Duration::from_millis(5);
 /// The release binary that belongs to this program.
 pub fn retaind(config: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_retaind"));
+    // Such variables say something to the benches, and the binary would refuse them.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"RETAIND_")) {
+        command.env_remove(name);
+    }
     command.arg("--config").arg(config).env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
     command
 }

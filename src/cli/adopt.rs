@@ -1,12 +1,9 @@
 //! `adopt`: shows what is found in a store, asks, and has the marker written.
 
-use std::io::{BufRead, IsTerminal, Write};
 use std::sync::Arc;
 
-use anyhow::Context;
-
 use super::output::{Output, complain, say};
-use super::{Exit, Refusal};
+use super::{Exit, Refusal, ask};
 use crate::app::adopt::{self, UnknownStore};
 use crate::policy::{Settings, Store};
 use crate::report::{StoreFound, printable, render_found};
@@ -60,7 +57,7 @@ async fn decide(
         complain(&anyhow::anyhow!("store {name} is not adopted: {objection}"), Some(&hint));
         return Ok(Exit::Blocked);
     }
-    if !wanted.yes && !is_confirmed(found)? {
+    if !wanted.yes && !is_agreed(found).await? {
         say("Nothing was written");
         return Ok(Exit::Cancelled);
     }
@@ -71,14 +68,10 @@ async fn decide(
 }
 
 /// Asks whoever sits at the terminal.
-fn is_confirmed(found: &StoreFound) -> Result<bool, Refusal> {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+async fn is_agreed(found: &StoreFound) -> Result<bool, Refusal> {
+    if !ask::is_possible() {
         let error = anyhow::anyhow!("nobody can be asked whether to adopt store {}: this is no terminal", found.store);
         return Err(Refusal::Usage(error, "look at what was found, then add --yes".to_owned()));
     }
-    // A closed terminal answers nothing, which is no.
-    let _ = write!(std::io::stderr(), "Adopt store {} at {}? [y/N] ", found.store, printable(&found.path));
-    let mut answer = String::new();
-    std::io::stdin().lock().read_line(&mut answer).context("the answer cannot be read")?;
-    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+    Ok(ask::is_confirmed(&format!("Adopt store {} at {}?", found.store, printable(&found.path))).await?)
 }

@@ -40,6 +40,7 @@ impl Args {
 pub struct Shared {
     /// The configuration; fragments in conf.d beside it are read after it
     #[arg(short, long, global = true, value_name = "FILE", default_value = "/etc/retaind/retaind.toml")]
+    #[arg(env = "RETAIND_CONFIG", hide_env_values = true)]
     pub config: PathBuf,
     /// Print JSON
     #[arg(long, global = true)]
@@ -100,6 +101,12 @@ pub enum Command {
         /// "report": decide and record everything, delete nothing
         #[arg(long, value_name = "MODE")]
         mode: Option<ModeFlag>,
+        /// Show what would be done, as `retaind plan` does, and do nothing
+        #[arg(short = 'n', long)]
+        dry_run: bool,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
     },
     /// Mark a store's root as that of the store, so that files in it may be removed
     #[command(long_about = help::ADOPT, after_long_help = help::ADOPT_EXAMPLES)]

@@ -35,7 +35,9 @@ Files:
   /var/lib/retaind/            the ledger: runs, results, files still owed
 
 Environment:
+  RETAIND_CONFIG=/srv/retaind.toml          names the configuration; --config overrides it
   RETAIND__POLICIES__DETECTIONS__KEEP=60d   overrides a key of the files; --set overrides both
+  RETAIND_…                                 any other is an error, but for those that hooks are given
   NO_COLOR                                  no colour where it is set";
 
 pub const DAEMON: &str = "\
@@ -92,13 +94,20 @@ once, whoever started it. Ctrl-C ends the current batch and stops; a second one 
 settled before the next run.
 
 NAME is a task or a policy; task:NAME and policy:NAME tell apart what has the same name. Without names: every policy \
-that is switched on and has a task that is switched on, which is what `retaind plan` without names shows. A \
-policy that takes parameters has no task: name it, and give each with --param.";
+that is switched on and has a task that is switched on, which is what `retaind plan` without names shows. On a terminal it then \
+shows what each policy would delete, and asks; --yes, names, or no terminal: it does not. A policy that takes parameters has \
+no task: name it, and give each with --param.
+
+Exit status: as of every command; 5 also where the answer was no.";
 
 pub const RUN_EXAMPLES: &str = "\
 Examples:
   One task, as the schedule would run it:
       retaind run retention
+  Everything that is scheduled, from a script:
+      retaind run --yes
+  See what it would do, as `retaind plan` shows it:
+      retaind run -n
   Decide and record everything, delete nothing:
       retaind run --mode report
   A policy that takes a parameter:

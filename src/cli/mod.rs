@@ -3,6 +3,7 @@
 
 mod adopt;
 mod args;
+mod ask;
 mod exit;
 mod help;
 mod inspect;
@@ -112,9 +113,13 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             let settings = load(shared, output)?;
             perform::plan(settings, Asked { names, params }, list, output).boxed_local().await
         }
-        Command::Run { names, mode } => {
+        Command::Run { names, dry_run: true, .. } => {
             let settings = load(shared, output)?;
-            perform::run(settings, Asked { names, params }, mode, output).boxed_local().await
+            perform::plan(settings, Asked { names, params }, false, output).boxed_local().await
+        }
+        Command::Run { names, mode, yes, dry_run: false } => {
+            let settings = load(shared, output)?;
+            perform::run(settings, Asked { names, params }, mode, yes, output).boxed_local().await
         }
         Command::Adopt { store, again, yes } => {
             let settings = load(shared, output)?;

@@ -9,12 +9,12 @@ use tokio::task::JoinHandle;
 
 use super::args::ModeFlag;
 use super::output::{Output, say, written};
-use super::{Exit, Refusal, progress};
+use super::{Exit, Refusal, ask, progress};
 use crate::app::oneshot::{Ended, Job, Listed, execute};
 use crate::app::params::check_params;
 use crate::app::select::{Selection, select};
 use crate::policy::{Mode, Params, Settings};
-use crate::report::{RunMode, RunResult, plan_summary, render_plan, render_run};
+use crate::report::{RunMode, RunResult, Status, plan_question, plan_summary, render_plan, render_run, render_sums};
 
 /// Lines of a listing that wait to be written before the plan is held up.
 const LISTED_AHEAD: usize = 4096;
@@ -47,8 +47,10 @@ pub async fn run(
     settings: Arc<Settings>,
     asked: Asked,
     mode: Option<ModeFlag>,
+    yes: bool,
     output: Output,
 ) -> Result<Exit, Refusal> {
+    let is_anything = asked.names.is_empty();
     let chosen = choose(&settings, &asked)?;
     let mode = match mode {
         Some(ModeFlag::Report) => RunMode::Report,
@@ -60,12 +62,34 @@ pub async fn run(
                 "The hooks of task {task} do not run: they go with `retaind run {task}` and with its schedule"
             ));
         }
+        // One letter from `runs`: without a name it means everything.
+        if is_anything && !yes && ask::is_possible() && !chosen.0.policies.is_empty() {
+            agreed(&settings, &chosen, output).await?;
+        }
     }
     perform(settings, chosen, mode, output, None, |result| output.show(result, render_run)).await
 }
 
+/// Plans what is about to run, shows it to whoever sits at the terminal, and asks. Whoever does not agree cancels the run.
+async fn agreed(settings: &Arc<Settings>, chosen: &Chosen, output: Output) -> Result<(), Refusal> {
+    let plan = carry_out(Arc::clone(settings), chosen.clone(), RunMode::Plan, output, None).await?;
+    let is_agreed = match plan_question(&plan) {
+        _ if plan.status == Some(Status::Cancelled) => false,
+        Some(question) => {
+            say(render_sums(&plan).trim_end());
+            ask::is_confirmed(&question).await?
+        }
+        None => true,
+    };
+    if is_agreed {
+        return Ok(());
+    }
+    say("Cancelled: nothing ran. To run without a question, add --yes or names; past runs are listed by retaind runs");
+    Err(Refusal::Told(Exit::Cancelled))
+}
+
 /// The policies and the values of their parameters.
-fn choose(settings: &Settings, asked: &Asked) -> Result<(Selection, Params), Refusal> {
+fn choose(settings: &Settings, asked: &Asked) -> Result<Chosen, Refusal> {
     let selection = select(settings, &asked.names)?;
     let params = check_params(&selection, &asked.params)?;
     if selection.policies.is_empty() {
@@ -77,16 +101,30 @@ fn choose(settings: &Settings, asked: &Asked) -> Result<(Selection, Params), Ref
     Ok((selection, params))
 }
 
+type Chosen = (Selection, Params);
 type Listing = (mpsc::Sender<Listed>, JoinHandle<std::io::Result<()>>);
 
 async fn perform(
     settings: Arc<Settings>,
-    (selection, params): (Selection, Params),
+    chosen: Chosen,
     mode: RunMode,
     output: Output,
     listing: Option<Listing>,
     show: impl FnOnce(&RunResult) -> anyhow::Result<()>,
 ) -> Result<Exit, Refusal> {
+    let result = carry_out(settings, chosen, mode, output, listing).await?;
+    show(&result)?;
+    Ok(result.status.map_or(Exit::Failed, Exit::from))
+}
+
+/// Starts a plan or a run, follows it, and waits for its result.
+async fn carry_out(
+    settings: Arc<Settings>,
+    (selection, params): Chosen,
+    mode: RunMode,
+    output: Output,
+    listing: Option<Listing>,
+) -> Result<Box<RunResult>, Refusal> {
     let (sender, receiver) = watch::channel(Default::default());
     let follower = progress::follow(receiver, output.bars);
     let (list, writer) = listing.unzip();
@@ -112,13 +150,10 @@ async fn perform(
         written(writer.await.context("the listing ended by a panic")?)?;
     }
     match ended? {
-        Ended::Result(result) => {
-            show(&result)?;
-            Ok(result.status.map_or(Exit::Failed, Exit::from))
-        }
+        Ended::Result(result) => Ok(result),
         Ended::Forced => {
             say("Stopped at once: files that are still owed are removed before the policy's next run");
-            Ok(Exit::Cancelled)
+            Err(Refusal::Told(Exit::Cancelled))
         }
     }
 }

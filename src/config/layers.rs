@@ -37,6 +37,11 @@ impl Layers {
         Ok(builder.build()?.cache)
     }
 
+    /// The values of each layer, also those that a later one replaces.
+    pub(super) fn values(&self) -> Vec<&Map<String, Value>> {
+        self.layers.iter().map(|layer| &layer.0).collect()
+    }
+
     /// Where each table, list and value came from.
     pub(super) fn into_places(self) -> HashMap<KeyPath, Place> {
         self.places.into_iter().map(|(path, (place, _))| (path, place)).collect()

@@ -2,6 +2,7 @@
 
 mod diagnostic;
 mod document;
+pub mod environment;
 mod file;
 mod hint;
 mod inputs;
@@ -81,6 +82,11 @@ pub fn load(inputs: &Inputs) -> Loaded {
             layers.add(document);
             tree = merge(&layers, &mut problems);
         }
+    }
+    // What could not be read may name a variable.
+    if !incomplete {
+        let names = inputs.env.iter().map(|(name, _)| name.as_os_str());
+        problems.extend(environment::check(names, &layers.values(), &tree));
     }
     let mut written = Vec::new();
     list_keys(&tree, &KeyPath::default(), &mut written);

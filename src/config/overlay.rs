@@ -11,8 +11,8 @@ use super::mask::mask_message;
 use super::path::{KeyPath, Segment, is_bare};
 
 /// `RETAIND__POLICIES__DETECTIONS__KEEP`, and `RETAIND_POLICIES__…` for those who miss an underscore:
-/// ignoring that one would be worse. Variables without a double underscore are not configuration.
-fn steps_of_variable(name: &str) -> Option<Vec<&str>> {
+/// ignoring that one would be worse. Variables without a double underscore override nothing: `environment` knows them.
+pub(super) fn steps_of_variable(name: &str) -> Option<Vec<&str>> {
     let rest = match name.strip_prefix("RETAIND__") {
         Some(rest) => rest,
         None => name.strip_prefix("RETAIND_").filter(|rest| rest.contains("__"))?,
@@ -93,7 +93,8 @@ fn resolve(steps: &[&str], tree: &Value) -> Result<KeyPath, String> {
     Ok(path)
 }
 
-fn normal(name: &str) -> String {
+/// A name as variables write it, but in lower case.
+pub(super) fn normal(name: &str) -> String {
     name.to_ascii_lowercase().replace('-', "_")
 }
 
@@ -178,7 +179,7 @@ mod tests {
             resolved("RETAIND__POLICIES__GPU_STATS__FILES__0__ENABLED").unwrap(),
             "policies.gpu-stats.files[0].enabled"
         );
-        assert_eq!(resolved("RETAIND_LOG").unwrap_err(), "not ours");
+        assert_eq!(resolved("RETAIND_CONFIG").unwrap_err(), "not ours");
         assert!(resolved("RETAIND__POLICIES__A_B__KEEP").unwrap_err().contains("a-b or a_b"));
         assert!(resolved("RETAIND__POLICIES__GPU_STATS__FILES__1__ENABLED").is_err());
         assert!(resolved("RETAIND__POLICIES____KEEP").is_err());

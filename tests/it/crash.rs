@@ -8,10 +8,9 @@ use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};
 use crate::world::World;
-
-const RETAIND: &str = env!("CARGO_BIN_EXE_retaind");
 
 fn world(kind: EngineKind, batch: u32) -> World {
     let mut world = World::new(Database::create(kind));
@@ -58,7 +57,7 @@ fn check(world: &World, settled: bool) {
 }
 
 fn retaind(world: &World) -> Command {
-    let mut command = Command::new(RETAIND);
+    let mut command = binary::command(RETAIND);
     command.args(["run", "items", "--json", "--config"]).arg(world.config_file());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
@@ -136,7 +135,7 @@ fn killed_at_each_step(kind: EngineKind, calls: &[&str]) {
         for nth in 1..200 {
             let world = world(kind, 3);
             fill(&world, 1, 12);
-            let status = Command::new("strace")
+            let status = binary::command("strace")
                 .args(["-f", "-qqq", "-o", "/dev/null", "-e", &format!("trace={call}")])
                 .args(["-e", &format!("inject={call}:signal=KILL:when={nth}")])
                 .arg(RETAIND)

@@ -2,11 +2,13 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
+
+use crate::binary::{self, RETAIND};
 
 /// Runs `.ci/demo` with a binary in place of retaind's; its directories are made below `scratch`.
 fn demo(binary: &Path, scratch: &Path) -> Output {
-    Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/demo"))
+    binary::command(Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/demo"))
         .env("RETAIND", binary)
         .env("TMPDIR", scratch)
         .env_remove("NOTIFY_SOCKET")
@@ -21,7 +23,7 @@ fn is_empty(directory: &Path) -> bool {
 #[test]
 fn the_demo_ends_well_and_leaves_nothing_behind() {
     let scratch = tempfile::tempdir().unwrap();
-    let output = demo(Path::new(env!("CARGO_BIN_EXE_retaind")), scratch.path());
+    let output = demo(Path::new(RETAIND), scratch.path());
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{stdout}\n{stderr}");
     assert!(stdout.contains("and nothing else"), "{stdout}");

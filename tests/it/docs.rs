@@ -3,6 +3,7 @@
 
 mod coming_from;
 mod lessons;
+mod variables;
 
 use std::collections::BTreeSet;
 use std::fs;

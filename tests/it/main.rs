@@ -6,6 +6,7 @@
 #[macro_use]
 mod engines;
 mod applications;
+mod binary;
 mod cli;
 mod config;
 mod crash;

@@ -7,9 +7,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 use super::Holdings;
+use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind, scratch_dir};
-
-const RETAIND: &str = env!("CARGO_BIN_EXE_retaind");
 
 /// What an application consists of.
 pub struct Layout {
@@ -139,7 +138,7 @@ impl Application {
 
     /// retaind with the application's configuration, and nothing of a service manager's about it.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(RETAIND);
+        let mut command = binary::command(RETAIND);
         command.arg("--config").arg(self.config()).args(arguments).stdin(Stdio::null());
         for variable in ["NOTIFY_SOCKET", "STATE_DIRECTORY", "CREDENTIALS_DIRECTORY", "JOURNAL_STREAM"] {
             command.env_remove(variable);

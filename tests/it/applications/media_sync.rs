@@ -1,13 +1,14 @@
 //! The media library of `config/examples/media-sync.toml`.
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 
 use super::daemon::PATIENCE;
 use super::*;
+use crate::binary;
 
 pub const LAYOUT: Layout = Layout {
     name: "media-sync",
@@ -175,7 +176,7 @@ for_each_engine! {
         let run = library.command(&["run", "stale-jobs"]);
         let words = std::iter::once(run.get_program()).chain(run.get_args()).map(|word| word.to_str().expect("text"));
         let line = words.collect::<Vec<_>>().join(" ");
-        let mut on_terminal = Command::new("script");
+        let mut on_terminal = binary::command("script");
         on_terminal.args(["--quiet", "--return", "--command", &line, "/dev/null"]).env("TERM", "xterm");
         let output = on_terminal.stdin(Stdio::null()).output().expect("a terminal is made");
         let shown = String::from_utf8_lossy(&output.stdout);

@@ -118,7 +118,7 @@ fn hooks_are_given_the_run_as_far_as_it_is_known() {
     let world = world(Some(&before), Some(&after), "");
     let mut command = retaind(&["run", "sweep", "--json", "--config"]);
     command.arg(world.config_file());
-    for leak in ["NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "PGPASSWORD", "RETAIND_LEAK"] {
+    for leak in ["NOTIFY_SOCKET", "CREDENTIALS_DIRECTORY", "PGPASSWORD", "RETAIND_PURGE_LEDGER"] {
         command.env(leak, "/leaked");
     }
     let ended = Ended::of(command.output().unwrap()).with(0);

@@ -1,6 +1,7 @@
 //! The binary as a person or a program calls it: what it prints where, and how it ends.
 
 mod adopt;
+mod asked;
 mod check;
 mod check_families;
 mod check_files;
@@ -12,6 +13,7 @@ mod spelled;
 mod stats;
 mod times;
 mod usage;
+mod variables;
 mod why;
 mod why_file;
 mod work;
@@ -20,13 +22,12 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::binary::{self, RETAIND};
 use crate::world::World;
-
-const RETAIND: &str = env!("CARGO_BIN_EXE_retaind");
 
 /// The binary, in an environment that decides nothing.
 fn retaind(arguments: &[&str]) -> Command {
-    let mut command = Command::new(RETAIND);
+    let mut command = binary::command(RETAIND);
     command.args(arguments).stdin(Stdio::null());
     for variable in ["NO_COLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "RUST_LOG", "STATE_DIRECTORY", "NOTIFY_SOCKET"] {
         command.env_remove(variable);

@@ -1,11 +1,12 @@
 //! Plans, runs, and what is kept of them: from the first plan to the last look.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Ended, RETAIND, call_in, retaind};
+use super::{Ended, call_in, retaind};
+use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};
 use crate::world::{World, set};
 
@@ -156,7 +157,7 @@ fn g8_a_signal_cancels_and_the_result_tells_what_is_gone() {
     world.create_items();
     world.declare(&format!("{}batch = 10\n", ITEMS.replace("files =", "# files =")));
     world.db.insert_series("item (id, at)", &format!("n, {}", world.days_ago(40.0)), 1..=ROWS);
-    let mut child = Command::new(RETAIND)
+    let mut child = binary::command(RETAIND)
         .args(["run", "--json", "--config"])
         .arg(world.config_file())
         .stdout(Stdio::piped())
@@ -201,7 +202,7 @@ fn hostile_keys_and_paths_are_escaped_for_people_and_exact_for_programs() {
 fn in_terminal(world: &World, arguments: &str) -> String {
     let line =
         format!("stty cols 100; exec {RETAIND} {arguments} --config {} 2>/dev/null", world.config_file().display());
-    let output = Command::new("script")
+    let output = binary::command("script")
         .args(["--quiet", "--return", "--command", &line, "/dev/null"])
         .env("TERM", "xterm-256color")
         .env_remove("NO_COLOR")

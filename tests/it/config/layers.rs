@@ -155,7 +155,7 @@ fn policies_keep_the_order_in_which_they_are_declared() {
 
 #[test]
 fn variables_that_are_not_configuration_are_left_alone() {
-    let etc = Etc::new(BASE).with_env("RETAIND_LOG", "debug").with_env("PATH", "/bin").with_env("XRETAIND__A__B", "1");
+    let etc = Etc::new(BASE).with_env("RETAIND_CONFIG", "x").with_env("PATH", "/bin").with_env("XRETAIND__A__B", "1");
     etc.settings();
     let errors = etc.with_env("RETAIND__POLCIES__X", "1").errors();
     assert_eq!(

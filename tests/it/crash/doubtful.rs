@@ -36,7 +36,7 @@ fn killed(adopted: bool, kills: usize) {
     let mut rows = 400;
     if adopted {
         for store in ["thumbs", "images"] {
-            let mut adopt = Command::new(RETAIND);
+            let mut adopt = binary::command(RETAIND);
             adopt.args(["adopt", store, "--yes", "--config"]).arg(world.config_file()).stdout(Stdio::null());
             assert!(adopt.status().unwrap().success());
         }

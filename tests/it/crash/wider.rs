@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use retaind::ledger::Ledger;
 
-use super::RETAIND;
+use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};
 use crate::world::World;
 
@@ -126,7 +126,7 @@ impl Scene {
 
     fn command(&self, program: &[&str]) -> Command {
         let all: Vec<_> = program.iter().copied().chain([RETAIND, "run", "passes", "jobs", "--config"]).collect();
-        let mut command = Command::new(all[0]);
+        let mut command = binary::command(all[0]);
         command.args(&all[1..]).arg(self.world.config_file());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command

@@ -8,7 +8,7 @@ use super::*;
 
 /// Runs the binary in a world whose configuration is written.
 fn call(world: &World, arguments: &[&str]) -> (Option<i32>, String, String) {
-    let output = Command::new(RETAIND)
+    let output = binary::command(RETAIND)
         .args(arguments)
         .arg("--config")
         .arg(world.dir.join("retaind.toml"))

@@ -37,7 +37,7 @@ fn a_signal_during_the_start_is_heeded() {
 fn g7_a_second_daemon_is_refused_and_the_first_named() {
     let world = world("every = \"1h\"");
     let first = Daemon::ready(&world);
-    let mut second = Command::new(RETAIND)
+    let mut second = binary::command(RETAIND)
         .arg("daemon")
         .arg("--config")
         .arg(world.dir.join("retaind.toml"))

@@ -16,10 +16,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::binary::{self, RETAIND};
 use crate::engines::{Client, Database, EngineKind, scratch_dir};
 use crate::world::World;
 
-const RETAIND: &str = env!("CARGO_BIN_EXE_retaind");
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A daemon with a service manager that writes down what it is told.
@@ -49,7 +49,7 @@ impl Daemon {
     fn start_as_configured(world: &World, environment: &[(&str, &str)]) -> Self {
         let path = scratch_dir("notify").join("socket");
         let socket = UnixDatagram::bind(&path).unwrap();
-        let child = Command::new(RETAIND)
+        let child = binary::command(RETAIND)
             .arg("daemon")
             .arg("--config")
             .arg(world.dir.join("retaind.toml"))

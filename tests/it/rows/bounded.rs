@@ -1,10 +1,11 @@
 //! Rows of many megabytes: they fill neither memory nor the ledger, and stop nothing else.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};
 use crate::world::World;
 
@@ -14,7 +15,7 @@ const MOST_KIB: u64 = 100 * 1024;
 /// Runs the binary; its exit code, its result, and the most memory that it had in KiB.
 fn measured(world: &World, arguments: &[&str]) -> (Option<i32>, Value, u64) {
     let output = world.dir.join("output.json");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_retaind"))
+    let mut child = binary::command(RETAIND)
         .args(arguments)
         .arg("--json")
         .arg("--config")

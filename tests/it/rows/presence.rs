@@ -4,6 +4,7 @@ use retaind::ledger::{RunMode, Status};
 use retaind::run::{Fate, Listed};
 use retaind::stores::{Marker, OpenStore};
 
+use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};
 use crate::rows::files::WITH_FILES;
 use crate::world::{World, paths, set};
@@ -96,7 +97,7 @@ for_each_engine! {
         // The ledger remembers what was adopted as the command says it.
         let config = world.config_file();
         let retaind = |args: &[&str]| {
-            let output = std::process::Command::new(env!("CARGO_BIN_EXE_retaind")).args(args).arg("--config").arg(&config).output().unwrap();
+            let output = binary::command(RETAIND).args(args).arg("--config").arg(&config).output().unwrap();
             String::from_utf8(output.stdout).unwrap()
         };
         retaind(&["adopt", "images", "--again", "--yes"]);

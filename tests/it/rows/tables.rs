@@ -2,6 +2,7 @@
 
 use retaind::ledger::{RunMode, Status};
 
+use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};
 use crate::world::{World, paths, set};
 
@@ -137,7 +138,7 @@ for_each_engine! {
         world.db.execute("UPDATE item SET note = 'x'' OR ''1''=''1' WHERE id = 2");
         world.declare(&format!("{ITEMS}params = [\"what\"]\nwhere = \"note = :what\"\n{FILES}"));
         let run = |value: &str| {
-            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_retaind"));
+            let mut command = binary::command(RETAIND);
             command.args(["run", "items", "--json", "--param", &format!("what={value}"), "--config"]).arg(world.config_file());
             let output = command.output().unwrap();
             assert!(output.status.success(), "{output:?}");

@@ -4,9 +4,9 @@
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::binary::{self, RETAIND};
 use crate::engines::EngineKind;
 
-const RETAIND: &str = env!("CARGO_BIN_EXE_retaind");
 const FILES: u64 = 900;
 
 /// Every third file is named by a row; all are old, and each holds its own path.
@@ -48,7 +48,7 @@ fn fill(world: &World) {
 }
 
 fn retaind(world: &World, arguments: &[&str]) -> Command {
-    let mut command = Command::new(RETAIND);
+    let mut command = binary::command(RETAIND);
     command.args(arguments).arg("--config").arg(world.dir.join("retaind.toml"));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command

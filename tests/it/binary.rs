@@ -1,0 +1,16 @@
+//! The binary under test, and how it is started: without the variables that are meant for the tests.
+
+use std::ffi::OsStr;
+use std::process::Command;
+
+pub const RETAIND: &str = env!("CARGO_BIN_EXE_retaind");
+
+/// A program that is the binary or starts it. What begins with `RETAIND_` in the environment of the tests says something to
+/// them, and the binary would refuse it.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"RETAIND_")) {
+        command.env_remove(name);
+    }
+    command
+}
