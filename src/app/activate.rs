@@ -339,6 +339,7 @@ mod tests {
                 ledger_path: directory.join("ledger.db"),
                 timezone: jiff::tz::TimeZone::UTC,
                 shutdown_grace: Duration::from_secs(20),
+                clock: crate::policy::ClockTrust::Check,
             },
             sources: Vec::new(),
             stores: Vec::new(),

@@ -12,6 +12,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::activate::TaskRuns;
+use super::clock_watch::{self, look_at_clock};
 use super::live::{Live, scheduled_tasks};
 use super::recovery::Background;
 use super::reload::{Loader, Refusal, check_reloadable};
@@ -172,6 +173,7 @@ impl Daemon {
         }
         let mut follow = tokio::time::interval(PROGRESS_PERIOD);
         follow.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut clock = clock_watch::ticks();
         loop {
             tokio::select! {
                 signal = signals.next() => match signal {
@@ -183,6 +185,10 @@ impl Daemon {
                     self.end_reload(loaded).await;
                 }
                 () = tick(&mut watchdog), if watchdog.is_some() => self.prove_alive().await,
+                _ = clock.tick() => {
+                    let runner = self.live.runner();
+                    tokio::spawn(async move { look_at_clock(&runner).await });
+                }
                 _ = follow.tick(), if !self.running.is_empty() => self.show_status().await,
             }
         }

@@ -4,6 +4,7 @@ mod activate;
 pub mod adopt;
 mod backoff;
 pub mod check;
+mod clock_watch;
 mod daemon;
 mod live;
 pub mod oneshot;

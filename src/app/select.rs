@@ -212,6 +212,7 @@ mod tests {
                 ledger_path: "/var/lib/retaind/ledger.db".into(),
                 timezone: jiff::tz::TimeZone::UTC,
                 shutdown_grace: Duration::from_secs(20),
+                clock: crate::policy::ClockTrust::Check,
             },
             sources: Vec::new(),
             stores: Vec::new(),

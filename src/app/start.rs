@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::activate::TaskRuns;
+use super::clock_watch::look_at_clock;
 use super::daemon::{Daemon, Options};
 use super::live::{Live, scheduled_tasks};
 use super::recovery::{Background, recover};
@@ -119,6 +120,7 @@ impl Opened {
         }
         let runner = Runner::new(Arc::new(settings), Some(ledger.clone()), clock.clone());
         let batches_kept = recover(&runner, cancel).await?;
+        look_at_clock(&runner).await;
         Ok(Recovered { live: Live::new(runner), lock, ledger, watch, reports, heard, batches_kept })
     }
 }

@@ -7,6 +7,7 @@ pub const MODE: &str = "enforce";
 pub const STATE_DIR: &str = "/var/lib/retaind";
 pub const TIMEZONE: &str = "UTC";
 pub const SHUTDOWN_GRACE: &str = "20s";
+pub const CLOCK: &str = "check";
 /// `[sources.NAME]`
 pub const LOCK_TIMEOUT: &str = "2s";
 pub const STATEMENT_TIMEOUT: &str = "30s";
@@ -102,6 +103,7 @@ pub const KEYS: &[Key] = &[
     key("daemon.state_dir", Kind::Text, STATE_DIR),
     key("daemon.timezone", Kind::Text, TIMEZONE),
     key("daemon.shutdown_grace", Kind::Duration, SHUTDOWN_GRACE),
+    key("daemon.clock", Kind::Text, CLOCK),
     key("ledger.url", Kind::Text, "ledger.db in state_dir"),
     key("sources.*.url", Kind::Text, ""),
     key("sources.*.password_credential", Kind::Text, ""),

@@ -1,6 +1,7 @@
-//! The daemon's own database: runs, results, errors, intents, leases, schedule state, adopted stores. Every statement to it is in this
+//! The daemon's own database: runs, results, errors, intents, leases, schedule state, adopted stores, the clock. Every statement to it is in this
 //! module, and none to anybody else's database.
 
+mod clock;
 mod file;
 mod intents;
 mod latest;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::policy::{Name, StorePath};
+pub use clock::{ConfirmedClock, Operator, SeenClock};
 pub use file::{Ledger, give_up_reserve};
 pub use latest::LatestRun;
 use locks::Lock;

@@ -75,4 +75,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    clock (id) {
+        id -> Integer,
+        seen_at -> Text,
+        boot_id -> Nullable<Text>,
+        up_ms -> BigInt,
+        confirmed_by -> Nullable<Text>,
+        confirmed_at -> Nullable<Text>,
+        confirmed_boot_id -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(runs, intents, policy_results, leases, tasks);

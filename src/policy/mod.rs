@@ -66,6 +66,26 @@ pub struct Daemon {
     /// Zone in which cron schedules are read.
     pub timezone: jiff::tz::TimeZone,
     pub shutdown_grace: Duration,
+    pub clock: ClockTrust,
+}
+
+/// How far the machine's clock is trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClockTrust {
+    /// A clock that leapt has to be confirmed before anything goes by it.
+    Check,
+    /// Whatever it says.
+    Trust,
+}
+
+impl ClockTrust {
+    /// The word of the configuration.
+    pub fn word(self) -> &'static str {
+        match self {
+            ClockTrust::Check => "check",
+            ClockTrust::Trust => "trust",
+        }
+    }
 }
 
 /// Whether a decision is carried out or only recorded.

@@ -152,7 +152,7 @@ async fn gather_by(question: Question<'_>, sessions: &mut Sessions, judges: bool
 }
 
 /// How far the source's clock is from this machine's: the middle of the question is taken for the answer's time.
-async fn skew(session: &mut Session, clock: &Clock) -> Result<f64, SourceError> {
+pub(super) async fn skew(session: &mut Session, clock: &Clock) -> Result<f64, SourceError> {
     let before = clock.now();
     let theirs = session.server_time().await?;
     let after = clock.now();

@@ -4,7 +4,7 @@ use crate::ledger::GuardReading;
 use crate::policy::RowsPolicy;
 
 /// Clocks further apart than this make every cutoff doubtful (D15).
-const MAX_SKEW_SECS: f64 = 60.0;
+pub(super) const MAX_SKEW_SECS: f64 = 60.0;
 
 /// What the guards read.
 #[derive(Default)]

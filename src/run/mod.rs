@@ -3,6 +3,7 @@
 mod account;
 mod alive;
 mod brake;
+mod clock_guard;
 mod command;
 mod custody;
 mod delete;
@@ -44,6 +45,7 @@ use crate::ledger::{
 use crate::policy::{Mode, Name, Params, Policy, Settings};
 pub use alive::{Verdict, ask_one};
 pub use brake::Brake;
+use clock_guard::ClockGuard;
 use foreseen::Foreseen;
 use hooks::Hooks;
 pub use identity::guard as store_guard;
@@ -61,6 +63,7 @@ pub struct Runner {
     ledger: Option<Ledger>,
     clock: Clock,
     connections: Connections,
+    clock_guard: ClockGuard,
 }
 
 /// Said of a policy that a reload has stopped.
@@ -148,7 +151,7 @@ impl Runner {
     /// A runner for a configuration. Without a ledger it can only plan.
     pub fn new(settings: Arc<Settings>, ledger: Option<Ledger>, clock: Clock) -> Self {
         let connections = Connections::new(&settings);
-        Self { settings, ledger, clock, connections }
+        Self { settings, ledger, clock, connections, clock_guard: ClockGuard::default() }
     }
 
     /// The configuration that it runs under.
@@ -165,6 +168,9 @@ impl Runner {
             (mode, _) => mode,
         };
         self.begin(&request, mode, started_at).await?;
+        if mode != RunMode::Plan {
+            self.note_clock().await?;
+        }
         let stop = Stop::new(&request.cancel, request.timeout);
         let hooks = Hooks::of(self, &request, mode, &stop);
         let mut result = RunResult {

@@ -275,6 +275,9 @@ impl PolicyRun<'_> {
         if let Some(timeless) = &facts.timeless {
             judged.blocked_by.get_or_insert_with(|| timeless.to_string());
         }
+        if judged.blocked_by.is_none() {
+            judged.blocked_by = self.held_by_clock(sessions, Some((&rows.source, facts.skew_secs))).await;
+        }
         for custody in &facts.custodies {
             if judged.blocked_by.is_none() {
                 let ledger = self.runner.ledger.as_ref();

@@ -32,6 +32,7 @@ pub struct RawDaemon {
     pub state_dir: Option<String>,
     pub timezone: Option<String>,
     pub shutdown_grace: Option<DurationText>,
+    pub clock: Option<String>,
 }
 
 /// `[ledger]`

@@ -1,5 +1,6 @@
 //! Tests of the ledger: one file at a time, several connections, several processes, and deaths in between.
 
+mod clock;
 mod file;
 mod intents;
 mod leases;

@@ -201,12 +201,13 @@ fn param(declaration: &ParamDeclaration) -> String {
 
 /// Of `[daemon]` and `[ledger]`.
 pub(super) fn daemon_facts(daemon: &Daemon) -> Vec<Fact> {
-    let Daemon { mode, state_dir, ledger_path, timezone, shutdown_grace } = daemon;
+    let Daemon { mode, state_dir, ledger_path, timezone, shutdown_grace, clock } = daemon;
     vec![
         fact("mode", mode_word(*mode)),
         fact("state_dir", state_dir.display()),
         fact("ledger", ledger_path.display()),
         fact("timezone", zone(timezone)),
         fact("shutdown_grace", Shown(*shutdown_grace)),
+        fact("clock", clock.word()),
     ]
 }

@@ -6,7 +6,7 @@ use crate::config::raw::Raw;
 use crate::config::{Diagnostic, KeyPath, Origin, keys};
 
 use super::super::{Daemon, Endpoint, Mode};
-use super::value::{parse_absolute, parse_mode, parse_zone};
+use super::value::{parse_absolute, parse_clock, parse_mode, parse_zone};
 use super::{Fault, Gather, url};
 
 impl Gather<'_> {
@@ -18,6 +18,8 @@ impl Gather<'_> {
         let timezone = self.check(&table.key("timezone"), parse_zone(zone));
         let grace = daemon.and_then(|daemon| daemon.shutdown_grace.as_ref());
         let shutdown_grace = self.duration_or(&table.key("shutdown_grace"), grace, keys::SHUTDOWN_GRACE);
+        let clock = daemon.and_then(|daemon| daemon.clock.as_deref()).unwrap_or(keys::CLOCK);
+        let clock = self.check(&table.key("clock"), parse_clock(clock));
         let state_dir = self.state_dir(&table, daemon.and_then(|daemon| daemon.state_dir.as_deref()));
         let ledger_url = raw.ledger.as_deref().and_then(|ledger| ledger.url.as_ref());
         let ledger_path = match (ledger_url, &state_dir) {
@@ -31,6 +33,7 @@ impl Gather<'_> {
             ledger_path: ledger_path?,
             timezone: timezone?,
             shutdown_grace: shutdown_grace?,
+            clock: clock?,
         })
     }
 

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use crate::config::raw::DurationText;
 use crate::config::{KeyPath, did_you_mean, unit_hint, zero_hint};
 
-use super::super::{Fraction, Mode};
+use super::super::{ClockTrust, Fraction, Mode};
 use super::{Fault, Gather};
 
 /// The longest time a thing can be kept: beyond a thousand years a date no longer fits everywhere.
@@ -78,6 +78,19 @@ pub(super) fn parse_mode(text: &str) -> Result<Mode, Fault> {
             let hint =
                 hint.unwrap_or_else(|| "\"enforce\" deletes, \"report\" only says what it would delete".to_owned());
             Err(Fault::new(format!("there is no mode {other:?}")).hint(hint))
+        }
+    }
+}
+
+/// Parses `check` or `trust`.
+pub(super) fn parse_clock(text: &str) -> Result<ClockTrust, Fault> {
+    match [ClockTrust::Check, ClockTrust::Trust].into_iter().find(|trust| trust.word() == text) {
+        Some(trust) => Ok(trust),
+        None => {
+            let hint = did_you_mean(text, ["check", "trust"]).unwrap_or_else(|| {
+                "\"check\" holds what goes by a clock that leapt, \"trust\" believes whatever the clock says".to_owned()
+            });
+            Err(Fault::new(format!("{text:?} does not say how far the clock is trusted")).hint(hint))
         }
     }
 }

@@ -234,11 +234,14 @@ impl PolicyRun<'_> {
             Tree::Files(policy) => found.find_files(policy).await,
             Tree::Orphans(policy) => found.find_orphans(policy).await,
         };
-        let found = match found {
+        let mut found = match found {
             Ok(found) => found,
             Err(Ended::Stopped) => return Outcome::cancelled(Account::default()),
             Err(error) => return Outcome::failed(Account::default(), [chain(&error)]),
         };
+        if found.blocked_by.is_none() {
+            found.blocked_by = self.held_by_clock(sessions, None).await;
+        }
         self.take_found(tree, found, &custody, sessions, foreseen, holding).await
     }
 

@@ -1,0 +1,88 @@
+//! Pure judgement of the machine's clock: what it says now, by what it said when it was last trusted.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::clock::Reading;
+
+/// Time within one boot that the wall clock may run ahead of what the machine counted: no slew, zone or leap second comes
+/// near it.
+const LEAP: SignedDuration = SignedDuration::from_hours(24);
+/// Time that a machine may be off before its clock has to be confirmed.
+const OFF: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// What is to be thought of a clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It went on as clocks do, or nothing is known that it could be compared with.
+    Plausible,
+    /// It is behind the last one that was trusted: whatever goes by it goes later.
+    Behind,
+    /// More time than can be accounted for.
+    Leapt(Leap),
+}
+
+/// More time on the wall clock than is accounted for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Leap {
+    /// When the clock was last trusted.
+    seen_at: Timestamp,
+    now: Timestamp,
+    /// What the machine counted of the time in between.
+    counted: SignedDuration,
+    /// The machine was started anew in between.
+    rebooted: bool,
+}
+
+/// Judges a clock by the last one that was trusted.
+pub(super) fn judge(seen: Option<&Reading>, now: &Reading) -> Standing {
+    let Some(seen) = seen else { return Standing::Plausible };
+    let passed = now.at.duration_since(seen.at);
+    if passed < SignedDuration::ZERO {
+        return Standing::Behind;
+    }
+    let up = |reading: &Reading| SignedDuration::try_from(reading.up).unwrap_or(SignedDuration::MAX);
+    let leap = |counted, rebooted| Leap { seen_at: seen.at, now: now.at, counted, rebooted };
+    let unseen = |counted: SignedDuration| passed.saturating_sub(counted);
+    let since = up(now).saturating_sub(up(seen));
+    let in_one_boot = (unseen(since) > LEAP).then(|| leap(since, false));
+    let over_a_boot = (unseen(up(now)) > OFF).then(|| leap(up(now), true));
+    let leapt = match (&seen.boot_id, &now.boot_id) {
+        // The machine's own count never goes back; some boards repeat the name of a boot.
+        _ if since < SignedDuration::ZERO => over_a_boot,
+        (Some(before), Some(after)) if before != after => over_a_boot,
+        (Some(_), Some(_)) => in_one_boot,
+        // It is not known which; the one that explains the time holds nothing up.
+        (None, _) | (_, None) => over_a_boot.and(in_one_boot),
+    };
+    leapt.map_or(Standing::Plausible, Standing::Leapt)
+}
+
+impl Leap {
+    /// What was seen, in words.
+    pub(super) fn seen(&self) -> String {
+        let Self { seen_at, now, counted, rebooted } = self;
+        let passed = spell(now.duration_since(*seen_at));
+        let counted = spell(*counted);
+        let but = match rebooted {
+            true => format!("and the machine has been up for {counted} of that"),
+            false => format!("but the machine counted {counted}"),
+        };
+        format!("the clock says {now:.0}, {passed} after it was last trusted ({seen_at:.0}), {but}")
+    }
+}
+
+/// A span of time in its largest unit, for people.
+fn spell(span: SignedDuration) -> String {
+    let seconds = span.as_secs().max(0);
+    let (count, unit) = match seconds {
+        0..120 => (seconds, "second"),
+        120..7_200 => (seconds / 60, "minute"),
+        7_200..172_800 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,168 @@
+//! The guard of the machine's own clock (F28): one that leapt holds whatever no other clock vouches for.
+
+mod elsewhere;
+mod judge;
+mod system;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use super::gather::skew;
+use super::guard::MAX_SKEW_SECS;
+use super::policy::PolicyRun;
+use super::sessions::Sessions;
+use super::{Fate, RunMode, Runner};
+use crate::ledger::LedgerError;
+use crate::policy::{ClockTrust, Endpoint, Name, Settings};
+use crate::telemetry::chain;
+use judge::{Leap, Standing, judge};
+
+/// How long it is remembered that nobody vouched for the clock, so that the policies of a run do not each wait for it.
+const REMEMBERED: Duration = Duration::from_secs(30);
+/// How long one source may take to say what time it is.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What was asked about the clock. Cheap to clone; all clones know the same.
+#[derive(Clone, Default)]
+pub(super) struct ClockGuard(Arc<Mutex<Asked>>);
+
+/// When the system, and the sources elsewhere, last did not vouch for the clock.
+#[derive(Default)]
+struct Asked {
+    system: Option<Instant>,
+    sources: Option<Instant>,
+}
+
+/// Whether something was asked in vain just now.
+fn is_recent(asked: Option<Instant>) -> bool {
+    asked.is_some_and(|at| at.elapsed() < REMEMBERED)
+}
+
+impl Runner {
+    /// Notes in the ledger what time it is, if the clock can be trusted; otherwise what was seen and is held for it.
+    pub async fn note_clock(&self) -> Result<Option<String>, LedgerError> {
+        let Some(leap) = self.judge_clock(true).await? else { return Ok(None) };
+        if self.is_system_synchronised().await {
+            self.correct_clock(true).await?;
+            return Ok(None);
+        }
+        Ok(Some(held(&leap)))
+    }
+
+    /// The leap of the clock, if it made one since it was last trusted and that is not to be believed anyhow.
+    async fn judge_clock(&self, notes: bool) -> Result<Option<Leap>, LedgerError> {
+        let Some(ledger) = &self.ledger else { return Ok(None) };
+        if self.settings.daemon.clock == ClockTrust::Trust {
+            self.correct_clock(notes).await?;
+            return Ok(None);
+        }
+        let seen = ledger.seen_clock().await?;
+        let now = self.clock.reading();
+        match judge(seen.as_ref().map(|seen| &seen.reading), &now) {
+            Standing::Plausible if notes => ledger.advance_clock(&now).await?,
+            Standing::Plausible | Standing::Behind => {}
+            Standing::Leapt(leap) => return Ok(Some(leap)),
+        }
+        Ok(None)
+    }
+
+    /// Notes a clock that something else vouches for.
+    async fn correct_clock(&self, notes: bool) -> Result<(), LedgerError> {
+        match &self.ledger {
+            Some(ledger) if notes => ledger.correct_clock(&self.clock.reading()).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the system says that its clock is synchronised.
+    async fn is_system_synchronised(&self) -> bool {
+        let mut asked = self.clock_guard.0.lock().await;
+        if is_recent(asked.system) {
+            return false;
+        }
+        let synchronised = system::is_synchronised().await;
+        asked.system = (!synchronised).then(Instant::now);
+        synchronised
+    }
+
+    /// Whether the clock of a source on another machine agrees.
+    async fn does_a_source_agree(&self, sessions: &mut Sessions) -> bool {
+        let mut asked = self.clock_guard.0.lock().await;
+        if is_recent(asked.sources) {
+            return false;
+        }
+        for source in servers(&self.settings) {
+            if tokio::time::timeout(PATIENCE, self.agrees(source, sessions)).await.unwrap_or(false) {
+                return true;
+            }
+        }
+        asked.sources = Some(Instant::now());
+        false
+    }
+
+    async fn agrees(&self, source: &Name, sessions: &mut Sessions) -> bool {
+        if !self.is_elsewhere(source).await {
+            return false;
+        }
+        // One that is not to be had just now does not vouch for anything.
+        let Some((mut session, _permit)) = sessions.spare(source).await else { return false };
+        skew(&mut session, &self.clock).await.is_ok_and(|secs| secs <= MAX_SKEW_SECS)
+    }
+
+    async fn is_elsewhere(&self, source: &Name) -> bool {
+        match self.settings.source(source).map(|source| &source.endpoint) {
+            Some(Endpoint::Postgres(server) | Endpoint::MySql(server)) => elsewhere::is_elsewhere(&server.host).await,
+            Some(Endpoint::Sqlite { .. }) | None => false,
+        }
+    }
+}
+
+/// The sources that are servers.
+fn servers(settings: &Settings) -> impl Iterator<Item = &Name> {
+    let servers = settings.sources.iter().filter(|source| !matches!(source.endpoint, Endpoint::Sqlite { .. }));
+    servers.map(|source| &source.name)
+}
+
+impl PolicyRun<'_> {
+    /// What holds the policy because the machine's clock cannot be trusted, in words. Of rows it is known how far the
+    /// clock of their own source is away, in seconds.
+    pub(super) async fn held_by_clock(&self, sessions: &mut Sessions, source: Option<(&Name, f64)>) -> Option<String> {
+        if self.fate(None) != Fate::Enforce {
+            return None;
+        }
+        match self.clock_in_doubt(sessions, source).await {
+            Ok(leap) => leap.map(|leap| held(&leap)),
+            Err(error) => Some(format!("held: it is not known whether the clock can be trusted: {}", chain(&error))),
+        }
+    }
+
+    async fn clock_in_doubt(
+        &self,
+        sessions: &mut Sessions,
+        source: Option<(&Name, f64)>,
+    ) -> Result<Option<Leap>, LedgerError> {
+        let (runner, notes) = (self.runner, self.mode != RunMode::Plan);
+        let Some(leap) = runner.judge_clock(notes).await? else { return Ok(None) };
+        let own_source_agrees = match source {
+            Some((source, skew_secs)) => skew_secs <= MAX_SKEW_SECS && runner.is_elsewhere(source).await,
+            None => false,
+        };
+        if own_source_agrees || runner.is_system_synchronised().await || runner.does_a_source_agree(sessions).await {
+            runner.correct_clock(notes).await?;
+            return Ok(None);
+        }
+        Ok(Some(leap))
+    }
+}
+
+/// What was seen, what it means, and what to do.
+fn held(leap: &Leap) -> String {
+    format!(
+        "held: {}; nothing goes by a clock that leapt until the system says that it is synchronised (`timedatectl`), or the \
+         clock of a database on another machine agrees. If it is right, say so with `retaind approve --clock`; on a machine \
+         that nothing synchronises, write clock = \"trust\" in [daemon]",
+        leap.seen()
+    )
+}

@@ -1,0 +1,224 @@
+//! A machine whose clock is wrong: what goes by it is held, and what it held lives on (F28, D27). The clock of a process is
+//! set with faketime; the program that knows whether the system is synchronised is a script here.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Output;
+
+use super::*;
+
+/// The linker knows where libraries are.
+const LIBRARY: &str = "/usr/$LIB/faketime/libfaketimeMT.so.1";
+/// Some fourteen years.
+const LEAP: &str = "+5000d";
+
+/// A world with rows in SQLite and files in a store, old and young ones, and a clock that leaps when it is told to.
+struct Leaping {
+    world: World,
+}
+
+impl Leaping {
+    fn new(task: &str) -> Self {
+        let mut world = World::by_mtime(Database::create(EngineKind::Sqlite));
+        world.create_items();
+        declare(&mut world, task);
+        world.declare(
+            "[policies.pictures]\nkind = \"files\"\ntask = \"sweep\"\nstore = \"images\"\nkeep = \"30d\"\nmatch = \"*.jpg\"",
+        );
+        world.item(1, 40.0, None, None);
+        world.item(2, 1.0, None, None);
+        for (name, days) in [("old.jpg", 40), ("young.jpg", 1)] {
+            world.put("images", name, 10);
+            let written = std::time::SystemTime::now() - Duration::from_secs(86_400 * days);
+            let file = std::fs::File::options().write(true).open(world.root("images").join(name)).unwrap();
+            file.set_modified(written).unwrap();
+        }
+        world.config_file();
+        let leaping = Self { world };
+        leaping.synchronised("no");
+        leaping.offset("+0");
+        assert_eq!(leaping.command(&["adopt", "images", "--yes"]).status.code(), Some(0));
+        leaping
+    }
+
+    /// What the system answers when it is asked whether its clock is synchronised.
+    fn synchronised(&self, answer: &str) {
+        let path = self.world.dir.join("bin/timedatectl");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, format!("#!/bin/sh\necho {answer}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// Sets the clock of whatever runs, and of what will.
+    fn offset(&self, offset: &str) {
+        let path = self.world.dir.join("offset");
+        std::fs::write(path.with_extension("new"), format!("{offset}\n")).unwrap();
+        std::fs::rename(path.with_extension("new"), path).unwrap();
+    }
+
+    fn environment(&self) -> Vec<(&'static str, String)> {
+        let shown = |name: &str| self.world.dir.join(name).display().to_string();
+        vec![
+            ("LD_PRELOAD", LIBRARY.to_owned()),
+            ("FAKETIME_TIMESTAMP_FILE", shown("offset")),
+            ("FAKETIME_NO_CACHE", "1".to_owned()),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
+            ("DONT_FAKE_MONOTONIC", "1".to_owned()),
+            ("NO_FAKE_STAT", "1".to_owned()),
+            ("PATH", format!("{}:/usr/bin:/bin", shown("bin"))),
+        ]
+    }
+
+    fn daemon(&self) -> Daemon {
+        let environment = self.environment();
+        let environment: Vec<_> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let mut daemon = Daemon::start_as_configured(&self.world, &environment);
+        daemon.await_message("READY=1", |message| message.contains("READY=1"));
+        daemon
+    }
+
+    fn command(&self, words: &[&str]) -> Output {
+        let config = self.world.dir.join("retaind.toml");
+        let output = Command::new(RETAIND)
+            .args(words)
+            .arg("--config")
+            .arg(config)
+            .envs(self.environment())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert_ne!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
+        output
+    }
+
+    /// The names of rows and files that are there.
+    fn alive(&self) -> (std::collections::BTreeSet<u64>, std::collections::BTreeSet<String>) {
+        (self.world.ids(), self.world.files("images"))
+    }
+
+    fn assert_alive(&self, ids: &[u64], files: &[&str], why: &str) {
+        let files: std::collections::BTreeSet<String> = files.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(self.alive(), (ids.iter().copied().collect(), files), "{why}: {}", log_if_any(&self.world));
+    }
+
+    /// The newest result of each policy: status, and what blocked it.
+    fn results(&self) -> Vec<(String, String)> {
+        let sql = "SELECT status, coalesce(json_extract(account, '$.blocked_by'), '') FROM policy_results \
+                   ORDER BY id DESC LIMIT 2";
+        let rows = ledger(&self.world).query(sql).unwrap();
+        rows.iter().map(|row| (text(&row[0]).to_owned(), text(&row[1]).to_owned())).collect()
+    }
+}
+
+fn log_if_any(world: &World) -> String {
+    std::fs::read_to_string(world.dir.join("log")).unwrap_or_default()
+}
+
+fn assert_held(results: &[(String, String)]) {
+    for (status, by) in results {
+        assert_eq!(status, "blocked", "{results:?}");
+        assert!(by.starts_with("held: the clock says 20"), "{by}");
+        assert!(by.contains("retaind approve --clock") && by.contains("clock = \"trust\""), "{by}");
+    }
+    assert_eq!(results.len(), 2);
+}
+
+#[test]
+fn d27_a_daemon_that_is_started_under_a_wrong_clock_catches_up_on_nothing() {
+    let leaping = Leaping::new("schedule = \"0 3 * * *\"");
+    leaping.daemon().stop();
+    leaping.assert_alive(&[1, 2], &["old.jpg", "young.jpg"], "nothing is due");
+    leaping.offset(LEAP);
+    let mut daemon = leaping.daemon();
+    daemon.await_status("last: sweep blocked");
+    daemon.stop();
+    leaping.assert_alive(&[1, 2], &["old.jpg", "young.jpg"], "the catch-up is held");
+    assert_held(&leaping.results());
+    assert!(log(&leaping.world).contains("The clock cannot be trusted"), "{}", log(&leaping.world));
+    // Right again, the night that was missed by then takes what is old and no more.
+    leaping.offset("+0");
+    assert_eq!(leaping.command(&["run", "sweep", "--json"]).status.code(), Some(0));
+    leaping.assert_alive(&[2], &["young.jpg"], "old things go by a clock that is right");
+}
+
+#[test]
+fn f28_a_clock_that_leaps_under_a_daemon_takes_nothing_more() {
+    let leaping = Leaping::new("every = \"1s\"");
+    let mut daemon = leaping.daemon();
+    daemon.await_status("last: sweep completed");
+    leaping.assert_alive(&[2], &["young.jpg"], "what is old");
+    leaping.offset(LEAP);
+    daemon.await_status("last: sweep blocked");
+    leaping.assert_alive(&[2], &["young.jpg"], "the present is not old");
+    assert_held(&leaping.results());
+    leaping.offset("+0");
+    daemon.await_status("last: sweep completed");
+    daemon.stop();
+    leaping.assert_alive(&[2], &["young.jpg"], "all of it lived on");
+}
+
+#[test]
+fn f28_by_hand_and_in_plans_a_clock_that_leapt_holds_as_well() {
+    let leaping = Leaping::new("schedule = \"0 3 * * *\"");
+    leaping.command(&["run", "--json", "--set", "daemon.mode=report", "sweep"]);
+    leaping.offset(LEAP);
+    let plan = leaping.command(&["plan", "--json", "sweep"]);
+    let plan: serde_json::Value = serde_json::from_slice(&plan.stdout).unwrap();
+    for policy in plan["policies"].as_array().unwrap() {
+        assert_eq!(policy["status"], "blocked", "{policy}");
+        assert!(policy["blocked_by"].as_str().unwrap().starts_with("held: the clock says"), "{policy}");
+        let counts = [&policy["rows_matched"], &policy["files_matched"]];
+        assert!(counts.iter().any(|count| count.as_u64() == Some(2)), "its counts are those of a plan: {policy}");
+    }
+    let run = leaping.command(&["run", "--json", "sweep"]);
+    assert_eq!(run.status.code(), Some(4), "{}", String::from_utf8_lossy(&run.stderr));
+    assert_held(&leaping.results());
+    // To report takes nothing.
+    let report = leaping.command(&["run", "--json", "--set", "daemon.mode=report", "sweep"]);
+    assert_eq!(report.status.code(), Some(0), "{}", String::from_utf8_lossy(&report.stdout));
+    leaping.assert_alive(&[1, 2], &["old.jpg", "young.jpg"], "nothing went");
+}
+
+#[test]
+fn f28_a_clock_that_the_system_vouches_for_goes() {
+    let leaping = Leaping::new("schedule = \"0 3 * * *\"");
+    leaping.command(&["run", "--json", "sweep"]);
+    leaping.assert_alive(&[2], &["young.jpg"], "what is old");
+    leaping.offset(LEAP);
+    assert_eq!(leaping.command(&["run", "--json", "sweep"]).status.code(), Some(4));
+    leaping.synchronised("yes");
+    assert_eq!(leaping.command(&["run", "--json", "sweep"]).status.code(), Some(0));
+    leaping.assert_alive(&[], &[], "so many years have passed");
+    // It is the clock to go by from now on.
+    leaping.synchronised("no");
+    assert_eq!(leaping.command(&["run", "--json", "sweep"]).status.code(), Some(0));
+}
+
+#[test]
+fn f28_an_operator_says_that_the_clock_is_right() {
+    let leaping = Leaping::new("schedule = \"0 3 * * *\"");
+    leaping.command(&["run", "--json", "sweep"]);
+    leaping.offset(LEAP);
+    assert_eq!(leaping.command(&["run", "--json", "sweep"]).status.code(), Some(4));
+    let real = retaind::clock::Clock::system().reading();
+    let at = real.at + jiff::SignedDuration::from_hours(24 * 5_000);
+    let reading = retaind::clock::Reading { at, ..real };
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let by = retaind::ledger::Operator { uid: 0, user: None };
+        leaping.world.ledger().await.confirm_clock(&reading, &by).await.unwrap();
+    });
+    assert_eq!(leaping.command(&["run", "--json", "sweep"]).status.code(), Some(0));
+    leaping.assert_alive(&[], &[], "so many years have passed");
+}
+
+#[test]
+fn f28_a_clock_that_is_to_be_trusted_is() {
+    let mut leaping = Leaping::new("schedule = \"0 3 * * *\"");
+    leaping.command(&["run", "--json", "sweep"]);
+    leaping.assert_alive(&[2], &["young.jpg"], "what is old");
+    leaping.world.daemon("clock = \"trust\"");
+    leaping.world.config_file();
+    leaping.offset(LEAP);
+    let run = leaping.command(&["run", "--json", "sweep"]);
+    assert_eq!(run.status.code(), Some(0), "{}", String::from_utf8_lossy(&run.stdout));
+    leaping.assert_alive(&[], &[], "so many years have passed");
+}
