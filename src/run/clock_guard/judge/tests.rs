@@ -1,3 +1,5 @@
+//! The judgement on clocks that leapt, and a machine in ordinary operation, which is never held up.
+
 use std::time::Duration;
 
 use proptest::prelude::*;
