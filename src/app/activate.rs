@@ -231,6 +231,7 @@ fn request_of(
         timeout: task.timeout,
         cancel,
         brake: Brake::default(),
+        is_temporary: false,
         count_first: false,
         progress: Some(progress),
         list: None,
@@ -340,11 +341,13 @@ mod tests {
                 timezone: jiff::tz::TimeZone::UTC,
                 shutdown_grace: Duration::from_secs(20),
                 clock: crate::policy::ClockTrust::Check,
+                approve_changes: true,
             },
             sources: Vec::new(),
             stores: Vec::new(),
             tasks: Vec::new(),
             policies: Vec::new(),
+            written: Default::default(),
         }
     }
 

@@ -25,6 +25,8 @@ pub struct Job {
     /// Values of the parameters of the selected policies.
     pub params: Params,
     pub clock: Clock,
+    /// Its configuration is for this run alone.
+    pub is_temporary: bool,
     /// Count what is eligible first, so that progress knows the end.
     pub count_first: bool,
     /// Told how far it is.
@@ -46,7 +48,7 @@ pub enum Ended {
 
 /// Carries a job out. Fails where nothing could even begin.
 pub async fn execute(job: Job) -> anyhow::Result<Ended> {
-    let Job { settings, selection, mode, params, clock, count_first, progress, list, on_signal } = job;
+    let Job { settings, selection, mode, params, clock, is_temporary, count_first, progress, list, on_signal } = job;
     let ledger = match mode {
         // It tells which stores were adopted; whoever may not read it plans without.
         RunMode::Plan => status::open(&settings, clock.now()).await.ok().flatten(),
@@ -64,6 +66,7 @@ pub async fn execute(job: Job) -> anyhow::Result<Ended> {
         timeout: selection.task.and_then(|task| task.timeout),
         cancel: cancel.clone(),
         brake: Default::default(),
+        is_temporary,
         count_first,
         progress,
         list,

@@ -96,7 +96,7 @@ fn declarations(policy: &Policy) -> &[ParamDeclaration] {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
+    use std::num::{NonZeroU32, NonZeroU64};
     use std::sync::Arc;
 
     use super::*;
@@ -125,7 +125,7 @@ mod tests {
             max_fraction: None,
         };
         let (name, kind) = (Name::parse(name).unwrap(), PolicyKind::Rows(rows));
-        Arc::new(Policy { name, task: None, enabled: true, mode: Mode::Enforce, kind })
+        Arc::new(Policy { name, task: None, enabled: true, mode: Mode::Enforce, max_growth: NonZeroU64::MIN, kind })
     }
 
     fn checked(policies: &[Arc<Policy>], given: &[(&str, &str)]) -> Result<Vec<String>, (String, String)> {

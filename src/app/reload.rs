@@ -70,11 +70,13 @@ mod tests {
                 timezone: jiff::tz::TimeZone::UTC,
                 shutdown_grace: Duration::from_secs(20),
                 clock: crate::policy::ClockTrust::Check,
+                approve_changes: true,
             },
             sources: Vec::new(),
             stores: Vec::new(),
             tasks: Vec::new(),
             policies: Vec::new(),
+            written: Default::default(),
         }
     }
 

@@ -193,6 +193,7 @@ mod tests {
             task: task.map(name),
             enabled,
             mode: Mode::Enforce,
+            max_growth: std::num::NonZeroU64::MIN,
             kind: PolicyKind::Rows(rows),
         })
     }
@@ -213,6 +214,7 @@ mod tests {
                 timezone: jiff::tz::TimeZone::UTC,
                 shutdown_grace: Duration::from_secs(20),
                 clock: crate::policy::ClockTrust::Check,
+                approve_changes: true,
             },
             sources: Vec::new(),
             stores: Vec::new(),
@@ -226,6 +228,7 @@ mod tests {
                 with_params(policy("by-hand", None, true)),
                 policy("logs", None, true),
             ],
+            written: Default::default(),
         }
     }
 

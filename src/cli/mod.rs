@@ -88,6 +88,7 @@ pub async fn execute(args: Args) -> Exit {
 async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
     let Args { mut shared, command } = args;
     let params = std::mem::take(&mut shared.param);
+    let is_temporary = !shared.set.is_empty();
     let takes_params =
         matches!(command, Command::Plan { .. } | Command::Run { .. } | Command::Stats { .. } | Command::Why { .. });
     if let (Some((name, _)), false) = (params.first(), takes_params) {
@@ -111,15 +112,15 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
         }
         Command::Plan { names, list } => {
             let settings = load(shared, output)?;
-            perform::plan(settings, Asked { names, params }, list, output).boxed_local().await
+            perform::plan(settings, Asked { names, params, is_temporary }, list, output).boxed_local().await
         }
         Command::Run { names, dry_run: true, .. } => {
             let settings = load(shared, output)?;
-            perform::plan(settings, Asked { names, params }, false, output).boxed_local().await
+            perform::plan(settings, Asked { names, params, is_temporary }, false, output).boxed_local().await
         }
         Command::Run { names, mode, yes, dry_run: false } => {
             let settings = load(shared, output)?;
-            perform::run(settings, Asked { names, params }, mode, yes, output).boxed_local().await
+            perform::run(settings, Asked { names, params, is_temporary }, mode, yes, output).boxed_local().await
         }
         Command::Adopt { store, again, yes } => {
             let settings = load(shared, output)?;
@@ -136,7 +137,7 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
         }
         Command::Stats { names } => {
             let settings = load(shared, output)?;
-            inspect::stats(&settings, Asked { names, params }, output).boxed_local().await
+            inspect::stats(&settings, Asked { names, params, is_temporary }, output).boxed_local().await
         }
         Command::Why { thing, which } => {
             let settings = load(shared, output)?;

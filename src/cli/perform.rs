@@ -24,6 +24,8 @@ pub struct Asked {
     /// Of tasks and policies.
     pub names: Vec<String>,
     pub params: Vec<(String, String)>,
+    /// The configuration is that of this command alone (`--set`).
+    pub is_temporary: bool,
 }
 
 /// Shows what a run would do.
@@ -57,13 +59,13 @@ pub async fn run(
         None => RunMode::Enforce,
     };
     if mode == RunMode::Enforce && settings.daemon.mode == Mode::Enforce {
-        for task in chosen.0.hooks_left_out(&settings) {
+        for task in chosen.selection.hooks_left_out(&settings) {
             say(&format!(
                 "The hooks of task {task} do not run: they go with `retaind run {task}` and with its schedule"
             ));
         }
         // One letter from `runs`: without a name it means everything.
-        if is_anything && !yes && ask::is_possible() && !chosen.0.policies.is_empty() {
+        if is_anything && !yes && ask::is_possible() && !chosen.selection.policies.is_empty() {
             agreed(&settings, &chosen, output).await?;
         }
     }
@@ -98,10 +100,17 @@ fn choose(settings: &Settings, asked: &Asked) -> Result<Chosen, Refusal> {
             None => say("No policy has a task that is switched on: there is nothing to do"),
         }
     }
-    Ok((selection, params))
+    Ok(Chosen { selection, params, is_temporary: asked.is_temporary })
 }
 
-type Chosen = (Selection, Params);
+/// Policies that were chosen, and under what.
+#[derive(Clone)]
+struct Chosen {
+    selection: Selection,
+    params: Params,
+    is_temporary: bool,
+}
+
 type Listing = (mpsc::Sender<Listed>, JoinHandle<std::io::Result<()>>);
 
 async fn perform(
@@ -120,7 +129,7 @@ async fn perform(
 /// Starts a plan or a run, follows it, and waits for its result.
 async fn carry_out(
     settings: Arc<Settings>,
-    (selection, params): Chosen,
+    Chosen { selection, params, is_temporary }: Chosen,
     mode: RunMode,
     output: Output,
     listing: Option<Listing>,
@@ -134,6 +143,7 @@ async fn carry_out(
         mode,
         params,
         clock: Default::default(),
+        is_temporary,
         count_first: output.bars,
         progress: Some(sender),
         list,

@@ -35,6 +35,7 @@ pub const AGE_BY: &str = "latest";
 /// `[policies.NAME]` of kind orphans: the mode, the grace, and the largest share of a store's files.
 pub const ORPHANS_MODE: &str = "report";
 pub const ORPHANS_KEEP: &str = "24h";
+pub const MAX_GROWTH: i64 = 10;
 pub const ORPHANS_MAX_FRACTION: f64 = 0.5;
 
 /// Tasks that exist without being declared, with their schedules.
@@ -104,6 +105,7 @@ pub const KEYS: &[Key] = &[
     key("daemon.timezone", Kind::Text, TIMEZONE),
     key("daemon.shutdown_grace", Kind::Duration, SHUTDOWN_GRACE),
     key("daemon.clock", Kind::Text, CLOCK),
+    key("daemon.approve_changes", Kind::Flag, "true"),
     key("ledger.url", Kind::Text, "ledger.db in state_dir"),
     key("sources.*.url", Kind::Text, ""),
     key("sources.*.password_credential", Kind::Text, ""),
@@ -193,6 +195,7 @@ pub const KEYS: &[Key] = &[
     key("policies.*.batch", Kind::Count, "10000"),
     key("policies.*.max_rows", Kind::Count, ""),
     key("policies.*.max_fraction", Kind::Share, ""),
+    key("policies.*.max_growth", Kind::Count, "10"),
     key("policies.*.store", Kind::Text, ""),
     key("policies.*.match", Kind::Patterns, ""),
     key("policies.*.exclude", Kind::Patterns, ""),

@@ -34,6 +34,8 @@ pub struct Loaded {
     pub problems: Vec<Diagnostic>,
     /// Whether a whole file, or everything, is missing in `raw`: then what it would have defined must not be missed.
     pub incomplete: bool,
+    /// Everything that is written, merged; it may hold passwords.
+    pub tree: toml::Value,
     file: PathBuf,
     places: HashMap<KeyPath, Place>,
     /// Every key that is written, in order: what is in a table follows it.
@@ -90,10 +92,12 @@ pub fn load(inputs: &Inputs) -> Loaded {
     }
     let mut written = Vec::new();
     list_keys(&tree, &KeyPath::default(), &mut written);
-    let fitted = shape::fit(layers::to_toml(&tree));
+    let tree = layers::to_toml(&tree);
+    let fitted = shape::fit(tree.clone());
     let positions = written.iter().enumerate().map(|(position, path)| (path.clone(), position)).collect();
     let mut loaded = Loaded {
         raw: fitted.raw,
+        tree,
         incomplete: incomplete || fitted.is_hopeless || problems.len() > diagnostic::SHOWN_AT_MOST,
         problems,
         file: inputs.file.clone(),
@@ -104,6 +108,28 @@ pub fn load(inputs: &Inputs) -> Loaded {
     for misfit in fitted.misfits {
         let aspect = if misfit.key_is_wrong { Aspect::Key } else { Aspect::Value };
         let diagnostic = loaded.diagnostic(&misfit.path, aspect, &misfit.message).maybe_hint(misfit.hint);
+        loaded.problems.push(diagnostic);
+    }
+    loaded
+}
+
+/// A configuration that was loaded and written down before: where its values were is not known any more.
+pub fn reload(tree: toml::Value) -> Loaded {
+    let mut written = Vec::new();
+    list_toml_keys(&tree, &KeyPath::default(), &mut written);
+    let fitted = shape::fit(tree.clone());
+    let mut loaded = Loaded {
+        raw: fitted.raw,
+        problems: Vec::new(),
+        incomplete: fitted.is_hopeless,
+        tree,
+        file: PathBuf::new(),
+        places: written.iter().map(|path| (path.clone(), Place::Set(path.to_string()))).collect(),
+        positions: written.iter().enumerate().map(|(position, path)| (path.clone(), position)).collect(),
+        written,
+    };
+    for misfit in fitted.misfits {
+        let diagnostic = loaded.diagnostic(&misfit.path, Aspect::Key, &misfit.message);
         loaded.problems.push(diagnostic);
     }
     loaded
@@ -150,6 +176,22 @@ fn list_keys(value: &config::Value, path: &KeyPath, written: &mut Vec<KeyPath>) 
             for (index, item) in items.iter().enumerate() {
                 list_keys(item, &path.index(index), written);
             }
+        }
+        _ => {}
+    }
+}
+
+fn list_toml_keys(value: &toml::Value, path: &KeyPath, written: &mut Vec<KeyPath>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (key, value) in table {
+                let path = path.key(key);
+                written.push(path.clone());
+                list_toml_keys(value, &path, written);
+            }
+        }
+        toml::Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| list_toml_keys(item, &path.index(index), written));
         }
         _ => {}
     }

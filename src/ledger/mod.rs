@@ -1,8 +1,10 @@
 //! The daemon's own database: runs, results, errors, intents, leases, schedule state, adopted stores, the clock. Every statement to it is in this
 //! module, and none to anybody else's database.
 
+mod approvals;
 mod clock;
 mod file;
+mod holds;
 mod intents;
 mod latest;
 mod leases;
@@ -27,15 +29,17 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::policy::{Name, StorePath};
+pub use approvals::{Approval, Approver, PastRun, Unused};
 pub use clock::{ConfirmedClock, Operator, SeenClock};
 pub use file::{Ledger, give_up_reserve};
+pub use holds::Baseline;
 pub use latest::LatestRun;
 use locks::Lock;
 pub use locks::{StateHolder, StateLock, StateLockError, lock_state_dir};
 pub use named::{AlikeFile, MissingFile, OutsidePaths};
 pub use record::{
-    Cause, EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger,
-    SHOWN_AT_MOST, Sample, Status, StoreTally, Tally, Totals,
+    Cause, EmptiedTrash, Failure, GuardReading, Held, HoldKind, HookFailure, HookPoint, PolicyResult, RunMode,
+    RunResult, RunTrigger, SHOWN_AT_MOST, Sample, Status, StoreTally, Tally, Totals,
 };
 pub use stores::Adoption;
 

@@ -135,6 +135,9 @@ pub struct PolicyResult {
     pub alike: Vec<AlikeFile>,
     /// The guard that stopped it, with what it read, in words.
     pub blocked_by: Option<String>,
+    /// What it waits for until it is approved.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub held: Option<Held>,
     /// What each guard read, and its limit.
     pub guards: Vec<GuardReading>,
     /// In a plan: the first few keys and paths.
@@ -145,6 +148,52 @@ pub struct PolicyResult {
     /// Remarks that are no errors: what a person may want to know.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub notes: Vec<String>,
+}
+
+/// Why a policy waits for an approval, and what would change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub since: Timestamp,
+    pub kind: HoldKind,
+    /// In words: "keep 30d → 3d".
+    pub reasons: Vec<String>,
+    /// Keys of the approved configuration that differ, as that has them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub old: Option<BTreeMap<String, String>>,
+    /// The same as the present configuration has them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub new: Option<BTreeMap<String, String>>,
+}
+
+/// What a hold goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldKind {
+    /// The configuration takes more than the approved one.
+    Changed,
+    /// A guard of the approved configuration would have stopped it.
+    Guard,
+    /// Far more would go than usual, or at a first run.
+    Growth,
+    /// The ledger is new, and a store is not.
+    NewLedger,
+    /// The machine's clock cannot be trusted.
+    Clock,
+}
+
+impl Held {
+    /// The sentence that `blocked_by` has.
+    pub fn sentence(&self) -> String {
+        format!("held: {}", self.reasons.join(", "))
+    }
+
+    /// Whether both wait for the same answer: counts differ from run to run.
+    pub fn is_about_same(&self, other: &Self) -> bool {
+        match self.kind {
+            HoldKind::Changed => (&self.reasons, &self.new) == (&other.reasons, &other.new),
+            HoldKind::Guard | HoldKind::Growth | HoldKind::NewLedger | HoldKind::Clock => self.kind == other.kind,
+        }
+    }
 }
 
 /// What was counted. Sums: two tallies can be added.
@@ -252,6 +301,14 @@ impl Tally {
         }
     }
 
+    /// Rows that went or were updated; files, where the policy is about a store.
+    pub fn taken(&self) -> u64 {
+        match self.rows_deleted + self.rows_updated {
+            0 => self.files_deleted,
+            rows => rows,
+        }
+    }
+
     /// Rows of the policy's own table, and of the tables that go with it.
     pub fn rows_and_children(&self) -> (u64, u64) {
         (self.rows_matched, self.children.values().sum())
@@ -331,6 +388,10 @@ impl PolicyResult {
     #[must_use]
     pub fn cut(mut self) -> Self {
         self.blocked_by = self.blocked_by.map(cut);
+        if let Some(held) = &mut self.held {
+            let words = held.old.iter_mut().chain(&mut held.new).flat_map(BTreeMap::values_mut);
+            held.reasons.iter_mut().chain(words).for_each(|text| *text = cut(std::mem::take(text)));
+        }
         self.notes = self.notes.into_iter().map(|note| cut_at(note, LONGEST_NOTE)).take(SHOWN_AT_MOST).collect();
         for Failure { key, path, error } in &mut self.errors {
             (*key, *path) = (key.take().map(cut), path.take().map(cut));

@@ -28,6 +28,8 @@ struct Account {
     #[serde(default)]
     alike: Vec<AlikeFile>,
     blocked_by: Option<String>,
+    #[serde(default)]
+    held: Option<super::Held>,
     guards: Vec<GuardReading>,
     sample: Vec<Sample>,
     errors: Vec<super::Failure>,
@@ -210,6 +212,7 @@ impl Account {
             outside,
             alike,
             blocked_by,
+            held,
             guards,
             sample,
             errors,
@@ -229,6 +232,7 @@ impl Account {
             outside,
             alike,
             blocked_by,
+            held,
             guards,
             sample,
             errors,
@@ -257,6 +261,7 @@ impl ResultRow {
             outside: account.outside,
             alike: account.alike,
             blocked_by: account.blocked_by,
+            held: account.held,
             guards: account.guards,
             sample: account.sample,
             errors: account.errors,

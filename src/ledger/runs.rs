@@ -245,6 +245,7 @@ fn interrupted(
         outside: Vec::new(),
         alike: Vec::new(),
         blocked_by: None,
+        held: None,
         guards: Vec::new(),
         sample: Vec::new(),
         errors: vec![Failure { key: None, path: None, error }],

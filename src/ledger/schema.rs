@@ -87,4 +87,42 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(runs, intents, policy_results, leases, tasks);
+diesel::table! {
+    baselines (policy) {
+        policy -> Text,
+        wording -> Text,
+        fingerprint -> Text,
+        since -> Text,
+    }
+}
+
+diesel::table! {
+    approvals (id) {
+        id -> BigInt,
+        policy -> Text,
+        fingerprint -> Text,
+        wording -> Text,
+        amount -> BigInt,
+        shown_at -> Text,
+        approved_at -> Text,
+        approver -> Text,
+        used_by -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    holds (policy) {
+        policy -> Text,
+        since -> Text,
+        hold -> Text,
+    }
+}
+
+diesel::table! {
+    facts (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(runs, intents, policy_results, leases, tasks, stores, baselines);

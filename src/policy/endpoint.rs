@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 /// The three database engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -49,7 +51,39 @@ impl Endpoint {
             Endpoint::Sqlite { path } => format!("sqlite:{}", path.display()),
         }
     }
+
+    /// A url by which it could be reached, without the password.
+    pub fn url(&self) -> String {
+        let encode = |text: &str| utf8_percent_encode(text, ENCODED).to_string();
+        let (scheme, server) = match self {
+            Endpoint::Postgres(server) => ("postgres", server),
+            Endpoint::MySql(server) => ("mysql", server),
+            Endpoint::Sqlite { path } => return format!("sqlite:{}", encode(&path.to_string_lossy())),
+        };
+        let Server { host, user, password: _, database, tls, returning } = server;
+        let (address, mut query) = match (host, self) {
+            (Host::Tcp { name, port }, _) if name.contains(':') => (format!("[{name}]:{port}"), Vec::new()),
+            (Host::Tcp { name, port }, _) => (format!("{}:{port}", encode(name)), Vec::new()),
+            (Host::Unix { path, port: _ }, Endpoint::MySql(_)) => {
+                ("localhost".to_owned(), vec![format!("socket={}", encode(&path.to_string_lossy()))])
+            }
+            (Host::Unix { path, port }, _) => (
+                "localhost".to_owned(),
+                vec![format!("host={}", encode(&path.to_string_lossy())), format!("port={port}")],
+            ),
+        };
+        if matches!(host, Host::Tcp { .. }) || tls.mode != TlsMode::Disable {
+            query.push(format!("sslmode={}", tls.mode.word()));
+        }
+        query.extend(tls.root_cert.iter().map(|path| format!("sslrootcert={}", encode(&path.to_string_lossy()))));
+        query.extend((!returning).then(|| "returning=off".to_owned()));
+        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+        format!("{scheme}://{}@{address}/{}{query}", encode(user), encode(database))
+    }
 }
+
+/// Everything that means something in a url.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// A database server and the database on it.
 #[derive(Debug, Clone)]
@@ -108,6 +142,19 @@ pub enum TlsMode {
     VerifyCa,
     /// TLS, chain and host name verified.
     VerifyFull,
+}
+
+impl TlsMode {
+    /// libpq's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            TlsMode::Disable => "disable",
+            TlsMode::Prefer => "prefer",
+            TlsMode::Require => "require",
+            TlsMode::VerifyCa => "verify-ca",
+            TlsMode::VerifyFull => "verify-full",
+        }
+    }
 }
 
 /// A password: never shown by `Debug`, `Display` or serialization.

@@ -7,6 +7,7 @@ mod endpoint;
 mod file;
 mod files;
 mod glob;
+mod guards;
 mod names;
 mod orphans;
 mod param;
@@ -18,12 +19,14 @@ mod sql;
 mod store;
 mod task;
 mod time;
+mod wording;
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use changes::{Widening, changes, more_careful, widened};
+pub use changes::{Widening, Wider, changed_words, changes, more_careful, widened, wider_than};
 pub use command::{Argument, CommandLine, Hook};
 pub use endpoint::{Endpoint, Engine, Host, Secret, Server, Tls, TlsMode};
 pub use file::{FilePath, Outside, OwnedFile, PathTemplate, TemplatePart};
@@ -43,6 +46,7 @@ pub use sql::{Condition, Param, Segment};
 pub use store::{AgeBy, LONGEST_BYTES, Mapped, Store, StorePath};
 pub use task::{Task, Trigger};
 pub use time::{AgeFormat, EARLIEST, LATEST, TimeParam, TimePoint};
+pub use wording::{Wording, Written};
 
 /// A whole configuration, compiled.
 #[derive(Debug)]
@@ -54,6 +58,8 @@ pub struct Settings {
     pub tasks: Vec<Arc<Task>>,
     /// In declared order, which is the order in which a task runs them.
     pub policies: Vec<Arc<Policy>>,
+    /// What all of it was written as.
+    pub written: Written,
 }
 
 /// `[daemon]` and `[ledger]`.
@@ -66,6 +72,8 @@ pub struct Daemon {
     /// Zone in which cron schedules are read.
     pub timezone: jiff::tz::TimeZone,
     pub shutdown_grace: Duration,
+    /// Whether a change that lets a policy take more than before is held until it was approved.
+    pub approve_changes: bool,
     pub clock: ClockTrust,
 }
 
@@ -119,6 +127,8 @@ pub struct Policy {
     pub task: Option<Name>,
     pub enabled: bool,
     pub mode: Mode,
+    /// How many times more than its usual runs a scheduled run may take.
+    pub max_growth: NonZeroU64,
     pub kind: PolicyKind,
 }
 

@@ -308,6 +308,7 @@ pub(super) mod tests {
             outside: Vec::new(),
             alike: Vec::new(),
             blocked_by: None,
+            held: None,
             guards: vec![GuardReading { guard: "max_rows".to_owned(), value: 1204.0, limit: 1_000_000.0 }],
             sample: vec![Sample { key: "17".to_owned(), files: vec!["a/\u{1b}[31mb.jpg".to_owned()] }],
             errors: Vec::new(),

@@ -11,7 +11,7 @@ use crate::sources::{OwnedRow, Target};
 pub(super) const SAMPLE_AT_MOST: usize = 5;
 
 /// The running account of one policy.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Account {
     pub(super) tally: Tally,
     /// The first hundred.

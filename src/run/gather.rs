@@ -6,6 +6,7 @@ use super::account::Account;
 use super::custody::{Custody, CustodyError};
 use super::identity;
 use super::sessions::Sessions;
+use super::stop::Stop;
 use crate::clock::Clock;
 use crate::ledger::{IntentItem, IntentOwner, RunId};
 use crate::policy::{FilePath, Name, Outside, Params, RowsPolicy, Settings};
@@ -223,6 +224,27 @@ pub(super) struct UnmappedRow {
 }
 
 impl Facts {
+    /// How many rows are eligible, counted no further than a limit.
+    pub(super) async fn count(
+        &self,
+        sessions: &mut Sessions,
+        stop: &Stop,
+        limit: Option<u64>,
+    ) -> Result<u64, SourceError> {
+        let session = sessions.get(&self.target.source).await?;
+        let canceller = session.canceller();
+        // A run goes by the order of a tree; what is eligible of it all is what judges it.
+        let target = self.judging.as_ref().unwrap_or(&self.target);
+        stop.watch(canceller, target.count(session, self.at, limit, &[])).await
+    }
+
+    /// How many rows the table has.
+    pub(super) async fn count_all(&self, sessions: &mut Sessions, stop: &Stop) -> Result<u64, SourceError> {
+        let session = sessions.get(&self.target.source).await?;
+        let canceller = session.canceller();
+        stop.watch(canceller, self.target.count_all(session)).await
+    }
+
     /// Tells of the rows on which the operator's SQL fails.
     pub(super) fn report_unjudged(&self, account: &mut Account) {
         for Unjudged { row, cause } in &self.unjudged {

@@ -1,10 +1,13 @@
 //! Guards: whether a run may go on, judged from the facts alone.
 
-use crate::ledger::GuardReading;
+use crate::ledger::{GuardReading, Unused};
 use crate::policy::RowsPolicy;
 
 /// Clocks further apart than this make every cutoff doubtful (D15).
 pub(super) const MAX_SKEW_SECS: f64 = 60.0;
+
+/// Guards on how much may go.
+const AMOUNTS: [&str; 3] = ["max_rows", "max_fraction", "max_files"];
 
 /// What the guards read.
 #[derive(Default)]
@@ -12,15 +15,29 @@ pub(super) struct Judged {
     pub(super) readings: Vec<GuardReading>,
     /// The first guard that forbids the run, in words.
     pub(super) blocked_by: Option<String>,
+    /// It is one on how much may go.
+    pub(super) by_amount: bool,
 }
 
 impl Judged {
     /// Reads a guard; beyond its limit it blocks.
     pub(super) fn read(&mut self, guard: &str, value: f64, limit: f64, why: impl FnOnce() -> String) {
         self.readings.push(GuardReading { guard: guard.to_owned(), value, limit });
-        if value > limit {
-            self.blocked_by.get_or_insert_with(why);
+        if value > limit && self.blocked_by.is_none() {
+            self.by_amount = AMOUNTS.contains(&guard);
+            self.blocked_by = Some(why());
         }
+    }
+
+    /// Reads the guard that an approval is: no more may go than was shown.
+    pub(super) fn read_approved(&mut self, approval: Unused, amount: u64, what: &str) {
+        let Unused { amount: most, shown_at, .. } = approval;
+        self.read("approved", amount as f64, most as f64, || {
+            format!(
+                "approved: {amount} {what} would go that were eligible at {shown_at:.0}, and {most} were shown when that was \
+                 approved; see what they are with `retaind approve`"
+            )
+        });
     }
 
     /// Reads a guard that blocks at its limit already.
@@ -40,8 +57,8 @@ pub(super) struct Counts {
     pub(super) total: Option<u64>,
 }
 
-/// Reads every guard of a policy.
-pub(super) fn judge(policy: &RowsPolicy, counts: Counts) -> Judged {
+/// Reads every guard of a policy; with an approval, that takes the place of those on how much may go.
+pub(super) fn judge(policy: &RowsPolicy, counts: Counts, approval: Option<Unused>) -> Judged {
     let mut judged = Judged::default();
     judged.read("clock_skew_secs", counts.skew_secs, MAX_SKEW_SECS, || {
         format!(
@@ -50,6 +67,10 @@ pub(super) fn judge(policy: &RowsPolicy, counts: Counts) -> Judged {
             policy.source, counts.skew_secs
         )
     });
+    if let Some(approval) = approval {
+        judged.read_approved(approval, counts.eligible.unwrap_or(u64::MAX), "rows");
+        return judged;
+    }
     if let (Some(most), Some(eligible)) = (policy.max_rows, counts.eligible) {
         judged.read(
             "max_rows",

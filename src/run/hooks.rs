@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::command::{Command, Ending};
 use super::stop::Stop;
-use super::{Request, Runner};
+use super::{Request, Runner, Standing};
 use crate::ledger::{HookFailure, HookPoint, PolicyResult, RunMode, RunResult, Status, Tally};
 use crate::policy::{Hook, Mode, Policy, Task, cut};
 
@@ -22,9 +22,16 @@ pub(super) struct Hooks<'a> {
 }
 
 impl<'a> Hooks<'a> {
-    /// Those of the task that is run as a whole, if the run may delete and has something to run.
-    pub(super) fn of(runner: &'a Runner, request: &'a Request, mode: RunMode, stop: &'a Stop) -> Self {
-        let may_run = mode == RunMode::Enforce && !request.policies.is_empty();
+    /// Those of the task that is run as a whole, if the run may delete and has something to run that is not held.
+    pub(super) fn of(
+        runner: &'a Runner,
+        request: &'a Request,
+        mode: RunMode,
+        stop: &'a Stop,
+        standings: &[Option<Standing>],
+    ) -> Self {
+        let is_held = |standing: &Option<Standing>| standing.as_ref().is_some_and(|standing| standing.held.is_some());
+        let may_run = mode == RunMode::Enforce && !standings.iter().all(is_held);
         let task = request.task.as_ref().filter(|_| may_run).and_then(|name| runner.settings.task(name));
         Self { runner, request, stop, task: task.map(AsRef::as_ref) }
     }
@@ -136,6 +143,7 @@ fn blocked(policy: &Policy, failure: &HookFailure) -> PolicyResult {
         outside: Vec::new(),
         alike: Vec::new(),
         blocked_by: Some(format!("{} hook: {}", failure.hook.word(), failure.error)),
+        held: None,
         guards: Vec::new(),
         sample: Vec::new(),
         errors: Vec::new(),

@@ -12,9 +12,12 @@ mod foreseen;
 mod gather;
 mod generations;
 mod guard;
+mod holds;
 mod hooks;
 mod identity;
+mod look;
 mod meant;
+mod outcome;
 mod plan;
 mod policy;
 mod presence;
@@ -47,6 +50,7 @@ pub use alive::{Verdict, ask_one};
 pub use brake::Brake;
 use clock_guard::ClockGuard;
 use foreseen::Foreseen;
+pub use holds::{Reviewed, Standing};
 use hooks::Hooks;
 pub use identity::guard as store_guard;
 pub use meant::means;
@@ -85,6 +89,8 @@ pub struct Request {
     pub cancel: CancellationToken,
     /// Stops single policies of the run.
     pub brake: Brake,
+    /// Its configuration is for this run alone (`--set`): nothing is agreed to by it.
+    pub is_temporary: bool,
     /// Count what is eligible before a run even where no guard needs it, so that progress knows the end.
     pub count_first: bool,
     pub progress: Option<watch::Sender<Progress>>,
@@ -171,8 +177,9 @@ impl Runner {
         if mode != RunMode::Plan {
             self.note_clock().await?;
         }
+        let standings = self.standings(&request, mode).await?;
         let stop = Stop::new(&request.cancel, request.timeout);
-        let hooks = Hooks::of(self, &request, mode, &stop);
+        let hooks = Hooks::of(self, &request, mode, &stop, &standings);
         let mut result = RunResult {
             run_id: request.run_id,
             mode,
@@ -189,7 +196,7 @@ impl Runner {
             cause: None,
         };
         hooks.before(&mut result).await;
-        let executed = self.execute(&request, &stop, &mut result).await;
+        let executed = self.execute(&request, (&stop, &standings), &mut result).await;
         if mode == RunMode::Enforce && !request.brake.is_pulled() {
             result.trash_emptied = self.empty_trash(&request, &result.policies, &stop).await;
         }
@@ -206,7 +213,12 @@ impl Runner {
     }
 
     /// Runs the policies that have no result yet, each to its end. Fails when the ledger does.
-    async fn execute(&self, request: &Request, stop: &Stop, result: &mut RunResult) -> Result<(), LedgerError> {
+    async fn execute(
+        &self,
+        request: &Request,
+        (stop, standings): (&Stop, &[Option<Standing>]),
+        result: &mut RunResult,
+    ) -> Result<(), LedgerError> {
         let mut sessions = Sessions::new(self.settings.clone(), self.connections.clone(), stop.token().clone());
         let mut foreseen = Foreseen::new(&request.policies);
         let barred = result.policies.len();
@@ -215,11 +227,15 @@ impl Runner {
             let (mode, now) = (result.mode, result.started_at);
             let stop = &stop.of_policy(&policy.name, &request.brake);
             let earlier = &result.policies;
-            let run = PolicyRun { runner: self, request, policy, mode, now, stop, reporter: &reporter, earlier };
+            let standing = standings.get(index).and_then(Option::as_ref);
+            let run = PolicyRun::new(self, request, (policy, standing), mode, (now, stop), (&reporter, earlier));
             // Boxed: the futures of a whole run nested in one another are too deep a type for the compiler.
             let mut done = Box::pin(run.execute(&mut sessions, &mut foreseen)).await;
             if done.status == Status::Cancelled && request.brake.holds(&policy.name) {
                 done.notes.push(MORE_CAREFUL.to_owned());
+            }
+            if mode == RunMode::Enforce {
+                self.note_outcome(request, standing, &mut done).await?;
             }
             if let (Some(ledger), true) = (&self.ledger, mode != RunMode::Plan) {
                 ledger.record_policy(request.run_id, &done).await?;

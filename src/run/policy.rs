@@ -8,19 +8,21 @@ use super::foreseen::{Foreseen, GoneFiles};
 use super::gather::{Facts, GatherError, Question, gather, gather_judging};
 use super::guard::{self, Counts, Judged};
 use super::identity;
-use super::plan::{Lister, Planned, Planner};
+use super::outcome::Outcome;
+use super::plan::Lister;
 use super::presence::{self, Look, Presence};
 use super::sessions::Sessions;
 use super::stop::Stop;
 use super::trees::Tree;
 use super::turns::{claim, take_turn};
-use super::{Fate, Recovery, Reporter, Request, Runner, millis_between};
-use crate::ledger::{GuardReading, Lease, LeaseOutcome, Ledger, LedgerError, PolicyResult, RunMode, Status};
+use super::{Fate, Recovery, Reporter, Request, Runner, Standing, millis_between};
+use crate::ledger::{Lease, LeaseOutcome, Ledger, LedgerError, PolicyResult, RunMode, Unused};
 use crate::policy::{Mode, Policy, PolicyKind, RowsPolicy};
 use crate::sources::{ErrorKind, Gone, Instants};
 use crate::telemetry::chain;
 
 /// One policy of a run.
+#[derive(Clone, Copy)]
 pub(super) struct PolicyRun<'a> {
     pub(super) runner: &'a Runner,
     pub(super) request: &'a Request,
@@ -31,41 +33,25 @@ pub(super) struct PolicyRun<'a> {
     pub(super) reporter: &'a Reporter,
     /// The policies of the run that came before.
     pub(super) earlier: &'a [PolicyResult],
+    /// What was agreed to about it; none where nothing can be deleted.
+    pub(super) standing: Option<&'a Standing>,
+    /// The approval that takes the place of guards on how much may go.
+    pub(super) lift: Option<Unused>,
 }
 
-/// How it ended, with what it read on the way.
-pub(super) struct Outcome {
-    pub(super) status: Status,
-    pub(super) account: Account,
-    pub(super) guards: Vec<GuardReading>,
-    pub(super) blocked_by: Option<String>,
-}
-
-impl Outcome {
-    pub(super) fn new(account: Account) -> Self {
-        let status = if account.failure_count > 0 { Status::CompletedWithErrors } else { Status::Completed };
-        Self { status, account, guards: Vec::new(), blocked_by: None }
-    }
-
-    pub(super) fn failed(mut account: Account, errors: impl IntoIterator<Item = String>) -> Self {
-        errors.into_iter().for_each(|error| account.fail(None, None, error));
-        Self { status: Status::Failed, ..Self::new(account) }
-    }
-
-    pub(super) fn blocked(account: Account, by: String) -> Self {
-        Self { status: Status::Blocked, blocked_by: Some(by), ..Self::new(account) }
-    }
-
-    pub(super) fn cancelled(account: Account) -> Self {
-        Self { status: Status::Cancelled, ..Self::new(account) }
-    }
-
-    /// Gives the policy back; that this failed is told with the rest.
-    pub(super) async fn release(mut self, ledger: &Ledger, lease: Lease) -> Self {
-        if let Err(error) = ledger.release(lease).await {
-            self.account.fail(None, None, chain(&error));
-        }
-        self
+impl<'a> PolicyRun<'a> {
+    /// A run of the policy under the guards that were agreed to.
+    pub(super) fn new(
+        runner: &'a Runner,
+        request: &'a Request,
+        (policy, standing): (&'a Policy, Option<&'a Standing>),
+        mode: RunMode,
+        (now, stop): (Timestamp, &'a Stop),
+        (reporter, earlier): (&'a Reporter, &'a [PolicyResult]),
+    ) -> Self {
+        let guarded = standing.and_then(|standing| standing.guarded.as_ref());
+        let policy = guarded.map_or(policy, |guarded| &guarded.policy);
+        Self { runner, request, policy, mode, now, stop, reporter, earlier, standing, lift: None }
     }
 }
 
@@ -85,7 +71,7 @@ impl PolicyRun<'_> {
             kind: self.policy.kind.word().to_owned(),
             mode: if self.policy.mode == Mode::Report { RunMode::Report } else { self.mode },
             status: outcome.status,
-            cutoff: at.cutoff,
+            cutoff: outcome.as_of.map_or(at.cutoff, |as_of| self.policy.kind.cutoff(as_of)),
             duration_ms: millis_between(began_at, self.runner.clock.now()),
             tally: outcome.account.tally,
             details: outcome.account.details,
@@ -93,6 +79,7 @@ impl PolicyRun<'_> {
             outside: outcome.account.outside,
             alike: outcome.account.alike,
             blocked_by: outcome.blocked_by,
+            held: outcome.held,
             guards: outcome.guards,
             sample: outcome.account.sample,
             errors: outcome.account.failures,
@@ -109,81 +96,32 @@ impl PolicyRun<'_> {
         sessions: &mut Sessions,
         foreseen: &mut Foreseen,
     ) -> Outcome {
-        match (self.mode, &self.runner.ledger) {
-            (RunMode::Enforce, Some(ledger)) if self.policy.mode == Mode::Enforce => {
-                self.enforce(rows, at, sessions, ledger).await
+        let ledger = match (self.mode, &self.runner.ledger) {
+            (RunMode::Enforce, Some(ledger)) if self.policy.mode == Mode::Enforce => ledger,
+            _ => {
+                let outcome = self.look(rows, at, sessions, foreseen, self.held()).await;
+                return self.as_held(outcome);
             }
-            (RunMode::Plan | RunMode::Report | RunMode::Enforce, _) => self.look(rows, at, sessions, foreseen).await,
-        }
+        };
+        let outcome = match self.held() {
+            Some(held) => Outcome::held(Account::default(), held.clone()),
+            None => self.as_held(self.enforce(rows, at, sessions, ledger).await),
+        };
+        let Some(held) = &outcome.held else { return outcome };
+        // Nothing went: what would go is counted as a plan counts it.
+        let mut foreseen = Foreseen::new(&[std::sync::Arc::new(self.policy.clone())]);
+        let seen = self.look(rows, at, sessions, &mut foreseen, Some(held)).await;
+        Outcome { guards: if outcome.guards.is_empty() { seen.guards } else { outcome.guards }, ..seen }
     }
 
-    /// A plan, or a run that only reports.
-    async fn look(&self, rows: &RowsPolicy, at: Instants, sessions: &mut Sessions, foreseen: &mut Foreseen) -> Outcome {
-        let runner = self.runner;
-        let question = Question { tries_sql: true, ..self.question(rows, at, &foreseen.rows) };
-        let facts = match gather(question, sessions).await {
-            Ok(facts) => facts,
-            Err(error) => return refused(Account::default(), error),
-        };
-        self.reporter.expect(facts.eligible);
-        let (Judged { mut readings, mut blocked_by }, look) =
-            match self.judge(rows, &facts, sessions, (&foreseen.rows, &foreseen.files)).await {
-                Ok(judged) => judged,
-                Err(ended) => return self.ended(Account::default(), ended),
-            };
-        // A run that only reports tells what one that enforces would do, with the earlier policies' rows gone.
-        let would_go = blocked_by.is_none() && self.policy.mode == Mode::Enforce;
-        let fate = self.fate(blocked_by.as_deref());
-        let planner = Planner {
-            name: &self.policy.name,
-            policy: rows,
-            fate,
-            facts: &facts,
-            settings: &runner.settings,
-            sessions,
-            clock: &runner.clock,
-            stop: self.stop,
-            reporter: self.reporter,
-            list: self.request.list.as_ref(),
-            gone: &foreseen.rows,
-            files: if would_go { foreseen.files.clone() } else { foreseen.files.apart() },
-            presence: look.presence.anew(),
-            waiting: Vec::new(),
-            reads_long: false,
-            kept: Vec::new(),
-            unreadable: 0,
-            account: Account::default(),
-        };
-        let (planned, kept, until) = match planner.plan().await {
-            Ok(Planned { account, kept, ended: None }) => (Ok(account), Some(kept), None),
-            Ok(Planned { account, kept, ended: Some((window, judged)) }) => {
-                readings.extend(judged.readings);
-                blocked_by = blocked_by.or(judged.blocked_by);
-                (Ok(account), Some(kept), Some(window))
-            }
-            Err(error) => (Err(error), None, None),
-        };
-        let outcome = match (planned, blocked_by) {
-            (Ok(account), _) if self.stop.is_set() => Outcome::cancelled(account),
-            (Err(_), _) if self.stop.is_set() => Outcome::cancelled(Account::default()),
-            (Err(error), _) => Outcome::failed(Account::default(), [chain(&error)]),
-            (Ok(account), Some(by)) => Outcome::blocked(account, by),
-            (Ok(account), None) => Outcome::new(account),
-        };
-        if let (true, Some(kept)) = (would_go, kept) {
-            foreseen.rows.extend(Gone::new(facts.target.clone(), at, until, kept));
-        }
-        Outcome { guards: readings, ..outcome }
-    }
-
-    fn question<'q>(&'q self, policy: &'q RowsPolicy, at: Instants, gone: &'q [Gone]) -> Question<'q> {
+    pub(super) fn question<'q>(&'q self, policy: &'q RowsPolicy, at: Instants, gone: &'q [Gone]) -> Question<'q> {
         Question {
             settings: &self.runner.settings,
             clock: &self.runner.clock,
             policy,
             params: &self.request.params,
             at,
-            count: self.request.count_first,
+            count: self.request.count_first || self.lift.is_some(),
             gone,
             run_id: self.request.run_id,
             tries_sql: false,
@@ -199,13 +137,29 @@ impl PolicyRun<'_> {
         let outcome = match (&turn, self.stop.is_set()) {
             (None, _) | (_, true) => Outcome::cancelled(Account::default()),
             (Some(_), false) => match self.recover(ledger).await {
-                Ok(account) => self.delete(rows, at, sessions, ledger, &lease, account).await,
+                Ok(account) => self.delete_as_agreed(rows, at, sessions, (ledger, &lease), account).await,
                 Err(error) => Outcome::failed(Account::default(), [chain(&error)]),
             },
         };
         sessions.unclaim();
         drop(turn);
         outcome.release(ledger, lease).await
+    }
+
+    /// Deletes; where a guard on how much may go says no, and somebody has approved what was shown, deletes that.
+    async fn delete_as_agreed(
+        &self,
+        rows: &RowsPolicy,
+        at: Instants,
+        sessions: &mut Sessions,
+        (ledger, lease): (&Ledger, &Lease),
+        account: Account,
+    ) -> Outcome {
+        let outcome = self.delete(rows, at, sessions, ledger, lease, account.clone()).await;
+        let Some(approved) = self.as_approved(&outcome) else { return outcome };
+        let at = Instants { now: approved.now, cutoff: self.policy.kind.cutoff(approved.now) };
+        let outcome = Box::pin(approved.delete(rows, at, sessions, ledger, lease, account)).await;
+        Outcome { as_of: Some(approved.now), ..outcome }
     }
 
     /// The policy, for this run alone; or how the run of it ends.
@@ -260,7 +214,7 @@ impl PolicyRun<'_> {
 
     /// Reads the guards; of rows with files, also whether their stores are those that were adopted, whether the files are
     /// there, and whether anything can be removed.
-    async fn judge(
+    pub(super) async fn judge(
         &self,
         rows: &RowsPolicy,
         facts: &Facts,
@@ -268,7 +222,7 @@ impl PolicyRun<'_> {
         gone: (&[Gone], &GoneFiles),
     ) -> Result<(Judged, Look), Ended> {
         let counts = Counts { skew_secs: facts.skew_secs, eligible: facts.eligible, total: facts.total };
-        let mut judged = guard::judge(rows, counts);
+        let mut judged = guard::judge(rows, counts, self.lift);
         if self.fate(judged.blocked_by.as_deref()) == Fate::Enforce {
             judged.blocked_by = facts.refuses_changes.clone();
         }
@@ -290,7 +244,7 @@ impl PolicyRun<'_> {
     }
 
     /// How a policy ended that ended before its end.
-    fn ended(&self, account: Account, ended: Ended) -> Outcome {
+    pub(super) fn ended(&self, account: Account, ended: Ended) -> Outcome {
         match ended {
             Ended::Stopped => Outcome::cancelled(account),
             _ if self.stop.is_set() => Outcome::cancelled(account),
@@ -347,16 +301,25 @@ impl PolicyRun<'_> {
             };
             judged = self.judge(rows, &facts, sessions, (&[], &nothing)).await;
         }
-        let (Judged { mut readings, blocked_by }, look) = match judged {
+        let (Judged { mut readings, blocked_by, by_amount }, look) = match judged {
             Ok(judged) => judged,
             Err(ended) => return self.ended(account, ended),
         };
+        if blocked_by.is_none() {
+            match self.grown_rows(&facts, sessions).await {
+                Ok(None) => {}
+                Ok(Some(held)) => {
+                    return Outcome { guards: readings, by_amount: true, ..Outcome::held(account, held) };
+                }
+                Err(ended) => return self.ended(account, ended),
+            }
+        }
         let blocked_by = match blocked_by {
             Some(by) => Some(by),
             None => self.try_trash(&facts, &look).await,
         };
         if let Some(by) = blocked_by {
-            return Outcome { guards: readings, ..Outcome::blocked(account, by) };
+            return Outcome { guards: readings, by_amount, ..Outcome::blocked(account, by) };
         }
         if let Some(source) = self.runner.settings.source(&rows.source)
             && let Err(error) = claim(source, &facts.target.node.table, sessions, self.stop).await
@@ -426,7 +389,7 @@ impl PolicyRun<'_> {
 }
 
 /// Facts that could not be had: a store that cannot be opened blocks (its disk may be missing); all else fails.
-fn refused(account: Account, error: GatherError) -> Outcome {
+pub(super) fn refused(account: Account, error: GatherError) -> Outcome {
     match error {
         GatherError::Unfit(misfits) => Outcome::failed(account, misfits.iter().map(ToString::to_string)),
         GatherError::Custody(error) => Outcome::blocked(account, chain(&error)),

@@ -184,6 +184,7 @@ impl World {
             params: Default::default(),
             timeout: None,
             cancel: CancellationToken::new(),
+            is_temporary: false,
             brake: Default::default(),
             count_first: false,
             progress: None,

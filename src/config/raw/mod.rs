@@ -33,6 +33,7 @@ pub struct RawDaemon {
     pub timezone: Option<String>,
     pub shutdown_grace: Option<DurationText>,
     pub clock: Option<String>,
+    pub approve_changes: Option<bool>,
 }
 
 /// `[ledger]`

@@ -37,6 +37,7 @@ pub struct RawPolicy {
     pub batch: Option<i64>,
     pub max_rows: Option<i64>,
     pub max_fraction: Option<f64>,
+    pub max_growth: Option<i64>,
     pub store: Option<String>,
     pub r#match: Option<Texts>,
     pub exclude: Option<Texts>,

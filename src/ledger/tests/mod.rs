@@ -80,6 +80,7 @@ pub fn result(policy: &str, tally: Tally) -> PolicyResult {
         outside: Vec::new(),
         alike: Vec::new(),
         blocked_by: None,
+        held: None,
         guards: vec![GuardReading { guard: "max_fraction".to_owned(), value: 0.25, limit: 0.9 }],
         sample: Vec::new(),
         errors: Vec::new(),

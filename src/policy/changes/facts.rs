@@ -127,12 +127,13 @@ impl Named for Policy {
         &self.name
     }
     fn facts(&self) -> Vec<Fact> {
-        let Self { name: _, task, enabled, mode, kind } = self;
+        let Self { name: _, task, enabled, mode, max_growth, kind } = self;
         let mut facts = vec![
             fact("kind", kind.word()),
             optional("task", task.as_ref()),
             fact("enabled", enabled),
             fact("mode", mode_word(*mode)),
+            fact("max_growth", max_growth),
         ];
         match kind {
             PolicyKind::Rows(rows) => facts.extend(rows_facts(rows)),
@@ -201,7 +202,7 @@ fn param(declaration: &ParamDeclaration) -> String {
 
 /// Of `[daemon]` and `[ledger]`.
 pub(super) fn daemon_facts(daemon: &Daemon) -> Vec<Fact> {
-    let Daemon { mode, state_dir, ledger_path, timezone, shutdown_grace, clock } = daemon;
+    let Daemon { mode, state_dir, ledger_path, timezone, shutdown_grace, clock, approve_changes } = daemon;
     vec![
         fact("mode", mode_word(*mode)),
         fact("state_dir", state_dir.display()),
@@ -209,5 +210,6 @@ pub(super) fn daemon_facts(daemon: &Daemon) -> Vec<Fact> {
         fact("timezone", zone(timezone)),
         fact("shutdown_grace", Shown(*shutdown_grace)),
         fact("clock", clock.word()),
+        fact("approve_changes", approve_changes),
     ]
 }

@@ -5,11 +5,12 @@ mod trees;
 mod widening;
 mod words;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Name, Policy, Settings};
 use facts::{Fact, Named, daemon_facts};
-pub use widening::{Widening, more_careful, widened};
+pub use widening::{Widening, Wider, more_careful, widened, wider_than};
 
 /// Everything that differs, in one line for the journal: `policy detections: keep 30d → 60d; + task x`. Empty where
 /// nothing does.
@@ -45,8 +46,29 @@ fn named_changes<T: Named>(old: &[Arc<T>], new: &[Arc<T>]) -> Vec<String> {
     lines
 }
 
+/// The properties of a policy that differ, each by its key, as two tables of words: those of the old configuration and those
+/// of the new one. What may be secret is only said to differ.
+pub fn changed_words(old: &Settings, new: &Settings, policy: &Name) -> [BTreeMap<String, String>; 2] {
+    let facts = |settings: &Settings| find(&settings.policies, policy).map(|policy| policy.facts()).unwrap_or_default();
+    let (before, after) = (facts(old), facts(new));
+    let words = |of: &[Fact], other: &[Fact]| {
+        let differs =
+            |fact: &&Fact| value_of(other, fact.key) != fact.value && !["enabled", "mode"].contains(&fact.key);
+        let told = of.iter().filter(differs).filter_map(|fact| Some((fact, fact.value.as_ref()?)));
+        let shown = told.map(|(fact, value)| match fact.is_secret {
+            true => (fact.key.to_owned(), "…".to_owned()),
+            false => (fact.key.to_owned(), value.clone()),
+        });
+        shown.collect()
+    };
+    [words(&before, &after), words(&after, &before)]
+}
+
+fn value_of(facts: &[Fact], key: &str) -> Option<String> {
+    facts.iter().find(|fact| fact.key == key)?.value.clone()
+}
+
 fn differences(subject: &str, old: &[Fact], new: &[Fact]) -> Option<String> {
-    let value_of = |facts: &[Fact], key: &str| facts.iter().find(|fact| fact.key == key)?.value.clone();
     let mut keys: Vec<(&str, bool)> = Vec::new();
     for fact in new.iter().chain(old) {
         if !keys.iter().any(|(key, _)| *key == fact.key) {

@@ -87,9 +87,12 @@ pub(super) fn wider_files_policy(before: &FilesPolicy, after: &FilesPolicy) -> V
     if after.bypass_trash && !before.bypass_trash {
         reasons.push("bypass_trash switched on".to_owned());
     }
-    reasons.extend(looser_max_files(before.max_files, after.max_files));
-    reasons.extend(looser_max_fraction(before.max_fraction, after.max_fraction));
     reasons
+}
+
+pub(super) fn looser_files_guards(before: &FilesPolicy, after: &FilesPolicy) -> Vec<String> {
+    let fraction = looser_max_fraction(before.max_fraction, after.max_fraction);
+    looser_max_files(before.max_files, after.max_files).into_iter().chain(fraction).collect()
 }
 
 pub(super) fn wider_orphans_policy(before: &OrphansPolicy, after: &OrphansPolicy) -> Vec<String> {
@@ -101,9 +104,12 @@ pub(super) fn wider_orphans_policy(before: &OrphansPolicy, after: &OrphansPolicy
     if after.keep < before.keep {
         reasons.push(shorter(before.keep, after.keep));
     }
-    reasons.extend(looser_max_fraction(Some(before.max_fraction), Some(after.max_fraction)));
-    reasons.extend(looser_max_files(before.max_files, after.max_files));
     reasons
+}
+
+pub(super) fn looser_orphans_guards(before: &OrphansPolicy, after: &OrphansPolicy) -> Vec<String> {
+    let fraction = looser_max_fraction(Some(before.max_fraction), Some(after.max_fraction));
+    fraction.into_iter().chain(looser_max_files(before.max_files, after.max_files)).collect()
 }
 
 /// The databases that say which files of a policy's store are orphans: another one may name other files.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, AgeBy, Child, Hook, Keep, KeepByValue, Mode, Name, OnDelete, Outside, OwnedFile, Policy, PolicyKind,
+    Action, AgeBy, Child, Hook, Keep, KeepByValue, Mode, Name, Namer, OnDelete, Outside, OwnedFile, Policy, PolicyKind,
     Reference, RowsPolicy, Settings,
 };
 use super::words::{self, Shown, zone};
@@ -63,13 +63,45 @@ fn widening_reasons((old, before): (&Settings, &Policy), (new, after): (&Setting
     if scheduled(new, after) && !scheduled(old, before) {
         reasons.push("it now runs on schedule".to_owned());
     }
+    let Wider { scope, guards } = wider((old, before), (new, after));
+    reasons.extend(scope);
+    reasons.extend(guards);
+    reasons
+}
+
+/// Differences by which a policy may take more than another one of the same name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wider {
+    /// What lets it take other things, in words.
+    pub scope: Vec<String>,
+    /// Guards that stop it later than before, in words.
+    pub guards: Vec<String>,
+}
+
+/// What lets a policy take more under the new configuration than under the old one, whether it is switched on or not. A
+/// policy that the old one does not have takes more in no known way.
+pub fn wider_than(old: &Settings, new: &Settings, policy: &Name) -> Wider {
+    match (find(&old.policies, policy), find(&new.policies, policy)) {
+        (Some(before), Some(after)) => wider((old, before), (new, after)),
+        (None, _) | (_, None) => Wider::default(),
+    }
+}
+
+fn wider((old, before): (&Settings, &Policy), (new, after): (&Settings, &Policy)) -> Wider {
+    let (mut reasons, mut guards) = (Vec::new(), Vec::new());
+    if after.max_growth > before.max_growth {
+        guards.push(format!("max_growth {} → {}", before.max_growth, after.max_growth));
+    }
     match (&before.kind, &after.kind) {
         (PolicyKind::Rows(rows_before), PolicyKind::Rows(rows_after)) => {
             reasons.extend(wider_scope(rows_before, rows_after));
             reasons.extend(wider_times(rows_before, rows_after));
             reasons.extend(fewer_claims(rows_before, rows_after));
             reasons.extend(wider_action(rows_before, rows_after));
-            reasons.extend(looser_guards(rows_before, rows_after));
+            guards.extend(looser_guards(rows_before, rows_after));
+            if rows_after.allow_time_independent && !rows_before.allow_time_independent {
+                reasons.push("allow_time_independent added".to_owned());
+            }
             reasons.extend(wider_source(old, new, rows_after));
             reasons.extend(wider_files(&rows_before.files, &rows_after.files, ""));
             reasons.extend(wider_children(&rows_before.children, &rows_after.children));
@@ -80,10 +112,13 @@ fn widening_reasons((old, before): (&Settings, &Policy), (new, after): (&Setting
         }
         (PolicyKind::Files(files_before), PolicyKind::Files(files_after)) => {
             reasons.extend(trees::wider_files_policy(files_before, files_after));
+            guards.extend(trees::looser_files_guards(files_before, files_after));
             reasons.extend(wider_store(old, new, &files_after.store));
         }
         (PolicyKind::Orphans(orphans_before), PolicyKind::Orphans(orphans_after)) => {
             reasons.extend(trees::wider_orphans_policy(orphans_before, orphans_after));
+            guards.extend(trees::looser_orphans_guards(orphans_before, orphans_after));
+            reasons.extend(fewer_owners(old, new, &orphans_after.store));
             reasons.extend(wider_store(old, new, &orphans_after.store));
             reasons.extend(trees::other_databases(old, new, orphans_after));
         }
@@ -96,7 +131,16 @@ fn widening_reasons((old, before): (&Settings, &Policy), (new, after): (&Setting
         (Some(old), Some(new)) if old != new => reasons.push("before of its task changed".to_owned()),
         (Some(_) | None, Some(_)) | (None, None) => {}
     }
-    reasons
+    Wider { scope: reasons, guards }
+}
+
+/// Columns that named files of a store because a policy owns files by them, and do so no more.
+fn fewer_owners(old: &Settings, new: &Settings, store: &Name) -> Vec<String> {
+    let (Some(before), Some(after)) = (old.store(store), new.store(store)) else { return Vec::new() };
+    let (before, after) = (old.references_of(before), new.references_of(after));
+    let is_lost = |namer: &&Namer<'_>| !after.iter().any(|other| other.reference.is_same(&namer.reference));
+    let lost = before.iter().filter(|namer| !namer.declared).filter(is_lost);
+    lost.map(|namer| format!("{} no longer names files of store {store}", namer.reference)).collect()
 }
 
 /// What must succeed before a task runs the policy.
@@ -280,9 +324,6 @@ fn wider_children(before: &[Child], after: &[Child]) -> Vec<String> {
 
 fn looser_guards(before: &RowsPolicy, after: &RowsPolicy) -> Vec<String> {
     let mut reasons = Vec::new();
-    if after.allow_time_independent && !before.allow_time_independent {
-        reasons.push("allow_time_independent added".to_owned());
-    }
     match (before.max_rows, after.max_rows) {
         (Some(old), Some(new)) if new > old => reasons.push(format!("max_rows {old} → {new}")),
         (Some(_), None) => reasons.push("max_rows removed".to_owned()),

@@ -34,6 +34,7 @@ impl Gather<'_> {
             timezone: timezone?,
             shutdown_grace: shutdown_grace?,
             clock: clock?,
+            approve_changes: daemon.and_then(|daemon| daemon.approve_changes).unwrap_or(true),
         })
     }
 

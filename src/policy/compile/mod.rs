@@ -14,6 +14,7 @@ mod store;
 mod task;
 mod url;
 mod value;
+mod wording;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -22,8 +23,9 @@ use crate::config::keys;
 use crate::config::raw::{Named, Raw};
 use crate::config::{Aspect, Diagnostic, Diagnostics, Inputs, KeyPath, Loaded, Origin, did_you_mean, listed};
 
-use super::{Name, Settings};
+use super::{Name, Settings, Written};
 use declared::{Declared, Section};
+pub use wording::{recompile, recompile_all};
 
 /// Errors after which no more are sought: nobody reads them all.
 const ENOUGH: usize = 200;
@@ -45,7 +47,9 @@ pub fn compile(mut loaded: Loaded, inputs: &Inputs) -> Result<Settings, Diagnost
     let settings = gather.settings(&loaded.raw);
     found.append(&mut gather.found);
     match settings {
-        Some(settings) if found.is_empty() => Ok(settings),
+        Some(settings) if found.is_empty() => {
+            Ok(Settings { written: Written::of(&loaded.tree, &settings), ..settings })
+        }
         _ => Err(Diagnostics::new(found)),
     }
 }
@@ -104,6 +108,7 @@ impl Gather<'_> {
             stores: stores.into_iter().map(Arc::new).collect(),
             tasks: tasks.into_iter().map(Arc::new).collect(),
             policies: policies.into_iter().map(Arc::new).collect(),
+            written: Written::default(),
         })
     }
 

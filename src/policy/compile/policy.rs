@@ -1,5 +1,7 @@
 //! `[policies.NAME]`: what policies of every kind have, and which keys belong to which kind.
 
+use std::num::NonZeroU64;
+
 use crate::config::keys;
 use crate::config::raw::{Raw, RawPolicy};
 use crate::config::{Aspect, KeyPath, did_you_mean};
@@ -73,6 +75,7 @@ impl Gather<'_> {
         let task = raw.task.as_ref().map(|task| self.task_reference(table, task));
         let default_mode = if kind == Kind::Orphans { keys::ORPHANS_MODE } else { keys::MODE };
         let mode = self.mode(table, raw.mode.as_deref(), default_mode);
+        let max_growth = self.count(&table.key("max_growth"), raw.max_growth.unwrap_or(keys::MAX_GROWTH), i64::MAX);
         let kind = match kind {
             Kind::Rows => {
                 self.refuse_missing(table, raw);
@@ -90,6 +93,7 @@ impl Gather<'_> {
             },
             enabled: raw.enabled.unwrap_or(true),
             mode: mode?,
+            max_growth: max_growth.and_then(|factor| NonZeroU64::new(factor.unsigned_abs()))?,
             kind: kind?,
         })
     }

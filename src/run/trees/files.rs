@@ -107,6 +107,10 @@ fn rank_ties(records: &mut [Record], spool: &mut Spool) -> std::io::Result<()> {
     Ok(())
 }
 
+fn count_going(choices: &[Choice]) -> u64 {
+    choices.iter().filter(|choice| **choice != Choice::Stays).count() as u64
+}
+
 /// The same in every run, so that a plan and a run choose alike.
 fn fingerprint(path: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -145,19 +149,23 @@ impl Looking<'_> {
         finding.account.tally.files_scanned = matched;
         finding.account.tally.files_recently_changed = recent;
         let mut spool = scan.sink.finish()?;
+        // What a lack of room demands is no growth.
+        let mut of_time = chosen;
         if let Some(records) = &scan.records {
             let mut records = std::mem::take(&mut *records.lock().unwrap_or_else(PoisonError::into_inner));
             rank_ties(&mut records, &mut spool).map_err(Ended::Spool)?;
             let choices = choose(&records, rules);
-            chosen = choices.iter().filter(|choice| **choice != Choice::Stays).count() as u64;
+            chosen = count_going(&choices);
+            of_time = count_going(&choose(&records, rules.without_room()));
             finding.choices = Some(choices);
         }
         finding.spool = Some(spool);
         let mut judged = Judged::default();
         let max_fraction = policy.max_fraction.map(crate::policy::Fraction::get);
         let share = Share { going: chosen, of: matched };
-        judge_share(&mut judged, share, policy.max_files.map(NonZeroU64::get), max_fraction);
-        Ok(Finding { readings: judged.readings, blocked_by: judged.blocked_by, ..finding })
+        judge_share(&mut judged, share, (policy.max_files.map(NonZeroU64::get), max_fraction), self.run.lift);
+        let share = Share { going: of_time, of: matched };
+        self.run.judged(finding, judged, share).await
     }
 
     async fn rules(&mut self, policy: &FilesPolicy) -> Result<Rules, Ended> {

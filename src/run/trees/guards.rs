@@ -3,7 +3,7 @@
 
 use super::missing::{JUDGED_FROM, Missing};
 use super::names::{Counts, Names};
-use crate::ledger::MissingFile;
+use crate::ledger::{MissingFile, Unused};
 use crate::policy::Store;
 use crate::run::guard::Judged;
 use crate::stores::Surveyed;
@@ -106,9 +106,17 @@ pub(super) struct Share {
     pub(super) of: u64,
 }
 
-/// Reads `max_files` and `max_fraction`.
-pub(super) fn judge_share(judged: &mut Judged, share: Share, max_files: Option<u64>, max_fraction: Option<f64>) {
+/// Reads `max_files` and `max_fraction`; an approval takes their place.
+pub(super) fn judge_share(
+    judged: &mut Judged,
+    share: Share,
+    (max_files, max_fraction): (Option<u64>, Option<f64>),
+    approval: Option<Unused>,
+) {
     let Share { going, of } = share;
+    if let Some(approval) = approval {
+        return judged.read_approved(approval, going, "files");
+    }
     if let Some(most) = max_files {
         judged.read("max_files", going as f64, most as f64, || {
             format!(

@@ -19,10 +19,12 @@ use super::Fate;
 use super::account::Account;
 use super::custody::{Custody, CustodyError};
 use super::foreseen::{Foreseen, GoneInStore};
+use super::guard::Judged;
 use super::identity;
-use super::policy::{Outcome, PolicyRun};
+use super::outcome::Outcome;
+use super::policy::PolicyRun;
 use super::sessions::Sessions;
-use crate::ledger::{GuardReading, Lease, Ledger, LedgerError, RunMode};
+use crate::ledger::{GuardReading, Held as OnHold, Lease, Ledger, LedgerError, RunMode, Status};
 use crate::policy::{FilesPolicy, Mode, Name, OrphansPolicy, Store};
 use crate::sources::SourceError;
 use crate::stores::{Held, RawPath, Surveyed, TrashError, WalkError};
@@ -106,6 +108,10 @@ struct Finding {
     account: Account,
     readings: Vec<GuardReading>,
     blocked_by: Option<String>,
+    /// What it waits for, where an approval is all that it needs.
+    held: Option<OnHold>,
+    /// A guard on how much may go has blocked it.
+    by_amount: bool,
     /// None where nothing is to be listed, because it cannot be trusted.
     spool: Option<Spool>,
     /// For each file of the spool what becomes of it; without them all go.
@@ -121,11 +127,26 @@ struct Finding {
 impl Finding {
     fn new(decided_at: Timestamp) -> Self {
         let (account, readings, empty) = (Account::default(), Vec::new(), Vec::new());
-        Self { account, readings, blocked_by: None, spool: None, choices: None, empty, alike: None, decided_at }
+        Self {
+            account,
+            readings,
+            blocked_by: None,
+            held: None,
+            by_amount: false,
+            spool: None,
+            choices: None,
+            empty,
+            alike: None,
+            decided_at,
+        }
     }
 
     fn blocked(self, why: String) -> Self {
         Self { blocked_by: Some(why), ..self }
+    }
+
+    fn held(self, held: OnHold) -> Self {
+        Self { blocked_by: Some(held.sentence()), held: Some(held), ..self }
     }
 }
 
@@ -168,6 +189,20 @@ struct Looking<'a> {
     gone: Option<Arc<GoneInStore>>,
 }
 
+impl PolicyRun<'_> {
+    /// What was found with what the guards say, and whether it is far more than usual.
+    async fn judged(&self, finding: Finding, judged: Judged, share: guards::Share) -> Result<Finding, Ended> {
+        let Judged { readings, blocked_by, by_amount } = judged;
+        let finding = Finding { readings, blocked_by, by_amount, ..finding };
+        if finding.blocked_by.is_none()
+            && let Some(held) = self.grown_files(share.going, share.of).await?
+        {
+            return Ok(Finding { by_amount: true, ..finding.held(held) });
+        }
+        Ok(finding)
+    }
+}
+
 impl Looking<'_> {
     /// What stands in the way of a policy that takes files of the store. A report needs no marker: it takes nothing.
     async fn identity_guard(&mut self) -> Result<Option<String>, Ended> {
@@ -196,14 +231,23 @@ impl PolicyRun<'_> {
     pub(super) async fn run_tree(&self, tree: Tree<'_>, sessions: &mut Sessions, foreseen: &mut Foreseen) -> Outcome {
         let ledger = match (&self.runner.ledger, self.mode, self.policy.mode) {
             (Some(ledger), RunMode::Enforce, Mode::Enforce) => ledger,
-            _ => return self.tree(tree, sessions, foreseen, None).await,
+            _ => return self.as_held(self.tree(tree, sessions, foreseen, None).await),
         };
+        if self.held().is_some() {
+            return self.tree(tree, sessions, foreseen, None).await;
+        }
         let lease = match self.lease(ledger).await {
             Ok(lease) => lease,
             Err(outcome) => return outcome,
         };
-        let outcome = self.tree(tree, sessions, foreseen, Some(Holding { ledger, lease: &lease })).await;
-        outcome.release(ledger, lease).await
+        let holding = Holding { ledger, lease: &lease };
+        let mut outcome = self.tree(tree, sessions, foreseen, Some(holding)).await;
+        // A guard on how much may go says no, and somebody has approved what was shown.
+        if let Some(approved) = self.as_approved(&outcome) {
+            let done = Box::pin(approved.tree(tree, sessions, foreseen, Some(holding))).await;
+            outcome = Outcome { as_of: Some(approved.now), ..done };
+        }
+        self.as_held(outcome).release(ledger, lease).await
     }
 
     async fn tree(
@@ -234,10 +278,11 @@ impl PolicyRun<'_> {
             Tree::Files(policy) => found.find_files(policy).await,
             Tree::Orphans(policy) => found.find_orphans(policy).await,
         };
-        let mut found = match found {
-            Ok(found) => found,
-            Err(Ended::Stopped) => return Outcome::cancelled(Account::default()),
-            Err(error) => return Outcome::failed(Account::default(), [chain(&error)]),
+        let mut found = match (found, self.held()) {
+            (Ok(found), None) => found,
+            (Ok(found), Some(held)) => found.held(held.clone()),
+            (Err(Ended::Stopped), _) => return Outcome::cancelled(Account::default()),
+            (Err(error), _) => return Outcome::failed(Account::default(), [chain(&error)]),
         };
         if found.blocked_by.is_none() {
             found.blocked_by = self.held_by_clock(sessions, None).await;
@@ -259,7 +304,8 @@ impl PolicyRun<'_> {
         foreseen: &mut Foreseen,
         holding: Option<Holding<'_>>,
     ) -> Outcome {
-        let Finding { account, readings, blocked_by, spool, choices, empty, alike, decided_at } = found;
+        let Finding { account, readings, blocked_by, held, by_amount, spool, choices, empty, alike, decided_at } =
+            found;
         let would_go = blocked_by.is_none() && self.policy.mode == Mode::Enforce;
         let mut taking = Taking {
             run: self,
@@ -281,7 +327,9 @@ impl PolicyRun<'_> {
         };
         let taken = match spool {
             // A run that is blocked does nothing; a plan still shows what it would be about.
-            Some(spool) if holding.is_none() || blocked_by.is_none() => taking.take(spool, choices).await,
+            Some(spool) if holding.is_none() || blocked_by.is_none() || held.is_some() => {
+                taking.take(spool, choices).await
+            }
             _ => Ok(()),
         };
         taking.make_durable().await;
@@ -292,6 +340,7 @@ impl PolicyRun<'_> {
             (Ok(()), Some(by)) => Outcome::blocked(account, by),
             (Ok(()), None) => Outcome::new(account),
         };
-        Outcome { guards: readings, ..outcome }
+        let held = held.filter(|_| outcome.status == Status::Blocked);
+        Outcome { guards: readings, held, by_amount, ..outcome }
     }
 }

@@ -172,9 +172,9 @@ impl Looking<'_> {
         let mut judged = Judged::default();
         let share = Share { going: all.orphans, of: all.matched };
         let max_files = policy.max_files.map(std::num::NonZeroU64::get);
-        judge_share(&mut judged, share, max_files, Some(policy.max_fraction.get()));
+        judge_share(&mut judged, share, (max_files, Some(policy.max_fraction.get())), self.run.lift);
         finding.spool = Some(scan.sink.finish()?);
-        Ok(Finding { readings: judged.readings, blocked_by: judged.blocked_by, ..finding })
+        self.run.judged(finding, judged, share).await
     }
 }
 

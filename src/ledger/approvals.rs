@@ -1,0 +1,152 @@
+//! Approvals: what an operator has looked at and agreed to, by whom; and what past runs took, to tell much from usual.
+
+use diesel::prelude::*;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::holds::{policy_enforced, set_baseline};
+use super::schema::{approvals, holds, policy_results, runs};
+use super::words::{instant, number, read_instant, read_number, read_word, word};
+use super::{Ledger, LedgerError, RunId, RunMode, RunTrigger, Status, Tally};
+use crate::policy::{Name, Wording};
+
+/// Whoever approves: the user of the process, and the one who became it by sudo.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approver {
+    pub uid: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sudo_user: Option<String>,
+}
+
+/// Consent to the configuration of a policy, and to what it would have taken at an instant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Approval {
+    pub policy: Name,
+    pub wording: Wording,
+    /// Rows, or files, that were shown.
+    pub amount: u64,
+    /// Instant of the plan: things that became eligible later were not shown.
+    pub shown_at: Timestamp,
+    pub approved_at: Timestamp,
+    pub approver: Approver,
+}
+
+/// An approval that no run has used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unused {
+    pub id: i64,
+    pub amount: u64,
+    pub shown_at: Timestamp,
+}
+
+/// What an enforcing run took for a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PastRun {
+    pub started_at: Timestamp,
+    /// Rows, or files where the policy is about a store.
+    pub amount: u64,
+    /// The schedule asked for it.
+    pub scheduled: bool,
+}
+
+impl Ledger {
+    /// Records an approval, in place of one that was not used, and takes the policy off hold.
+    pub async fn approve(&self, approval: &Approval) -> Result<(), LedgerError> {
+        let approval = approval.clone();
+        self.call("recording an approval", move |connection, _| {
+            connection.immediate_transaction(|connection| {
+                let policy = approval.policy.as_str();
+                let unused = approvals::table.filter(approvals::policy.eq(policy).and(approvals::used_by.is_null()));
+                diesel::update(unused).set(approvals::used_by.eq("replaced")).execute(connection)?;
+                diesel::insert_into(approvals::table)
+                    .values((
+                        approvals::policy.eq(policy),
+                        approvals::fingerprint.eq(approval.wording.fingerprint()),
+                        approvals::wording.eq(serde_json::to_string(&approval.wording)?),
+                        approvals::amount.eq(number(approval.amount)),
+                        approvals::shown_at.eq(instant(approval.shown_at)),
+                        approvals::approved_at.eq(instant(approval.approved_at)),
+                        approvals::approver.eq(serde_json::to_string(&approval.approver)?),
+                    ))
+                    .execute(connection)?;
+                diesel::delete(holds::table.find(policy)).execute(connection)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// The approval of a configuration of a policy that no run has used.
+    pub async fn approval(&self, policy: &Name, fingerprint: &str) -> Result<Option<Unused>, LedgerError> {
+        let (policy, fingerprint) = (policy.to_string(), fingerprint.to_owned());
+        self.call("looking for an approval", move |connection, _| {
+            let row: Option<(i64, i64, String)> = approvals::table
+                .filter(approvals::policy.eq(&policy).and(approvals::fingerprint.eq(&fingerprint)))
+                .filter(approvals::used_by.is_null())
+                .order(approvals::id.desc())
+                .select((approvals::id, approvals::amount, approvals::shown_at))
+                .first(connection)
+                .optional()?;
+            let Some((id, amount, shown_at)) = row else { return Ok(None) };
+            Ok(Some(Unused { id, amount: read_number(amount), shown_at: read_instant(&shown_at)? }))
+        })
+        .await
+    }
+
+    /// Notes that a run has come to the end of a policy: what it ran by is the approved configuration, and an approval
+    /// that it used covers nothing any more.
+    pub async fn note_agreed(
+        &self,
+        policy: &Name,
+        wording: &Wording,
+        used: Option<(i64, RunId)>,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        let (policy, wording) = (policy.clone(), wording.clone());
+        self.call("recording what was agreed to", move |connection, _| {
+            connection.immediate_transaction(|connection| {
+                set_baseline(connection, &policy, &wording, now)?;
+                if let Some((id, run_id)) = used {
+                    let used_by = approvals::used_by.eq(run_id.to_string());
+                    diesel::update(approvals::table.find(id)).set(used_by).execute(connection)?;
+                }
+                diesel::delete(holds::table.find(policy.as_str())).execute(connection)?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// What enforcing runs took for a policy that came to its end, newest first: those since an instant, and at least
+    /// `fewest` where there are as many.
+    pub async fn past_runs(&self, policy: &Name, since: Timestamp, fewest: usize) -> Result<Vec<PastRun>, LedgerError> {
+        let policy = policy.to_string();
+        self.call("reading what past runs took", move |connection, _| {
+            let ended = [word(&Status::Completed)?, word(&Status::CompletedWithErrors)?];
+            let found = policy_results::table
+                .inner_join(runs::table.on(runs::run_id.eq(policy_results::run_id)))
+                .filter(policy_results::policy.eq(&policy))
+                .filter(policy_results::status.eq_any(&ended))
+                .filter(runs::mode.eq(word(&RunMode::Enforce)?))
+                .filter(policy_enforced())
+                .order(policy_results::id.desc())
+                .select((runs::started_at, runs::trigger, policy_results::tally));
+            let mut past = Vec::new();
+            for row in
+                found.load_iter::<(String, String, String), diesel::connection::DefaultLoadingMode>(connection)?
+            {
+                let (started_at, trigger, tally) = row?;
+                let started_at = read_instant(&started_at)?;
+                if started_at < since && past.len() >= fewest {
+                    break;
+                }
+                let scheduled = read_word::<RunTrigger>(&trigger)? != RunTrigger::Cli;
+                past.push(PastRun { started_at, amount: serde_json::from_str::<Tally>(&tally)?.taken(), scheduled });
+            }
+            Ok(past)
+        })
+        .await
+    }
+}

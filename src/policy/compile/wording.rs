@@ -1,0 +1,32 @@
+//! Compiles again what was approved before, so that it can be compared with what is written now, and counted.
+
+use std::sync::Arc;
+
+use crate::config::{self, Inputs};
+
+use super::super::{Settings, Source, Wording, Written};
+use super::compile;
+
+/// Compiles the words of a policy as a configuration of their own; databases are reached as the present configuration says,
+/// where they are the same ones. Fails, in words, where this version does not take them any more.
+pub fn recompile(wording: &Wording, present: &Settings) -> Result<Settings, String> {
+    recompile_all(wording.clone().into_written(), present)
+}
+
+/// The same for a whole configuration.
+pub fn recompile_all(written: Written, present: &Settings) -> Result<Settings, String> {
+    let compiled = compile(config::reload(written.into_tree()), &Inputs::default());
+    let mut settings = compiled.map_err(|problems| {
+        let first = problems.iter().next().map(ToString::to_string);
+        first.unwrap_or_else(|| "it cannot be read".to_owned())
+    })?;
+    for source in &mut settings.sources {
+        let now = present.source(&source.name);
+        if let Some(now) = now.filter(|now| now.endpoint.identity() == source.endpoint.identity()) {
+            *source = Arc::new(Source { endpoint: now.endpoint.clone(), ..(**source).clone() });
+        }
+    }
+    settings.daemon.state_dir.clone_from(&present.daemon.state_dir);
+    settings.daemon.ledger_path.clone_from(&present.daemon.ledger_path);
+    Ok(settings)
+}

@@ -1,0 +1,39 @@
+//! Guards of two configurations of one policy: the stricter of each.
+
+use std::num::NonZeroU64;
+
+use super::{Fraction, Policy, PolicyKind};
+
+impl Policy {
+    /// The same policy with the guards of another configuration of it where these stop it earlier.
+    #[must_use]
+    pub fn guarded_like(&self, other: &Policy) -> Self {
+        let mut guarded = self.clone();
+        guarded.max_growth = self.max_growth.min(other.max_growth);
+        match (&mut guarded.kind, &other.kind) {
+            (PolicyKind::Rows(rows), PolicyKind::Rows(other)) => {
+                rows.max_rows = fewer(rows.max_rows, other.max_rows);
+                rows.max_fraction = smaller(rows.max_fraction, other.max_fraction);
+            }
+            (PolicyKind::Files(files), PolicyKind::Files(other)) => {
+                files.max_files = fewer(files.max_files, other.max_files);
+                files.max_fraction = smaller(files.max_fraction, other.max_fraction);
+            }
+            (PolicyKind::Orphans(orphans), PolicyKind::Orphans(other)) => {
+                orphans.max_files = fewer(orphans.max_files, other.max_files);
+                orphans.max_fraction =
+                    smaller(Some(orphans.max_fraction), Some(other.max_fraction)).unwrap_or(orphans.max_fraction);
+            }
+            (PolicyKind::Rows(_) | PolicyKind::Files(_) | PolicyKind::Orphans(_), _) => {}
+        }
+        guarded
+    }
+}
+
+fn fewer(one: Option<NonZeroU64>, other: Option<NonZeroU64>) -> Option<NonZeroU64> {
+    one.into_iter().chain(other).min()
+}
+
+fn smaller(one: Option<Fraction>, other: Option<Fraction>) -> Option<Fraction> {
+    one.into_iter().chain(other).min_by(|one, other| one.get().total_cmp(&other.get()))
+}

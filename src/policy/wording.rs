@@ -1,0 +1,144 @@
+//! The configuration in words, without secrets: what the ledger remembers of a policy that was approved, and can compile again.
+
+use std::fmt::Write;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use toml::{Table, Value};
+
+use super::{Name, Policy, PolicyKind, Settings};
+
+/// Whole configuration as it was written, merged. Urls have no passwords, and keys that say where a password is are left out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Written(Table);
+
+/// Everything that is written about one policy and decides what it may take: the policy, its stores and sources, its task.
+/// Whether it is switched on and enforced is left out: that can be changed by anybody at any time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Wording(Table);
+
+/// Keys of a policy that say how and when it runs, and not what it may take.
+const NOT_TAKING: [&str; 4] = ["enabled", "mode", "batch", "details"];
+
+impl Written {
+    /// The words of a configuration and what was compiled from them.
+    pub fn of(tree: &Value, settings: &Settings) -> Self {
+        let mut words = tree.as_table().cloned().unwrap_or_default();
+        if let Some(Value::Table(sources)) = words.get_mut("sources") {
+            for (name, source) in sources.iter_mut() {
+                let compiled = settings.sources.iter().find(|source| source.name.as_str() == name);
+                if let (Some(source), Some(compiled)) = (source.as_table_mut(), compiled) {
+                    source.retain(|key, _| !key.starts_with("password"));
+                    source.insert("url".to_owned(), Value::String(compiled.endpoint.url()));
+                }
+            }
+        }
+        words.remove("ledger");
+        Self(words)
+    }
+
+    /// The tree, as it would be loaded from a file.
+    pub(super) fn into_tree(self) -> Value {
+        Value::Table(self.0)
+    }
+
+    fn entry(&self, section: &str, name: &Name) -> Option<&Value> {
+        self.0.get(section)?.get(name.as_str())
+    }
+}
+
+impl Wording {
+    /// The words of one policy.
+    pub fn of(settings: &Settings, policy: &Policy) -> Self {
+        let (policies, stores) = context(settings, policy);
+        let mut sources: Vec<&Name> = policies.iter().filter_map(|policy| Some(&policy.kind.rows()?.source)).collect();
+        let references = stores.iter().filter_map(|name| settings.store(name)).flat_map(|store| &store.references);
+        sources.extend(references.map(|reference| &reference.source));
+        let tasks: Vec<&Name> = policies.iter().filter_map(|policy| policy.task.as_ref()).collect();
+        let names: Vec<&Name> = policies.iter().map(|policy| &policy.name).collect();
+        let mut sections = Table::new();
+        for (section, names) in [("policies", names), ("stores", stores), ("sources", sources), ("tasks", tasks)] {
+            let entries = names.into_iter().filter_map(|name| {
+                let mut entry = settings.written.entry(section, name)?.clone();
+                if let (true, Some(entry)) = (section == "policies", entry.as_table_mut()) {
+                    entry.retain(|key, _| !NOT_TAKING.contains(&key));
+                }
+                if let (true, Some(entry)) = (section == "tasks", entry.as_table_mut()) {
+                    entry.remove("enabled");
+                }
+                Some((name.to_string(), entry))
+            });
+            sections.insert(section.to_owned(), Value::Table(entries.collect()));
+        }
+        Self(sections)
+    }
+
+    /// SHA-256 of the words in a fixed order, in hexadecimal: the same wherever the same is written.
+    pub fn fingerprint(&self) -> String {
+        let mut canonical = String::new();
+        write_sorted(&Value::Table(self.0.clone()), &mut canonical);
+        Sha256::digest(canonical.as_bytes()).iter().fold(String::new(), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    /// The same as a configuration of its own.
+    pub(super) fn into_written(self) -> Written {
+        Written(self.0)
+    }
+}
+
+/// Policies and stores by which it is decided what a policy may take. Rows that own files of a store keep them from being
+/// orphans, so that their policies belong to one of orphans.
+fn context<'a>(settings: &'a Settings, policy: &'a Policy) -> (Vec<&'a Policy>, Vec<&'a Name>) {
+    let mut policies = vec![policy];
+    if let PolicyKind::Orphans(orphans) = &policy.kind {
+        let owns = |rows: &super::RowsPolicy| rows.all_files().iter().any(|(_, file)| file.store == orphans.store);
+        let owners = settings.policies.iter().filter(|other| other.kind.rows().is_some_and(owns));
+        policies.extend(owners.map(AsRef::as_ref));
+    }
+    let mut stores: Vec<&Name> = Vec::new();
+    for policy in &policies {
+        match policy.kind.rows() {
+            Some(rows) => stores.extend(rows.all_files().into_iter().map(|(_, file)| &file.store)),
+            None => stores.extend(policy.kind.store()),
+        }
+    }
+    (policies, stores)
+}
+
+/// Writes a value with the keys of each table in order.
+fn write_sorted(value: &Value, out: &mut String) {
+    match value {
+        Value::Table(table) => {
+            let mut entries: Vec<_> = table.iter().collect();
+            entries.sort_unstable_by_key(|(key, _)| key.as_str());
+            out.push('{');
+            for (key, value) in entries {
+                // Writing to a String cannot fail.
+                let _ = write!(out, "{key:?}=");
+                write_sorted(value, out);
+                out.push(',');
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for item in items {
+                write_sorted(item, out);
+                out.push(',');
+            }
+            out.push(']');
+        }
+        Value::String(text) => {
+            let _ = write!(out, "{text:?}");
+        }
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => {
+            let _ = write!(out, "{value}");
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Holds of one policy while it runs: what it would take beside what it usually takes, and what an approval lets go.
+
+use super::{NEVER_HELD, Usual};
+use crate::ledger::{Held, HoldKind, Ledger, LedgerError, RunMode, Unused};
+use crate::policy::Mode;
+use crate::run::delete::Ended;
+use crate::run::gather::Facts;
+use crate::run::outcome::Outcome;
+use crate::run::policy::PolicyRun;
+use crate::run::sessions::Sessions;
+
+/// How long back runs tell what is usual, and how many tell it at least.
+const USUAL_DAYS: i64 = 30;
+const USUAL_RUNS: usize = 10;
+
+impl<'a> PolicyRun<'a> {
+    /// Reason to wait that is known before anything is counted.
+    pub(in crate::run) fn held(&self) -> Option<&'a Held> {
+        self.standing?.held.as_ref()
+    }
+
+    /// The approval that a run may use.
+    fn approval(&self) -> Option<Unused> {
+        self.standing?.approval.filter(|_| self.mode == RunMode::Enforce)
+    }
+
+    /// The same run as of when its things were shown and approved, where that is what an outcome needs.
+    pub(in crate::run) fn as_approved(&self, outcome: &Outcome) -> Option<Self> {
+        let approval = self.approval().filter(|_| outcome.by_amount && self.lift.is_none())?;
+        Some(Self { lift: Some(approval), now: approval.shown_at.min(self.now), ..*self })
+    }
+
+    /// An outcome that only the guards of the approved configuration have blocked is a hold.
+    pub(in crate::run) fn as_held(&self, outcome: Outcome) -> Outcome {
+        let guarded = self.standing.and_then(|standing| standing.guarded.as_ref());
+        match (guarded, &outcome.held, &outcome.blocked_by) {
+            (Some(guarded), None, Some(by)) if outcome.by_amount && self.lift.is_none() => {
+                let mut held = guarded.held.clone();
+                held.reasons.push(by.clone());
+                Outcome { blocked_by: Some(held.sentence()), held: Some(held), ..outcome }
+            }
+            _ => outcome,
+        }
+    }
+
+    /// What usual runs of the policy take; none where this run is not measured by them.
+    async fn usual(&self, ledger: &Ledger) -> Result<Option<Usual>, LedgerError> {
+        let enforces = self.mode == RunMode::Enforce && self.policy.mode == Mode::Enforce;
+        if !enforces || !self.request.is_scheduled() || self.lift.is_some() {
+            return Ok(None);
+        }
+        if !self.runner.settings.daemon.approve_changes {
+            return Ok(None);
+        }
+        let back = jiff::SignedDuration::from_hours(24 * USUAL_DAYS);
+        let since = self.now.checked_sub(back).unwrap_or(jiff::Timestamp::MIN);
+        let past = ledger.past_runs(&self.policy.name, since, USUAL_RUNS).await?;
+        // What waits does not become usual by waiting.
+        let held = ledger.held_policy(&self.policy.name).await?.filter(|held| held.kind == HoldKind::Growth);
+        Ok(Some(Usual::of(&past, held.map_or(self.now, |held| held.since.min(self.now)))))
+    }
+
+    /// The hold of a run that would take far more rows than usual.
+    pub(in crate::run) async fn grown_rows(
+        &self,
+        facts: &Facts,
+        sessions: &mut Sessions,
+    ) -> Result<Option<Held>, Ended> {
+        let Some(ledger) = &self.runner.ledger else { return Ok(None) };
+        if facts.eligible.is_some_and(|eligible| eligible <= NEVER_HELD) {
+            return Ok(None);
+        }
+        let Some(usual) = self.usual(ledger).await? else { return Ok(None) };
+        let mut of = facts.total.unwrap_or(0);
+        let mut eligible = match facts.eligible {
+            Some(eligible) => eligible,
+            None => facts.count(sessions, self.stop, Some(NEVER_HELD + 1)).await?,
+        };
+        if eligible <= NEVER_HELD {
+            return Ok(None);
+        }
+        if usual.is_first() && facts.total.is_none() {
+            of = facts.count_all(sessions, self.stop).await?;
+        }
+        let most = usual.most(self.policy.max_growth.get(), of);
+        if most > NEVER_HELD && eligible <= most {
+            eligible = facts.count(sessions, self.stop, most.checked_add(1)).await?;
+        }
+        if eligible <= most {
+            return Ok(None);
+        }
+        // For people: how many there are in all.
+        let eligible = facts.count(sessions, self.stop, None).await?;
+        Ok(Some(self.grown(usual.reason(eligible, "rows", (most, of)))))
+    }
+
+    /// The hold of a run that would take far more files than usual; `going`: those that go by their age or number.
+    pub(in crate::run) async fn grown_files(&self, going: u64, of: u64) -> Result<Option<Held>, LedgerError> {
+        let Some(ledger) = self.runner.ledger.as_ref().filter(|_| going > NEVER_HELD) else { return Ok(None) };
+        let Some(usual) = self.usual(ledger).await? else { return Ok(None) };
+        let most = usual.most(self.policy.max_growth.get(), of);
+        Ok((going > most).then(|| self.grown(usual.reason(going, "files", (most, of)))))
+    }
+
+    fn grown(&self, reason: String) -> Held {
+        Held { since: self.runner.clock.now(), kind: HoldKind::Growth, reasons: vec![reason], old: None, new: None }
+    }
+}

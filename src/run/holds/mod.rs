@@ -1,0 +1,208 @@
+//! Holds: what makes a policy take more than somebody has agreed to waits for an approval. The ledger remembers what was
+//! agreed to; here it is compared with what is about to run.
+
+mod attempt;
+mod growth;
+
+use jiff::Timestamp;
+
+use super::{Request, Runner};
+use crate::ledger::{Baseline, Held, HoldKind, Ledger, LedgerError, PolicyResult, RunMode, RunTrigger, Status, Unused};
+use crate::policy::compile::recompile;
+use crate::policy::{Mode, Name, Policy, Settings, Wider, Wording, changed_words, wider_than};
+pub(super) use growth::{NEVER_HELD, Usual};
+
+/// State of a policy between what was agreed to and what is configured.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    pub wording: Wording,
+    pub fingerprint: String,
+    /// The approved configuration; none where the policy has neither run nor been approved.
+    pub baseline: Option<Baseline>,
+    /// An approval of the present configuration that no run has used.
+    pub approval: Option<Unused>,
+    /// Reason to wait, before anything is counted.
+    pub held: Option<Held>,
+    /// The policy with the guards of its approved configuration, where the present ones stop it later.
+    pub(super) guarded: Option<Guarded>,
+}
+
+/// Guards that were loosened and not approved.
+#[derive(Debug, Clone)]
+pub(super) struct Guarded {
+    pub(super) policy: std::sync::Arc<Policy>,
+    pub(super) held: Held,
+}
+
+/// Outcome of a review of one policy.
+#[derive(Debug, Clone)]
+pub struct Reviewed {
+    pub policy: Name,
+    pub held: Held,
+    /// It was not held for this before.
+    pub is_new: bool,
+}
+
+impl Runner {
+    /// The standing of a policy under this runner's configuration. A run on request is not held for being the first one
+    /// beside a new ledger.
+    pub async fn standing(&self, ledger: &Ledger, policy: &Policy, on_request: bool) -> Result<Standing, LedgerError> {
+        let settings = &self.settings;
+        let wording = Wording::of(settings, policy);
+        let fingerprint = wording.fingerprint();
+        let baseline = ledger.baseline(&policy.name).await?;
+        let approval = ledger.approval(&policy.name, &fingerprint).await?;
+        let mut standing = Standing { wording, fingerprint, baseline, approval, held: None, guarded: None };
+        if !settings.daemon.approve_changes || standing.approval.is_some() {
+            return Ok(standing);
+        }
+        let now = self.clock.now();
+        match &standing.baseline {
+            Some(baseline) if baseline.fingerprint == standing.fingerprint => {}
+            Some(baseline) => (standing.held, standing.guarded) = compare(settings, policy, baseline, now),
+            None if on_request => {}
+            None => standing.held = beside_adopted(ledger, now).await?,
+        }
+        Ok(standing)
+    }
+
+    /// The standings of a request's policies, in their order. Where nothing can be deleted, nothing is held.
+    pub(super) async fn standings(
+        &self,
+        request: &Request,
+        mode: RunMode,
+    ) -> Result<Vec<Option<Standing>>, LedgerError> {
+        let mut standings = Vec::new();
+        for policy in &request.policies {
+            let may_take = mode != RunMode::Report && self.settings.mode_of(policy) == Mode::Enforce;
+            standings.push(match &self.ledger {
+                Some(ledger) if may_take => Some(self.standing(ledger, policy, !request.is_scheduled()).await?),
+                _ => None,
+            });
+        }
+        Ok(standings)
+    }
+
+    /// Brings the memory of what was agreed to up to a configuration that comes into force: what became narrower, or was
+    /// approved beforehand, is agreed to; what became wider is held. Returns what is held.
+    pub async fn review(&self, ledger: &Ledger) -> Result<Vec<Reviewed>, LedgerError> {
+        let now = self.clock.now();
+        let worded = |policy: &std::sync::Arc<Policy>| (policy.name.clone(), Wording::of(&self.settings, policy));
+        let present: Vec<_> = self.settings.policies.iter().map(worded).collect();
+        ledger.approve_what_ran(&present, now).await?;
+        self.note_adopted_stores(ledger).await?;
+        let mut reviewed = Vec::new();
+        for policy in &self.settings.policies {
+            let standing = self.standing(ledger, policy, policy.task.is_none()).await?;
+            match &standing.held {
+                Some(held) => {
+                    let (since, is_new) = ledger.hold(&policy.name, held).await?;
+                    let held = Held { since, ..held.clone() };
+                    reviewed.push(Reviewed { policy: policy.name.clone(), held, is_new });
+                }
+                None => standing.settle(ledger, &policy.name, now).await?,
+            }
+        }
+        Ok(reviewed)
+    }
+
+    /// Notes whether a ledger that remembers nothing stands beside stores that were adopted.
+    async fn note_adopted_stores(&self, ledger: &Ledger) -> Result<(), LedgerError> {
+        for store in &self.settings.stores {
+            let marked = crate::stores::OpenStore::open(store).ok().and_then(|open| open.identify().ok());
+            if marked.is_some_and(|identity| identity.marker.is_some()) && ledger.adopted(&store.name).await?.is_none()
+            {
+                return ledger.note_began_beside(&store.name).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records what a policy of a run came to: a hold, or that its configuration is agreed to.
+    pub(super) async fn note_outcome(
+        &self,
+        request: &Request,
+        standing: Option<&Standing>,
+        done: &mut PolicyResult,
+    ) -> Result<(), LedgerError> {
+        let (Some(ledger), Some(standing)) = (&self.ledger, standing) else { return Ok(()) };
+        if let Some(held) = &mut done.held {
+            (held.since, _) = ledger.hold(&done.policy, held).await?;
+            return Ok(());
+        }
+        let ended = matches!(done.status, Status::Completed | Status::CompletedWithErrors);
+        if done.mode != RunMode::Enforce || !ended || request.is_temporary {
+            return Ok(());
+        }
+        let is_same = standing.baseline.as_ref().is_some_and(|known| known.fingerprint == standing.fingerprint);
+        let is_agreed = standing.baseline.is_none() || standing.approval.is_some() || request.is_scheduled();
+        if is_same || (is_agreed && standing.guarded.is_none()) {
+            let used = standing.approval.map(|approval| (approval.id, request.run_id));
+            ledger.note_agreed(&done.policy, &standing.wording, used, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Standing {
+    /// What is agreed to from now on, of a policy that is not held.
+    async fn settle(&self, ledger: &Ledger, policy: &Name, now: Timestamp) -> Result<(), LedgerError> {
+        let is_same = self.baseline.as_ref().is_some_and(|known| known.fingerprint == self.fingerprint);
+        let is_known = self.baseline.is_some() || self.approval.is_some();
+        if is_known && !is_same && self.guarded.is_none() {
+            ledger.set_baseline(policy, &self.wording, now).await?;
+        }
+        let waits = ledger.held_policy(policy).await?.map(|held| held.kind);
+        // What goes by counts is found out by the next run.
+        if matches!(waits, Some(HoldKind::Changed | HoldKind::NewLedger)) {
+            ledger.release_hold(policy).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Request {
+    /// Whether the schedule asked for it, and no person.
+    pub(super) fn is_scheduled(&self) -> bool {
+        matches!(self.trigger, RunTrigger::Schedule | RunTrigger::CatchUp)
+    }
+}
+
+/// What the present configuration lets a policy take that the approved one does not.
+fn compare(
+    settings: &Settings,
+    policy: &Policy,
+    baseline: &Baseline,
+    now: Timestamp,
+) -> (Option<Held>, Option<Guarded>) {
+    let held = |reasons: Vec<String>, kind, old, new| Held { since: now, kind, reasons, old, new };
+    let before = match recompile(&baseline.wording, settings) {
+        Ok(before) => before,
+        Err(why) => {
+            let reason = format!("it was changed, and cannot be compared with what was approved: {why}");
+            return (Some(held(vec![reason], HoldKind::Changed, None, None)), None);
+        }
+    };
+    let Wider { scope, guards } = wider_than(&before, settings, &policy.name);
+    let [old, new] = changed_words(&before, settings, &policy.name);
+    if !scope.is_empty() {
+        let reasons = scope.into_iter().chain(guards).collect();
+        return (Some(held(reasons, HoldKind::Changed, Some(old), Some(new))), None);
+    }
+    let approved = before.policies.iter().find(|approved| approved.name == policy.name);
+    let guarded = approved.filter(|_| !guards.is_empty()).map(|approved| Guarded {
+        policy: std::sync::Arc::new(policy.guarded_like(approved)),
+        held: held(guards, HoldKind::Guard, Some(old), Some(new)),
+    });
+    (None, guarded)
+}
+
+/// The hold of a policy that is new to a ledger which began beside adopted stores.
+async fn beside_adopted(ledger: &Ledger, now: Timestamp) -> Result<Option<Held>, LedgerError> {
+    Ok(ledger.began_beside().await?.map(|store| {
+        let reason = format!(
+            "the ledger is new, but store {store} was adopted before it began: what was run and approved until then is not known"
+        );
+        Held { since: now, kind: HoldKind::NewLedger, reasons: vec![reason], old: None, new: None }
+    }))
+}

@@ -1,0 +1,86 @@
+//! A run that takes nothing: a plan, a report, or a count of what is held.
+
+use super::account::Account;
+use super::foreseen::Foreseen;
+use super::gather::{Question, gather};
+use super::guard::Judged;
+use super::outcome::Outcome;
+use super::plan::{Planned, Planner};
+use super::policy::{PolicyRun, refused};
+use super::sessions::Sessions;
+use crate::ledger::{Held, Status};
+use crate::policy::{Mode, RowsPolicy};
+use crate::sources::{Gone, Instants};
+use crate::telemetry::chain;
+
+impl PolicyRun<'_> {
+    /// A plan, or a run that only reports.
+    pub(super) async fn look(
+        &self,
+        rows: &RowsPolicy,
+        at: Instants,
+        sessions: &mut Sessions,
+        foreseen: &mut Foreseen,
+        held: Option<&Held>,
+    ) -> Outcome {
+        let runner = self.runner;
+        let question = Question { tries_sql: true, ..self.question(rows, at, &foreseen.rows) };
+        let facts = match gather(question, sessions).await {
+            Ok(facts) => facts,
+            Err(error) => return refused(Account::default(), error),
+        };
+        self.reporter.expect(facts.eligible);
+        let (Judged { mut readings, mut blocked_by, by_amount }, look) =
+            match self.judge(rows, &facts, sessions, (&foreseen.rows, &foreseen.files)).await {
+                Ok(judged) => judged,
+                Err(ended) => return self.ended(Account::default(), ended),
+            };
+        if let Some(held) = held {
+            blocked_by = Some(held.sentence());
+        }
+        // A run that only reports tells what one that enforces would do, with the earlier policies' rows gone.
+        let would_go = blocked_by.is_none() && self.policy.mode == Mode::Enforce;
+        let fate = self.fate(blocked_by.as_deref());
+        let planner = Planner {
+            name: &self.policy.name,
+            policy: rows,
+            fate,
+            facts: &facts,
+            settings: &runner.settings,
+            sessions,
+            clock: &runner.clock,
+            stop: self.stop,
+            reporter: self.reporter,
+            list: self.request.list.as_ref(),
+            gone: &foreseen.rows,
+            files: if would_go { foreseen.files.clone() } else { foreseen.files.apart() },
+            presence: look.presence.anew(),
+            waiting: Vec::new(),
+            reads_long: false,
+            kept: Vec::new(),
+            unreadable: 0,
+            account: Account::default(),
+        };
+        let (planned, kept, until) = match planner.plan().await {
+            Ok(Planned { account, kept, ended: None }) => (Ok(account), Some(kept), None),
+            Ok(Planned { account, kept, ended: Some((window, judged)) }) => {
+                readings.extend(judged.readings);
+                blocked_by = blocked_by.or(judged.blocked_by);
+                (Ok(account), Some(kept), Some(window))
+            }
+            Err(error) => (Err(error), None, None),
+        };
+        let outcome = match (planned, blocked_by) {
+            (Ok(account), _) if self.stop.is_set() => Outcome::cancelled(account),
+            (Err(_), _) if self.stop.is_set() => Outcome::cancelled(Account::default()),
+            (Err(error), _) => Outcome::failed(Account::default(), [chain(&error)]),
+            (Ok(account), Some(by)) => Outcome::blocked(account, by),
+            (Ok(account), None) => Outcome::new(account),
+        };
+        if let (true, Some(kept)) = (would_go, kept) {
+            foreseen.rows.extend(Gone::new(facts.target.clone(), at, until, kept));
+        }
+        let held = held.filter(|_| outcome.status == Status::Blocked).cloned();
+        Outcome { guards: readings, held, by_amount, ..outcome }
+    }
+}
