@@ -2,23 +2,12 @@
 
 use diesel::prelude::*;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::holds::{policy_enforced, set_baseline};
 use super::schema::{approvals, holds, policy_results, runs};
 use super::words::{instant, number, read_instant, read_number, read_word, word};
-use super::{Ledger, LedgerError, RunId, RunMode, RunTrigger, Status, Tally};
+use super::{Ledger, LedgerError, Operator, RunId, RunMode, RunTrigger, Status, Tally};
 use crate::policy::{Name, Wording};
-
-/// Whoever approves: the user of the process, and the one who became it by sudo.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approver {
-    pub uid: u32,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sudo_user: Option<String>,
-}
 
 /// Consent to the configuration of a policy, and to what it would have taken at an instant.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +19,7 @@ pub struct Approval {
     /// Instant of the plan: things that became eligible later were not shown.
     pub shown_at: Timestamp,
     pub approved_at: Timestamp,
-    pub approver: Approver,
+    pub approver: Operator,
 }
 
 /// An approval that no run has used.

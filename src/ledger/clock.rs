@@ -36,6 +36,9 @@ pub struct Operator {
     pub uid: u32,
     /// The name behind it, where it is known.
     pub user: Option<String>,
+    /// Who became that user by sudo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sudo_user: Option<String>,
 }
 
 /// The columns of the row.

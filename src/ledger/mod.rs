@@ -4,6 +4,7 @@
 mod approvals;
 mod clock;
 mod file;
+mod held;
 mod holds;
 mod intents;
 mod latest;
@@ -29,17 +30,18 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::policy::{Name, StorePath};
-pub use approvals::{Approval, Approver, PastRun, Unused};
+pub use approvals::{Approval, PastRun, Unused};
 pub use clock::{ConfirmedClock, Operator, SeenClock};
 pub use file::{Ledger, give_up_reserve};
+pub use held::{Held, HoldKind};
 pub use holds::Baseline;
 pub use latest::LatestRun;
 use locks::Lock;
 pub use locks::{StateHolder, StateLock, StateLockError, lock_state_dir};
 pub use named::{AlikeFile, MissingFile, OutsidePaths};
 pub use record::{
-    Cause, EmptiedTrash, Failure, GuardReading, Held, HoldKind, HookFailure, HookPoint, PolicyResult, RunMode,
-    RunResult, RunTrigger, SHOWN_AT_MOST, Sample, Status, StoreTally, Tally, Totals,
+    Cause, EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger,
+    SHOWN_AT_MOST, Sample, Status, StoreTally, Tally, Totals,
 };
 pub use stores::Adoption;
 

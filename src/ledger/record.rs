@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::RunId;
+use super::held::Held;
 use super::named::{AlikeFile, MissingFile, OutsidePaths};
 use crate::policy::{Name, cut, cut_at};
 
@@ -148,52 +149,6 @@ pub struct PolicyResult {
     /// Remarks that are no errors: what a person may want to know.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub notes: Vec<String>,
-}
-
-/// Why a policy waits for an approval, and what would change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
-    pub since: Timestamp,
-    pub kind: HoldKind,
-    /// In words: "keep 30d → 3d".
-    pub reasons: Vec<String>,
-    /// Keys of the approved configuration that differ, as that has them.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub old: Option<BTreeMap<String, String>>,
-    /// The same as the present configuration has them.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub new: Option<BTreeMap<String, String>>,
-}
-
-/// What a hold goes by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HoldKind {
-    /// The configuration takes more than the approved one.
-    Changed,
-    /// A guard of the approved configuration would have stopped it.
-    Guard,
-    /// Far more would go than usual, or at a first run.
-    Growth,
-    /// The ledger is new, and a store is not.
-    NewLedger,
-    /// The machine's clock cannot be trusted.
-    Clock,
-}
-
-impl Held {
-    /// The sentence that `blocked_by` has.
-    pub fn sentence(&self) -> String {
-        format!("held: {}", self.reasons.join(", "))
-    }
-
-    /// Whether both wait for the same answer: counts differ from run to run.
-    pub fn is_about_same(&self, other: &Self) -> bool {
-        match self.kind {
-            HoldKind::Changed => (&self.reasons, &self.new) == (&other.reasons, &other.new),
-            HoldKind::Guard | HoldKind::Growth | HoldKind::NewLedger | HoldKind::Clock => self.kind == other.kind,
-        }
-    }
 }
 
 /// What was counted. Sums: two tallies can be added.

@@ -149,6 +149,8 @@ fn world(task: &str) -> World {
 fn world_on(kind: EngineKind, task: &str) -> World {
     let mut world = World::new(Database::create(kind));
     world.create_items();
+    // Its first run is meant to take everything.
+    world.daemon("approve_changes = false");
     declare(&mut world, task);
     world
 }

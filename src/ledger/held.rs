@@ -1,0 +1,52 @@
+//! Holds: why a policy waits for an approval, as results and the ledger have it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Why a policy waits for an approval, and what would change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    pub since: Timestamp,
+    pub kind: HoldKind,
+    /// In words: "keep 30d → 3d".
+    pub reasons: Vec<String>,
+    /// Keys of the approved configuration that differ, as that has them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub old: Option<BTreeMap<String, String>>,
+    /// The same as the present configuration has them.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub new: Option<BTreeMap<String, String>>,
+}
+
+/// What a hold goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldKind {
+    /// The configuration takes more than the approved one.
+    Changed,
+    /// A guard of the approved configuration would have stopped it.
+    Guard,
+    /// Far more would go than usual, or at a first run.
+    Growth,
+    /// The ledger is new, and a store is not.
+    NewLedger,
+    /// The machine's clock cannot be trusted.
+    Clock,
+}
+
+impl Held {
+    /// The sentence that `blocked_by` has.
+    pub fn sentence(&self) -> String {
+        format!("held: {}", self.reasons.join(", "))
+    }
+
+    /// Whether both wait for the same answer: counts differ from run to run.
+    pub fn is_about_same(&self, other: &Self) -> bool {
+        match self.kind {
+            HoldKind::Changed => (&self.reasons, &self.new) == (&other.reasons, &other.new),
+            HoldKind::Guard | HoldKind::Growth | HoldKind::NewLedger | HoldKind::Clock => self.kind == other.kind,
+        }
+    }
+}
