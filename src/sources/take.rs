@@ -138,7 +138,7 @@ impl Target {
         for some in statements.iter().flat_map(|rows| rows.chunks(at_once)) {
             let keys: Vec<_> = some.iter().map(|row| row.key.clone()).collect();
             let mut sql = self.changing(at);
-            match takes_others || self.peels() {
+            match takes_others || self.peels() || self.may_not_ask_itself(session) {
                 // What was done to other rows may have changed the answers about them; the row itself is locked.
                 true => self.push_locked(&mut sql, at, &keys),
                 false => self.push_scope(&mut sql, at, Scope { keys: Some(&keys), ..scope }, &[]),
@@ -177,6 +177,12 @@ impl Target {
         let stayed: Vec<OwnedRow> = stayed;
         batch.stayed.extend(stayed.into_iter().map(|row| Stayed { row, why: None }));
         Ok(went)
+    }
+
+    /// Whether a statement that changes the table may not ask about other rows of it: MySQL refuses that (error 1093),
+    /// also where the question is a view's. The locked rows have been asked about right before.
+    fn may_not_ask_itself(&self, session: &Session) -> bool {
+        self.engine == Engine::MySql && session.returning() == Returning::No && self.asks_other_rows()
     }
 
     fn push_locked(&self, sql: &mut Sql, at: Instants, keys: &[Vec<String>]) {

@@ -129,6 +129,8 @@ for_each_engine! {
         world.declare(&called("endless", ENDLESS));
         world.declare(&called("quick", ""));
         (1..=3).for_each(|id| world.item(id, 40.0, None, None));
+        // The planners of PostgreSQL and MariaDB know without counting; MySQL's works out what is the same for all rows.
+        let is_unknown = kind == EngineKind::Sqlite || kind.is_mysql_proper();
         let ended = in_time(&world, &["stats", "--json"]);
         let stats = ended.json();
         let quick = policy(&stats, "quick");
@@ -137,13 +139,12 @@ for_each_engine! {
         for name in ["items", "endless"] {
             let endless = policy(&stats, name);
             assert_eq!((&endless["oldest"], &endless["overdue_secs"]), (&Value::Null, &Value::Null), "{endless:#}");
-            match kind {
-                EngineKind::Sqlite => assert_uncounted(endless),
-                // Their planners know without counting.
-                _ => assert_eq!((&endless["precision"], &endless["error"]), (&json!("estimate"), &Value::Null), "{endless:#}"),
+            match is_unknown {
+                true => assert_uncounted(endless),
+                false => assert_eq!((&endless["precision"], &endless["error"]), (&json!("estimate"), &Value::Null), "{endless:#}"),
             }
         }
-        let expected = if kind == EngineKind::Sqlite { 3 } else { 0 };
+        let expected = if is_unknown { 3 } else { 0 };
         let ended = ended.with(expected);
         assert_eq!(ended.stderr, "");
         // The server does not go on with what nobody waits for.
