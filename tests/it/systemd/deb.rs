@@ -8,14 +8,16 @@ use std::sync::OnceLock;
 use super::machine::Machine;
 use super::root::succeed;
 
-/// The package: the one that `RETAIND_DEB` names, or else built from this checkout as it is.
+/// The package: the one that `RETAIND_DEB` names, or else one of the program under test. An optimised program takes
+/// longer to build than all these tests together.
 pub fn package() -> &'static Path {
     static PACKAGE: OnceLock<PathBuf> = OnceLock::new();
     PACKAGE.get_or_init(|| match std::env::var_os("RETAIND_DEB") {
         Some(path) => path.into(),
         None => {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/build-deb");
-            let printed = succeed(&mut Command::new(script));
+            let program = env!("CARGO_BIN_EXE_retaind");
+            let printed = succeed(Command::new(script).env("RETAIND_DEB_OF", program));
             PathBuf::from(printed.lines().last().expect("the script prints the path of the package"))
         }
     })
