@@ -1,5 +1,7 @@
 //! The binary, really killed: at random moments of a purge with files, and at each step of the delete protocol. After
 //! the last restart no live row lacks its file, and no deleted row has left one (G1).
+//!
+//! `RETAIND_EFFORT=8 cargo test --test it -- crash` is the long form: hundreds of kills on each engine, and one at each call.
 
 mod doubtful;
 mod wider;
@@ -10,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};
-use crate::world::World;
+use crate::world::{World, effort};
 
 fn world(kind: EngineKind, batch: u32) -> World {
     let mut world = World::new(Database::create(kind));
@@ -82,11 +84,11 @@ fn killed_at_random(kind: EngineKind) {
     let mut kills = 0;
     // A generator of our own, so that a failure can be told by its engine alone.
     let mut state = 0x9E37_79B9_7F4A_7C15_u64 ^ kind as u64;
-    while kills < 200 {
+    while kills < effort(50) {
         // Enough old rows that the next process is killed in the middle of its work.
-        if world.ids().iter().filter(|id| *id % 4 != 0).count() < 1500 {
-            fill(&world, rows + 1, rows + 3000);
-            rows += 3000;
+        if world.ids().iter().filter(|id| *id % 4 != 0).count() < 500 {
+            fill(&world, rows + 1, rows + 1000);
+            rows += 1000;
         }
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let moment = Duration::from_micros(5_000 + (state >> 33) % 120_000);
@@ -97,7 +99,7 @@ fn killed_at_random(kind: EngineKind) {
             kills += 1;
         }
         child.wait().expect("it ends");
-        if kills % 40 == 0 {
+        if kills % 10 == 0 {
             check(&world, false);
         }
     }
@@ -107,32 +109,32 @@ fn killed_at_random(kind: EngineKind) {
 }
 
 #[test]
-fn g1_two_hundred_kills_postgres() {
+fn g1_killed_at_random_postgres() {
     killed_at_random(EngineKind::Postgres);
 }
 
 #[test]
-fn g1_two_hundred_kills_mariadb() {
+fn g1_killed_at_random_mariadb() {
     killed_at_random(EngineKind::MariaDb);
 }
 
 #[test]
-fn g1_two_hundred_kills_mariadb_no_returning() {
+fn g1_killed_at_random_mariadb_no_returning() {
     killed_at_random(EngineKind::MariaDbNoReturning);
 }
 
 #[test]
-fn g1_two_hundred_kills_sqlite() {
+fn g1_killed_at_random_sqlite() {
     killed_at_random(EngineKind::Sqlite);
 }
 
-/// Kills the process at its Nth call of one kind, for N = 1, 2, 3, … until it lives to its end: every write to the
-/// source, every write and sync of the ledger, every removal of a file.
-fn killed_at_each_step(kind: EngineKind, calls: &[&str]) {
+/// Kills the process at its Nth call of one kind, for each Nth of a stride until it lives to its end: writes to the
+/// source, syncs of the ledger, every removal of a file.
+fn killed_at_each_step(kind: EngineKind, calls: &[(&str, usize)]) {
     let mut kills = 0;
-    for call in calls {
+    for (call, stride) in calls {
         let mut survived = 0;
-        for nth in 1..200 {
+        for nth in (1..200).step_by((stride / effort(1)).max(1)) {
             let world = world(kind, 3);
             fill(&world, 1, 12);
             let status = binary::command("strace")
@@ -150,9 +152,9 @@ fn killed_at_each_step(kind: EngineKind, calls: &[&str]) {
             finish(&world);
             check(&world, true);
             if status.success() {
-                // The counter is per thread; a few more numbers, in case the threads shared the work otherwise.
+                // The counter is per thread; another number, in case the threads shared the work otherwise.
                 survived += 1;
-                if survived == 3 {
+                if survived == 2 {
                     break;
                 }
             } else {
@@ -165,15 +167,16 @@ fn killed_at_each_step(kind: EngineKind, calls: &[&str]) {
 
 #[test]
 fn g1_killed_at_each_step_postgres() {
-    killed_at_each_step(EngineKind::Postgres, &["sendto", "fdatasync,fsync", "unlinkat"]);
+    killed_at_each_step(EngineKind::Postgres, &[("sendto", 4), ("fdatasync,fsync", 2), ("unlinkat", 1)]);
 }
 
 #[test]
 fn g1_killed_at_each_step_mariadb() {
-    killed_at_each_step(EngineKind::MariaDb, &["writev,sendto,sendmsg", "fdatasync,fsync", "unlinkat"]);
+    let calls = [("writev,sendto,sendmsg", 8), ("fdatasync,fsync", 2), ("unlinkat", 1)];
+    killed_at_each_step(EngineKind::MariaDb, &calls);
 }
 
 #[test]
 fn g1_killed_at_each_step_sqlite() {
-    killed_at_each_step(EngineKind::Sqlite, &["pwrite64", "fdatasync,fsync", "unlinkat"]);
+    killed_at_each_step(EngineKind::Sqlite, &[("pwrite64", 8), ("fdatasync,fsync", 2), ("unlinkat", 1)]);
 }

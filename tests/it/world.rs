@@ -292,6 +292,13 @@ pub fn paths<const N: usize>(items: [&str; N]) -> BTreeSet<String> {
     items.into_iter().map(str::to_owned).collect()
 }
 
+/// How many kills, operations or generated cases a test takes: as many as suit every day, or so many times more as
+/// `RETAIND_EFFORT` says.
+pub fn effort<N: TryFrom<u32> + std::ops::Mul<Output = N>>(usual: N) -> N {
+    let asked = std::env::var("RETAIND_EFFORT").ok().map(|text| text.parse().expect("RETAIND_EFFORT is a number"));
+    usual * N::try_from(asked.unwrap_or(1)).ok().expect("a number that is not too large")
+}
+
 /// What makes worlds for a property: the same ones each time, so that a failure is one of the code, and others on every
 /// run with `RETAIND_RANDOM=1`, to look for more. A failure shows the number that makes its worlds again.
 pub fn generated_cases(config: proptest::test_runner::Config) -> proptest::test_runner::TestRunner {

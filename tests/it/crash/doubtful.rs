@@ -1,7 +1,7 @@
 //! The binary, killed at random moments of a purge, and a world that is another one before it goes on: another directory or
 //! another file system in place of a store, or a brake. Nothing of another disk is removed, and nothing is forgotten.
 //!
-//! `RETAIND_KILLS=1000 cargo test --test it -- f22_f23_kills` is the long form.
+//! `RETAIND_EFFORT=64 cargo test --test it -- f22_f23_kills` is the long form of a thousand kills.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -24,9 +24,8 @@ const CHANGES: [Change; 4] = [Change::Directory, Change::Nothing, Change::Mount,
 
 #[test]
 fn f22_f23_kills_between_which_stores_come_and_go() {
-    let kills = std::env::var("RETAIND_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(16);
     for adopted in [false, true] {
-        killed(adopted, kills / 2);
+        killed(adopted, effort(8));
     }
 }
 

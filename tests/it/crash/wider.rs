@@ -9,7 +9,7 @@ use retaind::ledger::Ledger;
 
 use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};
-use crate::world::World;
+use crate::world::{World, effort};
 
 const FILES_OF_A_JOB: [&str; 3] = ["log.txt", "out/a.bin", "out/deep/b.bin"];
 
@@ -167,7 +167,7 @@ fn killed_at_random(kind: EngineKind) {
     let mut scene = Scene::new(kind, 4);
     let mut kills = 0;
     let mut state = 0xD1B5_4A32_D192_ED03_u64 ^ kind as u64;
-    while kills < 12 {
+    while kills < effort(6) {
         if scene.due() < 30 {
             scene.fill(120);
         }

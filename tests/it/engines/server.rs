@@ -1,6 +1,7 @@
 //! Private PostgreSQL and MariaDB servers: set up, started, stopped, killed and started again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -234,12 +235,12 @@ fn set_up_postgres(options: &ServerOptions) -> (PathBuf, Vec<String>, Option<u16
     let user = run_as(EngineKind::Postgres);
     user.own(&dir);
     let data = dir.join("data");
-    run(user
-        .command(&Product::Postgres.installer())
-        .args(["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"])
-        .arg("-D")
-        .arg(&data)
-        .current_dir(&dir));
+    fresh_data(Product::Postgres, &data, |data| {
+        let options = ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"];
+        let mut installer = user.command(&Product::Postgres.installer());
+        installer.args(options).args(["--no-instructions", "-D"]).arg(data);
+        installer
+    });
     let mut settings = vec![
         format!("unix_socket_directories={}", dir.display()),
         "max_connections=200".to_owned(),
@@ -273,18 +274,28 @@ fn set_up_postgres(options: &ServerOptions) -> (PathBuf, Vec<String>, Option<u16
     (dir, arguments, port)
 }
 
+/// Makes a data directory: a copy of the product's first one, which `installer` makes where it is told to.
+fn fresh_data(product: Product, data: &Path, installer: impl FnOnce(&Path) -> Command) {
+    static FIRST: [OnceLock<PathBuf>; 3] = [const { OnceLock::new() }; 3];
+    let first = FIRST[product as usize].get_or_init(|| {
+        let dir = scratch_dir("first");
+        let kind = if product == Product::Postgres { EngineKind::Postgres } else { EngineKind::MariaDb };
+        run_as(kind).own(&dir);
+        run(installer(&dir.join("data")).current_dir(&dir));
+        dir.join("data")
+    });
+    run(Command::new("cp").args(["--archive", "--sparse=always"]).arg(first).arg(data));
+}
+
 /// MariaDB or MySQL.
 fn set_up_mysql(product: Product, options: &ServerOptions) -> (PathBuf, Vec<String>, Option<u16>) {
     let dir = scratch_dir("mariadb");
     let user = run_as(EngineKind::MariaDb);
     let (data, temporary) = (dir.join("data"), dir.join("tmp"));
-    for dir in [&data, &temporary] {
-        std::fs::create_dir(dir).expect("mkdir in our own directory");
-    }
+    std::fs::create_dir(&temporary).expect("mkdir in our own directory");
     user.own(&dir);
     let mut common = vec![
         "--no-defaults".to_owned(),
-        format!("--datadir={}", data.display()),
         // Two servers that share one trip over each other's temporary tables.
         format!("--tmpdir={}", temporary.display()),
         "--skip-log-bin".to_owned(),
@@ -302,9 +313,14 @@ fn set_up_mysql(product: Product, options: &ServerOptions) -> (PathBuf, Vec<Stri
             &["--auth-root-authentication-method=normal", "--skip-test-db"]
         }
     };
-    run(user.command(&product.installer()).args(&common).args(install).current_dir(&dir));
+    fresh_data(product, &data, |data| {
+        let mut installer = user.command(&product.installer());
+        installer.args(&common).arg(format!("--datadir={}", data.display())).args(install);
+        installer
+    });
     let mut arguments = common;
     arguments.extend([
+        format!("--datadir={}", data.display()),
         format!("--socket={}", dir.join("mariadb.sock").display()),
         format!("--pid-file={}", dir.join("pid").display()),
         "--innodb-buffer-pool-size=128M".to_owned(),

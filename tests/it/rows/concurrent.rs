@@ -8,7 +8,7 @@ use crate::engines::{Client, EngineKind};
 use crate::rows::files::WITH_FILES;
 use crate::world::World;
 
-const ROWS: u64 = 3000;
+const ROWS: u64 = 1000;
 
 /// What the writer did before the purge could take the row.
 #[derive(Default)]
@@ -26,7 +26,7 @@ fn write(mut client: Client, kind: EngineKind, now: String) -> Saved {
         _ => ("BEGIN", " FOR UPDATE"),
     };
     // From the end, where the purge has not been yet, and across the place where it is.
-    for n in 0..600 {
+    for n in 0..200 {
         let id = if n % 2 == 0 { ROWS - n } else { 1 + n * 5 % ROWS };
         let done = (|| {
             client.execute(begin)?;

@@ -7,7 +7,7 @@ use retaind::ledger::Tally;
 use retaind::run::{Fate, Listed};
 
 use crate::engines::{Database, EngineKind};
-use crate::world::World;
+use crate::world::{World, effort};
 
 /// A row: age in days, note, which of a few thumbnails it names and how, which image.
 #[derive(Debug, Clone)]
@@ -109,7 +109,12 @@ fn parity(kind: EngineKind, cases: u32) {
     let order = Just(vec![0, 1, 2, 3])
         .prop_shuffle()
         .prop_flat_map(|order| (1..=4usize).prop_map(move |n| order[..n].to_vec()));
-    let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 40, ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        cases: effort(cases),
+        failure_persistence: None,
+        max_shrink_iters: 40,
+        ..ProptestConfig::default()
+    };
     let mut runner = crate::world::generated_cases(config);
     let all = (rows, order, prop_oneof![Just(1u32), Just(3), Just(7), Just(5000)], any::<bool>());
     runner
@@ -122,20 +127,20 @@ fn parity(kind: EngineKind, cases: u32) {
 
 #[test]
 fn g6_plan_parity_postgres() {
-    parity(EngineKind::Postgres, 20);
+    parity(EngineKind::Postgres, 10);
 }
 
 #[test]
 fn g6_plan_parity_mariadb() {
-    parity(EngineKind::MariaDb, 12);
+    parity(EngineKind::MariaDb, 8);
 }
 
 #[test]
 fn g6_plan_parity_mariadb_no_returning() {
-    parity(EngineKind::MariaDbNoReturning, 8);
+    parity(EngineKind::MariaDbNoReturning, 6);
 }
 
 #[test]
 fn g6_plan_parity_sqlite() {
-    parity(EngineKind::Sqlite, 30);
+    parity(EngineKind::Sqlite, 20);
 }

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use super::*;
 use crate::binary::{self, RETAIND};
 use crate::engines::EngineKind;
+use crate::world::effort;
 
 const FILES: u64 = 900;
 
@@ -112,18 +113,18 @@ const OLD: &str = "[policies.it]\nkind = \"files\"\nstore = \"images\"\nkeep = \
 
 #[test]
 fn kills_during_scans_lose_nothing_that_is_named() {
-    killed(ORPHANS, false, 25);
+    killed(ORPHANS, false, effort(10));
 }
 
 #[test]
 fn kills_during_scans_into_the_trash_lose_nothing() {
-    killed(ORPHANS, true, 25);
+    killed(ORPHANS, true, effort(10));
 }
 
 #[test]
 fn kills_during_policies_of_files_lose_nothing_that_is_named() {
-    killed(OLD, false, 12);
-    killed(OLD, true, 12);
+    killed(OLD, false, effort(5));
+    killed(OLD, true, effort(5));
 }
 
 #[test]
@@ -131,7 +132,7 @@ fn kills_during_a_restore_lose_nothing_and_the_next_one_finishes() {
     let world = world(ORPHANS, true);
     let (mut done, mut state) = (0, 0x0123_4567_89AB_CDEF);
     let trash = world.root("images").join(".retaind/trash");
-    while done < 20 {
+    while done < effort(8) {
         finish(&world);
         let runs: Vec<_> = std::fs::read_dir(&trash).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(runs.len(), 1, "{runs:?}");

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::*;
 use crate::engines::EngineKind;
+use crate::world::effort;
 
 /// Names that a tree may have, oddities among them.
 const NAMES: [&[u8]; 12] = [
@@ -248,7 +249,12 @@ async fn compare(world: &World) {
 }
 
 fn parity(kind: EngineKind, cases: u32, most: usize) {
-    let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 60, ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        cases: effort(cases),
+        failure_persistence: None,
+        max_shrink_iters: 60,
+        ..ProptestConfig::default()
+    };
     let mut runner = crate::world::generated_cases(config);
     runner
         .run(&case(most), |mut case| {
@@ -264,28 +270,32 @@ fn parity(kind: EngineKind, cases: u32, most: usize) {
 
 #[test]
 fn d13_a_plan_names_what_one_policy_deletes_sqlite() {
-    parity(EngineKind::Sqlite, 60, 1);
+    parity(EngineKind::Sqlite, 30, 1);
 }
 
 #[test]
 fn d13_a_plan_names_what_several_policies_delete_sqlite() {
-    parity(EngineKind::Sqlite, 60, 3);
+    parity(EngineKind::Sqlite, 30, 3);
 }
 
 #[test]
 fn d13_a_plan_names_what_several_policies_delete_postgres() {
-    parity(EngineKind::Postgres, 12, 3);
+    parity(EngineKind::Postgres, 8, 3);
 }
 
 #[test]
 fn d13_a_plan_names_what_several_policies_delete_mariadb() {
-    parity(EngineKind::MariaDb, 12, 3);
+    parity(EngineKind::MariaDb, 8, 3);
 }
 
 #[test]
 fn every_engine_leaves_the_same_files() {
-    let config =
-        ProptestConfig { cases: 12, failure_persistence: None, max_shrink_iters: 60, ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        cases: effort(8),
+        failure_persistence: None,
+        max_shrink_iters: 60,
+        ..ProptestConfig::default()
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     crate::world::generated_cases(config)
         .run(&case(1), |case| {

@@ -1,5 +1,5 @@
 //! What `plan` lists is exactly what `run` removes (G6), over generated schemas, rows, files and policies. With
-//! `PROPTEST_CASES` in the environment there are so many cases on each engine.
+//! `RETAIND_EFFORT` in the environment there are so many times more cases on each engine.
 
 mod build;
 mod differential;
@@ -14,6 +14,7 @@ use retaind::clock::Clock;
 use retaind::ledger::Tally;
 
 use crate::engines::{Database, EngineKind};
+use crate::world::effort;
 
 /// A clock that stands on a whole second, so that a row may be exactly as old as it is kept; ahead of all files, and not
 /// so far that the servers' clocks seem wrong.
@@ -23,9 +24,7 @@ fn clock() -> Clock {
 }
 
 fn check(kind: EngineKind, cases: u32) {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
-    let config =
-        Config { cases: asked.unwrap_or(cases), failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
+    let config = Config { cases: effort(cases), failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     // A database is dear: all cases have one, and make their tables anew.
     let db = Arc::new(Database::create(kind));
@@ -48,20 +47,20 @@ fn check(kind: EngineKind, cases: u32) {
 
 #[test]
 fn g6_generated_postgres() {
-    check(EngineKind::Postgres, 35);
+    check(EngineKind::Postgres, 18);
 }
 
 #[test]
 fn g6_generated_mariadb() {
-    check(EngineKind::MariaDb, 25);
+    check(EngineKind::MariaDb, 13);
 }
 
 #[test]
 fn g6_generated_mariadb_no_returning() {
-    check(EngineKind::MariaDbNoReturning, 20);
+    check(EngineKind::MariaDbNoReturning, 10);
 }
 
 #[test]
 fn g6_generated_sqlite() {
-    check(EngineKind::Sqlite, 45);
+    check(EngineKind::Sqlite, 24);
 }

@@ -3,11 +3,6 @@
 use crate::engines::EngineKind;
 use crate::world::World;
 
-/// Files are made before the race: one that is written while a run decides is kept as too new, which is another
-/// matter.
-pub const IMAGES: u64 = 9000;
-pub const THUMBS: u64 = 6000;
-
 /// What is done to eligible rows, and what stands between a writer and the purge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Race {
@@ -39,11 +34,16 @@ pub struct Ground {
     /// SQL for an age that is eligible, and one that is not.
     pub old: String,
     pub young: String,
+    /// How many files there are. They are made before the race: one that is written while a run decides is kept as too
+    /// new, which is another matter.
+    pub images: u64,
+    pub thumbs: u64,
 }
 
 impl Ground {
-    /// Makes tables, files and policy.
-    pub fn lay(world: &mut World, race: Race) -> Self {
+    /// Makes tables, policy, and files for so many operations.
+    pub fn lay(world: &mut World, race: Race, operations: u64) -> Self {
+        let (images, thumbs) = (operations * 2, if race == Race::Updates { 0 } else { operations * 6 / 5 });
         let at = world.db.timestamp_type();
         let image = match (race, world.db.kind()) {
             (Race::Spelled, EngineKind::Postgres) => "bytea",
@@ -71,7 +71,7 @@ impl Ground {
             ));
             world.db.execute(&format!("CREATE INDEX {table}_piece ON {table} (piece_id, piece_lot)"));
         }
-        (1..=IMAGES).for_each(|id| world.put("images", &format!("{id}.png"), 3));
+        (1..=images).for_each(|id| world.put("images", &format!("{id}.png"), 3));
         let common = "[policies.race]\nkind = \"rows\"\nsource = \"app\"\ntable = \"piece\"\nbatch = 50\n\
              files = [{ store = \"images\", column = \"image\" }]\n\
              protected_by = [{ table = \"shield\", on = \"shield.piece_id = piece.id\" }]\n";
@@ -90,7 +90,7 @@ impl Ground {
                     Race::Trees => "column = [\"piece_id\", \"piece_lot\"], references = [\"id\", \"lot\"]",
                     _ => "column = \"piece_id\", references = \"id\"",
                 };
-                (1..=THUMBS).for_each(|id| world.put("thumbs", &format!("{id}.jpg"), 2));
+                (1..=thumbs).for_each(|id| world.put("thumbs", &format!("{id}.jpg"), 2));
                 world.declare(&format!(
                     "{common}age = \"at\"\nkeep = \"30d\"\nchildren = [{{ table = \"hold\", column = \"piece_id\", \
                      references = \"id\", on_delete = \"keep-parent\" }}, {{ table = \"part\", {part}, on_delete = \"delete\", files = [{{ store = \"thumbs\", column = \"thumb\" }}] }}]"
@@ -98,7 +98,7 @@ impl Ground {
                 (world.days_ago(40.0), world.days_ago(0.0))
             }
         };
-        Self { kind: world.db.kind(), race, old, young }
+        Self { kind: world.db.kind(), race, old, young, images, thumbs }
     }
 
     pub fn age(&self, is_old: bool) -> &str {
@@ -130,8 +130,8 @@ impl Ground {
     }
 
     /// SQL that shows the path of a row's file as text.
-    pub fn shows_image(kind: EngineKind, race: Race) -> &'static str {
-        match (race, kind) {
+    pub fn shows_image(&self) -> &'static str {
+        match (self.race, self.kind) {
             (Race::Spelled, EngineKind::Postgres) => "convert_from(image, 'UTF8')",
             (Race::Spelled, _) => "CAST(image AS CHAR(50))",
             (_, _) => "image",

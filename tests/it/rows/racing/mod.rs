@@ -21,14 +21,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use retaind::ledger::{RunMode, RunResult, Status, Tally};
 
 use crate::engines::{Database, EngineKind};
-use crate::rows::racing::ground::{Ground, IMAGES, Race, THUMBS};
+use crate::rows::racing::ground::{Ground, Race};
 use crate::rows::racing::writer::{Row, WRITERS, Writer};
-use crate::world::World;
+use crate::world::{World, effort};
 
 /// Runs one after the other until the writers are done, then once more in peace.
 async fn race(kind: EngineKind, race: Race, operations: u64) {
     let mut world = World::new(Database::create(kind));
-    let ground = Ground::lay(&mut world, race);
+    let ground = Ground::lay(&mut world, race, operations);
     let runner = world.runner().await;
     let writers: Vec<_> = (0..WRITERS)
         .map(|number| {
@@ -51,7 +51,7 @@ async fn race(kind: EngineKind, race: Race, operations: u64) {
     let last = runner.run(world.request(RunMode::Enforce)).await.unwrap();
     assert_eq!(last.status, Some(Status::Completed), "{last:?}");
     tally.add(&last.policies[0].tally);
-    let after = After::of(&world, race);
+    let after = After::of(&world, ground);
     for writer in &done {
         after.judge(writer);
     }
@@ -79,7 +79,7 @@ fn only_locks_hindered(result: &RunResult) {
 
 /// What is there after the race.
 struct After {
-    race: Race,
+    ground: Ground,
     /// Live rows, with their images.
     rows: BTreeMap<u64, String>,
     /// How often rows expired.
@@ -91,15 +91,15 @@ struct After {
 }
 
 impl After {
-    fn of(world: &World, race: Race) -> Self {
+    fn of(world: &World, ground: Ground) -> Self {
         let pair = |row: Vec<Option<String>>| <[String; 2]>::try_from(row.into_iter().flatten().collect::<Vec<_>>());
         let pairs = |sql: &str| world.db.query(sql).into_iter().map(move |row| pair(row).unwrap());
         let number = |text: String| text.parse::<u64>().unwrap();
-        let image = Ground::shows_image(world.db.kind(), race);
+        let image = ground.shows_image();
         let rows = pairs(&format!("SELECT id, {image} FROM piece WHERE state = 'live'"));
         let parts = pairs("SELECT id, piece_id FROM part");
         Self {
-            race,
+            ground,
             rows: rows.map(|[id, image]| (number(id), image.trim_start_matches(['.', '/']).to_owned())).collect(),
             times: world.db.value("SELECT SUM(times) FROM piece").map_or(0, number),
             parts: parts.map(|[id, piece]| (number(id), number(piece))).collect(),
@@ -145,7 +145,7 @@ impl After {
         let released: BTreeSet<_> =
             eligible.chain(writer.gone.iter().map(|(_, row)| row)).map(|row| row.image).collect();
         let named: BTreeSet<_> = writer.rows.values().filter(|row| !row.is_eligible()).map(|row| row.image).collect();
-        for image in (1..=IMAGES).filter(|image| image % WRITERS == writer.number) {
+        for image in (1..=self.ground.images).filter(|image| image % WRITERS == writer.number) {
             let is_there = self.images.contains(&format!("{image}.png"));
             match (named.contains(&image), released.contains(&image)) {
                 (true, _) => assert!(is_there, "file {image} is named and gone"),
@@ -159,7 +159,7 @@ impl After {
     /// What the runs say that they did is what is missing.
     fn add_up(&self, writers: &[Writer], tally: &Tally) {
         let sum = |count: fn(&Writer) -> u64| writers.iter().map(count).sum::<u64>();
-        match self.race {
+        match self.ground.race {
             Race::Updates => assert_eq!(tally.rows_updated, self.times, "each row was updated once each time"),
             Race::Locks | Race::Keys | Race::Spelled | Race::Trees => {
                 assert_eq!(tally.rows_deleted, sum(|writer| writer.inserted) - self.rows.len() as u64);
@@ -168,7 +168,7 @@ impl After {
                 assert!(gone > 0, "children went with their rows");
             }
         }
-        let before = if self.race == Race::Updates { IMAGES } else { IMAGES + THUMBS };
+        let before = self.ground.images + self.ground.thumbs;
         let left = (self.images.len() + self.thumbs.len()) as u64;
         assert_eq!((tally.files_deleted, tally.files_missing, tally.files_owed), (before - left, 0, 0));
     }
@@ -184,27 +184,27 @@ macro_rules! races {
         $(#[test]
         $(#[$attribute])*
         fn $name() {
-            on(EngineKind::$kind, Race::$race, $operations);
+            on(EngineKind::$kind, Race::$race, effort($operations));
         })*
     };
 }
 
 races! {
-    g2_writers_that_lock_postgres: Postgres, Locks, 5000;
-    g2_writers_that_lock_mariadb: MariaDb, Locks, 5000;
-    g2_writers_that_lock_mariadb_no_returning: MariaDbNoReturning, Locks, 5000;
-    g2_writers_that_lock_sqlite: Sqlite, Locks, 5000;
-    g2_writers_behind_foreign_keys_postgres: Postgres, Keys, 3000;
-    g2_writers_behind_foreign_keys_mariadb: MariaDb, Keys, 3000;
-    g2_writers_behind_foreign_keys_sqlite: Sqlite, Keys, 3000;
-    g2_writers_that_spell_postgres: Postgres, Spelled, 2500;
-    g2_writers_that_spell_mariadb: MariaDb, Spelled, 2500;
-    g2_writers_that_spell_sqlite: Sqlite, Spelled, 1500;
-    g2_writers_in_trees_postgres: Postgres, Trees, 2500;
-    g2_writers_in_trees_mariadb: MariaDb, Trees, 2500;
-    g2_writers_in_trees_sqlite: Sqlite, Trees, 1500;
-    g2_updates_race_postgres: Postgres, Updates, 2500;
-    g2_updates_race_mariadb: MariaDb, Updates, 2500;
-    g2_updates_race_mariadb_no_returning: MariaDbNoReturning, Updates, 2500;
-    g2_updates_race_sqlite: Sqlite, Updates, 2500;
+    g2_writers_that_lock_postgres: Postgres, Locks, 2000;
+    g2_writers_that_lock_mariadb: MariaDb, Locks, 2000;
+    g2_writers_that_lock_mariadb_no_returning: MariaDbNoReturning, Locks, 2000;
+    g2_writers_that_lock_sqlite: Sqlite, Locks, 2000;
+    g2_writers_behind_foreign_keys_postgres: Postgres, Keys, 1500;
+    g2_writers_behind_foreign_keys_mariadb: MariaDb, Keys, 1500;
+    g2_writers_behind_foreign_keys_sqlite: Sqlite, Keys, 1500;
+    g2_writers_that_spell_postgres: Postgres, Spelled, 1250;
+    g2_writers_that_spell_mariadb: MariaDb, Spelled, 1250;
+    g2_writers_that_spell_sqlite: Sqlite, Spelled, 1000;
+    g2_writers_in_trees_postgres: Postgres, Trees, 1250;
+    g2_writers_in_trees_mariadb: MariaDb, Trees, 1250;
+    g2_writers_in_trees_sqlite: Sqlite, Trees, 1000;
+    g2_updates_race_postgres: Postgres, Updates, 1250;
+    g2_updates_race_mariadb: MariaDb, Updates, 1250;
+    g2_updates_race_mariadb_no_returning: MariaDbNoReturning, Updates, 1250;
+    g2_updates_race_sqlite: Sqlite, Updates, 1250;
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::engines::{Client, EngineKind};
-use crate::rows::racing::ground::{Ground, IMAGES, Race, THUMBS, lot};
+use crate::rows::racing::ground::{Ground, Race, lot};
 
 pub const WRITERS: u64 = 2;
 /// So many eligible rows a writer wants to have before it races for one.
@@ -183,7 +183,7 @@ impl Writer {
 
     /// Inserts a row with a file of its own.
     fn insert(&mut self, is_old: bool) {
-        let Some(id) = self.next(IMAGES) else {
+        let Some(id) = self.next(self.ground.images) else {
             self.wrongs.push("the files that were made for the race are used up".to_owned());
             return;
         };
@@ -214,7 +214,7 @@ impl Writer {
 
     /// Inserts a young row that points to this one.
     fn follow(&mut self, id: u64) -> Met {
-        let Some(keeper) = self.next(IMAGES) else { return self.set_age(id, false) };
+        let Some(keeper) = self.next(self.ground.images) else { return self.set_age(id, false) };
         let insert = self.ground.insert(keeper, false, keeper);
         let points = format!("UPDATE piece SET previous = {id} WHERE id = {keeper}");
         let met = self.attempt(id, How::Looks, &format!("{insert}; {points}"));
@@ -237,7 +237,7 @@ impl Writer {
 
     fn add_part(&mut self, id: u64) -> Met {
         let part = self.next_part;
-        if part > THUMBS {
+        if part > self.ground.thumbs {
             return self.set_age(id, false);
         }
         self.next_part += WRITERS;
@@ -288,7 +288,7 @@ impl Writer {
                 self.then_leads(id, other, image, met)
             }
             _ => {
-                let Some(new) = self.next(IMAGES) else { return self.set_age(id, false) };
+                let Some(new) = self.next(self.ground.images) else { return self.set_age(id, false) };
                 let insert = self.ground.insert(new, false, image);
                 let met = self.attempt(id, how, &insert);
                 if met == Met::There {
@@ -329,7 +329,7 @@ impl Writer {
 
     /// Brings a row back that has expired, with another file.
     fn revive(&mut self, id: u64) {
-        let Some(image) = self.next(IMAGES) else { return };
+        let Some(image) = self.next(self.ground.images) else { return };
         // What came too late to shield it must not do so now.
         let update = format!(
             "{}; DELETE FROM shield WHERE piece_id = {id}; UPDATE piece SET state = 'live', at = {}, \
