@@ -173,10 +173,10 @@ impl Runner {
             (RunMode::Enforce, Mode::Report) => RunMode::Report,
             (mode, _) => mode,
         };
-        self.begin(&request, mode, started_at).await?;
         if mode != RunMode::Plan {
             self.note_clock().await?;
         }
+        self.begin(&request, mode, started_at).await?;
         let standings = self.standings(&request, mode).await?;
         let stop = Stop::new(&request.cancel, request.timeout);
         let hooks = Hooks::of(self, &request, mode, &stop, &standings);

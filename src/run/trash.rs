@@ -17,6 +17,18 @@ impl Runner {
         stop: &Stop,
     ) -> Vec<EmptiedTrash> {
         let mut emptied = Vec::new();
+        match self.note_clock().await {
+            Ok(None) => {}
+            // It may have leapt since the policies began.
+            Ok(Some(why)) => {
+                tracing::warn!(why, "No trash is emptied: {why}");
+                return emptied;
+            }
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "No trash is emptied: {}", chain(&error));
+                return emptied;
+            }
+        }
         for store in self.settings.stores.iter().filter(|store| works_in(self, request, results, &store.name)) {
             if stop.is_set() {
                 break;

@@ -72,7 +72,7 @@ impl Leap {
 }
 
 /// A span of time in its largest unit, for people.
-fn spell(span: SignedDuration) -> String {
+pub(super) fn spell(span: SignedDuration) -> String {
     let seconds = span.as_secs().max(0);
     let (count, unit) = match seconds {
         0..120 => (seconds, "second"),

@@ -7,6 +7,7 @@ mod system;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
 use super::gather::skew;
@@ -17,7 +18,7 @@ use super::{Fate, RunMode, Runner};
 use crate::ledger::LedgerError;
 use crate::policy::{ClockTrust, Endpoint, Name, Settings};
 use crate::telemetry::chain;
-use judge::{Leap, Standing, judge};
+use judge::{Leap, Standing, judge, spell};
 
 /// How long it is remembered that nobody vouched for the clock, so that the policies of a run do not each wait for it.
 const REMEMBERED: Duration = Duration::from_secs(30);
@@ -133,7 +134,9 @@ impl PolicyRun<'_> {
             return None;
         }
         match self.clock_in_doubt(sessions, source).await {
-            Ok(leap) => leap.map(|leap| held(&leap)),
+            Ok(Some(leap)) => Some(held(&leap)),
+            // Asked last: the clock may have been set right while something was asked.
+            Ok(None) => began_in_the_future(self.now, self.runner.clock.now()),
             Err(error) => Some(format!("held: it is not known whether the clock can be trusted: {}", chain(&error))),
         }
     }
@@ -155,6 +158,18 @@ impl PolicyRun<'_> {
         }
         Ok(Some(leap))
     }
+}
+
+/// Reason to end a run that began under a clock that was ahead and was set right since: what it takes for old may not be.
+fn began_in_the_future(began_at: Timestamp, now: Timestamp) -> Option<String> {
+    let ahead = began_at.duration_since(now);
+    (ahead > SignedDuration::from_secs(60)).then(|| {
+        format!(
+            "held: the clock was set back by {} since this run began, so it is not known what is old by it; the next run goes \
+             by the clock as it is then",
+            spell(ahead)
+        )
+    })
 }
 
 /// What was seen, what it means, and what to do.

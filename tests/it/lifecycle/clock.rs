@@ -245,3 +245,42 @@ fn f28_a_clock_that_is_to_be_trusted_is() {
     assert_eq!(run.status.code(), Some(0), "{}", String::from_utf8_lossy(&run.stdout));
     leaping.assert_alive(&[], &[], "so many years have passed");
 }
+
+#[test]
+fn f28_a_clock_that_is_set_right_in_the_middle_of_a_run_ends_it() {
+    let task = "schedule = \"0 3 * * *\"\nbefore = { command = [\"/bin/sh\", \"-c\", \"echo +0 > OFFSET\"] }";
+    let leaping = Leaping::new("schedule = \"0 3 * * *\"");
+    leaping.command(&["run", "--json", "--set", "daemon.mode=report", "sweep"]);
+    let offset = leaping.world.dir.join("offset").display().to_string();
+    edit(&leaping.world, "schedule = \"0 3 * * *\"", &task.replace("OFFSET", &offset));
+    leaping.world.item(3, 2.0, None, None);
+    leaping.offset(LEAP);
+    let run = leaping.command(&["run", "--json", "sweep"]);
+    assert_eq!(run.status.code(), Some(4), "{}", String::from_utf8_lossy(&run.stdout));
+    let results = leaping.results();
+    assert!(results.iter().all(|(_, by)| by.starts_with("held: the clock was set back by ") && by.contains(" days since this run")), "{results:?}");
+    leaping.assert_alive(&[1, 2, 3], &["old.jpg", "young.jpg"], "the run began in 2040");
+    assert_eq!(leaping.command(&["run", "--json", "sweep"]).status.code(), Some(0));
+    leaping.assert_alive(&[2, 3], &["young.jpg"], "the next one goes by the clock");
+}
+
+#[test]
+fn f28_a_clock_that_leaps_in_the_middle_of_a_run_empties_no_trash() {
+    let mut leaping = Leaping::new("schedule = \"0 3 * * *\"");
+    let world = &mut leaping.world;
+    let offset = world.dir.join("offset").display().to_string();
+    world.store_keys = "age_by = \"mtime\"\ntrash = \"30d\"";
+    world.redeclare(&format!(
+        "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n\
+         files = [{{ store = \"images\", column = \"image\" }}]\n\
+         alive = {{ command = [\"/bin/sh\", \"-c\", \"echo {LEAP} > {offset}; exit 1\", \"{{id}}\"] }}\n"
+    ));
+    world.item(4, 40.0, None, Some("old.jpg"));
+    world.config_file();
+    let run = leaping.command(&["run", "--json", "items"]);
+    assert_eq!(run.status.code(), Some(0), "{}", String::from_utf8_lossy(&run.stdout));
+    let result: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    leaping.assert_alive(&[2], &["young.jpg"], "what was old before the leap went");
+    let kept = leaping.world.files("images").into_iter().filter(|path| path.ends_with("old.jpg")).count();
+    assert_eq!(kept, 1, "it is in the trash, for 30 days: {result}");
+}

@@ -5,6 +5,7 @@
 //! test; `RETAIND_DEB="$(make -s deb)" cargo test --test it -- systemd` tests the one that is released.
 
 mod camera;
+mod clock;
 mod deb;
 mod hardship;
 mod harness;
