@@ -258,7 +258,12 @@ fn f28_a_clock_that_is_set_right_in_the_middle_of_a_run_ends_it() {
     let run = leaping.command(&["run", "--json", "sweep"]);
     assert_eq!(run.status.code(), Some(4), "{}", String::from_utf8_lossy(&run.stdout));
     let results = leaping.results();
-    assert!(results.iter().all(|(_, by)| by.starts_with("held: the clock was set back by ") && by.contains(" days since this run")), "{results:?}");
+    assert!(
+        results
+            .iter()
+            .all(|(_, by)| by.starts_with("held: the clock was set back by ") && by.contains(" days since this run")),
+        "{results:?}"
+    );
     leaping.assert_alive(&[1, 2, 3], &["old.jpg", "young.jpg"], "the run began in 2040");
     assert_eq!(leaping.command(&["run", "--json", "sweep"]).status.code(), Some(0));
     leaping.assert_alive(&[2, 3], &["young.jpg"], "the next one goes by the clock");
