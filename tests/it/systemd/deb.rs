@@ -16,8 +16,7 @@ pub fn package() -> &'static Path {
         Some(path) => path.into(),
         None => {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/build-deb");
-            let program = env!("CARGO_BIN_EXE_retaind");
-            let printed = succeed(Command::new(script).env("RETAIND_DEB_OF", program));
+            let printed = succeed(Command::new(script).arg(env!("CARGO_BIN_EXE_retaind")));
             PathBuf::from(printed.lines().last().expect("the script prints the path of the package"))
         }
     })
