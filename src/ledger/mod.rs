@@ -6,6 +6,7 @@ mod clock;
 mod file;
 mod held;
 mod holds;
+mod in_force;
 mod intents;
 mod latest;
 mod leases;

@@ -2,6 +2,7 @@
 
 mod clock;
 mod file;
+mod in_force;
 mod intents;
 mod leases;
 mod processes;
