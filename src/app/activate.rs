@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::holds::announce_held;
 use super::live::{Live, policies_to_run};
 use super::report::{Report, Reports};
 use super::status_line::LastRun;
@@ -253,7 +254,9 @@ fn emit_result(result: &RunResult) {
     let is_barred = result.hook_errors.iter().any(|failure| failure.hook == HookPoint::Before);
     // A failed `before` has been told of: it blocks every policy, and no guard does.
     for policy in result.policies.iter().filter(|_| !is_barred) {
-        if let Some(guard) = &policy.blocked_by {
+        if let Some(held) = &policy.held {
+            announce_held(result, &policy.policy, held);
+        } else if let Some(guard) = &policy.blocked_by {
             Event::GuardBlocked { policy: &policy.policy, run_id: &run_id, guard }.emit();
         }
     }

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::activate::TaskRuns;
 use super::clock_watch::{self, look_at_clock};
+use super::holds::{self, announce, held_now};
 use super::live::{Live, scheduled_tasks};
 use super::recovery::Background;
 use super::reload::{Loader, Refusal, check_reloadable};
@@ -23,8 +24,8 @@ use super::start::{StartError, load, remembered_tasks, start};
 use super::status_line::{LastRun, Picture, Running, degraded, render};
 use super::systemd::{ServiceManager, watchdog_period};
 use crate::clock::Clock;
-use crate::ledger::{Ledger, StateLock};
-use crate::policy::{Mode, Name, Settings, Widening, changes, more_careful, widened};
+use crate::ledger::{Held, Ledger, StateLock};
+use crate::policy::{Mode, Name, Settings, changes, more_careful};
 use crate::run::{Progress, Runner};
 use crate::schedule::{Pulse, Schedule, TaskStatus};
 use crate::telemetry::{Event, chain};
@@ -68,6 +69,8 @@ pub(super) struct Daemon {
     /// Asks everything to stop.
     pub(super) cancel: CancellationToken,
     pub(super) batches_kept: usize,
+    /// Policies that wait for an approval.
+    pub(super) held: Vec<(Name, Held)>,
     pub(super) last: Option<LastRun>,
     pub(super) began: Instant,
     pub(super) manager: ServiceManager,
@@ -203,6 +206,7 @@ impl Daemon {
                 self.running.remove(&task);
                 self.watch.suspect(&suspects);
                 self.last = last.or(self.last.take());
+                self.look_at_holds().await;
             }
             Report::Tried { source, generation, outcome } => {
                 if self.watch.note(&source, generation, outcome) == Change::CameUp {
@@ -221,6 +225,28 @@ impl Daemon {
             Some(pulse) if pulse.ticking => self.manager.alive(),
             Some(_) => tracing::error!("A slot has come and the scheduler did not notice: the watchdog is not told"),
             None => tracing::error!("The schedule does not answer: the watchdog is not told"),
+        }
+        // An approval comes by way of the ledger and wakes nobody.
+        if !self.held.is_empty() && self.look_at_holds().await {
+            self.show_status().await;
+        }
+    }
+
+    /// Reads anew what is held; whether that has changed.
+    async fn look_at_holds(&mut self) -> bool {
+        match held_now(&self.live.settings(), &self.ledger).await {
+            Ok(held) => {
+                holds::report_released(&self.held, &held);
+                std::mem::replace(&mut self.held, held) != self.held
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = chain(&error),
+                    "What is held could not be read from the ledger: {}",
+                    chain(&error)
+                );
+                false
+            }
         }
     }
 
@@ -243,6 +269,7 @@ impl Daemon {
             reload_errors: self.reload.errors,
             sources_down: self.watch.down(),
             batches_kept: self.batches_kept,
+            held: &self.held,
             ledger_lost: !self.ledger.is_in_place(),
             disk_full: self.ledger.is_reserve_spent(),
             tasks,
@@ -296,6 +323,7 @@ impl Daemon {
         let tasks = tasks.map_err(|error| Refusal::because(chain(&error)))?;
         let new = Arc::new(settings);
         let runner = Runner::new(Arc::clone(&new), Some(self.ledger.clone()), self.clock.clone());
+        let reviewed = runner.review(&self.ledger).await.map_err(|error| Refusal::because(chain(&error)))?;
         let before = self.live.swap(runner);
         if let Err(error) = self.schedule.replace(new.daemon.timezone.clone(), &tasks) {
             self.live.swap(before);
@@ -307,22 +335,10 @@ impl Daemon {
         if self.batches_kept > 0 {
             self.recovery.wake();
         }
-        self.warn_of_widening(&old, &new).await;
+        announce(&reviewed);
+        self.look_at_holds().await;
+        holds::report_widened((&old, &new), &self.held);
         Ok(changes(&old, &new))
-    }
-
-    /// Names each policy that may delete more than before, with what its last run found, for a measure.
-    async fn warn_of_widening(&self, old: &Settings, new: &Settings) {
-        for Widening { policy, reasons } in widened(old, new) {
-            let why = reasons.join(", ");
-            let last = match self.ledger.last_result(&policy).await {
-                Ok(Some(result)) => format!("its last run matched {} rows", result.tally.rows_matched),
-                Ok(None) => "it has never run".to_owned(),
-                Err(error) => format!("its last run is not known: {}", chain(&error)),
-            };
-            tracing::warn!(%policy, why, "Policy {policy} may delete more than before: {why}; {last}, and \
-                'retaind plan {policy}' shows what the next would delete");
-        }
     }
 
     /// No new runs; what runs may end, within the grace and until a second signal.

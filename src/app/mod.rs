@@ -6,6 +6,7 @@ mod backoff;
 pub mod check;
 mod clock_watch;
 mod daemon;
+mod holds;
 mod live;
 pub mod oneshot;
 pub mod params;

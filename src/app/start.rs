@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::activate::TaskRuns;
 use super::clock_watch::look_at_clock;
 use super::daemon::{Daemon, Options};
+use super::holds::{self, announce};
 use super::live::{Live, scheduled_tasks};
 use super::recovery::{Background, recover};
 use super::reload::{Loader, Refusal};
@@ -17,7 +18,7 @@ use super::report::{Report, Reports};
 use super::source_watch::SourceWatch;
 use super::status_line::LastRun;
 use crate::clock::Clock;
-use crate::ledger::{Ledger, LedgerError, StateLock, StateLockError, give_up_reserve, lock_state_dir};
+use crate::ledger::{Held, Ledger, LedgerError, StateLock, StateLockError, give_up_reserve, lock_state_dir};
 use crate::policy::{Name, Settings};
 use crate::run::Runner;
 use crate::schedule::{Alarm, Past, Schedule, ScheduleError, Scheduled};
@@ -66,6 +67,7 @@ pub(super) struct Recovered {
     reports: Reports,
     heard: mpsc::UnboundedReceiver<Report>,
     batches_kept: usize,
+    held: Vec<(Name, Held)>,
 }
 
 /// Goes through all phases. The token breaks it off, between two of them or in the middle of a recovery.
@@ -121,7 +123,10 @@ impl Opened {
         let runner = Runner::new(Arc::new(settings), Some(ledger.clone()), clock.clone());
         let batches_kept = recover(&runner, cancel).await?;
         look_at_clock(&runner).await;
-        Ok(Recovered { live: Live::new(runner), lock, ledger, watch, reports, heard, batches_kept })
+        holds::warn_if_unapproved(runner.settings());
+        announce(&runner.review(&ledger).await?);
+        let held = holds::held_now(runner.settings(), &ledger).await?;
+        Ok(Recovered { live: Live::new(runner), lock, ledger, watch, reports, heard, batches_kept, held })
     }
 }
 
@@ -132,7 +137,7 @@ impl Recovered {
         cancel: &CancellationToken,
         began: Instant,
     ) -> Result<Daemon, StartError> {
-        let Self { live, lock, ledger, mut watch, reports, mut heard, batches_kept } = self;
+        let Self { live, lock, ledger, mut watch, reports, mut heard, batches_kept, held } = self;
         let settings = live.settings();
         let clock = options.clock.clone();
         let last = last_run(&ledger).await?;
@@ -155,6 +160,7 @@ impl Recovered {
             heard,
             cancel: cancel.clone(),
             batches_kept,
+            held,
             last,
             began,
             manager: Default::default(),

@@ -5,10 +5,13 @@ use std::fmt::Write;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit, Zoned};
 
-use crate::ledger::Status;
+use crate::ledger::{Held, HoldKind, Status};
 use crate::policy::Name;
 use crate::run::Progress;
 use crate::schedule::TaskStatus;
+
+/// Held policies that the line names.
+const HELD_SHOWN: usize = 2;
 
 /// Everything that the line may tell.
 #[derive(Debug)]
@@ -22,6 +25,8 @@ pub struct Picture<'a> {
     pub sources_down: Vec<&'a Name>,
     /// Batches whose files are still owed.
     pub batches_kept: usize,
+    /// Policies that wait for an approval.
+    pub held: &'a [(Name, Held)],
     /// The ledger's file was removed or replaced.
     pub ledger_lost: bool,
     /// The ledger's disk is full.
@@ -53,6 +58,7 @@ pub struct LastRun {
 /// Renders the line.
 pub fn render(picture: &Picture<'_>) -> String {
     let mut parts = Vec::new();
+    parts.extend(held(picture.held));
     if let Some(errors) = picture.reload_errors {
         parts.push(format!("reload failed ({}), the old configuration keeps running", counted(errors, "error")));
     }
@@ -86,6 +92,23 @@ pub fn degraded(picture: &Picture<'_>) -> Option<String> {
         parts.push("the disk of the ledger is full".to_owned());
     }
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// What waits for an approval, and the command by which it goes on.
+fn held(held: &[(Name, Held)]) -> Option<String> {
+    let shown = |(policy, held): &(Name, Held)| format!("{policy} ({})", held.brief());
+    let mut text = format!("held: {}", held.iter().take(HELD_SHOWN).map(shown).collect::<Vec<_>>().join(", "));
+    if held.len() > HELD_SHOWN {
+        // Writing to a String cannot fail.
+        let _ = write!(text, " and {} more", held.len() - HELD_SHOWN);
+    }
+    let clock = held.iter().filter(|(_, held)| held.kind == HoldKind::Clock).count();
+    let command = match clock {
+        0 => "'retaind approve'",
+        all if all == held.len() => "'retaind approve --clock'",
+        _ => "'retaind approve' and 'retaind approve --clock'",
+    };
+    (!held.is_empty()).then(|| format!("{text}, go on with {command}"))
 }
 
 fn doing(picture: &Picture<'_>) -> String {
@@ -192,6 +215,7 @@ mod tests {
             reload_errors: None,
             sources_down: Vec::new(),
             batches_kept: 0,
+            held: &[],
             ledger_lost: false,
             disk_full: false,
             tasks,
@@ -226,6 +250,47 @@ mod tests {
             render(&picture),
             "Reload failed (1 error), the old configuration keeps running; degraded: source nvr is down, \
              source drop is down, files of 2 batches still owed; idle, in report mode"
+        );
+    }
+
+    #[test]
+    fn what_is_held_comes_first_with_the_command_that_goes_on() {
+        let zone = TimeZone::UTC;
+        let held = |policy: &str, kind, reasons: &[&str]| {
+            let reasons = reasons.iter().map(|reason| (*reason).to_owned()).collect();
+            (name(policy), Held { since: at("10T03:00:00"), kind, reasons, old: None, new: None })
+        };
+        let mut picture = picture(&zone, &[], None);
+        let slip = [held("items", HoldKind::Changed, &["keep 30d → 3d"])];
+        picture.held = &slip;
+        picture.reload_errors = Some(1);
+        assert_eq!(
+            render(&picture),
+            "Held: items (keep 30d → 3d), go on with 'retaind approve'; reload failed (1 error), the old configuration \
+             keeps running; idle"
+        );
+        picture.reload_errors = None;
+        let clock = held("logs", HoldKind::Clock, &["the clock says 2040: long"]);
+        let clocks = [clock.clone(), held("tmp", HoldKind::Clock, &[])];
+        picture.held = &clocks;
+        assert_eq!(
+            render(&picture),
+            "Held: logs (the clock cannot be trusted), tmp (the clock cannot be trusted), go on with 'retaind approve \
+             --clock'; idle"
+        );
+        let growth =
+            "26762 rows would go, and the largest of its recent runs took 3: more than 1000 wait for an approval";
+        let several = [
+            held("a", HoldKind::Changed, &["keep 30d → 3d", "where changed", "table t → u", "grace removed"]),
+            held("b", HoldKind::Growth, &[growth]),
+            clock,
+            held("x", HoldKind::Guard, &["max_rows 1 → 2", "max_rows: 3"]),
+        ];
+        picture.held = &several;
+        assert_eq!(
+            render(&picture),
+            "Held: a (keep 30d → 3d, where changed, table t → u and 1 more), b (26762 rows would go, and the largest of its \
+             recent runs took 3) and 2 more, go on with 'retaind approve' and 'retaind approve --clock'; idle"
         );
     }
 

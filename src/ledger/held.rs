@@ -5,6 +5,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::policy::Name;
+
+/// Reasons that a line with little room has.
+const BRIEFLY: usize = 3;
+
 /// Why a policy waits for an approval, and what would change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
@@ -40,6 +45,34 @@ impl Held {
     /// The sentence that `blocked_by` has.
     pub fn sentence(&self) -> String {
         format!("held: {}", self.reasons.join(", "))
+    }
+
+    /// Reasons in few words, for a line that holds several policies.
+    pub fn brief(&self) -> String {
+        match self.kind {
+            HoldKind::NewLedger => "the ledger is new".to_owned(),
+            HoldKind::Clock => "the clock cannot be trusted".to_owned(),
+            HoldKind::Changed | HoldKind::Guard | HoldKind::Growth => {
+                // What follows a colon explains.
+                let short = |reason: &String| reason.split(": ").next().unwrap_or_default().to_owned();
+                let shown = if self.kind == HoldKind::Changed { BRIEFLY } else { 1 };
+                let mut text = self.reasons.iter().take(shown).map(short).collect::<Vec<_>>().join(", ");
+                if self.kind == HoldKind::Changed && self.reasons.len() > shown {
+                    text.push_str(&format!(" and {} more", self.reasons.len() - shown));
+                }
+                text
+            }
+        }
+    }
+
+    /// Command line by which a policy that is held like this goes on.
+    pub fn command(&self, policy: &Name) -> String {
+        match self.kind {
+            HoldKind::Clock => "retaind approve --clock".to_owned(),
+            HoldKind::Changed | HoldKind::Guard | HoldKind::Growth | HoldKind::NewLedger => {
+                format!("retaind approve {policy}")
+            }
+        }
     }
 
     /// Whether both wait for the same answer: counts differ from run to run.

@@ -31,6 +31,10 @@ impl Event<'_> {
             Event::GuardBlocked { policy, run_id, guard } => {
                 error!(message_id, policy = policy.as_str(), run_id, guard, "{message}");
             }
+            Event::PolicyHeld { policy, reasons, command } => {
+                let reasons = without_passwords(reasons);
+                warn!(message_id, policy = policy.as_str(), reasons, command, "{message}");
+            }
             Event::HookFailed { task, run_id, hook, error } => {
                 error!(message_id, task = task.as_str(), run_id, hook, error = without_passwords(error), "{message}");
             }
@@ -99,6 +103,7 @@ impl Event<'_> {
             Event::RunFailed(_) => message_id::RUN_FAILED,
             Event::RunCancelled(_) => message_id::RUN_CANCELLED,
             Event::GuardBlocked { .. } => message_id::GUARD_BLOCKED,
+            Event::PolicyHeld { .. } => message_id::POLICY_HELD,
             Event::HookFailed { .. } => message_id::HOOK_FAILED,
             Event::SourceDown { .. } => message_id::SOURCE_DOWN,
             Event::SourceUp { .. } => message_id::SOURCE_UP,
@@ -136,6 +141,12 @@ impl Event<'_> {
             }
             Event::GuardBlocked { policy, run_id, guard } => {
                 format!("Policy {policy} was blocked in run {run_id}, it deleted nothing: {guard}")
+            }
+            Event::PolicyHeld { policy, reasons, command } => {
+                format!(
+                    "Policy {policy} is held and deletes nothing: {}; it goes on with '{command}'",
+                    without_passwords(reasons)
+                )
             }
             Event::HookFailed { task, run_id, hook, error } => {
                 format!("The {hook} hook of task {task} failed in run {run_id}: {}", without_passwords(error))

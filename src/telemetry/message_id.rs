@@ -18,6 +18,8 @@ pub const RUN_FAILED: &str = "6ca2d624c85544f6b60f7b70d0f79f7e";
 pub const RUN_CANCELLED: &str = "b3c79fe0f2dd4ab98cee357ddce8c667";
 /// A guard stopped a policy before it deleted anything.
 pub const GUARD_BLOCKED: &str = "196a79477da34643a80d94e117a69a90";
+/// A policy waits until somebody has looked at what it would take.
+pub const POLICY_HELD: &str = "f734d3064ffe4d80baf4580a0157030e";
 /// A hook of a task failed.
 pub const HOOK_FAILED: &str = "a7525b4d056a47e8b6520ed7bb35040c";
 /// A source can't be reached.

@@ -45,6 +45,14 @@ pub enum Event<'a> {
         run_id: &'a str,
         guard: &'a str,
     },
+    /// A policy waits from now on until somebody has looked.
+    PolicyHeld {
+        policy: &'a Name,
+        /// In words.
+        reasons: &'a str,
+        /// Command line by which it goes on.
+        command: &'a str,
+    },
     /// A hook of a task failed: `before` blocks the run, `after` leaves an error in its result.
     HookFailed {
         task: &'a Name,

@@ -95,6 +95,10 @@ impl Runner {
         for policy in &self.settings.policies {
             let standing = self.standing(ledger, policy, policy.task.is_none()).await?;
             match &standing.held {
+                // What takes nothing waits for nothing; what it takes is looked at once it may.
+                Some(_) if !policy.enabled || self.settings.mode_of(policy) != Mode::Enforce => {
+                    ledger.release_hold(&policy.name).await?;
+                }
                 Some(held) => {
                     let (since, is_new) = ledger.hold(&policy.name, held).await?;
                     let held = Held { since, ..held.clone() };

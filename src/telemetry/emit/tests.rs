@@ -98,6 +98,8 @@ fn for_every_event(mut each: impl FnMut(&Event<'_>)) {
     each(&Event::RunFailed(run));
     each(&Event::RunCancelled(RunEvent { task: None, ..run }));
     each(&Event::GuardBlocked { policy: &retention, run_id: "019a", guard: "2000 rows match, max_rows is 1000" });
+    let reasons = "keep 30d → 3d, source postgres://nvr:s3cret@db/nvr";
+    each(&Event::PolicyHeld { policy: &retention, reasons, command: "retaind approve retention" });
     let error = "/usr/lib/backup ended with exit code 3: postgres://nvr:s3cret@db/nvr: no space left";
     each(&Event::HookFailed { task: &retention, run_id: "019a", hook: "before", error });
     each(&Event::SourceDown { source: &nvr, error: &refused });

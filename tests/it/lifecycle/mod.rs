@@ -3,6 +3,7 @@
 mod brake;
 mod clock;
 mod health;
+mod held;
 mod hooks;
 mod ledger;
 mod life;
