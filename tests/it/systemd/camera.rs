@@ -42,10 +42,20 @@ impl<'a> Camera<'a> {
         camera
     }
 
-    /// Writes the configuration: detections are kept for `keep`, a run is due every two seconds.
+    /// Writes the configuration: detections are kept for `keep`, a run is due every two seconds. Nothing waits for an
+    /// approval.
     pub fn configure(&self, keep: &str, batch: u32) {
+        self.write("[daemon]\napprove_changes = false\n", keep, batch);
+    }
+
+    /// The same, where what takes more than was agreed to waits.
+    pub fn configure_carefully(&self, keep: &str, batch: u32) {
+        self.write("", keep, batch);
+    }
+
+    fn write(&self, daemon: &str, keep: &str, batch: u32) {
         let text = format!(
-            "[sources.nvr]\nurl = \"sqlite:{DATABASE}\"\n\n[stores.thumbnails]\npath = \"{THUMBNAILS}\"\n\
+            "{daemon}[sources.nvr]\nurl = \"sqlite:{DATABASE}\"\n\n[stores.thumbnails]\npath = \"{THUMBNAILS}\"\n\
              references = [{{ source = \"nvr\", table = \"detections\", column = \"thumbnail_path\" }}]\n\n\
              [tasks.retention]\nevery = \"2s\"\n\n[policies.detections]\nkind = \"rows\"\ntask = \"retention\"\n\
              source = \"nvr\"\ntable = \"detections\"\nage = \"detected_at\"\nkeep = \"{keep}\"\nbatch = {batch}\n\

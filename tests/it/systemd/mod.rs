@@ -9,6 +9,7 @@ mod clock;
 mod deb;
 mod hardship;
 mod harness;
+mod held;
 mod install;
 mod interruption;
 mod journal;
