@@ -202,7 +202,7 @@ fn the_level_tells_whether_somebody_must_act() {
     let mut levels = Vec::new();
     for_every_event(|event| levels.push(logged(event).level));
     let (d, i, w, e) = (Level::DEBUG, Level::INFO, Level::WARN, Level::ERROR);
-    assert_eq!(levels, [i, w, e, i, i, e, i, d, w, e, w, e, e, w, i, i, w, w, i, i, i, w]);
+    assert_eq!(levels, [i, w, e, i, i, e, i, d, w, e, w, e, w, e, w, i, i, w, w, i, i, i, w]);
 }
 
 #[test]
