@@ -71,15 +71,17 @@ impl Ledger {
         .await
     }
 
+    /// Whether the ledger knows of no run, no adoption and no approval: it is new, or another one's place was taken.
+    pub async fn remembers_nothing(&self) -> Result<bool, LedgerError> {
+        self.call("looking whether the ledger is new", |connection, _| remembers_nothing(connection)).await
+    }
+
     /// Notes that the ledger began beside stores that were adopted before it. Does nothing in one that remembers anything.
     pub async fn note_began_beside(&self, store: &Name) -> Result<(), LedgerError> {
         let store = store.to_string();
         self.call("noting that the ledger is new", move |connection, _| {
             connection.immediate_transaction(|connection| {
-                let runs: i64 = runs::table.count().get_result(connection)?;
-                let stores: i64 = stores::table.count().get_result(connection)?;
-                let baselines: i64 = baselines::table.count().get_result(connection)?;
-                if runs + stores + baselines == 0 {
+                if remembers_nothing(connection)? {
                     let fact = (facts::name.eq(BEGAN_BESIDE), facts::value.eq(&store));
                     diesel::insert_into(facts::table).values(fact).on_conflict_do_nothing().execute(connection)?;
                 }
@@ -93,6 +95,15 @@ impl Ledger {
     pub async fn began_beside(&self) -> Result<Option<String>, LedgerError> {
         self.call("reading how the ledger began", move |connection, _| {
             Ok(facts::table.find(BEGAN_BESIDE).select(facts::value).first(connection).optional()?)
+        })
+        .await
+    }
+
+    /// Forgets how the ledger began, once nothing waits for it.
+    pub async fn forget_began_beside(&self) -> Result<(), LedgerError> {
+        self.call("noting that nothing waits any more", |connection, _| {
+            diesel::delete(facts::table.find(BEGAN_BESIDE)).execute(connection)?;
+            Ok(())
         })
         .await
     }
@@ -145,6 +156,13 @@ impl Ledger {
         })
         .await
     }
+}
+
+fn remembers_nothing(connection: &mut SqliteConnection) -> Result<bool, Fault> {
+    let runs: i64 = runs::table.count().get_result(connection)?;
+    let stores: i64 = stores::table.count().get_result(connection)?;
+    let baselines: i64 = baselines::table.count().get_result(connection)?;
+    Ok(runs + stores + baselines == 0)
 }
 
 pub(super) fn set_baseline(

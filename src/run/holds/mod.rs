@@ -107,15 +107,21 @@ impl Runner {
                 None => standing.settle(ledger, &policy.name, now).await?,
             }
         }
+        if reviewed.iter().all(|reviewed| reviewed.held.kind != HoldKind::NewLedger) {
+            ledger.forget_began_beside().await?;
+        }
         Ok(reviewed)
     }
 
     /// Notes whether a ledger that remembers nothing stands beside stores that were adopted.
     async fn note_adopted_stores(&self, ledger: &Ledger) -> Result<(), LedgerError> {
+        // Nothing is opened for a ledger that knows better: a store may be on a disk that does not answer.
+        if !ledger.remembers_nothing().await? {
+            return Ok(());
+        }
         for store in &self.settings.stores {
             let marked = crate::stores::OpenStore::open(store).ok().and_then(|open| open.identify().ok());
-            if marked.is_some_and(|identity| identity.marker.is_some()) && ledger.adopted(&store.name).await?.is_none()
-            {
+            if marked.is_some_and(|identity| identity.marker.is_some()) {
                 return ledger.note_began_beside(&store.name).await;
             }
         }
@@ -131,6 +137,9 @@ impl Runner {
     ) -> Result<(), LedgerError> {
         let (Some(ledger), Some(standing)) = (&self.ledger, standing) else { return Ok(()) };
         if let Some(held) = &mut done.held {
+            if request.is_temporary {
+                return Ok(());
+            }
             (held.since, _) = ledger.hold(&done.policy, held).await?;
             return Ok(());
         }
