@@ -1,5 +1,6 @@
 //! Looks at everything that a run stands on and says what mends what is amiss. Changes nothing.
 
+mod approved;
 mod families;
 mod names;
 mod privileges;
@@ -62,6 +63,9 @@ pub async fn everything(settings: &Settings, clock: &Clock) -> Findings {
     let ledger = status::open(settings, clock.now()).await.ok().flatten();
     for store in &settings.stores {
         store::check(settings, store, &service, ledger.as_ref(), &mut findings).await;
+    }
+    if let Some(ledger) = &ledger {
+        approved::check(settings, ledger, clock, &mut findings).await;
     }
     findings
 }

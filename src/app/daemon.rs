@@ -336,6 +336,7 @@ impl Daemon {
             self.recovery.wake();
         }
         announce(&reviewed);
+        holds::note_in_force(&self.ledger, &new).await;
         self.look_at_holds().await;
         holds::report_widened((&old, &new), &self.held);
         Ok(changes(&old, &new))

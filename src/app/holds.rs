@@ -3,7 +3,7 @@
 use crate::ledger::{Held, HoldKind, Ledger, LedgerError, RunResult};
 use crate::policy::{Mode, Name, Settings, Widening, widened};
 use crate::run::Reviewed;
-use crate::telemetry::Event;
+use crate::telemetry::{Event, chain};
 
 /// Holds of the ledger that keep a policy of this configuration from deleting: what deletes nothing waits for nothing.
 pub(super) async fn held_now(settings: &Settings, ledger: &Ledger) -> Result<Vec<(Name, Held)>, LedgerError> {
@@ -52,6 +52,14 @@ pub(super) fn report_widened((old, new): (&Settings, &Settings), held: &[(Name, 
             let why = reasons.join(", ");
             tracing::info!(%policy, why, "Policy {policy} may delete more than before: {why}");
         }
+    }
+}
+
+/// Remembers the configuration that a reload has put in force. It is in force also where that fails.
+pub(super) async fn note_in_force(ledger: &Ledger, settings: &Settings) {
+    if let Err(error) = ledger.note_in_force(&settings.written).await {
+        let error = chain(&error);
+        tracing::warn!(error, "The configuration in force could not be noted in the ledger: {error}");
     }
 }
 

@@ -125,6 +125,7 @@ impl Opened {
         look_at_clock(&runner).await;
         holds::warn_if_unapproved(runner.settings());
         announce(&runner.review(&ledger).await?);
+        ledger.note_in_force(&runner.settings().written).await?;
         let held = holds::held_now(runner.settings(), &ledger).await?;
         Ok(Recovered { live: Live::new(runner), lock, ledger, watch, reports, heard, batches_kept, held })
     }

@@ -15,10 +15,11 @@ use tokio::time::{Instant, timeout_at};
 
 use self::queue::{Candidate, Queue};
 use self::worker::Worker;
+use super::holds::held_now;
 use super::schedules::Schedules;
 use super::status;
 use crate::clock::Clock;
-use crate::ledger::LatestRun;
+use crate::ledger::{Held, LatestRun};
 use crate::policy::{Name, Params, Policy, Settings};
 use crate::report::{LastPolicyRun, PolicyStats, Stats};
 
@@ -31,7 +32,7 @@ pub async fn stats(settings: &Settings, policies: &[Arc<Policy>], params: &Param
     let (policies, others): (Vec<_>, Vec<_>) =
         policies.iter().cloned().partition(|policy| policy.kind.rows().is_some());
     let policies = policies.as_slice();
-    let (mut gathered, (latest, schedules, mut remarks)) =
+    let (mut gathered, Remembered { latest, schedules, mut held, mut remarks }) =
         tokio::join!(gather(settings, policies, params, now, until), remember(settings, policies, now, until));
     // Going through a store takes longer than statistics may.
     remarks.extend(others.iter().map(|policy| {
@@ -40,6 +41,8 @@ pub async fn stats(settings: &Settings, policies: &[Arc<Policy>], params: &Param
     }));
     for (stats, policy) in gathered.iter_mut().zip(policies) {
         stats.last_run = latest.iter().find(|(name, _)| *name == policy.name).map(|(_, run)| last_run(run));
+        let waits = held.iter().position(|(name, _)| *name == policy.name);
+        stats.held = waits.map(|position| held.swap_remove(position).1);
         let period = policy.task.as_ref().and_then(|task| schedules.period_secs(settings, task, now));
         stats.falling_behind = match (stats.overdue_secs, period) {
             (Some(overdue), Some(period)) => overdue > period.saturating_mul(2),
@@ -49,27 +52,35 @@ pub async fn stats(settings: &Settings, policies: &[Arc<Policy>], params: &Param
     Stats { at: now, policies: gathered, remarks }
 }
 
-/// What the ledger remembers: the newest run of each policy, and the slots of the tasks.
-async fn remember(
-    settings: &Settings,
-    policies: &[Arc<Policy>],
-    now: Timestamp,
-    until: Instant,
-) -> (Vec<(Name, LatestRun)>, Schedules, Vec<String>) {
-    let mut latest = Vec::new();
+/// Memory of the ledger, as far as it answered in time.
+#[derive(Default)]
+struct Remembered {
+    /// The newest run of each policy.
+    latest: Vec<(Name, LatestRun)>,
+    schedules: Schedules,
+    held: Vec<(Name, Held)>,
+    remarks: Vec<String>,
+}
+
+/// Reads what the ledger remembers.
+async fn remember(settings: &Settings, policies: &[Arc<Policy>], now: Timestamp, until: Instant) -> Remembered {
+    let mut found = Remembered::default();
     let read = async {
-        let Some(ledger) = status::open(settings, now).await? else { return Ok(Schedules::default()) };
+        let Some(ledger) = status::open(settings, now).await? else { return Ok(()) };
+        found.held = held_now(settings, &ledger).await?;
         for policy in policies {
-            latest.extend(ledger.latest_run(&policy.name).await?.map(|run| (policy.name.clone(), run)));
+            found.latest.extend(ledger.latest_run(&policy.name).await?.map(|run| (policy.name.clone(), run)));
         }
-        anyhow::Ok(Schedules::new(ledger.task_states().await?))
+        found.schedules = Schedules::new(ledger.task_states().await?);
+        anyhow::Ok(())
     };
     let trouble = match timeout_at(until, read).await {
-        Ok(Ok(schedules)) => return (latest, schedules, Vec::new()),
+        Ok(Ok(())) => return found,
         Ok(Err(error)) => format!("{error:#}"),
         Err(_) => "the ledger did not answer in time".to_owned(),
     };
-    (latest, Schedules::default(), vec![format!("What ran last is not known: {trouble}")])
+    found.remarks.push(format!("What ran last is not known: {trouble}"));
+    found
 }
 
 fn last_run(run: &LatestRun) -> LastPolicyRun {

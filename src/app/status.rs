@@ -5,11 +5,13 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::holds::held_now;
 use crate::clock::Clock;
 use crate::ledger::{Ledger, RunResult, StateHolder, Status, TaskState};
 use crate::policy::{Name, Settings, Task};
 use crate::report::{
-    DaemonState, LastRun, Overview, Owed, RunEntry, TaskOverview, human, schedule_words, short_id, status_words,
+    DaemonState, HeldPolicy, LastRun, Overview, Owed, RunEntry, TaskOverview, held_words, human, schedule_words,
+    short_id, status_words,
 };
 use crate::run::waits_for;
 use crate::schedule::{Past, Timing, next_slot};
@@ -48,6 +50,10 @@ pub async fn overview(settings: &Settings, clock: &Clock) -> anyhow::Result<Over
         running: runs.iter().filter(|run| run.status.is_none()).map(RunEntry::from).collect(),
         owed: match &ledger {
             Some(ledger) => owed_by(settings, ledger, owed).await?,
+            None => Vec::new(),
+        },
+        held: match &ledger {
+            Some(ledger) => held_now(settings, ledger).await?.into_iter().map(HeldPolicy::from).collect(),
             None => Vec::new(),
         },
         attention: Vec::new(),
@@ -194,6 +200,11 @@ fn attention(overview: &Overview) -> Vec<String> {
                     it back, or systemctl restart retaind";
         matters.push(lost.to_owned());
     }
+    let held = overview
+        .held
+        .iter()
+        .map(|HeldPolicy { policy, held, .. }| format!("policy {policy} is {}", held_words(policy, held)));
+    matters.extend(held);
     for task in overview.tasks.iter().filter(is_scheduled) {
         let name = &task.task;
         if let Some(since) = task.overdue_since {

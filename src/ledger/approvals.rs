@@ -91,7 +91,7 @@ impl Ledger {
         policy: &Name,
         wording: &Wording,
         used: Option<(i64, RunId)>,
-        now: Timestamp,
+        (began_at, now): (Timestamp, Timestamp),
     ) -> Result<(), LedgerError> {
         let (policy, wording) = (policy.clone(), wording.clone());
         self.call("recording what was agreed to", move |connection, _| {
@@ -101,7 +101,9 @@ impl Ledger {
                     let used_by = approvals::used_by.eq(run_id.to_string());
                     diesel::update(approvals::table.find(id)).set(used_by).execute(connection)?;
                 }
-                diesel::delete(holds::table.find(policy.as_str())).execute(connection)?;
+                // What a reload has held since is about another configuration than the run's.
+                let older = holds::policy.eq(policy.as_str()).and(holds::since.le(instant(began_at)));
+                diesel::delete(holds::table.filter(older)).execute(connection)?;
                 Ok(())
             })
         })

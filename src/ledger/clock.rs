@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::schema::clock;
+use super::schema::{clock, holds};
 use super::words::{instant, number, read_instant, read_number};
 use super::{Fault, Ledger, LedgerError};
 use crate::clock::Reading;
@@ -115,6 +115,13 @@ fn note(connection: &mut SqliteConnection, reading: &Reading) -> Result<(), Faul
         .do_update()
         .set(seen)
         .execute(connection)?;
+    release_holds(connection)
+}
+
+/// What waited for a clock that can be trusted waits no longer.
+fn release_holds(connection: &mut SqliteConnection) -> Result<(), Fault> {
+    let by_clock = diesel::dsl::sql::<diesel::sql_types::Bool>("json_extract(hold, '$.kind') = 'clock'");
+    diesel::delete(holds::table.filter(by_clock)).execute(connection)?;
     Ok(())
 }
 

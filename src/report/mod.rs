@@ -6,6 +6,7 @@
 mod adoption;
 mod escape;
 mod findings;
+mod held;
 pub mod human;
 mod plan;
 mod question;
@@ -23,6 +24,7 @@ pub use crate::ledger::{RunMode, RunResult, Status};
 pub use adoption::{MarkerFound, ReferenceFound, StoreFound, render_found};
 pub use escape::printable;
 pub use findings::{Finding, Findings, Level, render_findings};
+pub use held::{HeldPolicy, held_words};
 pub use plan::{plan_summary, render_plan};
 pub use question::{plan_question, render_sums};
 pub use restoration::{FileLeft, Restoration, StoreRestored, render_restoration};

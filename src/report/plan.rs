@@ -38,7 +38,13 @@ pub fn plan_summary(result: &RunResult) -> String {
     if totals.rows_updated > 0 {
         text.push_str(&format!(" and update {}", counted(totals.rows_updated, "row")));
     }
-    let with = |status: Status| result.policies.iter().filter(|policy| policy.status == status).count() as u64;
+    let count_of =
+        |is: &dyn Fn(&PolicyResult) -> bool| result.policies.iter().filter(|policy| is(policy)).count() as u64;
+    let with = |status: Status| count_of(&|policy| policy.status == status && policy.held.is_none());
+    let held = count_of(&|policy| policy.held.is_some());
+    if held > 0 {
+        text.push_str(&paint(BAD, &format!("; {} held", counted(held, "policy"))));
+    }
     for (status, style, words) in [
         (Status::Blocked, BAD, "blocked by a guard"),
         (Status::Failed, BAD, "could not be planned"),
@@ -127,6 +133,7 @@ fn verdict(policy: &PolicyResult) -> String {
         Status::CompletedWithErrors => paint(CARE, "ready to run, with errors"),
         Status::Failed => paint(BAD, "could not be planned"),
         Status::Cancelled => paint(CARE, "cancelled: the numbers are not complete"),
+        Status::Blocked if policy.held.is_some() => paint(BAD, "is held"),
         Status::Blocked => paint(BAD, "would be blocked"),
     }
 }

@@ -1,6 +1,7 @@
 //! Shows the result of a run: what went, what stayed and why. Shows numbers as they are and computes none.
 
 use super::escape::printable;
+use super::held::held_words;
 use super::human::{count, counted, duration, instant, size};
 use super::style::{BAD, CARE, FAINT, PLAIN, STRONG, of_status, paint, status_words};
 use super::table::{Align, Cell, Layout, Table};
@@ -90,7 +91,9 @@ fn policies(result: &RunResult) -> Table {
 pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> String {
     let tally = &policy.tally;
     let mut remarks = Vec::new();
-    if let Some(why) = &policy.blocked_by {
+    if let Some(held) = &policy.held {
+        remarks.push((BAD, held_words(&policy.policy, held)));
+    } else if let Some(why) = &policy.blocked_by {
         remarks.push((BAD, format!("blocked: {}", printable(why))));
     }
     if tally.rows_protected > 0 {

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::escape::printable;
+use super::held::held_words;
 use super::human::{between, count, duration, instant_from};
 use super::style::{BAD, CARE, FAINT, PLAIN, STRONG, of_status, paint, status_words};
 use super::table::{Align, Cell, Layout, Table};
-use crate::ledger::{RunId, RunMode, Status};
+use crate::ledger::{Held, RunId, RunMode, Status};
 use crate::policy::{Mode, Name};
 
 /// Everything that `stats --json` prints.
@@ -44,6 +45,8 @@ pub struct PolicyStats {
     pub protected_precision: Option<Precision>,
     /// The newest run that came to the policy; null when there was none.
     pub last_run: Option<LastPolicyRun>,
+    /// What the policy is held for; null where its next run goes.
+    pub held: Option<Held>,
     pub remarks: Vec<String>,
     /// Why the policy could not be looked at.
     pub error: Option<String>,
@@ -87,7 +90,7 @@ pub struct LastPolicyRun {
 /// The statistics as a page.
 pub fn render_stats(stats: &Stats, layout: Layout) -> String {
     use Align::{Left, Right};
-    let mut table = Table::new(&[
+    let mut columns = vec![
         ("POLICY", Left),
         ("TABLE", Left),
         ("ELIGIBLE", Right),
@@ -95,9 +98,14 @@ pub fn render_stats(stats: &Stats, layout: Layout) -> String {
         ("BACKLOG", Left),
         ("PROTECTED", Right),
         ("LAST RUN", Left),
-    ]);
+    ];
+    let waits = stats.policies.iter().any(|policy| policy.held.is_some());
+    if waits {
+        columns.push(("HELD", Left));
+    }
+    let mut table = Table::new(&columns);
     for policy in &stats.policies {
-        table.push(vec![
+        let mut row = vec![
             Cell::styled(policy.policy.as_str(), STRONG),
             Cell::new(printable(&format!("{}.{}", policy.source, policy.table))),
             number_cell(policy.rows_eligible, policy.precision),
@@ -105,7 +113,11 @@ pub fn render_stats(stats: &Stats, layout: Layout) -> String {
             backlog_cell(policy),
             number_cell(policy.rows_protected, policy.protected_precision),
             last_cell(policy.last_run.as_ref(), stats.at),
-        ]);
+        ];
+        if waits {
+            row.push(held_cell(policy.held.as_ref(), stats.at));
+        }
+        table.push(row);
     }
     let mut page = if stats.policies.is_empty() { String::new() } else { table.render(layout) };
     for policy in &stats.policies {
@@ -115,6 +127,10 @@ pub fn render_stats(stats: &Stats, layout: Layout) -> String {
         }
         if let Some(error) = &policy.error {
             page.push_str(&format!("{name}: {} {}\n", paint(BAD, "error:"), printable(error)));
+        }
+        if let Some(held) = &policy.held {
+            let matter = format!("policy {name} is {}", held_words(name, held));
+            page.push_str(&format!("{} {matter}\n", paint(CARE, "attention:")));
         }
         if policy.falling_behind {
             let matter = format!(
@@ -162,6 +178,13 @@ fn last_cell(run: Option<&LastPolicyRun>, now: Timestamp) -> Cell {
     Cell::styled(text, of_status(run.status))
 }
 
+fn held_cell(held: Option<&Held>, now: Timestamp) -> Cell {
+    match held {
+        None => Cell::styled("-", FAINT),
+        Some(held) => Cell::styled(format!("for {}: {}", between(held.since, now), printable(&held.brief())), BAD),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,6 +223,7 @@ mod tests {
                 files_deleted: 0,
                 error_count: 0,
             }),
+            held: None,
             remarks: Vec::new(),
             error: None,
         };

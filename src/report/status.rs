@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::held::HeldPolicy;
 use super::human::{between, counted, duration, instant, instant_from, size};
 use super::runs::{RunEntry, short_id};
 use super::style::{BAD, CARE, FAINT, GOOD, PLAIN, STRONG, of_status, paint, status_words};
@@ -29,6 +30,8 @@ pub struct Overview {
     pub running: Vec<RunEntry>,
     /// Files whose row is gone and which are still to be removed.
     pub owed: Vec<Owed>,
+    /// Policies that take nothing until somebody has looked.
+    pub held: Vec<HeldPolicy>,
     /// What a person should look at, in words; empty when all is well.
     pub attention: Vec<String>,
 }
@@ -229,6 +232,7 @@ mod tests {
             on_request: vec![name("by-hand")],
             running: vec![super::super::runs::tests::entry(None)],
             owed: vec![Owed { policy: name("a"), files: 3, waits_for: None }],
+            held: Vec::new(),
             attention: vec!["task log-purge is overdue".to_owned()],
         }
     }

@@ -1,6 +1,6 @@
 //! Guards: whether a run may go on, judged from the facts alone.
 
-use crate::ledger::{GuardReading, Unused};
+use crate::ledger::{GuardReading, Held, Unused};
 use crate::policy::RowsPolicy;
 
 /// Clocks further apart than this make every cutoff doubtful (D15).
@@ -15,6 +15,8 @@ pub(super) struct Judged {
     pub(super) readings: Vec<GuardReading>,
     /// The first guard that forbids the run, in words.
     pub(super) blocked_by: Option<String>,
+    /// What it waits for, where an operator's word is all that it needs.
+    pub(super) held: Option<Held>,
     /// It is one on how much may go.
     pub(super) by_amount: bool,
 }

@@ -30,12 +30,13 @@ impl PolicyRun<'_> {
             Err(error) => return refused(Account::default(), error),
         };
         self.reporter.expect(facts.eligible);
-        let (Judged { mut readings, mut blocked_by, by_amount }, look) =
+        let (Judged { mut readings, mut blocked_by, held: by_clock, by_amount }, look) =
             match self.judge(rows, &facts, sessions, (&foreseen.rows, &foreseen.files)).await {
                 Ok(judged) => judged,
                 Err(ended) => return self.ended(Account::default(), ended),
             };
-        if let Some(held) = held {
+        let held = held.cloned().or(by_clock);
+        if let Some(held) = &held {
             blocked_by = Some(held.sentence());
         }
         // A run that only reports tells what one that enforces would do, with the earlier policies' rows gone.
@@ -80,7 +81,7 @@ impl PolicyRun<'_> {
         if let (true, Some(kept)) = (would_go, kept) {
             foreseen.rows.extend(Gone::new(facts.target.clone(), at, until, kept));
         }
-        let held = held.filter(|_| outcome.status == Status::Blocked).cloned();
+        let held = held.filter(|_| outcome.status == Status::Blocked);
         Outcome { guards: readings, held, by_amount, ..outcome }
     }
 }

@@ -234,8 +234,10 @@ impl Runner {
             if done.status == Status::Cancelled && request.brake.holds(&policy.name) {
                 done.notes.push(MORE_CAREFUL.to_owned());
             }
-            if mode == RunMode::Enforce {
-                self.note_outcome(request, standing, &mut done).await?;
+            match mode {
+                RunMode::Enforce => self.note_outcome(request, (standing, now), &mut done).await?,
+                RunMode::Plan => self.note_waiting(&mut done).await?,
+                RunMode::Report => {}
             }
             if let (Some(ledger), true) = (&self.ledger, mode != RunMode::Plan) {
                 ledger.record_policy(request.run_id, &done).await?;

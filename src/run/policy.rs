@@ -229,8 +229,10 @@ impl PolicyRun<'_> {
         if let Some(timeless) = &facts.timeless {
             judged.blocked_by.get_or_insert_with(|| timeless.to_string());
         }
-        if judged.blocked_by.is_none() {
-            judged.blocked_by = self.held_by_clock(sessions, Some((&rows.source, facts.skew_secs))).await;
+        if judged.blocked_by.is_none()
+            && let Some(doubt) = self.held_by_clock(sessions, Some((&rows.source, facts.skew_secs))).await
+        {
+            (judged.blocked_by, judged.held) = (Some(doubt.blocked_by), doubt.held);
         }
         for custody in &facts.custodies {
             if judged.blocked_by.is_none() {
@@ -301,7 +303,7 @@ impl PolicyRun<'_> {
             };
             judged = self.judge(rows, &facts, sessions, (&[], &nothing)).await;
         }
-        let (Judged { mut readings, blocked_by, by_amount }, look) = match judged {
+        let (Judged { mut readings, blocked_by, held, by_amount }, look) = match judged {
             Ok(judged) => judged,
             Err(ended) => return self.ended(account, ended),
         };
@@ -319,7 +321,7 @@ impl PolicyRun<'_> {
             None => self.try_trash(&facts, &look).await,
         };
         if let Some(by) = blocked_by {
-            return Outcome { guards: readings, by_amount, ..Outcome::blocked(account, by) };
+            return Outcome { guards: readings, held, by_amount, ..Outcome::blocked(account, by) };
         }
         if let Some(source) = self.runner.settings.source(&rows.source)
             && let Err(error) = claim(source, &facts.target.node.table, sessions, self.stop).await

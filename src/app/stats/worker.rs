@@ -88,6 +88,7 @@ impl Worker<'_> {
             rows_protected: None,
             protected_precision: None,
             last_run: None,
+            held: None,
             remarks,
             error: None,
         }

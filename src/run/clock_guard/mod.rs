@@ -15,7 +15,7 @@ use super::guard::MAX_SKEW_SECS;
 use super::policy::PolicyRun;
 use super::sessions::Sessions;
 use super::{Fate, RunMode, Runner};
-use crate::ledger::LedgerError;
+use crate::ledger::{Held, HoldKind, LedgerError};
 use crate::policy::{ClockTrust, Endpoint, Name, Settings};
 use crate::telemetry::chain;
 use judge::{Leap, Standing, judge, spell};
@@ -49,7 +49,7 @@ impl Runner {
             self.correct_clock(true).await?;
             return Ok(None);
         }
-        Ok(Some(held(&leap)))
+        Ok(Some(format!("held: {}", reason(&leap))))
     }
 
     /// The leap of the clock, if it made one since it was last trusted and that is not to be believed anyhow.
@@ -126,18 +126,37 @@ fn servers(settings: &Settings) -> impl Iterator<Item = &Name> {
     servers.map(|source| &source.name)
 }
 
+/// Reason that a policy takes nothing by this clock.
+pub(super) struct InDoubt {
+    /// In words.
+    pub(super) blocked_by: String,
+    /// The hold, where an operator's word lifts it.
+    pub(super) held: Option<Held>,
+}
+
+impl InDoubt {
+    fn held(leap: &Leap, now: Timestamp) -> Self {
+        let held = Held { since: now, kind: HoldKind::Clock, reasons: vec![reason(leap)], old: None, new: None };
+        Self { blocked_by: held.sentence(), held: Some(held) }
+    }
+}
+
 impl PolicyRun<'_> {
-    /// What holds the policy because the machine's clock cannot be trusted, in words. Of rows it is known how far the
-    /// clock of their own source is away, in seconds.
-    pub(super) async fn held_by_clock(&self, sessions: &mut Sessions, source: Option<(&Name, f64)>) -> Option<String> {
+    /// What stands in the way of the policy because the machine's clock cannot be trusted. Of rows it is known how far
+    /// the clock of their own source is away, in seconds.
+    pub(super) async fn held_by_clock(&self, sessions: &mut Sessions, source: Option<(&Name, f64)>) -> Option<InDoubt> {
         if self.fate(None) != Fate::Enforce {
             return None;
         }
+        let blocked = |blocked_by| InDoubt { blocked_by, held: None };
         match self.clock_in_doubt(sessions, source).await {
-            Ok(Some(leap)) => Some(held(&leap)),
+            Ok(Some(leap)) => Some(InDoubt::held(&leap, self.runner.clock.now())),
             // Asked last: the clock may have been set right while something was asked.
-            Ok(None) => began_in_the_future(self.now, self.runner.clock.now()),
-            Err(error) => Some(format!("held: it is not known whether the clock can be trusted: {}", chain(&error))),
+            Ok(None) => began_in_the_future(self.now, self.runner.clock.now()).map(blocked),
+            Err(error) => {
+                let why = format!("held: it is not known whether the clock can be trusted: {}", chain(&error));
+                Some(blocked(why))
+            }
         }
     }
 
@@ -173,9 +192,9 @@ fn began_in_the_future(began_at: Timestamp, now: Timestamp) -> Option<String> {
 }
 
 /// What was seen, what it means, and what to do.
-fn held(leap: &Leap) -> String {
+fn reason(leap: &Leap) -> String {
     format!(
-        "held: {}; nothing goes by a clock that leapt until the system says that it is synchronised (`timedatectl`), or the \
+        "{}; nothing goes by a clock that leapt until the system says that it is synchronised (`timedatectl`), or the \
          clock of a database on another machine agrees. If it is right, say so with `retaind approve --clock`; on a machine \
          that nothing synchronises, write clock = \"trust\" in [daemon]",
         leap.seen()

@@ -128,11 +128,30 @@ impl Runner {
         Ok(())
     }
 
+    /// Tells of a policy of a plan since when it is held, and where only the schedule holds it, that it does.
+    pub(super) async fn note_waiting(&self, done: &mut PolicyResult) -> Result<(), LedgerError> {
+        let Some(ledger) = &self.ledger else { return Ok(()) };
+        let Some(known) = ledger.held_policy(&done.policy).await? else { return Ok(()) };
+        match &mut done.held {
+            Some(held) if known.kind == held.kind && known.is_about_same(held) => held.since = known.since,
+            Some(_) => {}
+            None if matches!(known.kind, HoldKind::Growth | HoldKind::NewLedger) && done.mode == RunMode::Plan => {
+                let (since, reasons) = (known.since, known.reasons.join(", "));
+                let command = known.command(&done.policy);
+                done.notes.push(format!(
+                    "its scheduled runs are held since {since:.0}: {reasons}; they go on with `{command}`"
+                ));
+            }
+            None => {}
+        }
+        Ok(())
+    }
+
     /// Records what a policy of a run came to: a hold, or that its configuration is agreed to.
     pub(super) async fn note_outcome(
         &self,
         request: &Request,
-        standing: Option<&Standing>,
+        (standing, began_at): (Option<&Standing>, Timestamp),
         done: &mut PolicyResult,
     ) -> Result<(), LedgerError> {
         let (Some(ledger), Some(standing)) = (&self.ledger, standing) else { return Ok(()) };
@@ -151,7 +170,7 @@ impl Runner {
         let is_agreed = standing.baseline.is_none() || standing.approval.is_some() || request.is_scheduled();
         if is_same || (is_agreed && standing.guarded.is_none()) {
             let used = standing.approval.map(|approval| (approval.id, request.run_id));
-            ledger.note_agreed(&done.policy, &standing.wording, used, self.clock.now()).await?;
+            ledger.note_agreed(&done.policy, &standing.wording, used, (began_at, self.clock.now())).await?;
         }
         Ok(())
     }

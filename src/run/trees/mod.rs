@@ -192,8 +192,8 @@ struct Looking<'a> {
 impl PolicyRun<'_> {
     /// What was found with what the guards say, and whether it is far more than usual.
     async fn judged(&self, finding: Finding, judged: Judged, share: guards::Share) -> Result<Finding, Ended> {
-        let Judged { readings, blocked_by, by_amount } = judged;
-        let finding = Finding { readings, blocked_by, by_amount, ..finding };
+        let Judged { readings, blocked_by, held, by_amount } = judged;
+        let finding = Finding { readings, blocked_by, held, by_amount, ..finding };
         if finding.blocked_by.is_none()
             && let Some(held) = self.grown_files(share.going, share.of).await?
         {
@@ -284,8 +284,10 @@ impl PolicyRun<'_> {
             (Err(Ended::Stopped), _) => return Outcome::cancelled(Account::default()),
             (Err(error), _) => return Outcome::failed(Account::default(), [chain(&error)]),
         };
-        if found.blocked_by.is_none() {
-            found.blocked_by = self.held_by_clock(sessions, None).await;
+        if found.blocked_by.is_none()
+            && let Some(doubt) = self.held_by_clock(sessions, None).await
+        {
+            (found.blocked_by, found.held) = (Some(doubt.blocked_by), doubt.held);
         }
         self.take_found(tree, found, &custody, sessions, foreseen, holding).await
     }

@@ -7,6 +7,7 @@ mod check_families;
 mod check_files;
 mod check_parts;
 mod check_trees;
+mod held;
 mod hooks;
 mod restore;
 mod spelled;

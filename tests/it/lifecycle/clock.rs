@@ -173,6 +173,7 @@ fn f28_by_hand_and_in_plans_a_clock_that_leapt_holds_as_well() {
     for policy in plan["policies"].as_array().unwrap() {
         assert_eq!(policy["status"], "blocked", "{policy}");
         assert!(policy["blocked_by"].as_str().unwrap().starts_with("held: the clock says"), "{policy}");
+        assert_eq!(policy["held"]["kind"], "clock", "{policy}");
         let counts = [&policy["rows_matched"], &policy["files_matched"]];
         assert!(counts.iter().any(|count| count.as_u64() == Some(2)), "its counts are those of a plan: {policy}");
     }

@@ -111,6 +111,41 @@ fn f42_a_slip_is_held_after_a_restart_as_well() {
 }
 
 #[test]
+fn f42_a_slip_in_the_middle_of_a_run_is_held_when_that_has_ended() {
+    let world = agreeing("every = \"1s\"\nbefore = { command = [\"/bin/sleep\", \"3\"] }");
+    let mut daemon = agreed(&world);
+    daemon.await_status("(before hook)");
+    edit(&world, "keep = \"30d\"", "keep = \"3d\"");
+    let ready = daemon.reload();
+    assert!(status_of(&ready).unwrap().starts_with("Held: items (keep 30d → 3d), "), "{ready}");
+    // It goes on under the configuration that it began with; what is held stays so.
+    let runs = await_runs(&world, 0).len();
+    await_runs(&world, runs + 2);
+    assert_eq!(world.ids(), [2, 3, 4, 5].into());
+    while let Some(message) = daemon.next_message(Instant::now() + Duration::from_millis(100)) {
+        let line = status_of(&message).unwrap_or("Held");
+        assert!(line.starts_with("Held"), "{line}");
+    }
+    assert_eq!(count_in_log(&world, "is held and deletes nothing"), 1, "{}", log(&world));
+    daemon.stop();
+}
+
+#[test]
+fn f42_the_configuration_in_force_is_remembered() {
+    let world = agreeing("every = \"1h\"");
+    let mut daemon = Daemon::ready(&world);
+    let in_force = || {
+        let rows = ledger(&world).query("SELECT value FROM facts WHERE name = 'in_force'").unwrap();
+        text(&rows[0][0]).to_owned()
+    };
+    assert!(in_force().contains("30d"), "{}", in_force());
+    edit(&world, "keep = \"30d\"", "keep = \"3d\"");
+    daemon.reload();
+    assert!(in_force().contains("3d") && !in_force().contains("30d"), "{}", in_force());
+    daemon.stop();
+}
+
+#[test]
 fn f42_going_back_and_narrowing_hold_nothing() {
     let world = agreeing("every = \"1s\"");
     let mut daemon = agreed(&world);
