@@ -2,10 +2,13 @@
 
 mod activate;
 pub mod adopt;
+pub mod approve;
 mod backoff;
 pub mod check;
 mod clock_watch;
 mod daemon;
+pub mod diff;
+mod foresee;
 mod holds;
 mod live;
 pub mod oneshot;

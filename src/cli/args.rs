@@ -108,6 +108,32 @@ pub enum Command {
         #[arg(short, long)]
         yes: bool,
     },
+    /// Look at what is held, and agree to it
+    #[command(long_about = help::APPROVE, after_long_help = help::APPROVE_EXAMPLES)]
+    Approve {
+        /// Tasks and policies; without any: those that are held
+        #[arg(value_name = "POLICY")]
+        policies: Vec<String>,
+        /// Do not ask
+        #[arg(short, long)]
+        yes: bool,
+        /// Everything that is held, and what has neither run nor been approved
+        #[arg(long, conflicts_with = "policies")]
+        all: bool,
+        /// Say that the machine's clock is right, instead
+        #[arg(long, conflicts_with_all = ["policies", "all"])]
+        clock: bool,
+    },
+    /// Show what a reload would change, and what it would hold
+    #[command(long_about = help::DIFF, after_long_help = help::DIFF_EXAMPLES)]
+    Diff {
+        /// Count what each policy that differs would take, before and after
+        #[arg(long)]
+        plan: bool,
+        /// Only what would be held; nothing where nothing would be
+        #[arg(long, conflicts_with = "plan")]
+        held: bool,
+    },
     /// Mark a store's root as that of the store, so that files in it may be removed
     #[command(long_about = help::ADOPT, after_long_help = help::ADOPT_EXAMPLES)]
     Adopt {

@@ -16,6 +16,9 @@ Examples:
       retaind plan
   Do one policy now:
       retaind run detections
+  See what a reload would change, and agree to what it would hold:
+      retaind diff --plan
+      retaind approve
   See what the daemon did and when it is next due:
       retaind status
       retaind runs
@@ -25,7 +28,7 @@ Exit status:
    1  failed
    2  wrong usage
    3  completed with errors
-   4  blocked by a guard
+   4  blocked by a guard, or held
    5  cancelled
   78  bad configuration
 
@@ -98,6 +101,10 @@ that is switched on and has a task that is switched on, which is what `retaind p
 shows what each policy would delete, and asks; --yes, names, or no terminal: it does not. A policy that takes parameters has \
 no task: name it, and give each with --param.
 
+A policy whose configuration became wider than what was approved is held. Named on a terminal it is shown, and approved where \
+the answer is yes; named with --yes it is approved without a question; else it ends as blocked. With --set this holds for the \
+one run, and the configuration that is written stays as held as it was.
+
 Exit status: as of every command; 5 also where the answer was no.";
 
 pub const RUN_EXAMPLES: &str = "\
@@ -114,6 +121,49 @@ Examples:
       retaind run session-images --param session_id=42
   For a program, with the result as JSON:
       retaind run detections --json | jq .totals";
+
+pub const APPROVE: &str = "\
+What lets a policy take more than somebody has agreed to is held: a shorter keep, another table, a fragment that takes a \
+condition away; a run far larger than usual; a new ledger beside an old store. This shows what each such policy would take under \
+the approved configuration and under the one that is written, with a sample, and asks. Whoever agrees lets its next runs go on.
+
+One approval also lifts max_rows, max_fraction, max_files and max_growth, for one run and for no more than was shown: what comes \
+up later is none of it. What an approval does not lift (another disk in a store's place, clocks that differ) is told, and not \
+approved.
+
+NAME is a task or a policy. Without names, on a terminal: what is held. The ledger keeps who agreed, when, and to how much.
+
+With --clock: that the machine's clock is right although it leapt. It counts until the clock leaps again.
+
+Exit status: 0 approved, or nothing is held; 1 the configuration changed meanwhile; 2 nobody could be asked and --yes is \
+missing; 4 something stands in the way of a policy; 5 the answer was no.";
+
+pub const APPROVE_EXAMPLES: &str = "\
+Examples:
+  Look at what is held, and decide:
+      sudo -u retaind retaind approve
+  One policy, without a question:
+      sudo -u retaind retaind approve detections --yes
+  In a script that has put a new configuration into place, before the service is started or reloaded:
+      retaind approve --all --yes
+  After the clock was set:
+      sudo -u retaind retaind approve --clock";
+
+pub const DIFF: &str = "\
+Shows what differs between the configuration that the daemon works by and the one on disk, one thing a line, and which policies \
+would be held until somebody approved them. It needs no running daemon: the ledger remembers by what the last one worked. Where \
+none ever ran, each policy is compared with what was approved.
+
+Exit status: 0 nothing would be held, whether anything differs or not; 4 something would be held; 78 the configuration is bad.";
+
+pub const DIFF_EXAMPLES: &str = "\
+Examples:
+  Before a reload:
+      sudo -u retaind retaind diff
+  With old and new counts of each policy that differs:
+      sudo -u retaind retaind diff --plan
+  In a script, quiet unless something would be held:
+      retaind diff --held";
 
 pub const ADOPT: &str = "\
 Shows what is beneath the root of a store: the disk it is on, whose it is, how much it holds, and whether the paths that rows \

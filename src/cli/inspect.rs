@@ -8,11 +8,11 @@ use super::perform::Asked;
 use super::{Exit, Refusal};
 use crate::app::params::check_params;
 use crate::app::select::{select, select_enabled};
-use crate::app::{check, stats, status, why};
+use crate::app::{check, diff, stats, status, why};
 use crate::policy::Settings;
 use crate::report::{
-    FoundAs, Level, RunEntry, render_findings, render_run, render_runs, render_stats, render_status, render_why,
-    render_why_file,
+    FoundAs, Level, RunEntry, render_difference, render_findings, render_held, render_run, render_runs, render_stats,
+    render_status, render_why, render_why_file,
 };
 
 /// Looks at everything that a run needs, or at the configuration alone, which loading has done.
@@ -28,6 +28,18 @@ pub async fn status(settings: &Settings, output: Output) -> Result<Exit, Refusal
     let overview = status::overview(settings, &Default::default()).await?;
     output.show(&overview, render_status)?;
     Ok(Exit::Done)
+}
+
+/// Shows what a reload would change, or only what it would hold.
+pub async fn diff(settings: &Arc<Settings>, plan: bool, held: bool, output: Output) -> Result<Exit, Refusal> {
+    let depth = if plan { diff::Depth::Amounts } else { diff::Depth::Words };
+    let difference = diff::difference(settings, depth).await?;
+    if held && !output.json {
+        output.page(&render_held(&difference))?;
+    } else {
+        output.show(&difference, |difference, _| render_difference(difference))?;
+    }
+    Ok(if difference.held.is_empty() { Exit::Done } else { Exit::Blocked })
 }
 
 /// Counts what could be cleaned now.

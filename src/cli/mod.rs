@@ -2,6 +2,7 @@
 //! nor file tree.
 
 mod adopt;
+mod approve;
 mod args;
 mod ask;
 mod exit;
@@ -89,11 +90,17 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
     let Args { mut shared, command } = args;
     let params = std::mem::take(&mut shared.param);
     let is_temporary = !shared.set.is_empty();
-    let takes_params =
-        matches!(command, Command::Plan { .. } | Command::Run { .. } | Command::Stats { .. } | Command::Why { .. });
+    let takes_params = matches!(
+        command,
+        Command::Plan { .. }
+            | Command::Run { .. }
+            | Command::Approve { .. }
+            | Command::Stats { .. }
+            | Command::Why { .. }
+    );
     if let (Some((name, _)), false) = (params.first(), takes_params) {
         let error = anyhow::anyhow!("the parameter {name:?} is given to a command that runs no policy");
-        return Err(Refusal::Usage(error, "leave --param out: it is for plan, run, stats and why".to_owned()));
+        return Err(Refusal::Usage(error, "leave --param out: it is for plan, run, approve, stats and why".to_owned()));
     }
     match command {
         Command::Completions { shell } => {
@@ -121,6 +128,25 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
         Command::Run { names, mode, yes, dry_run: false } => {
             let settings = load(shared, output)?;
             perform::run(settings, Asked { names, params, is_temporary }, mode, yes, output).boxed_local().await
+        }
+        Command::Approve { .. } if is_temporary => {
+            let error = anyhow::anyhow!(
+                "an approval is one of the configuration that is written, and --set is for this command alone"
+            );
+            Err(Refusal::Usage(error, "leave --set out, or write it into the configuration".to_owned()))
+        }
+        Command::Approve { policies: names, yes, all, clock } => {
+            let inputs = inputs(shared);
+            let settings = load_from(&inputs, output)?;
+            if clock {
+                return approve::confirm_clock(&settings, yes, output).boxed_local().await;
+            }
+            let asked = approve::Asked { names, params, yes, all };
+            approve::approve(&settings, &|| load_from(&inputs, output), asked, output).boxed_local().await
+        }
+        Command::Diff { plan, held } => {
+            let settings = load(shared, output)?;
+            inspect::diff(&settings, plan, held, output).boxed_local().await
         }
         Command::Adopt { store, again, yes } => {
             let settings = load(shared, output)?;
@@ -191,7 +217,11 @@ struct Problems<'a> {
 
 /// Loads and compiles the configuration; tells every error in it.
 fn load(shared: Shared, output: Output) -> Result<Arc<Settings>, Refusal> {
-    match compile::load(&inputs(shared)) {
+    load_from(&inputs(shared), output)
+}
+
+fn load_from(inputs: &Inputs, output: Output) -> Result<Arc<Settings>, Refusal> {
+    match compile::load(inputs) {
         Ok(settings) => Ok(Arc::new(settings)),
         Err(problems) => {
             if output.json {

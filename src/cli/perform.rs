@@ -4,12 +4,14 @@ use std::io::Write;
 use std::sync::Arc;
 
 use anyhow::Context;
+use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::args::ModeFlag;
 use super::output::{Output, say, written};
-use super::{Exit, Refusal, ask, progress};
+use super::{Exit, Refusal, approve, ask, progress};
+use crate::app::approve::withdraw;
 use crate::app::oneshot::{Ended, Job, Listed, execute};
 use crate::app::params::check_params;
 use crate::app::select::{Selection, select};
@@ -68,8 +70,27 @@ pub async fn run(
         if is_anything && !yes && ask::is_possible() && !chosen.selection.policies.is_empty() {
             agreed(&settings, &chosen, output).await?;
         }
+        if !is_anything {
+            return run_named(settings, chosen, yes, output).await;
+        }
     }
     perform(settings, chosen, mode, output, None, |result| output.show(result, render_run)).await
+}
+
+/// Runs policies that were named; those that became wider after they were approved, by whoever is asked.
+async fn run_named(settings: Arc<Settings>, chosen: Chosen, yes: bool, output: Output) -> Result<Exit, Refusal> {
+    let widened = (&chosen.selection, &chosen.params);
+    let Some(approved) = approve::approve_widened(&settings, widened, yes, output).boxed_local().await? else {
+        say("Cancelled: nothing was approved, and nothing ran");
+        return Ok(Exit::Cancelled);
+    };
+    let (is_temporary, of_run) = (chosen.is_temporary, Arc::clone(&settings));
+    let show = |result: &RunResult| output.show(result, render_run);
+    let ended = perform(of_run, chosen, RunMode::Enforce, output, None, show).await;
+    if is_temporary {
+        withdraw(&settings, &approved).await?;
+    }
+    ended
 }
 
 /// Plans what is about to run, shows it to whoever sits at the terminal, and asks. Whoever does not agree cancels the run.

@@ -4,6 +4,9 @@ use std::num::NonZeroU64;
 
 use super::{Fraction, Policy, PolicyKind};
 
+/// More than any table or store has.
+const MOST: u64 = 1 << 62;
+
 impl Policy {
     /// The same policy with the guards of another configuration of it where these stop it earlier.
     #[must_use]
@@ -27,6 +30,28 @@ impl Policy {
             (PolicyKind::Rows(_) | PolicyKind::Files(_) | PolicyKind::Orphans(_), _) => {}
         }
         guarded
+    }
+
+    /// The same policy with guards on how much may go that count and never say no.
+    #[must_use]
+    pub fn without_guards(&self) -> Self {
+        let mut free = self.clone();
+        let most = NonZeroU64::new(MOST);
+        match &mut free.kind {
+            PolicyKind::Rows(rows) => {
+                rows.max_rows = most;
+                rows.max_fraction = rows.max_fraction.and(Fraction::new(1.0));
+            }
+            PolicyKind::Files(files) => {
+                files.max_files = most;
+                files.max_fraction = files.max_fraction.and(Fraction::new(1.0));
+            }
+            PolicyKind::Orphans(orphans) => {
+                orphans.max_files = most;
+                orphans.max_fraction = Fraction::new(1.0).unwrap_or(orphans.max_fraction);
+            }
+        }
+        free
     }
 }
 

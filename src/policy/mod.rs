@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use changes::{Widening, Wider, changed_words, changes, more_careful, widened, wider_than};
+pub use changes::{Widening, Wider, changed_words, changes, changes_by_thing, more_careful, widened, wider_than};
 pub use command::{Argument, CommandLine, Hook};
 pub use endpoint::{Endpoint, Engine, Host, Secret, Server, Tls, TlsMode};
 pub use file::{FilePath, Outside, OwnedFile, PathTemplate, TemplatePart};
@@ -49,7 +49,7 @@ pub use time::{AgeFormat, EARLIEST, LATEST, TimeParam, TimePoint};
 pub use wording::{Wording, Written};
 
 /// A whole configuration, compiled.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     pub daemon: Daemon,
     pub sources: Vec<Arc<Source>>,

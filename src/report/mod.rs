@@ -4,6 +4,8 @@
 //! What comes from a database or a file system is escaped before it is shown.
 
 mod adoption;
+mod approval;
+mod difference;
 mod escape;
 mod findings;
 mod held;
@@ -22,6 +24,8 @@ mod why_file;
 
 pub use crate::ledger::{RunMode, RunResult, Status};
 pub use adoption::{MarkerFound, ReferenceFound, StoreFound, render_found};
+pub use approval::{Amounts, ClockToConfirm, ToApprove, approval_question, render_approvals, render_clock};
+pub use difference::{AmountsChange, ComparedWith, Difference, HeldPolicy, render_difference, render_held};
 pub use escape::printable;
 pub use findings::{Finding, Findings, Level, render_findings};
 pub use held::{HeldPolicy, held_words};

@@ -107,6 +107,11 @@ fn unescape(field: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// The name of a user, where it has one.
+pub fn user_name(user: u32) -> Option<String> {
+    Some(named("/etc/passwd", user)).filter(|name| *name != user.to_string())
+}
+
 /// The name that goes with a number in `/etc/passwd` or `/etc/group`, or the number.
 fn named(file: &str, number: u32) -> String {
     let wanted = number.to_string();

@@ -41,6 +41,7 @@ use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
 use crate::policy::{Name, Store};
+pub use access::user_name;
 use beneath::Root;
 pub use beneath::RootFacts;
 pub use doomed::{Doomed, GoneBefore, Inside, LEFT_AT_MOST, Left, Listener, Look, Outcome, Part, Why};

@@ -15,6 +15,11 @@ pub use widening::{Widening, Wider, more_careful, widened, wider_than};
 /// Everything that differs, in one line for the journal: `policy detections: keep 30d → 60d; + task x`. Empty where
 /// nothing does.
 pub fn changes(old: &Settings, new: &Settings) -> String {
+    changes_by_thing(old, new).join("; ")
+}
+
+/// The same, each thing by itself.
+pub fn changes_by_thing(old: &Settings, new: &Settings) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(differences("daemon", &daemon_facts(&old.daemon), &daemon_facts(&new.daemon)));
     lines.extend(named_changes(&old.sources, &new.sources));
@@ -24,7 +29,7 @@ pub fn changes(old: &Settings, new: &Settings) -> String {
     if is_reordered(&old.policies, &new.policies) {
         lines.push("policies run in another order".to_owned());
     }
-    lines.join("; ")
+    lines
 }
 
 fn find<'a, T: Named>(things: &'a [Arc<T>], name: &Name) -> Option<&'a Arc<T>> {

@@ -30,14 +30,14 @@ fn world() -> World {
 }
 
 /// A command at a terminal, its standard output in a file.
-struct AtTerminal {
+pub(super) struct AtTerminal {
     script: Child,
     shown: String,
     world_stdout: std::path::PathBuf,
 }
 
 impl AtTerminal {
-    fn start(world: &World, arguments: &str) -> Self {
+    pub(super) fn start(world: &World, arguments: &str) -> Self {
         let (config, out) = (world.config_file(), world.dir.join("stdout"));
         let line = format!("exec {RETAIND} {arguments} --color never --config {} >{}", config.display(), out.display());
         let script = binary::command("script")
@@ -50,7 +50,12 @@ impl AtTerminal {
     }
 
     /// Waits until it is asked, and types.
-    fn answers(mut self, typed: &str) -> (Option<i32>, String, String) {
+    pub(super) fn answers(self, typed: &str) -> (Option<i32>, String, String) {
+        self.asks().types(typed)
+    }
+
+    /// Waits until it is asked.
+    pub(super) fn asks(mut self) -> Self {
         let stdout = self.script.stdout.as_mut().unwrap();
         let mut bytes = Vec::new();
         while !bytes.ends_with(b"[y/N] ") {
@@ -59,6 +64,10 @@ impl AtTerminal {
             bytes.push(byte[0]);
         }
         self.shown = String::from_utf8(bytes).unwrap();
+        self
+    }
+
+    pub(super) fn types(mut self, typed: &str) -> (Option<i32>, String, String) {
         self.script.stdin.as_mut().unwrap().write_all(typed.as_bytes()).unwrap();
         self.ended()
     }

@@ -1,6 +1,7 @@
 //! The binary as a person or a program calls it: what it prints where, and how it ends.
 
 mod adopt;
+mod approve;
 mod asked;
 mod check;
 mod check_families;
