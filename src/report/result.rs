@@ -96,8 +96,8 @@ pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> S
     } else if let Some(why) = &policy.blocked_by {
         remarks.push((BAD, format!("blocked: {}", printable(why))));
     }
-    if policy.held.is_some() {
-        remarks.push((CARE, format!("it goes on by `retaind approve {}`", policy.policy)));
+    if let Some(held) = &policy.held {
+        remarks.push((CARE, format!("it goes on by `{}`", held.command(&policy.policy))));
     }
     if tally.rows_protected > 0 {
         remarks.push((PLAIN, format!("{} kept: still needed", counted(tally.rows_protected, "row"))));
