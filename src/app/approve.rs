@@ -93,7 +93,9 @@ async fn held_for(ledger: &Ledger, policy: &Policy, standing: &Standing) -> anyh
         return Ok(Some(held.clone()));
     }
     let known = ledger.held_policy(&policy.name).await?;
-    Ok(known.filter(|held| standing.approval.is_none() && held.kind != HoldKind::Changed))
+    // A clock in doubt is found by the plan, and is not for an approval of a policy to lift.
+    let is_left = |held: &Held| !matches!(held.kind, HoldKind::Changed | HoldKind::Clock);
+    Ok(known.filter(|held| standing.approval.is_none() && is_left(held)))
 }
 
 /// Looks at what policies would take. None where that was cancelled.

@@ -67,7 +67,8 @@ async fn held(settings: &Arc<Settings>, ledger: &Ledger, clock: Clock) -> anyhow
         if let Some(held) = standing.held {
             let known = ledger.held_policy(&policy.name).await?.filter(|known| known.is_about_same(&held));
             let since = known.map(|known| known.since);
-            all.push(HeldPolicy { policy: policy.name.clone(), reasons: held.reasons, since });
+            let command = held.command(&policy.name);
+            all.push(HeldPolicy { policy: policy.name.clone(), reasons: held.reasons, since, command });
         }
     }
     Ok(all)

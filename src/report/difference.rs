@@ -36,6 +36,8 @@ pub struct HeldPolicy {
     pub policy: Name,
     pub reasons: Vec<String>,
     pub since: Option<Timestamp>,
+    /// Command line by which it goes on.
+    pub command: String,
 }
 
 /// What a policy would take now and then.
@@ -74,11 +76,11 @@ pub fn render_difference(difference: &Difference) -> String {
 /// What would be held, a line each; nothing where nothing would be.
 pub fn render_held(difference: &Difference) -> String {
     let mut text = String::new();
-    for HeldPolicy { policy, reasons, since } in &difference.held {
+    for HeldPolicy { policy, reasons, since, command } in &difference.held {
         let reasons = reasons.join(", ");
         let since = since.map(|since| format!(" since {}", instant(since))).unwrap_or_default();
         let held = paint(BAD, &format!("policy {policy} is held{since}: {}", printable(&reasons)));
-        text.push_str(&format!("{held}; it goes on by {}\n", paint(CARE, &format!("retaind approve {policy}"))));
+        text.push_str(&format!("{held}; it goes on by {}\n", paint(CARE, command)));
     }
     text
 }
@@ -109,7 +111,12 @@ mod tests {
         let difference = Difference {
             compared_with: ComparedWith::InForce,
             changes: vec!["policy items: keep 30d → 3d".to_owned(), "+ task weekly".to_owned()],
-            held: vec![HeldPolicy { policy: items.clone(), reasons: vec!["keep 30d → 3d".to_owned()], since: None }],
+            held: vec![HeldPolicy {
+                policy: items.clone(),
+                reasons: vec!["keep 30d → 3d".to_owned()],
+                since: None,
+                command: "retaind approve items".to_owned(),
+            }],
             amounts: vec![AmountsChange {
                 policy: items,
                 is_about_rows: true,
