@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::ledger::{Ledger, Status};
 use crate::policy::compile::{recompile, recompile_all};
 use crate::policy::{Mode, Name, Params, Policy, Settings, Wording, changed_words, changes_by_thing};
-use crate::report::{Amounts, AmountsChange, ComparedWith, Difference, HeldPolicy};
+use crate::report::{Amounts, AmountsChange, ComparedWith, Difference, WouldHold};
 use crate::run::Runner;
 
 /// How much is looked at.
@@ -56,7 +56,7 @@ pub async fn difference(settings: &Arc<Settings>, depth: Depth) -> anyhow::Resul
 }
 
 /// What would wait for an approval, of all that can delete something.
-async fn held(settings: &Arc<Settings>, ledger: &Ledger, clock: Clock) -> anyhow::Result<Vec<HeldPolicy>> {
+async fn held(settings: &Arc<Settings>, ledger: &Ledger, clock: Clock) -> anyhow::Result<Vec<WouldHold>> {
     let runner = Runner::new(Arc::clone(settings), Some(ledger.clone()), clock);
     let mut all = Vec::new();
     for policy in settings.policies.iter().filter(|policy| policy.enabled) {
@@ -68,7 +68,7 @@ async fn held(settings: &Arc<Settings>, ledger: &Ledger, clock: Clock) -> anyhow
             let known = ledger.held_policy(&policy.name).await?.filter(|known| known.is_about_same(&held));
             let since = known.map(|known| known.since);
             let command = held.command(&policy.name);
-            all.push(HeldPolicy { policy: policy.name.clone(), reasons: held.reasons, since, command });
+            all.push(WouldHold { policy: policy.name.clone(), reasons: held.reasons, since, command });
         }
     }
     Ok(all)

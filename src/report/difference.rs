@@ -25,14 +25,14 @@ pub struct Difference {
     pub compared_with: ComparedWith,
     /// One of each thing that differs, in words: "policy items: keep 30d → 3d".
     pub changes: Vec<String>,
-    pub held: Vec<HeldPolicy>,
+    pub held: Vec<WouldHold>,
     /// Policies that differ, with what they would take; where that was asked for.
     pub amounts: Vec<AmountsChange>,
 }
 
 /// A policy that would wait for an approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct HeldPolicy {
+pub struct WouldHold {
     pub policy: Name,
     pub reasons: Vec<String>,
     pub since: Option<Timestamp>,
@@ -76,11 +76,11 @@ pub fn render_difference(difference: &Difference) -> String {
 /// What would be held, a line each; nothing where nothing would be.
 pub fn render_held(difference: &Difference) -> String {
     let mut text = String::new();
-    for HeldPolicy { policy, reasons, since, command } in &difference.held {
+    for WouldHold { policy, reasons, since, command } in &difference.held {
         let reasons = reasons.join(", ");
         let since = since.map(|since| format!(" since {}", instant(since))).unwrap_or_default();
         let held = paint(BAD, &format!("policy {policy} is held{since}: {}", printable(&reasons)));
-        text.push_str(&format!("{held}; it goes on by {}\n", paint(CARE, command)));
+        text.push_str(&format!("{held}; it goes on with {}\n", paint(CARE, command)));
     }
     text
 }
@@ -111,7 +111,7 @@ mod tests {
         let difference = Difference {
             compared_with: ComparedWith::InForce,
             changes: vec!["policy items: keep 30d → 3d".to_owned(), "+ task weekly".to_owned()],
-            held: vec![HeldPolicy {
+            held: vec![WouldHold {
                 policy: items.clone(),
                 reasons: vec!["keep 30d → 3d".to_owned()],
                 since: None,
@@ -130,7 +130,7 @@ mod tests {
 policy items: keep 30d → 3d
 + task weekly
 policy items: takes 26,762 rows instead of 0 rows
-policy items is held: keep 30d → 3d; it goes on by retaind approve items
+policy items is held: keep 30d → 3d; it goes on with retaind approve items
 ";
         assert_eq!(page, expected);
     }

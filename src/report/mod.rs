@@ -25,7 +25,7 @@ mod why_file;
 pub use crate::ledger::{RunMode, RunResult, Status};
 pub use adoption::{MarkerFound, ReferenceFound, StoreFound, render_found};
 pub use approval::{Amounts, ClockToConfirm, ToApprove, approval_question, render_approvals, render_clock};
-pub use difference::{AmountsChange, ComparedWith, Difference, HeldPolicy, render_difference, render_held};
+pub use difference::{AmountsChange, ComparedWith, Difference, WouldHold, render_difference, render_held};
 pub use escape::printable;
 pub use findings::{Finding, Findings, Level, render_findings};
 pub use held::{HeldPolicy, held_words};

@@ -96,9 +96,6 @@ pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> S
     } else if let Some(why) = &policy.blocked_by {
         remarks.push((BAD, format!("blocked: {}", printable(why))));
     }
-    if let Some(held) = &policy.held {
-        remarks.push((CARE, format!("it goes on by `{}`", held.command(&policy.policy))));
-    }
     if tally.rows_protected > 0 {
         remarks.push((PLAIN, format!("{} kept: still needed", counted(tally.rows_protected, "row"))));
     }

@@ -25,7 +25,7 @@ fn f42_the_status_line_alone_says_what_is_held_and_how_it_goes_on() {
     let reload = machine.run(&["systemctl", "reload", "retaind"]);
     assert_ne!(reload.code, Some(0), "systemctl itself says that something is held");
     let journal = machine.ok(&["journalctl", "--unit=retaind", "--output=cat"]);
-    assert!(journal.contains("keep 30d → 3d; it goes on by retaind approve detections"), "{journal}");
+    assert!(journal.contains("keep 30d → 3d; it goes on with retaind approve detections"), "{journal}");
     let status = machine.ok(&["systemctl", "status", "retaind"]);
     let line = "Status: \"Held: detections (keep 30d → 3d), go on with 'retaind approve'; ";
     assert!(status.contains(line), "{status}");
