@@ -91,9 +91,10 @@ impl Runner {
         let present: Vec<_> = self.settings.policies.iter().map(worded).collect();
         ledger.approve_what_ran(&present, now).await?;
         self.note_adopted_stores(ledger).await?;
-        let mut reviewed = Vec::new();
+        let (mut reviewed, mut waits_for_ledger) = (Vec::new(), false);
         for policy in &self.settings.policies {
             let standing = self.standing(ledger, policy, policy.task.is_none()).await?;
+            waits_for_ledger |= standing.held.as_ref().is_some_and(|held| held.kind == HoldKind::NewLedger);
             match &standing.held {
                 // What takes nothing waits for nothing; what it takes is looked at once it may.
                 Some(_) if !policy.enabled || self.settings.mode_of(policy) != Mode::Enforce => {
@@ -107,7 +108,8 @@ impl Runner {
                 None => standing.settle(ledger, &policy.name, now).await?,
             }
         }
-        if reviewed.iter().all(|reviewed| reviewed.held.kind != HoldKind::NewLedger) {
+        // Of a policy under a brake as well: it is looked at once that is lifted.
+        if !waits_for_ledger {
             ledger.forget_began_beside().await?;
         }
         Ok(reviewed)

@@ -212,15 +212,35 @@ fn f42_a_ledger_from_before_holds_nothing() {
     daemon.stop();
 }
 
-#[test]
-fn f42_a_new_ledger_beside_an_adopted_store_holds_everything() {
+/// A world whose store is adopted and whose ledger is gone, with keys for `[daemon]`.
+fn with_a_new_ledger(daemon: &str) -> World {
     let mut world = agreeing("every = \"1s\"");
+    world.daemon(daemon);
     world.store_keys = crate::world::BY_MTIME;
     let config = world.config_file();
     let adopt = binary::command(RETAIND).args(["adopt", "images", "--yes", "--config"]).arg(&config).output().unwrap();
     assert!(adopt.status.success(), "{}", String::from_utf8_lossy(&adopt.stderr));
     std::fs::remove_dir_all(world.dir.join("state")).unwrap();
     std::fs::create_dir(world.dir.join("state")).unwrap();
+    world
+}
+
+#[test]
+fn f42_a_brake_does_not_make_a_new_ledger_old() {
+    let world = with_a_new_ledger("mode = \"report\"");
+    let mut daemon = Daemon::ready_without_config(&world);
+    await_more_runs(&world, 2);
+    edit(&world, "mode = \"report\"\n", "");
+    let ready = daemon.reload();
+    assert!(status_of(&ready).unwrap().starts_with("Held: items (the ledger is new), "), "{ready}");
+    await_more_runs(&world, 2);
+    assert_eq!(world.ids(), [1, 2, 3, 4, 5].into());
+    daemon.stop();
+}
+
+#[test]
+fn f42_a_new_ledger_beside_an_adopted_store_holds_everything() {
+    let world = with_a_new_ledger("");
     let mut daemon = Daemon::start_as_configured(&world, &[]);
     let ready = daemon.await_message("READY=1", |message| message.contains("READY=1"));
     let line = status_of(&ready).unwrap();
