@@ -19,6 +19,7 @@ const BEGAN_BESIDE: &str = "began_beside_adopted";
 /// Approved configuration of a policy.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Baseline {
+    /// Empty where the ledger's words cannot be read.
     pub wording: Wording,
     pub fingerprint: String,
     pub since: Timestamp,
@@ -33,8 +34,9 @@ impl Ledger {
             let row: Option<(String, String, String)> =
                 baselines::table.find(&policy).select(columns).first(connection).optional()?;
             let Some((wording, fingerprint, since)) = row else { return Ok(None) };
-            let (wording, since) = (serde_json::from_str(&wording)?, read_instant(&since)?);
-            Ok(Some(Baseline { wording, fingerprint, since }))
+            // One without words has no policy to compare with, and is held for that.
+            let wording = serde_json::from_str(&wording).unwrap_or_default();
+            Ok(Some(Baseline { wording, fingerprint, since: read_instant(&since)? }))
         })
         .await
     }
@@ -116,7 +118,7 @@ impl Ledger {
             connection.immediate_transaction(|connection| {
                 let row: Option<String> =
                     holds::table.find(&policy).select(holds::hold).first(connection).optional()?;
-                let known: Option<Held> = row.as_deref().map(serde_json::from_str).transpose()?;
+                let known: Option<Held> = row.as_deref().and_then(read_hold);
                 let same = known.filter(|known| known.kind == held.kind && known.is_about_same(&held));
                 let since = same.as_ref().map_or(held.since, |known| known.since);
                 let text = serde_json::to_string(&Held { since, ..held.clone() })?;
@@ -142,7 +144,7 @@ impl Ledger {
         let policy = policy.to_string();
         self.call("reading what a policy is held for", move |connection, _| {
             let row: Option<String> = holds::table.find(&policy).select(holds::hold).first(connection).optional()?;
-            Ok(row.as_deref().map(serde_json::from_str).transpose()?)
+            Ok(row.as_deref().and_then(read_hold))
         })
         .await
     }
@@ -152,7 +154,8 @@ impl Ledger {
         self.call("reading what is held", move |connection, _| {
             let rows: Vec<(String, String)> =
                 holds::table.order(holds::policy).select((holds::policy, holds::hold)).load(connection)?;
-            rows.iter().map(|(policy, hold)| Ok((read_name(policy)?, serde_json::from_str(hold)?))).collect()
+            let readable = rows.iter().filter_map(|(policy, hold)| Some((policy, read_hold(hold)?)));
+            readable.map(|(policy, held)| Ok((read_name(policy)?, held))).collect()
         })
         .await
     }
@@ -163,6 +166,11 @@ fn remembers_nothing(connection: &mut SqliteConnection) -> Result<bool, Fault> {
     let stores: i64 = stores::table.count().get_result(connection)?;
     let baselines: i64 = baselines::table.count().get_result(connection)?;
     Ok(runs + stores + baselines == 0)
+}
+
+/// A hold as it was noted; none where that cannot be read: each run finds out for itself what is held, and notes it anew.
+fn read_hold(text: &str) -> Option<Held> {
+    serde_json::from_str(text).ok()
 }
 
 pub(super) fn set_baseline(

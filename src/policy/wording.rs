@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
-use super::{Name, Policy, PolicyKind, Settings};
+use super::{Name, Policy, Settings};
 
 /// Whole configuration as it was written, merged. Urls have no passwords, and keys that say where a password is are left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub struct Written(Table);
 
 /// Everything that is written about one policy and decides what it may take: the policy, its stores and sources, its task.
 /// Whether it is switched on and enforced is left out: that can be changed by anybody at any time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Wording(Table);
 
@@ -92,23 +92,24 @@ impl Wording {
     }
 }
 
-/// Policies and stores by which it is decided what a policy may take. Rows that own files of a store keep them from being
-/// orphans, so that their policies belong to one of orphans.
+/// Policies and stores by which it is decided what a policy may take. Rows that own files of a store name them, and what is
+/// named stays: their policies belong to each policy that takes files of that store.
 fn context<'a>(settings: &'a Settings, policy: &'a Policy) -> (Vec<&'a Policy>, Vec<&'a Name>) {
-    let mut policies = vec![policy];
-    if let PolicyKind::Orphans(orphans) = &policy.kind {
-        let owns = |rows: &super::RowsPolicy| rows.all_files().iter().any(|(_, file)| file.store == orphans.store);
-        let owners = settings.policies.iter().filter(|other| other.kind.rows().is_some_and(owns));
-        policies.extend(owners.map(AsRef::as_ref));
-    }
-    let mut stores: Vec<&Name> = Vec::new();
-    for policy in &policies {
-        match policy.kind.rows() {
-            Some(rows) => stores.extend(rows.all_files().into_iter().map(|(_, file)| &file.store)),
-            None => stores.extend(policy.kind.store()),
-        }
-    }
+    let takes_from = stores_of(policy);
+    let owns = |other: &&Policy| {
+        other.kind.rows().is_some() && stores_of(other).iter().any(|store| takes_from.contains(store))
+    };
+    let others = settings.policies.iter().map(AsRef::as_ref).filter(|other: &&Policy| other.name != policy.name);
+    let policies: Vec<&Policy> = std::iter::once(policy).chain(others.filter(owns)).collect();
+    let stores = policies.iter().flat_map(|policy| stores_of(policy)).collect();
     (policies, stores)
+}
+
+fn stores_of(policy: &Policy) -> Vec<&Name> {
+    match policy.kind.rows() {
+        Some(rows) => rows.all_files().into_iter().map(|(_, file)| &file.store).collect(),
+        None => policy.kind.store().into_iter().collect(),
+    }
 }
 
 /// Writes a value with the keys of each table in order.

@@ -7,7 +7,7 @@ use crate::policy::RowsPolicy;
 pub(super) const MAX_SKEW_SECS: f64 = 60.0;
 
 /// Guards on how much may go.
-const AMOUNTS: [&str; 3] = ["max_rows", "max_fraction", "max_files"];
+const AMOUNTS: [&str; 4] = ["max_rows", "max_fraction", "max_files", "approved"];
 
 /// What the guards read.
 #[derive(Default)]

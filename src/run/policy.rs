@@ -158,8 +158,8 @@ impl PolicyRun<'_> {
         let outcome = self.delete(rows, at, sessions, ledger, lease, account.clone()).await;
         let Some(approved) = self.as_approved(&outcome) else { return outcome };
         let at = Instants { now: approved.now, cutoff: self.policy.kind.cutoff(approved.now) };
-        let outcome = Box::pin(approved.delete(rows, at, sessions, ledger, lease, account)).await;
-        Outcome { as_of: Some(approved.now), ..outcome }
+        let again = Box::pin(approved.delete(rows, at, sessions, ledger, lease, account)).await;
+        approved.instead(outcome, again)
     }
 
     /// The policy, for this run alone; or how the run of it ends.

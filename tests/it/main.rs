@@ -12,6 +12,7 @@ mod config;
 mod crash;
 mod demo;
 mod docs;
+mod held;
 mod layers;
 mod lifecycle;
 mod rows;

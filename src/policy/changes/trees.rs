@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::super::{FileMatch, FilesPolicy, Fraction, Name, OpenFiles, OrphansPolicy, Per, Settings, Space};
+use super::super::{FileMatch, FilesPolicy, Fraction, OpenFiles, OrphansPolicy, Per, Space};
 use super::facts::{Fact, fact, optional};
 use super::words::{Shown, joined};
 
@@ -110,20 +110,6 @@ pub(super) fn wider_orphans_policy(before: &OrphansPolicy, after: &OrphansPolicy
 pub(super) fn looser_orphans_guards(before: &OrphansPolicy, after: &OrphansPolicy) -> Vec<String> {
     let fraction = looser_max_fraction(Some(before.max_fraction), Some(after.max_fraction));
     fraction.into_iter().chain(looser_max_files(before.max_files, after.max_files)).collect()
-}
-
-/// The databases that say which files of a policy's store are orphans: another one may name other files.
-pub(super) fn other_databases(old: &Settings, new: &Settings, orphans: &OrphansPolicy) -> Vec<String> {
-    let references = new.store(&orphans.store).map(|store| store.references.as_slice()).unwrap_or_default();
-    let mut sources: Vec<_> = references.iter().map(|reference| &reference.source).collect();
-    sources.sort_unstable();
-    sources.dedup();
-    let is_another = |source: &Name| match (old.source(source), new.source(source)) {
-        (Some(before), Some(after)) => before.endpoint.identity() != after.endpoint.identity(),
-        (None, Some(_) | None) | (Some(_), None) => false,
-    };
-    let another = sources.into_iter().filter(|source| is_another(source));
-    another.map(|source| format!("source {source} is another database")).collect()
 }
 
 fn shorter(old: Duration, new: Duration) -> String {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::{
     Action, AgeBy, Child, Hook, Keep, KeepByValue, Mode, Name, Namer, OnDelete, Outside, OwnedFile, Policy, PolicyKind,
-    Reference, RowsPolicy, Settings,
+    Reference, RowsPolicy, Settings, Store,
 };
 use super::words::{self, Shown, zone};
 use super::{find, trees};
@@ -108,19 +108,21 @@ fn wider((old, before): (&Settings, &Policy), (new, after): (&Settings, &Policy)
             let mut stores: Vec<&Name> = rows_after.owned_files().into_iter().map(|(_, file)| &file.store).collect();
             stores.sort_unstable();
             stores.dedup();
-            reasons.extend(stores.into_iter().flat_map(|store| wider_store(old, new, store)));
+            for reason in stores.into_iter().flat_map(|store| wider_store((old, before), (new, after), store)) {
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+            }
         }
         (PolicyKind::Files(files_before), PolicyKind::Files(files_after)) => {
             reasons.extend(trees::wider_files_policy(files_before, files_after));
             guards.extend(trees::looser_files_guards(files_before, files_after));
-            reasons.extend(wider_store(old, new, &files_after.store));
+            reasons.extend(wider_store((old, before), (new, after), &files_after.store));
         }
         (PolicyKind::Orphans(orphans_before), PolicyKind::Orphans(orphans_after)) => {
             reasons.extend(trees::wider_orphans_policy(orphans_before, orphans_after));
             guards.extend(trees::looser_orphans_guards(orphans_before, orphans_after));
-            reasons.extend(fewer_owners(old, new, &orphans_after.store));
-            reasons.extend(wider_store(old, new, &orphans_after.store));
-            reasons.extend(trees::other_databases(old, new, orphans_after));
+            reasons.extend(wider_store((old, before), (new, after), &orphans_after.store));
         }
         (PolicyKind::Rows(_) | PolicyKind::Files(_) | PolicyKind::Orphans(_), kind) => {
             reasons.push(format!("kind {} → {}", before.kind.word(), kind.word()));
@@ -134,13 +136,30 @@ fn wider((old, before): (&Settings, &Policy), (new, after): (&Settings, &Policy)
     Wider { scope: reasons, guards }
 }
 
-/// Columns that named files of a store because a policy owns files by them, and do so no more.
-fn fewer_owners(old: &Settings, new: &Settings, store: &Name) -> Vec<String> {
-    let (Some(before), Some(after)) = (old.store(store), new.store(store)) else { return Vec::new() };
-    let (before, after) = (old.references_of(before), new.references_of(after));
-    let is_lost = |namer: &&Namer<'_>| !after.iter().any(|other| other.reference.is_same(&namer.reference));
-    let lost = before.iter().filter(|namer| !namer.declared).filter(is_lost);
+/// Columns that named files of a store because a policy owns files by them, and do so no more. Those of the policy itself
+/// count only where its rows are still those of the same table: of another one that is said already.
+fn fewer_owners((old, before): (&Settings, &Policy), (new, after): (&Settings, &Policy), store: &Name) -> Vec<String> {
+    let (Some(store_before), Some(store_after)) = (old.store(store), new.store(store)) else { return Vec::new() };
+    let (named_before, named_after) = (old.references_of(store_before), new.references_of(store_after));
+    let table = |policy: &Policy| policy.kind.rows().map(|rows| (rows.source.clone(), rows.table.clone()));
+    let has_moved = table(before) != table(after);
+    let is_lost = |namer: &&Namer<'_>| !named_after.iter().any(|other| other.reference.is_same(&namer.reference));
+    let counts = |namer: &&Namer<'_>| !has_moved || namer.owners.iter().any(|owner| **owner != before.name);
+    let lost = named_before.iter().filter(|namer| !namer.declared).filter(is_lost).filter(counts);
     lost.map(|namer| format!("{} no longer names files of store {store}", namer.reference)).collect()
+}
+
+/// The databases that say which files of a store are named: another one may name other files.
+fn other_databases(old: &Settings, new: &Settings, store: &Store) -> Vec<String> {
+    let mut sources: Vec<_> = new.references_of(store).into_iter().map(|namer| namer.reference.source).collect();
+    sources.sort_unstable();
+    sources.dedup();
+    let is_another = |source: &Name| match (old.source(source), new.source(source)) {
+        (Some(before), Some(after)) => before.endpoint.identity() != after.endpoint.identity(),
+        (None, Some(_) | None) | (Some(_), None) => false,
+    };
+    let another = sources.into_iter().filter(is_another);
+    another.map(|source| format!("source {source} is another database")).collect()
 }
 
 /// What must succeed before a task runs the policy.
@@ -351,8 +370,12 @@ fn wider_source(old: &Settings, new: &Settings, rows: &RowsPolicy) -> Vec<String
 }
 
 /// What makes more of a store's files go, whichever policy takes them, or makes them go for good.
-fn wider_store(old: &Settings, new: &Settings, name: &Name) -> Vec<String> {
-    let mut reasons = Vec::new();
+fn wider_store(
+    (old, policy_before): (&Settings, &Policy),
+    (new, policy_after): (&Settings, &Policy),
+    name: &Name,
+) -> Vec<String> {
+    let mut reasons = fewer_owners((old, policy_before), (new, policy_after), name);
     let (Some(before), Some(after)) = (old.store(name), new.store(name)) else { return reasons };
     if before.root != after.root {
         reasons.push(format!("store {name} is another directory"));
@@ -377,6 +400,7 @@ fn wider_store(old: &Settings, new: &Settings, name: &Name) -> Vec<String> {
         (Some(_), None) => reasons.push(format!("store {name} has no trash any more")),
         (Some(_) | None, Some(_)) | (None, None) => {}
     }
+    reasons.extend(other_databases(old, new, after));
     reasons
 }
 

@@ -1,6 +1,6 @@
 //! Holds of one policy while it runs: what it would take beside what it usually takes, and what an approval lets go.
 
-use super::{NEVER_HELD, Usual};
+use super::growth::{NEVER_HELD, USUAL_DAYS, USUAL_RUNS, Usual};
 use crate::ledger::{Held, HoldKind, Ledger, LedgerError, RunMode, Unused};
 use crate::policy::Mode;
 use crate::run::delete::Ended;
@@ -8,10 +8,6 @@ use crate::run::gather::Facts;
 use crate::run::outcome::Outcome;
 use crate::run::policy::PolicyRun;
 use crate::run::sessions::Sessions;
-
-/// How long back runs tell what is usual, and how many tell it at least.
-const USUAL_DAYS: i64 = 30;
-const USUAL_RUNS: usize = 10;
 
 impl<'a> PolicyRun<'a> {
     /// Reason to wait that is known before anything is counted.
@@ -30,16 +26,33 @@ impl<'a> PolicyRun<'a> {
         Some(Self { lift: Some(approval), now: approval.shown_at.min(self.now), ..*self })
     }
 
-    /// An outcome that only the guards of the approved configuration have blocked is a hold.
-    pub(in crate::run) fn as_held(&self, outcome: Outcome) -> Outcome {
-        let guarded = self.standing.and_then(|standing| standing.guarded.as_ref());
-        match (guarded, &outcome.held, &outcome.blocked_by) {
-            (Some(guarded), None, Some(by)) if outcome.by_amount && self.lift.is_none() => {
-                let mut held = guarded.held.clone();
-                held.reasons.push(by.clone());
-                Outcome { blocked_by: Some(held.sentence()), held: Some(held), ..outcome }
+    /// An outcome of a run as approved, in place of the one without: where more would go than was shown, what was held is
+    /// held still.
+    pub(in crate::run) fn instead(&self, first: Outcome, second: Outcome) -> Outcome {
+        let second = Outcome { as_of: Some(self.now), ..second };
+        match (first.held, &second.blocked_by) {
+            (Some(held), Some(by)) if second.by_amount => {
+                let held = Held { reasons: vec![by.clone()], ..held };
+                Outcome { blocked_by: Some(held.sentence()), held: Some(held), ..second }
             }
-            _ => outcome,
+            _ => second,
+        }
+    }
+
+    /// The hold of a run that only the guards of the approved configuration block; `by`: what they say.
+    pub(in crate::run) fn held_by_guard(&self, by_amount: bool, by: &str) -> Option<Held> {
+        let guarded = self.standing?.guarded.as_ref().filter(|_| by_amount && self.lift.is_none())?;
+        let mut held = guarded.held.clone();
+        held.reasons.push(by.to_owned());
+        Some(held)
+    }
+
+    /// The same of an outcome.
+    pub(in crate::run) fn as_held(&self, outcome: Outcome) -> Outcome {
+        let by = outcome.blocked_by.as_deref().filter(|_| outcome.held.is_none());
+        match by.and_then(|by| self.held_by_guard(outcome.by_amount, by)) {
+            Some(held) => Outcome { blocked_by: Some(held.sentence()), held: Some(held), ..outcome },
+            None => outcome,
         }
     }
 
@@ -52,12 +65,12 @@ impl<'a> PolicyRun<'a> {
         if !self.runner.settings.daemon.approve_changes {
             return Ok(None);
         }
-        let back = jiff::SignedDuration::from_hours(24 * USUAL_DAYS);
-        let since = self.now.checked_sub(back).unwrap_or(jiff::Timestamp::MIN);
-        let past = ledger.past_runs(&self.policy.name, since, USUAL_RUNS).await?;
-        // What waits does not become usual by waiting.
+        // What waits does not become usual by waiting: it is measured as when it was held first.
         let held = ledger.held_policy(&self.policy.name).await?.filter(|held| held.kind == HoldKind::Growth);
-        Ok(Some(Usual::of(&past, held.map_or(self.now, |held| held.since.min(self.now)))))
+        let at = held.map_or(self.now, |held| held.since.min(self.now));
+        let back = jiff::SignedDuration::from_hours(24 * USUAL_DAYS);
+        let since = at.checked_sub(back).unwrap_or(jiff::Timestamp::MIN);
+        Ok(Some(Usual::of(&ledger.past_runs(&self.policy.name, since, USUAL_RUNS).await?, at)))
     }
 
     /// The hold of a run that would take far more rows than usual.

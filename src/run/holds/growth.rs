@@ -1,11 +1,19 @@
 //! Growth: whether a scheduled run would take far more than the policy's runs usually do. Pure.
+//!
+//! A run may take ten times what the largest of the recent ones took (`max_growth`), so many times more as usual intervals have
+//! passed since the last one came to its end; 1,000 things always. Recent are the runs of the last 30 days, or the last ten
+//! where these are more. Where none of them took anything, it may take a tenth of everything that there is. What is held is
+//! measured as on the day on which it was held first, however long it waits.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ledger::PastRun;
 
+/// How long back runs tell what is usual, and how many tell it at least.
+pub(super) const USUAL_DAYS: i64 = 30;
+pub(super) const USUAL_RUNS: usize = 10;
 /// A run that takes no more than this is never held for its size.
-pub(in crate::run) const NEVER_HELD: u64 = 1000;
+pub(super) const NEVER_HELD: u64 = 1000;
 /// Largest share of a table or store that the first run of a policy may take.
 const FIRST_SHARE: f64 = 0.1;
 /// Time that lies between two runs where no two of the schedule are known.
@@ -13,7 +21,7 @@ const ASSUMED_INTERVAL: SignedDuration = SignedDuration::from_hours(24);
 
 /// Size of the runs that a policy usually has.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in crate::run) struct Usual {
+pub(super) struct Usual {
     /// The largest of them; none without a run that took anything.
     largest: Option<u64>,
     /// How many runs lie between the last one and now, were they as frequent as usual; at least 1.
@@ -22,7 +30,7 @@ pub(in crate::run) struct Usual {
 
 impl Usual {
     /// What past runs, newest first, tell for a run at `now`.
-    pub(in crate::run) fn of(past: &[PastRun], now: Timestamp) -> Self {
+    pub(super) fn of(past: &[PastRun], now: Timestamp) -> Self {
         let largest = past.iter().map(|run| run.amount).max().filter(|largest| *largest > 0);
         let intervals = match past {
             [] => 1.0,
@@ -36,7 +44,7 @@ impl Usual {
 
     /// The most that a run may take without an approval; `of`: everything that there is, asked for where no run tells
     /// what is usual.
-    pub(in crate::run) fn most(&self, max_growth: u64, of: u64) -> u64 {
+    pub(super) fn most(&self, max_growth: u64, of: u64) -> u64 {
         let most = match self.largest {
             Some(largest) => largest as f64 * max_growth as f64 * self.intervals,
             None => of as f64 * FIRST_SHARE,
@@ -46,12 +54,12 @@ impl Usual {
     }
 
     /// Whether everything that there is has to be counted.
-    pub(in crate::run) fn is_first(&self) -> bool {
+    pub(super) fn is_first(&self) -> bool {
         self.largest.is_none()
     }
 
     /// The reason for a hold, in words.
-    pub(in crate::run) fn reason(&self, amount: u64, what: &str, (most, of): (u64, u64)) -> String {
+    pub(super) fn reason(&self, amount: u64, what: &str, (most, of): (u64, u64)) -> String {
         match self.largest {
             Some(largest) => format!(
                 "{amount} {what} would go, and the largest of its recent runs took {largest}: more than {most} wait for an \
@@ -71,6 +79,9 @@ fn usual_interval(past: &[PastRun]) -> SignedDuration {
     let gaps = scheduled.windows(2).map(|pair| pair[0].duration_since(pair[1]));
     gaps.max().unwrap_or(ASSUMED_INTERVAL)
 }
+
+#[cfg(test)]
+mod year;
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,6 @@ use super::{Request, Runner};
 use crate::ledger::{Baseline, Held, HoldKind, Ledger, LedgerError, PolicyResult, RunMode, RunTrigger, Status, Unused};
 use crate::policy::compile::recompile;
 use crate::policy::{Mode, Name, Policy, Settings, Wider, Wording, changed_words, wider_than};
-pub(super) use growth::{NEVER_HELD, Usual};
 
 /// State of a policy between what was agreed to and what is configured.
 #[derive(Debug, Clone)]
@@ -165,7 +164,9 @@ impl Runner {
             return Ok(());
         }
         let ended = matches!(done.status, Status::Completed | Status::CompletedWithErrors);
-        if done.mode != RunMode::Enforce || !ended || request.is_temporary {
+        // What is configured for one run alone tells nothing of the rest, unless that is what was approved.
+        let is_passing = request.is_temporary && standing.approval.is_none();
+        if done.mode != RunMode::Enforce || !ended || is_passing {
             return Ok(());
         }
         let is_same = standing.baseline.as_ref().is_some_and(|known| known.fingerprint == standing.fingerprint);
@@ -173,6 +174,11 @@ impl Runner {
         if is_same || (is_agreed && standing.guarded.is_none()) {
             let used = standing.approval.map(|approval| (approval.id, request.run_id));
             ledger.note_agreed(&done.policy, &standing.wording, used, (began_at, self.clock.now())).await?;
+            return Ok(());
+        }
+        // Nothing waits any more, unless a reload has found something meanwhile.
+        if ledger.held_policy(&done.policy).await?.is_some_and(|held| held.since < began_at) {
+            ledger.release_hold(&done.policy).await?;
         }
         Ok(())
     }
@@ -210,12 +216,16 @@ fn compare(
     now: Timestamp,
 ) -> (Option<Held>, Option<Guarded>) {
     let held = |reasons: Vec<String>, kind, old, new| Held { since: now, kind, reasons, old, new };
+    let incomparable = |why: &str| {
+        let reason = format!("it was changed, and cannot be compared with what was approved: {why}");
+        (Some(held(vec![reason], HoldKind::Changed, None, None)), None)
+    };
     let before = match recompile(&baseline.wording, settings) {
         Ok(before) => before,
-        Err(why) => {
-            let reason = format!("it was changed, and cannot be compared with what was approved: {why}");
-            return (Some(held(vec![reason], HoldKind::Changed, None, None)), None);
-        }
+        Err(why) => return incomparable(&why),
+    };
+    let Some(approved) = before.policies.iter().find(|approved| approved.name == policy.name) else {
+        return incomparable("the ledger's words about it cannot be read");
     };
     let Wider { scope, guards } = wider_than(&before, settings, &policy.name);
     let [old, new] = changed_words(&before, settings, &policy.name);
@@ -223,8 +233,7 @@ fn compare(
         let reasons = scope.into_iter().chain(guards).collect();
         return (Some(held(reasons, HoldKind::Changed, Some(old), Some(new))), None);
     }
-    let approved = before.policies.iter().find(|approved| approved.name == policy.name);
-    let guarded = approved.filter(|_| !guards.is_empty()).map(|approved| Guarded {
+    let guarded = (!guards.is_empty()).then(|| Guarded {
         policy: std::sync::Arc::new(policy.guarded_like(approved)),
         held: held(guards, HoldKind::Guard, Some(old), Some(new)),
     });

@@ -194,12 +194,15 @@ impl PolicyRun<'_> {
     async fn judged(&self, finding: Finding, judged: Judged, share: guards::Share) -> Result<Finding, Ended> {
         let Judged { readings, blocked_by, held, by_amount } = judged;
         let finding = Finding { readings, blocked_by, held, by_amount, ..finding };
-        if finding.blocked_by.is_none()
-            && let Some(held) = self.grown_files(share.going, share.of).await?
-        {
-            return Ok(Finding { by_amount: true, ..finding.held(held) });
-        }
-        Ok(finding)
+        let held = match &finding.blocked_by {
+            Some(by) if finding.held.is_none() => self.held_by_guard(by_amount, by),
+            Some(_) => None,
+            None => self.grown_files(share.going, share.of).await?,
+        };
+        Ok(match held {
+            Some(held) => Finding { by_amount: true, ..finding.held(held) },
+            None => finding,
+        })
     }
 }
 
@@ -231,7 +234,7 @@ impl PolicyRun<'_> {
     pub(super) async fn run_tree(&self, tree: Tree<'_>, sessions: &mut Sessions, foreseen: &mut Foreseen) -> Outcome {
         let ledger = match (&self.runner.ledger, self.mode, self.policy.mode) {
             (Some(ledger), RunMode::Enforce, Mode::Enforce) => ledger,
-            _ => return self.as_held(self.tree(tree, sessions, foreseen, None).await),
+            _ => return self.tree(tree, sessions, foreseen, None).await,
         };
         if self.held().is_some() {
             return self.tree(tree, sessions, foreseen, None).await;
@@ -245,9 +248,9 @@ impl PolicyRun<'_> {
         // A guard on how much may go says no, and somebody has approved what was shown.
         if let Some(approved) = self.as_approved(&outcome) {
             let done = Box::pin(approved.tree(tree, sessions, foreseen, Some(holding))).await;
-            outcome = Outcome { as_of: Some(approved.now), ..done };
+            outcome = approved.instead(outcome, done);
         }
-        self.as_held(outcome).release(ledger, lease).await
+        outcome.release(ledger, lease).await
     }
 
     async fn tree(

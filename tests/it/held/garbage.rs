@@ -1,0 +1,40 @@
+//! A ledger whose words about a policy cannot be used: the policy is held with the reason, and everything else goes on.
+
+use super::*;
+
+#[tokio::test]
+async fn an_approved_configuration_that_cannot_be_compared_is_held() {
+    for (wording, reason) in [
+        ("{ garbage", "cannot be read"),
+        ("[1, 2]", "cannot be read"),
+        ("{}", "cannot be read"),
+        ("{\"policies\": {\"items\": {\"kind\": \"rows\", \"no_such_key\": 1}}}", "no_such_key"),
+        ("{\"policies\": {\"other\": {}}}", "cannot be compared"),
+    ] {
+        let mut world = agreed().await;
+        ledger_file(&world).execute(&format!("UPDATE baselines SET wording = '{wording}'")).unwrap();
+        // The same configuration as before is known by its fingerprint.
+        assert!(reload(&world).await.is_empty());
+        world.redeclare(&keep(20));
+        assert_eq!(reload(&world).await.len(), 1);
+        let result = night(&world).await;
+        let (hold, eligible) = held(&result);
+        assert!(hold.sentence().contains("cannot be compared with what was approved"), "{}", hold.sentence());
+        assert!(hold.sentence().contains(reason), "{}", hold.sentence());
+        assert_eq!(eligible, 2);
+        approve(&world, "items").await;
+        completed(&night(&world).await, 2);
+    }
+}
+
+#[tokio::test]
+async fn a_hold_that_cannot_be_read_is_noted_anew() {
+    let mut world = agreed().await;
+    world.redeclare(&keep(3));
+    reload(&world).await;
+    ledger_file(&world).execute("UPDATE holds SET hold = 'garbage'").unwrap();
+    assert_eq!(waits(&world, "items").await, None);
+    assert_eq!(world.ledger().await.held_policies().await.unwrap(), []);
+    held(&night(&world).await);
+    assert_eq!(waits(&world, "items").await.unwrap().sentence(), "held: keep 30d → 3d");
+}
