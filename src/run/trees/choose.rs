@@ -55,14 +55,10 @@ impl Rules {
         self.keep_last.is_none() && self.max_total.is_none() && self.to_free.is_none()
     }
 
-    /// The same without the rules that make room.
-    pub(super) fn without_room(self) -> Self {
-        let rest = Self { max_total: None, to_free: None, ..self };
-        match self.is_number_alone() {
-            // Then the number was no reason of its own.
-            false if rest.is_number_alone() => Self { keep_last: None, ..rest },
-            _ => rest,
-        }
+    /// The same without the rules that make room; none where nothing else is a reason for files to go.
+    pub(super) fn without_room(self) -> Option<Self> {
+        let is_reason = self.cutoff_ns.is_some() || self.is_number_alone();
+        is_reason.then_some(Self { max_total: None, to_free: None, ..self })
     }
 
     /// Whether the number alone is the reason for files to go.

@@ -156,7 +156,7 @@ impl Looking<'_> {
             rank_ties(&mut records, &mut spool).map_err(Ended::Spool)?;
             let choices = choose(&records, rules);
             chosen = count_going(&choices);
-            of_time = count_going(&choose(&records, rules.without_room()));
+            of_time = rules.without_room().map_or(0, |rules| count_going(&choose(&records, rules)));
             finding.choices = Some(choices);
         }
         finding.spool = Some(spool);

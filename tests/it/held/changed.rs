@@ -73,7 +73,7 @@ async fn other_rows_than_before_are_held() {
     for (new, reason) in [
         (with("table = \"item\"", "table = \"other\""), "table item → other"),
         (with("age = \"at\"", "age = \"made\""), "age at → made"),
-        (items("keep = \"30d\"\nfiles = [{ store = \"thumbs\", column = \"thumb\" }]"), "files thumbs.thumb added"),
+        (items("keep = \"30d\"\nfiles = [{ store = \"thumbs\", column = \"thumb\" }]"), "files thumbs:thumb added"),
         (items("keep = \"30d\"\nchildren = [{ table = \"part\", column = \"item_id\" }]"), "child part.item_id added"),
     ] {
         let mut world = agreed().await;

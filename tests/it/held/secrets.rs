@@ -19,6 +19,7 @@ async fn a_password_is_not_remembered_and_another_one_is_no_change() {
     let mut world = agreed().await;
     let file = world.dir.join("password");
     std::fs::write(&file, SECRETS[2]).unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let policy = keep(30) + "[policies.remote]\nkind = \"rows\"\nsource = \"remote\"\ntable = \"t\"\nage = \"at\"\n";
     let url = |password: &str, url: &str| {
         let keys = format!("url = \"{url}\"\nkeep = \"1d\"");
