@@ -310,11 +310,11 @@ impl Life {
 
 #[test]
 fn no_scheduled_run_takes_what_nobody_agreed_to() {
-    let config = Cases { cases: effort(6), failure_persistence: None, max_shrink_iters: 60, ..Cases::default() };
+    let config = Cases { cases: effort(5), failure_persistence: None, max_shrink_iters: 60, ..Cases::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let seen = std::cell::Cell::new((0, 0));
     generated_cases(config)
-        .run(&vec(step(), 20..40), |steps| {
+        .run(&vec(step(), 15..30), |steps| {
             runtime.block_on(async {
                 let mut life = Life::new();
                 for step in steps {
