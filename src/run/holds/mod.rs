@@ -177,7 +177,7 @@ impl Runner {
             return Ok(());
         }
         // Nothing waits any more, unless a reload has found something meanwhile.
-        if ledger.held_policy(&done.policy).await?.is_some_and(|held| held.since < began_at) {
+        if ledger.held_policy(&done.policy).await?.is_some_and(|held| held.since <= began_at) {
             ledger.release_hold(&done.policy).await?;
         }
         Ok(())
