@@ -120,7 +120,8 @@ fn note(connection: &mut SqliteConnection, reading: &Reading) -> Result<(), Faul
 
 /// What waited for a clock that can be trusted waits no longer.
 fn release_holds(connection: &mut SqliteConnection) -> Result<(), Fault> {
-    let by_clock = diesel::dsl::sql::<diesel::sql_types::Bool>("json_extract(hold, '$.kind') = 'clock'");
+    let is_clock = "CASE WHEN json_valid(hold) THEN json_extract(hold, '$.kind') = 'clock' ELSE 0 END";
+    let by_clock = diesel::dsl::sql::<diesel::sql_types::Bool>(is_clock);
     diesel::delete(holds::table.filter(by_clock)).execute(connection)?;
     Ok(())
 }
