@@ -164,9 +164,7 @@ impl Runner {
             return Ok(());
         }
         let ended = matches!(done.status, Status::Completed | Status::CompletedWithErrors);
-        // What is configured for one run alone tells nothing of the rest, unless that is what was approved.
-        let is_passing = request.is_temporary && standing.approval.is_none();
-        if done.mode != RunMode::Enforce || !ended || is_passing {
+        if done.mode != RunMode::Enforce || !ended || request.is_temporary {
             return Ok(());
         }
         let is_same = standing.baseline.as_ref().is_some_and(|known| known.fingerprint == standing.fingerprint);

@@ -158,23 +158,6 @@ async fn an_approval_lifts_a_guard_once_and_for_what_was_shown() {
 }
 
 #[tokio::test]
-async fn an_approval_is_used_up_by_a_run_with_keys_of_its_own_too() {
-    let mut world = agreed().await;
-    world.redeclare(&items("keep = \"30d\"\nmax_rows = 1"));
-    reload(&world).await;
-    approve(&world, "items").await;
-    // As `--set policies.items.batch=1` does: what may go is the same.
-    world.redeclare(&items("keep = \"30d\"\nmax_rows = 1\nbatch = 1"));
-    let request = Request { is_temporary: true, ..world.request(RunMode::Enforce) };
-    completed(&world.runner().await.run(request).await.unwrap(), 2);
-    world.redeclare(&items("keep = \"30d\"\nmax_rows = 1"));
-    for id in [7, 8] {
-        world.item(id, 50.0, None, None);
-    }
-    assert_eq!(night(&world).await.policies[0].status, Status::Blocked);
-}
-
-#[tokio::test]
 async fn an_approval_of_another_configuration_approves_nothing() {
     let mut world = agreed().await;
     world.redeclare(&keep(5));

@@ -270,7 +270,7 @@ impl Life {
         self.gone();
         let is_completed = result.policies.first().is_some_and(|done| done.status == Status::Completed);
         let is_approved = self.approval.as_ref().is_some_and(|(approved, _)| *approved == config);
-        if is_completed && !self.is_braked() && (is_approved || (temporary.is_none() && self.baseline.is_none())) {
+        if is_completed && !self.is_braked() && temporary.is_none() && (is_approved || self.baseline.is_none()) {
             self.baseline = Some(config);
             self.approval = self.approval.take().filter(|_| !is_approved);
         }
