@@ -99,9 +99,11 @@ mod tests {
         pages.sort();
         let expected = [
             "retaind-adopt.1",
+            "retaind-approve.1",
             "retaind-check.1",
             "retaind-completions.1",
             "retaind-daemon.1",
+            "retaind-diff.1",
             "retaind-plan.1",
             "retaind-restore.1",
             "retaind-run.1",
