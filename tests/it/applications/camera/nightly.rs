@@ -82,10 +82,16 @@ for_each_engine! {
         let recorder = Recorder::new(db);
         recorder.fragment("20-now.toml", EVERY_SECOND);
         let before = recorder.holdings();
-        let mut command = recorder.command(&["daemon"]);
-        command.env("RETAIND__POLICIES__DETECTIONS__FILES__1__ENABLED", "true");
-        command.env("RETAIND__POLICIES__EVENTS__CHILDREN__0__FILES__1__ENABLED", "true");
-        let daemon = Daemon::of(command);
+        let with_images = |arguments: &[&str]| {
+            let mut command = recorder.command(arguments);
+            command.env("RETAIND__POLICIES__DETECTIONS__FILES__1__ENABLED", "true");
+            command.env("RETAIND__POLICIES__EVENTS__CHILDREN__0__FILES__1__ENABLED", "true");
+            command
+        };
+        // So much at a first run waits until somebody has looked.
+        let approved = with_images(&["approve", "--all", "--yes"]).output().unwrap();
+        assert!(approved.status.success(), "{approved:?}");
+        let daemon = Daemon::of(with_images(&["daemon"]));
         let runs = await_runs(&recorder, &["retention-now", "log-purge-now"]);
         assert_eq!(daemon.stop(), Some(0));
         assert_left(&recorder.holdings(), survivors(true));
