@@ -263,3 +263,52 @@ fn switched_off_holds_say_so_at_each_start() {
     await_ids(&world, []);
     daemon.stop();
 }
+
+/// Replaces what the ledger remembers by ten nights of 200 rows each, the last one so many days ago, and makes 6,000 rows old.
+fn nights_until(world: &World, days_ago: u32) {
+    let mut ledger = ledger(world);
+    let night = "strftime('%Y-%m-%dT%H:%M:%f000000Z', 'now', '-' || (n + DAYS) || ' days')";
+    let night = night.replace("DAYS", &days_ago.to_string());
+    ledger.execute("DELETE FROM runs WHERE rowid > (SELECT min(rowid) FROM runs)").unwrap();
+    let nights = "WITH RECURSIVE nights (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM nights WHERE n < 9)";
+    // Older nights first, as they came.
+    for sql in [
+        format!(
+            "{nights} INSERT INTO runs (run_id, mode, \"trigger\", task, pid, status, started_at, finished_at) \
+             SELECT printf('00000000-0000-7000-8000-%012d', n), 'enforce', 'schedule', 'sweep', 1, 'completed', {night}, {night} \
+             FROM nights ORDER BY n DESC"
+        ),
+        format!(
+            "{nights} INSERT INTO policy_results (run_id, policy, status, tally, account) \
+             SELECT printf('00000000-0000-7000-8000-%012d', n), 'items', 'completed', '{{\"rows_deleted\": 200}}', \
+             (SELECT account FROM policy_results ORDER BY id LIMIT 1) FROM nights ORDER BY n DESC"
+        ),
+        "DELETE FROM runs WHERE run_id NOT LIKE '00000000-%'".to_owned(),
+    ] {
+        ledger.execute(&sql).unwrap();
+    }
+    world.db.insert_series("item (id, at)", &format!("n, {}", world.days_ago(45.0)), 101..=6100);
+}
+
+#[test]
+fn f42_a_daemon_that_was_down_for_a_month_catches_up() {
+    let mut world = agreeing("every = \"1s\"");
+    world.daemon("clock = \"trust\"");
+    agreed(&world).stop();
+    nights_until(&world, 31);
+    let daemon = Daemon::ready_without_config(&world);
+    await_ids(&world, [2, 3, 4, 5]);
+    daemon.stop();
+}
+
+#[test]
+fn f42_as_much_after_a_single_night_is_held() {
+    let world = agreeing("every = \"1s\"");
+    agreed(&world).stop();
+    nights_until(&world, 1);
+    let mut daemon = Daemon::ready_without_config(&world);
+    let line = daemon.await_status("Held: items (6000 rows would go");
+    assert!(line.contains("go on with 'retaind approve'"), "{line}");
+    assert_eq!(world.ids().len(), 6004, "nothing goes");
+    daemon.stop();
+}
