@@ -320,7 +320,7 @@ fn last_run(result: &RunResult, now: Timestamp) -> LastRun {
 /// The sources of the policies that failed.
 fn suspects(settings: &Settings, result: &RunResult) -> Vec<Name> {
     let failed = result.policies.iter().filter(|policy| policy.status == Status::Failed);
-    let policies = failed.filter_map(|failed| settings.policies.iter().find(|policy| policy.name == failed.policy));
+    let policies = failed.filter_map(|failed| settings.policy(&failed.policy));
     let mut sources: Vec<Name> = policies.flat_map(|policy| settings.sources_of(policy)).cloned().collect();
     sources.sort();
     sources.dedup();

@@ -7,7 +7,7 @@ use super::foresee::{Foreseen, foresee};
 use super::select::Selection;
 use super::status::{self, with_advice};
 use crate::clock::Clock;
-use crate::ledger::{Approval, Held, HoldKind, Ledger, Operator, Status};
+use crate::ledger::{Approval, Held, HoldKind, Ledger, Operator};
 use crate::policy::compile::recompile;
 use crate::policy::{Mode, Name, Params, Policy, Settings, Wording, changed_words};
 use crate::report::{ClockToConfirm, ToApprove};
@@ -40,8 +40,7 @@ pub struct ChangedMeanwhile {
 
 /// The policies that wait for an approval, of those that can delete something.
 pub async fn waiting(settings: &Arc<Settings>, wanted: Wanted) -> anyhow::Result<Vec<Arc<Policy>>> {
-    let enforcing =
-        settings.policies.iter().filter(|policy| policy.enabled && settings.mode_of(policy) == Mode::Enforce);
+    let enforcing = settings.policies.iter().filter(|policy| settings.may_take(policy));
     of_those(settings, enforcing, wanted).await
 }
 
@@ -118,7 +117,7 @@ pub async fn look(
                 Ok(before) => {
                     [page.old, page.new] = changed_words(&before, settings, &policy.name);
                     let Some(found) = foresee(&before, &policy.name, params).await? else { return Ok(None) };
-                    match obstacle(&found, &policy.name) {
+                    match found.obstacle(&policy.name) {
                         None => page.before = Some(found.amounts),
                         Some(why) => page.before_unknown = Some(why),
                     }
@@ -132,7 +131,7 @@ pub async fn look(
 }
 
 fn page(policy: &Policy, standing: &Standing, held: Option<Held>, found: Foreseen) -> ToApprove {
-    let obstacle = obstacle(&found, &policy.name);
+    let obstacle = found.obstacle(&policy.name);
     let is_agreed = standing.baseline.as_ref().is_some_and(|baseline| baseline.fingerprint == standing.fingerprint);
     let is_covered = standing.approval.is_some_and(|approval| found.amount <= approval.amount);
     let is_needed = !is_covered && (held.is_some() || !found.exceeded.is_empty() || !is_agreed);
@@ -157,18 +156,6 @@ fn page(policy: &Policy, standing: &Standing, held: Option<Held>, found: Foresee
     }
 }
 
-/// Why a policy would not run although it was approved, in words.
-fn obstacle(found: &Foreseen, policy: &Name) -> Option<String> {
-    let unknown = || format!("policy {policy} could not be planned");
-    match found.result.status {
-        Status::Completed | Status::CompletedWithErrors => None,
-        Status::Blocked => found.result.blocked_by.clone().or_else(|| Some(unknown())),
-        Status::Failed | Status::Cancelled => {
-            found.result.errors.first().map(|failure| failure.error.clone()).or_else(|| Some(unknown()))
-        }
-    }
-}
-
 /// Records that what was shown is agreed to, of the policies that need it and where nothing else stands in the way. Refuses
 /// where the configuration is no longer the one that was shown.
 pub async fn approve(
@@ -177,8 +164,7 @@ pub async fn approve(
     now_written: &Settings,
 ) -> anyhow::Result<Result<(), ChangedMeanwhile>> {
     for Shown { page, .. } in shown.iter().filter(|shown| shown.page.can_be_approved()) {
-        let policy = now_written.policies.iter().find(|policy| policy.name == page.policy);
-        let present = policy.map(|policy| Wording::of(now_written, policy).fingerprint());
+        let present = now_written.policy(&page.policy).map(|policy| Wording::of(now_written, policy).fingerprint());
         if present.as_ref() != Some(&page.fingerprint) {
             return Ok(Err(ChangedMeanwhile { policy: page.policy.clone() }));
         }

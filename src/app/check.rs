@@ -78,5 +78,5 @@ fn rows_policies(settings: &Settings) -> impl Iterator<Item = (&Policy, &RowsPol
 
 /// Whether a run of the policy deletes anything.
 fn enforces(settings: &Settings, policy: &Policy) -> bool {
-    settings.daemon.mode == Mode::Enforce && policy.mode == Mode::Enforce
+    settings.mode_of(policy) == Mode::Enforce
 }

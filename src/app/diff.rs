@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::foresee::foresee;
 use super::status;
 use crate::clock::Clock;
-use crate::ledger::{Ledger, Status};
+use crate::ledger::Ledger;
 use crate::policy::compile::{recompile, recompile_all};
-use crate::policy::{Mode, Name, Params, Policy, Settings, Wording, changed_words, changes_by_thing};
+use crate::policy::{Name, Params, Policy, Settings, Wording, changed_words, changes_by_thing};
 use crate::report::{Amounts, AmountsChange, ComparedWith, Difference, WouldHold};
 use crate::run::Runner;
 
@@ -59,10 +59,7 @@ pub async fn difference(settings: &Arc<Settings>, depth: Depth) -> anyhow::Resul
 async fn held(settings: &Arc<Settings>, ledger: &Ledger, clock: Clock) -> anyhow::Result<Vec<WouldHold>> {
     let runner = Runner::new(Arc::clone(settings), Some(ledger.clone()), clock);
     let mut all = Vec::new();
-    for policy in settings.policies.iter().filter(|policy| policy.enabled) {
-        if settings.mode_of(policy) != Mode::Enforce {
-            continue;
-        }
+    for policy in settings.policies.iter().filter(|policy| settings.may_take(policy)) {
         let standing = runner.standing(ledger, policy, policy.task.is_none()).await?;
         if let Some(held) = standing.held {
             let known = ledger.held_policy(&policy.name).await?.filter(|known| known.is_about_same(&held));
@@ -76,10 +73,7 @@ async fn held(settings: &Arc<Settings>, ledger: &Ledger, clock: Clock) -> anyhow
 
 /// Policies whose words differ, each with the old configuration where that had it.
 fn differing_policies(old: &Settings, new: &Settings) -> Vec<(Name, Option<Settings>)> {
-    let words = |settings: &Settings, name: &Name| {
-        let policy = settings.policies.iter().find(|policy| policy.name == *name)?;
-        Some(Wording::of(settings, policy).fingerprint())
-    };
+    let words = |settings: &Settings, name: &Name| Some(Wording::of(settings, settings.policy(name)?).fingerprint());
     let mut names: Vec<&Name> = new.policies.iter().chain(&old.policies).map(|policy| &policy.name).collect();
     names.sort_unstable();
     names.dedup();
@@ -147,8 +141,7 @@ fn words(old: &Settings, new: &Settings, policy: &Policy) -> String {
 async fn amounts(policy: &Name, old: Option<&Settings>, new: &Settings) -> anyhow::Result<Option<AmountsChange>> {
     let mut change = AmountsChange { policy: policy.clone(), is_about_rows: true, old: None, new: None, unknown: None };
     let is_free = |settings: &&Settings| {
-        let own = settings.policies.iter().find(|own| own.name == *policy);
-        own.is_some_and(|own| own.kind.rows().is_none_or(|rows| rows.params.is_empty()))
+        settings.policy(policy).is_some_and(|own| own.kind.rows().is_none_or(|rows| rows.params.is_empty()))
     };
     let sides = [old.filter(is_free), Some(new).filter(is_free)];
     let mut counted: [Option<Amounts>; 2] = [None, None];
@@ -156,12 +149,9 @@ async fn amounts(policy: &Name, old: Option<&Settings>, new: &Settings) -> anyho
         let Some(settings) = settings else { continue };
         let Some(found) = foresee(settings, policy, &Params::default()).await? else { return Ok(None) };
         change.is_about_rows = found.result.is_about_rows();
-        match found.result.status {
-            Status::Completed | Status::CompletedWithErrors => *place = Some(found.amounts),
-            Status::Blocked | Status::Failed | Status::Cancelled => {
-                let error = found.result.errors.first().map(|failure| failure.error.clone());
-                change.unknown = found.result.blocked_by.or(error);
-            }
+        match found.obstacle(policy) {
+            None => *place = Some(found.amounts),
+            Some(why) => change.unknown = Some(why),
         }
     }
     [change.old, change.new] = counted;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::oneshot::{Ended, Job, execute};
 use super::select::Selection;
-use crate::ledger::{GuardReading, PolicyResult, RunMode};
+use crate::ledger::{GuardReading, PolicyResult, RunMode, Status};
 use crate::policy::{Mode, Name, Params, Policy, PolicyKind, Settings};
 use crate::report::Amounts;
 
@@ -26,9 +26,23 @@ pub(super) struct Foreseen {
     pub(super) exceeded: Vec<GuardReading>,
 }
 
+impl Foreseen {
+    /// Reason for which the policy would not run although it was approved, in words.
+    pub(super) fn obstacle(&self, policy: &Name) -> Option<String> {
+        let unknown = || format!("policy {policy} could not be planned");
+        match self.result.status {
+            Status::Completed | Status::CompletedWithErrors => None,
+            Status::Blocked => self.result.blocked_by.clone().or_else(|| Some(unknown())),
+            Status::Failed | Status::Cancelled => {
+                self.result.errors.first().map(|failure| failure.error.clone()).or_else(|| Some(unknown()))
+            }
+        }
+    }
+}
+
 /// Plans a policy by itself; none where it was cancelled.
 pub(super) async fn foresee(settings: &Settings, policy: &Name, params: &Params) -> anyhow::Result<Option<Foreseen>> {
-    let Some(own) = settings.policies.iter().find(|own| own.name == *policy) else {
+    let Some(own) = settings.policy(policy) else {
         anyhow::bail!("the configuration has no policy {policy}");
     };
     let free = Arc::new(Policy { mode: Mode::Enforce, ..own.without_guards() });
@@ -55,7 +69,7 @@ pub(super) async fn foresee(settings: &Settings, policy: &Name, params: &Params)
         Ended::Forced => return Ok(None),
     };
     let at = plan.started_at;
-    let cancelled = |result: &PolicyResult| result.status == crate::ledger::Status::Cancelled;
+    let cancelled = |result: &PolicyResult| result.status == Status::Cancelled;
     let Some(result) = plan.policies.into_iter().next().filter(|result| !cancelled(result)) else { return Ok(None) };
     Ok(Some(read(own, at, result)))
 }

@@ -1,7 +1,7 @@
 //! Policies that are held, as the daemon reports them: one that is new is an event, one that was known a line.
 
 use crate::ledger::{Held, HoldKind, Ledger, LedgerError, RunResult};
-use crate::policy::{Mode, Name, Settings, Widening, widened};
+use crate::policy::{Name, Settings, Widening, widened};
 use crate::run::Reviewed;
 use crate::telemetry::{Event, chain};
 
@@ -9,8 +9,7 @@ use crate::telemetry::{Event, chain};
 pub(super) async fn held_now(settings: &Settings, ledger: &Ledger) -> Result<Vec<(Name, Held)>, LedgerError> {
     let mut held = ledger.held_policies().await?;
     held.retain(|(name, held)| {
-        let policy = settings.policies.iter().find(|policy| policy.name == *name);
-        let may_take = policy.is_some_and(|policy| policy.enabled && settings.mode_of(policy) == Mode::Enforce);
+        let may_take = settings.policy(name).is_some_and(|policy| settings.may_take(policy));
         may_take && (settings.daemon.approve_changes || held.kind == HoldKind::Clock)
     });
     Ok(held)

@@ -194,6 +194,11 @@ impl Settings {
         self.tasks.iter().find(|task| task.name == *name)
     }
 
+    /// The policy of that name.
+    pub fn policy(&self, name: &Name) -> Option<&Arc<Policy>> {
+        self.policies.iter().find(|policy| policy.name == *name)
+    }
+
     /// The sources that a run of a policy asks: that of its rows, or those whose rows name files of its store.
     pub fn sources_of<'a>(&'a self, policy: &'a Policy) -> Vec<&'a Name> {
         let mut sources = match &policy.kind {
@@ -215,6 +220,11 @@ impl Settings {
             (Mode::Enforce, Mode::Enforce) => Mode::Enforce,
             (Mode::Report, _) | (_, Mode::Report) => Mode::Report,
         }
+    }
+
+    /// Whether a policy may delete anything: it is switched on, and nothing says that it only reports.
+    pub fn may_take(&self, policy: &Policy) -> bool {
+        policy.enabled && self.mode_of(policy) == Mode::Enforce
     }
 
     /// The files of a store that rows own, by each policy that says so, with the table of the row.

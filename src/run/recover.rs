@@ -257,7 +257,7 @@ fn brake(settings: &Settings, name: &Name) -> Option<String> {
     if settings.daemon.mode == Mode::Report {
         return Some("[daemon] mode = \"report\" deletes nothing, pending files included".to_owned());
     }
-    let Some(policy) = settings.policies.iter().find(|policy| policy.name == *name) else {
+    let Some(policy) = settings.policy(name) else {
         return Some("the configuration has no such policy any more: put it back to have its files removed".to_owned());
     };
     let task = policy.task.as_ref().and_then(|task| settings.tasks.iter().find(|known| known.name == *task));

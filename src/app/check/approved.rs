@@ -11,7 +11,6 @@ use crate::report::{Findings, PolicyStats, Precision};
 use crate::telemetry::chain;
 
 use super::super::stats::stats;
-use super::enforces;
 
 /// Compares every policy that deletes with what was agreed to.
 pub(super) async fn check(settings: &Settings, ledger: &Ledger, clock: &Clock, findings: &mut Findings) {
@@ -19,7 +18,7 @@ pub(super) async fn check(settings: &Settings, ledger: &Ledger, clock: &Clock, f
         let message = "approve_changes is false: what makes a policy delete more is not held";
         return findings.ok("configuration", message);
     }
-    for policy in settings.policies.iter().filter(|policy| policy.enabled && enforces(settings, policy)) {
+    for policy in settings.policies.iter().filter(|policy| settings.may_take(policy)) {
         if let Err(error) = compare(settings, policy, (ledger, clock), findings).await {
             findings.warn(format!("policy {}", policy.name), chain(&error), "");
         }
@@ -51,7 +50,7 @@ async fn compare(
     if scope.is_empty() {
         return Ok(());
     }
-    let rows = match before.policies.iter().find(|approved| approved.name == policy.name) {
+    let rows = match before.policy(&policy.name) {
         Some(approved) => rows((settings, policy), (&before, approved), clock).await,
         None => None,
     };

@@ -46,8 +46,18 @@ impl Runner {
     /// The standing of a policy under this runner's configuration. A run on request is not held for being the first one
     /// beside a new ledger.
     pub async fn standing(&self, ledger: &Ledger, policy: &Policy, on_request: bool) -> Result<Standing, LedgerError> {
+        self.standing_of(ledger, policy, Wording::of(&self.settings, policy), on_request).await
+    }
+
+    /// The standing of a policy whose words are known.
+    async fn standing_of(
+        &self,
+        ledger: &Ledger,
+        policy: &Policy,
+        wording: Wording,
+        on_request: bool,
+    ) -> Result<Standing, LedgerError> {
         let settings = &self.settings;
-        let wording = Wording::of(settings, policy);
         let fingerprint = wording.fingerprint();
         let baseline = ledger.baseline(&policy.name).await?;
         let approval = ledger.approval(&policy.name, &fingerprint).await?;
@@ -90,13 +100,14 @@ impl Runner {
         let present: Vec<_> = self.settings.policies.iter().map(worded).collect();
         ledger.approve_what_ran(&present, now).await?;
         self.note_adopted_stores(ledger).await?;
+        let waiting = ledger.held_policies().await?;
         let (mut reviewed, mut waits_for_ledger) = (Vec::new(), false);
-        for policy in &self.settings.policies {
-            let standing = self.standing(ledger, policy, policy.task.is_none()).await?;
+        for (policy, (name, wording)) in self.settings.policies.iter().zip(present) {
+            let standing = self.standing_of(ledger, policy, wording, policy.task.is_none()).await?;
             waits_for_ledger |= standing.held.as_ref().is_some_and(|held| held.kind == HoldKind::NewLedger);
             match &standing.held {
                 // What takes nothing waits for nothing; what it takes is looked at once it may.
-                Some(_) if !policy.enabled || self.settings.mode_of(policy) != Mode::Enforce => {
+                Some(_) if !self.settings.may_take(policy) => {
                     ledger.release_hold(&policy.name).await?;
                 }
                 Some(held) => {
@@ -104,7 +115,10 @@ impl Runner {
                     let held = Held { since, ..held.clone() };
                     reviewed.push(Reviewed { policy: policy.name.clone(), held, is_new });
                 }
-                None => standing.settle(ledger, &policy.name, now).await?,
+                None => {
+                    let known = waiting.iter().find(|(waiting, _)| *waiting == name).map(|(_, held)| held.kind);
+                    standing.settle(ledger, (&name, known), now).await?;
+                }
             }
         }
         // Of a policy under a brake as well: it is looked at once that is lifted.
@@ -183,16 +197,20 @@ impl Runner {
 }
 
 impl Standing {
-    /// What is agreed to from now on, of a policy that is not held.
-    async fn settle(&self, ledger: &Ledger, policy: &Name, now: Timestamp) -> Result<(), LedgerError> {
+    /// What is agreed to from now on, of a policy that is not held; `known`: what it was held for until now.
+    async fn settle(
+        &self,
+        ledger: &Ledger,
+        (policy, known): (&Name, Option<HoldKind>),
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
         let is_same = self.baseline.as_ref().is_some_and(|known| known.fingerprint == self.fingerprint);
         let is_known = self.baseline.is_some() || self.approval.is_some();
         if is_known && !is_same && self.guarded.is_none() {
             ledger.set_baseline(policy, &self.wording, now).await?;
         }
-        let waits = ledger.held_policy(policy).await?.map(|held| held.kind);
         // What goes by counts is found out by the next run.
-        if matches!(waits, Some(HoldKind::Changed | HoldKind::NewLedger)) {
+        if matches!(known, Some(HoldKind::Changed | HoldKind::NewLedger)) {
             ledger.release_hold(policy).await?;
         }
         Ok(())
@@ -222,7 +240,7 @@ fn compare(
         Ok(before) => before,
         Err(why) => return incomparable(&why),
     };
-    let Some(approved) = before.policies.iter().find(|approved| approved.name == policy.name) else {
+    let Some(approved) = before.policy(&policy.name) else {
         return incomparable("the ledger's words about it cannot be read");
     };
     let Wider { scope, guards } = wider_than(&before, settings, &policy.name);

@@ -5,7 +5,7 @@ use std::process::{Child, Stdio};
 
 use serde_json::Value;
 
-use super::call_in;
+use super::{call_in, put_items};
 use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};
 use crate::world::{World, set};
@@ -21,11 +21,7 @@ fn world() -> World {
     world.create_items();
     world.declare(ITEMS);
     world.declare(IDLE);
-    world.put("thumbs", "1.jpg", 1000);
-    world.put("thumbs", "3.jpg", 1000);
-    world.item(1, 40.0, Some("data/thumbs/1.jpg"), None);
-    world.item(2, 35.0, None, None);
-    world.item(3, 1.0, Some("data/thumbs/3.jpg"), None);
+    put_items(&world);
     world
 }
 

@@ -27,6 +27,15 @@ use serde_json::Value;
 use crate::binary::{self, RETAIND};
 use crate::world::World;
 
+/// Puts rows 1 and 2, which are old, and 3, which is young, into a world; 1 and 3 have files.
+fn put_items(world: &World) {
+    world.put("thumbs", "1.jpg", 1000);
+    world.put("thumbs", "3.jpg", 1000);
+    world.item(1, 40.0, Some("data/thumbs/1.jpg"), None);
+    world.item(2, 35.0, None, None);
+    world.item(3, 1.0, Some("data/thumbs/3.jpg"), None);
+}
+
 /// The binary, in an environment that decides nothing.
 fn retaind(arguments: &[&str]) -> Command {
     let mut command = binary::command(RETAIND);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::{Ended, call_in, retaind};
+use super::{Ended, call_in, put_items, retaind};
 use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};
 use crate::world::{World, set};
@@ -18,11 +18,7 @@ fn world() -> World {
     let mut world = World::new(Database::create(EngineKind::Sqlite));
     world.create_items();
     world.declare(ITEMS);
-    world.put("thumbs", "1.jpg", 1000);
-    world.put("thumbs", "3.jpg", 1000);
-    world.item(1, 40.0, Some("data/thumbs/1.jpg"), None);
-    world.item(2, 35.0, None, None);
-    world.item(3, 1.0, Some("data/thumbs/3.jpg"), None);
+    put_items(&world);
     world
 }
 
