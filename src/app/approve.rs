@@ -66,10 +66,11 @@ async fn of_those(
         return Ok(if wanted == Wanted::All { never_ran } else { Vec::new() });
     };
     let runner = Runner::new(Arc::clone(settings), Some(ledger.clone()), clock);
+    let agreed = ledger.agreed().await?;
     let mut waiting = Vec::new();
     for policy in policies {
         let on_request = wanted == Wanted::Widened || policy.task.is_none();
-        let standing = runner.standing(&ledger, policy, on_request).await?;
+        let standing = runner.standing(&agreed, policy, on_request);
         let waits = match wanted {
             Wanted::Widened => standing.held.as_ref().is_some_and(|held| held.kind == HoldKind::Changed),
             Wanted::Held => held_for(&ledger, policy, &standing).await?.is_some(),
@@ -105,9 +106,10 @@ pub async fn look(
 ) -> anyhow::Result<Option<Vec<Shown>>> {
     let ledger = open_ledger(settings).await?;
     let runner = Runner::new(Arc::clone(settings), Some(ledger.clone()), Clock::default());
+    let agreed = ledger.agreed().await?;
     let mut all = Vec::new();
     for policy in &selection.policies {
-        let standing = runner.standing(&ledger, policy, policy.task.is_none()).await?;
+        let standing = runner.standing(&agreed, policy, policy.task.is_none());
         let held = held_for(&ledger, policy, &standing).await?;
         let Some(found) = foresee(settings, &policy.name, params).await? else { return Ok(None) };
         let mut page = page(policy, &standing, held, found);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::foresee::foresee;
 use super::status;
 use crate::clock::Clock;
-use crate::ledger::Ledger;
+use crate::ledger::{Agreed, Ledger};
 use crate::policy::compile::{recompile, recompile_all};
 use crate::policy::{Name, Params, Policy, Settings, Wording, changed_words, changes_by_thing};
 use crate::report::{Amounts, AmountsChange, ComparedWith, Difference, WouldHold};
@@ -58,9 +58,10 @@ pub async fn difference(settings: &Arc<Settings>, depth: Depth) -> anyhow::Resul
 /// What would wait for an approval, of all that can delete something.
 async fn held(settings: &Arc<Settings>, ledger: &Ledger, clock: Clock) -> anyhow::Result<Vec<WouldHold>> {
     let runner = Runner::new(Arc::clone(settings), Some(ledger.clone()), clock);
+    let agreed = ledger.agreed().await?;
     let mut all = Vec::new();
     for policy in settings.policies.iter().filter(|policy| settings.may_take(policy)) {
-        let standing = runner.standing(ledger, policy, policy.task.is_none()).await?;
+        let standing = runner.standing(&agreed, policy, policy.task.is_none());
         if let Some(held) = standing.held {
             let known = ledger.held_policy(&policy.name).await?.filter(|known| known.is_about_same(&held));
             let since = known.map(|known| known.since);
@@ -91,13 +92,13 @@ async fn compare_with_approved(
     difference: &mut Difference,
     differing: &mut Vec<(Name, Option<Settings>)>,
 ) -> anyhow::Result<()> {
+    let agreed = match ledger {
+        Some(ledger) => ledger.agreed().await?,
+        None => Agreed::default(),
+    };
     for policy in &settings.policies {
         let name = &policy.name;
-        let baseline = match ledger {
-            Some(ledger) => ledger.baseline(name).await?,
-            None => None,
-        };
-        let Some(baseline) = baseline else {
+        let Some(baseline) = agreed.baseline(name) else {
             difference.changes.push(format!("+ policy {name}"));
             differing.push((name.clone(), None));
             continue;

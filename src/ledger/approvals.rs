@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::holds::{policy_enforced, set_baseline};
 use super::schema::{approvals, holds, policy_results, runs};
-use super::words::{instant, number, read_instant, read_number, read_word, word};
+use super::words::{instant, number, read_instant, read_word, word};
 use super::{Ledger, LedgerError, Operator, RunId, RunMode, RunTrigger, Status, Tally};
 use crate::policy::{Name, Wording};
 
@@ -63,23 +63,6 @@ impl Ledger {
                 diesel::delete(holds::table.find(policy)).execute(connection)?;
                 Ok(())
             })
-        })
-        .await
-    }
-
-    /// The approval of a configuration of a policy that no run has used.
-    pub async fn approval(&self, policy: &Name, fingerprint: &str) -> Result<Option<Unused>, LedgerError> {
-        let (policy, fingerprint) = (policy.to_string(), fingerprint.to_owned());
-        self.call("looking for an approval", move |connection, _| {
-            let row: Option<(i64, i64, String)> = approvals::table
-                .filter(approvals::policy.eq(&policy).and(approvals::fingerprint.eq(&fingerprint)))
-                .filter(approvals::used_by.is_null())
-                .order(approvals::id.desc())
-                .select((approvals::id, approvals::amount, approvals::shown_at))
-                .first(connection)
-                .optional()?;
-            let Some((id, amount, shown_at)) = row else { return Ok(None) };
-            Ok(Some(Unused { id, amount: read_number(amount), shown_at: read_instant(&shown_at)? }))
         })
         .await
     }

@@ -7,14 +7,14 @@ use diesel::sqlite::SqliteConnection;
 use jiff::Timestamp;
 
 use super::schema::{baselines, facts, holds, policy_results, runs, stores};
-use super::words::{instant, read_instant, read_name, word};
+use super::words::{instant, read_name, word};
 use super::{Fault, Held, Ledger, LedgerError, RunMode, Status};
 use crate::policy::{Name, Wording};
 
 /// Fact that the ledger is from before it knew of approvals: policies that have run are agreed to.
 const APPROVES_WHAT_RAN: &str = "approves_what_ran";
 /// Fact that the ledger began beside stores that another one had adopted.
-const BEGAN_BESIDE: &str = "began_beside_adopted";
+pub(super) const BEGAN_BESIDE: &str = "began_beside_adopted";
 
 /// Approved configuration of a policy.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,21 +26,6 @@ pub struct Baseline {
 }
 
 impl Ledger {
-    /// The approved configuration of a policy; none where it has neither run nor been approved.
-    pub async fn baseline(&self, policy: &Name) -> Result<Option<Baseline>, LedgerError> {
-        let policy = policy.to_string();
-        self.call("reading an approved configuration", move |connection, _| {
-            let columns = (baselines::wording, baselines::fingerprint, baselines::since);
-            let row: Option<(String, String, String)> =
-                baselines::table.find(&policy).select(columns).first(connection).optional()?;
-            let Some((wording, fingerprint, since)) = row else { return Ok(None) };
-            // One without words has no policy to compare with, and is held for that.
-            let wording = serde_json::from_str(&wording).unwrap_or_default();
-            Ok(Some(Baseline { wording, fingerprint, since: read_instant(&since)? }))
-        })
-        .await
-    }
-
     /// Makes a configuration the approved one of a policy.
     pub async fn set_baseline(&self, policy: &Name, wording: &Wording, now: Timestamp) -> Result<(), LedgerError> {
         let (policy, wording) = (policy.clone(), wording.clone());
@@ -89,14 +74,6 @@ impl Ledger {
                 }
                 Ok(())
             })
-        })
-        .await
-    }
-
-    /// A store that was adopted before the ledger began, where it began beside one.
-    pub async fn began_beside(&self) -> Result<Option<String>, LedgerError> {
-        self.call("reading how the ledger began", move |connection, _| {
-            Ok(facts::table.find(BEGAN_BESIDE).select(facts::value).first(connection).optional()?)
         })
         .await
     }

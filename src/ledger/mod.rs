@@ -1,6 +1,7 @@
 //! The daemon's own database: runs, results, errors, intents, leases, schedule state, adopted stores, the clock. Every statement to it is in this
 //! module, and none to anybody else's database.
 
+mod agreed;
 mod approvals;
 mod clock;
 mod file;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::policy::{Name, StorePath};
+pub use agreed::Agreed;
 pub use approvals::{Approval, PastRun, Unused};
 pub use clock::{ConfirmedClock, Operator, SeenClock};
 pub use file::{Ledger, give_up_reserve};

@@ -55,13 +55,17 @@ impl Doubts<'_> {
     }
 
     /// Counts the rows without a time, and tells of those whose age cannot be read: each is an error of its own (G5). That
-    /// no age at all can be read, or all count another unit, is one more.
+    /// no age at all can be read, or all count another unit, is one more. Where every row has a date, one question to the
+    /// table answers it all.
     pub(super) async fn tell_ages(&self, sessions: &mut Sessions, account: &mut Account) -> Result<(), SourceError> {
-        self.count_without_time(sessions, account).await?;
-        let known = account.failure_count;
-        self.tell_unreadable(sessions, account).await?;
+        let undated = self.count_undated(sessions, account).await?;
+        if undated == Some(0) {
+            return Ok(());
+        }
+        let unreadable = self.tell_unreadable(sessions, account).await?;
+        account.tally.rows_without_time = undated.unwrap_or(0).saturating_sub(unreadable);
         let tally = &account.tally;
-        if tally.rows_matched > 0 || tally.rows_without_time + (account.failure_count - known) == 0 {
+        if tally.rows_matched > 0 || tally.rows_without_time + unreadable == 0 {
             return Ok(());
         }
         let target = &self.facts.target;
@@ -74,23 +78,24 @@ impl Doubts<'_> {
         Ok(())
     }
 
-    async fn count_without_time(&self, sessions: &mut Sessions, account: &mut Account) -> Result<(), SourceError> {
+    /// None where they cannot be counted.
+    async fn count_undated(&self, sessions: &mut Sessions, account: &mut Account) -> Result<Option<u64>, SourceError> {
         let target = &self.facts.target;
         let session = sessions.get(&target.source).await?;
         let canceller = session.canceller();
-        match self.stop.watch(canceller, target.count_without_time(session, self.facts.at, self.gone)).await {
-            Ok(rows) => account.tally.rows_without_time = rows,
+        match self.stop.watch(canceller, target.count_undated(session, self.facts.at, self.gone)).await {
+            Ok(rows) => Ok(Some(rows)),
             // They are counted for the operator's sake alone.
             Err(error) if self.is_bearable(&error) => {
                 account.notes.push(format!("rows without a time are not counted: {}", chain(&error)));
+                Ok(None)
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         }
-        Ok(())
     }
 
-    /// Tells of rows whose age cannot be read.
-    async fn tell_unreadable(&self, sessions: &mut Sessions, account: &mut Account) -> Result<(), SourceError> {
+    /// Tells of rows whose age cannot be read, and how many there are.
+    async fn tell_unreadable(&self, sessions: &mut Sessions, account: &mut Account) -> Result<u64, SourceError> {
         let target = &self.facts.target;
         let session = sessions.get(&target.source).await?;
         let canceller = session.canceller();
@@ -99,7 +104,7 @@ impl Doubts<'_> {
             // The SQL of the policy fails on rows that it is asked of here alone; they stay in any case.
             Err(error) if error.kind == ErrorKind::Other && !self.facts.unjudged.is_empty() => {
                 account.notes.push(format!("rows whose age cannot be read: {}", chain(&error)));
-                return Ok(());
+                return Ok(0);
             }
             asked => asked?,
         };
@@ -110,6 +115,6 @@ impl Doubts<'_> {
             account.fail(Some(key), None, format!("kept: its {column} {value:?} cannot be read as a date"));
         }
         account.failure_count += count.saturating_sub(shown);
-        Ok(())
+        Ok(count)
     }
 }

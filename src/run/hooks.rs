@@ -22,18 +22,20 @@ pub(super) struct Hooks<'a> {
 }
 
 impl<'a> Hooks<'a> {
-    /// Those of the task that is run as a whole, if the run may delete and has something to run that is not held.
-    pub(super) fn of(
-        runner: &'a Runner,
-        request: &'a Request,
-        mode: RunMode,
-        stop: &'a Stop,
-        standings: &[Option<Standing>],
-    ) -> Self {
-        let is_held = |standing: &Option<Standing>| standing.as_ref().is_some_and(|standing| standing.held.is_some());
-        let may_run = mode == RunMode::Enforce && !standings.iter().all(is_held);
-        let task = request.task.as_ref().filter(|_| may_run).and_then(|name| runner.settings.task(name));
+    /// Those of the task that is run as a whole, if the run may delete.
+    pub(super) fn of(runner: &'a Runner, request: &'a Request, mode: RunMode, stop: &'a Stop) -> Self {
+        let task = request.task.as_ref().filter(|_| mode == RunMode::Enforce);
+        let task = task.and_then(|name| runner.settings.task(name));
         Self { runner, request, stop, task: task.map(AsRef::as_ref) }
+    }
+
+    /// The same where there is something to run that is not held: otherwise none.
+    pub(super) async fn unless_held(self, standings: &[Option<Standing>], result: &RunResult) -> Self {
+        let has_any = self.task.is_some_and(|task| task.before.is_some() || task.after.is_some());
+        if has_any && self.runner.is_all_held(self.request, (self.stop, standings), result).await {
+            return Self { task: None, ..self };
+        }
+        self
     }
 
     /// Runs `before`. Where it fails, no policy may run, and each of them is blocked in the result. One that was stopped

@@ -179,7 +179,6 @@ impl Runner {
         self.begin(&request, mode, started_at).await?;
         let standings = self.standings(&request, mode).await?;
         let stop = Stop::new(&request.cancel, request.timeout);
-        let hooks = Hooks::of(self, &request, mode, &stop, &standings);
         let mut result = RunResult {
             run_id: request.run_id,
             mode,
@@ -195,6 +194,7 @@ impl Runner {
             trash_emptied: Vec::new(),
             cause: None,
         };
+        let hooks = Hooks::of(self, &request, mode, &stop).unless_held(&standings, &result).await;
         hooks.before(&mut result).await;
         let executed = self.execute(&request, (&stop, &standings), &mut result).await;
         if mode == RunMode::Enforce && !request.brake.is_pulled() {

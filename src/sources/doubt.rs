@@ -112,17 +112,12 @@ impl Target {
         Ok((number(session, &operation, &sql).await?, found))
     }
 
-    /// Counts the rows that `where` includes, that are not gone, and whose age is missing or beyond the floor or the ceiling
-    /// of all dates: such a row has no time and is kept.
-    pub async fn count_without_time(
-        &self,
-        session: &mut Session,
-        at: Instants,
-        gone: &[Gone],
-    ) -> Result<u64, SourceError> {
+    /// Counts the rows that `where` includes, that are not gone, and that have no date: the age is missing, cannot be read,
+    /// or is beyond the floor or the ceiling of all dates. Such a row is kept.
+    pub async fn count_undated(&self, session: &mut Session, at: Instants, gone: &[Gone]) -> Result<u64, SourceError> {
         let Some(age) = &self.age else { return Ok(0) };
         let sql = self.counting(None, |sql| {
-            age.push_without_time(sql);
+            age.push_undated(sql);
             self.push_also_where(sql, at, gone);
         });
         number(session, &format!("counting the rows of {} without a time", self.node.table), &sql).await

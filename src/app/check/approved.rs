@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Agreed, Ledger};
 use crate::policy::compile::recompile;
 use crate::policy::{Params, Policy, Settings, Wider, Wording, wider_than};
 use crate::report::human::count;
@@ -18,23 +18,25 @@ pub(super) async fn check(settings: &Settings, ledger: &Ledger, clock: &Clock, f
         let message = "approve_changes is false: what makes a policy delete more is not held";
         return findings.ok("configuration", message);
     }
+    let agreed = match ledger.agreed().await {
+        Ok(agreed) => agreed,
+        Err(error) => return findings.warn("ledger", chain(&error), ""),
+    };
     for policy in settings.policies.iter().filter(|policy| settings.may_take(policy)) {
-        if let Err(error) = compare(settings, policy, (ledger, clock), findings).await {
-            findings.warn(format!("policy {}", policy.name), chain(&error), "");
-        }
+        compare(settings, policy, (&agreed, clock), findings).await;
     }
 }
 
 async fn compare(
     settings: &Settings,
     policy: &Arc<Policy>,
-    (ledger, clock): (&Ledger, &Clock),
+    (agreed, clock): (&Agreed, &Clock),
     findings: &mut Findings,
-) -> Result<(), LedgerError> {
-    let Some(baseline) = ledger.baseline(&policy.name).await? else { return Ok(()) };
+) {
+    let Some(baseline) = agreed.baseline(&policy.name) else { return };
     let fingerprint = Wording::of(settings, policy).fingerprint();
-    if baseline.fingerprint == fingerprint || ledger.approval(&policy.name, &fingerprint).await?.is_some() {
-        return Ok(());
+    if baseline.fingerprint == fingerprint || agreed.approval(&policy.name, &fingerprint).is_some() {
+        return;
     }
     let (subject, fix) = (format!("policy {}", policy.name), format!("retaind approve {}", policy.name));
     let before = match recompile(&baseline.wording, settings) {
@@ -42,13 +44,13 @@ async fn compare(
         Err(why) => {
             let message = format!("it was changed, and cannot be compared with what was approved: {why}");
             findings.warn(subject, message, fix);
-            return Ok(());
+            return;
         }
     };
     // Loosened guards hold only what exceeds the old ones.
     let Wider { scope, guards: _ } = wider_than(&before, settings, &policy.name);
     if scope.is_empty() {
-        return Ok(());
+        return;
     }
     let rows = match before.policy(&policy.name) {
         Some(approved) => rows((settings, policy), (&before, approved), clock).await,
@@ -56,7 +58,6 @@ async fn compare(
     };
     let rows = rows.map(|rows| format!(": {rows}")).unwrap_or_default();
     findings.warn(subject, format!("held until somebody has looked: {}{rows}", scope.join(", ")), fix);
-    Ok(())
 }
 
 /// "26,762 rows instead of 0", of policies of rows whose tables could be counted in time.

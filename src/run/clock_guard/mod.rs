@@ -69,6 +69,11 @@ impl Runner {
         Ok(None)
     }
 
+    /// Whether the clock made a leap that needs somebody to vouch for it; not known counts as none.
+    pub(super) async fn has_clock_leapt(&self) -> bool {
+        self.judge_clock(false).await.is_ok_and(|leap| leap.is_some())
+    }
+
     /// Notes a clock that something else vouches for.
     async fn correct_clock(&self, notes: bool) -> Result<(), LedgerError> {
         match &self.ledger {

@@ -16,7 +16,7 @@ impl<'a> PolicyRun<'a> {
     }
 
     /// The approval that a run may use.
-    fn approval(&self) -> Option<Unused> {
+    pub(super) fn approval(&self) -> Option<Unused> {
         self.standing?.approval.filter(|_| self.mode == RunMode::Enforce)
     }
 

@@ -2,12 +2,17 @@
 //! agreed to; here it is compared with what is about to run.
 
 mod attempt;
+mod beforehand;
 mod growth;
+
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::{Request, Runner};
-use crate::ledger::{Baseline, Held, HoldKind, Ledger, LedgerError, PolicyResult, RunMode, RunTrigger, Status, Unused};
+use crate::ledger::{
+    Agreed, Baseline, Held, HoldKind, Ledger, LedgerError, PolicyResult, RunMode, RunTrigger, Status, Unused,
+};
 use crate::policy::compile::recompile;
 use crate::policy::{Mode, Name, Policy, Settings, Wider, Wording, changed_words, wider_than};
 
@@ -29,7 +34,7 @@ pub struct Standing {
 /// Guards that were loosened and not approved.
 #[derive(Debug, Clone)]
 pub(super) struct Guarded {
-    pub(super) policy: std::sync::Arc<Policy>,
+    pub(super) policy: Arc<Policy>,
     pub(super) held: Held,
 }
 
@@ -45,34 +50,28 @@ pub struct Reviewed {
 impl Runner {
     /// The standing of a policy under this runner's configuration. A run on request is not held for being the first one
     /// beside a new ledger.
-    pub async fn standing(&self, ledger: &Ledger, policy: &Policy, on_request: bool) -> Result<Standing, LedgerError> {
-        self.standing_of(ledger, policy, Wording::of(&self.settings, policy), on_request).await
+    pub fn standing(&self, agreed: &Agreed, policy: &Policy, on_request: bool) -> Standing {
+        self.standing_of(agreed, policy, Wording::of(&self.settings, policy), on_request)
     }
 
     /// The standing of a policy whose words are known.
-    async fn standing_of(
-        &self,
-        ledger: &Ledger,
-        policy: &Policy,
-        wording: Wording,
-        on_request: bool,
-    ) -> Result<Standing, LedgerError> {
+    fn standing_of(&self, agreed: &Agreed, policy: &Policy, wording: Wording, on_request: bool) -> Standing {
         let settings = &self.settings;
         let fingerprint = wording.fingerprint();
-        let baseline = ledger.baseline(&policy.name).await?;
-        let approval = ledger.approval(&policy.name, &fingerprint).await?;
+        let baseline = agreed.baseline(&policy.name).cloned();
+        let approval = agreed.approval(&policy.name, &fingerprint);
         let mut standing = Standing { wording, fingerprint, baseline, approval, held: None, guarded: None };
         if !settings.daemon.approve_changes || standing.approval.is_some() {
-            return Ok(standing);
+            return standing;
         }
         let now = self.clock.now();
         match &standing.baseline {
             Some(baseline) if baseline.fingerprint == standing.fingerprint => {}
             Some(baseline) => (standing.held, standing.guarded) = compare(settings, policy, baseline, now),
             None if on_request => {}
-            None => standing.held = beside_adopted(ledger, now).await?,
+            None => standing.held = beside_adopted(agreed, now),
         }
-        Ok(standing)
+        standing
     }
 
     /// The standings of a request's policies, in their order. Where nothing can be deleted, nothing is held.
@@ -81,29 +80,29 @@ impl Runner {
         request: &Request,
         mode: RunMode,
     ) -> Result<Vec<Option<Standing>>, LedgerError> {
-        let mut standings = Vec::new();
-        for policy in &request.policies {
-            let may_take = mode != RunMode::Report && self.settings.mode_of(policy) == Mode::Enforce;
-            standings.push(match &self.ledger {
-                Some(ledger) if may_take => Some(self.standing(ledger, policy, !request.is_scheduled()).await?),
-                _ => None,
-            });
-        }
-        Ok(standings)
+        let agreed = match &self.ledger {
+            Some(ledger) if mode != RunMode::Report => ledger.agreed().await?,
+            _ => return Ok(vec![None; request.policies.len()]),
+        };
+        let standing = |policy: &Arc<Policy>| {
+            let may_take = self.settings.mode_of(policy) == Mode::Enforce;
+            may_take.then(|| self.standing(&agreed, policy, !request.is_scheduled()))
+        };
+        Ok(request.policies.iter().map(standing).collect())
     }
 
     /// Brings the memory of what was agreed to up to a configuration that comes into force: what became narrower, or was
     /// approved beforehand, is agreed to; what became wider is held. Returns what is held.
     pub async fn review(&self, ledger: &Ledger) -> Result<Vec<Reviewed>, LedgerError> {
         let now = self.clock.now();
-        let worded = |policy: &std::sync::Arc<Policy>| (policy.name.clone(), Wording::of(&self.settings, policy));
+        let worded = |policy: &Arc<Policy>| (policy.name.clone(), Wording::of(&self.settings, policy));
         let present: Vec<_> = self.settings.policies.iter().map(worded).collect();
         ledger.approve_what_ran(&present, now).await?;
         self.note_adopted_stores(ledger).await?;
-        let waiting = ledger.held_policies().await?;
+        let (waiting, agreed) = (ledger.held_policies().await?, ledger.agreed().await?);
         let (mut reviewed, mut waits_for_ledger) = (Vec::new(), false);
         for (policy, (name, wording)) in self.settings.policies.iter().zip(present) {
-            let standing = self.standing_of(ledger, policy, wording, policy.task.is_none()).await?;
+            let standing = self.standing_of(&agreed, policy, wording, policy.task.is_none());
             waits_for_ledger |= standing.held.as_ref().is_some_and(|held| held.kind == HoldKind::NewLedger);
             match &standing.held {
                 // What takes nothing waits for nothing; what it takes is looked at once it may.
@@ -250,18 +249,17 @@ fn compare(
         return (Some(held(reasons, HoldKind::Changed, Some(old), Some(new))), None);
     }
     let guarded = (!guards.is_empty()).then(|| Guarded {
-        policy: std::sync::Arc::new(policy.guarded_like(approved)),
+        policy: Arc::new(policy.guarded_like(approved)),
         held: held(guards, HoldKind::Guard, Some(old), Some(new)),
     });
     (None, guarded)
 }
 
 /// The hold of a policy that is new to a ledger which began beside adopted stores.
-async fn beside_adopted(ledger: &Ledger, now: Timestamp) -> Result<Option<Held>, LedgerError> {
-    Ok(ledger.began_beside().await?.map(|store| {
-        let reason = format!(
-            "the ledger is new, but store {store} was adopted before it began: what was run and approved until then is not known"
-        );
-        Held { since: now, kind: HoldKind::NewLedger, reasons: vec![reason], old: None, new: None }
-    }))
+fn beside_adopted(agreed: &Agreed, now: Timestamp) -> Option<Held> {
+    let store = agreed.began_beside.as_ref()?;
+    let reason = format!(
+        "the ledger is new, but store {store} was adopted before it began: what was run and approved until then is not known"
+    );
+    Some(Held { since: now, kind: HoldKind::NewLedger, reasons: vec![reason], old: None, new: None })
 }

@@ -53,7 +53,7 @@ impl Tree<'_> {
 
 /// What keeps the policy ours while it deletes.
 #[derive(Clone, Copy)]
-struct Holding<'a> {
+pub(super) struct Holding<'a> {
     ledger: &'a Ledger,
     lease: &'a Lease,
 }
@@ -253,7 +253,7 @@ impl PolicyRun<'_> {
         outcome.release(ledger, lease).await
     }
 
-    async fn tree(
+    pub(super) async fn tree(
         &self,
         tree: Tree<'_>,
         sessions: &mut Sessions,

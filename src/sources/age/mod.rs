@@ -155,19 +155,17 @@ impl Age {
         true
     }
 
-    /// Writes "there is no time": the value is missing, or it can be read and is beyond the floor or the ceiling. Never
-    /// NULL itself.
-    pub fn push_without_time(&self, sql: &mut Sql) {
+    /// Writes "there is no date": the value is missing, cannot be read, or is beyond the floor or the ceiling. Never NULL
+    /// itself. An index on a typed column or on numbers serves.
+    pub fn push_undated(&self, sql: &mut Sql) {
         let range = Range { from: self.earliest, to: LATEST };
         match self.reading() {
-            Reading::Typed => typed::push_without_time(sql, &self.term, &self.moments(range)),
-            Reading::Number(format) => number::push_without_time(sql, &self.term, format, range),
+            Reading::Typed => typed::push_undated(sql, &self.term, &self.moments(range)),
+            Reading::Number(format) => number::push_undated(sql, &self.term, format, range),
             Reading::Text | Reading::Digits(_) => {
                 sql.push("((");
                 self.push_older(sql, LATEST);
-                sql.push(") IS NOT TRUE AND NOT (");
-                self.push_unreadable(sql);
-                sql.push("))");
+                sql.push(") IS NOT TRUE)");
             }
         }
     }

@@ -39,6 +39,11 @@ impl Moments {
         self.floor_utc.date().checked_sub(2.days()).unwrap_or(Date::MIN).to_string()
     }
 
+    /// A date that only texts of older rows are before.
+    pub fn two_days_ago(&self) -> String {
+        self.utc.date().checked_sub(2.days()).unwrap_or(Date::MIN).to_string()
+    }
+
     /// A date no earlier than any text of a row that is older: a text may carry an offset of up to 14 hours, so its date
     /// may be a day later than the cutoff's.
     pub fn in_two_days(&self) -> String {

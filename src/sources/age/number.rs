@@ -48,32 +48,15 @@ pub(super) fn push_unreadable(sql: &mut Sql, term: &Term) -> bool {
     true
 }
 
-/// Writes "there is a number, and it is beyond the range, or nothing at all".
-pub(super) fn push_without_time(sql: &mut Sql, term: &Term, format: AgeFormat, range: Range) {
-    let pushed = |sql: &mut Sql, text: &str| {
-        sql.push(text);
-        term.push(sql);
-    };
-    match sql.engine() {
-        Engine::Sqlite => {
-            pushed(sql, "(");
-            pushed(sql, " IS NULL OR ");
-            pushed(sql, " IS '' COLLATE BINARY OR (typeof(");
-            sql.push(") IN ('integer', 'real') AND (");
-        }
-        Engine::Postgres | Engine::MySql => {
-            pushed(sql, "(");
-            sql.push(" IS NULL OR (");
-        }
-    }
+/// Writes "there is no value, or one that is beyond the range": what is no number is beyond every one.
+pub(super) fn push_undated(sql: &mut Sql, term: &Term, format: AgeFormat, range: Range) {
+    sql.push("(");
+    term.push(sql);
+    sql.push(" IS NULL OR ");
     push_compared(sql, term, "<", first_from(format, range.from));
     sql.push(" OR ");
     push_compared(sql, term, ">=", first_from(format, range.to));
-    if (sql.engine(), term.kind()) == (Engine::Postgres, ColumnType::Real) {
-        pushed(sql, " AND ");
-        sql.push(" <> 'NaN'");
-    }
-    sql.push(if sql.engine() == Engine::Sqlite { ")))" } else { "))" });
+    sql.push(")");
 }
 
 /// The bound has the column's kind of number, so that an index on the column serves.

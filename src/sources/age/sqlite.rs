@@ -8,8 +8,16 @@ use super::moment::Moments;
 use super::template;
 use super::text::zero_dates;
 
-/// Whether the text is what SQLite itself writes for an instant: looked at first, for it costs the least.
-const CANONICAL: &str = "@raw IS datetime(@raw) COLLATE BINARY AND @raw GLOB '[1-9]*'";
+/// Whether the text is what SQLite itself writes for an instant: looked at first, for it costs the least. Without a
+/// modifier `datetime` gives hour 24 back as it was written.
+const CANONICAL: &str = "@raw IS datetime(@raw, '+0 days') COLLATE BINARY AND @raw GLOB '[1-9]*'";
+
+/// Whether the text is one to the second or finer, as programs write them, perhaps in UTC: one reading of its first
+/// letters says that they are a date and a time. Looked at next, for it costs half of what all others do.
+const USUAL: &str = "substr(@raw, 1, 19) \
+    IS replace(datetime(substr(@raw, 1, 19), '+0 days'), ' ', substr(@raw, 11, 1)) COLLATE BINARY \
+    AND @raw GLOB '[1-9]?????????[T ]*' AND length(@raw) <= 29 AND (substr(@raw, 20) IN ('', 'Z') \
+    OR (substr(@raw, 20) GLOB '.[0-9]*' AND ltrim(substr(@raw, 21), '0123456789') IN ('', 'Z')))";
 
 /// Whether any other text can be read, as 1 or 0; one of a year before 1000 is none of them.
 const READABLE: &str = "CASE WHEN typeof(@raw) <> 'text' THEN 0 \
@@ -38,15 +46,15 @@ pub(super) fn push_older(sql: &mut Sql, term: &Term, cutoff: &Moments) {
     let (plain, zulu, offset) = (wall(0), wall(1), wall(6));
     let shifted = |hole: &str| format!("datetime(@{hole}utcsecond, substr(@raw, -6)) || @{hole}fraction");
     let (from, to) = (shifted("floor"), shifted(""));
-    // Hardly a text is so near to the floor that it must be taken apart for it.
-    let sure = "@raw COLLATE BINARY >= @floorlater";
+    // Hardly a text is so near to the floor or to the cutoff that it must be taken apart.
     let template = format!(
         "CASE WHEN {CANONICAL} THEN @raw || '.000000' >= @floorlocal AND @raw || '.000000' < @local \
-         WHEN NOT {READABLE} THEN 0 \
+         WHEN NOT ({USUAL} OR {READABLE}) THEN 0 \
+         WHEN @raw COLLATE BINARY >= @floorlater AND @raw COLLATE BINARY < @earlier THEN 1 \
          WHEN length(@raw) = 10 THEN substr(@raw, 1) >= @floordate AND substr(@raw, 1) < @date \
-         WHEN @raw GLOB '*[Zz]' THEN ({sure} OR {zulu} >= @floorutc) AND {zulu} < @utc \
-         WHEN substr(@raw, -6, 1) IN ('+', '-') THEN ({sure} OR {offset} >= {from}) AND {offset} < {to} \
-         ELSE ({sure} OR {plain} >= @floorlocal) AND {plain} < @local END"
+         WHEN @raw GLOB '*[Zz]' THEN {zulu} >= @floorutc AND {zulu} < @utc \
+         WHEN substr(@raw, -6, 1) IN ('+', '-') THEN {offset} >= {from} AND {offset} < {to} \
+         ELSE {plain} >= @floorlocal AND {plain} < @local END"
     );
     template::push(sql, &template, term, Some(cutoff));
 }
@@ -56,7 +64,7 @@ pub(super) fn push_unreadable(sql: &mut Sql, term: &Term) {
     let readable = readable_ever();
     let template = format!(
         "(@raw IS NOT NULL AND @raw IS NOT '' COLLATE BINARY \
-         AND NOT ({CANONICAL}) AND NOT ({readable}))"
+         AND NOT ({CANONICAL}) AND NOT ({USUAL}) AND NOT ({readable}))"
     );
     template::push(sql, &template, term, None);
 }

@@ -4,7 +4,7 @@ use super::super::Sql;
 use super::super::dialect::Term;
 use super::moment::{Moments, seconds};
 
-/// Writes a template: `@raw` is the bare column; `@utc`, `@local`, `@date` and `@later` are bound values of the cutoff,
+/// Writes a template: `@raw` is the bare column; `@utc`, `@local`, `@date`, `@earlier` and `@later` are bound values of the cutoff,
 /// and `@utcsecond` and `@fraction` are `@utc` taken apart; `@floorutc` and so on are those of the floor. A template holds no other `@`.
 pub(super) fn push(sql: &mut Sql, template: &str, term: &Term, cutoff: Option<&Moments>) {
     let mut pieces = template.split('@');
@@ -38,6 +38,7 @@ fn value(hole: &str, cutoff: &Moments) -> Option<String> {
         "fraction" => Some(utc[point..].to_owned()),
         "local" => Some(seconds(local)),
         "date" => Some(local.date().to_string()),
+        "earlier" => Some(cutoff.two_days_ago()),
         "later" => Some(cutoff.in_two_days()),
         _ => None,
     }

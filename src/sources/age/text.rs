@@ -81,12 +81,11 @@ fn pattern(date: &str) -> String {
 }
 
 /// Texts longer than any date are told apart before they are looked at: the server need not even fetch them. Young
-/// ones come next, by their first letters, as most rows are young.
+/// ones come next, by their first letters, as most rows are young; hardly a date is so near to the floor or to the cutoff
+/// that it must be cast.
 fn postgres_older() -> String {
     let (age, pattern) = (POSTGRES_AGE, pattern(DATE));
-    // Hardly a text is so near to the floor that it must be cast for it.
-    let between =
-        |wall: &str, from: &str, to: &str| format!("({age} >= @floorlater OR {wall} >= {from}) AND {wall} < {to}");
+    let between = |wall: &str, from: &str, to: &str| format!("{wall} >= {from} AND {wall} < {to}");
     let date = between(age, "@floordate", "@date");
     let zulu = between(&format!("left(left({age}, -1), 26)::timestamp"), "@floorutc::timestamp", "@utc::timestamp");
     let zone = format!("right({age}, 6)::interval");
@@ -98,7 +97,8 @@ fn postgres_older() -> String {
     let plain = between(&format!("left({age}, 26)::timestamp"), "@floorlocal::timestamp", "@local::timestamp");
     format!(
         "CASE WHEN octet_length({age}) > 35 THEN FALSE WHEN {age} >= @later THEN FALSE \
-         WHEN {age} !~ {pattern} THEN FALSE WHEN octet_length({age}) = 10 THEN {date} \
+         WHEN {age} !~ {pattern} THEN FALSE WHEN {age} >= @floorlater AND {age} < @earlier THEN TRUE \
+         WHEN octet_length({age}) = 10 THEN {date} \
          WHEN right({age}, 1) IN ('Z', 'z') THEN {zulu} \
          WHEN left(right({age}, 6), 1) IN ('+', '-') THEN {offset} ELSE {plain} END"
     )
@@ -113,14 +113,14 @@ fn mysql_older() -> String {
     };
     let between = |wall: String, zone: &str, after: &str| {
         let bound = |hole: &str| format!("CAST(@{hole}{zone} AS DATETIME(6)){after}");
-        // Hardly a text is so near to the floor that it must be cast for it.
-        format!("({age} >= @floorlater OR {wall} >= {}) AND {wall} < {}", bound("floor"), bound(""))
+        format!("{wall} >= {} AND {wall} < {}", bound("floor"), bound(""))
     };
     let shift = format!(" + INTERVAL RIGHT({age}, 6) HOUR_MINUTE");
     let (plain, zulu, offset) =
         (between(wall(0), "local", ""), between(wall(1), "utc", ""), between(wall(6), "utc", &shift));
     format!(
         "CASE {odd} WHEN {age} >= @later THEN FALSE WHEN {age} NOT REGEXP {pattern} THEN FALSE \
+         WHEN {age} >= @floorlater AND {age} < @earlier THEN TRUE \
          WHEN CHAR_LENGTH({age}) = 10 THEN {age} >= @floordate AND {age} < @date \
          WHEN RIGHT({age}, 1) IN ('Z', 'z') THEN {zulu} \
          WHEN LEFT(RIGHT({age}, 6), 1) IN ('+', '-') THEN {offset} ELSE {plain} END"

@@ -24,7 +24,7 @@ pub(super) fn push_ceiling(sql: &mut Sql, term: &Term, moments: &Moments) {
 }
 
 /// Writes "there is no value, or one that is beyond the range". An infinite instant is beyond every other.
-pub(super) fn push_without_time(sql: &mut Sql, term: &Term, moments: &Moments) {
+pub(super) fn push_undated(sql: &mut Sql, term: &Term, moments: &Moments) {
     sql.push("(");
     term.push(sql);
     sql.push(" IS NULL OR NOT (");

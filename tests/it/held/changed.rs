@@ -175,7 +175,7 @@ async fn what_is_configured_for_one_run_alone_approves_nothing() {
     world.declare(&keep(3));
     let request = Request { is_temporary: true, ..world.request(RunMode::Enforce) };
     completed(&world.runner().await.run(request).await.unwrap(), 0);
-    assert!(world.ledger().await.baseline(&Name::parse("items").unwrap()).await.unwrap().is_none());
+    assert!(world.ledger().await.agreed().await.unwrap().baseline(&Name::parse("items").unwrap()).is_none());
 }
 
 #[tokio::test]
@@ -210,8 +210,7 @@ async fn hooks_do_not_run_for_what_is_held() {
     for (days, runs) in [(3, false), (30, true)] {
         world.redeclare(&with(days));
         reload(&world).await;
-        let request = Request { task: Some(Name::parse("sweep").unwrap()), ..scheduled(&world) };
-        let result = world.runner().await.run(request).await.unwrap();
+        let result = night_of(&world, "sweep").await;
         assert_eq!((result.policies[0].held.is_none(), mark.exists()), (runs, runs), "{result:?}");
     }
 }

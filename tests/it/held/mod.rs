@@ -51,6 +51,12 @@ async fn night(world: &World) -> RunResult {
     world.runner().await.run(scheduled(world)).await.expect("a run is made")
 }
 
+/// The same of a task, with its hooks.
+async fn night_of(world: &World, task: &str) -> RunResult {
+    let request = Request { task: Some(Name::parse(task).unwrap()), ..scheduled(world) };
+    world.runner().await.run(request).await.expect("a run is made")
+}
+
 /// What the daemon does with a configuration at its start and at a reload.
 async fn reload(world: &World) -> Vec<Reviewed> {
     world.runner().await.review(&world.ledger().await).await.expect("the configuration is reviewed")
@@ -109,4 +115,29 @@ fn ledger_file(world: &World) -> Client {
 
 fn words(pairs: &[(&str, &str)]) -> Option<BTreeMap<String, String>> {
     Some(pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect())
+}
+
+/// A task with hooks that leave marks, and what they left.
+struct Hooked(std::path::PathBuf);
+
+impl Hooked {
+    const TASK: &str = "task = \"sweep\"";
+
+    fn of(world: &World) -> Self {
+        Self(world.dir.join("hooked"))
+    }
+
+    fn declaration(&self) -> String {
+        let hook = |name: &str| {
+            format!("{name} = {{ command = [\"/bin/sh\", \"-c\", \"printf {name} >> {}\"] }}\n", self.0.display())
+        };
+        format!("[tasks.sweep]\nevery = \"1h\"\n{}{}", hook("before"), hook("after"))
+    }
+
+    fn ran(&self) -> bool {
+        let marks = std::fs::read_to_string(&self.0).unwrap_or_default();
+        let _ = std::fs::remove_file(&self.0);
+        assert!(["", "beforeafter"].contains(&marks.as_str()), "{marks}");
+        !marks.is_empty()
+    }
 }

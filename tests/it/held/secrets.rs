@@ -46,7 +46,7 @@ async fn a_password_is_not_remembered_and_another_one_is_no_change() {
         assert!(reload(&world).await.is_empty(), "{source}");
         let settings = world.settings();
         let policy = settings.policies.iter().find(|policy| policy.name == remote).unwrap();
-        let baseline = ledger.baseline(&remote).await.unwrap().unwrap();
+        let baseline = ledger.agreed().await.unwrap().baseline(&remote).unwrap().clone();
         assert_eq!(baseline.fingerprint, Wording::of(&settings, policy).fingerprint(), "{source}");
         let bytes = remembered(&world);
         assert!(has(&bytes, "db.example"), "the words are in the ledger");

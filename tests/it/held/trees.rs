@@ -174,3 +174,31 @@ async fn a_loosened_guard_of_files_holds_what_exceeds_the_old_one() {
     night(&world).await;
     assert_eq!(images(&world), paths(["0", "1", "2"]));
 }
+
+#[tokio::test]
+async fn hooks_run_where_one_policy_of_the_task_is_not_held() {
+    let mut world = world();
+    let hooked = Hooked::of(&world);
+    let spool = files(&format!("keep = \"1d\"\n{}", Hooked::TASK));
+    world.declare(&(hooked.declaration() + &spool));
+    (0..1100).for_each(|index| put(&world, &format!("old/{index}"), 10.0));
+    held(&night_of(&world, "sweep").await);
+    assert!(!hooked.ran());
+    world.redeclare(&(hooked.declaration() + &spool + &items(&format!("keep = \"30d\"\n{}", Hooked::TASK))));
+    (1..=10).for_each(|id| world.item(id, 40.0, None, None));
+    let result = night_of(&world, "sweep").await;
+    assert_eq!(result.policies.iter().filter(|done| done.held.is_some()).count(), 1, "{result:?}");
+    assert!(hooked.ran());
+}
+
+#[tokio::test]
+async fn a_hook_still_prepares_what_a_run_needs() {
+    let mut world = world();
+    let root = world.root("images");
+    let away = world.dir.join("away");
+    std::fs::rename(&root, &away).unwrap();
+    let command = format!("[\"/bin/mv\", \"{}\", \"{}\"]", away.display(), root.display());
+    let task = format!("[tasks.sweep]\nevery = \"1h\"\nbefore = {{ command = {command} }}\n");
+    world.declare(&(task + &files(&format!("keep = \"1d\"\n{}", Hooked::TASK))));
+    completed(&night_of(&world, "sweep").await, 0);
+}

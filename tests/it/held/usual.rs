@@ -110,3 +110,23 @@ async fn max_growth_is_the_factor() {
     approve(&world, "items").await;
     completed(&night(&world).await, 1300);
 }
+
+#[tokio::test]
+async fn hooks_do_not_run_for_what_is_held_once_it_is_counted() {
+    let mut world = after_nights(0, 0).await;
+    let hooked = Hooked::of(&world);
+    world.redeclare(&(hooked.declaration() + &items(&format!("keep = \"30d\"\n{}", Hooked::TASK))));
+    reload(&world).await;
+    old_rows(&world, 1200);
+    for _ in 0..2 {
+        held(&night_of(&world, "sweep").await);
+        assert!(!hooked.ran());
+    }
+    approve(&world, "items").await;
+    completed(&night_of(&world, "sweep").await, 1200);
+    assert!(hooked.ran());
+    // A usual night.
+    old_rows(&world, 1200);
+    completed(&night_of(&world, "sweep").await, 1200);
+    assert!(hooked.ran());
+}

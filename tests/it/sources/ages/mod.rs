@@ -104,8 +104,10 @@ impl Aged {
     /// The rows that have no time and are no error.
     pub async fn without_time(&mut self) -> BTreeSet<usize> {
         let mut condition = Sql::new(self.engine);
-        self.age.push_without_time(&mut condition);
-        self.ids(&condition).await
+        self.age.push_undated(&mut condition);
+        let undated = self.ids(&condition).await;
+        let unreadable = self.unreadable().await;
+        undated.difference(&unreadable).copied().collect()
     }
 
     /// Holds statements and bounds to what the rows' instants are, at cutoffs around each of them.
