@@ -158,7 +158,7 @@ impl Asker<'_> {
         which: &WhichRow<'_>,
         has_params: bool,
     ) -> anyhow::Result<Option<PolicyWhy>> {
-        let at = Instants { now: self.now, cutoff: rows.cutoff(self.now) };
+        let at = Instants::new(self.now, rows.cutoff(self.now));
         let Some(judgement) = target.judge(&mut self.session, at, which).await? else { return Ok(None) };
         let (eligible_at, mut reasons) = self.reasons(policy, rows, target, &judgement, has_params).await?;
         if judgement.eligible
@@ -314,7 +314,7 @@ impl Asker<'_> {
             let message = format!("it goes with rows of {table}, and by its {columns} it points to none");
             return Ok(kept(policy, ReasonKind::NoParent, message));
         };
-        let at = Instants { now: self.now, cutoff: rows.cutoff(self.now) };
+        let at = Instants::new(self.now, rows.cutoff(self.now));
         let key =
             target.judge(&mut self.session, at, &which).await?.map(|judgement| judgement.row.shown).unwrap_or_default();
         why.files = match target.claims_of_following(&mut self.session, self.row, following).await? {

@@ -59,7 +59,7 @@ impl PolicyRun<'_> {
     /// Runs the policy to its end, whatever that is.
     pub(super) async fn execute(&self, sessions: &mut Sessions, foreseen: &mut Foreseen) -> PolicyResult {
         let began_at = self.runner.clock.now();
-        let at = Instants { now: self.now, cutoff: self.policy.kind.cutoff(self.now) };
+        let at = Instants::new(self.now, self.policy.kind.cutoff(self.now));
         let outcome = match (self.stop.is_set(), &self.policy.kind) {
             (true, _) => Outcome::cancelled(Account::default()),
             (false, PolicyKind::Rows(rows)) => self.run_rows(rows, at, sessions, foreseen).await,
@@ -157,7 +157,7 @@ impl PolicyRun<'_> {
     ) -> Outcome {
         let outcome = self.delete(rows, at, sessions, ledger, lease, account.clone()).await;
         let Some(approved) = self.as_approved(&outcome) else { return outcome };
-        let at = Instants { now: approved.now, cutoff: self.policy.kind.cutoff(approved.now) };
+        let at = Instants::new(approved.now, self.policy.kind.cutoff(approved.now));
         let again = Box::pin(approved.delete(rows, at, sessions, ledger, lease, account)).await;
         approved.instead(outcome, again)
     }

@@ -20,7 +20,7 @@ impl Target {
     /// Which parts of the operator's SQL the database does not accept. A login that may not do what a part does is no
     /// fault of the part. Asked at any time, about no row.
     pub async fn refused_parts(&self, session: &mut Session) -> Vec<Refused> {
-        let at = Instants { now: Timestamp::UNIX_EPOCH, cutoff: Some(Timestamp::UNIX_EPOCH) };
+        let at = Instants::new(Timestamp::UNIX_EPOCH, Some(Timestamp::UNIX_EPOCH));
         let mut refused = Vec::new();
         for (part, sql) in self.parts(at) {
             match session.query(&format!("asking whether {part} can be read"), &sql).await {

@@ -141,7 +141,7 @@ impl Target {
     }
 
     pub(super) fn push_scope(&self, sql: &mut Sql, at: Instants, scope: Scope<'_>, gone: &[Gone]) {
-        self.push_eligible(sql, at, gone);
+        self.push_eligible(sql, Instants { above_floor: scope.window.is_above_floor(), ..at }, gone);
         self.push_window(sql, at, scope.window);
         if let Some(keys) = scope.keys {
             sql.push(" AND ");

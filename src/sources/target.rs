@@ -80,6 +80,16 @@ pub struct Instants {
     pub now: Timestamp,
     /// The latest instant before which any row is eligible.
     pub cutoff: Option<Timestamp>,
+    /// A statement bounds its rows by an age that is not before the floor of all dates, and need not ask again. On
+    /// PostgreSQL asking would cost much: to guess how many rows are at least so old it looks at the least ones of the
+    /// index, which are those just deleted.
+    pub(super) above_floor: bool,
+}
+
+impl Instants {
+    pub fn new(now: Timestamp, cutoff: Option<Timestamp>) -> Self {
+        Self { now, cutoff, above_floor: false }
+    }
 }
 
 impl Target {
@@ -136,21 +146,21 @@ impl Target {
     /// Writes "the row is old enough".
     pub(super) fn push_old(&self, sql: &mut Sql, at: Instants) {
         let (Some(age), Some(cutoff)) = (&self.age, at.cutoff) else { return };
-        let Some(KeepTerms { term, by }) = &self.keep else { return age.push_older(sql, cutoff) };
+        let Some(KeepTerms { term, by }) = &self.keep else { return age.push_older(sql, cutoff, at.above_floor) };
         let before = |keep| at.now.checked_sub(keep).unwrap_or(Timestamp::MIN);
         sql.push("(");
         separated(sql, " OR ", &by.values, |sql, (value, keep)| {
             sql.push("(");
             term.push_is_one_of(sql, std::slice::from_ref(value));
             sql.push(" AND ");
-            age.push_older(sql, before(*keep));
+            age.push_older(sql, before(*keep), at.above_floor);
             sql.push(")");
         });
         if let Some(keep) = by.default {
             sql.push(" OR ((");
             self.push_unlisted(sql);
             sql.push(") AND ");
-            age.push_older(sql, before(keep));
+            age.push_older(sql, before(keep), at.above_floor);
             sql.push(")");
         }
         sql.push(")");

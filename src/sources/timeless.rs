@@ -160,7 +160,7 @@ impl Target {
         let mut sql = Sql::new(self.engine);
         let earliest = self.age.as_ref().map_or(EARLIEST, |age| age.earliest);
         sql.push("SELECT ");
-        let ends = [earliest, LAST].map(|end| (Instants { now: end, cutoff: Some(end) }, bound_at(&self.bound, end)));
+        let ends = [earliest, LAST].map(|end| (Instants::new(end, Some(end)), bound_at(&self.bound, end)));
         let [(early, early_bound), (late, late_bound)] = ends;
         // A span of time is over at both ends.
         for (at, bound) in [(early, &early_bound), (at, &self.bound), (late, &late_bound)] {

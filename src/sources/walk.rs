@@ -29,6 +29,13 @@ pub enum Window {
     Keys { from: Option<Vec<String>>, to: Option<Vec<String>> },
 }
 
+impl Window {
+    /// Whether it holds no row from before the floor of all dates: a walk finds no age that is.
+    pub(super) fn is_above_floor(&self) -> bool {
+        matches!(self, Window::Ages { from: Some(_), .. } | Window::SameAge { .. })
+    }
+}
+
 /// Where ages begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AgeBound {

@@ -185,7 +185,7 @@ async fn times(
     if rows.allow_time_independent || !rows.params.is_empty() {
         return;
     }
-    let at = Instants { now, cutoff: rows.cutoff(now) };
+    let at = Instants::new(now, rows.cutoff(now));
     match target.timeless(session, at, &[]).await {
         Ok(Some(timeless)) => findings.error(subject, format!("runs are blocked: {timeless}"), ""),
         Ok(None) => {}

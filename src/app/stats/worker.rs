@@ -97,7 +97,7 @@ impl Worker<'_> {
     /// Fits a policy to its tables and has the planner say what it expects, which takes next to no time.
     async fn fit(&mut self, candidate: Candidate<'_>, until: Instant) -> Result<Fitted, Trouble> {
         let Candidate { position, rows, .. } = candidate;
-        let at = Instants { now: self.now, cutoff: rows.cutoff(self.now) };
+        let at = Instants::new(self.now, rows.cutoff(self.now));
         let asked = Asked { source: self.source, policy: rows, params: Some(self.params), settings: self.settings };
         let target = match self.ask(until, async |session| Target::load(session, asked).await).await? {
             None => return Err(Trouble::Late),

@@ -58,7 +58,7 @@ impl PolicyRun<'_> {
     }
 
     async fn would_rows_be_held(&self, rows: &RowsPolicy, sessions: &mut Sessions) -> bool {
-        let at = Instants { now: self.now, cutoff: self.policy.kind.cutoff(self.now) };
+        let at = Instants::new(self.now, self.policy.kind.cutoff(self.now));
         let Ok(facts) = gather(self.question(rows, at, &[]), sessions).await else { return false };
         let Ok((judged, _)) = self.judge(rows, &facts, sessions, (&[], &GoneFiles::default())).await else {
             return false;

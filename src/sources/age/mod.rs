@@ -73,23 +73,29 @@ pub fn tells_age(engine: Engine, kind: ColumnType, format: Option<AgeFormat>) ->
 
 impl Age {
     /// Writes the exact predicate: the row is older than `cutoff`. On SQLite no index serves it, and none must be tempted:
-    /// of several bounds SQLite takes the first for its index, and a window's own bounds come later.
-    pub fn push_older(&self, sql: &mut Sql, cutoff: Timestamp) {
+    /// of several bounds SQLite takes the first for its index, and a window's own bounds come later. `above_floor`: the bare
+    /// column is bounded already, so that no floor need be asked for where its order is that of time.
+    pub fn push_older(&self, sql: &mut Sql, cutoff: Timestamp, above_floor: bool) {
         let Some(range) = self.range(cutoff) else {
             sql.push("FALSE");
             return;
         };
         match (self.reading(), sql.engine()) {
             (Reading::Typed, _) => {
-                self.push_floor(sql);
-                sql.push(" AND ");
+                if !above_floor {
+                    self.push_floor(sql);
+                    sql.push(" AND ");
+                }
                 self.push_ceiling(sql, cutoff);
             }
             (Reading::Number(format), engine) => {
                 // SQLite uses no index for an operand with a sign.
                 let sign = if engine == Engine::Sqlite { "+" } else { "" };
-                number::push_floor(sql.push(sign), &self.term, format, range);
-                sql.push(" AND ").push(sign);
+                if !above_floor {
+                    number::push_floor(sql.push(sign), &self.term, format, range);
+                    sql.push(" AND ");
+                }
+                sql.push(sign);
                 number::push_ceiling(sql, &self.term, format, range);
             }
             (Reading::Digits(format), _) => digits::push_within(sql, &self.term, format, range),
@@ -137,7 +143,7 @@ impl Age {
             (Reading::Number(format), _) => number::push_ceiling(sql, &self.term, format, range),
             (Reading::Text, Engine::Sqlite) => sqlite::push_ceiling(sql, &self.term, &self.moments(range)),
             (Reading::Digits(_), _) | (Reading::Text, Engine::Postgres | Engine::MySql) => {
-                self.push_older(sql, cutoff);
+                self.push_older(sql, cutoff, false);
             }
         }
     }
@@ -164,7 +170,7 @@ impl Age {
             Reading::Number(format) => number::push_undated(sql, &self.term, format, range),
             Reading::Text | Reading::Digits(_) => {
                 sql.push("((");
-                self.push_older(sql, LATEST);
+                self.push_older(sql, LATEST, false);
                 sql.push(") IS NOT TRUE)");
             }
         }

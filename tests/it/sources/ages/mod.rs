@@ -58,7 +58,7 @@ impl Aged {
     /// The predicate "older than `cutoff`".
     pub fn older_than(&self, cutoff: Timestamp) -> Sql {
         let mut sql = Sql::new(self.engine);
-        self.age.push_older(&mut sql, cutoff);
+        self.age.push_older(&mut sql, cutoff, false);
         sql
     }
 
