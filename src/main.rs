@@ -4,8 +4,10 @@
 
 use std::process::ExitCode;
 
-use retaind::cli::{self, Exit};
-use retaind::telemetry::{self, Voice};
+use retaind::cli;
+use retaind::cli::Exit;
+use retaind::telemetry;
+use retaind::telemetry::Voice;
 
 fn main() -> ExitCode {
     let args = match cli::parse(std::env::args_os()) {

@@ -4,11 +4,11 @@
 //! their order.
 
 use super::super::Sql;
-use super::super::dialect::Term;
 use super::number::{first_from, read as read_number};
 use super::text::{MYSQL_AGE, POSTGRES_AGE, mysql_odd};
 use super::{AgeValue, Range, template};
 use crate::policy::{AgeFormat, Engine};
+use crate::sources::sql::dialect::Term;
 
 const PATTERN: &str = "'^-?[0-9]{1,20}([.][0-9]{0,9})?$'";
 /// A text longer than any that the pattern takes.

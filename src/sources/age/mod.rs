@@ -18,7 +18,7 @@ use jiff::tz::TimeZone;
 
 use self::moment::Moments;
 pub use self::moment::{earliest_local, seconds};
-use super::dialect::Term;
+use super::sql::dialect::Term;
 use super::{ColumnType, Sql};
 use crate::policy::{AgeFormat, Engine, LATEST};
 

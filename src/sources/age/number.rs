@@ -5,10 +5,10 @@
 
 use jiff::Timestamp;
 
-use super::super::dialect::Term;
 use super::super::{ColumnType, Sql};
 use super::{AgeValue, Range};
 use crate::policy::{AgeFormat, Engine};
+use crate::sources::sql::dialect::Term;
 
 /// The least number that is at or after an instant.
 pub(super) fn first_from(format: AgeFormat, at: Timestamp) -> i128 {

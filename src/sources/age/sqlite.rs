@@ -3,10 +3,10 @@
 //! numbers. A value that is no text is no date.
 
 use super::super::Sql;
-use super::super::dialect::Term;
 use super::moment::Moments;
 use super::template;
 use super::text::zero_dates;
+use crate::sources::sql::dialect::Term;
 
 /// Whether the text is what SQLite itself writes for an instant: looked at first, for it costs the least. Without a
 /// modifier `datetime` gives hour 24 back as it was written.

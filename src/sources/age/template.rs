@@ -1,8 +1,8 @@
 //! A statement's text with `@holes`, so that a predicate that names its column many times can still be read.
 
 use super::super::Sql;
-use super::super::dialect::Term;
 use super::moment::{Moments, seconds};
+use crate::sources::sql::dialect::Term;
 
 /// Writes a template: `@raw` is the bare column; `@utc`, `@local`, `@date`, `@earlier` and `@later` are bound values of the cutoff,
 /// and `@utcsecond` and `@fraction` are `@utc` taken apart; `@floorutc` and so on are those of the floor. A template holds no other `@`.

@@ -5,10 +5,10 @@
 //! branches of a CASE in their order.
 
 use super::super::Sql;
-use super::super::dialect::Term;
 use super::moment::Moments;
 use super::template;
 use crate::policy::Engine;
+use crate::sources::sql::dialect::Term;
 
 /// A day of the calendar from the year 1000 on: only such a text is cast, for engines disagree about what came before.
 const DATE: &str = "([1-9][0-9]{3}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)\

@@ -2,10 +2,10 @@
 
 use jiff::civil::DateTime;
 
-use super::super::dialect::Term;
 use super::super::{ColumnType, Sql};
 use super::moment::{Moments, seconds};
 use crate::policy::Engine;
+use crate::sources::sql::dialect::Term;
 
 /// A TIMESTAMP of MySQL cannot be compared with a date before 1970, and holds none but zero dates, which sort before
 /// every other.

@@ -22,9 +22,9 @@ use super::connection::{Connection, Statement, TextRow};
 use super::interrupt::Interrupt;
 use super::postgres::Postgres;
 use super::search_path::{self, SCHEMAS_IN_EFFECT, SearchPath};
-use super::sql::Sql;
+use super::tls;
 use crate::policy::{Endpoint, Engine, Host, Server, Source, TlsMode};
-use crate::sources::tls;
+use crate::sources::sql::builder::Sql;
 
 pub(super) type Cause = Box<dyn Error + Send + Sync>;
 

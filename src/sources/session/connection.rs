@@ -15,7 +15,7 @@ use futures_util::TryFutureExt;
 use futures_util::future::BoxFuture;
 
 use super::postgres::Postgres;
-use super::sql::{Piece, Sql};
+use crate::sources::sql::builder::{Piece, Sql};
 
 /// A row of columns that the statement cast to text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl TextRow {
         row: &impl NamedRow<'a, DB>,
         bytes: impl Fn(usize) -> deserialize::Result<Option<Vec<u8>>>,
     ) -> deserialize::Result<Self> {
-        let text = |column| Ok(bytes(column)?.map(super::no_text::read));
+        let text = |column| Ok(bytes(column)?.map(super::invalid_text::read));
         (0..row.field_count()).map(text).collect::<deserialize::Result<_>>().map(Self)
     }
 }

@@ -1,17 +1,18 @@
 //! One open connection to a source, set up: time zone UTC, timeouts set, language of messages fixed.
 
 mod activity;
+mod bulk_reader;
 mod cancel;
-mod claim;
+pub(super) mod commit_status;
 mod connect;
 mod connection;
 mod interrupt;
-pub(super) mod no_text;
+pub(super) mod invalid_text;
 mod postgres;
 mod read_only;
-mod reader;
 mod search_path;
-mod sql;
+mod table_lock;
+pub(super) mod tls;
 mod transaction;
 
 use std::collections::HashSet;
@@ -23,18 +24,18 @@ use std::time::Duration;
 use diesel::result::QueryResult;
 use tokio::time::{Instant, timeout};
 
+pub use super::sql::builder::Sql;
+pub use bulk_reader::Reader;
 pub use cancel::Canceller;
 pub use connection::TextRow;
 pub(super) use read_only::is_writable;
-pub use reader::Reader;
 pub use search_path::PathSchema;
-pub use sql::Sql;
 pub use transaction::TransactionOutcome;
 
 use activity::Activity;
-use claim::Claim;
 use connect::PostgresTerms;
 use connection::{Connection, Statement};
+use table_lock::Claim;
 use transaction::Transaction;
 
 use super::error::Judge;

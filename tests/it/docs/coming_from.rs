@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Parser;
 use retaind::cli::Args;
 use retaind::config::KeyPath;
-use retaind::config::keys::{self, SHIPPED_TASKS};
+use retaind::config::keys;
+use retaind::config::keys::SHIPPED_TASKS;
 use retaind::ledger::{Tally, Totals};
 
 use super::read;

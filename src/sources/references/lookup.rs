@@ -1,0 +1,178 @@
+//! How a file is looked up in the columns that name it: conditions of statements, and what a row is read as.
+
+use std::collections::HashSet;
+
+use super::scan::push_last_segment;
+use crate::policy::{Engine, FilePath, PathTemplate, ReferenceMatch, Store, StorePath, TemplatePart};
+use crate::sources::sql::dialect::{Term, separated};
+use crate::sources::{ColumnType, Gone, ReferenceColumn, Session, SourceError, Sql};
+
+/// Texts in one question.
+const WRITTEN_AT_ONCE: usize = 1000;
+
+impl ReferenceColumn {
+    /// That a row names one of some paths; none where no row can.
+    pub(crate) fn condition(&self, store: &Store, paths: &[StorePath]) -> Option<Sql> {
+        let mut sql = Sql::new(self.engine());
+        match (self.path(), self.terms()) {
+            (FilePath::Column(_), [column]) if self.matching() == ReferenceMatch::Name => {
+                let names: HashSet<_> = paths.iter().map(|path| path.split().1.to_owned()).collect();
+                push_last_segment(&mut sql, column);
+                sql.push(" IN (");
+                let names: Vec<_> = names.into_iter().collect();
+                separated(&mut sql, ", ", &names, |sql, name| column.push_path_part(sql, name));
+                sql.push(")");
+            }
+            (FilePath::Column(_), [column]) => {
+                let spellings: Vec<_> = paths.iter().flat_map(|path| store.spellings(path)).collect();
+                column.push_holds(&mut sql, &spellings);
+            }
+            (FilePath::Template(template), [column]) => {
+                let values = paths.iter().filter_map(|path| template.value_in(path.as_str()));
+                let values: Vec<_> = values.filter(|value| may_be(column.kind(), value)).map(str::to_owned).collect();
+                if values.is_empty() {
+                    return None;
+                }
+                push_among_values(&mut sql, column, &values);
+            }
+            (path, _) => {
+                let paths: Vec<_> = paths.iter().map(StorePath::to_string).collect();
+                self.push_path(&mut sql);
+                push_among_texts(&mut sql, &paths);
+                let any_binary = self.terms().iter().any(|term| term.kind() == ColumnType::Binary);
+                if let (FilePath::Template(template), true) = (path, any_binary) {
+                    sql.push(" OR ");
+                    self.push_made(&mut sql, template, Term::push_path_text);
+                    push_among_texts(&mut sql, &paths);
+                }
+            }
+        }
+        Some(sql)
+    }
+
+    /// Those of `written` that rows still have, rows that are gone left out.
+    pub async fn still_written(
+        &self,
+        session: &mut Session,
+        written: &[String],
+        gone: &[Gone],
+    ) -> Result<HashSet<String>, SourceError> {
+        let mut still = HashSet::new();
+        let [column] = self.terms() else { return Ok(still) };
+        for some in written.chunks(WRITTEN_AT_ONCE) {
+            let sql = self.select(gone, |sql| column.push_holds(sql, some));
+            for row in session.query(&self.asking(), &sql).await? {
+                still.extend(row.0.into_iter().flatten().map(|read| column.read_path(&read).into_owned()));
+            }
+        }
+        still.extend(self.newly_written(gone).into_iter().flatten().flatten());
+        Ok(still)
+    }
+
+    /// Writes "the path begins so".
+    pub(crate) fn push_begins(&self, sql: &mut Sql, beginning: &str) {
+        sql.push("substr(");
+        match (self.path(), self.terms()) {
+            (FilePath::Column(_), [column]) => {
+                column.push_path_text(sql);
+                sql.push(&format!(", 1, {}) = ", column.path_length(self.engine(), beginning)));
+                column.push_path_part(sql, beginning);
+            }
+            _ => {
+                self.push_path(sql);
+                sql.push(&format!(", 1, {}) = ", beginning.chars().count())).bind(beginning.to_owned());
+            }
+        }
+    }
+
+    /// The file that a row names, from the columns of its path.
+    pub(crate) fn path_of(&self, values: Vec<Option<String>>, store: &Store) -> Option<StorePath> {
+        match (self.path(), self.terms()) {
+            (FilePath::Column(_), [column]) => store.map_reference(&column.read_path(values.first()?.as_deref()?)),
+            (FilePath::Column(_), _) => None,
+            (FilePath::Template(template), terms) => {
+                let read =
+                    |(value, term): (Option<String>, &Term)| value.map(|value| term.read_part(&value).into_owned());
+                let values: Vec<_> = values.into_iter().zip(terms).map(read).collect();
+                StorePath::parse(&template.fill(&values).ok()??).ok()
+            }
+        }
+    }
+
+    /// The last segment of what a row has written.
+    pub(crate) fn name_of(&self, values: &[Option<String>]) -> Option<String> {
+        let written = self.terms().first()?.read_path(values.first()?.as_deref()?);
+        ReferenceMatch::last_segment(&written).map(str::to_owned)
+    }
+
+    /// Writes the path as the row has it, or as its columns make it.
+    fn push_path(&self, sql: &mut Sql) {
+        match self.path() {
+            FilePath::Column(_) => self.terms().iter().for_each(|term| term.push_path_text(sql)),
+            FilePath::Template(template) => self.push_made(sql, template, Term::push_text),
+        }
+    }
+
+    fn push_made(&self, sql: &mut Sql, template: &PathTemplate, push: fn(&Term, &mut Sql)) {
+        let (begin, between) = if self.engine() == Engine::MySql { ("CONCAT(", ", ") } else { ("(", " || ") };
+        let mut terms = self.terms().iter();
+        sql.push(begin);
+        separated(sql, between, template.parts(), |sql, part| match part {
+            TemplatePart::Text(text) => {
+                sql.bind(text.clone());
+            }
+            TemplatePart::Column(_) => {
+                if let Some(term) = terms.next() {
+                    push(term, sql);
+                }
+            }
+        });
+        sql.push(")");
+    }
+}
+
+/// Compared bare where that can be, so that an index on the column serves.
+fn push_among_values(sql: &mut Sql, column: &Term, values: &[String]) {
+    match column.kind() {
+        ColumnType::Text | ColumnType::Integer | ColumnType::Uuid => {
+            column.push(sql);
+            sql.push(" IN (");
+            separated(sql, ", ", values, |sql, value| column.push_value(sql, value));
+            sql.push(")");
+        }
+        ColumnType::Binary => {
+            column.push_holds(sql, values);
+            let hexadecimal =
+                |value: &&String| value.len().is_multiple_of(2) && value.bytes().all(|b| b.is_ascii_hexdigit());
+            let bytes: Vec<_> = values.iter().filter(hexadecimal).collect();
+            if !bytes.is_empty() {
+                sql.push(" OR ");
+                column.push(sql);
+                sql.push(" IN (");
+                separated(sql, ", ", &bytes, |sql, value| column.push_value(sql, value));
+                sql.push(")");
+            }
+        }
+        _ => {
+            column.push_text(sql);
+            push_among_texts(sql, values);
+        }
+    }
+}
+
+fn push_among_texts(sql: &mut Sql, texts: &[String]) {
+    sql.push(" IN (");
+    separated(sql, ", ", texts, |sql, text| {
+        sql.bind(text.clone());
+    });
+    sql.push(")");
+}
+
+/// Whether a column of that kind can hold the text at all: the server must not be asked to read one that is no number.
+fn may_be(kind: ColumnType, value: &str) -> bool {
+    match kind {
+        ColumnType::Integer => value.parse::<i64>().is_ok(),
+        ColumnType::Uuid => uuid::Uuid::try_parse(value).is_ok(),
+        _ => true,
+    }
+}

@@ -1,0 +1,90 @@
+//! What `check` asks of a policy beside whether it fits: the database parses the operator's SQL part by part and looks
+//! at no row.
+
+use jiff::Timestamp;
+
+use super::eligibility::{Instants, Protecting, Target};
+use crate::policy::Engine;
+use crate::sources::sql::condition::push_condition;
+use crate::sources::{ErrorKind, Session, SourceError, Sql};
+
+/// A part that the database does not accept.
+#[derive(Debug)]
+pub struct Refused {
+    /// The key of the configuration, and the table where there are several.
+    pub part: String,
+    pub error: SourceError,
+}
+
+impl Target {
+    /// Which parts of the operator's SQL the database does not accept. A login that may not do what a part does is no
+    /// fault of the part. Asked at any time, about no row.
+    pub async fn refused_parts(&self, session: &mut Session) -> Vec<Refused> {
+        let at = Instants::new(Timestamp::UNIX_EPOCH, Some(Timestamp::UNIX_EPOCH));
+        let mut refused = Vec::new();
+        for (part, sql) in self.parts(at) {
+            match session.query(&format!("asking whether {part} can be read"), &sql).await {
+                Ok(_) => {}
+                Err(error)
+                    if matches!(error.kind, ErrorKind::Permission | ErrorKind::ReadOnly) && part.starts_with("set") => {
+                }
+                Err(error) => refused.push(Refused { part, error }),
+            }
+        }
+        refused
+    }
+
+    /// Whether a run locks rows of the policy's table before it changes them, for which PostgreSQL wants UPDATE of
+    /// whoever only deletes.
+    pub fn locks_rows_first(&self) -> bool {
+        let asks = self.node.takes_others_along() || self.asks_other_rows() || self.is_tree();
+        self.engine != Engine::Sqlite && self.has_key() && asks
+    }
+
+    fn parts(&self, at: Instants) -> Vec<(String, Sql)> {
+        let mut parts = Vec::new();
+        for (part, condition) in [("where", &self.condition), ("alive", &self.alive)] {
+            if let Some(condition) = condition {
+                let sql = self.looking(|sql| push_condition(sql, condition, at, &self.bound));
+                parts.push((part.to_owned(), sql));
+            }
+        }
+        for (index, Protecting { table, .. }) in self.protections.iter().enumerate() {
+            let sql = self.looking(|sql| {
+                sql.push("EXISTS (SELECT 1");
+                self.push_protecting(sql, at, index, &[]);
+                sql.push(")");
+            });
+            parts.push((format!("protected_by of {table}"), sql));
+        }
+        if !self.updates() && self.engine == Engine::Sqlite {
+            // What a table's indexes and triggers use is looked for only where a deletion is compiled.
+            for node in self.node.and_those_below() {
+                let mut sql = Sql::new(self.engine);
+                sql.push("EXPLAIN DELETE FROM ").table(&node.table).push(" WHERE 1 = 0");
+                parts.push((format!("delete {}", node.table.table), sql));
+            }
+        }
+        if self.updates() {
+            let mut sql = Sql::new(self.engine);
+            sql.push("EXPLAIN ").append(&self.changing(at)).push("1 = 0");
+            parts.push(("set".to_owned(), sql));
+        }
+        parts
+    }
+
+    fn looking(&self, condition: impl FnOnce(&mut Sql)) -> Sql {
+        let mut sql = Sql::new(self.engine);
+        sql.push("SELECT ").push(one(self.engine)).push(" FROM ").table(&self.node.table).push(" WHERE ");
+        condition(&mut sql);
+        sql.push(" LIMIT 0");
+        sql
+    }
+}
+
+fn one(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Postgres | Engine::Sqlite => "CAST(1 AS text)",
+        Engine::MySql => "CAST(1 AS CHAR)",
+    }
+}

@@ -1,0 +1,285 @@
+//! Comparisons of the operator's SQL that say the same at every time: a date beside a number, seconds beside
+//! milliseconds. Each one is tried out at both ends of time and now, on a few rows, before anything goes by it.
+
+use super::assumed_gone::Gone;
+use super::eligibility::{Instants, Target};
+use super::statements::Counted;
+use crate::policy::{AgeFormat, EARLIEST, Engine, Param, TableName};
+use crate::sources::sql::condition::{Bound, bound_at, push_condition};
+use crate::sources::sql::dialect::{Term, separated};
+use crate::sources::sql::fragment::{Comparison, Fragment, Likeness, Named};
+use crate::sources::{ColumnType, ErrorKind, Session, SourceError, Sql};
+use jiff::Timestamp;
+
+/// Rows on which a comparison is tried out.
+const ROWS_AT_MOST: usize = 200;
+/// The later end of time: calendars of databases end a little after it.
+const LAST: Timestamp = Timestamp::constant(253_402_128_000, 0);
+/// Columns whose kinds of value tell rows apart.
+const COLUMNS_AT_MOST: usize = 3;
+
+/// Which kind of value a column `@` has; SQLite has types of values.
+const SQLITE_CLASS: &str = "typeof(@) <> 'text' THEN typeof(@) WHEN @ NOT GLOB '*[^0-9.]*' THEN 'digits' \
+    WHEN @ GLOB '[0-9][0-9][0-9][0-9]-*' AND (@ < '1980-01-02' OR @ >= '9000-') THEN 'never' ELSE 'text' END || ' '";
+const MYSQL_CLASS: &str = "@ IS NULL THEN 'null ' \
+    WHEN @ REGEXP '^([0-9]{1,7}|[0-9]{9,13}|[0-9]{15,})([.][0-9]*)?$' THEN 'digits ' \
+    WHEN @ REGEXP '^[0-9]{4}-' AND (@ < '1980-01-02' OR @ >= '9000') THEN 'never ' ELSE 'text ' END";
+
+/// A comparison that does not depend on the time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timeless {
+    /// The key of the configuration, and the table where there are several.
+    pub part: String,
+    pub comparison: String,
+    /// The parameter, as the SQL has it.
+    pub param: String,
+    bound_as: &'static str,
+    advice: String,
+    tried: usize,
+}
+
+impl std::fmt::Display for Timeless {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { part, comparison, param, bound_as, advice, tried } = self;
+        let rows = if *tried == 1 { "the row that was".to_owned() } else { format!("all {tried} rows that were") };
+        write!(
+            f,
+            "the condition does not depend on the time: in {part}, {comparison:?} says the same of {rows} tried at 1980-01-02 \
+             as at 9999-12-30; {param} is bound as {bound_as}; {advice}; if it is meant so, write \
+             allow_time_independent = true"
+        )
+    }
+}
+
+/// What to say of an error that a comparison of a number with a time makes.
+pub fn typed_form_hint(error: &SourceError) -> Option<&'static str> {
+    let cause = error.cause.to_string();
+    let is_mismatch = cause.contains("operator does not exist") && cause.contains("timestamp");
+    is_mismatch.then_some(
+        "compare a column of numbers with :now_unix (seconds), :now_ms, :now_us or :now_ns, likewise :cutoff_unix and \
+         :now_minus_2m_unix; plain :now and :cutoff are dates",
+    )
+}
+
+/// What a piece of SQL does to a row.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The row goes only where it is true.
+    Takes,
+    /// It is true of what keeps a row.
+    Keeps,
+}
+
+/// A row that a comparison was tried on.
+struct Tried {
+    changes: bool,
+    /// What kinds of value its columns have.
+    class: String,
+}
+
+impl Target {
+    /// The first comparison with a time that says the same of every row it is tried on, where anything would go by it.
+    pub async fn timeless(
+        &self,
+        session: &mut Session,
+        at: Instants,
+        gone: &[Gone],
+    ) -> Result<Option<Timeless>, SourceError> {
+        let mut is_idle = None;
+        for (part, role, comparison) in self.comparisons() {
+            let tried = self.try_out(session, at, gone, role, comparison).await?;
+            let Some(count) = stuck(&tried, comparison) else { continue };
+            // What keeps rows is of no interest where nothing would go.
+            let is_idle = match is_idle {
+                Some(is_idle) => is_idle,
+                None => *is_idle.insert(self.count(session, at, Some(1), gone).await? == 0),
+            };
+            if is_idle {
+                return Ok(None);
+            }
+            return Ok(Some(self.timeless_of(part, comparison, count)));
+        }
+        Ok(None)
+    }
+
+    fn comparisons(&self) -> Vec<(String, Role, &Comparison)> {
+        let mut fragments = Vec::new();
+        fragments.extend(self.condition.as_ref().map(|fragment| ("where".to_owned(), Role::Takes, fragment)));
+        fragments.extend(self.alive.as_ref().map(|fragment| ("alive".to_owned(), Role::Keeps, fragment)));
+        for protection in &self.protections {
+            let of_it = [Some(&protection.on), protection.condition.as_ref()].into_iter().flatten();
+            let part = format!("protected_by of {}", protection.table.table);
+            fragments.extend(of_it.map(|fragment| (part.clone(), Role::Keeps, fragment)));
+        }
+        let comparisons = fragments.into_iter().flat_map(|(part, role, fragment)| {
+            fragment.comparisons.iter().map(move |comparison| (part.clone(), role, comparison))
+        });
+        comparisons.collect()
+    }
+
+    async fn try_out(
+        &self,
+        session: &mut Session,
+        at: Instants,
+        gone: &[Gone],
+        role: Role,
+        comparison: &Comparison,
+    ) -> Result<Vec<Tried>, SourceError> {
+        let own = Named { table: self.node.table.clone(), alias: None };
+        let is_own = comparison.tables.iter().all(|table| *table == own);
+        let narrow = |sql: &mut Sql| {
+            match role {
+                Role::Takes => self.push_counted(sql, at, Counted::Eligible, gone),
+                Role::Keeps => self.push_matching(sql, at),
+            }
+            sql.push(" AND ");
+        };
+        let operation = format!("trying out the times in the SQL of {}", self.node.table);
+        let sql = self.trying(comparison, at, &own, |sql| {
+            if is_own {
+                narrow(sql);
+            }
+        });
+        let rows = match session.query(&operation, &sql).await {
+            // Few rows in a large table without an index: any rows tell as much.
+            Err(error) if is_own && error.kind == ErrorKind::Timeout => {
+                session.query(&operation, &self.trying(comparison, at, &own, |_| {})).await?
+            }
+            rows => rows?,
+        };
+        let tried = rows.into_iter().map(|row| {
+            let [early, now, late, class] = <[Option<String>; 4]>::try_from(row.0).unwrap_or_default();
+            Tried { changes: early != late || early != now, class: class.unwrap_or_default() }
+        });
+        // A date beyond the ends of time says "never", and nothing of the comparison.
+        Ok(tried.filter(|row| !row.class.split(' ').any(|kind| kind == "never")).collect())
+    }
+
+    /// What a comparison says at both ends of time and in between, of rows in which a column of it has a value.
+    fn trying(&self, comparison: &Comparison, at: Instants, own: &Named, narrow: impl FnOnce(&mut Sql)) -> Sql {
+        let mut sql = Sql::new(self.engine);
+        let earliest = self.age.as_ref().map_or(EARLIEST, |age| age.earliest);
+        sql.push("SELECT ");
+        let ends = [earliest, LAST].map(|end| (Instants::new(end, Some(end)), bound_at(&self.bound, end)));
+        let [(early, early_bound), (late, late_bound)] = ends;
+        // A span of time is over at both ends.
+        for (at, bound) in [(early, &early_bound), (at, &self.bound), (late, &late_bound)] {
+            push_truth(&mut sql, &comparison.fragment, at, bound);
+            sql.push(", ");
+        }
+        self.push_class(&mut sql, comparison);
+        sql.push(" FROM ");
+        let tables = if comparison.tables.is_empty() { std::slice::from_ref(own) } else { &comparison.tables };
+        separated(&mut sql, ", ", tables, |sql, named| {
+            sql.table(&named.table);
+            if let Some(alias) = &named.alias {
+                sql.push(" AS ").ident(alias);
+            }
+        });
+        sql.push(" WHERE ");
+        narrow(&mut sql);
+        sql.push("(");
+        separated(&mut sql, " OR ", &comparison.columns, |sql, column| {
+            push_column(sql, comparison, column);
+            sql.push(" IS NOT NULL");
+        });
+        sql.push(if comparison.columns.is_empty() { "1 = 1" } else { "" });
+        sql.push(&format!(") LIMIT {ROWS_AT_MOST}"));
+        sql
+    }
+
+    /// Writes the kinds of value that the columns of a row have, where a column may hold several.
+    fn push_class(&self, sql: &mut Sql, comparison: &Comparison) {
+        let may_differ = |(_, term): &&(usize, Term)| {
+            self.engine == Engine::Sqlite || (self.engine == Engine::MySql && term.kind() == ColumnType::Text)
+        };
+        let columns: Vec<_> = comparison.columns.iter().filter(may_differ).take(COLUMNS_AT_MOST).collect();
+        let is_mysql = self.engine == Engine::MySql;
+        sql.push(if is_mysql { "CONCAT(''" } else { "''" });
+        for column in columns {
+            sql.push(if is_mysql { ", CASE WHEN " } else { " || CASE WHEN " });
+            let class = match self.engine {
+                Engine::Sqlite => SQLITE_CLASS,
+                Engine::Postgres | Engine::MySql => MYSQL_CLASS,
+            };
+            for (number, piece) in class.split('@').enumerate() {
+                if number > 0 {
+                    push_column(sql, comparison, column);
+                }
+                sql.push(piece);
+            }
+        }
+        sql.push(if is_mysql { ")" } else { "" });
+    }
+
+    fn timeless_of(&self, part: String, comparison: &Comparison, tried: usize) -> Timeless {
+        let time = comparison.times.first();
+        let (param, bound_as, advice) = match time {
+            Some(Param::Time(time)) => {
+                let bound_as = match (time.unit, self.engine) {
+                    (Some(_), Engine::Postgres) => "a bigint",
+                    (Some(_), Engine::MySql) => "a BIGINT",
+                    (Some(_), Engine::Sqlite) => "an integer",
+                    (None, Engine::Postgres) => "a timestamp",
+                    (None, Engine::MySql) => "a DATETIME",
+                    (None, Engine::Sqlite) => "a text such as '2026-01-31 12:00:00'",
+                };
+                let other = |unit| time.in_unit(unit).to_string();
+                let units = AgeFormat::ALL.into_iter().filter(|unit| Some(*unit) != time.unit);
+                let units: Vec<_> = units.map(|unit| format!("{} for {}", other(Some(unit)), unit.unit())).collect();
+                let dates = time.unit.map(|_| format!("{} for dates, ", other(None))).unwrap_or_default();
+                (time.to_string(), bound_as, format!("by what the column counts, write {dates}{}", units.join(", ")))
+            }
+            Some(Param::Named(name)) => {
+                let advice = "give it another type in params, or compare what it is compared with as a date".to_owned();
+                (format!(":{name}"), "a date", advice)
+            }
+            None => (String::new(), "a date", String::new()),
+        };
+        Timeless { part, comparison: comparison.fragment.condition.to_string(), param, bound_as, advice, tried }
+    }
+}
+
+/// Writes '1', '0' or NULL for what a comparison says at a time.
+fn push_truth(sql: &mut Sql, fragment: &Fragment, at: Instants, bound: &Bound) {
+    sql.push("CASE WHEN ");
+    push_condition(sql, fragment, at, bound);
+    sql.push(" IS TRUE THEN '1' WHEN ");
+    push_condition(sql, fragment, at, bound);
+    sql.push(" IS FALSE THEN '0' END");
+}
+
+/// Writes a column by its table's name where there are several.
+fn push_column(sql: &mut Sql, comparison: &Comparison, (table, term): &(usize, Term)) {
+    if let Some(Named { table, alias }) = comparison.tables.get(*table) {
+        let alias = alias.as_ref().map(|alias| TableName { schema: None, table: alias.clone() });
+        sql.table(alias.as_ref().unwrap_or(table)).push(".");
+    }
+    term.push(sql);
+}
+
+/// How many rows a comparison was tried on in vain: none where it depends on the time. Among rows of several kinds of
+/// value, those that cannot be compared with its times count by themselves.
+fn stuck(tried: &[Tried], comparison: &Comparison) -> Option<usize> {
+    let is_number = |param: &Param| matches!(param, Param::Time(time) if time.unit.is_some());
+    let suspicious: &[&str] =
+        if comparison.times.iter().any(is_number) { &["text"] } else { &["integer", "real", "digits"] };
+    let mut classes: Vec<&str> = tried.iter().map(|row| row.class.as_str()).collect();
+    classes.sort_unstable();
+    classes.dedup();
+    let stuck_among = |is_of: &dyn Fn(&Tried) -> bool| {
+        let mut rows = tried.iter().filter(|row| is_of(row)).peekable();
+        rows.peek().is_some().then(|| rows.try_fold(0, |count, row| (!row.changes).then_some(count + 1)))?
+    };
+    let never_like = |row: &Tried| match comparison.likeness {
+        Likeness::Unlike => true,
+        Likeness::Text => row.class.split(' ').any(|kind| kind == "digits"),
+        Likeness::Unknown => false,
+    };
+    if let count @ 1.. = tried.iter().filter(|row| never_like(row)).count() {
+        return Some(count);
+    }
+    let of_class = |class: &str| class.split(' ').any(|kind| suspicious.contains(&kind));
+    let odd = classes.iter().copied().filter(|class| of_class(class));
+    stuck_among(&|_| true).or_else(|| odd.filter_map(|class| stuck_among(&|row| row.class == class)).next())
+}

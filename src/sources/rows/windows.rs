@@ -1,0 +1,353 @@
+//! Walking to what is eligible in windows of at most a batch, so that no batch pays for those before it.
+//!
+//! How a table is walked is chosen here and nowhere else: along the index of the age column where there is one, else
+//! along the key. What fits into one batch is taken at once. Each window begins where the last one ended, by value
+//! and not by what is left, so that deleted rows are never walked over again and a failed window can be tried later.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::assumed_gone::Gone;
+use super::eligibility::{Instants, Target};
+use crate::policy::Engine;
+use crate::sources::{ColumnType, ErrorKind, Session, SourceError, Sql};
+
+/// For a table whose rows take others along, the first window is this much smaller than a batch.
+const FIRST_SHARE: u32 = 16;
+
+/// A part of the table that holds at most about a batch of eligible rows. Values are texts of their columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Window {
+    /// Everything that is eligible.
+    All,
+    /// Ages from `from` (none: from the beginning) up to, not including, `to` (none: to the cutoff).
+    /// `keys`: where all their keys lie, for MySQL.
+    Ages { from: Option<AgeBound>, to: Option<String>, keys: Option<(String, String)> },
+    /// Keys from `from` (none: the first) up to, not including, `to`, among the rows of one and the same age.
+    SameAge { age: String, from: Option<Vec<String>>, to: Option<Vec<String>> },
+    /// Keys from `from` up to, not including, `to`.
+    Keys { from: Option<Vec<String>>, to: Option<Vec<String>> },
+}
+
+impl Window {
+    /// Whether it holds no row from before the floor of all dates: a walk finds no age that is.
+    pub(crate) fn is_above_floor(&self) -> bool {
+        matches!(self, Window::Ages { from: Some(_), .. } | Window::SameAge { .. })
+    }
+}
+
+/// Where ages begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AgeBound {
+    At(String),
+    After(String),
+}
+
+/// Finds one window after the other.
+pub struct Walker {
+    target: Arc<Target>,
+    at: Instants,
+    /// Rows that a batch may have, those of other tables included.
+    batch: u32,
+    /// Rows of the policy's own table that a window has.
+    rows: u32,
+    /// What a plan takes for gone.
+    gone: Vec<Gone>,
+    next: Next,
+}
+
+enum Next {
+    Probe,
+    Ages(Option<AgeBound>),
+    SameAge { age: String, starts: VecDeque<Vec<String>> },
+    Keys(Option<Vec<String>>),
+    Done,
+}
+
+impl Walker {
+    /// A walk over what is eligible for `target`, at most about `batch` rows a window.
+    pub fn new(target: Arc<Target>, at: Instants, batch: u32) -> Self {
+        // How many rows go along is not known before the first batch.
+        let rows = if target.node.takes_others_along() { (batch / FIRST_SHARE).max(1) } else { batch };
+        Self { target, at, batch, rows, gone: Vec::new(), next: Next::Probe }
+    }
+
+    /// The same for a plan: what is gone may have kept something that is not.
+    pub fn without(self, gone: &[Gone]) -> Self {
+        Self { gone: gone.to_vec(), ..self }
+    }
+
+    /// A walk with nothing left.
+    pub fn at_its_end(self) -> Self {
+        Self { next: Next::Done, ..self }
+    }
+
+    /// Hears how many rows the last window had, and how many rows of other tables went along: the next windows are to
+    /// be as large as fits.
+    pub fn took(&mut self, rows: u64, others: u64) {
+        if self.target.node.takes_others_along() && rows > 0 {
+            let fitting = u64::from(self.batch) * rows / (rows + others);
+            // Never much more at once: the next rows may take more along than these did.
+            let most = u64::from(self.rows) * 2;
+            self.rows = u32::try_from(fitting.min(most).max(1)).unwrap_or(self.batch);
+        }
+    }
+
+    /// The next window; `None` at the end. After an error it may be asked again, with another session too.
+    pub async fn next(&mut self, session: &mut Session) -> Result<Option<Window>, SourceError> {
+        while !matches!(self.next, Next::Done) {
+            // The walk moves on only once the question was answered, so that a lost connection loses no window.
+            let (window, next) = self.step(session).await?;
+            self.next = next;
+            if window.is_some() {
+                return Ok(window);
+            }
+        }
+        Ok(None)
+    }
+
+    async fn step(&self, session: &mut Session) -> Result<(Option<Window>, Next), SourceError> {
+        Ok(match &self.next {
+            Next::Done => (None, Next::Done),
+            Next::Probe => match self.probe(session).await {
+                Ok(0) => (None, Next::Done),
+                Ok(few) if few <= u64::from(self.rows) => (Some(Window::All), Next::Done),
+                Ok(_) => self.first(),
+                // Few rows in a large table without an index: they are found window by window.
+                Err(error) if error.kind == ErrorKind::Timeout => self.first(),
+                Err(error) => return Err(error),
+            },
+            Next::Ages(from) => match (self.age_after(session, from.as_ref()).await?, from) {
+                (Some(to), Some(AgeBound::At(from))) if to == *from && !self.target.is_walked_by_key() => {
+                    let window = Window::SameAge { age: to.clone(), from: None, to: None };
+                    (Some(window), Next::Ages(Some(AgeBound::After(to))))
+                }
+                (Some(to), Some(AgeBound::At(from))) if to == *from => {
+                    let starts = self.same_age_starts(session, from).await?;
+                    (None, Next::SameAge { age: to, starts })
+                }
+                (to, from) => {
+                    let next = to.clone().map_or(Next::Done, |to| Next::Ages(Some(AgeBound::At(to))));
+                    let mut window = Window::Ages { from: from.clone(), to, keys: None };
+                    let found = self.keys_within(session, &window).await?;
+                    if let Window::Ages { keys, .. } = &mut window {
+                        *keys = found;
+                    }
+                    (Some(window), next)
+                }
+            },
+            Next::SameAge { age, starts } => {
+                let mut starts = starts.clone();
+                match starts.pop_front() {
+                    None => (None, Next::Ages(Some(AgeBound::After(age.clone())))),
+                    Some(from) => {
+                        let to = starts.front().cloned();
+                        let window = Window::SameAge { age: age.clone(), from: Some(from), to };
+                        (Some(window), Next::SameAge { age: age.clone(), starts })
+                    }
+                }
+            }
+            Next::Keys(from) => {
+                let to = self.key_after(session, from.as_deref()).await?;
+                let next = to.clone().map_or(Next::Done, |to| Next::Keys(Some(to)));
+                (Some(Window::Keys { from: from.clone(), to }), next)
+            }
+        })
+    }
+
+    fn first(&self) -> (Option<Window>, Next) {
+        match (self.target.age_indexed, self.target.is_walked_by_key()) {
+            (true, _) => (None, Next::Ages(None)),
+            (false, true) => (None, Next::Keys(None)),
+            // Nothing to walk along: one statement for everything.
+            (false, false) => (Some(Window::All), Next::Done),
+        }
+    }
+
+    /// How many rows are eligible, counting no further than one past a batch.
+    async fn probe(&self, session: &mut Session) -> Result<u64, SourceError> {
+        self.target.count(session, self.at, Some(u64::from(self.rows) + 1), &self.gone).await
+    }
+
+    async fn age_after(&self, session: &mut Session, from: Option<&AgeBound>) -> Result<Option<String>, SourceError> {
+        let (Some(age), Some(cutoff)) = (&self.target.age, self.at.cutoff) else { return Ok(None) };
+        let mut sql = Sql::new(self.target.engine);
+        sql.push("SELECT ");
+        age.term.push_text(&mut sql);
+        sql.push(" FROM ").table(&self.target.node.table).push(" WHERE ");
+        age.push_ceiling(&mut sql, cutoff);
+        match from {
+            Some(_) => self.target.push_age_from(&mut sql, from),
+            None => {
+                sql.push(" AND ");
+                age.push_floor(&mut sql);
+            }
+        }
+        sql.push(" ORDER BY ");
+        age.term.push_of(&mut sql, &self.target.node.table);
+        sql.push(&format!(" LIMIT 1 OFFSET {}", self.rows));
+        let rows = session.query(&format!("finding the next batch of {}", self.target.node.table), &sql).await?;
+        Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().next().flatten()))
+    }
+
+    /// The least and the greatest key of a window. MySQL keeps its rows in the order of the key: where rows of one age
+    /// lie close together it deletes a range of keys in half the time that it takes to look up each row of an age. It
+    /// chooses by itself whether to go by the one or the other.
+    async fn keys_within(
+        &self,
+        session: &mut Session,
+        window: &Window,
+    ) -> Result<Option<(String, String)>, SourceError> {
+        let target = &self.target;
+        let (Engine::MySql, [key], Some(age), Some(cutoff)) =
+            (target.engine, target.node.key.0.as_slice(), &target.age, self.at.cutoff)
+        else {
+            return Ok(None);
+        };
+        if key.kind() != ColumnType::Integer {
+            return Ok(None);
+        }
+        let mut sql = Sql::new(target.engine);
+        sql.push("SELECT CAST(min(");
+        key.push(&mut sql);
+        sql.push(") AS CHAR), CAST(max(");
+        key.push(&mut sql);
+        sql.push(") AS CHAR) FROM ").table(&target.node.table).push(" WHERE ");
+        age.push_floor(&mut sql);
+        sql.push(" AND ");
+        age.push_ceiling(&mut sql, cutoff);
+        target.push_window(&mut sql, self.at, window);
+        let rows = session.query(&format!("finding the keys of the next batch of {}", target.node.table), &sql).await?;
+        let ends = rows.into_iter().next().and_then(|row| row.0.into_iter().collect::<Option<Vec<_>>>());
+        Ok(ends.and_then(|ends| <[String; 2]>::try_from(ends).ok()).map(|[least, greatest]| (least, greatest)))
+    }
+
+    async fn key_after(
+        &self,
+        session: &mut Session,
+        from: Option<&[String]>,
+    ) -> Result<Option<Vec<String>>, SourceError> {
+        let mut sql = Sql::new(self.target.engine);
+        sql.push("SELECT ");
+        self.target.node.key.push_texts(&mut sql);
+        sql.push(" FROM ").table(&self.target.node.table);
+        if let Some(from) = from {
+            sql.push(" WHERE ");
+            self.target.node.key.push_from(&mut sql, from);
+        }
+        sql.push(" ORDER BY ");
+        self.target.node.key.push_order(&mut sql, &self.target.node.table);
+        sql.push(&format!(" LIMIT 1 OFFSET {}", self.rows));
+        let rows = session.query(&format!("finding the next batch of {}", self.target.node.table), &sql).await?;
+        Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().collect()))
+    }
+
+    /// The keys at which the windows of one age begin: one sort for all of them.
+    async fn same_age_starts(&self, session: &mut Session, age: &str) -> Result<VecDeque<Vec<String>>, SourceError> {
+        let target = &self.target;
+        let mut sql = Sql::new(target.engine);
+        let names: Vec<_> = (0..target.node.key.0.len()).map(|position| format!("k{position}")).collect();
+        sql.push(&format!("SELECT {} FROM (SELECT ", names.join(", ")));
+        target.node.key.push_texts(&mut sql);
+        sql.push(", row_number() OVER (ORDER BY ");
+        target.node.key.push_order(&mut sql, &target.node.table);
+        sql.push(") AS n FROM ").table(&target.node.table).push(" WHERE ");
+        target.push_same_age(&mut sql, age);
+        sql.push(&format!(") AS numbered WHERE (n - 1) % {} = 0 ORDER BY n", self.rows));
+        let rows = session.query(&format!("finding batches of one age in {}", target.node.table), &sql).await?;
+        Ok(rows.into_iter().filter_map(|row| row.0.into_iter().collect()).collect())
+    }
+}
+
+impl Target {
+    /// Writes " AND …" for a window's bounds; nothing for a window without bounds.
+    pub(crate) fn push_window(&self, sql: &mut Sql, at: Instants, window: &Window) {
+        match window {
+            Window::All => self.push_open_ends(sql, at, true, true),
+            Window::Ages { from, to, keys } => {
+                self.push_age_from(sql, from.as_ref());
+                self.push_age_before(sql, to.as_deref());
+                if let (Some((least, greatest)), [key]) = (keys, self.node.key.0.as_slice()) {
+                    sql.push(" AND ");
+                    key.push(sql);
+                    sql.push(" BETWEEN ");
+                    key.push_value(sql, least);
+                    sql.push(" AND ");
+                    key.push_value(sql, greatest);
+                }
+                self.push_open_ends(sql, at, from.is_none(), to.is_none());
+            }
+            Window::SameAge { age, from, to } => {
+                // PostgreSQL must come by the key here: the index on the age holds the rows of one age in no order.
+                let by_key = sql.engine() == Engine::Postgres && self.age.is_some() && from.is_some();
+                sql.push(if by_key { " AND (" } else { " AND " });
+                self.push_same_age(sql, age);
+                sql.push(if by_key { ") IS TRUE" } else { "" });
+                self.node.key.push_between(sql, from.as_deref(), to.as_deref());
+            }
+            Window::Keys { from, to } => self.node.key.push_between(sql, from.as_deref(), to.as_deref()),
+        }
+    }
+
+    /// Writes the ends that a window leaves open, where no index serves the exact predicate but one serves the bounds.
+    pub(crate) fn push_open_ends(&self, sql: &mut Sql, at: Instants, floor: bool, ceiling: bool) {
+        let (Some(age), Some(cutoff)) = (&self.age, at.cutoff) else { return };
+        if !self.needs_bounds() || !age.is_ordered(self.engine) {
+            return;
+        }
+        if floor {
+            sql.push(" AND ");
+            age.push_floor(sql);
+        }
+        if ceiling {
+            sql.push(" AND ");
+            age.push_ceiling(sql, cutoff);
+        }
+    }
+
+    /// Writes "the row is in this window or in one before it", for a plan: what a run would have deleted by then.
+    pub(crate) fn push_until(&self, sql: &mut Sql, window: &Window) {
+        match window {
+            Window::All => {}
+            Window::Ages { to, .. } => self.push_age_before(sql, to.as_deref()),
+            Window::SameAge { age, to, .. } => {
+                sql.push(" AND (");
+                self.push_age(sql, "<", age);
+                sql.push(" OR ");
+                self.push_same_age(sql, age);
+                self.node.key.push_between(sql, None, to.as_deref());
+                sql.push(")");
+            }
+            Window::Keys { to, .. } => self.node.key.push_between(sql, None, to.as_deref()),
+        }
+    }
+
+    fn push_age_from(&self, sql: &mut Sql, from: Option<&AgeBound>) {
+        let (operator, value) = match from {
+            None => return,
+            Some(AgeBound::At(value)) => (">=", value),
+            Some(AgeBound::After(value)) => (">", value),
+        };
+        sql.push(" AND ");
+        self.push_age(sql, operator, value);
+    }
+
+    fn push_age_before(&self, sql: &mut Sql, to: Option<&str>) {
+        if let Some(to) = to {
+            sql.push(" AND ");
+            self.push_age(sql, "<", to);
+        }
+    }
+
+    fn push_same_age(&self, sql: &mut Sql, age: &str) {
+        self.push_age(sql, "=", age);
+    }
+
+    fn push_age(&self, sql: &mut Sql, operator: &str, value: &str) {
+        // Windows of ages exist only for targets with an age.
+        let Some(age) = &self.age else { return };
+        age.term.push(sql);
+        sql.push(&format!(" {operator} "));
+        age.term.push_value(sql, value);
+    }
+}

@@ -1,0 +1,171 @@
+//! The right to change the rows of a table, which only one run in the world has at a time: whoever else works on the
+//! same database, with a ledger of its own, waits for it.
+//!
+//! PostgreSQL and MySQL are asked for a lock with each batch, so that nothing is left on a connection between batches
+//! and a run that died locks nobody out. SQLite has no such locks: a file beside the database is locked for the run.
+
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
+
+use super::Session;
+use crate::policy::{Endpoint, Engine, TableName};
+use crate::sources::{ErrorKind, SourceError};
+
+/// A table that the session has, or takes with each batch.
+pub(crate) struct Claim {
+    pub table: TableName,
+    key: u64,
+    /// Locked as long as it is open.
+    _file: Option<OwnedFd>,
+}
+
+/// Why a table cannot be had.
+pub(crate) enum Refusal {
+    InUse,
+    Failed(std::io::Error),
+}
+
+impl Claim {
+    /// Of a table as the catalog resolved it. On SQLite it is had now or refused.
+    pub fn new(endpoint: &Endpoint, table: &TableName) -> Result<Self, Refusal> {
+        let (database, file) = match endpoint {
+            Endpoint::Postgres(server) | Endpoint::MySql(server) => (server.database.as_str(), None),
+            Endpoint::Sqlite { path } => ("", lock_file(path, table)?),
+        };
+        let schema = table.schema.as_ref().map(ToString::to_string).unwrap_or_default();
+        let key = fingerprint([database, &schema, table.table.as_str()]);
+        Ok(Self { table: table.clone(), key, _file: file })
+    }
+
+    /// What asks for the lock: '1' or true when it is had.
+    pub fn taking(&self, engine: Engine) -> String {
+        match engine {
+            // It ends with the transaction.
+            Engine::Postgres => {
+                format!("SELECT pg_catalog.pg_try_advisory_xact_lock({})::int::text", self.key.cast_signed())
+            }
+            Engine::MySql => format!("SELECT CAST(GET_LOCK('retaind.{:016x}', 0) AS CHAR)", self.key),
+            Engine::Sqlite => String::new(),
+        }
+    }
+
+    /// What gives the lock of MySQL back.
+    pub fn giving_back(&self) -> String {
+        format!("DO RELEASE_LOCK('retaind.{:016x}')", self.key)
+    }
+}
+
+impl Session {
+    /// Lets the transactions to come change the rows of a table, as nobody else's may meanwhile: [`ErrorKind::InUse`]
+    /// where somebody else has it, here on SQLite and with each transaction on the servers.
+    pub async fn claim(&mut self, table: &TableName) -> Result<(), SourceError> {
+        if self.claim.as_ref().is_some_and(|claim| claim.table == *table) {
+            return Ok(());
+        }
+        self.claim = None;
+        match Claim::new(&self.endpoint, table) {
+            Ok(claim) => self.claim = Some(claim),
+            Err(Refusal::InUse) => return Err(self.in_use(table)),
+            Err(Refusal::Failed(cause)) => {
+                let operation = format!("locking the file beside the database for table {table}");
+                return Err(self.error(&operation, ErrorKind::Other, Box::new(cause)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives the table back.
+    pub fn unclaim(&mut self) {
+        self.claim = None;
+    }
+
+    /// Why nothing keeps another retaind from a table while this one changes it, if so (SQLite).
+    pub fn cannot_lock_out_others(&self) -> Option<String> {
+        let Endpoint::Sqlite { path } = &self.endpoint else { return None };
+        let directory = path.parent()?;
+        let refused = rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_err();
+        refused.then(|| {
+            format!(
+                "no lock file can be made beside {}: another retaind could work on its tables at the same time",
+                path.display()
+            )
+        })
+    }
+
+    pub(crate) fn in_use(&self, table: &TableName) -> SourceError {
+        let cause = "another retaind, with another state directory, is working on the table; what is left goes with a \
+                     later run";
+        self.error(&format!("taking table {table} for this run alone"), ErrorKind::InUse, cause.into())
+    }
+
+    /// MySQL: takes the lock of the claimed table.
+    pub(crate) async fn take_lock(&mut self) -> Result<(), SourceError> {
+        let Some(claim) = &self.claim else { return Ok(()) };
+        let (table, mut sql) = (claim.table.clone(), self.sql());
+        sql.push(&claim.taking(self.engine));
+        let rows = self.query("taking the lock of the table", &sql).await?;
+        self.holds_lock = rows.first().and_then(|row| row.0.first()).is_some_and(|had| had.as_deref() == Some("1"));
+        if self.holds_lock { Ok(()) } else { Err(self.in_use(&table)) }
+    }
+
+    /// MySQL: gives the lock back; where that fails the connection is given up, and the lock with it.
+    pub(crate) async fn give_lock_back(&mut self) {
+        if !std::mem::take(&mut self.holds_lock) || self.closed {
+            return;
+        }
+        let Some(statement) = self.claim.as_ref().map(Claim::giving_back) else { return };
+        self.closed |= self.batch("giving the lock of the table back", &statement).await.is_err();
+    }
+}
+
+/// The same number for the same table in every version of retaind: 64 bits of FNV-1a.
+fn fingerprint(parts: [&str; 3]) -> u64 {
+    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Locks the file of a table beside its database. Where none can be made the run goes by its ledger alone; `check` says
+/// so.
+fn lock_file(database: &Path, table: &TableName) -> Result<Option<OwnedFd>, Refusal> {
+    let Some(path) = lock_path(database, table) else { return Ok(None) };
+    // Whoever may use the database may lock the file, and nobody else.
+    let Ok(of_database) = std::fs::metadata(database) else { return Ok(None) };
+    let mode = Mode::from_raw_mode(of_database.mode() & 0o666);
+    let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = match rustix::fs::open(&path, flags, mode) {
+        Ok(file) => file,
+        Err(Errno::ACCESS | Errno::PERM | Errno::ROFS | Errno::NOSPC | Errno::DQUOT | Errno::NAMETOOLONG) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(Refusal::Failed(error.into())),
+    };
+    if rustix::process::geteuid().is_root() {
+        let owner = (Uid::from_raw(of_database.uid()), Gid::from_raw(of_database.gid()));
+        // Where that cannot be, others go by their ledgers.
+        let _ = rustix::fs::fchown(&file, Some(owner.0), Some(owner.1));
+    }
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::WOULDBLOCK) => Err(Refusal::InUse),
+        // A file system without locks.
+        Err(Errno::NOLCK | Errno::OPNOTSUPP) => Ok(None),
+        Err(error) => Err(Refusal::Failed(error.into())),
+    }
+}
+
+/// `.DATABASE-retaind-TABLE-NUMBER.lock` in the directory of the database, which is looked for behind links.
+fn lock_path(database: &Path, table: &TableName) -> Option<std::path::PathBuf> {
+    let database = std::fs::canonicalize(database).ok()?;
+    let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '_' };
+    // SQLite knows no case in names.
+    let table = table.table.as_str().to_ascii_lowercase();
+    let shown: String = table.chars().map(plain).take(32).collect();
+    let mut name = std::ffi::OsString::from(".");
+    name.push(database.file_name()?);
+    name.push(format!("-retaind-{shown}-{:08x}.lock", fingerprint([&table, "", ""]) & 0xffff_ffff));
+    Some(database.with_file_name(name))
+}
