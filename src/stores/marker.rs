@@ -9,10 +9,11 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::beneath::{Root, facts};
-use super::facts::born_ns;
-use super::file::look;
-use super::own::{self, Owner, Unreadable};
+use super::metadata::born_ns;
+use super::private_dir;
+use super::private_dir::{Owner, Unreadable};
+use super::remove::file::look;
+use super::root::{Root, facts};
 use crate::policy::Name;
 
 /// The marker's name in `.retaind`.
@@ -186,9 +187,11 @@ pub(super) fn here(root: &Root) -> Result<FileSystem, MarkerError> {
 pub(super) fn identify(root: &Root) -> Result<Identity, MarkerError> {
     let here = here(root)?;
     let unmarked = Identity { marker: None, here, placed: Placed::default() };
-    let Some(directory) = own::open(root).map_err(|error| unopened(root, error, false))? else { return Ok(unmarked) };
+    let Some(directory) = private_dir::open(root).map_err(|error| unopened(root, error, false))? else {
+        return Ok(unmarked);
+    };
     let wrong = |why: String| MarkerError::Wrong { root: shown(root), why };
-    let bytes = match own::read(&directory, FILE) {
+    let bytes = match private_dir::read(&directory, FILE) {
         Ok(None) => return Ok(unmarked),
         Ok(Some(bytes)) => bytes,
         // The second: swapped for a link after the look.
@@ -213,19 +216,19 @@ pub(super) fn adopt(root: &Root, marker: &Marker, owner: Option<Owner>) -> Resul
         return Err(MarkerError::Replaced(why));
     }
     let unwritten = |error: Errno| MarkerError::Write { root: shown(root), cause: error.into() };
-    let directory = own::make(root).map_err(|error| unopened(root, error, true))?;
+    let directory = private_dir::make(root).map_err(|error| unopened(root, error, true))?;
     // It may be older than this process, and wider open than it should be.
     rustix::fs::fchmod(&directory, Mode::RWXU).map_err(unwritten)?;
-    own::give(&directory, owner).map_err(unwritten)?;
+    private_dir::give(&directory, owner).map_err(unwritten)?;
     let text = |file: &OwnedFd| {
         let marker = Marker { placed: placed(root, &facts(file)?)?, ..marker.clone() };
         let mut text = serde_json::to_vec_pretty(&marker).map_err(|_| Errno::INVAL)?;
         text.push(b'\n');
         Ok(text)
     };
-    own::write(&directory, FILE, text, owner).map_err(unwritten)?;
+    private_dir::write(&directory, FILE, text, owner).map_err(unwritten)?;
     let above = root.directory(None).map_err(unwritten)?;
-    super::file::sync(&above).map_err(unwritten)
+    super::remove::file::sync(&above).map_err(unwritten)
 }
 
 /// Adds to a marker that an earlier version wrote what tells it from a copy. One that does not match is left alone.
@@ -238,7 +241,7 @@ pub(super) fn extend(root: &Root, store: &Name) -> Result<(), MarkerError> {
     if identity.placed == Placed::default() {
         return Ok(());
     }
-    let own = own::open(root).map_err(|error| unopened(root, error, false))?;
+    let own = private_dir::open(root).map_err(|error| unopened(root, error, false))?;
     let file = own.map(|own| look(&own, FILE.as_bytes())).transpose().map_err(|error| unopened(root, error, false))?;
     // Root does it for the service's user, who must still be able to read it.
     let owner = file.map(|file| Owner { user: file.stx_uid, group: file.stx_gid });

@@ -2,32 +2,15 @@
 //! unlinks. Never follows a symbolic link, never leaves the root or its mount, never removes another kind of thing than
 //! it was told to.
 
-mod access;
-mod beneath;
-mod doomed;
-mod facts;
-mod file;
-mod frame;
-mod glance;
-mod ground;
-mod held;
-mod lease;
-mod links;
-mod listing;
+mod dir_reader;
 mod marker;
-mod marks;
-mod moves;
-mod obstacle;
-mod own;
+mod metadata;
 mod path;
-mod pool;
-mod prune;
-mod space;
-mod span;
-mod survey;
-mod sweep;
+mod private_dir;
+mod probe;
+mod remove;
+mod root;
 mod trash;
-mod tree;
 mod walk;
 
 #[cfg(test)]
@@ -41,23 +24,23 @@ use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
 use crate::policy::{Name, Store};
-pub use access::user_name;
-use beneath::Root;
-pub use beneath::RootFacts;
-pub use doomed::{Doomed, GoneBefore, Inside, LEFT_AT_MOST, Left, Listener, Look, Outcome, Part, Why};
-pub use facts::{Facts, Seen};
-pub use glance::Glance;
-use ground::{Act, Durable, Terms};
-pub use held::Held;
-pub use lease::InUse;
 pub use marker::{FileSystem, Identity, Marker, MarkerError, Mismatch, Placed};
-pub use obstacle::Removal;
-pub use own::Owner;
+pub use metadata::{Facts, Seen};
 pub use path::RawPath;
-pub use prune::Pruned;
-pub use space::Space;
-pub use survey::{ERRORS_AT_MOST, Kind, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
-pub use trash::{Emptied, Restored, TrashError, TrashedRun, Way};
+pub use private_dir::Owner;
+pub use probe::access::user_name;
+pub use probe::lease::InUse;
+pub use probe::obstacle::Removal;
+pub use probe::open_files::Held;
+pub use probe::space::Space;
+pub use probe::stat::Glance;
+use remove::context::{Act, Durable, Terms};
+pub use remove::empty_dirs::Pruned;
+pub use remove::request::{Doomed, GoneBefore, Inside, LEFT_AT_MOST, Left, Listener, Look, Outcome, Part, Why};
+use root::Root;
+pub use root::RootFacts;
+pub use trash::bin::{Emptied, Restored, TrashError, TrashedRun, Way};
+pub use walk::visitor::{ERRORS_AT_MOST, Kind, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
 
 /// A store whose root is open. Cheap to clone; while one is left, the root's file system can't be unmounted.
 #[derive(Debug, Clone)]
@@ -157,7 +140,7 @@ impl OpenStore {
     /// Makes durable whatever was done in the store so far, and in the rest of its file system.
     pub async fn make_durable(&self) -> std::io::Result<()> {
         let root = Arc::clone(&self.root);
-        let task = tokio::task::spawn_blocking(move || file::sync_all(&root.directory(None)?));
+        let task = tokio::task::spawn_blocking(move || remove::file::sync_all(&root.directory(None)?));
         Ok(task.await.map_err(std::io::Error::other)??)
     }
 
@@ -176,13 +159,13 @@ impl OpenStore {
             let act = match way {
                 None => Act::Examine,
                 Some(Way::Unlink) => Act::Unlink,
-                Some(Way::Trash { run }) => match trash::destination(&root, run) {
+                Some(Way::Trash { run }) => match trash::bin::destination(&root, run) {
                     Ok(destination) => Act::Move(destination),
                     Err(why) => return vec![Outcome::Failed(why); swept.len()],
                 },
             };
             let durable = durable.unwrap_or(Durable::Later);
-            sweep::sweep(&root, &swept, &Terms { act, durable, decided_at, stop, look })
+            remove::batch::sweep(&root, &swept, &Terms { act, durable, decided_at, stop, look })
         });
         // The task is gone only where the runtime is shutting down: what it did will show when it is tried again.
         let outcomes = task.await.unwrap_or_else(|error| vec![Outcome::Failed(error.to_string()); doomed.len()]);
@@ -200,13 +183,13 @@ impl OpenStore {
     ) -> Result<Walked<V>, WalkError> {
         let (root, stop) = (Arc::clone(&self.root), stop.child_token());
         let _ends = stop.clone().drop_guard();
-        tokio::task::spawn_blocking(move || walk::walk(&root, make, &stop)).await.map_err(WalkError::Broken)?
+        tokio::task::spawn_blocking(move || walk::worker::walk(&root, make, &stop)).await.map_err(WalkError::Broken)?
     }
 
     /// Whether a process, of whatever user, has each of some files open. For who cannot see all processes.
     pub async fn in_use(&self, paths: Vec<RawPath>) -> Vec<InUse> {
         let (root, count) = (Arc::clone(&self.root), paths.len());
-        let ask = move || paths.iter().map(|path| lease::in_use(&root, path)).collect();
+        let ask = move || paths.iter().map(|path| probe::lease::in_use(&root, path)).collect();
         tokio::task::spawn_blocking(ask).await.unwrap_or_else(|_| vec![InUse::Unknown; count])
     }
 
@@ -238,14 +221,14 @@ impl OpenStore {
 
     /// What is at a path just now.
     pub fn glance(&self, path: &RawPath) -> std::io::Result<Glance> {
-        Ok(glance::glance(&self.root, path)?)
+        Ok(probe::stat::glance(&self.root, path)?)
     }
 
     /// For each path whether there is nothing.
     pub async fn missing(&self, paths: Vec<RawPath>) -> Vec<bool> {
         let (root, count) = (Arc::clone(&self.root), paths.len());
         let look = move || -> Vec<bool> {
-            paths.iter().map(|path| matches!(glance::glance(&root, path), Ok(Glance::Missing))).collect()
+            paths.iter().map(|path| matches!(probe::stat::glance(&root, path), Ok(Glance::Missing))).collect()
         };
         // Where that could not be told, nothing is missing.
         tokio::task::spawn_blocking(look).await.unwrap_or_else(|_| vec![false; count])
@@ -254,19 +237,19 @@ impl OpenStore {
     /// What stands in the way of removing anything, as far as a look tells; in words.
     pub async fn obstacle(&self, removal: Removal) -> Option<String> {
         let root = Arc::clone(&self.root);
-        tokio::task::spawn_blocking(move || obstacle::obstacle(&root, &removal)).await.unwrap_or_default()
+        tokio::task::spawn_blocking(move || probe::obstacle::obstacle(&root, &removal)).await.unwrap_or_default()
     }
 
     /// Makes the trash, and tries whether something can be moved into it.
     pub async fn try_trash(&self) -> Result<(), String> {
         let root = Arc::clone(&self.root);
-        let tried = tokio::task::spawn_blocking(move || obstacle::try_trash(&root)).await;
+        let tried = tokio::task::spawn_blocking(move || probe::obstacle::try_trash(&root)).await;
         tried.unwrap_or_else(|error| Err(error.to_string()))
     }
 
     /// The room on the store's file system.
     pub fn space(&self) -> std::io::Result<Space> {
-        space::space(&self.root)
+        probe::space::space(&self.root)
     }
 
     /// Removes those of `directories` that are empty, were made before `before` and in which nothing came or went since
@@ -280,18 +263,20 @@ impl OpenStore {
         stop: &CancellationToken,
     ) -> Result<Pruned, String> {
         let (root, stop) = (Arc::clone(&self.root), stop.clone());
-        let task = tokio::task::spawn_blocking(move || prune::prune(&root, directories, before, idle_since_ns, &stop));
+        let task = tokio::task::spawn_blocking(move || {
+            remove::empty_dirs::prune(&root, directories, before, idle_since_ns, &stop)
+        });
         task.await.unwrap_or_else(|error| Err(error.to_string()))
     }
 
     /// What lies in the trash, by run, the oldest first.
     pub async fn trash(&self, stop: &CancellationToken) -> Result<Vec<TrashedRun>, TrashError> {
-        self.in_trash(stop, trash::list).await
+        self.in_trash(stop, trash::bin::list).await
     }
 
     /// Removes for good what runs trashed that put nothing there since `before`.
     pub async fn empty_trash(&self, before: Timestamp, stop: &CancellationToken) -> Result<Emptied, TrashError> {
-        self.in_trash(stop, move |root, stop| trash::empty(root, before, stop)).await
+        self.in_trash(stop, move |root, stop| trash::bin::empty(root, before, stop)).await
     }
 
     /// Puts back what a run trashed, or of that only what lies at or beneath some paths. Takes the place of nothing: what
@@ -302,7 +287,7 @@ impl OpenStore {
         only: Option<Vec<RawPath>>,
         stop: &CancellationToken,
     ) -> Result<Restored, TrashError> {
-        self.in_trash(stop, move |root, stop| trash::restore(root, run, only, stop)).await
+        self.in_trash(stop, move |root, stop| trash::bin::restore(root, run, only, stop)).await
     }
 
     async fn in_trash<T: Send + 'static>(
@@ -316,12 +301,12 @@ impl OpenStore {
 
     /// What this process may do there.
     pub fn access(&self) -> std::io::Result<Access> {
-        access::access(&self.root)
+        probe::access::access(&self.root)
     }
 
     /// Directories in it from which this process may not remove what is in them: of the first thousand, the outer ones
     /// first. Where there are none it may still fail further in.
     pub fn closed(&self) -> Vec<Closed> {
-        access::closed(&self.root)
+        probe::access::closed(&self.root)
     }
 }

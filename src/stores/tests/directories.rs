@@ -267,7 +267,7 @@ async fn a_stop_is_heeded_among_directories_with_nothing_in_them() {
         stop,
         look: Look { listener: Some(listener), gone: None },
     };
-    let outcome = sweep::sweep(&store.root, &directories(&["7"]), &terms).remove(0);
+    let outcome = remove::batch::sweep(&store.root, &directories(&["7"]), &terms).remove(0);
     assert!(matches!(&outcome, Outcome::Partly(part) if part.stopped && part.files == 1), "{outcome:?}");
     assert_eq!(world.root().join("7").read_dir().unwrap().count(), 2000);
 }

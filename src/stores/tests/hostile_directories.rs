@@ -284,7 +284,7 @@ fn remove_and_at(
         stop: never(),
         look: Look { listener: Some(listener), gone: None },
     };
-    sweep::sweep(&world.open().root, &directories(&[path]), &terms).remove(0)
+    remove::batch::sweep(&world.open().root, &directories(&[path]), &terms).remove(0)
 }
 
 #[test]

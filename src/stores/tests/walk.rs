@@ -9,7 +9,7 @@ use std::time::Instant;
 use rustix::fs::{CWD, FileType, Mode};
 
 use super::*;
-use crate::stores::walk::PIECE_NAMES;
+use crate::stores::walk::worker::PIECE_NAMES;
 
 /// Writes down what it is told.
 #[derive(Debug, Default)]
@@ -132,7 +132,7 @@ async fn parts_of_a_large_directory_are_told_once() {
     for file in 0..10 * PIECE_NAMES {
         write(&world.root().join("large").join(file.to_string()));
     }
-    let directories = 8 * super::super::walk::INNER_AT_ONCE as u64;
+    let directories = 8 * crate::stores::walk::worker::INNER_AT_ONCE as u64;
     for directory in 0..directories {
         std::fs::create_dir(world.root().join(format!("large/inner{directory}"))).unwrap();
     }
@@ -317,7 +317,7 @@ async fn a_stop_ends_a_walk_soon() {
 #[tokio::test]
 async fn more_directories_than_are_remembered_are_read_in_pieces() {
     let world = World::in_memory();
-    let directories = super::super::walk::INNER_AT_ONCE + 500;
+    let directories = crate::stores::walk::worker::INNER_AT_ONCE + 500;
     for directory in 0..directories {
         std::fs::create_dir_all(world.root().join(format!("many/{directory}"))).unwrap();
     }

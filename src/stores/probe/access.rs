@@ -9,15 +9,15 @@ use std::path::PathBuf;
 
 use rustix::fs::{Access as Right, AtFlags, FileType, StatVfsMountFlags};
 
-use super::beneath::{Root, mount};
-use super::file::look;
-use super::listing::{Scratch, read};
-use super::{Access, Closed};
+use crate::stores::dir_reader::{Scratch, read};
+use crate::stores::remove::file::look;
+use crate::stores::root::{Root, mount};
+use crate::stores::{Access, Closed};
 
 /// Most directories that are looked at in a store: enough to find what is usual in it.
 const LOOKED_AT: usize = 1000;
 
-pub(super) fn access(root: &Root) -> std::io::Result<Access> {
+pub(crate) fn access(root: &Root) -> std::io::Result<Access> {
     let stat = rustix::fs::fstat(&root.handle)?;
     let mounted = rustix::fs::fstatvfs(&root.handle)?;
     Ok(Access {
@@ -30,12 +30,12 @@ pub(super) fn access(root: &Root) -> std::io::Result<Access> {
     })
 }
 
-pub(super) fn may(directory: impl AsFd, name: &str, right: Right) -> bool {
+pub(crate) fn may(directory: impl AsFd, name: &str, right: Right) -> bool {
     rustix::fs::accessat(directory, name, right, AtFlags::EACCESS).is_ok()
 }
 
 /// Those of the first directories beneath the root, the outer ones first, that cannot be emptied.
-pub(super) fn closed(root: &Root) -> Vec<Closed> {
+pub(crate) fn closed(root: &Root) -> Vec<Closed> {
     let (mut closed, mut scratch) = (Vec::new(), Scratch::new());
     let (mut ahead, mut looked_at) = (VecDeque::from([None::<String>]), 0);
     while let Some(path) = ahead.pop_front() {

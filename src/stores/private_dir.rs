@@ -6,9 +6,9 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
-use super::beneath::Root;
-use super::file::{kind, look};
 use super::path::OWN;
+use super::remove::file::{kind, look};
+use super::root::Root;
 
 /// Most bytes of a file of ours.
 const FILE_BYTES_AT_MOST: usize = 4096;
@@ -21,17 +21,17 @@ pub struct Owner {
 }
 
 /// Opens our own directory; none where there is none.
-pub(super) fn open(root: &Root) -> Result<Option<OwnedFd>, Errno> {
+pub(crate) fn open(root: &Root) -> Result<Option<OwnedFd>, Errno> {
     found(root.enter(&root.handle, OWN.as_bytes()))
 }
 
 /// Opens our own directory and makes it where there is none: nobody else can look into it.
-pub(super) fn make(root: &Root) -> Result<OwnedFd, Errno> {
+pub(crate) fn make(root: &Root) -> Result<OwnedFd, Errno> {
     make_in(root, &root.handle, OWN.as_bytes())
 }
 
 /// Opens a directory in an open one and makes it where there is none.
-pub(super) fn make_in(root: &Root, directory: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+pub(crate) fn make_in(root: &Root, directory: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
     match root.enter(directory, name) {
         Err(Errno::NOENT) => {}
         entered => return entered,
@@ -43,7 +43,7 @@ pub(super) fn make_in(root: &Root, directory: &OwnedFd, name: &[u8]) -> Result<O
 }
 
 /// Nothing where a thing is not there.
-pub(super) fn found<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
+pub(crate) fn found<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
     match result {
         Ok(found) => Ok(Some(found)),
         Err(Errno::NOENT) => Ok(None),
@@ -52,7 +52,7 @@ pub(super) fn found<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
 }
 
 /// Why a file of ours cannot be read.
-pub(super) enum Unreadable {
+pub(crate) enum Unreadable {
     Error(Errno),
     Wrong(&'static str),
 }
@@ -64,7 +64,7 @@ impl From<Errno> for Unreadable {
 }
 
 /// Reads a small file in a directory; none where there is none. Nothing that somebody put in its place makes this wait.
-pub(super) fn read(directory: &OwnedFd, name: &str) -> Result<Option<Vec<u8>>, Unreadable> {
+pub(crate) fn read(directory: &OwnedFd, name: &str) -> Result<Option<Vec<u8>>, Unreadable> {
     let Some(facts) = found(look(directory, name.as_bytes()))? else { return Ok(None) };
     // Looked at before it is opened: to open some devices is to act on them.
     if kind(&facts) != FileType::RegularFile {
@@ -92,7 +92,7 @@ pub(super) fn read(directory: &OwnedFd, name: &str) -> Result<Option<Vec<u8>>, U
 
 /// Writes a small file in a directory, in one step and durably, in place of what has its name. `text` makes its contents,
 /// which may tell of the file itself.
-pub(super) fn write(
+pub(crate) fn write(
     directory: &OwnedFd,
     name: &str,
     text: impl FnOnce(&OwnedFd) -> Result<Vec<u8>, Errno>,
@@ -108,10 +108,10 @@ pub(super) fn write(
         .and_then(|()| rustix::fs::renameat(directory, &temporary, directory, name));
     if written.is_err() {
         // The first error is the one to tell of; what is left is empty or small.
-        let (Ok(()) | Err(_)) = super::file::unlink(directory, temporary.as_bytes(), AtFlags::empty());
+        let (Ok(()) | Err(_)) = super::remove::file::unlink(directory, temporary.as_bytes(), AtFlags::empty());
         return written;
     }
-    super::file::sync(directory)
+    super::remove::file::sync(directory)
 }
 
 fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
@@ -123,7 +123,7 @@ fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
 }
 
 /// Gives something to an owner, if that is not this process's user anyway.
-pub(super) fn give(file: &OwnedFd, owner: Option<Owner>) -> Result<(), Errno> {
+pub(crate) fn give(file: &OwnedFd, owner: Option<Owner>) -> Result<(), Errno> {
     let Some(Owner { user, group }) = owner else { return Ok(()) };
     let stat = rustix::fs::fstat(file)?;
     match (stat.st_uid, stat.st_gid) == (user, group) {

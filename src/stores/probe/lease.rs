@@ -11,8 +11,8 @@ use std::sync::{Arc, LazyLock};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::beneath::Root;
-use super::path::RawPath;
+use crate::stores::path::RawPath;
+use crate::stores::root::Root;
 
 /// Whether a process has a file open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ static SIGNAL_IS_HARMLESS: LazyLock<bool> =
     LazyLock::new(|| signal_hook::flag::register(signal_hook::consts::SIGIO, Arc::new(AtomicBool::new(false))).is_ok());
 
 /// Whether a process, of whatever user, has the file at a path open.
-pub(super) fn in_use(root: &Root, path: &RawPath) -> InUse {
+pub(crate) fn in_use(root: &Root, path: &RawPath) -> InUse {
     let (parent, name) = path.split();
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let opened = root.directory(parent).and_then(|above| rustix::fs::openat(above, name, flags, Mode::empty()));

@@ -2,7 +2,7 @@
 
 use rustix::fs::FileType;
 
-use super::facts::Facts;
+use crate::stores::metadata::Facts;
 
 /// What a walk names of what it could not look at.
 pub const ERRORS_AT_MOST: usize = 100;
@@ -51,7 +51,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub(super) fn new(kind: FileType) -> Option<Self> {
+    pub(crate) fn new(kind: FileType) -> Option<Self> {
         match kind {
             FileType::RegularFile => Some(Self::File),
             FileType::Symlink => Some(Self::Link),
@@ -108,7 +108,7 @@ pub struct Walked<V> {
 }
 
 impl Surveyed {
-    pub(super) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.directories += other.directories;
         self.files += other.files;
         self.mounts += other.mounts;

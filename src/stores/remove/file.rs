@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Statx, StatxAttributes, StatxFlags, StatxTimestamp};
 use rustix::io::Errno;
 
-use super::facts::{freed_bytes, nanoseconds};
-use super::ground::Ground;
-use super::moves::Unmoved;
-use super::{Doomed, Outcome};
+use super::context::Ground;
 use crate::clock::Clock;
+use crate::stores::metadata::{freed_bytes, nanoseconds};
+use crate::stores::trash::rename::Unmoved;
+use crate::stores::{Doomed, Outcome};
 
 /// The kernel stamps files with a clock that lags the precise one by at most one tick, 10 ms at 100 Hz: a file stamped
 /// this little before the decision may have been written after it.
@@ -24,7 +24,7 @@ const DOUBT_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// Looks at one file and, if it may go, takes it in the way that the terms say. `target` is where its directory's files
 /// are moved to, once that was needed.
-pub(super) fn visit(
+pub(crate) fn visit(
     ground: Ground<'_>,
     directory: &OwnedFd,
     doomed: &Doomed,
@@ -63,7 +63,7 @@ pub(super) fn visit(
 }
 
 /// Facts about what has a name, links not followed.
-pub(super) fn look(directory: &OwnedFd, name: &[u8]) -> Result<Statx, Errno> {
+pub(crate) fn look(directory: &OwnedFd, name: &[u8]) -> Result<Statx, Errno> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     rustix::fs::statx(directory, name, flags, StatxFlags::BASIC_STATS | StatxFlags::BTIME)
 }
@@ -71,17 +71,17 @@ pub(super) fn look(directory: &OwnedFd, name: &[u8]) -> Result<Statx, Errno> {
 /// Removes a name: with `REMOVEDIR` an empty directory only; else never a directory, and of a symbolic link only the
 /// link. That is all that a swap after the look can bring.
 #[allow(clippy::disallowed_methods, reason = "this is the one place that removes files, beneath a root")]
-pub(super) fn unlink(directory: &OwnedFd, name: &[u8], flags: AtFlags) -> Result<(), Errno> {
+pub(crate) fn unlink(directory: &OwnedFd, name: &[u8], flags: AtFlags) -> Result<(), Errno> {
     rustix::io::retry_on_intr(|| rustix::fs::unlinkat(directory, name, flags))
 }
 
 /// Makes durable what was removed from a directory.
-pub(super) fn sync(directory: &OwnedFd) -> Result<(), Errno> {
+pub(crate) fn sync(directory: &OwnedFd) -> Result<(), Errno> {
     synced(rustix::io::retry_on_intr(|| rustix::fs::fsync(directory)))
 }
 
 /// Makes durable what was removed anywhere in the file system of a directory.
-pub(super) fn sync_all(directory: &OwnedFd) -> Result<(), Errno> {
+pub(crate) fn sync_all(directory: &OwnedFd) -> Result<(), Errno> {
     synced(rustix::io::retry_on_intr(|| rustix::fs::syncfs(directory)))
 }
 
@@ -93,7 +93,7 @@ fn synced(result: Result<(), Errno>) -> Result<(), Errno> {
     }
 }
 
-pub(super) fn kind(facts: &Statx) -> FileType {
+pub(crate) fn kind(facts: &Statx) -> FileType {
     FileType::from_raw_mode(u32::from(facts.stx_mode))
 }
 
@@ -110,19 +110,19 @@ fn what_if_no_file(kind: FileType) -> Option<&'static str> {
 }
 
 /// Why what has a directory's name is kept, if it is no directory.
-pub(super) fn why_no_directory(kind: FileType) -> Option<String> {
+pub(crate) fn why_no_directory(kind: FileType) -> Option<String> {
     (kind != FileType::Directory).then(|| format!("is {}, not a directory", what_if_no_file(kind).unwrap_or("a file")))
 }
 
 /// Why a mount point stays.
-pub(super) const MOUNT_POINT: &str = "is a mount point";
+pub(crate) const MOUNT_POINT: &str = "is a mount point";
 
 fn is_mount_point(facts: &Statx) -> bool {
     facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
 }
 
 /// Why it is kept, whatever kind it is.
-pub(super) fn why_kept(facts: &Statx, decided_at: Timestamp) -> Option<&'static str> {
+pub(crate) fn why_kept(facts: &Statx, decided_at: Timestamp) -> Option<&'static str> {
     if is_mount_point(facts) {
         return Some(MOUNT_POINT);
     }
@@ -141,7 +141,7 @@ pub(super) fn why_kept(facts: &Statx, decided_at: Timestamp) -> Option<&'static 
 /// Why it is kept for now: something about it was changed after its removal was decided, a short time ago. Either an upload
 /// was renamed into its place, whose row is still on its way; or it is what was decided about, with other rights. The
 /// first shows as soon as that row is there, so that later it is asked about once more.
-pub(super) fn why_in_doubt(ground: Ground<'_>, facts: &Statx) -> Option<&'static str> {
+pub(crate) fn why_in_doubt(ground: Ground<'_>, facts: &Statx) -> Option<&'static str> {
     let decided_at = ground.terms.decided_at.checked_sub(TICK).ok()?;
     let changed_at = instant(&facts.stx_ctime).filter(|&changed_at| changed_at > decided_at)?;
     // A change of what is in a directory says nothing about where it was before.
@@ -155,7 +155,7 @@ pub(super) fn why_in_doubt(ground: Ground<'_>, facts: &Statx) -> Option<&'static
 }
 
 /// `None` for a time that no calendar has.
-pub(super) fn instant(time: &StatxTimestamp) -> Option<Timestamp> {
+pub(crate) fn instant(time: &StatxTimestamp) -> Option<Timestamp> {
     Timestamp::new(time.tv_sec, i32::try_from(time.tv_nsec).ok()?).ok()
 }
 
@@ -169,7 +169,7 @@ fn outcome_of_file(error: Errno) -> Outcome {
 }
 
 /// What an error at a file's directory means for the file.
-pub(super) fn outcome_of_parent(error: Errno) -> Outcome {
+pub(crate) fn outcome_of_parent(error: Errno) -> Outcome {
     match error {
         // Beneath what is no directory there is no file either.
         Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG => Outcome::Missing,
@@ -180,7 +180,7 @@ pub(super) fn outcome_of_parent(error: Errno) -> Outcome {
 }
 
 /// "permission denied (os error 13)".
-pub(super) fn words(error: Errno) -> String {
+pub(crate) fn words(error: Errno) -> String {
     let text = std::io::Error::from(error).to_string();
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())

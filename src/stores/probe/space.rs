@@ -1,6 +1,6 @@
 //! How much room a store's file system has. Changes nothing.
 
-use super::beneath::Root;
+use crate::stores::root::Root;
 
 /// The room on a file system, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub struct Space {
     pub available_bytes: u64,
 }
 
-pub(super) fn space(root: &Root) -> std::io::Result<Space> {
+pub(crate) fn space(root: &Root) -> std::io::Result<Space> {
     let facts = rustix::fs::fstatvfs(&root.handle)?;
     Ok(Space {
         total_bytes: facts.f_blocks.saturating_mul(facts.f_frsize),

@@ -5,22 +5,22 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::listing::{Listing, Names};
-use super::span::Span;
+use super::range::Span;
+use crate::stores::dir_reader::{Listing, Names};
 
 /// Directories of one directory that are still to be read.
 #[derive(Default)]
-pub(super) struct Batch {
+pub(crate) struct Batch {
     /// The directory that they are in, beneath the root.
-    pub(super) parent: Vec<u8>,
-    pub(super) names: Names,
+    pub(crate) parent: Vec<u8>,
+    pub(crate) names: Names,
     /// What of it was not read for this batch yet.
-    pub(super) more: Option<Span>,
+    pub(crate) more: Option<Span>,
 }
 
 impl Batch {
     /// The root: a directory without a name in a directory without a path.
-    pub(super) fn root() -> Self {
+    pub(crate) fn root() -> Self {
         let mut root = Self::default();
         root.names.push(b"");
         root
@@ -28,14 +28,14 @@ impl Batch {
 }
 
 /// A large directory that several workers have to do with.
-pub(super) struct Large {
-    pub(super) directory: Arc<OwnedFd>,
+pub(crate) struct Large {
+    pub(crate) directory: Arc<OwnedFd>,
     /// Beneath the root.
-    pub(super) path: Vec<u8>,
+    pub(crate) path: Vec<u8>,
 }
 
 /// What is to be done by whoever is free.
-pub(super) enum Task {
+pub(crate) enum Task {
     Read(Batch),
     /// Part of a directory that nobody has read yet.
     ReadOn(Large, Span),
@@ -47,7 +47,7 @@ pub(super) enum Task {
 const PIECES_EACH: usize = 2;
 
 /// What is to be done, and who waits for it.
-pub(super) struct Pool {
+pub(crate) struct Pool {
     offered: Mutex<Offered>,
     changed: Condvar,
     /// Workers that wait for something to do.
@@ -63,14 +63,14 @@ struct Offered {
 }
 
 impl Pool {
-    pub(super) fn new(batch: Batch, workers: usize) -> Self {
+    pub(crate) fn new(batch: Batch, workers: usize) -> Self {
         let offered = Offered { tasks: vec![Task::Read(batch)], busy: 0 };
         let room = AtomicUsize::new(workers.saturating_sub(1) * PIECES_EACH);
         Self { offered: Mutex::new(offered), changed: Condvar::new(), waiting: AtomicUsize::new(0), room }
     }
 
     /// Something to do, waiting for it; nothing when all is done.
-    pub(super) fn take(&self) -> Option<(Task, Turn<'_>)> {
+    pub(crate) fn take(&self) -> Option<(Task, Turn<'_>)> {
         let mut offered = self.lock();
         loop {
             if let Some(task) = offered.tasks.pop() {
@@ -90,12 +90,12 @@ impl Pool {
     }
 
     /// Whether a worker waits.
-    pub(super) fn is_hungry(&self) -> bool {
+    pub(crate) fn is_hungry(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 
     /// Offers half of the outermost directories on a worker's stack, beneath which there is likely the most.
-    pub(super) fn share(&self, stack: &mut [Batch]) {
+    pub(crate) fn share(&self, stack: &mut [Batch]) {
         for batch in stack {
             let names = batch.names.split();
             if !names.is_empty() {
@@ -106,12 +106,12 @@ impl Pool {
     }
 
     /// Whether a piece may be made, to be put aside: so few of them that they take little memory.
-    pub(super) fn reserve(&self) -> bool {
+    pub(crate) fn reserve(&self) -> bool {
         self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(1)).is_ok()
     }
 
     /// Leaves something to whoever is free; of pieces only those for which there was room.
-    pub(super) fn offer(&self, task: Task) {
+    pub(crate) fn offer(&self, task: Task) {
         self.lock().tasks.push(task);
         self.changed.notify_one();
     }
@@ -123,7 +123,7 @@ impl Pool {
 }
 
 /// While a worker has one, it may find more to read.
-pub(super) struct Turn<'a>(&'a Pool);
+pub(crate) struct Turn<'a>(&'a Pool);
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {

@@ -5,11 +5,11 @@ use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::beneath::Root;
-use super::doomed::{LEFT_AT_MOST, Left, Why};
-use super::facts::nanoseconds;
 use super::file::{kind, look, unlink, why_kept, words};
-use super::path::{RawPath, is_own, shown, split};
+use super::request::{LEFT_AT_MOST, Left, Why};
+use crate::stores::metadata::nanoseconds;
+use crate::stores::path::{RawPath, is_own, shown, split};
+use crate::stores::root::Root;
 
 /// What became of directories that were to go if they are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Pruned {
 
 /// Removes those of `directories` that are empty, were made before `before` and in which nothing came or went since
 /// `idle_since_ns`, and then the directories around them as far as those are empty too.
-pub(super) fn prune(
+pub(crate) fn prune(
     root: &Root,
     mut directories: Vec<RawPath>,
     before: Timestamp,

@@ -8,25 +8,25 @@ use rustix::fs::{AtFlags, Statx};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::beneath::Root;
 use super::file::unlink;
-use super::links::Links;
-use super::moves::{Destination, Unmoved};
-use super::{Look, Outcome};
+use super::hard_links::Links;
+use crate::stores::root::Root;
+use crate::stores::trash::rename::{Destination, Unmoved};
+use crate::stores::{Look, Outcome};
 
 /// On what terms things go.
-pub(super) struct Terms {
-    pub(super) act: Act,
-    pub(super) durable: Durable,
-    pub(super) decided_at: Timestamp,
+pub(crate) struct Terms {
+    pub(crate) act: Act,
+    pub(crate) durable: Durable,
+    pub(crate) decided_at: Timestamp,
     /// Heeded in directories only: files are few.
-    pub(super) stop: CancellationToken,
-    pub(super) look: Look,
+    pub(crate) stop: CancellationToken,
+    pub(crate) look: Look,
 }
 
 /// When what went is made durable, so that no power cut brings it back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Durable {
+pub(crate) enum Durable {
     /// Before it counts as gone.
     AtOnce,
     /// By whoever asked, once for many calls.
@@ -35,7 +35,7 @@ pub(super) enum Durable {
 
 /// What is done with a name that may go.
 #[derive(Debug)]
-pub(super) enum Act {
+pub(crate) enum Act {
     /// Nothing: it is only looked at.
     Examine,
     Unlink,
@@ -44,17 +44,17 @@ pub(super) enum Act {
 
 impl Act {
     /// Whether anything changes.
-    pub(super) fn takes(&self) -> bool {
+    pub(crate) fn takes(&self) -> bool {
         !matches!(self, Self::Examine)
     }
 
     /// Whether what goes is still somewhere.
-    pub(super) fn moves(&self) -> bool {
+    pub(crate) fn moves(&self) -> bool {
         matches!(self, Self::Move(_))
     }
 
     /// The outcome where all went.
-    pub(super) fn outcome(&self, files: u64, size_bytes: u64) -> Outcome {
+    pub(crate) fn outcome(&self, files: u64, size_bytes: u64) -> Outcome {
         match self.moves() {
             true => Outcome::Trashed { files, size_bytes },
             false => Outcome::Removed { files, size_bytes },
@@ -64,7 +64,7 @@ impl Act {
 
 impl Terms {
     /// Whether a path, or a directory that it is in, would be gone by now.
-    pub(super) fn is_gone(&self, path: &[u8]) -> bool {
+    pub(crate) fn is_gone(&self, path: &[u8]) -> bool {
         let Some(gone) = &self.look.gone else { return false };
         let path = String::from_utf8_lossy(path);
         path.match_indices('/').any(|(end, _)| gone(&path[..end])) || gone(&path)
@@ -73,15 +73,15 @@ impl Terms {
 
 /// What a removal stands on.
 #[derive(Clone, Copy)]
-pub(super) struct Ground<'a> {
-    pub(super) root: &'a Root,
-    pub(super) terms: &'a Terms,
-    pub(super) links: &'a Links,
+pub(crate) struct Ground<'a> {
+    pub(crate) root: &'a Root,
+    pub(crate) terms: &'a Terms,
+    pub(crate) links: &'a Links,
 }
 
 impl Ground<'_> {
     /// Takes a name that was looked at from a directory; `target` finds where it is moved to, if it is.
-    pub(super) fn take(
+    pub(crate) fn take(
         self,
         directory: &OwnedFd,
         name: &[u8],
@@ -100,7 +100,7 @@ impl Ground<'_> {
     }
 
     /// Where the files of a directory beneath the root are moved to; found once.
-    pub(super) fn target(self, directory: &[u8], known: &mut Option<Rc<OwnedFd>>) -> Result<Rc<OwnedFd>, Unmoved> {
+    pub(crate) fn target(self, directory: &[u8], known: &mut Option<Rc<OwnedFd>>) -> Result<Rc<OwnedFd>, Unmoved> {
         match (&known, &self.terms.act) {
             (Some(target), _) => Ok(Rc::clone(target)),
             (None, Act::Move(destination)) => {

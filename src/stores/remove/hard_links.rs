@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Files of which some links went and others are not known to have gone, by inode; all of one file system.
 #[derive(Default)]
-pub(super) struct Links {
+pub(crate) struct Links {
     files: Mutex<HashMap<u64, Shared>>,
     /// There ever was one; else nobody needs to wait for the lock.
     any: AtomicBool,
@@ -20,7 +20,7 @@ struct Shared {
 
 impl Links {
     /// The bytes that come free with one more link that went; `links` is their number, as seen before.
-    pub(super) fn freed(&self, inode: u64, links: u32, size_bytes: u64) -> u64 {
+    pub(crate) fn freed(&self, inode: u64, links: u32, size_bytes: u64) -> u64 {
         if links <= 1 && !self.any.load(Ordering::Acquire) {
             return size_bytes;
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 /// What is settled about a path and all that is beneath it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     /// It stays: somebody still names it.
     Spared,
     /// It would be gone by now, had anything been removed.
@@ -15,14 +15,14 @@ pub(super) enum Mark {
 
 /// The marks of a directory (at first, of the root) and of what is beneath it, by name.
 #[derive(Debug, Default)]
-pub(super) struct Marks {
-    pub(super) mark: Option<Mark>,
+pub(crate) struct Marks {
+    pub(crate) mark: Option<Mark>,
     inner: HashMap<Vec<u8>, Marks>,
 }
 
 impl Marks {
     /// Marks a path beneath the root. What is spared is never taken for anything else.
-    pub(super) fn add(&mut self, path: &[u8], mark: Mark) {
+    pub(crate) fn add(&mut self, path: &[u8], mark: Mark) {
         let mut marks = self;
         for name in path.split(|&byte| byte == b'/') {
             marks = marks.inner.entry(name.to_vec()).or_default();
@@ -33,12 +33,12 @@ impl Marks {
     }
 
     /// What is known of a name in the directory.
-    pub(super) fn of(&self, name: &[u8]) -> Option<&Marks> {
+    pub(crate) fn of(&self, name: &[u8]) -> Option<&Marks> {
         self.inner.get(name)
     }
 
     /// What is known of a path beneath the root: the outermost that is marked on the way, or the path itself.
-    pub(super) fn at(&self, path: &[u8]) -> Option<&Marks> {
+    pub(crate) fn at(&self, path: &[u8]) -> Option<&Marks> {
         let mut marks = self;
         for name in path.split(|&byte| byte == b'/') {
             marks = marks.of(name)?;

@@ -7,18 +7,19 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{AtFlags, Mode, RenameFlags, Statx};
 use rustix::io::Errno;
 
-use super::beneath::{Root, facts};
-use super::facts::{born_ns, nanoseconds};
-use super::file::{kind, look, unlink, words};
-use super::own::{self, Owner};
-use super::path::RawPath;
+use crate::stores::metadata::{born_ns, nanoseconds};
+use crate::stores::path::RawPath;
+use crate::stores::private_dir;
+use crate::stores::private_dir::Owner;
+use crate::stores::remove::file::{kind, look, unlink, words};
+use crate::stores::root::{Root, facts};
 
 /// How many names are tried in the trash for what has the same path as something there.
 const NAMES_TRIED: u32 = 1000;
 
 /// Where names are moved to.
 #[derive(Debug)]
-pub(super) struct Destination {
+pub(crate) struct Destination {
     /// The directory beneath which each is to have its path.
     base: OwnedFd,
     /// How many bytes of a path beneath the root come before that which is kept.
@@ -37,7 +38,7 @@ enum Purpose {
 }
 
 /// Why something was not moved.
-pub(super) enum Unmoved {
+pub(crate) enum Unmoved {
     Error(Errno),
     Kept(String),
     Failed(String),
@@ -51,22 +52,22 @@ impl From<Errno> for Unmoved {
 
 impl Destination {
     /// Into a directory of the trash.
-    pub(super) fn trash(base: OwnedFd) -> Self {
+    pub(crate) fn trash(base: OwnedFd) -> Self {
         Self { base, skip: 0, purpose: Purpose::Trash }
     }
 
     /// Out of the trash: what was in its directory `from`, whose handle is `workplace`, comes beneath the root again.
-    pub(super) fn restore(root: OwnedFd, workplace: OwnedFd, from: &RawPath, only: Option<HashSet<Vec<u8>>>) -> Self {
+    pub(crate) fn restore(root: OwnedFd, workplace: OwnedFd, from: &RawPath, only: Option<HashSet<Vec<u8>>>) -> Self {
         Self { base: root, skip: from.as_bytes().len() + 1, purpose: Purpose::Restore { workplace, only } }
     }
 
     /// Whether only some paths are to be moved.
-    pub(super) fn is_choosy(&self) -> bool {
+    pub(crate) fn is_choosy(&self) -> bool {
         matches!(self.purpose, Purpose::Restore { only: Some(_), .. })
     }
 
     /// Whether a path is to be moved at all.
-    pub(super) fn wants(&self, path: &[u8]) -> bool {
+    pub(crate) fn wants(&self, path: &[u8]) -> bool {
         let Purpose::Restore { only: Some(only), .. } = &self.purpose else { return true };
         let path = path.get(self.skip..).unwrap_or_default();
         let ends = path.iter().enumerate().filter(|&(_, &byte)| byte == b'/').map(|(end, _)| end);
@@ -74,7 +75,7 @@ impl Destination {
     }
 
     /// The directory into which goes what is in a directory, made where there is none.
-    pub(super) fn directory(&self, root: &Root, path: &[u8]) -> Result<OwnedFd, Unmoved> {
+    pub(crate) fn directory(&self, root: &Root, path: &[u8]) -> Result<OwnedFd, Unmoved> {
         let path = path.get(self.skip..).unwrap_or_default();
         if path.is_empty() {
             return Ok(self.base.try_clone().map_err(|_| Errno::MFILE)?);
@@ -92,9 +93,9 @@ impl Destination {
     }
 
     /// A directory in one of those, made where there is none.
-    pub(super) fn inner(&self, root: &Root, above: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Unmoved> {
+    pub(crate) fn inner(&self, root: &Root, above: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Unmoved> {
         let made = match (&self.purpose, root.enter(above, name)) {
-            (Purpose::Trash, Err(Errno::NOENT)) => own::make_in(root, above, name),
+            (Purpose::Trash, Err(Errno::NOENT)) => private_dir::make_in(root, above, name),
             (Purpose::Restore { workplace, .. }, Err(Errno::NOENT)) => make_like(root, above, name, workplace),
             (_, entered) => entered,
         };
@@ -113,7 +114,7 @@ impl Destination {
     }
 
     /// Moves a name that was looked at.
-    pub(super) fn take(&self, from: &OwnedFd, name: &[u8], seen: &Statx, to: &OwnedFd) -> Result<(), Unmoved> {
+    pub(crate) fn take(&self, from: &OwnedFd, name: &[u8], seen: &Statx, to: &OwnedFd) -> Result<(), Unmoved> {
         let taken = match self.purpose {
             Purpose::Trash => shelve(from, name, to).map_err(unable)?,
             Purpose::Restore { .. } => match rename(from, name, to, name) {
@@ -178,7 +179,7 @@ fn rename(from: &OwnedFd, name: &[u8], to: &OwnedFd, new: &[u8]) -> Result<(), E
 /// that they can't be given to something that was put in its place.
 fn make_like(root: &Root, above: &OwnedFd, name: &[u8], workplace: &OwnedFd) -> Result<OwnedFd, Errno> {
     let temporary = format!("new-{}", uuid::Uuid::now_v7()).into_bytes();
-    let made = own::make_in(root, workplace, &temporary)?;
+    let made = private_dir::make_in(root, workplace, &temporary)?;
     match liken(&made, above).and_then(|()| rename(workplace, &temporary, above, name)) {
         Ok(()) => Ok(made),
         Err(error) => {
@@ -196,7 +197,7 @@ fn liken(directory: &OwnedFd, above: &OwnedFd) -> Result<(), Errno> {
     let like = facts(above)?;
     // Only root may give things away; otherwise it stays ours, as what this user makes anywhere does.
     let owner = Owner { user: like.stx_uid, group: like.stx_gid };
-    match own::give(directory, Some(owner)) {
+    match private_dir::give(directory, Some(owner)) {
         Ok(()) | Err(Errno::PERM) => {}
         Err(error) => return Err(error),
     }

@@ -11,20 +11,20 @@ use std::rc::Rc;
 use rustix::fs::{AtFlags, FileType, Statx};
 use rustix::io::Errno;
 
-use super::beneath::{climb, facts};
-use super::doomed::{Inside, LEFT_AT_MOST, Left, Part, Why};
-use super::facts::{freed_bytes, last_touched_ns};
+use super::context::{Act, Durable, Ground};
+use super::exclusions::{Mark, Marks};
 use super::file::{
     MOUNT_POINT, kind, look, outcome_of_parent, sync, sync_all, unlink, why_in_doubt, why_kept, why_no_directory, words,
 };
 use super::frame::Frame;
-use super::ground::{Act, Durable, Ground};
-use super::listing::{Scratch, read};
-use super::marks::{Mark, Marks};
-use super::moves::Unmoved;
-use super::path::shown;
-use super::{Doomed, GoneBefore, Outcome};
+use super::request::{Inside, LEFT_AT_MOST, Left, Part, Why};
 use crate::policy::AgeBy;
+use crate::stores::dir_reader::{Scratch, read};
+use crate::stores::metadata::{freed_bytes, last_touched_ns};
+use crate::stores::path::shown;
+use crate::stores::root::{climb, facts};
+use crate::stores::trash::rename::Unmoved;
+use crate::stores::{Doomed, GoneBefore, Outcome};
 
 /// Directories that one walk holds open.
 const HANDLES: usize = 32;
@@ -35,7 +35,7 @@ const LATE: &str = "was changed a short time ago";
 
 /// Looks at a directory and everything in it and takes what may go in the way that the terms say. `parent` is the open
 /// directory that it is in, `place` its place in the caller's list.
-pub(super) fn visit(
+pub(crate) fn visit(
     ground: Ground<'_>,
     parent: &OwnedFd,
     doomed: &Doomed,

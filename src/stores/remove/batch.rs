@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 
-use super::beneath::Root;
-use super::doomed::Part;
+use super::context::{Durable, Ground, Terms};
+use super::directory;
+use super::exclusions::{Mark, Marks};
 use super::file::{self, outcome_of_parent, sync, sync_all, words};
-use super::ground::{Durable, Ground, Terms};
-use super::links::Links;
-use super::listing::Scratch;
-use super::marks::{Mark, Marks};
-use super::{Doomed, Outcome, tree};
+use super::hard_links::Links;
+use super::request::Part;
+use crate::stores::dir_reader::Scratch;
+use crate::stores::root::Root;
+use crate::stores::{Doomed, Outcome};
 
 /// Directories held open at a time: they are synced together, after all that was done in them.
 const DIRECTORIES_AT_ONCE: usize = 256;
@@ -41,7 +42,7 @@ struct Done<'a> {
 }
 
 /// What becomes of everything, in the order of `doomed`.
-pub(super) fn sweep(root: &Root, doomed: &[Doomed], terms: &Terms) -> Vec<Outcome> {
+pub(crate) fn sweep(root: &Root, doomed: &[Doomed], terms: &Terms) -> Vec<Outcome> {
     let mut order: Vec<usize> = (0..doomed.len()).collect();
     order.sort_by_cached_key(|&place| (doomed[place].path.split(), doomed[place].directory, place));
     let mut alike = 0;
@@ -214,7 +215,7 @@ impl Sweep<'_> {
                 (None, _) if self.ground.terms.is_gone(doomed.path.as_bytes()) => Outcome::Missing,
                 // Only what is in a directory is ever counted before.
                 (None, Some(Mark::Counted) | None) => match doomed.directory {
-                    true => tree::visit(self.ground, &directory, doomed, place, marks, scratch),
+                    true => directory::visit(self.ground, &directory, doomed, place, marks, scratch),
                     false => file::visit(self.ground, &directory, doomed, &mut target),
                 },
             };

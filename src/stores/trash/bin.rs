@@ -10,19 +10,21 @@ use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::beneath::{Root, facts};
-use super::doomed::{Left, Part, Why};
-use super::file::{instant, look, sync, sync_all, words};
-use super::ground::{Act, Durable, Ground, Terms};
-use super::links::Links;
-use super::listing::{Scratch, read};
-use super::moves::Destination;
-use super::own::{self, found};
-use super::path::{OWN, RawPath};
-use super::{Doomed, Look, Outcome, tree};
+use super::rename::Destination;
+use crate::stores::dir_reader::{Scratch, read};
+use crate::stores::path::{OWN, RawPath};
+use crate::stores::private_dir;
+use crate::stores::private_dir::found;
+use crate::stores::remove::context::{Act, Durable, Ground, Terms};
+use crate::stores::remove::directory;
+use crate::stores::remove::file::{instant, look, sync, sync_all, words};
+use crate::stores::remove::hard_links::Links;
+use crate::stores::remove::request::{Left, Part, Why};
+use crate::stores::root::{Root, facts};
+use crate::stores::{Doomed, Look, Outcome};
 
 /// Its name in `.retaind`.
-pub(super) const TRASH: &str = "trash";
+pub(crate) const TRASH: &str = "trash";
 
 /// How what is doomed goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,20 +80,20 @@ pub enum TrashError {
 }
 
 /// Where a run's trash goes, made where it is missing.
-pub(super) fn destination(root: &Root, run: Uuid) -> Result<Destination, String> {
+pub(crate) fn destination(root: &Root, run: Uuid) -> Result<Destination, String> {
     if let Some(why) = root.replaced() {
         return Err(why);
     }
-    let mut directory = own::make(root);
+    let mut directory = private_dir::make(root);
     for name in [TRASH, &run.to_string()] {
-        directory = directory.and_then(|directory| own::make_in(root, &directory, name.as_bytes()));
+        directory = directory.and_then(|directory| private_dir::make_in(root, &directory, name.as_bytes()));
     }
     let base = directory.map_err(|error| format!("{OWN}/{TRASH} cannot be made: {}", words(error)))?;
     Ok(Destination::trash(base))
 }
 
 /// All runs that have something in the trash, the oldest first.
-pub(super) fn list(root: &Root, stop: &CancellationToken) -> Result<Vec<TrashedRun>, TrashError> {
+pub(crate) fn list(root: &Root, stop: &CancellationToken) -> Result<Vec<TrashedRun>, TrashError> {
     let Some(trash) = open(root)? else { return Ok(Vec::new()) };
     let mut runs = Vec::new();
     for (run, changed_at) in runs_in(root, &trash)? {
@@ -103,7 +105,7 @@ pub(super) fn list(root: &Root, stop: &CancellationToken) -> Result<Vec<TrashedR
 }
 
 /// Removes the trash of all runs that put nothing there since `before`.
-pub(super) fn empty(root: &Root, before: Timestamp, stop: &CancellationToken) -> Result<Emptied, TrashError> {
+pub(crate) fn empty(root: &Root, before: Timestamp, stop: &CancellationToken) -> Result<Emptied, TrashError> {
     let mut emptied = Emptied::default();
     let Some(trash) = open(root)? else { return Ok(emptied) };
     for (run, _) in runs_in(root, &trash)?.into_iter().filter(|&(_, changed_at)| changed_at < before) {
@@ -116,7 +118,7 @@ pub(super) fn empty(root: &Root, before: Timestamp, stop: &CancellationToken) ->
 }
 
 /// Moves what a run trashed (or, of that, what lies at or beneath some paths) back to where it was.
-pub(super) fn restore(
+pub(crate) fn restore(
     root: &Root,
     run: Uuid,
     only: Option<Vec<RawPath>>,
@@ -161,7 +163,7 @@ fn open(root: &Root) -> Result<Option<OwnedFd>, TrashError> {
         return Err(TrashError::Replaced(why));
     }
     let unusable = |error| unusable(root, error);
-    let Some(own) = own::open(root).map_err(unusable)? else { return Ok(None) };
+    let Some(own) = private_dir::open(root).map_err(unusable)? else { return Ok(None) };
     found(root.enter(&own, TRASH.as_bytes())).map_err(unusable)
 }
 
@@ -195,7 +197,7 @@ fn visit(root: &Root, trash: &OwnedFd, run: Uuid, act: Act, stop: &CancellationT
         Terms { act, durable: Durable::AtOnce, decided_at: Timestamp::MAX, stop: stop.clone(), look: Look::default() };
     let ground = Ground { root, terms: &terms, links: &Links::default() };
     let doomed = Doomed::directory(path_of(run));
-    match tree::visit(ground, trash, &doomed, 0, None, &mut Scratch::new()) {
+    match directory::visit(ground, trash, &doomed, 0, None, &mut Scratch::new()) {
         Outcome::Removed { files, size_bytes } | Outcome::Trashed { files, size_bytes } => {
             Part { files, size_bytes, ..Part::default() }
         }

@@ -3,10 +3,10 @@
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use super::beneath::Root;
-use super::facts::Facts;
-use super::file::{kind, look};
-use super::path::RawPath;
+use crate::stores::metadata::Facts;
+use crate::stores::path::RawPath;
+use crate::stores::remove::file::{kind, look};
+use crate::stores::root::Root;
 
 /// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub enum Glance {
     File(Facts),
 }
 
-pub(super) fn glance(root: &Root, path: &RawPath) -> Result<Glance, Errno> {
+pub(crate) fn glance(root: &Root, path: &RawPath) -> Result<Glance, Errno> {
     let (parent, name) = path.split();
     let facts = match root.directory(parent).and_then(|directory| look(&directory, name)) {
         Ok(facts) => facts,

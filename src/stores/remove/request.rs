@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::RawPath;
-use super::facts::Seen;
 use crate::policy::{AgeBy, StorePath};
+use crate::stores::RawPath;
+use crate::stores::metadata::Seen;
 
 /// What is to be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl Part {
         self.failed > 0 || self.stopped
     }
 
-    pub(super) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.files += other.files;
         self.size_bytes += other.size_bytes;
         self.kept += other.kept;

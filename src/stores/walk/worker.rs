@@ -13,29 +13,29 @@ use rustix::fs::{FileType, StatxAttributes};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::beneath::{Root, again};
-use super::facts::Facts;
-use super::file::{kind, look, words};
-use super::listing::{Listing, Names, Told, tell};
-use super::path::{is_own, shown};
-use super::pool::{Batch, Large, Pool, Task};
-use super::span::Span;
-use super::survey::{ERRORS_AT_MOST, Kind, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
+use super::queue::{Batch, Large, Pool, Task};
+use super::range::Span;
+use super::visitor::{ERRORS_AT_MOST, Kind, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
+use crate::stores::dir_reader::{Listing, Names, Told, tell};
+use crate::stores::metadata::Facts;
+use crate::stores::path::{is_own, shown};
+use crate::stores::remove::file::{kind, look, words};
+use crate::stores::root::{Root, again};
 
 /// Most workers, however many cores there are.
 const MOST_WORKERS: usize = 8;
 /// Directories of one directory that are remembered at a time; of more, the rest is read again later. Fewer in tests, which
 /// would be long in making so many.
-pub(super) const INNER_AT_ONCE: usize = if cfg!(test) { 1024 } else { 32 * 1024 };
+pub(crate) const INNER_AT_ONCE: usize = if cfg!(test) { 1024 } else { 32 * 1024 };
 /// The longest path that is gone into, in bytes: twice what any program can name in one call.
 const LONGEST_PATH: usize = 8 * 1024;
 /// Names of a directory that are told by one worker before another may tell of the next.
-pub(super) const PIECE_NAMES: u64 = 4096;
+pub(crate) const PIECE_NAMES: u64 = 4096;
 /// Names between two looks at the stop.
 const NAMES_BETWEEN_STOPS: u32 = 4096;
 
 /// Walks with a worker for each visitor that `make` makes.
-pub(super) fn walk<V: Visitor>(
+pub(crate) fn walk<V: Visitor>(
     root: &Root,
     make: impl Fn() -> V,
     stop: &CancellationToken,

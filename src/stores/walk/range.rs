@@ -15,22 +15,22 @@ const END_OF_HASHES: u64 = i64::MAX as u64;
 
 /// The names of a directory from a position on, to its end or to another position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
-    pub(super) from: u64,
-    pub(super) until: Option<u64>,
+pub(crate) struct Span {
+    pub(crate) from: u64,
+    pub(crate) until: Option<u64>,
 }
 
 impl Span {
-    pub(super) const WHOLE: Self = Self { from: 0, until: None };
+    pub(crate) const WHOLE: Self = Self { from: 0, until: None };
 
     /// Whether a position is no longer in it.
-    pub(super) fn ends_before(self, position: u64) -> bool {
+    pub(crate) fn ends_before(self, position: u64) -> bool {
         self.until.is_some_and(|until| position >= until)
     }
 
     /// Gives away the upper half of what is behind `next`, where it has likely as many names as are worth it: `names` were
     /// read up to there.
-    pub(super) fn split(&mut self, directory: &OwnedFd, next: u64, names: u64, worth: u64) -> Option<Self> {
+    pub(crate) fn split(&mut self, directory: &OwnedFd, next: u64, names: u64, worth: u64) -> Option<Self> {
         let end = self.until.unwrap_or(END_OF_HASHES);
         let (read, left) = (next.checked_sub(self.from)?, end.checked_sub(next)?);
         let likely = u128::from(names) * u128::from(left / 2) / u128::from(read.max(1));
@@ -54,12 +54,12 @@ mod tests {
     use std::ops::ControlFlow;
 
     use super::*;
-    use crate::stores::listing::tell;
+    use crate::stores::dir_reader::tell;
 
     /// Reads a span, and gives away what it can after every thousandth name.
     fn read(directory: &OwnedFd, mut span: Span, met: &mut BTreeMap<Vec<u8>, u64>) -> usize {
         let (mut names, mut rests) = (0, Vec::new());
-        let directory = &crate::stores::beneath::again(directory).unwrap();
+        let directory = &crate::stores::root::again(directory).unwrap();
         tell(directory, span.from, &mut Vec::new(), |told, next| {
             *met.entry(told.name.to_vec()).or_default() += 1;
             names += 1;

@@ -5,11 +5,12 @@ use rustix::fs::{Access as Right, AtFlags, Mode, RenameFlags, StatVfsMountFlags}
 use rustix::io::Errno;
 
 use super::access::may;
-use super::beneath::Root;
-use super::file::{unlink, words};
-use super::own::{self, found};
-use super::path::OWN;
-use super::trash::TRASH;
+use crate::stores::path::OWN;
+use crate::stores::private_dir;
+use crate::stores::private_dir::found;
+use crate::stores::remove::file::{unlink, words};
+use crate::stores::root::Root;
+use crate::stores::trash::bin::TRASH;
 
 /// What `statfs` calls a file system in memory: its directories take no room.
 const TMPFS: rustix::fs::FsWord = 0x0102_1994;
@@ -26,7 +27,7 @@ pub struct Removal {
 }
 
 /// Why nothing could be removed, as far as a look tells.
-pub(super) fn obstacle(root: &Root, removal: &Removal) -> Option<String> {
+pub(crate) fn obstacle(root: &Root, removal: &Removal) -> Option<String> {
     let place = root.path.display();
     if rustix::fs::fstatvfs(&root.handle).is_ok_and(|mounted| mounted.f_flag.contains(StatVfsMountFlags::RDONLY)) {
         return Some(format!("{place} is read-only"));
@@ -53,7 +54,7 @@ const MANY: usize = 20;
 fn trash_obstacle(root: &Root) -> Option<String> {
     let writable = Right::WRITE_OK | Right::EXEC_OK;
     let open = |error: Errno| format!("{OWN}/{TRASH} cannot be opened: {}", words(error));
-    let innermost = match own::open(root) {
+    let innermost = match private_dir::open(root) {
         Ok(None) => None,
         Ok(Some(own)) => match found(root.enter(&own, TRASH.as_bytes())) {
             Ok(trash) => Some(trash.unwrap_or(own)),
@@ -73,17 +74,18 @@ fn trash_obstacle(root: &Root) -> Option<String> {
 }
 
 /// Makes the trash and moves an empty directory within it, as files are moved into it; says what went wrong.
-pub(super) fn try_trash(root: &Root) -> Result<(), String> {
+pub(crate) fn try_trash(root: &Root) -> Result<(), String> {
     if let Some(why) = root.replaced() {
         return Err(why);
     }
-    let tried = own::make(root).and_then(|own| own::make_in(root, &own, TRASH.as_bytes())).and_then(|trash| {
-        let [from, to] = ["from", "to"].map(|end| format!("trial-{}-{end}", uuid::Uuid::now_v7()));
-        rustix::fs::mkdirat(&trash, &from, Mode::RWXU)?;
-        let moved = rustix::fs::renameat_with(&trash, &from, &trash, &to, RenameFlags::NOREPLACE);
-        let left = if moved.is_ok() { &to } else { &from };
-        unlink(&trash, left.as_bytes(), AtFlags::REMOVEDIR).and(moved)
-    });
+    let tried =
+        private_dir::make(root).and_then(|own| private_dir::make_in(root, &own, TRASH.as_bytes())).and_then(|trash| {
+            let [from, to] = ["from", "to"].map(|end| format!("trial-{}-{end}", uuid::Uuid::now_v7()));
+            rustix::fs::mkdirat(&trash, &from, Mode::RWXU)?;
+            let moved = rustix::fs::renameat_with(&trash, &from, &trash, &to, RenameFlags::NOREPLACE);
+            let left = if moved.is_ok() { &to } else { &from };
+            unlink(&trash, left.as_bytes(), AtFlags::REMOVEDIR).and(moved)
+        });
     tried.map_err(|error| {
         let why = match error {
             Errno::INVAL => "this file system cannot rename without the risk of replacing something".to_owned(),
