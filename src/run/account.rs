@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::gather::{Facts, UnmappedRow};
+use super::rows::facts::{Facts, UnmappedRow};
 use crate::ledger::{AlikeFile, Failure, MissingFile, OutsidePaths, SHOWN_AT_MOST, Sample, Tally};
 use crate::policy::cut;
 use crate::sources::{OwnedRow, Target};

@@ -1,37 +1,24 @@
 //! One run: gather facts, decide, guard, execute, record; and recovery of what a crash left owing.
 
 mod account;
-mod alive;
 mod brake;
 mod clock_guard;
-mod command;
-mod custody;
-mod delete;
-mod doubt;
-mod foreseen;
-mod gather;
-mod generations;
+mod files;
 mod guard;
 mod holds;
-mod hooks;
-mod identity;
-mod look;
-mod meant;
 mod outcome;
-mod plan;
+mod owners;
+mod plan_state;
 mod policy;
-mod presence;
-mod protocol;
-mod recover;
-mod retry;
+mod programs;
+mod recovery;
+mod rows;
 mod sessions;
-mod snapshot;
-mod stayed;
+mod spellings;
 mod stop;
+mod store_identity;
+mod table_turns;
 mod trash;
-mod trees;
-mod turns;
-mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,18 +33,18 @@ use crate::ledger::{
     Status, Tally, Totals,
 };
 use crate::policy::{Mode, Name, Params, Policy, Settings};
-pub use alive::{Verdict, ask_one};
 pub use brake::Brake;
 use clock_guard::ClockGuard;
-use foreseen::Foreseen;
 pub use holds::{Reviewed, Standing};
-use hooks::Hooks;
-pub use identity::guard as store_guard;
-pub use meant::means;
+use plan_state::Foreseen;
 use policy::PolicyRun;
-pub use recover::waits_for;
+use programs::hooks::Hooks;
+pub use programs::liveness::{Verdict, ask_one};
+pub use recovery::waits_for;
 use sessions::{Connections, Sessions};
+pub use spellings::means;
 use stop::Stop;
+pub use store_identity::guard as store_guard;
 
 /// Runs policies. Cheap to clone.
 #[derive(Clone)]

@@ -3,18 +3,19 @@
 use jiff::Timestamp;
 
 use super::account::Account;
-use super::delete::{Deleter, Ended, Pace};
-use super::foreseen::{Foreseen, GoneFiles};
-use super::gather::{Facts, GatherError, Question, gather, gather_judging};
+use super::files::Tree;
 use super::guard::{self, Counts, Judged};
-use super::identity;
 use super::outcome::Outcome;
-use super::plan::Lister;
-use super::presence::{self, Look, Presence};
+use super::plan_state::{Foreseen, GoneFiles};
+use super::rows::delete::{Deleter, Ended, Pace};
+use super::rows::facts::{Facts, GatherError, Question, gather, gather_judging};
+use super::rows::plan::Lister;
+use super::rows::presence;
+use super::rows::presence::{Look, Presence};
 use super::sessions::Sessions;
 use super::stop::Stop;
-use super::trees::Tree;
-use super::turns::{claim, take_turn};
+use super::store_identity;
+use super::table_turns::{claim, take_turn};
 use super::{Fate, Recovery, Reporter, Request, Runner, Standing, millis_between};
 use crate::ledger::{Lease, LeaseOutcome, Ledger, LedgerError, PolicyResult, RunMode, Unused};
 use crate::policy::{Mode, Policy, PolicyKind, RowsPolicy};
@@ -237,7 +238,7 @@ impl PolicyRun<'_> {
         for custody in &facts.custodies {
             if judged.blocked_by.is_none() {
                 let ledger = self.runner.ledger.as_ref();
-                judged.blocked_by = identity::guard(&custody.open, &custody.store, ledger, false).await?;
+                judged.blocked_by = store_identity::guard(&custody.open, &custody.store, ledger, false).await?;
             }
         }
         let look = Look::take(facts, sessions, self.stop, gone, Presence::after(self.earlier)).await?;

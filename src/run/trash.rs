@@ -1,7 +1,7 @@
 //! Emptying the trash of the stores that a run worked in, at its end: what was kept there for its time goes for good.
 
 use super::stop::Stop;
-use super::{Request, Runner, identity};
+use super::{Request, Runner, store_identity};
 use crate::ledger::{EmptiedTrash, PolicyResult, Status};
 use crate::policy::{Mode, Name, Store};
 use crate::stores::{OpenStore, TrashError};
@@ -48,7 +48,7 @@ impl Runner {
         // A store that cannot be opened is told of by the policies that are about it.
         let Ok(open) = OpenStore::open(store) else { return Ok(None) };
         if let Some(why) =
-            identity::guard(&open, store, self.ledger.as_ref(), false).await.map_err(|error| chain(&error))?
+            store_identity::guard(&open, store, self.ledger.as_ref(), false).await.map_err(|error| chain(&error))?
         {
             return Err(why);
         }

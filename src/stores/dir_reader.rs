@@ -13,20 +13,20 @@ const BUFFER_BYTES: usize = 256 * 1024;
 const NAMES_AT_ONCE: usize = 32 * 1024;
 
 /// Memory for reading directories, used again and again.
-pub(crate) struct Scratch {
+pub(super) struct Scratch {
     buffer: Vec<u8>,
     listing: Listing,
 }
 
 impl Scratch {
-    pub(crate) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { buffer: Vec::with_capacity(BUFFER_BYTES), listing: Listing::default() }
     }
 }
 
 /// Names that were put aside, in one piece of memory, with what the directory tells of each for free.
 #[derive(Default)]
-pub(crate) struct Listing {
+pub(super) struct Listing {
     names: Vec<u8>,
     entries: Vec<Entry>,
 }
@@ -39,16 +39,16 @@ struct Entry {
 }
 
 /// A name in a directory, as the directory tells it.
-pub(crate) struct Told<'a> {
-    pub(crate) name: &'a [u8],
+pub(super) struct Told<'a> {
+    pub(super) name: &'a [u8],
     /// What it is, as far as the file system tells for free.
-    pub(crate) kind: FileType,
-    pub(crate) inode: u64,
+    pub(super) kind: FileType,
+    pub(super) inode: u64,
 }
 
 /// Calls `each` with every name in an open directory from a place on (0: all), as they come, and with where the names
 /// after it begin. Ends early when `each` says so.
-pub(crate) fn tell(
+pub(super) fn tell(
     directory: &OwnedFd,
     from: u64,
     buffer: &mut Vec<u8>,
@@ -74,7 +74,7 @@ pub(crate) fn tell(
 
 /// Calls `each` with every name in an open directory, and what it is as far as the file system tells for free. Ends
 /// early when `each` says so.
-pub(crate) fn read(
+pub(super) fn read(
     directory: &OwnedFd,
     scratch: &mut Scratch,
     mut each: impl FnMut(&[u8], FileType) -> ControlFlow<()>,
@@ -101,30 +101,30 @@ pub(crate) fn read(
 }
 
 impl Listing {
-    pub(crate) fn push(&mut self, told: &Told<'_>) {
+    pub(super) fn push(&mut self, told: &Told<'_>) {
         let (begin, end) = (self.names.len() as u32, (self.names.len() + told.name.len()) as u32);
         self.names.extend_from_slice(told.name);
         self.entries.push(Entry { inode: told.inode, begin, end, kind: told.kind });
     }
 
     /// Whether no more names should be held.
-    pub(crate) fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.entries.len() >= NAMES_AT_ONCE
     }
 
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.names.clear();
         self.entries.clear();
     }
 
     /// Calls `each` with all names: inodes lie on the disk in their order, names in a directory often in none.
-    pub(crate) fn in_order(&mut self, mut each: impl FnMut(&[u8], FileType) -> ControlFlow<()>) -> ControlFlow<()> {
+    pub(super) fn in_order(&mut self, mut each: impl FnMut(&[u8], FileType) -> ControlFlow<()>) -> ControlFlow<()> {
         self.entries.sort_unstable_by_key(|entry| entry.inode);
         self.told().try_for_each(|told| each(told.name, told.kind))
     }
 
     /// All names.
-    pub(crate) fn told(&self) -> impl Iterator<Item = Told<'_>> {
+    pub(super) fn told(&self) -> impl Iterator<Item = Told<'_>> {
         self.entries.iter().map(|Entry { inode, begin, end, kind }| {
             let name = &self.names[*begin as usize..*end as usize];
             Told { name, kind: *kind, inode: *inode }
@@ -135,16 +135,16 @@ impl Listing {
 /// Names of a directory that are still to be dealt with: one after the other in one piece of memory, because there may
 /// be many.
 #[derive(Default)]
-pub(crate) struct Names(Vec<u8>);
+pub(super) struct Names(Vec<u8>);
 
 impl Names {
-    pub(crate) fn push(&mut self, name: &[u8]) {
+    pub(super) fn push(&mut self, name: &[u8]) {
         self.0.extend_from_slice(name);
         // No name has a NUL.
         self.0.push(0);
     }
 
-    pub(crate) fn pop(&mut self) -> Option<Vec<u8>> {
+    pub(super) fn pop(&mut self) -> Option<Vec<u8>> {
         let (_, text) = self.0.split_last()?;
         let begin = text.iter().rposition(|&byte| byte == 0).map_or(0, |end| end + 1);
         let name = text[begin..].to_vec();
@@ -152,12 +152,12 @@ impl Names {
         Some(name)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Gives away half of them, or the only one; nothing where there is none.
-    pub(crate) fn split(&mut self) -> Self {
+    pub(super) fn split(&mut self) -> Self {
         let half = self.0[self.0.len() / 2..].iter().position(|&byte| byte == 0);
         let end = half.map_or(0, |place| self.0.len() / 2 + place + 1);
         let kept = self.0.split_off(end);

@@ -28,7 +28,7 @@ pub struct Facts {
 
 impl Facts {
     /// None for a directory.
-    pub(crate) fn new(facts: &Statx) -> Option<Self> {
+    pub(super) fn new(facts: &Statx) -> Option<Self> {
         Some(Self {
             kind: Kind::new(kind(facts))?,
             size_bytes: facts.stx_size,
@@ -80,7 +80,7 @@ pub struct Seen {
 
 impl Seen {
     /// Whether a file is still as it was seen.
-    pub(crate) fn is_still(&self, facts: &Statx) -> bool {
+    pub(super) fn is_still(&self, facts: &Statx) -> bool {
         (self.inode, self.size_bytes, self.modified_ns, self.born_ns)
             == (facts.stx_ino, facts.stx_size, nanoseconds(&facts.stx_mtime), born_ns(facts))
             && self.changed_ns.is_none_or(|changed| changed == nanoseconds(&facts.stx_ctime))
@@ -96,7 +96,7 @@ fn touched_ns(by: AgeBy, modified: i128, changed: i128, born: Option<i128>) -> i
 }
 
 /// When something was last touched, as far as that counts.
-pub(crate) fn last_touched_ns(facts: &Statx, by: AgeBy) -> i128 {
+pub(super) fn last_touched_ns(facts: &Statx, by: AgeBy) -> i128 {
     touched_ns(by, nanoseconds(&facts.stx_mtime), nanoseconds(&facts.stx_ctime), born_ns(facts))
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn last_touched_ns(facts: &Statx, by: AgeBy) -> i128 {
 const SMALL_BYTES: u64 = 4096;
 
 /// What comes free when the last link of a file goes.
-pub(crate) fn freed_bytes(facts: &Statx) -> u64 {
+pub(super) fn freed_bytes(facts: &Statx) -> u64 {
     match Kind::new(kind(facts)) {
         Some(Kind::File) if facts.stx_size <= SMALL_BYTES => facts.stx_size,
         Some(Kind::File) => facts.stx_size.min(facts.stx_blocks.saturating_mul(512)),
@@ -112,15 +112,15 @@ pub(crate) fn freed_bytes(facts: &Statx) -> u64 {
     }
 }
 
-pub(crate) fn device(facts: &Statx) -> u64 {
+pub(super) fn device(facts: &Statx) -> u64 {
     rustix::fs::makedev(facts.stx_dev_major, facts.stx_dev_minor)
 }
 
 /// When something was made; none where the file system does not know.
-pub(crate) fn born_ns(facts: &Statx) -> Option<i128> {
+pub(super) fn born_ns(facts: &Statx) -> Option<i128> {
     (facts.stx_mask & StatxFlags::BTIME.bits() != 0).then(|| nanoseconds(&facts.stx_btime))
 }
 
-pub(crate) fn nanoseconds(time: &StatxTimestamp) -> i128 {
+pub(super) fn nanoseconds(time: &StatxTimestamp) -> i128 {
     i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
 }

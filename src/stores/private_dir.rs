@@ -21,17 +21,17 @@ pub struct Owner {
 }
 
 /// Opens our own directory; none where there is none.
-pub(crate) fn open(root: &Root) -> Result<Option<OwnedFd>, Errno> {
+pub(super) fn open(root: &Root) -> Result<Option<OwnedFd>, Errno> {
     found(root.enter(&root.handle, OWN.as_bytes()))
 }
 
 /// Opens our own directory and makes it where there is none: nobody else can look into it.
-pub(crate) fn make(root: &Root) -> Result<OwnedFd, Errno> {
+pub(super) fn make(root: &Root) -> Result<OwnedFd, Errno> {
     make_in(root, &root.handle, OWN.as_bytes())
 }
 
 /// Opens a directory in an open one and makes it where there is none.
-pub(crate) fn make_in(root: &Root, directory: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+pub(super) fn make_in(root: &Root, directory: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
     match root.enter(directory, name) {
         Err(Errno::NOENT) => {}
         entered => return entered,
@@ -43,7 +43,7 @@ pub(crate) fn make_in(root: &Root, directory: &OwnedFd, name: &[u8]) -> Result<O
 }
 
 /// Nothing where a thing is not there.
-pub(crate) fn found<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
+pub(super) fn found<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
     match result {
         Ok(found) => Ok(Some(found)),
         Err(Errno::NOENT) => Ok(None),
@@ -52,7 +52,7 @@ pub(crate) fn found<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
 }
 
 /// Why a file of ours cannot be read.
-pub(crate) enum Unreadable {
+pub(super) enum Unreadable {
     Error(Errno),
     Wrong(&'static str),
 }
@@ -64,7 +64,7 @@ impl From<Errno> for Unreadable {
 }
 
 /// Reads a small file in a directory; none where there is none. Nothing that somebody put in its place makes this wait.
-pub(crate) fn read(directory: &OwnedFd, name: &str) -> Result<Option<Vec<u8>>, Unreadable> {
+pub(super) fn read(directory: &OwnedFd, name: &str) -> Result<Option<Vec<u8>>, Unreadable> {
     let Some(facts) = found(look(directory, name.as_bytes()))? else { return Ok(None) };
     // Looked at before it is opened: to open some devices is to act on them.
     if kind(&facts) != FileType::RegularFile {
@@ -92,7 +92,7 @@ pub(crate) fn read(directory: &OwnedFd, name: &str) -> Result<Option<Vec<u8>>, U
 
 /// Writes a small file in a directory, in one step and durably, in place of what has its name. `text` makes its contents,
 /// which may tell of the file itself.
-pub(crate) fn write(
+pub(super) fn write(
     directory: &OwnedFd,
     name: &str,
     text: impl FnOnce(&OwnedFd) -> Result<Vec<u8>, Errno>,
@@ -123,7 +123,7 @@ fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {
 }
 
 /// Gives something to an owner, if that is not this process's user anyway.
-pub(crate) fn give(file: &OwnedFd, owner: Option<Owner>) -> Result<(), Errno> {
+pub(super) fn give(file: &OwnedFd, owner: Option<Owner>) -> Result<(), Errno> {
     let Some(Owner { user, group }) = owner else { return Ok(()) };
     let stat = rustix::fs::fstat(file)?;
     match (stat.st_uid, stat.st_gid) == (user, group) {

@@ -24,16 +24,16 @@ const UNLINKED_AT_MOST: usize = 64 * 1024;
 
 /// A root, open since the store was opened.
 #[derive(Debug)]
-pub(crate) struct Root {
-    pub(crate) path: PathBuf,
-    pub(crate) handle: OwnedFd,
+pub(super) struct Root {
+    pub(super) path: PathBuf,
+    pub(super) handle: OwnedFd,
     identity: Identity,
     /// Where the kernel tells them apart.
     mount: Option<u64>,
     /// Files of which this handle has removed a link, which changed them; the last of many.
     unlinked: Mutex<HashSet<u64>>,
     #[cfg(test)]
-    pub(crate) without_openat2: bool,
+    pub(super) without_openat2: bool,
 }
 
 /// What tells a root from another directory that has its path at another time.
@@ -54,7 +54,7 @@ struct Identity {
 
 impl Root {
     /// Opens the root; its own path may lead over symbolic links, which the operator chose.
-    pub(crate) fn open(path: &Path) -> Result<Self, Errno> {
+    pub(super) fn open(path: &Path) -> Result<Self, Errno> {
         // A mere handle: it needs no right to read, so that a root without one can still be reported on.
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = rustix::fs::open(path, flags, Mode::empty())?;
@@ -70,7 +70,7 @@ impl Root {
     }
 
     /// Why nothing may be done any more: the path no longer leads to the directory that was opened.
-    pub(crate) fn replaced(&self) -> Option<String> {
+    pub(super) fn replaced(&self) -> Option<String> {
         let now = rustix::fs::stat(&self.path).map(|stat| Identity { device: stat.st_dev, inode: stat.st_ino });
         match now {
             Ok(identity) if identity == self.identity => None,
@@ -83,7 +83,7 @@ impl Root {
     }
 
     /// Remembers that a file with several links is changed by the removal of one.
-    pub(crate) fn note_unlinked(&self, inode: u64) {
+    pub(super) fn note_unlinked(&self, inode: u64) {
         let mut unlinked = self.unlinked.lock().unwrap_or_else(PoisonError::into_inner);
         if unlinked.len() >= UNLINKED_AT_MOST {
             unlinked.clear();
@@ -92,18 +92,18 @@ impl Root {
     }
 
     /// Whether a removal through this handle changed a file.
-    pub(crate) fn has_unlinked(&self, inode: u64) -> bool {
+    pub(super) fn has_unlinked(&self, inode: u64) -> bool {
         self.unlinked.lock().unwrap_or_else(PoisonError::into_inner).contains(&inode)
     }
 
     /// Facts about the root itself.
-    pub(crate) fn facts(&self) -> Result<RootFacts, Errno> {
+    pub(super) fn facts(&self) -> Result<RootFacts, Errno> {
         let facts = facts(&self.handle)?;
         Ok(RootFacts { device: device(&facts), inode: facts.stx_ino, born_ns: born_ns(&facts) })
     }
 
     /// Opens the root itself, or a directory beneath it. `path` has no `.`, `..` or empty component.
-    pub(crate) fn directory(&self, path: Option<&[u8]>) -> Result<OwnedFd, Errno> {
+    pub(super) fn directory(&self, path: Option<&[u8]>) -> Result<OwnedFd, Errno> {
         match path {
             Some(path) => self.beneath(&self.handle, path),
             None => again(&self.handle),
@@ -111,7 +111,7 @@ impl Root {
     }
 
     /// Opens a directory beneath another one that is beneath the root, or the root.
-    pub(crate) fn beneath(&self, base: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
+    pub(super) fn beneath(&self, base: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
         let resolved = match self.resolve(base, path) {
             Err(Errno::NAMETOOLONG) => self.resolve_in_pieces(base, path),
             resolved => resolved,
@@ -135,7 +135,7 @@ impl Root {
     }
 
     /// Opens a directory in an open one, by a single name.
-    pub(crate) fn enter(&self, directory: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
+    pub(super) fn enter(&self, directory: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
         match self.resolve(directory, name) {
             Err(Errno::NOSYS | Errno::PERM | Errno::AGAIN) => self.step(directory, name),
             resolved => resolved,
@@ -183,7 +183,7 @@ impl Root {
 
 /// What tells a directory from all others, also from a later one with the same inode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Imprint {
+pub(super) struct Imprint {
     device: (u32, u32),
     inode: u64,
     /// Where the file system and the kernel know them.
@@ -193,7 +193,7 @@ pub(crate) struct Imprint {
 
 impl Imprint {
     /// From facts about a handle that were asked for with [`IMPRINT`].
-    pub(crate) fn new(facts: &Statx) -> Self {
+    pub(super) fn new(facts: &Statx) -> Self {
         let has = |flag: StatxFlags| facts.stx_mask & flag.bits() != 0;
         Self {
             device: (facts.stx_dev_major, facts.stx_dev_minor),
@@ -205,20 +205,20 @@ impl Imprint {
 }
 
 /// What an imprint is made of.
-pub(crate) const IMPRINT: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME).union(StatxFlags::MNT_ID);
+pub(super) const IMPRINT: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME).union(StatxFlags::MNT_ID);
 
 /// Facts about an open directory.
-pub(crate) fn facts(directory: &OwnedFd) -> Result<Statx, Errno> {
+pub(super) fn facts(directory: &OwnedFd) -> Result<Statx, Errno> {
     rustix::fs::statx(directory, "", AtFlags::EMPTY_PATH, IMPRINT)
 }
 
 /// Opens an open directory once more, to be read by somebody else.
-pub(crate) fn again(directory: &OwnedFd) -> Result<OwnedFd, Errno> {
+pub(super) fn again(directory: &OwnedFd) -> Result<OwnedFd, Errno> {
     rustix::fs::openat(directory, ".", DIRECTORY, Mode::empty())
 }
 
 /// Opens the directory above an open one again; none where it is not the one that it was.
-pub(crate) fn climb(directory: &OwnedFd, to: Imprint) -> Result<Option<OwnedFd>, Errno> {
+pub(super) fn climb(directory: &OwnedFd, to: Imprint) -> Result<Option<OwnedFd>, Errno> {
     let above = rustix::fs::openat(directory, "..", DIRECTORY, Mode::empty())?;
     let is_same = Imprint::new(&facts(&above)?) == to;
     Ok(is_same.then_some(above))
@@ -230,7 +230,7 @@ fn identity(handle: &OwnedFd) -> Result<Identity, Errno> {
 }
 
 /// The id of the mount: a bind mount of the same file system has the same device and another id. Linux 5.8 has it.
-pub(crate) fn mount(handle: &OwnedFd) -> Result<Option<u64>, Errno> {
+pub(super) fn mount(handle: &OwnedFd) -> Result<Option<u64>, Errno> {
     match rustix::fs::statx(handle, "", AtFlags::EMPTY_PATH, StatxFlags::MNT_ID) {
         Ok(facts) => Ok((facts.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(facts.stx_mnt_id)),
         Err(Errno::NOSYS) => Ok(None),

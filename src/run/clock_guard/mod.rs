@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 
-use super::gather::skew;
 use super::guard::MAX_SKEW_SECS;
 use super::policy::PolicyRun;
+use super::rows::facts::skew;
 use super::sessions::Sessions;
 use super::{Fate, RunMode, Runner};
 use crate::ledger::{Held, HoldKind, LedgerError};

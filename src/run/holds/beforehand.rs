@@ -3,12 +3,12 @@
 use super::Standing;
 use crate::ledger::{RunMode, RunResult};
 use crate::policy::{PolicyKind, RowsPolicy};
-use crate::run::foreseen::{Foreseen, GoneFiles};
-use crate::run::gather::gather;
+use crate::run::files::Tree;
+use crate::run::plan_state::{Foreseen, GoneFiles};
 use crate::run::policy::PolicyRun;
+use crate::run::rows::facts::gather;
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
-use crate::run::trees::Tree;
 use crate::run::{Reporter, Request, Runner};
 use crate::sources::Instants;
 

@@ -5,7 +5,7 @@
 const MARK: &str = "\0\u{fffd}";
 
 /// Reads bytes as text; what is none is marked, and shows where its bytes are wrong.
-pub(crate) fn read(bytes: Vec<u8>) -> String {
+pub(super) fn read(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| format!("{MARK}{}", String::from_utf8_lossy(error.as_bytes())))
 }
 

@@ -16,7 +16,7 @@ use crate::policy::{Endpoint, Engine, TableName};
 use crate::sources::{ErrorKind, SourceError};
 
 /// A table that the session has, or takes with each batch.
-pub(crate) struct Claim {
+pub(super) struct Claim {
     pub table: TableName,
     key: u64,
     /// Locked as long as it is open.
@@ -24,7 +24,7 @@ pub(crate) struct Claim {
 }
 
 /// Why a table cannot be had.
-pub(crate) enum Refusal {
+pub(super) enum Refusal {
     InUse,
     Failed(std::io::Error),
 }
@@ -96,14 +96,14 @@ impl Session {
         })
     }
 
-    pub(crate) fn in_use(&self, table: &TableName) -> SourceError {
+    pub(super) fn in_use(&self, table: &TableName) -> SourceError {
         let cause = "another retaind, with another state directory, is working on the table; what is left goes with a \
                      later run";
         self.error(&format!("taking table {table} for this run alone"), ErrorKind::InUse, cause.into())
     }
 
     /// MySQL: takes the lock of the claimed table.
-    pub(crate) async fn take_lock(&mut self) -> Result<(), SourceError> {
+    pub(super) async fn take_lock(&mut self) -> Result<(), SourceError> {
         let Some(claim) = &self.claim else { return Ok(()) };
         let (table, mut sql) = (claim.table.clone(), self.sql());
         sql.push(&claim.taking(self.engine));
@@ -113,7 +113,7 @@ impl Session {
     }
 
     /// MySQL: gives the lock back; where that fails the connection is given up, and the lock with it.
-    pub(crate) async fn give_lock_back(&mut self) {
+    pub(super) async fn give_lock_back(&mut self) {
         if !std::mem::take(&mut self.holds_lock) || self.closed {
             return;
         }

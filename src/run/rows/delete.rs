@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::account::Account;
-use super::alive;
-use super::doubt::Doubts;
-use super::gather::Facts;
+use super::deferred::Waiting;
+use super::facts::Facts;
+use super::not_deleted::Vetoed;
 use super::presence::Presence;
-use super::sessions::Sessions;
-use super::snapshot::Snapshot;
-use super::stayed::Vetoed;
-use super::stop::Stop;
-use super::waiting::Waiting;
-use super::{Reporter, Runner};
+use super::purge_hold::Snapshot;
+use super::unreadable::Doubts;
 use crate::ledger::{GuardReading, Lease, Ledger, LedgerError, RunId, Tally};
 use crate::policy::{Alive, Name, RowsPolicy};
+use crate::run::account::Account;
+use crate::run::programs::liveness;
+use crate::run::sessions::Sessions;
+use crate::run::stop::Stop;
+use crate::run::{Reporter, Runner};
 use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError, TREE_ROWS_AT_ONCE, Walker, Window};
 use crate::telemetry::chain;
 
@@ -26,59 +26,59 @@ use crate::telemetry::chain;
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 /// A policy's deletion under way.
-pub(super) struct Deleter<'a> {
-    pub(super) runner: &'a Runner,
-    pub(super) ledger: &'a Ledger,
-    pub(super) lease: &'a Lease,
-    pub(super) run_id: RunId,
-    pub(super) name: &'a Name,
-    pub(super) policy: &'a RowsPolicy,
-    pub(super) facts: &'a Facts,
-    pub(super) sessions: &'a mut Sessions,
-    pub(super) stop: &'a Stop,
-    pub(super) reporter: &'a Reporter,
-    pub(super) account: Account,
-    pub(super) pace: Pace,
+pub(crate) struct Deleter<'a> {
+    pub(crate) runner: &'a Runner,
+    pub(crate) ledger: &'a Ledger,
+    pub(crate) lease: &'a Lease,
+    pub(crate) run_id: RunId,
+    pub(crate) name: &'a Name,
+    pub(crate) policy: &'a RowsPolicy,
+    pub(crate) facts: &'a Facts,
+    pub(crate) sessions: &'a mut Sessions,
+    pub(crate) stop: &'a Stop,
+    pub(crate) reporter: &'a Reporter,
+    pub(crate) account: Account,
+    pub(crate) pace: Pace,
 }
 
 /// What the deletion remembers from one window to the next.
 #[derive(Default)]
-pub(super) struct Pace {
-    pub(super) postponed: Vec<Window>,
-    pub(super) waiting: Waiting,
-    pub(super) failures_in_a_row: u32,
+pub(crate) struct Pace {
+    pub(crate) postponed: Vec<Window>,
+    pub(crate) waiting: Waiting,
+    pub(crate) failures_in_a_row: u32,
     /// Whether the files that rows name are there.
-    pub(super) presence: Presence,
+    pub(crate) presence: Presence,
     /// Files in a row that could not be removed.
-    pub(super) unremoved: u64,
+    pub(crate) unremoved: u64,
     /// Rows that stay for their paths, of windows that are met again.
-    pub(super) unmapped: Told,
-    pub(super) vetoed: Vetoed,
+    pub(crate) unmapped: Told,
+    pub(crate) vetoed: Vetoed,
     /// Rows that others of their table need so far, since this was last set to zero.
-    pub(super) deferred: u64,
+    pub(crate) deferred: u64,
     /// Windows come a second time.
-    pub(super) again: bool,
+    pub(crate) again: bool,
     unflushed: Tally,
     flushed_at: Option<Timestamp>,
 }
 
 impl Pace {
     /// Begins after a look at the first files.
-    pub(super) fn after(presence: Presence) -> Self {
+    pub(crate) fn after(presence: Presence) -> Self {
         Self { presence, ..Self::default() }
     }
 }
 
 /// What was counted and told of already: of the window that is under way, and of those that are tried again.
 #[derive(Default)]
-pub(super) struct Told {
+pub(crate) struct Told {
     all: HashSet<u64>,
     of_window: Vec<u64>,
 }
 
 impl Told {
     /// Whether it is new.
-    pub(super) fn add(&mut self, what: impl Hash) -> bool {
+    pub(crate) fn add(&mut self, what: impl Hash) -> bool {
         let mut hasher = DefaultHasher::new();
         what.hash(&mut hasher);
         let is_new = self.all.insert(hasher.finish());
@@ -101,7 +101,7 @@ impl Told {
 
 /// Why a deletion ended before its end.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Ended {
+pub(crate) enum Ended {
     #[error("stopped between two batches")]
     Stopped,
     #[error(transparent)]
@@ -139,7 +139,7 @@ pub(super) enum Ended {
 
 impl Deleter<'_> {
     /// Takes everything that is eligible. What was done is in the account, however it ends.
-    pub(super) async fn delete(&mut self) -> Result<(), Ended> {
+    pub(crate) async fn delete(&mut self) -> Result<(), Ended> {
         let ended = self.delete_all().await;
         let ended = self.settle_rest(ended).await;
         self.report_vetoed();
@@ -183,7 +183,7 @@ impl Deleter<'_> {
         Ok(doubts.tell_ages(self.sessions, &mut self.account).await?)
     }
 
-    pub(super) async fn next_window(&mut self, walker: &mut Walker) -> Result<Option<Window>, Ended> {
+    pub(crate) async fn next_window(&mut self, walker: &mut Walker) -> Result<Option<Window>, Ended> {
         let mut losses = 0;
         loop {
             self.may_go_on().await?;
@@ -200,7 +200,7 @@ impl Deleter<'_> {
     }
 
     /// Between batches: nobody asked to stop, and the policy is still ours.
-    pub(super) async fn may_go_on(&mut self) -> Result<(), Ended> {
+    pub(crate) async fn may_go_on(&mut self) -> Result<(), Ended> {
         match self.stop.is_set() {
             true => Err(Ended::Stopped),
             false if !self.ledger.holds(self.lease).await? => Err(Ended::LeaseLost),
@@ -209,7 +209,7 @@ impl Deleter<'_> {
     }
 
     /// Takes a window; where the batch as a whole fails, what can go goes.
-    pub(super) async fn window(&mut self, window: &Window, last_try: bool) -> Result<(), Ended> {
+    pub(crate) async fn window(&mut self, window: &Window, last_try: bool) -> Result<(), Ended> {
         let Some(part) = self.approved(window, last_try).await? else { return Ok(()) };
         let mut losses = 0;
         loop {
@@ -254,7 +254,7 @@ impl Deleter<'_> {
     async fn approved<'w>(&mut self, window: &'w Window, last_try: bool) -> Result<Option<Part<'w>>, Ended> {
         let Some(Alive::Command(command)) = &self.policy.alive else { return Ok(Some(Part { window, keys: None })) };
         let rows = self.remaining(&Part { window, keys: None }).await?;
-        let asked = alive::ask(command, &self.facts.target, rows, self.stop).await;
+        let asked = liveness::ask(command, &self.facts.target, rows, self.stop).await;
         if self.stop.is_set() {
             return Err(Ended::Stopped);
         }
@@ -266,7 +266,7 @@ impl Deleter<'_> {
         Ok((!keys.is_empty()).then_some(Part { window, keys: Some(keys) }))
     }
 
-    pub(super) fn ended_by(&self, error: SourceError) -> Ended {
+    pub(crate) fn ended_by(&self, error: SourceError) -> Ended {
         match error.kind {
             ErrorKind::Cancelled if self.stop.is_set() => Ended::Stopped,
             _ => Ended::Source(error),
@@ -279,7 +279,7 @@ impl Deleter<'_> {
     }
 
     /// Tries to take all of a part, or what nobody has locked of it.
-    pub(super) async fn attempt(&mut self, part: &Part<'_>, unlocked: bool) -> Result<(), Ended> {
+    pub(crate) async fn attempt(&mut self, part: &Part<'_>, unlocked: bool) -> Result<(), Ended> {
         match &part.keys {
             None => self.attempt_scope(Scope { unlocked, ..Scope::window(part.window) }).await,
             Some(keys) => {
@@ -291,7 +291,7 @@ impl Deleter<'_> {
         }
     }
 
-    pub(super) async fn attempt_scope(&mut self, scope: Scope<'_>) -> Result<(), Ended> {
+    pub(crate) async fn attempt_scope(&mut self, scope: Scope<'_>) -> Result<(), Ended> {
         let mut waiting_since = None;
         loop {
             let taken = match self.facts.custodies.is_empty() {
@@ -345,7 +345,7 @@ impl Deleter<'_> {
     }
 
     /// What a batch adds to the sums.
-    pub(super) fn done(&self, taken: &Batch) -> Tally {
+    pub(crate) fn done(&self, taken: &Batch) -> Tally {
         Tally { children: taken.children.clone(), ..self.sum(taken.rows.len() as u64) }
     }
 
@@ -369,14 +369,14 @@ impl Deleter<'_> {
 }
 
 /// Rows of a window that are to be taken together.
-pub(super) struct Part<'w> {
-    pub(super) window: &'w Window,
+pub(crate) struct Part<'w> {
+    pub(crate) window: &'w Window,
     /// Only these, where each row was asked about.
-    pub(super) keys: Option<Vec<Vec<String>>>,
+    pub(crate) keys: Option<Vec<Vec<String>>>,
 }
 
 /// Rolls back; where even that fails the connection is lost, and with it the transaction.
-pub(super) async fn roll_back(session: &mut crate::sources::Session) {
+pub(crate) async fn roll_back(session: &mut crate::sources::Session) {
     if let Err(error) = session.rollback().await {
         tracing::debug!(source = %error.source_name, error = %chain(&error), "Rollback failed");
     }

@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::process::{Child, ChildStdin};
 use tokio::time::{sleep, timeout};
 
-use super::stop::Stop;
+use crate::run::stop::Stop;
 use crate::telemetry::without_passwords;
 
 /// Where programs are looked for by those that the operator names, whose own paths are absolute.
@@ -30,20 +30,20 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const DRAIN: Duration = Duration::from_millis(200);
 
 /// A program to be run once.
-pub(super) struct Command<'a> {
+pub(crate) struct Command<'a> {
     /// An absolute path.
-    pub(super) program: &'a Path,
-    pub(super) arguments: Vec<&'a OsStr>,
+    pub(crate) program: &'a Path,
+    pub(crate) arguments: Vec<&'a OsStr>,
     /// The environment beside PATH and LANG.
-    pub(super) variables: Vec<(&'static str, String)>,
+    pub(crate) variables: Vec<(&'static str, String)>,
     /// Standard input; `/dev/null` without.
-    pub(super) input: Option<Vec<u8>>,
-    pub(super) timeout: Duration,
+    pub(crate) input: Option<Vec<u8>>,
+    pub(crate) timeout: Duration,
 }
 
 /// How a program ended.
 #[derive(Debug)]
-pub(super) enum Ending {
+pub(crate) enum Ending {
     Exited(i32),
     /// By a signal that was not ours.
     Signalled(i32),
@@ -55,15 +55,15 @@ pub(super) enum Ending {
 
 /// What became of a program.
 #[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) ending: Ending,
+pub(crate) struct Ended {
+    pub(crate) ending: Ending,
     /// The last lines of its standard error, or else of its standard output, as one line.
-    pub(super) last_words: String,
+    pub(crate) last_words: String,
 }
 
 impl Command<'_> {
     /// Runs the program until it ends, its time is up, or the run is stopped. Then nothing of its process group is left.
-    pub(super) async fn run(self, stop: &Stop) -> Ended {
+    pub(crate) async fn run(self, stop: &Stop) -> Ended {
         if stop.is_set() {
             return Ended::without_words(Ending::Stopped);
         }
@@ -237,7 +237,7 @@ impl Ended {
     }
 
     /// How `program` ended, with its last words; a password in a url that it quotes is left out.
-    pub(super) fn describe(&self, program: &Path) -> String {
+    pub(crate) fn describe(&self, program: &Path) -> String {
         let program = program.display();
         let how = match &self.ending {
             Ending::Exited(code) => format!("{program} ended with exit code {code}"),

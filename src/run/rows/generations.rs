@@ -6,7 +6,7 @@ use crate::sources::{Walker, Window};
 
 impl Deleter<'_> {
     /// Takes everything that is eligible, those first to which nothing else points.
-    pub(super) async fn delete_generations(&mut self, mut walker: Walker) -> Result<(), Ended> {
+    pub(crate) async fn delete_generations(&mut self, mut walker: Walker) -> Result<(), Ended> {
         let mut windows: Vec<Window> = Vec::new();
         while let Some(window) = self.next_window(&mut walker).await? {
             windows.push(window);

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::foreseen::GoneFiles;
-use super::gather::Facts;
-use super::guard::Judged;
-use super::sessions::Sessions;
-use super::stop::Stop;
+use super::facts::Facts;
 use crate::ledger::{IntentItem, PolicyResult};
 use crate::policy::{Name, Store};
+use crate::run::guard::Judged;
+use crate::run::plan_state::GoneFiles;
+use crate::run::sessions::Sessions;
+use crate::run::stop::Stop;
 use crate::sources::{Gone, SourceError};
 use crate::stores::{RawPath, Removal};
 
@@ -24,7 +24,7 @@ const MISSING_SHARE: f64 = 0.95;
 
 /// How many files rows have named in each store, and how many of them were missing.
 #[derive(Debug, Default)]
-pub(super) struct Presence {
+pub(crate) struct Presence {
     stores: BTreeMap<Name, Counts>,
     /// Files that earlier policies of the run took: what is missing may be these.
     taken: BTreeMap<Name, u64>,
@@ -38,7 +38,7 @@ struct Counts {
 
 impl Presence {
     /// Nothing was looked at, after some policies of the run.
-    pub(super) fn after(earlier: &[PolicyResult]) -> Self {
+    pub(crate) fn after(earlier: &[PolicyResult]) -> Self {
         let mut taken = BTreeMap::new();
         for (store, share) in earlier.iter().flat_map(|policy| &policy.tally.stores) {
             if let Ok(store) = Name::parse(store) {
@@ -49,12 +49,12 @@ impl Presence {
     }
 
     /// Begins anew: the files of the first rows are met again.
-    pub(super) fn anew(self) -> Self {
+    pub(crate) fn anew(self) -> Self {
         Self { stores: BTreeMap::new(), ..self }
     }
 
     /// Counts the files of a batch; `missing` are those of them that were not there.
-    pub(super) fn count<'i>(
+    pub(crate) fn count<'i>(
         &mut self,
         facts: &Facts,
         named: impl IntoIterator<Item = &'i IntentItem>,
@@ -69,7 +69,7 @@ impl Presence {
     }
 
     /// Reads the guard; why nothing more may go, where nearly everything is missing.
-    pub(super) fn judge(&self, facts: &Facts, judged: &mut Judged) {
+    pub(crate) fn judge(&self, facts: &Facts, judged: &mut Judged) {
         for (name, counts) in &self.stores {
             let missing = counts.missing.saturating_sub(self.taken.get(name).copied().unwrap_or_default());
             if counts.named < NAMED_AT_LEAST {
@@ -96,17 +96,17 @@ fn words(store: &Store, missing: u64, named: u64) -> String {
 
 /// Files of the first rows.
 #[derive(Debug, Default)]
-pub(super) struct Look {
-    pub(super) presence: Presence,
+pub(crate) struct Look {
+    pub(crate) presence: Presence,
     /// What stands in the way of removing anything, by store; in words.
     obstacles: Vec<String>,
     /// Stores in which something would be removed.
-    pub(super) removes_in: Vec<Name>,
+    pub(crate) removes_in: Vec<Name>,
 }
 
 impl Look {
     /// Looks at the files of the first eligible rows, those that are gone left out.
-    pub(super) async fn take(
+    pub(crate) async fn take(
         facts: &Facts,
         sessions: &mut Sessions,
         stop: &Stop,
@@ -152,7 +152,7 @@ impl Look {
     }
 
     /// Reads the guards.
-    pub(super) fn judge(&self, facts: &Facts, judged: &mut Judged) {
+    pub(crate) fn judge(&self, facts: &Facts, judged: &mut Judged) {
         self.presence.judge(facts, judged);
         if let Some(why) = self.obstacles.first() {
             judged.blocked_by.get_or_insert_with(|| why.clone());
@@ -161,7 +161,7 @@ impl Look {
 }
 
 /// Nothing in a store can be removed.
-pub(super) fn unremovable(store: &Store, why: &str) -> String {
+pub(crate) fn unremovable(store: &Store, why: &str) -> String {
     format!(
         "nothing can be removed in store {}: {why}. Rows would go and their files stay; mend that first (`retaind check` says \
          what this user lacks)",

@@ -8,10 +8,10 @@ use std::sync::OnceLock;
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use super::account::Account;
-use super::command::{Command, Ended, Ending};
-use super::stop::Stop;
+use super::process::{Command, Ended, Ending};
 use crate::policy::{Argument, CommandLine};
+use crate::run::account::Account;
+use crate::run::stop::Stop;
 use crate::sources::{OwnedRow, Target};
 
 /// Commands that run at the same time.
@@ -30,7 +30,7 @@ pub enum Verdict {
 
 /// Asks for each row, given by the values of `command.columns()` in their order; the verdicts come in the order of the
 /// rows. A program that can't be run at all is not tried for every row.
-pub(super) async fn probe(command: &CommandLine, rows: Vec<Vec<Option<String>>>, stop: &Stop) -> Vec<Verdict> {
+pub(crate) async fn probe(command: &CommandLine, rows: Vec<Vec<Option<String>>>, stop: &Stop) -> Vec<Verdict> {
     let hopeless = &OnceLock::new();
     let verdicts = rows.into_iter().map(|row| async move {
         if let Some(why) = hopeless.get() {
@@ -110,17 +110,17 @@ impl Verdict {
 
 /// What asking about some rows brought.
 #[derive(Default)]
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// Rows whose work is over.
-    pub(super) over: Vec<OwnedRow>,
+    pub(crate) over: Vec<OwnedRow>,
     /// Keys of the others.
-    pub(super) kept: Vec<Vec<String>>,
+    pub(crate) kept: Vec<Vec<String>>,
     /// Rows that are kept: counted as protected; each doubt is an error.
-    pub(super) account: Account,
+    pub(crate) account: Account,
 }
 
 /// Asks about eligible rows and parts those whose work is over from those to keep.
-pub(super) async fn ask(command: &CommandLine, target: &Target, rows: Vec<OwnedRow>, stop: &Stop) -> Asked {
+pub(crate) async fn ask(command: &CommandLine, target: &Target, rows: Vec<OwnedRow>, stop: &Stop) -> Asked {
     let values = rows.iter().map(|row| target.probe_values(row)).collect();
     let verdicts = probe(command, values, stop).await;
     let mut asked = Asked::default();

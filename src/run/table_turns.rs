@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::delete::{Deleter, Ended};
+use super::rows::delete::{Deleter, Ended};
 use super::sessions::Sessions;
 use super::stop::Stop;
 use crate::policy::{RowsPolicy, Settings, Source, TableName};

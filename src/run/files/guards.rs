@@ -2,7 +2,7 @@
 //! there for.
 
 use super::missing::{JUDGED_FROM, Missing};
-use super::names::{Counts, Names};
+use super::reference_index::{Counts, Names};
 use crate::ledger::{MissingFile, Unused};
 use crate::policy::Store;
 use crate::run::guard::Judged;

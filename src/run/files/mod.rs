@@ -1,15 +1,15 @@
 //! One policy of files or of orphans, from its lease to its result: look at the store, choose, guard, take.
 
+mod aged;
 mod choose;
-mod files;
 mod fingerprints;
+mod found_files;
 mod guards;
 mod missing;
-mod names;
 mod orphans;
 mod outside;
-mod spool;
-mod taking;
+mod reference_index;
+mod removal;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,13 +17,13 @@ use jiff::Timestamp;
 
 use super::Fate;
 use super::account::Account;
-use super::custody::{Custody, CustodyError};
-use super::foreseen::{Foreseen, GoneInStore};
 use super::guard::Judged;
-use super::identity;
 use super::outcome::Outcome;
+use super::owners::{Custody, CustodyError};
+use super::plan_state::{Foreseen, GoneInStore};
 use super::policy::PolicyRun;
 use super::sessions::Sessions;
+use super::store_identity;
 use crate::ledger::{GuardReading, Held as OnHold, Lease, Ledger, LedgerError, RunMode, Status};
 use crate::policy::{FilesPolicy, Mode, Name, OrphansPolicy, Store};
 use crate::sources::SourceError;
@@ -31,9 +31,9 @@ use crate::stores::{Held, RawPath, Surveyed, TrashError, WalkError};
 use crate::telemetry::chain;
 use choose::Choice;
 pub(super) use fingerprints::{Collection, Fingerprinter, Fingerprints};
+use found_files::Spool;
 use missing::Alike;
-use spool::Spool;
-use taking::Taking;
+use removal::Taking;
 
 /// A policy about a store.
 #[derive(Clone, Copy)]
@@ -94,11 +94,11 @@ impl From<WalkError> for Ended {
     }
 }
 
-impl From<names::NamesError> for Ended {
-    fn from(error: names::NamesError) -> Self {
+impl From<reference_index::NamesError> for Ended {
+    fn from(error: reference_index::NamesError) -> Self {
         match error {
-            names::NamesError::Stopped => Ended::Stopped,
-            names::NamesError::Source(error) => Ended::Source(error),
+            reference_index::NamesError::Stopped => Ended::Stopped,
+            reference_index::NamesError::Source(error) => Ended::Source(error),
         }
     }
 }
@@ -163,7 +163,7 @@ impl Sink {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn push(&self, path: &[u8], file: Option<spool::SeenFile>) {
+    fn push(&self, path: &[u8], file: Option<found_files::SeenFile>) {
         let mut sink = self.lock();
         if let Ok(spool) = &mut *sink
             && let Err(error) = spool.push(path, file)
@@ -213,7 +213,7 @@ impl Looking<'_> {
             return Ok(None);
         }
         let (open, store, ledger) = (&self.custody.open, &self.custody.store, self.run.runner.ledger.as_ref());
-        Ok(identity::guard(open, store, ledger, true).await?)
+        Ok(store_identity::guard(open, store, ledger, true).await?)
     }
 }
 

@@ -16,28 +16,28 @@ const SHORT: Duration = Duration::from_millis(500);
 
 /// Batches that wait.
 #[derive(Default)]
-pub(super) struct Waiting {
+pub(crate) struct Waiting {
     batches: Vec<IntentBatch>,
     files: usize,
     /// The last reading took a connection of its own; what does not is done after each batch.
-    pub(super) reads_long: bool,
+    pub(crate) reads_long: bool,
     /// How long the last reading took, and when it ended.
     last: Option<(Duration, Timestamp)>,
 }
 
 impl Waiting {
-    pub(super) fn push(&mut self, batch: IntentBatch) {
+    pub(crate) fn push(&mut self, batch: IntentBatch) {
         self.files += batch.items.len();
         self.batches.push(batch);
     }
 
-    pub(super) fn take(&mut self) -> Vec<IntentBatch> {
+    pub(crate) fn take(&mut self) -> Vec<IntentBatch> {
         self.files = 0;
         std::mem::take(&mut self.batches)
     }
 
     /// Whether it is time for a reading: the last one was long enough ago for what it took, or much waits.
-    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         let rested = self.last.is_none_or(|(took, ended_at)| {
             let since = Duration::try_from(now.duration_since(ended_at)).unwrap_or_default();
             since >= took.saturating_mul(SHARE)
@@ -45,13 +45,13 @@ impl Waiting {
         !self.reads_long || rested || self.files >= FILES_AT_MOST
     }
 
-    pub(super) fn searched(&mut self, began_at: Timestamp, ended_at: Timestamp) {
+    pub(crate) fn searched(&mut self, began_at: Timestamp, ended_at: Timestamp) {
         let took = Duration::try_from(ended_at.duration_since(began_at)).unwrap_or_default();
         self.last = Some((took, ended_at));
     }
 
     /// Whether a stop should not wait for a reading.
-    pub(super) fn takes_long(&self) -> bool {
+    pub(crate) fn takes_long(&self) -> bool {
         self.last.is_some_and(|(took, _)| took > SHORT)
     }
 }

@@ -16,21 +16,21 @@ const TRIED_FIRST: usize = 24;
 
 /// The rows that stayed without a word.
 #[derive(Default)]
-pub(super) struct Vetoed {
+pub(crate) struct Vetoed {
     rows: u64,
     first: Vec<String>,
     known: HashSet<Vec<String>>,
 }
 
 impl Vetoed {
-    pub(super) fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
 }
 
 impl Deleter<'_> {
     /// Records rows that stay.
-    pub(super) fn stay(&mut self, stayed: Vec<Stayed>) {
+    pub(crate) fn stay(&mut self, stayed: Vec<Stayed>) {
         for Stayed { row, why } in stayed {
             if !self.is_first_time(&row) {
                 continue;
@@ -50,7 +50,7 @@ impl Deleter<'_> {
     }
 
     /// Whether a row that stays was not counted before; one is tried again where others of its batch may go now.
-    pub(super) fn is_first_time(&mut self, row: &OwnedRow) -> bool {
+    pub(crate) fn is_first_time(&mut self, row: &OwnedRow) -> bool {
         let known = &mut self.pace.vetoed.known;
         match known.len() < REMEMBERED_AT_MOST {
             true => known.insert(row.key.clone()),
@@ -59,7 +59,7 @@ impl Deleter<'_> {
     }
 
     /// Takes what is left of a batch without the rows that made it to be rolled back.
-    pub(super) async fn take_without(&mut self, scope: Scope<'_>, batch: Batch) -> Result<(), Ended> {
+    pub(crate) async fn take_without(&mut self, scope: Scope<'_>, batch: Batch) -> Result<(), Ended> {
         self.stay(batch.stayed);
         let keys: Vec<_> = batch.rows.into_iter().map(|row| row.key).collect();
         for some in keys.chunks(KEYS_AT_ONCE) {
@@ -69,7 +69,7 @@ impl Deleter<'_> {
     }
 
     /// Says how many rows stayed without a word, and what may have kept them.
-    pub(super) fn report_vetoed(&mut self) {
+    pub(crate) fn report_vetoed(&mut self) {
         let vetoed = std::mem::take(&mut self.pace.vetoed);
         if vetoed.rows == 0 {
             return;
@@ -86,7 +86,7 @@ impl Deleter<'_> {
     }
 
     /// Tries some rows from all over a batch one by one. Where all fail alike, the policy ends with that one error.
-    pub(super) async fn refused_alike(
+    pub(crate) async fn refused_alike(
         &mut self,
         part: &Part<'_>,
         rows: &[OwnedRow],

@@ -1,21 +1,21 @@
 //! A run that takes nothing: a plan, a report, or a count of what is held.
 
-use super::account::Account;
-use super::foreseen::Foreseen;
-use super::gather::{Question, gather};
-use super::guard::Judged;
-use super::outcome::Outcome;
+use super::facts::{Question, gather};
 use super::plan::{Planned, Planner};
-use super::policy::{PolicyRun, refused};
-use super::sessions::Sessions;
 use crate::ledger::{Held, Status};
 use crate::policy::{Mode, RowsPolicy};
+use crate::run::account::Account;
+use crate::run::guard::Judged;
+use crate::run::outcome::Outcome;
+use crate::run::plan_state::Foreseen;
+use crate::run::policy::{PolicyRun, refused};
+use crate::run::sessions::Sessions;
 use crate::sources::{Gone, Instants};
 use crate::telemetry::chain;
 
 impl PolicyRun<'_> {
     /// A plan, or a run that only reports.
-    pub(super) async fn look(
+    pub(crate) async fn look(
         &self,
         rows: &RowsPolicy,
         at: Instants,

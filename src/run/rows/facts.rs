@@ -2,47 +2,47 @@
 
 use std::sync::Arc;
 
-use super::account::Account;
-use super::custody::{Custody, CustodyError};
-use super::identity;
-use super::sessions::Sessions;
-use super::stop::Stop;
 use crate::clock::Clock;
 use crate::ledger::{IntentItem, IntentOwner, RunId};
 use crate::policy::{FilePath, Name, Outside, Params, RowsPolicy, Settings};
+use crate::run::account::Account;
+use crate::run::owners::{Custody, CustodyError};
+use crate::run::sessions::Sessions;
+use crate::run::stop::Stop;
+use crate::run::store_identity;
 use crate::sources::{
     Asked, Claim, ClaimedFile, ErrorKind, FileOwner, Gone, Instants, NamedBy, Session, SourceError, Target, Timeless,
     Unfit, Unjudged, Unmapped, typed_form_hint,
 };
 
 /// What is known before anything is decided.
-pub(super) struct Facts {
-    pub(super) target: Arc<Target>,
-    pub(super) at: Instants,
-    pub(super) custodies: Vec<Custody>,
+pub(crate) struct Facts {
+    pub(crate) target: Arc<Target>,
+    pub(crate) at: Instants,
+    pub(crate) custodies: Vec<Custody>,
     /// For each owner of the target, what an intent says of it.
     owners: Vec<Arc<IntentOwner>>,
     /// How far the source's clock is from this machine's, in seconds.
-    pub(super) skew_secs: f64,
+    pub(crate) skew_secs: f64,
     /// Eligible rows, where a guard or a progress bar needs them; counted no further than one past `max_rows`.
-    pub(super) eligible: Option<u64>,
+    pub(crate) eligible: Option<u64>,
     /// All rows of the table, where a guard needs them.
-    pub(super) total: Option<u64>,
+    pub(crate) total: Option<u64>,
     /// Rows that would be eligible if nothing kept them.
-    pub(super) kept: u64,
+    pub(crate) kept: u64,
     /// A comparison with a time that says the same at every time, where that is not meant so.
-    pub(super) timeless: Option<Timeless>,
+    pub(crate) timeless: Option<Timeless>,
     /// Why the database takes no changes at all, if it does not.
-    pub(super) refuses_changes: Option<String>,
+    pub(crate) refuses_changes: Option<String>,
     /// What judges the rows of a table that points to itself, where the run goes by their order.
-    pub(super) judging: Option<Arc<Target>>,
+    pub(crate) judging: Option<Arc<Target>>,
     /// Rows on which the operator's SQL fails.
-    pub(super) unjudged: Vec<Unjudged>,
+    pub(crate) unjudged: Vec<Unjudged>,
 }
 
 /// Why the facts could not be had.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum GatherError {
+pub(crate) enum GatherError {
     #[error(transparent)]
     Source(SourceError),
     /// An error that what stands beside it explains.
@@ -67,23 +67,23 @@ impl From<SourceError> for GatherError {
 
 /// What the facts are gathered for.
 #[derive(Clone, Copy)]
-pub(super) struct Question<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) clock: &'a Clock,
-    pub(super) policy: &'a RowsPolicy,
-    pub(super) params: &'a Params,
-    pub(super) at: Instants,
+pub(crate) struct Question<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) clock: &'a Clock,
+    pub(crate) policy: &'a RowsPolicy,
+    pub(crate) params: &'a Params,
+    pub(crate) at: Instants,
     /// Count what is eligible even where no guard needs it.
-    pub(super) count: bool,
+    pub(crate) count: bool,
     /// What a plan takes for gone.
-    pub(super) gone: &'a [Gone],
-    pub(super) run_id: RunId,
+    pub(crate) gone: &'a [Gone],
+    pub(crate) run_id: RunId,
     /// Find out whether the operator's SQL can be asked of every row, before anything is listed.
-    pub(super) tries_sql: bool,
+    pub(crate) tries_sql: bool,
 }
 
 /// Looks up everything that a policy's run stands on. Where the operator's SQL fails on single rows, they are left out.
-pub(super) async fn gather(question: Question<'_>, sessions: &mut Sessions) -> Result<Facts, GatherError> {
+pub(crate) async fn gather(question: Question<'_>, sessions: &mut Sessions) -> Result<Facts, GatherError> {
     match gather_by(question, sessions, false).await {
         Err(GatherError::Source(error)) if error.kind == ErrorKind::Other => {
             gather_judging(question, sessions, error).await
@@ -93,7 +93,7 @@ pub(super) async fn gather(question: Question<'_>, sessions: &mut Sessions) -> R
 }
 
 /// Leaves out the rows on which the operator's SQL fails; where these are none, or all, the error stands.
-pub(super) async fn gather_judging(
+pub(crate) async fn gather_judging(
     question: Question<'_>,
     sessions: &mut Sessions,
     error: SourceError,
@@ -153,7 +153,7 @@ async fn gather_by(question: Question<'_>, sessions: &mut Sessions, judges: bool
 }
 
 /// How far the source's clock is from this machine's: the middle of the question is taken for the answer's time.
-pub(super) async fn skew(session: &mut Session, clock: &Clock) -> Result<f64, SourceError> {
+pub(crate) async fn skew(session: &mut Session, clock: &Clock) -> Result<f64, SourceError> {
     let before = clock.now();
     let theirs = session.server_time().await?;
     let after = clock.now();
@@ -196,7 +196,7 @@ fn intent_owner(owner: &FileOwner, target: &Target, custody: &Custody) -> Intent
     IntentOwner {
         store: owner.file.store.clone(),
         root: custody.store.root.clone(),
-        root_then: identity::root_then(&custody.open),
+        root_then: store_identity::root_then(&custody.open),
         table: owner.table.to_string(),
         path: owner.file.path.to_string(),
         template: matches!(owner.file.path, FilePath::Template(_)),
@@ -207,25 +207,25 @@ fn intent_owner(owner: &FileOwner, target: &Target, custody: &Custody) -> Intent
 
 /// The files that a batch's rows name.
 #[derive(Default)]
-pub(super) struct RowFiles {
-    pub(super) items: Vec<IntentItem>,
+pub(crate) struct RowFiles {
+    pub(crate) items: Vec<IntentItem>,
     /// Rows that are to stay for a path that is none of their store's.
-    pub(super) unmapped: Vec<UnmappedRow>,
+    pub(crate) unmapped: Vec<UnmappedRow>,
     /// Such paths of rows that go all the same.
-    pub(super) outside: u64,
+    pub(crate) outside: u64,
 }
 
 /// A row with a path that is none of its store's.
-pub(super) struct UnmappedRow {
+pub(crate) struct UnmappedRow {
     /// As people read it.
-    pub(super) key: String,
-    pub(super) owner: usize,
-    pub(super) path: Unmapped,
+    pub(crate) key: String,
+    pub(crate) owner: usize,
+    pub(crate) path: Unmapped,
 }
 
 impl Facts {
     /// How many rows are eligible, counted no further than a limit.
-    pub(super) async fn count(
+    pub(crate) async fn count(
         &self,
         sessions: &mut Sessions,
         stop: &Stop,
@@ -239,21 +239,21 @@ impl Facts {
     }
 
     /// How many rows the table has.
-    pub(super) async fn count_all(&self, sessions: &mut Sessions, stop: &Stop) -> Result<u64, SourceError> {
+    pub(crate) async fn count_all(&self, sessions: &mut Sessions, stop: &Stop) -> Result<u64, SourceError> {
         let session = sessions.get(&self.target.source).await?;
         let canceller = session.canceller();
         stop.watch(canceller, self.target.count_all(session)).await
     }
 
     /// Tells of the rows on which the operator's SQL fails.
-    pub(super) fn report_unjudged(&self, account: &mut Account) {
+    pub(crate) fn report_unjudged(&self, account: &mut Account) {
         for Unjudged { row, cause } in &self.unjudged {
             account.fail(Some(row.shown.clone()), None, format!("kept: the SQL of the policy fails on it: {cause}"));
         }
     }
 
     /// For a run, which goes by the order in which rows of a table that points to itself can go.
-    pub(super) fn by_order(self) -> Self {
+    pub(crate) fn by_order(self) -> Self {
         match self.target.is_tree() {
             true => Self { target: self.target.peeling(), judging: Some(self.target), ..self },
             false => self,
@@ -261,7 +261,7 @@ impl Facts {
     }
 
     /// Sorts what a batch's rows say of their files; a file named twice is one item.
-    pub(super) fn files_of(&self, claims: Vec<Claim>) -> RowFiles {
+    pub(crate) fn files_of(&self, claims: Vec<Claim>) -> RowFiles {
         let mut found = RowFiles::default();
         let mut seen = std::collections::HashSet::new();
         for Claim { key, owner, file } in claims {
@@ -280,7 +280,7 @@ impl Facts {
     }
 
     /// Why a row stays for its path, in words.
-    pub(super) fn why_unmapped(&self, row: &UnmappedRow) -> String {
+    pub(crate) fn why_unmapped(&self, row: &UnmappedRow) -> String {
         let owner = &self.target.owners[row.owner];
         let with = match owner.table == self.target.node.table {
             true => String::new(),
@@ -293,7 +293,7 @@ impl Facts {
     }
 
     /// Whether a file may be missing without a sign of anything.
-    pub(super) fn may_be_missing(&self, item: &IntentItem) -> bool {
+    pub(crate) fn may_be_missing(&self, item: &IntentItem) -> bool {
         let place = self.owners.iter().position(|owner| Arc::ptr_eq(owner, &item.owner));
         place.is_some_and(|place| self.target.owners[place].file.may_be_missing)
     }

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
-use super::foreseen::GoneFiles;
-use super::meant::{self, Meant};
+use super::plan_state::GoneFiles;
 use super::sessions::Sessions;
+use super::spellings;
+use super::spellings::Meant;
 use crate::ledger::{IntentItem, RunId, Tally};
 use crate::policy::{Name, Namer, Settings, Store, StorePath};
 use crate::sources::{ErrorKind, Gone, NamedBy, ReferenceColumn, SourceError, TableFacts, Unfit};
@@ -242,8 +243,10 @@ pub(super) async fn search_all(
     for custody in custodies {
         let mine = items.clone().into_iter().filter(|item| item.owner.store == custody.store.name);
         let mine: Vec<_> = mine.map(|item| (item.path.clone(), item.owner.directory)).collect();
-        all.push(match meant::search(custody, settings, sessions, &mine).await {
-            Err(error) if error.kind == ErrorKind::Lost => meant::search(custody, settings, sessions, &mine).await?,
+        all.push(match spellings::search(custody, settings, sessions, &mine).await {
+            Err(error) if error.kind == ErrorKind::Lost => {
+                spellings::search(custody, settings, sessions, &mine).await?
+            }
             searched => searched?,
         });
     }

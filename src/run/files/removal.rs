@@ -8,17 +8,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::choose::Choice;
+use super::found_files::{Found, Spool};
 use super::missing::Alike;
-use super::spool::{Found, Spool};
 use super::{Ended, Holding, Tree};
 use crate::ledger::{SHOWN_AT_MOST, Sample, Tally};
 use crate::policy::{Name, OpenFiles};
 use crate::run::account::Account;
-use crate::run::custody::{Action, Custody};
-use crate::run::foreseen::GoneFiles;
-use crate::run::meant::{self, Meant};
+use crate::run::owners::{Action, Custody};
+use crate::run::plan_state::GoneFiles;
 use crate::run::policy::PolicyRun;
 use crate::run::sessions::Sessions;
+use crate::run::spellings;
+use crate::run::spellings::Meant;
 use crate::run::{Fate, Listed};
 use crate::stores::{Doomed, Held, InUse, Inside, Left, Look, Outcome, Part, RawPath, Way, Why};
 use crate::telemetry::chain;
@@ -144,7 +145,7 @@ impl Taking<'_> {
         let Tree::Files(_) = self.tree else { return Ok(Meant::default()) };
         let paths = found.iter().filter_map(|found| RawPath::parse(&found.path).ok()?.text());
         let paths: Vec<_> = paths.map(|path| (path, false)).collect();
-        Ok(meant::search(self.custody, &self.run.runner.settings, self.sessions, &paths).await?)
+        Ok(spellings::search(self.custody, &self.run.runner.settings, self.sessions, &paths).await?)
     }
 
     async fn some(&mut self, found: Vec<Found>, way: Way, meant: &Meant) -> Result<(), Ended> {

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::command::{Command, Ending};
-use super::stop::Stop;
-use super::{Request, Runner, Standing};
+use super::process::{Command, Ending};
 use crate::ledger::{HookFailure, HookPoint, PolicyResult, RunMode, RunResult, Status, Tally};
 use crate::policy::{Hook, Mode, Policy, Task, cut};
+use crate::run::stop::Stop;
+use crate::run::{Request, Runner, Standing};
 
 /// The hooks of one run.
-pub(super) struct Hooks<'a> {
+pub(crate) struct Hooks<'a> {
     runner: &'a Runner,
     request: &'a Request,
     stop: &'a Stop,
@@ -23,14 +23,14 @@ pub(super) struct Hooks<'a> {
 
 impl<'a> Hooks<'a> {
     /// Those of the task that is run as a whole, if the run may delete.
-    pub(super) fn of(runner: &'a Runner, request: &'a Request, mode: RunMode, stop: &'a Stop) -> Self {
+    pub(crate) fn of(runner: &'a Runner, request: &'a Request, mode: RunMode, stop: &'a Stop) -> Self {
         let task = request.task.as_ref().filter(|_| mode == RunMode::Enforce);
         let task = task.and_then(|name| runner.settings.task(name));
         Self { runner, request, stop, task: task.map(AsRef::as_ref) }
     }
 
     /// The same where there is something to run that is not held: otherwise none.
-    pub(super) async fn unless_held(self, standings: &[Option<Standing>], result: &RunResult) -> Self {
+    pub(crate) async fn unless_held(self, standings: &[Option<Standing>], result: &RunResult) -> Self {
         let has_any = self.task.is_some_and(|task| task.before.is_some() || task.after.is_some());
         if has_any && self.runner.is_all_held(self.request, (self.stop, standings), result).await {
             return Self { task: None, ..self };
@@ -40,7 +40,7 @@ impl<'a> Hooks<'a> {
 
     /// Runs `before`. Where it fails, no policy may run, and each of them is blocked in the result. One that was stopped
     /// with the run has not failed: the policies find the run stopped.
-    pub(super) async fn before(&self, result: &mut RunResult) {
+    pub(crate) async fn before(&self, result: &mut RunResult) {
         let Some((task, hook)) = self.task.and_then(|task| Some((task, task.before.as_ref()?))) else { return };
         let point = HookPoint::Before;
         if let Err((_, failure)) = self.run(task, hook, point, hook.timeout, result, self.stop).await
@@ -53,7 +53,7 @@ impl<'a> Hooks<'a> {
     }
 
     /// Runs `after` with the result as it is now, and adds to it what came of that.
-    pub(super) async fn after(&self, result: &mut RunResult) {
+    pub(crate) async fn after(&self, result: &mut RunResult) {
         let Some((task, hook)) = self.task.and_then(|task| Some((task, task.after.as_ref()?))) else { return };
         let shutdown_grace = self.runner.settings.daemon.shutdown_grace;
         let own;

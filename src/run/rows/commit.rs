@@ -10,12 +10,12 @@
 //! A crash before 3 leaves intents of a deletion that never was; a crash after it leaves files that are owed. Recovery
 //! (`recover`) tells the two apart.
 
-use super::custody::{Action, Later, Settled, reads_long, search_all, settle};
 use super::delete::{Deleter, Ended, roll_back};
-use super::gather::{Facts, RowFiles, UnmappedRow};
-use super::guard::Judged;
-use super::recover::{Begun, Resolved};
+use super::facts::{Facts, RowFiles, UnmappedRow};
 use crate::ledger::{IntentBatch, Tally};
+use crate::run::guard::Judged;
+use crate::run::owners::{Action, Later, Settled, reads_long, search_all, settle};
+use crate::run::recovery::{Begun, Resolved};
 use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError, transaction_mark};
 use crate::telemetry::chain;
 
@@ -26,7 +26,7 @@ const UNREMOVED_AT_MOST: u64 = 10;
 
 impl Deleter<'_> {
     /// Takes the rows of a scope and the files that they alone owned; rows whose paths are none of their store's stay.
-    pub(super) async fn take_with_files(&mut self, scope: Scope<'_>) -> Result<(), Ended> {
+    pub(crate) async fn take_with_files(&mut self, scope: Scope<'_>) -> Result<(), Ended> {
         let mut kept = self.take_mapped(scope).await?;
         if kept.is_empty() {
             return Ok(());
@@ -224,7 +224,7 @@ impl Deleter<'_> {
     }
 
     /// Steps 4 and 5 for everything that waits.
-    pub(super) async fn settle_waiting(&mut self) -> Result<(), Ended> {
+    pub(crate) async fn settle_waiting(&mut self) -> Result<(), Ended> {
         let batches = self.pace.waiting.take();
         if batches.is_empty() {
             return Ok(());
@@ -260,7 +260,7 @@ impl Deleter<'_> {
     }
 
     /// At the end of a run: what still waits, unless the policy is another's by now, or a stop could not be heeded in time.
-    pub(super) async fn settle_rest(&mut self, ended: Result<(), Ended>) -> Result<(), Ended> {
+    pub(crate) async fn settle_rest(&mut self, ended: Result<(), Ended>) -> Result<(), Ended> {
         let leaves = match &ended {
             Err(Ended::LeaseLost | Ended::Ledger(_)) => true,
             _ => self.stop.is_set() && self.pace.waiting.takes_long(),
@@ -286,7 +286,7 @@ impl Deleter<'_> {
 }
 
 /// What is known of a batch after its commit.
-pub(super) enum Committed {
+pub(crate) enum Committed {
     /// Committed: its files are owed.
     Known(Box<IntentBatch>),
     /// Looked at over a new connection already.

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::sessions::Sessions;
 use crate::policy::{Engine, Name};
+use crate::run::sessions::Sessions;
 use crate::sources::Session;
 use crate::telemetry::chain;
 
 const HELD_AT_MOST: Duration = Duration::from_secs(10);
 
 /// A snapshot that is held, over a connection of its own.
-pub(super) struct Snapshot {
+pub(crate) struct Snapshot {
     session: Session,
     taken_at: Instant,
     _permit: OwnedSemaphorePermit,
@@ -24,7 +24,7 @@ pub(super) struct Snapshot {
 
 impl Snapshot {
     /// Takes one on MySQL, where a connection is to spare. It only makes a run faster, so none is no failure.
-    pub(super) async fn take(sessions: &mut Sessions, source: &Name, engine: Engine) -> Option<Self> {
+    pub(crate) async fn take(sessions: &mut Sessions, source: &Name, engine: Engine) -> Option<Self> {
         if engine != Engine::MySql {
             return None;
         }
@@ -39,7 +39,7 @@ impl Snapshot {
     }
 
     /// Lets go of what has waited long enough, and goes on with a new one.
-    pub(super) async fn renew(mut self) -> Option<Self> {
+    pub(crate) async fn renew(mut self) -> Option<Self> {
         if self.taken_at.elapsed() < HELD_AT_MOST {
             return Some(self);
         }

@@ -1,12 +1,12 @@
 //! What a policy leaves alone because it cannot be judged, told in its result: dates that cannot be read, values that
 //! nobody foresaw.
 
-use super::account::Account;
-use super::gather::Facts;
-use super::sessions::Sessions;
-use super::stop::Stop;
+use super::facts::Facts;
 use crate::ledger::SHOWN_AT_MOST;
 use crate::policy::{Keep, RowsPolicy};
+use crate::run::account::Account;
+use crate::run::sessions::Sessions;
+use crate::run::stop::Stop;
 use crate::sources::{ErrorKind, Gone, SourceError, Unreadable};
 use crate::telemetry::chain;
 
@@ -14,18 +14,18 @@ use crate::telemetry::chain;
 const SHOWN_CHARS: usize = 60;
 
 /// A policy whose doubts are told.
-pub(super) struct Doubts<'a> {
-    pub(super) policy: &'a RowsPolicy,
-    pub(super) facts: &'a Facts,
-    pub(super) stop: &'a Stop,
+pub(crate) struct Doubts<'a> {
+    pub(crate) policy: &'a RowsPolicy,
+    pub(crate) facts: &'a Facts,
+    pub(crate) stop: &'a Stop,
     /// What a plan takes for gone.
-    pub(super) gone: &'a [Gone],
+    pub(crate) gone: &'a [Gone],
 }
 
 impl Doubts<'_> {
     /// Tells of values that decide a row's time and that nobody foresaw. To be asked before anything goes: rows with
     /// such a value may take the default.
-    pub(super) async fn tell_unlisted(
+    pub(crate) async fn tell_unlisted(
         &self,
         sessions: &mut Sessions,
         account: &mut Account,
@@ -57,7 +57,7 @@ impl Doubts<'_> {
     /// Counts the rows without a time, and tells of those whose age cannot be read: each is an error of its own (G5). That
     /// no age at all can be read, or all count another unit, is one more. Where every row has a date, one question to the
     /// table answers it all.
-    pub(super) async fn tell_ages(&self, sessions: &mut Sessions, account: &mut Account) -> Result<(), SourceError> {
+    pub(crate) async fn tell_ages(&self, sessions: &mut Sessions, account: &mut Account) -> Result<(), SourceError> {
         let undated = self.count_undated(sessions, account).await?;
         if undated == Some(0) {
             return Ok(());

@@ -15,9 +15,9 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
-use super::custody::{Action, Custody, Later, search_all, settle};
-use super::identity;
+use super::owners::{Action, Custody, Later, search_all, settle};
 use super::sessions::Sessions;
+use super::store_identity;
 use super::{Recovery, Runner};
 use crate::ledger::{IntentBatch, IntentOwner, LeaseOutcome, Ledger, LedgerError, Tally};
 use crate::policy::{FilePath, Ident, Mode, Name, Outside, OwnedFile, PathTemplate, Settings, TableName};
@@ -234,7 +234,7 @@ async fn doubt_of_stores(
             Err(error) => return Ok(Some(chain(&error))),
         };
         let then = owner.root_then.as_ref();
-        if let Some(why) = identity::doubt(&open, store, ledger, then, batch.recorded_at).await? {
+        if let Some(why) = store_identity::doubt(&open, store, ledger, then, batch.recorded_at).await? {
             return Ok(Some(why));
         }
     }

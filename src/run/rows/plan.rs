@@ -8,62 +8,63 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::account::Account;
-use super::custody::{Action, Later, Searched, reads_long, search_all, settle};
-use super::doubt::Doubts;
-use super::foreseen::GoneFiles;
-use super::gather::{Facts, RowFiles};
-use super::guard::Judged;
+use super::facts::{Facts, RowFiles};
 use super::presence::Presence;
-use super::sessions::Sessions;
-use super::stop::Stop;
-use super::{Fate, Listed, Reporter, alive};
+use super::unreadable::Doubts;
 use crate::clock::Clock;
 use crate::ledger::{IntentItem, SHOWN_AT_MOST, Sample, Tally};
 use crate::policy::{Alive, Name, RowsPolicy, Settings};
+use crate::run::account::Account;
+use crate::run::guard::Judged;
+use crate::run::owners::{Action, Later, Searched, reads_long, search_all, settle};
+use crate::run::plan_state::GoneFiles;
+use crate::run::programs::liveness;
+use crate::run::sessions::Sessions;
+use crate::run::stop::Stop;
+use crate::run::{Fate, Listed, Reporter};
 use crate::sources::{Batch, Gone, KEYS_AT_ONCE, OwnedRow, Scope, SourceError, Walker, Window};
 use crate::stores::{Inside, Listener};
 
 /// A plan under way.
-pub(super) struct Planner<'a> {
-    pub(super) name: &'a Name,
-    pub(super) policy: &'a RowsPolicy,
-    pub(super) fate: Fate,
-    pub(super) facts: &'a Facts,
-    pub(super) settings: &'a Settings,
-    pub(super) sessions: &'a mut Sessions,
-    pub(super) clock: &'a Clock,
-    pub(super) stop: &'a Stop,
-    pub(super) reporter: &'a Reporter,
-    pub(super) list: Option<&'a mpsc::Sender<Listed>>,
+pub(crate) struct Planner<'a> {
+    pub(crate) name: &'a Name,
+    pub(crate) policy: &'a RowsPolicy,
+    pub(crate) fate: Fate,
+    pub(crate) facts: &'a Facts,
+    pub(crate) settings: &'a Settings,
+    pub(crate) sessions: &'a mut Sessions,
+    pub(crate) clock: &'a Clock,
+    pub(crate) stop: &'a Stop,
+    pub(crate) reporter: &'a Reporter,
+    pub(crate) list: Option<&'a mpsc::Sender<Listed>>,
     /// Rows that earlier policies of this plan would have deleted.
-    pub(super) gone: &'a [Gone],
+    pub(crate) gone: &'a [Gone],
     /// Files that they would have taken.
-    pub(super) files: GoneFiles,
+    pub(crate) files: GoneFiles,
     /// Whether the files that rows name are there.
-    pub(super) presence: Presence,
+    pub(crate) presence: Presence,
     /// What was listed, with what is gone by then, until it is known what rows mean by unusual spellings.
-    pub(super) waiting: Vec<Listing>,
+    pub(crate) waiting: Vec<Listing>,
     /// Whether the last reading of that took a connection of its own.
-    pub(super) reads_long: bool,
+    pub(crate) reads_long: bool,
     /// Keys of eligible rows that stay: their work still goes on, or their paths are none of their store's.
-    pub(super) kept: Vec<Vec<String>>,
+    pub(crate) kept: Vec<Vec<String>>,
     /// Rows that cannot be read.
-    pub(super) unreadable: u64,
-    pub(super) account: Account,
+    pub(crate) unreadable: u64,
+    pub(crate) account: Account,
 }
 
 /// What a plan came to.
-pub(super) struct Planned {
-    pub(super) account: Account,
+pub(crate) struct Planned {
+    pub(crate) account: Account,
     /// Keys of eligible rows that stay.
-    pub(super) kept: Vec<Vec<String>>,
+    pub(crate) kept: Vec<Vec<String>>,
     /// Nearly all files turned out to be missing: the last window that a run would take, and why nothing more goes.
-    pub(super) ended: Option<(Window, Judged)>,
+    pub(crate) ended: Option<(Window, Judged)>,
 }
 
 /// A batch of a plan that waits.
-pub(super) struct Listing {
+pub(crate) struct Listing {
     batch: Batch,
     gone: Vec<Gone>,
     items: Vec<IntentItem>,
@@ -74,7 +75,7 @@ const WAITING_AT_MOST: usize = 50_000;
 
 impl Planner<'_> {
     /// Plans the policy.
-    pub(super) async fn plan(mut self) -> Result<Planned, SourceError> {
+    pub(crate) async fn plan(mut self) -> Result<Planned, SourceError> {
         let mut ended = None;
         self.account.tally.rows_protected = self.facts.kept;
         self.facts.report_unjudged(&mut self.account);
@@ -120,7 +121,7 @@ impl Planner<'_> {
         self.account.tally.rows_matched = counted;
         if counted > 0 {
             let canceller = session.canceller();
-            let few = if target.has_details() { SHOWN_AT_MOST } else { super::account::SAMPLE_AT_MOST };
+            let few = if target.has_details() { SHOWN_AT_MOST } else { crate::run::account::SAMPLE_AT_MOST };
             let few = u32::try_from(few).ok();
             let listing = target.list(session, *at, Scope::window(&Window::All), self.gone, few);
             let rows = self.stop.watch(canceller, listing).await?;
@@ -146,7 +147,7 @@ impl Planner<'_> {
             let listing = target.list(session, *at, Scope::window(&window), self.gone, None);
             let mut rows = self.stop.watch(canceller, listing).await?;
             if let Some(Alive::Command(command)) = &self.policy.alive {
-                let asked = alive::ask(command, target, rows, self.stop).await;
+                let asked = liveness::ask(command, target, rows, self.stop).await;
                 self.account.add(asked.account);
                 self.kept.extend(asked.kept);
                 rows = asked.over;
@@ -258,7 +259,7 @@ impl Planner<'_> {
     }
 
     fn show(&mut self, rows: &[OwnedRow], gone: &[(IntentItem, Option<u64>)]) {
-        for row in rows.iter().take(super::account::SAMPLE_AT_MOST) {
+        for row in rows.iter().take(crate::run::account::SAMPLE_AT_MOST) {
             self.account.show(|| {
                 let mine = gone.iter().filter(|(item, _)| item.key == row.shown);
                 let files = mine.map(|(item, _)| format!("{}: {}", item.owner.store, item.path)).collect();
@@ -288,14 +289,14 @@ impl Planner<'_> {
 }
 
 /// Lists the files in a directory while it is looked at.
-pub(super) struct Lister {
-    pub(super) list: mpsc::Sender<Listed>,
-    pub(super) policy: Name,
-    pub(super) mode: Fate,
+pub(crate) struct Lister {
+    pub(crate) list: mpsc::Sender<Listed>,
+    pub(crate) policy: Name,
+    pub(crate) mode: Fate,
 }
 
 impl Lister {
-    pub(super) fn listener(&self, store: &Name) -> Listener {
+    pub(crate) fn listener(&self, store: &Name) -> Listener {
         let (list, policy, mode, store) = (self.list.clone(), self.policy.clone(), self.mode, store.clone());
         Arc::new(move |inside: Inside| {
             let (policy, store) = (policy.clone(), store.clone());

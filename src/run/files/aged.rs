@@ -5,12 +5,12 @@ use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::choose::{Choice, Record, Room, Rules, choose};
+use super::found_files::{SeenFile, Spool};
 use super::guards::{Share, judge_share};
-use super::spool::{SeenFile, Spool};
 use super::{Ended, Finding, Looking, Sink, tell_unseen};
 use crate::policy::{AgeBy, FileMatch, FilesPolicy};
-use crate::run::foreseen::GoneInStore;
 use crate::run::guard::Judged;
+use crate::run::plan_state::GoneInStore;
 use crate::stores::{Facts, Kind, RawPath, Visitor, Want};
 
 /// What all workers know.

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
+use super::found_files::SeenFile;
 use super::guards::{Share, judge_found, judge_references, judge_share, judge_walk};
-use super::names::Names;
+use super::reference_index::Names;
 use super::{Ended, Finding, Looking, Sink, missing, tell_unseen};
 use crate::policy::{AgeBy, FileMatch, OrphansPolicy, PathTemplate, Store};
-use crate::run::foreseen::GoneInStore;
 use crate::run::guard::Judged;
-use crate::run::trees::spool::SeenFile;
+use crate::run::plan_state::GoneInStore;
 use crate::stores::{Facts, Kind, RawPath, Visitor, Want};
 
 /// What one worker counts.

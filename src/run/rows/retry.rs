@@ -6,7 +6,7 @@ use crate::sources::{ErrorKind, KEYS_AT_ONCE, MissingIndex, OwnedRow, Scope, Sou
 use crate::telemetry::chain;
 
 /// After so many windows that failed one after the other nothing will go right any more.
-pub(super) const FAILURES_IN_A_ROW: u32 = 10;
+pub(crate) const FAILURES_IN_A_ROW: u32 = 10;
 /// After so many parts of a batch, each half as large as the one before, that took too long, the next one will, too.
 const TIMEOUTS_IN_A_ROW: u32 = 3;
 /// Most windows that are kept for a second try at the end.
@@ -14,7 +14,7 @@ const POSTPONED_AT_MOST: usize = 1000;
 
 impl Deleter<'_> {
     /// Rows are locked by somebody else: takes the others now and comes back at the end.
-    pub(super) async fn postpone(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), Ended> {
+    pub(crate) async fn postpone(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), Ended> {
         self.note_failed_window(&error)?;
         if self.pace.postponed.len() < POSTPONED_AT_MOST {
             self.pace.postponed.push(part.window.clone());
@@ -41,7 +41,7 @@ impl Deleter<'_> {
     }
 
     /// The last try: takes what is not locked, and records what is.
-    pub(super) async fn take_unlocked(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), Ended> {
+    pub(crate) async fn take_unlocked(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), Ended> {
         self.take_what_is_free(part).await?;
         let why = format!("kept: locked by another session: {}", chain(&error));
         for row in self.remaining(part).await? {
@@ -52,7 +52,7 @@ impl Deleter<'_> {
     }
 
     /// The eligible rows of a part that are still there.
-    pub(super) async fn remaining(&mut self, part: &Part<'_>) -> Result<Vec<OwnedRow>, SourceError> {
+    pub(crate) async fn remaining(&mut self, part: &Part<'_>) -> Result<Vec<OwnedRow>, SourceError> {
         let session = self.sessions.get(&self.facts.target.source).await?;
         let canceller = session.canceller();
         let listing = self.facts.target.list(session, self.facts.at, Scope::window(part.window), &[], None);
@@ -65,7 +65,7 @@ impl Deleter<'_> {
     }
 
     /// Some row makes the batch fail: halves it until the row is found, and takes the rest.
-    pub(super) async fn isolate(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), Ended> {
+    pub(crate) async fn isolate(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), Ended> {
         let rows = match self.remaining(part).await {
             Ok(rows) if self.facts.target.has_key() => rows,
             Ok(_) => {
@@ -132,7 +132,7 @@ impl Deleter<'_> {
 
     /// A batch took too long: where the database reads a whole table for each row, because a foreign key has no index,
     /// no part of the batch will do better.
-    pub(super) async fn refuse_without_index(&mut self, error: &SourceError) -> Result<(), Ended> {
+    pub(crate) async fn refuse_without_index(&mut self, error: &SourceError) -> Result<(), Ended> {
         let target = &self.facts.target;
         let session = self.sessions.get(&target.source).await?;
         // Where that cannot be told, the parts of the batch will show.
