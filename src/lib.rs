@@ -2,10 +2,11 @@
 //!
 //! Modules import in one direction only; `docs/architecture.md` has the table and a test holds the code to it.
 
-pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod config;
+pub mod daemon;
 pub mod ledger;
 pub mod policy;
 pub mod report;

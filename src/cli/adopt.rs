@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::output::{Output, complain, say};
 use super::{Exit, Refusal, ask};
-use crate::app::adopt::{self, UnknownStore};
+use crate::commands::adopt;
+use crate::commands::adopt::UnknownStore;
 use crate::policy::{Settings, Store};
 use crate::report::{StoreFound, printable, render_found};
 

@@ -6,9 +6,10 @@ use anyhow::anyhow;
 
 use super::output::{Output, complain, say};
 use super::{Exit, Refusal, ask};
-use crate::app::approve::{self, Shown, Wanted};
-use crate::app::params::check_params;
-use crate::app::select::{Selection, select};
+use crate::commands::approve;
+use crate::commands::approve::{Shown, Wanted};
+use crate::commands::params::check_params;
+use crate::commands::selection::{Selection, select};
 use crate::policy::{Policy, Settings};
 use crate::report::{ToApprove, approval_question, render_approvals, render_clock};
 

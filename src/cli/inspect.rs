@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::output::Output;
 use super::perform::Asked;
 use super::{Exit, Refusal};
-use crate::app::params::check_params;
-use crate::app::select::{select, select_enabled};
-use crate::app::{check, diff, stats, status, why};
+use crate::commands::params::check_params;
+use crate::commands::selection::{select, select_enabled};
+use crate::commands::{check, diff, explain, stats, status};
 use crate::policy::Settings;
 use crate::report::{
     FoundAs, Level, RunEntry, render_difference, render_findings, render_held, render_run, render_runs, render_stats,
@@ -73,8 +73,8 @@ pub async fn why(
     params: &[(String, String)],
     output: Output,
 ) -> Result<Exit, Refusal> {
-    let question = why::Question { table, key, params };
-    match why::why(settings, question, &Default::default()).await? {
+    let question = explain::Question { table, key, params };
+    match explain::why(settings, question, &Default::default()).await? {
         Ok(Some(answer)) => {
             output.show(&answer, render_why)?;
             Ok(Exit::Done)
@@ -89,7 +89,7 @@ pub async fn why(
 
 /// Says why a file stays, or when it goes.
 pub async fn why_file(settings: &Settings, store: &str, path: &OsStr, output: Output) -> Result<Exit, Refusal> {
-    match why::why_file(settings, why::FileQuestion { store, path }, &Default::default()).await? {
+    match explain::why_file(settings, explain::FileQuestion { store, path }, &Default::default()).await? {
         Ok(answer) => {
             output.show(&answer, render_why_file)?;
             Ok(if answer.found == FoundAs::Missing { Exit::Failed } else { Exit::Done })

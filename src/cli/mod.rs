@@ -20,10 +20,10 @@ use std::sync::Arc;
 use clap::Parser;
 use futures_util::FutureExt;
 
-use crate::app;
-use crate::app::params::ParamError;
-use crate::app::select::SelectError;
+use crate::commands::params::ParamError;
+use crate::commands::selection::SelectError;
 use crate::config::{Diagnostics, Inputs};
+use crate::daemon;
 use crate::policy::Settings;
 use crate::policy::compile;
 use args::Command;
@@ -189,15 +189,15 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
 }
 
 async fn daemon(inputs: Inputs) -> Result<Exit, Refusal> {
-    let load: app::Loader = Arc::new(move || {
+    let load: daemon::Loader = Arc::new(move || {
         compile::load(&inputs)
-            .map_err(|problems| app::Refusal { errors: problems.iter().map(ToString::to_string).collect() })
+            .map_err(|problems| daemon::Refusal { errors: problems.iter().map(ToString::to_string).collect() })
     });
-    match app::daemon(app::Options { load, clock: Default::default() }).await {
-        Ok(app::Ended::InOrder) => Ok(Exit::Done),
-        Ok(app::Ended::Forced) => Ok(Exit::Failed),
+    match daemon::daemon(daemon::Options { load, clock: Default::default() }).await {
+        Ok(daemon::Ended::InOrder) => Ok(Exit::Done),
+        Ok(daemon::Ended::Forced) => Ok(Exit::Failed),
         // One a line: each is an entry of its own in the journal.
-        Err(app::StartError::Configuration(refusal)) => {
+        Err(daemon::StartError::Configuration(refusal)) => {
             refusal.errors.iter().for_each(|error| say(&format!("error: {error}")));
             Err(Refusal::Told(Exit::BadConfiguration))
         }

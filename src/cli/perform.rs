@@ -11,10 +11,10 @@ use tokio::task::JoinHandle;
 use super::args::ModeFlag;
 use super::output::{Output, say, written};
 use super::{Exit, Refusal, approve, ask, progress};
-use crate::app::approve::withdraw;
-use crate::app::oneshot::{Ended, Job, Listed, execute};
-use crate::app::params::check_params;
-use crate::app::select::{Selection, select};
+use crate::commands::approve::withdraw;
+use crate::commands::execute::{Ended, Job, Listed, execute};
+use crate::commands::params::check_params;
+use crate::commands::selection::{Selection, select};
 use crate::policy::{Mode, Params, Settings};
 use crate::report::{RunMode, RunResult, Status, plan_question, plan_summary, render_plan, render_run, render_sums};
 

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::output::say;
-use crate::app::oneshot::Progress;
+use crate::commands::execute::Progress;
 use crate::report::human::{count, counted, duration, size};
 
 /// How often a line is written where there is no terminal.

@@ -4,7 +4,8 @@ use std::ffi::OsString;
 
 use super::output::Output;
 use super::{Exit, Refusal};
-use crate::app::restore::{self, RestoreError};
+use crate::commands::restore;
+use crate::commands::restore::RestoreError;
 use crate::policy::Settings;
 use crate::report::render_restoration;
 

@@ -21,8 +21,12 @@ const TABLE: &[(&str, &[&str])] = &[
     ("schedule", &["policy", "telemetry", "clock"]),
     ("run", &["policy", "sources", "stores", "ledger", "telemetry", "clock"]),
     ("report", &["ledger", "policy"]),
-    ("app", &["config", "clock", "policy", "telemetry", "sources", "stores", "ledger", "schedule", "run", "report"]),
-    ("cli", &["app", "report", "config", "policy"]),
+    (
+        "commands",
+        &["config", "clock", "policy", "telemetry", "sources", "stores", "ledger", "schedule", "run", "report"],
+    ),
+    ("daemon", &["commands", "clock", "policy", "telemetry", "sources", "ledger", "schedule", "run"]),
+    ("cli", &["daemon", "commands", "report", "config", "policy"]),
     ("main", &["cli", "telemetry"]),
     ("lib", &[]),
 ];
@@ -276,7 +280,7 @@ fn a_path_is_seen_wherever_it_stands() {
         fn f() { select! { x = crate::run::go() => {} } let s = "crate::text"; super::sibling(); }
         mod inner { use super::super::super::telemetry; use super::super::super::super::nowhere; }
         #[cfg(test)]
-        mod tests { use crate::app; }
+        mod tests { use crate::daemon; }
         #[cfg(test)]
         use crate::cli;
         #[cfg(test)]

@@ -4,7 +4,7 @@
 use crate::config::did_you_mean;
 use crate::policy::{Name, ParamDeclaration, ParamKind, Params, Policy, PolicyKind};
 
-use super::select::Selection;
+use super::selection::Selection;
 
 /// Parameters that do not fit the policies of a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::foresee::foresee;
+use super::planned::foresee;
 use super::status;
 use crate::clock::Clock;
 use crate::ledger::{Agreed, Ledger};

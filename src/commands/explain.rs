@@ -11,13 +11,8 @@ mod verdict;
 use anyhow::Context;
 use jiff::Timestamp;
 
-use self::files::Files;
-pub use self::question::{Question, WhyError};
-use self::question::{find_table, names, policies_of, unknown_param, unknown_table};
-use self::reasons::{SHOWN_CHARS, Standing, of_age, of_row};
-pub use self::store_file::{FileQuestion, FileWhyError, why_file};
-use super::schedules::Schedules;
 use super::status;
+use super::task_times::Schedules;
 use crate::clock::Clock;
 use crate::ledger::Status;
 use crate::policy::{Action, Alive, Name, OnDelete, Outside, Params, Policy, RowsPolicy, Settings, Source};
@@ -27,6 +22,11 @@ use crate::sources::{
     Asked, AskedRow, Claim, ClaimedFile, FileOwner, Following, Instants, Judgement, Session, TableFacts, Target,
     Unmapped, WhichRow,
 };
+use files::Files;
+pub use question::{Question, WhyError};
+use question::{find_table, names, policies_of, unknown_param, unknown_table};
+use reasons::{SHOWN_CHARS, Standing, of_age, of_row};
+pub use store_file::{FileQuestion, FileWhyError, why_file};
 
 /// Asks every policy of the source that has a say in the row. None where there is no such row.
 pub async fn why(

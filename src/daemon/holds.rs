@@ -1,19 +1,9 @@
 //! Policies that are held, as the daemon reports them: one that is new is an event, one that was known a line.
 
-use crate::ledger::{Held, HoldKind, Ledger, LedgerError, RunResult};
+use crate::ledger::{Held, Ledger, RunResult};
 use crate::policy::{Name, Settings, Widening, widened};
 use crate::run::Reviewed;
 use crate::telemetry::{Event, chain};
-
-/// Holds of the ledger that keep a policy of this configuration from deleting: what deletes nothing waits for nothing.
-pub(super) async fn held_now(settings: &Settings, ledger: &Ledger) -> Result<Vec<(Name, Held)>, LedgerError> {
-    let mut held = ledger.held_policies().await?;
-    held.retain(|(name, held)| {
-        let may_take = settings.policy(name).is_some_and(|policy| settings.may_take(policy));
-        may_take && (settings.daemon.approve_changes || held.kind == HoldKind::Clock)
-    });
-    Ok(held)
-}
 
 /// Reports what a configuration that comes into force holds.
 pub(super) fn announce(reviewed: &[Reviewed]) {

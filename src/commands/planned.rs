@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::oneshot::{Ended, Job, execute};
-use super::select::Selection;
+use super::execute::{Ended, Job, execute};
+use super::selection::Selection;
 use crate::ledger::{GuardReading, PolicyResult, RunMode, Status};
 use crate::policy::{Mode, Name, Params, Policy, PolicyKind, Settings};
 use crate::report::Amounts;
@@ -16,19 +16,19 @@ const AMOUNTS: [&str; 2] = ["max_rows", "max_files"];
 
 /// A policy as it would run if nothing held it.
 #[derive(Debug, Clone)]
-pub(super) struct Foreseen {
-    pub(super) at: Timestamp,
-    pub(super) result: PolicyResult,
-    pub(super) amounts: Amounts,
+pub(crate) struct Foreseen {
+    pub(crate) at: Timestamp,
+    pub(crate) result: PolicyResult,
+    pub(crate) amounts: Amounts,
     /// What guards on how much may go count: rows, or files of a store.
-    pub(super) amount: u64,
+    pub(crate) amount: u64,
     /// Guards on how much may go that say no.
-    pub(super) exceeded: Vec<GuardReading>,
+    pub(crate) exceeded: Vec<GuardReading>,
 }
 
 impl Foreseen {
     /// Reason for which the policy would not run although it was approved, in words.
-    pub(super) fn obstacle(&self, policy: &Name) -> Option<String> {
+    pub(crate) fn obstacle(&self, policy: &Name) -> Option<String> {
         let unknown = || format!("policy {policy} could not be planned");
         match self.result.status {
             Status::Completed | Status::CompletedWithErrors => None,
@@ -41,7 +41,7 @@ impl Foreseen {
 }
 
 /// Plans a policy by itself; none where it was cancelled.
-pub(super) async fn foresee(settings: &Settings, policy: &Name, params: &Params) -> anyhow::Result<Option<Foreseen>> {
+pub(crate) async fn foresee(settings: &Settings, policy: &Name, params: &Params) -> anyhow::Result<Option<Foreseen>> {
     let Some(own) = settings.policy(policy) else {
         anyhow::bail!("the configuration has no policy {policy}");
     };

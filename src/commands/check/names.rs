@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::app::sample::Sample;
+use crate::commands::sample::Sample;
 use crate::policy::{PolicyKind, Reference, Settings, Source, Store};
 use crate::report::Findings;
 use crate::report::human::{count, counted};

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{enforces, families};
-use crate::app::adopt::objection;
 use crate::clock::Clock;
+use crate::commands::adopt::objection;
 use crate::ledger::Adoption;
 use crate::policy::{AgeBy, Name, Policy, PolicyKind, Settings, Store};
 use crate::report::Findings;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::holds::held_now;
+use super::held::held_now;
 use crate::clock::Clock;
 use crate::ledger::{Ledger, RunResult, StateHolder, Status, TaskState};
 use crate::policy::{Name, Settings, Task};
@@ -92,7 +92,7 @@ pub async fn run(settings: &Settings, clock: &Clock, id: &str) -> anyhow::Result
 }
 
 /// Opens the ledger if there is one: looking must not create it.
-pub(super) async fn open(settings: &Settings, now: Timestamp) -> anyhow::Result<Option<Ledger>> {
+pub(crate) async fn open(settings: &Settings, now: Timestamp) -> anyhow::Result<Option<Ledger>> {
     let path = &settings.daemon.ledger_path;
     let unreadable = format!("the ledger {} cannot be read", path.display());
     if !path.try_exists().map_err(|error| with_advice(error, &unreadable))? {
@@ -104,7 +104,7 @@ pub(super) async fn open(settings: &Settings, now: Timestamp) -> anyhow::Result<
 }
 
 /// What failed with the ledger, and what to do where the cause is one that a person can remove.
-pub(super) fn with_advice(error: impl Into<anyhow::Error>, what: &str) -> anyhow::Error {
+pub(crate) fn with_advice(error: impl Into<anyhow::Error>, what: &str) -> anyhow::Error {
     let error = error.into();
     let cause = format!("{error:#}");
     let is_one_of = |phrases: &[&str]| phrases.iter().any(|phrase| cause.contains(phrase));

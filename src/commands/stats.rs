@@ -13,15 +13,15 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use self::queue::{Candidate, Queue};
-use self::worker::Worker;
-use super::holds::held_now;
-use super::schedules::Schedules;
+use super::held::held_now;
 use super::status;
+use super::task_times::Schedules;
 use crate::clock::Clock;
 use crate::ledger::{Held, LatestRun};
 use crate::policy::{Name, Params, Policy, Settings};
 use crate::report::{LastPolicyRun, PolicyStats, Stats};
+use queue::{Candidate, Queue};
+use worker::Worker;
 
 /// Until when policies are asked about. Ending what is under way then, and starting the program, fit into the second.
 const BUDGET: Duration = Duration::from_millis(650);

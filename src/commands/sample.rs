@@ -18,21 +18,21 @@ const ROWS_AT_MOST: u64 = 100_000;
 
 /// What the first rows of a reference name.
 #[derive(Debug, Default)]
-pub(super) struct Sample {
-    pub(super) rows: u64,
-    pub(super) inside: u64,
-    pub(super) outside: u64,
+pub(crate) struct Sample {
+    pub(crate) rows: u64,
+    pub(crate) inside: u64,
+    pub(crate) outside: u64,
     /// One that leads out of the store.
-    pub(super) example: String,
+    pub(crate) example: String,
     /// Those that lead into it by their whole path.
-    pub(super) paths: Vec<StorePath>,
+    pub(crate) paths: Vec<StorePath>,
     /// There are more rows.
-    pub(super) is_cut: bool,
+    pub(crate) is_cut: bool,
 }
 
 impl Sample {
     /// Reads the first rows.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         session: &mut Session,
         settings: &Settings,
         source: &Source,
@@ -86,12 +86,12 @@ impl Sample {
     }
 
     /// How many paths were looked at.
-    pub(super) fn looked_at(&self) -> u64 {
+    pub(crate) fn looked_at(&self) -> u64 {
         self.inside + self.outside
     }
 
     /// How many of the paths lead to something that is there.
-    pub(super) async fn found(&self, open: &OpenStore) -> u64 {
+    pub(crate) async fn found(&self, open: &OpenStore) -> u64 {
         let doomed = self.paths.iter().map(Doomed::file).collect();
         let outcomes = open.examine(doomed, Timestamp::MAX, &CancellationToken::new(), Look::default()).await;
         outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Missing)).count() as u64

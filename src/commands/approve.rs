@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::foresee::{Foreseen, foresee};
-use super::select::Selection;
+use super::planned::{Foreseen, foresee};
+use super::selection::Selection;
 use super::status::{self, with_advice};
 use crate::clock::Clock;
 use crate::ledger::{Approval, Held, HoldKind, Ledger, Operator};

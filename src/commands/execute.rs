@@ -9,7 +9,7 @@ use signal_hook_tokio::Signals;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::select::Selection;
+use super::selection::Selection;
 use super::status::{self, with_advice};
 use crate::clock::Clock;
 use crate::ledger::{Ledger, RunId, RunMode, RunResult, RunTrigger};
@@ -99,7 +99,7 @@ async fn second_signal(mut signals: Signals, cancel: CancellationToken, on_signa
 }
 
 /// Opens the ledger to write in it, and says what to do where that is not allowed.
-pub(super) async fn open_ledger(settings: &Settings) -> anyhow::Result<Ledger> {
+pub(crate) async fn open_ledger(settings: &Settings) -> anyhow::Result<Ledger> {
     let path = &settings.daemon.ledger_path;
     let what = format!("a run is recorded in {}, which cannot be opened to write", path.display());
     Ledger::open(path).await.map_err(|error| with_advice(error, &what))

@@ -10,7 +10,7 @@ use crate::report::human::count;
 use crate::report::{Findings, PolicyStats, Precision};
 use crate::telemetry::chain;
 
-use super::super::stats::stats;
+use crate::commands::stats::stats;
 
 /// Compares every policy that deletes with what was agreed to.
 pub(super) async fn check(settings: &Settings, ledger: &Ledger, clock: &Clock, findings: &mut Findings) {

@@ -11,7 +11,7 @@ use anyhow::Context;
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
-use super::oneshot::open_ledger;
+use super::execute::open_ledger;
 use super::sample::Sample;
 use super::status;
 use crate::clock::Clock;
@@ -104,7 +104,7 @@ pub async fn look(settings: &Settings, store: &Arc<Store>, clock: &Clock) -> any
 }
 
 /// Why a marker is not that of the store as it was adopted last.
-pub(super) fn objection(identity: &Identity, store: &Store, adoption: Option<Adoption>) -> Option<String> {
+pub(crate) fn objection(identity: &Identity, store: &Store, adoption: Option<Adoption>) -> Option<String> {
     let id = identity.marker.as_ref()?.id;
     match (identity.mismatch(&store.name), adoption) {
         (Some(mismatch @ (Mismatch::Store { .. } | Mismatch::FileSystem { .. })), _) => Some(mismatch.to_string()),

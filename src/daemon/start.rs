@@ -7,17 +7,18 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::activate::TaskRuns;
 use super::clock_watch::look_at_clock;
-use super::daemon::{Daemon, Options};
 use super::holds::{self, announce};
 use super::live::{Live, scheduled_tasks};
 use super::recovery::{Background, recover};
 use super::reload::{Loader, Refusal};
 use super::report::{Report, Reports};
-use super::source_watch::SourceWatch;
+use super::serve::{Daemon, Options};
+use super::source_health::SourceWatch;
 use super::status_line::LastRun;
+use super::task_runner::TaskRuns;
 use crate::clock::Clock;
+use crate::commands::held::held_now;
 use crate::ledger::{Held, Ledger, LedgerError, StateLock, StateLockError, give_up_reserve, lock_state_dir};
 use crate::policy::{Name, Settings};
 use crate::run::Runner;
@@ -126,7 +127,7 @@ impl Opened {
         holds::warn_if_unapproved(runner.settings());
         announce(&runner.review(&ledger).await?);
         ledger.note_in_force(&runner.settings().written).await?;
-        let held = holds::held_now(runner.settings(), &ledger).await?;
+        let held = held_now(runner.settings(), &ledger).await?;
         Ok(Recovered { live: Live::new(runner), lock, ledger, watch, reports, heard, batches_kept, held })
     }
 }

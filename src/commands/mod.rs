@@ -1,0 +1,17 @@
+//! Gathers what each command shows or does, for `cli` and, later, for the server: plans and runs, pages and approvals.
+
+pub mod adopt;
+pub mod approve;
+pub mod check;
+pub mod diff;
+pub mod execute;
+pub mod explain;
+pub(crate) mod held;
+pub mod params;
+mod planned;
+pub mod restore;
+mod sample;
+pub mod selection;
+pub mod stats;
+pub mod status;
+mod task_times;

@@ -1,0 +1,20 @@
+//! The daemon's life: start, reload, shutdown, and what it tells systemd.
+
+mod backoff;
+mod clock_watch;
+mod holds;
+mod live;
+mod recovery;
+mod reload;
+mod report;
+mod serve;
+mod signals;
+mod source_health;
+mod start;
+mod status_line;
+mod systemd;
+mod task_runner;
+
+pub use reload::{Loader, Refusal};
+pub use serve::{Ended, Options, daemon};
+pub use start::StartError;
