@@ -11,10 +11,12 @@ mod serve;
 mod signals;
 mod source_health;
 mod start;
+mod state;
 mod status_line;
 mod systemd;
 mod task_runner;
 
 pub use reload::{Loader, Refusal};
-pub use serve::{Ended, Options, daemon};
+pub use serve::{Ended, daemon};
 pub use start::StartError;
+pub use state::Options;

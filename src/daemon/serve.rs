@@ -1,34 +1,28 @@
 //! The daemon while it runs: one loop that hears signals, reports and the watchdog's tick, and ends in order.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::clock_watch::{self, look_at_clock};
 use super::holds::{self, announce};
-use super::live::{Live, scheduled_tasks};
-use super::recovery::Background;
-use super::reload::{Loader, Refusal, check_reloadable};
+use super::live::scheduled_tasks;
+use super::reload::{Refusal, check_reloadable};
 use super::report::Report;
 use super::signals::{Signal, Signals};
-use super::source_health::{Change, SourceWatch};
+use super::source_health::Change;
 use super::start::{StartError, load, remembered_tasks, start};
-use super::status_line::{LastRun, Picture, Running, degraded, render};
+use super::state::{Daemon, Options, Run};
+use super::status_line::{Picture, degraded, render};
 use super::systemd::{ServiceManager, watchdog_period};
-use super::task_runner::TaskRuns;
-use crate::clock::Clock;
 use crate::commands::held::held_now;
-use crate::ledger::{Held, Ledger, StateLock};
-use crate::policy::{Mode, Name, Settings, changes, more_careful};
-use crate::run::{Progress, Runner};
-use crate::schedule::{Pulse, Schedule, TaskStatus};
+use crate::policy::{Mode, Settings, changes, more_careful};
+use crate::run::Runner;
+use crate::schedule::{Pulse, TaskStatus};
 use crate::telemetry::{Event, chain};
 
 /// How often the service manager is asked for more time during a long recovery, and for how much.
@@ -41,12 +35,6 @@ const PULSE_PATIENCE: Duration = Duration::from_secs(2);
 /// How often the status line follows a run.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(5);
 
-/// What a daemon needs to begin.
-pub struct Options {
-    pub load: Loader,
-    pub clock: Clock,
-}
-
 /// How a daemon ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -54,54 +42,6 @@ pub enum Ended {
     InOrder,
     /// A second signal came, or the grace was over: what was under way is settled at the next start.
     Forced,
-}
-
-/// The daemon, ready.
-pub(super) struct Daemon {
-    pub(super) load: Loader,
-    pub(super) clock: Clock,
-    pub(super) live: Live,
-    pub(super) ledger: Ledger,
-    pub(super) runs: TaskRuns,
-    pub(super) schedule: Schedule,
-    pub(super) recovery: Background,
-    pub(super) watch: SourceWatch,
-    pub(super) heard: mpsc::UnboundedReceiver<Report>,
-    /// Asks everything to stop.
-    pub(super) cancel: CancellationToken,
-    pub(super) batches_kept: usize,
-    /// Policies that wait for an approval.
-    pub(super) held: Vec<(Name, Held)>,
-    pub(super) last: Option<LastRun>,
-    pub(super) began: Instant,
-    pub(super) manager: ServiceManager,
-    /// By task, those that a reload took away included.
-    pub(super) running: BTreeMap<Name, Run>,
-    pub(super) reload: Reload,
-    /// Held until the end.
-    pub(super) _lock: StateLock,
-}
-
-/// A run under way.
-pub(super) struct Run {
-    since: Timestamp,
-    progress: watch::Receiver<Progress>,
-}
-
-impl Run {
-    fn shown<'a>(&self, task: &'a Name) -> Running<'a> {
-        Running { task, since: self.since, progress: self.progress.borrow().clone() }
-    }
-}
-
-/// Where a reload stands.
-#[derive(Debug, Default)]
-pub(super) struct Reload {
-    loading: Option<JoinHandle<Result<Settings, Refusal>>>,
-    /// A signal came while one was under way.
-    again: bool,
-    /// Errors of the last one, if it failed.
-    errors: Option<usize>,
 }
 
 /// Runs the daemon from start to end.

@@ -199,6 +199,11 @@ impl Settings {
         self.policies.iter().find(|policy| policy.name == *name)
     }
 
+    /// Policies of files and orphans that go through a store.
+    pub fn policies_in<'a>(&'a self, store: &'a Name) -> impl Iterator<Item = &'a Arc<Policy>> {
+        self.policies.iter().filter(move |policy| policy.kind.store() == Some(store))
+    }
+
     /// The sources that a run of a policy asks: that of its rows, or those whose rows name files of its store.
     pub fn sources_of<'a>(&'a self, policy: &'a Policy) -> Vec<&'a Name> {
         let mut sources = match &policy.kind {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::trees::policies;
 use crate::policy::{FilesPolicy, Per, PolicyKind, Settings, Store};
 use crate::report::Findings;
 use crate::stores::{Kind, OpenStore, Visitor, Want};
@@ -97,7 +96,7 @@ fn family(name: &str) -> Option<String> {
 
 /// Warns of policies that count files of several series together.
 pub(super) async fn check(settings: &Settings, store: &Store, open: &OpenStore, findings: &mut Findings) {
-    for policy in policies(settings, &store.name) {
+    for policy in settings.policies_in(&store.name).filter(|policy| policy.enabled) {
         let PolicyKind::Files(files) = &policy.kind else { continue };
         let Some(most) = files.keep_last else { continue };
         let seen = look(files, open).await;

@@ -49,7 +49,7 @@ pub(super) async fn check(
 /// Says where files stay because the service cannot know whether they are open.
 fn open_files(settings: &Settings, store: &Store, service: &Service, findings: &mut Findings) {
     let Some(drop_in) = service.blindness() else { return };
-    for policy in trees::policies(settings, &store.name).filter(|policy| enforces(settings, policy)) {
+    for policy in settings.policies_in(&store.name).filter(|policy| policy.enabled && enforces(settings, policy)) {
         let PolicyKind::Files(files) = &policy.kind else { continue };
         if files.open == OpenFiles::Skip {
             let message = "the service cannot know whether another user's file is open, so that such files stay";
@@ -68,7 +68,7 @@ fn rights(
 ) {
     let subject = format!("store {}", store.name);
     let owned = owned_files(settings, store);
-    let walked = trees::policies(settings, &store.name).any(|policy| enforces(settings, policy));
+    let walked = settings.policies_in(&store.name).any(|policy| policy.enabled && enforces(settings, policy));
     let mut amiss = Vec::new();
     if let Some(missing) = lacking(store, access, service) {
         amiss.push(missing);

@@ -24,12 +24,6 @@ const TRASH_PATIENCE: Duration = Duration::from_secs(2);
 const RECENT_PATIENCE: Duration = Duration::from_millis(300);
 const RECENT_LOOK_FILES: u64 = 20_000;
 
-/// The policies of files and orphans that are switched on and go through a store.
-pub(super) fn policies<'a>(settings: &'a Settings, store: &'a Name) -> impl Iterator<Item = &'a Policy> {
-    let enabled = settings.policies.iter().filter(|policy| policy.enabled);
-    enabled.filter(move |policy| policy.kind.store() == Some(store)).map(AsRef::as_ref)
-}
-
 /// Looks at the store itself.
 pub(super) async fn check_store(
     settings: &Settings,
@@ -51,7 +45,8 @@ fn identity(settings: &Settings, store: &Store, open: &OpenStore, adoption: Opti
         Ok(identity) => identity,
         Err(error) => return findings.error(subject, chain(&error), ""),
     };
-    let (enforcing, others): (Vec<_>, Vec<_>) = policies(settings, name).partition(|policy| enforces(settings, policy));
+    let (enforcing, others): (Vec<_>, Vec<_>) =
+        settings.policies_in(name).filter(|policy| policy.enabled).partition(|policy| enforces(settings, policy));
     let right_disk = format!("see whether the right disk is mounted at {}", store.root.display());
     match (&identity.marker, adoption) {
         (Some(marker), adoption) => match objection(&identity, store, adoption) {
@@ -172,8 +167,7 @@ async fn recent(settings: &Settings, store: &Store, open: &OpenStore, findings: 
     if store.age_by == AgeBy::Written {
         return;
     }
-    let governing = settings.policies.iter().filter(|policy| policy.enabled);
-    for policy in governing.filter(|policy| policy.kind.store() == Some(&store.name)) {
+    for policy in settings.policies_in(&store.name).filter(|policy| policy.enabled) {
         let Some(cutoff) = policy.kind.cutoff(Clock::system().now()) else { continue };
         let (written, stop) = (Arc::new(Written::default()), CancellationToken::new());
         let (shared, watched, ends) = (Arc::clone(&written), Arc::clone(policy), stop.clone());
@@ -202,7 +196,7 @@ async fn recent(settings: &Settings, store: &Store, open: &OpenStore, findings: 
 }
 
 fn room(settings: &Settings, store: &Store, open: &OpenStore, findings: &mut Findings) {
-    for policy in policies(settings, &store.name) {
+    for policy in settings.policies_in(&store.name).filter(|policy| policy.enabled) {
         let PolicyKind::Files(files) = &policy.kind else { continue };
         let Some(wanted) = files.min_free else { continue };
         let subject = format!("policy {}", policy.name);

@@ -80,8 +80,7 @@ pub async fn why_file(
         let seen = Seen { path: &path, facts, names: &names, now };
         answer.policies = verdicts(settings, store, &open, &remembered, seen).await;
     }
-    let is_governed = settings.policies.iter().any(|policy| policy.kind.store() == Some(&store.name));
-    if !is_governed {
+    if settings.policies_in(&store.name).next().is_none() {
         answer.remarks.push("no policy of files or orphans goes through the store".to_owned());
     }
     let Names { rows, unknown } = names;
@@ -101,7 +100,7 @@ async fn verdicts(
     let not_adopted = store_guard(open, store, ledger.as_ref(), true).await.unwrap_or_else(|error| Some(chain(&error)));
     let judge = Judge { settings, store, open, remembered, not_adopted, seen };
     let mut verdicts = Vec::new();
-    for policy in settings.policies.iter().filter(|policy| policy.kind.store() == Some(&store.name)) {
+    for policy in settings.policies_in(&store.name) {
         verdicts.push(judge.judge(policy).await);
     }
     verdicts

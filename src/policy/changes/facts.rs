@@ -1,35 +1,14 @@
 //! The properties of what a configuration declares, as a reload compares and shows them.
 
-use std::fmt::Display;
 use std::time::Duration;
 
 use super::super::{
     Action, AgeFormat, Daemon, EARLIEST, Endpoint, Name, ParamDeclaration, Policy, PolicyKind, RowsPolicy, Source,
     Store, Task, Trigger,
 };
+use super::fact::{Fact, fact, optional, secret};
 use super::trees;
 use super::words::{self, Shown, joined, mode_word, zone};
-
-/// A property of a thing, as it is compared and shown.
-pub(super) struct Fact {
-    pub key: &'static str,
-    /// `None`: not set.
-    pub value: Option<String>,
-    pub is_secret: bool,
-}
-
-pub(super) fn fact(key: &'static str, value: impl Display) -> Fact {
-    Fact { key, value: Some(value.to_string()), is_secret: false }
-}
-
-/// Something that may hold a password: a change of it is said, and not what it is.
-fn secret(key: &'static str, value: Option<String>) -> Fact {
-    Fact { key, value, is_secret: true }
-}
-
-pub(super) fn optional(key: &'static str, value: Option<impl Display>) -> Fact {
-    Fact { key, value: value.map(|value| value.to_string()), is_secret: false }
-}
 
 /// Something that a configuration declares by name.
 pub(super) trait Named {

@@ -1,5 +1,6 @@
 //! What a reload changes, in words, and which policies it lets delete more than before. Pure; shows no password.
 
+mod fact;
 mod facts;
 mod trees;
 mod widening;
@@ -9,7 +10,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Name, Policy, Settings};
-use facts::{Fact, Named, daemon_facts};
+use fact::Fact;
+use facts::{Named, daemon_facts};
 pub use widening::{Widening, Wider, more_careful, widened, wider_than};
 
 /// Everything that differs, in one line for the journal: `policy detections: keep 30d → 60d; + task x`. Empty where

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::super::{FileMatch, FilesPolicy, Fraction, OpenFiles, OrphansPolicy, Per, Space};
-use super::facts::{Fact, fact, optional};
+use super::fact::{Fact, fact, optional};
 use super::words::{Shown, joined};
 
 pub(super) fn files_facts(files: &FilesPolicy) -> Vec<Fact> {

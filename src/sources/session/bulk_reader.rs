@@ -21,9 +21,10 @@ use tokio::time::timeout;
 
 use super::connect;
 use super::connect::Cause;
-use super::connection::{Statement, sqlite_bytes};
+use super::connection::Statement;
 use super::interrupt::Interrupt;
 use super::postgres::Postgres;
+use super::text_row::sqlite_bytes;
 use super::{Sql, kind_of_refusal};
 use crate::policy::{Endpoint, Name, Source};
 use crate::sources::error::Judge;

@@ -18,10 +18,11 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::Returning;
 use super::cancel::Target;
-use super::connection::{Connection, Statement, TextRow};
+use super::connection::{Connection, Statement};
 use super::interrupt::Interrupt;
 use super::postgres::Postgres;
 use super::search_path::{self, SCHEMAS_IN_EFFECT, SearchPath};
+use super::text_row::TextRow;
 use super::tls;
 use crate::policy::{Endpoint, Engine, Host, Server, Source, TlsMode};
 use crate::sources::sql::builder::Sql;

@@ -12,6 +12,7 @@ mod postgres;
 mod read_only;
 mod search_path;
 mod table_lock;
+mod text_row;
 pub(super) mod tls;
 mod transaction;
 
@@ -27,9 +28,9 @@ use tokio::time::{Instant, timeout};
 pub use super::sql::builder::Sql;
 pub use bulk_reader::Reader;
 pub use cancel::Canceller;
-pub use connection::TextRow;
 pub(super) use read_only::is_writable;
 pub use search_path::PathSchema;
+pub use text_row::TextRow;
 pub use transaction::TransactionOutcome;
 
 use activity::Activity;

@@ -8,7 +8,7 @@ use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
-use super::connection::TextRow;
+use super::text_row::TextRow;
 use crate::sources::sql::builder::Sql;
 
 /// Begins what only looks; outside of a transaction this is around each query.
