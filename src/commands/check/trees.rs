@@ -11,7 +11,7 @@ use super::{enforces, families};
 use crate::clock::Clock;
 use crate::commands::adopt::objection;
 use crate::ledger::Adoption;
-use crate::policy::{AgeBy, Name, Policy, PolicyKind, Settings, Store};
+use crate::policy::{AgeBy, Policy, PolicyKind, Settings, Store};
 use crate::report::Findings;
 use crate::report::human::{counted, instant, size};
 use crate::stores::{Facts, Kind, OpenStore, Visitor, Want};
