@@ -7,11 +7,12 @@ mod references;
 mod rows;
 mod session;
 mod sql;
+mod statement;
 
 pub use age::{Age, AgeValue};
 pub use catalog::{
     Column, ColumnType, InboundForeignKey, IndexFacts, MissingIndex, OnDelete, Privilege, Privileges, TableFacts,
-    missing_indexes,
+    is_named, missing_indexes,
 };
 pub use error::{ErrorKind, SourceError};
 pub use references::holders::Unusual;
@@ -21,9 +22,9 @@ pub use references::still_named::{NamedBy, ReferenceColumn};
 pub use rows::assumed_gone::Gone;
 pub use rows::batch::{Batch, Stayed};
 pub use rows::dependents::Following;
-pub use rows::eligibility::{Instants, Target};
+pub use rows::eligibility::Target;
 pub use rows::estimate::Oldest;
-pub use rows::explain::{AskedRow, JudgedAge, Judgement, Keeper, RowId, WhichRow, is_named};
+pub use rows::explain::{AskedRow, JudgedAge, Judgement, Keeper, RowId, WhichRow};
 pub use rows::failing_rows::Unjudged;
 pub use rows::node::{Claim, ClaimedFile, FileOwner, Node, OwnedRow, Unmapped};
 pub use rows::resolve::{Asked, Unfit};
@@ -37,3 +38,4 @@ pub use rows::windows::{Walker, Window};
 pub use session::commit_status::{transaction_mark, transaction_outcome};
 pub use session::{Canceller, PathSchema, Reader, Returning, Session, Sql, TextRow, TransactionOutcome};
 pub use sql::dialect::Term;
+pub use sql::instants::Instants;

@@ -5,8 +5,9 @@
 
 use super::super::Sql;
 use super::number::{first_from, read as read_number};
+use super::template;
 use super::text::{MYSQL_AGE, POSTGRES_AGE, mysql_odd};
-use super::{AgeValue, Range, template};
+use super::value::{AgeValue, Range};
 use crate::policy::{AgeFormat, Engine};
 use crate::sources::sql::dialect::Term;
 

@@ -12,12 +12,14 @@ mod sqlite;
 mod template;
 mod text;
 mod typed;
+mod value;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use self::moment::Moments;
-pub use self::moment::{earliest_local, seconds};
+pub use self::value::AgeValue;
+use self::value::Range;
 use super::sql::dialect::Term;
 use super::{ColumnType, Sql};
 use crate::policy::{AgeFormat, Engine, LATEST};
@@ -30,22 +32,6 @@ pub struct Age {
     pub format: Option<AgeFormat>,
     /// What is before it is not a time.
     pub earliest: Timestamp,
-}
-
-/// What a value of an age column says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AgeValue {
-    At(Timestamp),
-    /// It is beyond the floor or the ceiling of all dates, or infinite, or a zero date: such a row has no time.
-    NoTime,
-    Unreadable,
-}
-
-/// The instants from `from` up to, not including, `to`.
-#[derive(Debug, Clone, Copy)]
-struct Range {
-    from: Timestamp,
-    to: Timestamp,
 }
 
 /// What a column's values are read as.

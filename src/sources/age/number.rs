@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::super::{ColumnType, Sql};
-use super::{AgeValue, Range};
+use super::value::{AgeValue, Range};
 use crate::policy::{AgeFormat, Engine};
 use crate::sources::sql::dialect::Term;
 

@@ -6,9 +6,9 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{Offset, TimeZone};
 
 use super::super::ColumnType;
-use super::AgeValue;
 use super::moment::{at_offset, end_of, instant_of};
 use super::text::ZERO_DATES;
+use super::value::AgeValue;
 use crate::policy::Engine;
 
 /// A date, perhaps with a time and an offset from UTC.

@@ -1,8 +1,9 @@
 //! A statement's text with `@holes`, so that a predicate that names its column many times can still be read.
 
 use super::super::Sql;
-use super::moment::{Moments, seconds};
+use super::moment::Moments;
 use crate::sources::sql::dialect::Term;
+use crate::sources::sql::wall_clock::seconds;
 
 /// Writes a template: `@raw` is the bare column; `@utc`, `@local`, `@date`, `@earlier` and `@later` are bound values of the cutoff,
 /// and `@utcsecond` and `@fraction` are `@utc` taken apart; `@floorutc` and so on are those of the floor. A template holds no other `@`.

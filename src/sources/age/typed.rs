@@ -3,9 +3,10 @@
 use jiff::civil::DateTime;
 
 use super::super::{ColumnType, Sql};
-use super::moment::{Moments, seconds};
+use super::moment::Moments;
 use crate::policy::Engine;
 use crate::sources::sql::dialect::Term;
+use crate::sources::sql::wall_clock::seconds;
 
 /// A TIMESTAMP of MySQL cannot be compared with a date before 1970, and holds none but zero dates, which sort before
 /// every other.

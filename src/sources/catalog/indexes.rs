@@ -113,7 +113,7 @@ impl TableFacts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Column, ColumnType};
+    use super::super::table::{Column, ColumnType};
     use super::*;
 
     fn facts(schema: &str) -> TableFacts {

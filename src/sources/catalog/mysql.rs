@@ -1,9 +1,9 @@
 //! MySQL's and MariaDB's catalog, by way of information_schema, which shows what the login may see.
 
-use super::{
-    Column, ColumnType, InboundForeignKey, RawIndex, TableFacts, cells, choose_key, collect_inbound, looking_up,
-    unique_keys,
-};
+use super::foreign_key::{InboundForeignKey, collect_inbound};
+use super::listing::{cells, looking_up};
+use super::raw_index::{RawIndex, choose_key, unique_keys};
+use super::table::{Column, ColumnType, TableFacts};
 use crate::policy::{Engine, Ident, TableName};
 use crate::sources::{Session, SourceError, Sql, TextRow};
 

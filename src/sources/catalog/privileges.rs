@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::TableFacts;
+use super::listing::cells;
+use super::table::TableFacts;
 use crate::policy::{Engine, Ident, TableName};
 use crate::sources::session::is_writable;
 use crate::sources::{ErrorKind, Session, SourceError, Sql};
@@ -132,7 +133,7 @@ async fn load_postgres(session: &mut Session, table: &TableFacts) -> Result<Priv
     sql.bind(table.name.table.to_string()).push(" AND n.nspname = ");
     sql.bind(table.name.schema.as_ref().map(Ident::to_string));
     let rows = session.query(&asking_for(table), &sql).await?;
-    let [select, delete, update, schema] = rows.into_iter().next().map(super::cells).unwrap_or_default();
+    let [select, delete, update, schema] = rows.into_iter().next().map(cells).unwrap_or_default();
     Ok(Privileges { select: select == "1", delete: delete == "1", update: update == "1", schema: schema == "1" })
 }
 
@@ -177,7 +178,7 @@ async fn may_set_postgres(session: &mut Session, table: &TableFacts, column: &Id
     sql.bind(table.name.table.to_string()).push(" AND n.nspname = ");
     sql.bind(table.name.schema.as_ref().map(Ident::to_string));
     let rows = session.query(&asking_for(table), &sql).await?;
-    let [may_set] = rows.into_iter().next().map(super::cells).unwrap_or_default();
+    let [may_set] = rows.into_iter().next().map(cells).unwrap_or_default();
     Ok(may_set == "1")
 }
 
@@ -195,7 +196,7 @@ async fn load_sqlite(session: &mut Session, table: &TableFacts) -> Result<Privil
     let mut sql = Sql::new(Engine::Sqlite);
     sql.push("SELECT file FROM pragma_database_list WHERE name = 'main'");
     let rows = session.query(&asking_for(table), &sql).await?;
-    let [file] = rows.into_iter().next().map(super::cells).unwrap_or_default();
+    let [file] = rows.into_iter().next().map(cells).unwrap_or_default();
     let writable = is_writable(Path::new(&file));
     Ok(Privileges { select: true, delete: writable, update: writable, schema: true })
 }

@@ -1,9 +1,9 @@
 //! SQLite's catalog, by way of its table-valued pragmas. Names know no case there; the catalog's spelling is kept.
 
-use super::{
-    Column, ColumnType, InboundForeignKey, IndexFacts, RawIndex, TableFacts, cells, choose_key, collect_inbound,
-    looking_up, unique_keys,
-};
+use super::foreign_key::{InboundForeignKey, collect_inbound};
+use super::listing::{cells, looking_up};
+use super::raw_index::{RawIndex, choose_key, unique_keys};
+use super::table::{Column, ColumnType, IndexFacts, TableFacts};
 use crate::policy::{Engine, Ident, TableName};
 use crate::sources::{Session, SourceError, Sql, TextRow};
 

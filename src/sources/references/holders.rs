@@ -6,9 +6,8 @@ use std::ops::ControlFlow;
 use crate::policy::{
     FilePath, ReferenceMatch, Source, Store, StorePath, file_forms, name_forms, written_forms, written_name_forms,
 };
-use crate::sources::rows::node::shown;
-use crate::sources::rows::resolve::keys;
 use crate::sources::sql::dialect::{Term, separated};
+use crate::sources::sql::keys::{keys, shown};
 use crate::sources::{NamedPath, Naming, Reader, ReferenceColumn, Rows, Session, SourceError, Sql, TableFacts};
 
 /// Rows that may mean a file by other spellings, at most.

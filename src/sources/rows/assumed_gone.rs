@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use super::eligibility::{Instants, Target};
+use super::eligibility::Target;
 use super::node::{Branch, Node};
 use super::statements::KEYS_AT_ONCE;
 use super::windows::Window;
 use crate::policy::{Name, OnDelete, TableName};
 use crate::sources::Sql;
+use crate::sources::sql::instants::Instants;
 
 /// The rows of an earlier policy, or the windows that the policy itself has passed.
 #[derive(Debug, Clone)]

@@ -8,10 +8,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::assumed_gone::{Gone, push_remaining};
-use super::eligibility::{Instants, Target};
+use super::eligibility::Target;
 use super::node::{Branch, Claim, Node, OwnedRow};
 use super::statements::{KEYS_AT_ONCE, Scope, count_text, number};
 use crate::policy::{Engine, OnDelete, TableName};
+use crate::sources::sql::instants::Instants;
 use crate::sources::{ErrorKind, Returning, Session, SourceError, Sql};
 
 /// A batch: what was taken, or, for a plan, what would be.

@@ -2,10 +2,11 @@
 //! by itself.
 
 use super::node::{Branch, FileOwner, Node};
-use super::resolve::{Fitting, Unfit, keys};
+use super::resolve::{Fitting, Unfit};
 use super::row_tree::{Tree, Way};
 use crate::policy::{Child, Ident, OnDelete, Outside, OwnedFile, Reference, ReferenceMatch, TableName};
 use crate::sources::sql::dialect::KeyTerms;
+use crate::sources::sql::keys::keys;
 use crate::sources::{ColumnType, InboundForeignKey, OnDelete as Inbound, SourceError, TableFacts};
 
 impl Fitting<'_> {

@@ -13,7 +13,7 @@ use crate::sources::age::Age;
 use crate::sources::sql::condition::{Bound, push_condition};
 use crate::sources::sql::dialect::{Term, separated};
 use crate::sources::sql::fragment::Fragment;
-use crate::sources::{ColumnType, Sql};
+use crate::sources::{ColumnType, Instants, Sql};
 
 /// A rows policy whose tables were looked up: every column is there and of a type that can be judged.
 #[derive(Debug, Clone)]
@@ -72,24 +72,6 @@ pub(crate) struct Protecting {
     pub(crate) table: TableName,
     pub(crate) on: Fragment,
     pub(crate) condition: Option<Fragment>,
-}
-
-/// The instants of a run that its statements compare with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Instants {
-    pub now: Timestamp,
-    /// The latest instant before which any row is eligible.
-    pub cutoff: Option<Timestamp>,
-    /// A statement bounds its rows by an age that is not before the floor of all dates, and need not ask again. On
-    /// PostgreSQL asking would cost much: to guess how many rows are at least so old it looks at the least ones of the
-    /// index, which are those just deleted.
-    pub(crate) above_floor: bool,
-}
-
-impl Instants {
-    pub fn new(now: Timestamp, cutoff: Option<Timestamp>) -> Self {
-        Self { now, cutoff, above_floor: false }
-    }
 }
 
 impl Target {

@@ -7,10 +7,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::eligibility::{Instants, KeepTerms, Target};
+use super::eligibility::{KeepTerms, Target};
 use super::statements::{Counted, number};
 use crate::policy::Engine;
 use crate::sources::age::AgeValue;
+use crate::sources::sql::instants::Instants;
 use crate::sources::{ErrorKind, Session, SourceError, Sql};
 
 /// How many rows of an SQLite table stand for all.

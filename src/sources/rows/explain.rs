@@ -3,13 +3,14 @@
 
 use std::time::Duration;
 
-use super::eligibility::{Instants, KeepTerms, Target};
+use super::eligibility::{KeepTerms, Target};
 use super::node::{Branch, OwnedRow};
-use super::resolve::keys;
-use crate::policy::{Engine, Ident, Name, TableName};
+use crate::policy::{Engine, Name, TableName};
 use crate::sources::age::AgeValue;
 use crate::sources::sql::condition::push_condition;
 use crate::sources::sql::dialect::{KeyTerms, Term, separated};
+use crate::sources::sql::instants::Instants;
+use crate::sources::sql::keys::{self, keys};
 use crate::sources::{ColumnType, ErrorKind, Session, SourceError, Sql, TableFacts};
 
 /// A row that somebody asks about, by the key that results show.
@@ -318,7 +319,7 @@ impl Target {
         let operation = format!("looking for what keeps a row of {}", self.node.table);
         let rows = if shown.is_empty() { Vec::new() } else { session.query(&operation, &sql).await? };
         let values = rows.into_iter().next().map(|row| row.0).unwrap_or_default();
-        Ok(Keeper { table: table.clone(), key: super::node::shown(&values), child })
+        Ok(Keeper { table: table.clone(), key: keys::shown(&values), child })
     }
 
     /// Whether another session holds the row locked; none where that cannot be asked.
@@ -348,10 +349,4 @@ enum KeeperOf<'a> {
     Child(Vec<&'a Branch>),
     /// Rows of the same table.
     Tree,
-}
-
-/// Whether a table of the catalog is the one that somebody names.
-pub fn is_named(table: &TableName, named: &TableName) -> bool {
-    let same = |schema: &Ident| table.schema.as_ref() == Some(schema);
-    table.table == named.table && named.schema.as_ref().is_none_or(same)
 }

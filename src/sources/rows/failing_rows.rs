@@ -2,10 +2,11 @@
 //! the table, and is kept; the others are judged without it.
 
 use super::assumed_gone::Gone;
-use super::eligibility::{Instants, Target};
+use super::eligibility::Target;
 use super::node::OwnedRow;
 use super::statements::number;
 use crate::sources::sql::condition::push_condition;
+use crate::sources::sql::instants::Instants;
 use crate::sources::{ErrorKind, Session, SourceError, Sql};
 
 /// More rows than this are no exceptions.

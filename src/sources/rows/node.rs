@@ -8,6 +8,7 @@ use crate::policy::{
 };
 use crate::sources::session::invalid_text;
 use crate::sources::sql::dialect::{KeyTerms, Term, separated};
+use crate::sources::sql::keys::shown;
 use crate::sources::{ColumnType, Sql};
 
 /// A table of a policy: its own, or one whose rows go with those of another.
@@ -282,13 +283,5 @@ impl OwnedRow {
 
     pub(crate) fn texts(&self, places: &[usize]) -> Vec<Option<String>> {
         places.iter().map(|place| self.values.get(*place).cloned().flatten()).collect()
-    }
-}
-
-/// The key as a person reads it: the value itself, or a JSON array of several.
-pub(crate) fn shown(values: &[Option<String>]) -> String {
-    match values {
-        [Some(value)] => value.clone(),
-        several => serde_json::json!(several).to_string(),
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 
 use super::batch::locking;
-use super::eligibility::{Instants, Target};
+use super::eligibility::Target;
 use super::node::OwnedRow;
 use super::statements::{KEYS_AT_ONCE, Scope};
+use crate::sources::sql::instants::Instants;
 use crate::sources::{Session, SourceError};
 
 impl Target {

@@ -4,11 +4,12 @@ use super::eligibility::{Change, KeepTerms, NewValue, Protecting, Target};
 use super::node::{FileOwner, Node};
 use super::triggers::Veto;
 use crate::policy::{
-    Action, Alive, Engine, Ident, Keep, ParamKind, Params, RowsPolicy, SetValue, Settings, Source, TableName,
+    Action, Alive, Condition, Engine, Ident, Keep, ParamKind, Params, RowsPolicy, SetValue, Settings, Source, TableName,
 };
 use crate::sources::age::Age;
 use crate::sources::sql::condition::{Bound, BoundParam, ReadAs, checked};
-use crate::sources::sql::dialect::{KeyTerms, Term};
+use crate::sources::sql::dialect::Term;
+use crate::sources::sql::fragment::{Fragment, FragmentFitter};
 use crate::sources::{Column, ColumnType, Returning, Session, SourceError, TableFacts};
 
 /// What a policy is fitted with.
@@ -216,6 +217,27 @@ impl Fitting<'_> {
         }))
     }
 
+    /// Fits a piece of SQL that may name columns of these tables. `set`: it is what this column is set to.
+    async fn fragment(
+        &mut self,
+        part: &str,
+        condition: &Condition,
+        tables: &[&TableFacts],
+        set: Option<&Column>,
+    ) -> Result<Fragment, SourceError> {
+        let mut fitter = FragmentFitter {
+            engine: self.engine(),
+            session: &mut *self.session,
+            zone: &self.asked.source.timezone,
+            params: &self.asked.policy.params,
+            mixed_zones: 0,
+        };
+        let fragment = fitter.fragment(condition, tables, set).await?;
+        let mixed = fitter.mixed_zones;
+        self.misfits.extend((0..mixed).map(|_| Unfit::MixedZones { part: part.to_owned() }));
+        Ok(fragment)
+    }
+
     fn age(&mut self, facts: &TableFacts) -> Option<Age> {
         let age = self.asked.policy.age.as_ref()?;
         let column = self.column(facts, &age.column)?;
@@ -327,28 +349,6 @@ pub(crate) fn find<'a>(facts: &'a TableFacts, table: &str, ident: &Ident) -> Res
 
 fn leads_index(facts: &TableFacts, column: &Ident) -> bool {
     facts.indexes.iter().any(|index| index.columns.first() == Some(column))
-}
-
-/// The key for statements and the key for people. SQLite's row number is the shortest key there is; a table of
-/// PostgreSQL that has no key is told apart by where its rows lie, which holds within a transaction.
-pub(crate) fn keys(engine: Engine, facts: &TableFacts) -> (KeyTerms, Vec<Term>) {
-    let columns: Vec<_> = facts
-        .key
-        .iter()
-        .filter_map(|ident| facts.columns.iter().find(|column| column.name == *ident))
-        .map(Term::column)
-        .collect();
-    let all = || facts.columns.iter().map(Term::column).collect::<Vec<_>>();
-    match (engine, Term::row_id(&facts.columns).filter(|_| facts.has_rowid)) {
-        (Engine::Sqlite, Some(row_id)) if columns.is_empty() => (KeyTerms(vec![row_id.clone()]), vec![row_id]),
-        (Engine::Sqlite, Some(row_id)) => (KeyTerms(vec![row_id]), columns),
-        (Engine::Postgres, _) if columns.is_empty() => {
-            let place = Term::place(facts.relation == "partitioned table");
-            (KeyTerms(place), all())
-        }
-        (Engine::MySql, _) if columns.is_empty() => (KeyTerms(columns), all()),
-        _ => (KeyTerms(columns.clone()), columns),
-    }
 }
 
 /// A literal as the engine is sent it.

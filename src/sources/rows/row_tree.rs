@@ -9,10 +9,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::assumed_gone::{Gone, push_remaining};
-use super::eligibility::{Instants, Target};
+use super::eligibility::Target;
 use super::node::{Branch, Node, OwnedRow};
 use crate::policy::Engine;
 use crate::sources::sql::dialect::{KeyTerms, Term, separated};
+use crate::sources::sql::instants::Instants;
 use crate::sources::{Session, SourceError, Sql};
 
 /// Most rows that are taken together from a table that points to itself: each is bound twice.

@@ -3,9 +3,10 @@
 
 use jiff::Timestamp;
 
-use super::eligibility::{Instants, Protecting, Target};
+use super::eligibility::{Protecting, Target};
 use crate::policy::Engine;
 use crate::sources::sql::condition::push_condition;
+use crate::sources::sql::instants::Instants;
 use crate::sources::{ErrorKind, Session, SourceError, Sql};
 
 /// A part that the database does not accept.

@@ -1,10 +1,11 @@
 //! Counting, listing and changing the eligible rows of a window. Every statement carries the whole eligibility (G2).
 
 use super::assumed_gone::{Gone, push_remaining};
-use super::eligibility::{Instants, Target};
+use super::eligibility::Target;
 use super::node::{Node, OwnedRow};
 use super::windows::Window;
 use crate::policy::Engine;
+use crate::sources::sql::instants::Instants;
 use crate::sources::{ErrorKind, Session, SourceError, Sql};
 
 /// Which rows a statement is about.

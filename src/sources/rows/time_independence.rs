@@ -2,12 +2,13 @@
 //! milliseconds. Each one is tried out at both ends of time and now, on a few rows, before anything goes by it.
 
 use super::assumed_gone::Gone;
-use super::eligibility::{Instants, Target};
+use super::eligibility::Target;
 use super::statements::Counted;
 use crate::policy::{AgeFormat, EARLIEST, Engine, Param, TableName};
 use crate::sources::sql::condition::{Bound, bound_at, push_condition};
 use crate::sources::sql::dialect::{Term, separated};
 use crate::sources::sql::fragment::{Comparison, Fragment, Likeness, Named};
+use crate::sources::sql::instants::Instants;
 use crate::sources::{ColumnType, ErrorKind, Session, SourceError, Sql};
 use jiff::Timestamp;
 

@@ -4,10 +4,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::assumed_gone::{Gone, push_remaining};
-use super::eligibility::{Instants, Target};
+use super::eligibility::Target;
 use super::node::{Branch, Node, OwnedRow};
 use super::statements::KEYS_AT_ONCE;
 use crate::sources::sql::dialect::KeyTerms;
+use crate::sources::sql::instants::Instants;
 use crate::sources::{Session, SourceError, Sql, Window};
 
 /// Rows of other tables go with each row: so many times fewer rows are looked at first.

@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::assumed_gone::Gone;
-use super::eligibility::{Instants, Target};
+use super::eligibility::Target;
 use crate::policy::Engine;
+use crate::sources::sql::instants::Instants;
 use crate::sources::{ColumnType, ErrorKind, Session, SourceError, Sql};
 
 /// For a table whose rows take others along, the first window is this much smaller than a batch.

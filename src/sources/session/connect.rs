@@ -25,7 +25,7 @@ use super::search_path::{self, SCHEMAS_IN_EFFECT, SearchPath};
 use super::text_row::TextRow;
 use super::tls;
 use crate::policy::{Endpoint, Engine, Host, Server, Source, TlsMode};
-use crate::sources::sql::builder::Sql;
+use crate::sources::statement::Sql;
 
 pub(super) type Cause = Box<dyn Error + Send + Sync>;
 

@@ -13,7 +13,7 @@ use futures_util::future::BoxFuture;
 
 use super::postgres::Postgres;
 use super::text_row::TextRow;
-use crate::sources::sql::builder::{Piece, Sql};
+use crate::sources::statement::{Piece, Sql};
 
 /// A statement as diesel takes it.
 pub(super) struct Statement<'a> {

@@ -25,7 +25,7 @@ use std::time::Duration;
 use diesel::result::QueryResult;
 use tokio::time::{Instant, timeout};
 
-pub use super::sql::builder::Sql;
+pub use super::statement::Sql;
 pub use bulk_reader::Reader;
 pub use cancel::Canceller;
 pub(super) use read_only::is_writable;

@@ -9,7 +9,7 @@ use tokio_postgres::types::{FromSql, ToSql, Type};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 use super::text_row::TextRow;
-use crate::sources::sql::builder::Sql;
+use crate::sources::statement::Sql;
 
 /// Begins what only looks; outside of a transaction this is around each query.
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";

@@ -7,9 +7,10 @@ use jiff::tz::TimeZone;
 
 use super::dialect::Term;
 use super::fragment::Fragment;
+use super::instants::Instants;
+use super::wall_clock::{earliest_local, seconds};
 use crate::policy::{Engine, Param, ParamKind, Segment, TimeParam, TimePoint};
-use crate::sources::rows::eligibility::Instants;
-use crate::sources::{Sql, age};
+use crate::sources::Sql;
 
 /// The values of a policy's parameters, each with how it is read.
 pub(crate) type Bound = BTreeMap<String, BoundParam>;
@@ -165,13 +166,13 @@ pub(crate) fn bound_at(bound: &Bound, at: Timestamp) -> Bound {
 /// timestamp without time zone.
 fn push_instant(sql: &mut Sql, at: Timestamp, wall: Option<&TimeZone>) {
     let shown = match wall {
-        Some(zone) => age::earliest_local(at, zone),
+        Some(zone) => earliest_local(at, zone),
         None => TimeZone::UTC.to_datetime(at),
     };
     match (sql.engine(), wall) {
-        (Engine::Postgres, None) => sql.bind(format!("{}+00", age::seconds(shown))).push("::timestamptz"),
-        (Engine::Postgres, Some(_)) => sql.bind(age::seconds(shown)).push("::timestamp"),
-        (Engine::MySql, _) => sql.push("CAST(").bind(age::seconds(shown)).push(" AS DATETIME(6))"),
+        (Engine::Postgres, None) => sql.bind(format!("{}+00", seconds(shown))).push("::timestamptz"),
+        (Engine::Postgres, Some(_)) => sql.bind(seconds(shown)).push("::timestamp"),
+        (Engine::MySql, _) => sql.push("CAST(").bind(seconds(shown)).push(" AS DATETIME(6))"),
         (Engine::Sqlite, _) => sql.bind(shown.strftime("%Y-%m-%d %H:%M:%S").to_string()),
     };
 }

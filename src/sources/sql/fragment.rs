@@ -5,9 +5,8 @@ use jiff::tz::TimeZone;
 
 use super::dialect::Term;
 use super::tokens::{Kind, Piece, Token, piece_around, slice, tokens};
-use crate::policy::{Condition, Engine, Ident, Param, ParamKind, TableName};
-use crate::sources::rows::resolve::{Fitting, Unfit};
-use crate::sources::{Column, ColumnType, SourceError, TableFacts};
+use crate::policy::{Condition, Engine, Ident, Param, ParamDeclaration, ParamKind, TableName};
+use crate::sources::{Column, ColumnType, Session, SourceError, TableFacts};
 
 /// A piece of the operator's SQL.
 #[derive(Debug, Clone)]
@@ -70,30 +69,41 @@ impl InScope {
     }
 }
 
-impl Fitting<'_> {
+/// What pieces of SQL are fitted with.
+pub(crate) struct FragmentFitter<'a> {
+    pub(crate) session: &'a mut Session,
+    pub(crate) engine: Engine,
+    /// The zone of the source.
+    pub(crate) zone: &'a TimeZone,
+    /// The parameters that the policy declares.
+    pub(crate) params: &'a [ParamDeclaration],
+    /// How many times stood beside columns with a time zone and beside others without, where the zone is not UTC.
+    pub(crate) mixed_zones: usize,
+}
+
+impl FragmentFitter<'_> {
     /// Fits a piece of SQL that may name columns of these tables. `set`: it is what this column is set to.
     pub(crate) async fn fragment(
         &mut self,
-        part: &str,
         condition: &Condition,
         tables: &[&TableFacts],
         set: Option<&Column>,
     ) -> Result<Fragment, SourceError> {
-        let zone = self.asked.source.timezone.clone();
+        let zone = self.zone.clone();
         let params: Vec<&Param> = condition.params().collect();
         let on_the_wall = vec![false; params.len()];
         let mut fragment = Fragment { condition: condition.clone(), on_the_wall, zone, comparisons: Vec::new() };
         if !params.iter().any(|param| self.is_time(param)) {
             return Ok(fragment);
         }
-        let tokens = tokens(condition, self.engine());
+        let tokens = tokens(condition, self.engine);
         let always = |facts: &&TableFacts| InScope {
             named: Named { table: facts.name.clone(), alias: None },
             columns: facts.columns.clone(),
             at: None,
         };
         let mut scope: Vec<InScope> = tables.iter().map(always).collect();
-        for (at, named) in named_tables(&tokens, self.engine()) {
+        for (at, named) in named_tables(&tokens, self.engine) {
             if let Some(facts) = TableFacts::load(self.session, &named.table).await? {
                 let named = Named { table: facts.name, alias: named.alias };
                 scope.push(InScope { named, columns: facts.columns, at: Some(at) });
@@ -108,7 +118,7 @@ impl Fitting<'_> {
             let piece = piece_around(&tokens, place);
             let columns = columns_in(&tokens, &piece, &scope);
             let kinds = columns.iter().map(|(_, column)| column.kind).chain(set.map(|column| column.kind));
-            fragment.on_the_wall[index] = self.is_on_the_wall(part, &tokens[piece.range.clone()], kinds.collect());
+            fragment.on_the_wall[index] = self.is_on_the_wall(&tokens[piece.range.clone()], kinds.collect());
             if set.is_none() && !done.contains(&piece.range) {
                 done.push(piece.range.clone());
                 fragment.comparisons.extend(self.comparison(condition, &tokens, &piece, columns, &scope));
@@ -125,14 +135,14 @@ impl Fitting<'_> {
     fn is_time(&self, param: &Param) -> bool {
         match param {
             Param::Time(_) => true,
-            Param::Named(name) => self.asked.policy.params.iter().any(|declared| {
+            Param::Named(name) => self.params.iter().any(|declared| {
                 declared.name == *name && matches!(declared.kind, Some(ParamKind::Timestamp | ParamKind::Date))
             }),
         }
     }
 
     /// Whether what stands beside a time has no zone, so that the time is bound as a clock shows it there.
-    fn is_on_the_wall(&mut self, part: &str, piece: &[Token], kinds: Vec<ColumnType>) -> bool {
+    fn is_on_the_wall(&mut self, piece: &[Token], kinds: Vec<ColumnType>) -> bool {
         if converts_zones(piece) {
             return false;
         }
@@ -140,10 +150,10 @@ impl Fitting<'_> {
         let is_date =
             |kind: &ColumnType| matches!(kind, ColumnType::Timestamp | ColumnType::Date | ColumnType::SqliteDateTime);
         let has_none = kinds.iter().any(is_date)
-            || (self.engine() != Engine::Postgres && !has_zone && kinds.contains(&ColumnType::Text));
-        let zone = &self.asked.source.timezone;
+            || (self.engine != Engine::Postgres && !has_zone && kinds.contains(&ColumnType::Text));
+        let zone = self.zone;
         if has_zone && has_none && zone.iana_name().is_none_or(|name| name != "UTC") && *zone != TimeZone::UTC {
-            self.misfits.push(Unfit::MixedZones { part: part.to_owned() });
+            self.mixed_zones += 1;
         }
         has_none && !has_zone
     }
@@ -161,7 +171,7 @@ impl Fitting<'_> {
         let tokens = &tokens[piece.range.clone()];
         let sliced = slice(condition, tokens);
         let times: Vec<Param> = sliced.params().filter(|param| self.is_time(param)).cloned().collect();
-        let is_certain = self.engine() != Engine::Sqlite && is_plain(tokens, &times, &columns);
+        let is_certain = self.engine != Engine::Sqlite && is_plain(tokens, &times, &columns);
         if is_certain || (piece.subquery.is_some() && columns.is_empty()) {
             return None;
         }
@@ -179,18 +189,18 @@ impl Fitting<'_> {
         let likeness = self.likeness(tokens, &times, &columns);
         let first_param = tokens.iter().find_map(Token::param);
         let on_the_wall = vec![false; sliced.params().count()];
-        let zone = self.asked.source.timezone.clone();
+        let zone = self.zone.clone();
         let fragment = Fragment { condition: sliced, on_the_wall, zone, comparisons: Vec::new() };
         let tables = tables.iter().map(|table| scope[*table].named.clone()).collect();
         Some(Comparison { fragment, tables, columns: terms, times, likeness, first_param: first_param.unwrap_or(0) })
     }
 }
 
-impl Fitting<'_> {
+impl FragmentFitter<'_> {
     fn likeness(&self, tokens: &[Token], times: &[Param], columns: &[(usize, &Column)]) -> Likeness {
         // What a function or a subquery makes of a column has a type of its own.
         let is_direct = !tokens.iter().any(|token| token.kind == Kind::Open);
-        if self.engine() != Engine::MySql || !is_direct {
+        if self.engine != Engine::MySql || !is_direct {
             return Likeness::Unknown;
         }
         let any = |kinds: &[ColumnType]| columns.iter().any(|(_, column)| kinds.contains(&column.kind));

@@ -1,7 +1,9 @@
 //! Builds statements: text, quoted names and bound values, the operator's own SQL, and what each engine writes differently.
 
-pub(super) mod builder;
 pub(super) mod condition;
 pub(super) mod dialect;
 pub(super) mod fragment;
+pub(super) mod instants;
+pub(super) mod keys;
 pub(super) mod tokens;
+pub(super) mod wall_clock;
