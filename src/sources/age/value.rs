@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-/// What a value of an age column says.
+/// Reading of a value of an age column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgeValue {
     At(Timestamp),

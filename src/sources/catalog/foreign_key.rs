@@ -19,7 +19,7 @@ pub struct InboundForeignKey {
     pub on_delete: OnDelete,
 }
 
-/// What the database itself does to the rows that point to a deleted one.
+/// Action of the database itself on the rows that point to a deleted one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnDelete {
     /// The deletion fails, at once or at the commit (NO ACTION, RESTRICT).

@@ -8,7 +8,7 @@ pub(super) fn cells<const N: usize>(mut row: TextRow) -> [String; N] {
     std::array::from_fn(|column| row.0.get_mut(column).and_then(Option::take).unwrap_or_default())
 }
 
-/// What is being done, for an error.
+/// Name of the lookup, for an error.
 pub(super) fn looking_up(table: &TableName) -> String {
     format!("looking up table {table}")
 }

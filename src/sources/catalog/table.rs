@@ -2,7 +2,7 @@
 
 use crate::policy::{Ident, TableName};
 
-/// What the catalog knows of a table.
+/// Facts that the catalog has about a table.
 #[derive(Debug, Clone)]
 pub struct TableFacts {
     /// As the catalog resolved it; `schema` is always there.
@@ -43,7 +43,7 @@ pub struct Column {
     pub collation: Option<String>,
 }
 
-/// What a column's type means to us.
+/// Meaning of a column's type to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnType {
     /// An instant: PostgreSQL timestamptz, MySQL TIMESTAMP.
@@ -64,7 +64,7 @@ pub enum ColumnType {
     SqliteDateTime,
 }
 
-/// Whether a table of the catalog is the one that somebody names.
+/// True where a table of the catalog is the one that somebody names.
 pub fn is_named(table: &TableName, named: &TableName) -> bool {
     let same = |schema: &Ident| table.schema.as_ref() == Some(schema);
     table.table == named.table && named.schema.as_ref().is_none_or(same)

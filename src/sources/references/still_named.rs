@@ -7,7 +7,8 @@ use crate::policy::{
     TableName,
 };
 use crate::sources::rows::assumed_gone::{Gone, push_remaining};
-use crate::sources::rows::resolve::{Unfit, find, literal};
+use crate::sources::rows::resolve::{Unfit, find};
+use crate::sources::rows::target::literal;
 use crate::sources::sql::dialect::{KeyTerms, Term, separated};
 use crate::sources::{ColumnType, ErrorKind, RowId, Session, SourceError, Sql, TableFacts};
 

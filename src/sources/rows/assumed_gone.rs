@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::eligibility::Target;
 use super::node::{Branch, Node};
-use super::statements::KEYS_AT_ONCE;
-use super::windows::Window;
+use super::scope::KEYS_AT_ONCE;
+use super::target::Target;
+use super::window::Window;
 use crate::policy::{Name, OnDelete, TableName};
 use crate::sources::Sql;
 use crate::sources::sql::instants::Instants;

@@ -8,9 +8,10 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::assumed_gone::{Gone, push_remaining};
-use super::eligibility::Target;
 use super::node::{Branch, Claim, Node, OwnedRow};
-use super::statements::{KEYS_AT_ONCE, Scope, count_text, number};
+use super::scope::{KEYS_AT_ONCE, Scope};
+use super::statements::{count_text, number};
+use super::target::Target;
 use crate::policy::{Engine, OnDelete, TableName};
 use crate::sources::sql::instants::Instants;
 use crate::sources::{ErrorKind, Returning, Session, SourceError, Sql};

@@ -1,9 +1,8 @@
 //! Fitting the tables whose rows go with those of another: as the policy declares them, or as the database deletes them
 //! by itself.
 
-use super::node::{Branch, FileOwner, Node};
+use super::node::{Branch, FileOwner, Node, Tree, Way};
 use super::resolve::{Fitting, Unfit};
-use super::row_tree::{Tree, Way};
 use crate::policy::{Child, Ident, OnDelete, Outside, OwnedFile, Reference, ReferenceMatch, TableName};
 use crate::sources::sql::dialect::KeyTerms;
 use crate::sources::sql::keys::keys;

@@ -1,9 +1,9 @@
 //! Rows of other tables that follow those of a policy's own: which row one of them follows, and what it says of its
 //! files. For a person who asks about one row.
 
-use super::eligibility::Target;
 use super::explain::{AskedRow, RowId, WhichRow, push_equal};
 use super::node::{Branch, Claim, Node, OwnedRow};
+use super::target::Target;
 use crate::policy::{OnDelete, TableName};
 use crate::sources::sql::dialect::{KeyTerms, Term, separated};
 use crate::sources::{Session, SourceError, Sql};

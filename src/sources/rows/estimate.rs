@@ -7,8 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::eligibility::{KeepTerms, Target};
-use super::statements::{Counted, number};
+use super::scope::Counted;
+use super::statements::number;
+use super::target::{KeepTerms, Target};
 use crate::policy::Engine;
 use crate::sources::age::AgeValue;
 use crate::sources::sql::instants::Instants;

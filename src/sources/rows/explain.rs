@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::eligibility::{KeepTerms, Target};
 use super::node::{Branch, OwnedRow};
+use super::target::{KeepTerms, Target};
 use crate::policy::{Engine, Name, TableName};
 use crate::sources::age::AgeValue;
 use crate::sources::sql::condition::push_condition;

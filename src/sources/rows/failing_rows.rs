@@ -2,9 +2,9 @@
 //! the table, and is kept; the others are judged without it.
 
 use super::assumed_gone::Gone;
-use super::eligibility::Target;
 use super::node::OwnedRow;
 use super::statements::number;
+use super::target::Target;
 use crate::sources::sql::condition::push_condition;
 use crate::sources::sql::instants::Instants;
 use crate::sources::{ErrorKind, Session, SourceError, Sql};

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::row_tree::Tree;
 use crate::policy::{
     FilePath, LONGEST_BYTES, Mapped, OnDelete, OwnedFile, SHOWN_BYTES, Store, StorePath, TableName, cut,
 };
@@ -63,6 +62,24 @@ pub(crate) struct Branch {
     /// Those of its columns that are set to NULL where that is what becomes of it.
     pub(crate) unlinked: Vec<Term>,
     pub(crate) node: Node,
+}
+
+/// The foreign keys of a table to itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Tree {
+    /// Never empty; all of them point to the same columns.
+    pub(crate) ways: Vec<Way>,
+}
+
+/// A foreign key of a table to itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Way {
+    /// The table's rows as children of its rows.
+    pub(crate) branch: Branch,
+    /// Places of the columns that point among those that each row is asked for.
+    pub(crate) pointers: Vec<usize>,
+    /// The database deletes what points by itself.
+    pub(crate) cascades: bool,
 }
 
 /// A row that is, or was, eligible, or that goes with one.

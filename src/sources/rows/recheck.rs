@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::batch::locking;
-use super::eligibility::Target;
 use super::node::OwnedRow;
-use super::statements::{KEYS_AT_ONCE, Scope};
+use super::scope::{KEYS_AT_ONCE, Scope};
+use super::target::Target;
 use crate::sources::sql::instants::Instants;
 use crate::sources::{Session, SourceError};
 

@@ -1,7 +1,7 @@
 //! Fitting a rows policy to the facts of its tables: every name is looked up, every misfit told at once.
 
-use super::eligibility::{Change, KeepTerms, NewValue, Protecting, Target};
 use super::node::{FileOwner, Node};
+use super::target::{Change, KeepTerms, NewValue, Protecting, Target};
 use super::triggers::Veto;
 use crate::policy::{
     Action, Alive, Condition, Engine, Ident, Keep, ParamKind, Params, RowsPolicy, SetValue, Settings, Source, TableName,
@@ -349,14 +349,4 @@ pub(crate) fn find<'a>(facts: &'a TableFacts, table: &str, ident: &Ident) -> Res
 
 fn leads_index(facts: &TableFacts, column: &Ident) -> bool {
     facts.indexes.iter().any(|index| index.columns.first() == Some(column))
-}
-
-/// A literal as the engine is sent it.
-pub(crate) fn literal(value: &SetValue, engine: Engine) -> Option<String> {
-    match value {
-        SetValue::Text(text) | SetValue::Number(text) => Some(text.clone()),
-        SetValue::Flag(flag) if engine == Engine::Postgres => Some(flag.to_string()),
-        SetValue::Flag(flag) => Some(u8::from(*flag).to_string()),
-        SetValue::Sql(_) => None,
-    }
 }

@@ -9,8 +9,9 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::assumed_gone::{Gone, push_remaining};
-use super::eligibility::Target;
-use super::node::{Branch, Node, OwnedRow};
+use super::node::{Node, OwnedRow, Tree, Way};
+use super::scope::KEYS_AT_ONCE;
+use super::target::Target;
 use crate::policy::Engine;
 use crate::sources::sql::dialect::{KeyTerms, Term, separated};
 use crate::sources::sql::instants::Instants;
@@ -20,24 +21,6 @@ use crate::sources::{Session, SourceError, Sql};
 pub const TREE_ROWS_AT_ONCE: u32 = 4000;
 /// Most rows of one ordered statement on MySQL.
 const ORDERED_AT_ONCE: usize = 250;
-
-/// The foreign keys of a table to itself.
-#[derive(Debug, Clone)]
-pub(crate) struct Tree {
-    /// Never empty; all of them point to the same columns.
-    pub(crate) ways: Vec<Way>,
-}
-
-/// A foreign key of a table to itself.
-#[derive(Debug, Clone)]
-pub(crate) struct Way {
-    /// The table's rows as children of its rows.
-    pub(crate) branch: Branch,
-    /// Places of the columns that point among those that each row is asked for.
-    pub(crate) pointers: Vec<usize>,
-    /// The database deletes what points by itself.
-    pub(crate) cascades: bool,
-}
 
 impl Tree {
     fn referenced(&self) -> impl Iterator<Item = &Term> {
@@ -305,7 +288,7 @@ impl Target {
         while begin < rows.len() {
             let mut next = Vec::new();
             for way in tree.ways.iter().filter(|way| way.cascades) {
-                for values in way.branch.values(&rows[begin..]).chunks(crate::sources::KEYS_AT_ONCE) {
+                for values in way.branch.values(&rows[begin..]).chunks(KEYS_AT_ONCE) {
                     let mut sql = node.selecting(self.engine);
                     way.branch.push_among(&mut sql, values);
                     match locking {

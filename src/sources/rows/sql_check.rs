@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::eligibility::{Protecting, Target};
+use super::target::{Protecting, Target};
 use crate::policy::Engine;
 use crate::sources::sql::condition::push_condition;
 use crate::sources::sql::instants::Instants;

@@ -1,40 +1,13 @@
 //! Counting, listing and changing the eligible rows of a window. Every statement carries the whole eligibility (G2).
 
 use super::assumed_gone::{Gone, push_remaining};
-use super::eligibility::Target;
 use super::node::{Node, OwnedRow};
-use super::windows::Window;
+use super::scope::{Counted, Scope};
+use super::target::Target;
+use super::window::Window;
 use crate::policy::Engine;
 use crate::sources::sql::instants::Instants;
 use crate::sources::{ErrorKind, Session, SourceError, Sql};
-
-/// Which rows a statement is about.
-#[derive(Debug, Clone, Copy)]
-pub struct Scope<'a> {
-    pub window: &'a Window,
-    /// Only those with one of these keys, at most [`KEYS_AT_ONCE`].
-    pub keys: Option<&'a [Vec<String>]>,
-    /// Only those that nobody else has locked.
-    pub unlocked: bool,
-}
-
-impl<'a> Scope<'a> {
-    /// All rows of a window.
-    pub fn window(window: &'a Window) -> Self {
-        Self { window, keys: None, unlocked: false }
-    }
-}
-
-/// Which rows of a policy's table are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Counted {
-    Eligible,
-    /// Those that would be eligible if nothing kept them.
-    Kept,
-}
-
-/// Most keys in one statement; each key column is one of at most 32,766 bound values (SQLite's limit).
-pub const KEYS_AT_ONCE: usize = 5000;
 
 impl Target {
     /// Counts the eligible rows that are not gone, no further than `limit`.

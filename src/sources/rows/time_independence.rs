@@ -2,8 +2,8 @@
 //! milliseconds. Each one is tried out at both ends of time and now, on a few rows, before anything goes by it.
 
 use super::assumed_gone::Gone;
-use super::eligibility::Target;
-use super::statements::Counted;
+use super::scope::Counted;
+use super::target::Target;
 use crate::policy::{AgeFormat, EARLIEST, Engine, Param, TableName};
 use crate::sources::sql::condition::{Bound, bound_at, push_condition};
 use crate::sources::sql::dialect::{Term, separated};

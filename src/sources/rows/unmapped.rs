@@ -4,9 +4,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::assumed_gone::{Gone, push_remaining};
-use super::eligibility::Target;
 use super::node::{Branch, Node, OwnedRow};
-use super::statements::KEYS_AT_ONCE;
+use super::scope::KEYS_AT_ONCE;
+use super::target::Target;
 use crate::sources::sql::dialect::KeyTerms;
 use crate::sources::sql::instants::Instants;
 use crate::sources::{Session, SourceError, Sql, Window};

@@ -1,9 +1,9 @@
 //! Rows that a policy leaves alone because they cannot be judged, and values that nobody foresaw.
 
 use super::assumed_gone::{Gone, push_remaining};
-use super::eligibility::Target;
 use super::node::OwnedRow;
 use super::statements::number;
+use super::target::Target;
 use crate::policy::{AgeFormat, SHOWN_BYTES};
 use crate::sources::age::AgeValue;
 use crate::sources::sql::instants::Instants;

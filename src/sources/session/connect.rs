@@ -16,11 +16,11 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::Returning;
 use super::cancel::Target;
 use super::connection::{Connection, Statement};
 use super::interrupt::Interrupt;
 use super::postgres::Postgres;
+use super::returning::Returning;
 use super::search_path::{self, SCHEMAS_IN_EFFECT, SearchPath};
 use super::text_row::TextRow;
 use super::tls;

@@ -3,6 +3,7 @@
 mod activity;
 mod bulk_reader;
 mod cancel;
+mod claimed_table;
 pub(super) mod commit_status;
 mod connect;
 mod connection;
@@ -10,34 +11,36 @@ mod interrupt;
 pub(super) mod invalid_text;
 mod postgres;
 mod read_only;
+mod returning;
 mod search_path;
 mod table_lock;
 mod text_row;
 pub(super) mod tls;
 mod transaction;
+mod transaction_state;
+mod watch;
 
 use std::collections::HashSet;
-use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::pin::pin;
 use std::time::Duration;
 
-use diesel::result::QueryResult;
 use tokio::time::{Instant, timeout};
 
 pub use super::statement::Sql;
 pub use bulk_reader::Reader;
 pub use cancel::Canceller;
 pub(super) use read_only::is_writable;
+pub use returning::Returning;
 pub use search_path::PathSchema;
 pub use text_row::TextRow;
-pub use transaction::TransactionOutcome;
+pub use transaction_state::TransactionOutcome;
 
 use activity::Activity;
 use connect::PostgresTerms;
 use connection::{Connection, Statement};
 use table_lock::Claim;
-use transaction::Transaction;
+use transaction_state::Transaction;
+use watch::{Watched, watch};
 
 use super::error::Judge;
 use super::{ErrorKind, SourceError};
@@ -47,15 +50,6 @@ use crate::policy::{Endpoint, Engine, Name, Source};
 const KEPT_STATEMENTS: usize = 64;
 /// What a statement may take beyond its timeout until the session asks the server to end it.
 const TIMEOUT_SLACK: Duration = Duration::from_secs(1);
-/// How long the server may take to end it then, until the connection is given up.
-const LAST_PATIENCE: Duration = Duration::from_secs(5);
-
-/// Whether `DELETE … RETURNING` exists there (PostgreSQL, SQLite, MariaDB: yes; MySQL: no).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Returning {
-    Yes,
-    No,
-}
 
 /// An open connection. A call that is dropped before it ends makes the session unusable, because the server's answer
 /// to it would be taken for the answer to the next: run calls in a task of their own and cancel by [`Canceller`].
@@ -307,32 +301,6 @@ impl Session {
             self.seen.insert(hash);
         }
         false
-    }
-}
-
-/// How a call ended.
-enum Watched<T> {
-    /// `overdue`: only after the session itself had asked the server to cancel it.
-    Answered { result: QueryResult<T>, overdue: bool },
-    /// Not even then.
-    Silent,
-}
-
-/// Waits for a statement; cancels one that its server does not end in time. The future is dropped only when the
-/// connection is given up.
-async fn watch<T>(
-    patience: Duration,
-    canceller: &Canceller,
-    statement: impl Future<Output = QueryResult<T>>,
-) -> Watched<T> {
-    let mut statement = pin!(statement);
-    if let Ok(result) = timeout(patience, &mut statement).await {
-        return Watched::Answered { result, overdue: false };
-    }
-    canceller.cancel().await;
-    match timeout(LAST_PATIENCE, statement).await {
-        Ok(result) => Watched::Answered { result, overdue: true },
-        Err(_) => Watched::Silent,
     }
 }
 

@@ -6,9 +6,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
+use super::Session;
 use super::connection::Connection;
 use super::postgres::BEGIN_WRITING;
-use super::{Session, watch};
+use super::transaction_state::{Transaction, TransactionOutcome};
+use super::watch::watch;
 use crate::policy::Engine;
 use crate::sources::{ErrorKind, SourceError};
 
@@ -19,35 +21,6 @@ const RETRY_PAUSE: Duration = Duration::from_millis(20);
 /// own. An id that had not reached the disk before a crash is given to another transaction after it, whose status would
 /// be taken for ours.
 const INCARNATION: &str = "coalesce(extract(epoch FROM stats_reset)::text, 'never')";
-
-/// What became of a transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TransactionOutcome {
-    Committed,
-    Aborted,
-    InProgress,
-    /// The server cannot tell: it crashed since, is another server, was restored, or has forgotten. What is left to
-    /// go by is whether the rows are there.
-    Unknown,
-}
-
-/// Where the session stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Transaction {
-    None,
-    Open,
-    /// A statement in it failed. PostgreSQL answers its COMMIT by rolling back, MySQL has rolled back by itself after a
-    /// deadlock, and neither says so: it must not be committed.
-    Failed,
-}
-
-impl Transaction {
-    pub fn fail(&mut self) {
-        if *self == Transaction::Open {
-            *self = Transaction::Failed;
-        }
-    }
-}
 
 impl Session {
     /// Begins a transaction: READ COMMITTED on the servers, IMMEDIATE on SQLite. It has the table that was claimed, or

@@ -69,7 +69,7 @@ impl InScope {
     }
 }
 
-/// What pieces of SQL are fitted with.
+/// Surroundings that pieces of SQL are fitted to.
 pub(crate) struct FragmentFitter<'a> {
     pub(crate) session: &'a mut Session,
     pub(crate) engine: Engine,

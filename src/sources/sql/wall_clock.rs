@@ -1,4 +1,4 @@
-//! What a clock on the wall shows at an instant, and how statements write it.
+//! Wall-clock times: what a clock shows at an instant, and how statements write it.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;

@@ -1,0 +1,8 @@
+//! Whether a server knows `DELETE … RETURNING`.
+
+/// Support for `DELETE … RETURNING` (PostgreSQL, SQLite, MariaDB: yes; MySQL: no).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Returning {
+    Yes,
+    No,
+}
