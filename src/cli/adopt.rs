@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::ask;
+use super::exit::Exit;
 use super::output::{Output, complain, say};
-use super::{Exit, Refusal, ask};
+use super::refusal::Refusal;
 use crate::commands::adopt;
 use crate::commands::adopt::UnknownStore;
 use crate::policy::{Settings, Store};

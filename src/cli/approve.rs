@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 
+use super::ask;
+use super::exit::Exit;
 use super::output::{Output, complain, say};
-use super::{Exit, Refusal, ask};
+use super::refusal::Refusal;
 use crate::commands::approve;
 use crate::commands::approve::{Shown, Wanted};
 use crate::commands::params::check_params;

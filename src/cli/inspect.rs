@@ -3,9 +3,10 @@
 use std::ffi::OsStr;
 use std::sync::Arc;
 
+use super::exit::Exit;
 use super::output::Output;
 use super::perform::Asked;
-use super::{Exit, Refusal};
+use super::refusal::Refusal;
 use crate::commands::params::check_params;
 use crate::commands::selection::{select, select_enabled};
 use crate::commands::{check, diff, explain, stats, status};

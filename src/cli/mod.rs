@@ -12,6 +12,7 @@ mod output;
 mod pages;
 mod perform;
 mod progress;
+mod refusal;
 mod restore;
 
 use std::ffi::OsString;
@@ -20,8 +21,6 @@ use std::sync::Arc;
 use clap::Parser;
 use futures_util::FutureExt;
 
-use crate::commands::params::ParamError;
-use crate::commands::selection::SelectError;
 use crate::config::{Diagnostics, Inputs};
 use crate::daemon;
 use crate::policy::Settings;
@@ -31,6 +30,7 @@ pub use args::{Args, Shared};
 pub use exit::Exit;
 use output::{Output, complain, say};
 use perform::Asked;
+use refusal::Refusal;
 
 /// Parses the command line. What cannot be parsed was told already, as were `--help` and `--version`.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, Exit> {
@@ -39,35 +39,6 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, Exit
         let _ = error.print();
         if error.use_stderr() { Exit::Usage } else { Exit::Done }
     })
-}
-
-/// Why a command did not do what it was asked to; told once, in [`execute`].
-enum Refusal {
-    /// The command line asks for something that there is not; with a hint.
-    Usage(anyhow::Error, String),
-    Failed(anyhow::Error),
-    /// Told already.
-    Told(Exit),
-}
-
-impl From<anyhow::Error> for Refusal {
-    fn from(error: anyhow::Error) -> Self {
-        Refusal::Failed(error)
-    }
-}
-
-impl From<SelectError> for Refusal {
-    fn from(error: SelectError) -> Self {
-        let hint = error.hint();
-        Refusal::Usage(error.into(), hint)
-    }
-}
-
-impl From<ParamError> for Refusal {
-    fn from(error: ParamError) -> Self {
-        let hint = error.hint();
-        Refusal::Usage(error.into(), hint)
-    }
 }
 
 /// Carries a command out.

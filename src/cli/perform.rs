@@ -9,8 +9,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::args::ModeFlag;
+use super::exit::Exit;
 use super::output::{Output, say, written};
-use super::{Exit, Refusal, approve, ask, progress};
+use super::refusal::Refusal;
+use super::{approve, ask, progress};
 use crate::commands::approve::withdraw;
 use crate::commands::execute::{Ended, Job, Listed, execute};
 use crate::commands::params::check_params;

@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 
+use super::exit::Exit;
 use super::output::Output;
-use super::{Exit, Refusal};
+use super::refusal::Refusal;
 use crate::commands::restore;
 use crate::commands::restore::RestoreError;
 use crate::policy::Settings;

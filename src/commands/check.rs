@@ -3,6 +3,7 @@
 mod approved;
 mod families;
 mod names;
+mod policies;
 mod privileges;
 mod programs;
 mod relations;
@@ -18,7 +19,7 @@ use futures_util::future::join_all;
 
 use super::status;
 use crate::clock::Clock;
-use crate::policy::{Mode, Policy, RowsPolicy, Settings};
+use crate::policy::{Mode, Settings};
 use crate::report::Findings;
 use crate::report::human::counted;
 use service::Service;
@@ -68,15 +69,4 @@ pub async fn everything(settings: &Settings, clock: &Clock) -> Findings {
         approved::check(settings, ledger, clock, &mut findings).await;
     }
     findings
-}
-
-/// The rows policies that are switched on.
-fn rows_policies(settings: &Settings) -> impl Iterator<Item = (&Policy, &RowsPolicy)> {
-    let enabled = settings.policies.iter().filter(|policy| policy.enabled);
-    enabled.filter_map(|policy| policy.kind.rows().map(|rows| (policy.as_ref(), rows)))
-}
-
-/// Whether a run of the policy deletes anything.
-fn enforces(settings: &Settings, policy: &Policy) -> bool {
-    settings.mode_of(policy) == Mode::Enforce
 }

@@ -5,17 +5,16 @@ mod namers;
 mod neighbours;
 mod question;
 mod reasons;
+mod remembered;
 mod store_file;
 mod verdict;
 
 use anyhow::Context;
 use jiff::Timestamp;
+use remembered::{Remembered, remember};
 
-use super::status;
-use super::task_times::Schedules;
 use crate::clock::Clock;
-use crate::ledger::Status;
-use crate::policy::{Action, Alive, Name, OnDelete, Outside, Params, Policy, RowsPolicy, Settings, Source};
+use crate::policy::{Action, Alive, OnDelete, Outside, Params, Policy, RowsPolicy, Settings, Source};
 use crate::report::{PolicyWhy, Reason, ReasonKind, RowFate, RowName, Why, human};
 use crate::run::{Verdict, ask_one};
 use crate::sources::{
@@ -82,31 +81,8 @@ pub async fn why(
     Ok(Ok(Some(Why { at: now, source: source.name.clone(), table, key, policies })))
 }
 
-async fn remember(settings: &Settings, now: Timestamp) -> anyhow::Result<Remembered> {
-    let Ok(Some(ledger)) = status::open(settings, now).await else { return Ok(Remembered::default()) };
-    let mut troubles = Vec::new();
-    for policy in &settings.policies {
-        if let Some(last) = ledger.last_result(&policy.name).await?
-            && matches!(last.status, Status::Blocked | Status::Failed)
-        {
-            let why = last.blocked_by.or_else(|| last.errors.into_iter().next().map(|failure| failure.error));
-            let word = last.status.word();
-            troubles.push((policy.name.clone(), format!("its last run was {word}: {}", why.unwrap_or_default())));
-        }
-    }
-    Ok(Remembered { schedules: Schedules::new(ledger.task_states().await?), troubles })
-}
-
 /// Paths that are told of a row.
 const REASONS_AT_MOST: usize = 10;
-
-/// What the ledger remembers.
-#[derive(Default)]
-struct Remembered {
-    schedules: Schedules,
-    /// Policies whose last run came to nothing, and why.
-    troubles: Vec<(Name, String)>,
-}
 
 struct Asker<'a> {
     settings: &'a Settings,

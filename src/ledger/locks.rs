@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::FileId;
+/// Device and inode of a file.
+pub type FileId = (u64, u64);
 
 /// A lock file that this process holds until it drops it.
 #[derive(Debug)]

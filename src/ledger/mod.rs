@@ -40,16 +40,13 @@ pub use held::{Held, HoldKind};
 pub use holds::Baseline;
 pub use latest::LatestRun;
 use locks::Lock;
-pub use locks::{StateHolder, StateLock, StateLockError, lock_state_dir};
+pub use locks::{FileId, StateHolder, StateLock, StateLockError, lock_state_dir};
 pub use named::{AlikeFile, MissingFile, OutsidePaths};
 pub use record::{
     Cause, EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger,
     SHOWN_AT_MOST, Sample, Status, StoreTally, Tally, Totals,
 };
 pub use stores::Adoption;
-
-/// Device and inode of a file.
-pub type FileId = (u64, u64);
 
 /// What failed inside, of whatever type.
 type Fault = Box<dyn std::error::Error + Send + Sync>;

@@ -12,11 +12,13 @@ mod names;
 mod orphans;
 mod param;
 mod reference;
+mod references_of;
 mod rows;
 mod shown;
 mod spelling;
 mod sql;
 mod store;
+mod store_path;
 mod task;
 mod time;
 mod wording;
@@ -35,7 +37,8 @@ pub use glob::{FileMatch, Globs};
 pub use names::{Ident, Name, TableName};
 pub use orphans::OrphansPolicy;
 pub use param::{ParamDeclaration, ParamKind, Params};
-pub use reference::{Namer, Reference, ReferenceMatch};
+pub use reference::{Reference, ReferenceMatch};
+pub use references_of::Namer;
 pub use rows::{
     Action, AgeColumn, Alive, Assignment, Child, Fraction, Keep, KeepByValue, OnDelete, Protection, RowsPolicy,
     SetValue,
@@ -43,7 +46,8 @@ pub use rows::{
 pub use shown::{SHOWN_BYTES, cut, cut_at};
 pub use spelling::{file_forms, name_forms, written_forms, written_name_forms};
 pub use sql::{Condition, Param, Segment};
-pub use store::{AgeBy, LONGEST_BYTES, Mapped, Store, StorePath};
+pub use store::{AgeBy, Mapped, Store};
+pub use store_path::{LONGEST_BYTES, StorePath};
 pub use task::{Task, Trigger};
 pub use time::{AgeFormat, EARLIEST, LATEST, TimeParam, TimePoint};
 pub use wording::{Wording, Written};

@@ -11,9 +11,9 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::interface::{Activation, Pulse, Runnable, TaskStatus};
 use super::ticker::Board;
 use super::timetable::{Slot, Verdict};
-use super::{Activation, Pulse, Runnable, TaskStatus};
 use crate::policy::Name;
 
 /// A run ends itself when its timeout is over, between two batches. One that is this much later hangs.

@@ -2,93 +2,26 @@
 
 mod activations;
 mod alarm;
+mod interface;
 mod next;
 mod ticker;
 mod timetable;
 
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::policy::Name;
 use activations::Activations;
 pub use alarm::Alarm;
+pub use interface::{Activation, Occasion, Past, Pulse, Runnable, TaskStatus};
 pub use next::{Timing, TimingError, next_slot};
 use ticker::{Board, Ticker};
 pub use timetable::Scheduled;
 use timetable::Timetable;
-
-/// Why a task is activated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Occasion {
-    Due,
-    CatchUp,
-}
-
-/// A slot that has come.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Activation {
-    pub task: Name,
-    pub due_at: Timestamp,
-    pub occasion: Occasion,
-}
-
-/// What the ledger remembers of a task's slots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Past {
-    /// The newest slot that was run or skipped.
-    pub last_due_at: Option<Timestamp>,
-    /// When a daemon first saw the task; slots before this were not missed.
-    pub known_since: Timestamp,
-}
-
-impl Past {
-    /// From where an `every` counts.
-    pub fn anchor(&self) -> Timestamp {
-        self.last_due_at.unwrap_or(self.known_since)
-    }
-
-    /// Slots up to here are done with.
-    fn floor(&self) -> Timestamp {
-        self.last_due_at.map_or(self.known_since, |last| last.max(self.known_since))
-    }
-}
-
-/// What the schedule sets in motion. `app` implements it by calling `run`.
-pub trait Runnable: Send + Sync + 'static {
-    /// Runs the task of a slot to its end; the token asks it to stop between batches.
-    fn activate(&self, activation: Activation, cancel: CancellationToken) -> BoxFuture<'static, ()>;
-    /// Notes a slot that passed without a run.
-    fn skip(&self, activation: Activation, why: &'static str) -> BoxFuture<'static, ()>;
-    /// Notes an activation that ended by a panic, with the panic's words.
-    fn lost(&self, activation: Activation, panic: String) -> BoxFuture<'static, ()>;
-}
-
-/// Where a task stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TaskStatus {
-    pub task: Name,
-    pub next: Option<Timestamp>,
-    pub running_since: Option<Timestamp>,
-    /// It runs well past its timeout.
-    pub overrun: bool,
-}
-
-/// The answer to "how are things": given by the loop that starts the runs, so that an answer proves that it lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pulse {
-    pub tasks: Vec<TaskStatus>,
-    /// How many activations run, those of tasks that a reload took away included.
-    pub running: usize,
-    /// False when a slot has come and the trigger did not notice.
-    pub ticking: bool,
-}
 
 /// Why a schedule could not begin.
 #[derive(Debug, thiserror::Error)]

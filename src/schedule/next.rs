@@ -7,7 +7,7 @@ use croner::parser::{CronParser, Seconds, Year};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Past;
+use super::interface::Past;
 use crate::policy::{Task, Trigger};
 
 /// Most times of day that a cron expression is split into; one that has more is read as a repeating one.

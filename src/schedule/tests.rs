@@ -3,10 +3,11 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::policy::{Task, Trigger};
+use crate::policy::{Name, Task, Trigger};
 
 /// Records what happened; how an activation behaves is told by the task's name.
 #[derive(Default)]

@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use super::{Activation, Occasion, Past, Timing, TimingError};
+use super::interface::{Activation, Occasion, Past};
+use super::next::{Timing, TimingError};
 use crate::policy::{Name, Task};
 
 /// The first slot missed while the daemon was down is run this long after the start.

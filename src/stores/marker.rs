@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::metadata::born_ns;
 use super::private_dir;
 use super::private_dir::{Owner, Unreadable};
-use super::remove::file::look;
 use super::root::{Root, facts};
+use super::sys::look;
 use crate::policy::Name;
 
 /// The marker's name in `.retaind`.
@@ -228,7 +228,7 @@ pub(super) fn adopt(root: &Root, marker: &Marker, owner: Option<Owner>) -> Resul
     };
     private_dir::write(&directory, FILE, text, owner).map_err(unwritten)?;
     let above = root.directory(None).map_err(unwritten)?;
-    super::remove::file::sync(&above).map_err(unwritten)
+    super::sys::sync(&above).map_err(unwritten)
 }
 
 /// Adds to a marker that an earlier version wrote what tells it from a copy. One that does not match is left alone.

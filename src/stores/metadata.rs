@@ -1,10 +1,32 @@
 //! Facts about a file as the kernel tells them, and what its removal frees. Pure.
 
-use rustix::fs::{Statx, StatxFlags, StatxTimestamp};
+use rustix::fs::{FileType, Statx, StatxFlags, StatxTimestamp};
 
-use super::remove::file::kind;
-use super::walk::visitor::Kind;
+use super::sys::kind;
 use crate::policy::AgeBy;
+
+/// What something is that is no directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    File,
+    Link,
+    Pipe,
+    Socket,
+    Device,
+}
+
+impl Kind {
+    pub(crate) fn new(kind: FileType) -> Option<Self> {
+        match kind {
+            FileType::RegularFile => Some(Self::File),
+            FileType::Symlink => Some(Self::Link),
+            FileType::Fifo => Some(Self::Pipe),
+            FileType::Socket => Some(Self::Socket),
+            FileType::CharacterDevice | FileType::BlockDevice => Some(Self::Device),
+            FileType::Directory | FileType::Unknown => None,
+        }
+    }
+}
 
 /// Facts about something that is no directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ mod private_dir;
 mod probe;
 mod remove;
 mod root;
+mod sys;
 mod trash;
 mod walk;
 
@@ -25,10 +26,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::policy::{Name, Store};
 pub use marker::{FileSystem, Identity, Marker, MarkerError, Mismatch, Placed};
-pub use metadata::{Facts, Seen};
+pub use metadata::{Facts, Kind, Seen};
 pub use path::RawPath;
 pub use private_dir::Owner;
-pub use probe::access::user_name;
+pub use probe::access::{Access, Closed, user_name};
 pub use probe::lease::InUse;
 pub use probe::obstacle::Removal;
 pub use probe::open_files::Held;
@@ -40,7 +41,7 @@ pub use remove::request::{Doomed, GoneBefore, Inside, LEFT_AT_MOST, Left, Listen
 use root::Root;
 pub use root::RootFacts;
 pub use trash::bin::{Emptied, Restored, TrashError, TrashedRun, Way};
-pub use walk::visitor::{ERRORS_AT_MOST, Kind, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
+pub use walk::visitor::{ERRORS_AT_MOST, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
 
 /// A store whose root is open. Cheap to clone; while one is left, the root's file system can't be unmounted.
 #[derive(Debug, Clone)]
@@ -60,32 +61,6 @@ pub enum StoreError {
     },
     #[error("store {name}: {} is not a directory", root.display())]
     NotDirectory { name: Name, root: PathBuf },
-}
-
-/// What retaind's user may do in a store, for `check`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Access {
-    /// Names can be listed and files be looked at.
-    pub readable: bool,
-    /// Files directly in the root can be removed, as far as its own mode and mount say.
-    pub writable: bool,
-    pub mount_point: PathBuf,
-    pub read_only_mount: bool,
-    /// Owner and group of the root ("camera:video"; a number where there is no name), for the message.
-    pub owner: String,
-    /// Permission bits of the root.
-    pub mode: u32,
-}
-
-/// A directory in a store that retaind's user may not empty, for `check`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Closed {
-    /// Beneath the root.
-    pub path: String,
-    /// Owner and group, as in [`Access`].
-    pub owner: String,
-    /// Permission bits.
-    pub mode: u32,
 }
 
 impl OpenStore {
@@ -140,7 +115,7 @@ impl OpenStore {
     /// Makes durable whatever was done in the store so far, and in the rest of its file system.
     pub async fn make_durable(&self) -> std::io::Result<()> {
         let root = Arc::clone(&self.root);
-        let task = tokio::task::spawn_blocking(move || remove::file::sync_all(&root.directory(None)?));
+        let task = tokio::task::spawn_blocking(move || sys::sync_all(&root.directory(None)?));
         Ok(task.await.map_err(std::io::Error::other)??)
     }
 

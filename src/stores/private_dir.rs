@@ -7,8 +7,8 @@ use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
 use super::path::OWN;
-use super::remove::file::{kind, look};
 use super::root::Root;
+use super::sys::{kind, look};
 
 /// Most bytes of a file of ours.
 const FILE_BYTES_AT_MOST: usize = 4096;
@@ -108,10 +108,10 @@ pub(super) fn write(
         .and_then(|()| rustix::fs::renameat(directory, &temporary, directory, name));
     if written.is_err() {
         // The first error is the one to tell of; what is left is empty or small.
-        let (Ok(()) | Err(_)) = super::remove::file::unlink(directory, temporary.as_bytes(), AtFlags::empty());
+        let (Ok(()) | Err(_)) = super::sys::unlink(directory, temporary.as_bytes(), AtFlags::empty());
         return written;
     }
-    super::remove::file::sync(directory)
+    super::sys::sync(directory)
 }
 
 fn write_all(file: &OwnedFd, mut bytes: &[u8]) -> Result<(), Errno> {

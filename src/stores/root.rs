@@ -78,7 +78,7 @@ impl Root {
                 "the store's root was replaced or unmounted since it was opened: {} is another directory now",
                 self.path.display()
             )),
-            Err(error) => Some(format!("the store's root cannot be looked at: {}", super::remove::file::words(error))),
+            Err(error) => Some(format!("the store's root cannot be looked at: {}", super::sys::words(error))),
         }
     }
 

@@ -1,8 +1,8 @@
 //! The tables around a policy's own: whose rows go with its rows, stand in their way, or protect them. Looks at what
 //! the configuration declares and at what the database's foreign keys do by themselves.
 
+use super::policies::rows_policies;
 use super::privileges::{deleting, may, may_set};
-use super::rows_policies;
 use crate::policy::{Child, Ident, Name, OnDelete, Protection, Settings, TableName};
 use crate::report::Findings;
 use crate::sources::{InboundForeignKey, OnDelete as Inbound, Privilege, Session, TableFacts, is_named};

@@ -91,7 +91,7 @@ fn outside(store: &Store, what: &str, sampled: &Sampled, owners: &[&OwnedFile], 
 
 /// The files of rows, switched on, that the column names.
 fn owners<'a>(settings: &'a Settings, store: &Store, named_by: &NamedBy) -> Vec<&'a OwnedFile> {
-    let owned = super::rows_policies(settings)
+    let owned = super::policies::rows_policies(settings)
         .flat_map(|(_, rows)| rows.owned_files().into_iter().map(move |(table, file)| (&rows.source, table, file)));
     let is_this = |source: &Name, table: &crate::policy::TableName, file: &OwnedFile| {
         *source == named_by.source && *table == named_by.table && file.path == named_by.path && file.store == store.name

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use super::policies::{enforces, rows_policies};
 use super::service::Service;
-use super::{enforces, names, rows_policies, sampled, table};
+use super::{names, sampled, table};
 use crate::clock::Clock;
 use crate::policy::{Endpoint, Engine, Host, Settings, Source, TlsMode};
 use crate::report::Findings;

@@ -2,8 +2,9 @@
 
 use std::io::ErrorKind;
 
+use super::policies::{enforces, rows_policies};
 use super::service::{Service, read_write_paths};
-use super::{enforces, rows_policies, trees};
+use super::trees;
 use crate::ledger::Ledger;
 use crate::policy::{OpenFiles, OwnedFile, PolicyKind, Settings, Store};
 use crate::report::Findings;

@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 
+use super::policies::enforces;
 use super::privileges::{deleting, may, may_set, may_skip};
+use super::programs;
 use super::relations::Around;
-use super::{enforces, programs};
 use crate::policy::{
     Action, Alive, Assignment, Ident, Keep, Name, Policy, ReferenceMatch, RowsPolicy, Settings, Source,
 };

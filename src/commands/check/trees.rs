@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{enforces, families};
+use super::families;
+use super::policies::enforces;
 use crate::clock::Clock;
 use crate::commands::adopt::objection;
 use crate::ledger::Adoption;

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::namers::{Names, namers};
+use super::remembered::{Remembered, remember};
 use super::verdict::{Judge, Seen};
-use super::{Remembered, remember};
 use crate::clock::Clock;
 use crate::commands::adopt;
 use crate::commands::adopt::UnknownStore;

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Remembered;
 use super::namers::Names;
 use super::neighbours::{Place, place};
 use super::reasons::Standing;
+use super::remembered::Remembered;
 use crate::policy::{FileMatch, FilesPolicy, Per, Policy, PolicyKind, Settings, Space, Store};
 use crate::report::{FileFate, FileReason, FileReasonKind, PolicyOnFile, ReasonKind, human};
 use crate::stores::{Facts, Kind, OpenStore, RawPath};

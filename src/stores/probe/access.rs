@@ -10,9 +10,34 @@ use std::path::PathBuf;
 use rustix::fs::{Access as Right, AtFlags, FileType, StatVfsMountFlags};
 
 use crate::stores::dir_reader::{Scratch, read};
-use crate::stores::remove::file::look;
 use crate::stores::root::{Root, mount};
-use crate::stores::{Access, Closed};
+use crate::stores::sys::look;
+
+/// What retaind's user may do in a store, for `check`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// Names can be listed and files be looked at.
+    pub readable: bool,
+    /// Files directly in the root can be removed, as far as its own mode and mount say.
+    pub writable: bool,
+    pub mount_point: PathBuf,
+    pub read_only_mount: bool,
+    /// Owner and group of the root ("camera:video"; a number where there is no name), for the message.
+    pub owner: String,
+    /// Permission bits of the root.
+    pub mode: u32,
+}
+
+/// A directory in a store that retaind's user may not empty, for `check`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// Beneath the root.
+    pub path: String,
+    /// Owner and group, as in [`Access`].
+    pub owner: String,
+    /// Permission bits.
+    pub mode: u32,
+}
 
 /// Most directories that are looked at in a store: enough to find what is usual in it.
 const LOOKED_AT: usize = 1000;

@@ -8,8 +8,8 @@ use super::access::may;
 use crate::stores::path::OWN;
 use crate::stores::private_dir;
 use crate::stores::private_dir::found;
-use crate::stores::remove::file::{unlink, words};
 use crate::stores::root::Root;
+use crate::stores::sys::{unlink, words};
 use crate::stores::trash::bin::TRASH;
 
 /// What `statfs` calls a file system in memory: its directories take no room.

@@ -5,8 +5,8 @@ use rustix::io::Errno;
 
 use crate::stores::metadata::Facts;
 use crate::stores::path::RawPath;
-use crate::stores::remove::file::{kind, look};
 use crate::stores::root::Root;
+use crate::stores::sys::{kind, look};
 
 /// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,11 +9,12 @@ use rustix::io::Errno;
 use super::context::{Durable, Ground, Terms};
 use super::directory;
 use super::exclusions::{Mark, Marks};
-use super::file::{self, outcome_of_parent, sync, sync_all, words};
+use super::file::{self, outcome_of_parent};
 use super::hard_links::Links;
 use super::request::Part;
 use crate::stores::dir_reader::Scratch;
 use crate::stores::root::Root;
+use crate::stores::sys::{sync, sync_all, words};
 use crate::stores::{Doomed, Outcome};
 
 /// Directories held open at a time: they are synced together, after all that was done in them.

@@ -8,9 +8,9 @@ use rustix::fs::{AtFlags, Statx};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::file::unlink;
 use super::hard_links::Links;
 use crate::stores::root::Root;
+use crate::stores::sys::unlink;
 use crate::stores::trash::rename::{Destination, Unmoved};
 use crate::stores::{Look, Outcome};
 

@@ -13,9 +13,7 @@ use rustix::io::Errno;
 
 use super::context::{Act, Durable, Ground};
 use super::exclusions::{Mark, Marks};
-use super::file::{
-    MOUNT_POINT, kind, look, outcome_of_parent, sync, sync_all, unlink, why_in_doubt, why_kept, why_no_directory, words,
-};
+use super::file::{MOUNT_POINT, outcome_of_parent, why_in_doubt, why_kept, why_no_directory};
 use super::frame::Frame;
 use super::request::{Inside, LEFT_AT_MOST, Left, Part, Why};
 use crate::policy::AgeBy;
@@ -23,6 +21,7 @@ use crate::stores::dir_reader::{Scratch, read};
 use crate::stores::metadata::{freed_bytes, last_touched_ns};
 use crate::stores::path::shown;
 use crate::stores::root::{climb, facts};
+use crate::stores::sys::{kind, look, sync, sync_all, unlink, words};
 use crate::stores::trash::rename::Unmoved;
 use crate::stores::{Doomed, GoneBefore, Outcome};
 

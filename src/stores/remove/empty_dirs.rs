@@ -5,11 +5,12 @@ use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::file::{kind, look, unlink, why_kept, words};
+use super::file::why_kept;
 use super::request::{LEFT_AT_MOST, Left, Why};
 use crate::stores::metadata::nanoseconds;
 use crate::stores::path::{RawPath, is_own, shown, split};
 use crate::stores::root::Root;
+use crate::stores::sys::{kind, look, unlink, words};
 
 /// What became of directories that were to go if they are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -6,12 +6,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rustix::fs::{AtFlags, FileType, Statx, StatxAttributes, StatxFlags, StatxTimestamp};
+use rustix::fs::{FileType, Statx, StatxAttributes, StatxFlags};
 use rustix::io::Errno;
 
 use super::context::Ground;
 use crate::clock::Clock;
 use crate::stores::metadata::{freed_bytes, nanoseconds};
+use crate::stores::sys::{instant, kind, look, words};
 use crate::stores::trash::rename::Unmoved;
 use crate::stores::{Doomed, Outcome};
 
@@ -60,41 +61,6 @@ pub(crate) fn visit(
         Err(Unmoved::Kept(why)) => Outcome::Kept(why),
         Err(Unmoved::Failed(why)) => Outcome::Failed(why),
     }
-}
-
-/// Facts about what has a name, links not followed.
-pub(crate) fn look(directory: &OwnedFd, name: &[u8]) -> Result<Statx, Errno> {
-    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-    rustix::fs::statx(directory, name, flags, StatxFlags::BASIC_STATS | StatxFlags::BTIME)
-}
-
-/// Removes a name: with `REMOVEDIR` an empty directory only; else never a directory, and of a symbolic link only the
-/// link. That is all that a swap after the look can bring.
-#[allow(clippy::disallowed_methods, reason = "this is the one place that removes files, beneath a root")]
-pub(crate) fn unlink(directory: &OwnedFd, name: &[u8], flags: AtFlags) -> Result<(), Errno> {
-    rustix::io::retry_on_intr(|| rustix::fs::unlinkat(directory, name, flags))
-}
-
-/// Makes durable what was removed from a directory.
-pub(crate) fn sync(directory: &OwnedFd) -> Result<(), Errno> {
-    synced(rustix::io::retry_on_intr(|| rustix::fs::fsync(directory)))
-}
-
-/// Makes durable what was removed anywhere in the file system of a directory.
-pub(crate) fn sync_all(directory: &OwnedFd) -> Result<(), Errno> {
-    synced(rustix::io::retry_on_intr(|| rustix::fs::syncfs(directory)))
-}
-
-fn synced(result: Result<(), Errno>) -> Result<(), Errno> {
-    match result {
-        // The last two: a file system without such a thing, or read-only, from which nothing was removed.
-        Ok(()) | Err(Errno::INVAL | Errno::ROFS) => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-pub(crate) fn kind(facts: &Statx) -> FileType {
-    FileType::from_raw_mode(u32::from(facts.stx_mode))
 }
 
 fn what_if_no_file(kind: FileType) -> Option<&'static str> {
@@ -154,11 +120,6 @@ pub(crate) fn why_in_doubt(ground: Ground<'_>, facts: &Statx) -> Option<&'static
     )
 }
 
-/// `None` for a time that no calendar has.
-pub(crate) fn instant(time: &StatxTimestamp) -> Option<Timestamp> {
-    Timestamp::new(time.tv_sec, i32::try_from(time.tv_nsec).ok()?).ok()
-}
-
 fn outcome_of_file(error: Errno) -> Outcome {
     match error {
         // No file can have a name that its file system does not take.
@@ -177,11 +138,4 @@ pub(crate) fn outcome_of_parent(error: Errno) -> Outcome {
         Errno::XDEV => Outcome::Mismatch("a directory in its path is a mount point".to_owned()),
         other => Outcome::Failed(words(other)),
     }
-}
-
-/// "permission denied (os error 13)".
-pub(crate) fn words(error: Errno) -> String {
-    let text = std::io::Error::from(error).to_string();
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }

@@ -84,7 +84,7 @@ async fn a_file_swapped_in_during_the_move_does_not_go() {
             drop(std::fs::File::create_new(world.root().join("d").join(name)));
         }
         let directory = world.open().root.directory(Some(b"d")).unwrap();
-        let Ok(facts) = remove::file::look(&directory, b"a") else { continue };
+        let Ok(facts) = sys::look(&directory, b"a") else { continue };
         if facts.stx_ino == precious {
             continue;
         }

@@ -17,10 +17,10 @@ use crate::stores::private_dir;
 use crate::stores::private_dir::found;
 use crate::stores::remove::context::{Act, Durable, Ground, Terms};
 use crate::stores::remove::directory;
-use crate::stores::remove::file::{instant, look, sync, sync_all, words};
 use crate::stores::remove::hard_links::Links;
 use crate::stores::remove::request::{Left, Part, Why};
 use crate::stores::root::{Root, facts};
+use crate::stores::sys::{instant, look, sync, sync_all, words};
 use crate::stores::{Doomed, Look, Outcome};
 
 /// Its name in `.retaind`.

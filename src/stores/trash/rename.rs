@@ -11,8 +11,8 @@ use crate::stores::metadata::{born_ns, nanoseconds};
 use crate::stores::path::RawPath;
 use crate::stores::private_dir;
 use crate::stores::private_dir::Owner;
-use crate::stores::remove::file::{kind, look, unlink, words};
 use crate::stores::root::{Root, facts};
+use crate::stores::sys::{kind, look, unlink, words};
 
 /// How many names are tried in the trash for what has the same path as something there.
 const NAMES_TRIED: u32 = 1000;

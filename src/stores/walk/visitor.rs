@@ -1,8 +1,6 @@
 //! What a walk tells, and to whom. Pure.
 
-use rustix::fs::FileType;
-
-use crate::stores::metadata::Facts;
+use crate::stores::metadata::{Facts, Kind};
 
 /// What a walk names of what it could not look at.
 pub const ERRORS_AT_MOST: usize = 100;
@@ -38,29 +36,6 @@ pub trait Visitor: Send + 'static {
 pub enum Want {
     Nothing,
     Facts,
-}
-
-/// What something is that is no directory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    File,
-    Link,
-    Pipe,
-    Socket,
-    Device,
-}
-
-impl Kind {
-    pub(crate) fn new(kind: FileType) -> Option<Self> {
-        match kind {
-            FileType::RegularFile => Some(Self::File),
-            FileType::Symlink => Some(Self::Link),
-            FileType::Fifo => Some(Self::Pipe),
-            FileType::Socket => Some(Self::Socket),
-            FileType::CharacterDevice | FileType::BlockDevice => Some(Self::Device),
-            FileType::Directory | FileType::Unknown => None,
-        }
-    }
 }
 
 /// What a walk came across.

@@ -15,12 +15,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::queue::{Batch, Large, Pool, Task};
 use super::range::Span;
-use super::visitor::{ERRORS_AT_MOST, Kind, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
+use super::visitor::{ERRORS_AT_MOST, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
 use crate::stores::dir_reader::{Listing, Names, Told, tell};
 use crate::stores::metadata::Facts;
+use crate::stores::metadata::Kind;
 use crate::stores::path::{is_own, shown};
-use crate::stores::remove::file::{kind, look, words};
 use crate::stores::root::{Root, again};
+use crate::stores::sys::{kind, look, words};
 
 /// Most workers, however many cores there are.
 const MOST_WORKERS: usize = 8;
