@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::rows::facts::{Facts, UnmappedRow};
 use crate::ledger::{AlikeFile, Failure, MissingFile, OutsidePaths, SHOWN_AT_MOST, Sample, Tally};
 use crate::policy::cut;
 use crate::sources::{OwnedRow, Target};
@@ -45,14 +44,6 @@ impl Account {
         self.failure_count += 1;
         self.failures.insert(0, Failure { key: None, path: None, error });
         self.failures.truncate(SHOWN_AT_MOST);
-    }
-
-    /// Counts rows that stay for their paths, each error with the key and the path.
-    pub(super) fn keep_unmapped(&mut self, rows: u64, facts: &Facts, unmapped: &[&UnmappedRow]) {
-        self.tally.rows_unmapped += rows;
-        for row in unmapped {
-            self.fail(Some(row.key.clone()), Some(row.path.written.clone()), facts.why_unmapped(row));
-        }
     }
 
     /// Takes over what a part of the work did.

@@ -3,6 +3,7 @@
 mod account;
 mod brake;
 mod clock_guard;
+mod custody;
 mod files;
 mod guard;
 mod holds;

@@ -15,7 +15,8 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
-use super::owners::{Action, Custody, Later, search_all, settle};
+use super::custody::Custody;
+use super::owners::{Action, Later, search_all, settle};
 use super::sessions::Sessions;
 use super::store_identity;
 use super::{Recovery, Runner};

@@ -10,7 +10,7 @@ use super::reference_index::Names;
 use crate::ledger::{AlikeFile, MissingFile, SHOWN_AT_MOST};
 use crate::policy::{ReferenceMatch, StorePath, file_forms, name_forms, written_forms, written_name_forms};
 use crate::run::account::Account;
-use crate::run::owners::Custody;
+use crate::run::custody::Custody;
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
 use crate::sources::{NamedPath, Naming, Rows};

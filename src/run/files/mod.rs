@@ -17,9 +17,9 @@ use jiff::Timestamp;
 
 use super::Fate;
 use super::account::Account;
+use super::custody::{Custody, CustodyError};
 use super::guard::Judged;
 use super::outcome::Outcome;
-use super::owners::{Custody, CustodyError};
 use super::plan_state::{Foreseen, GoneInStore};
 use super::policy::PolicyRun;
 use super::sessions::Sessions;

@@ -6,7 +6,7 @@ use super::fingerprints::{Collection, Fingerprinter, Fingerprints};
 use super::outside::{Beginnings, SHOWN_AT_MOST};
 use crate::ledger::OutsidePaths;
 use crate::policy::{Settings, Store, name_forms, written_name_forms};
-use crate::run::owners::Custody;
+use crate::run::custody::Custody;
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
 use crate::sources::{NamedPath, Naming, ReferenceColumn, Rows, SourceError};

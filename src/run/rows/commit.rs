@@ -98,7 +98,7 @@ impl Deleter<'_> {
         if !target.has_key() {
             // Nothing tells the others apart from them.
             let rows = self.stop.watch(canceller, target.list(session, *at, scope, &[], None)).await?;
-            self.account.keep_unmapped(rows.len() as u64, self.facts, &kept.iter().collect::<Vec<_>>());
+            self.facts.keep_unmapped(&mut self.account, rows.len() as u64, &kept.iter().collect::<Vec<_>>());
             let why = "kept: the table has no key to tell the other rows of the batch from these: all of them stay";
             self.account.fail(None, None, why.to_owned());
             return Ok(Vec::new());
@@ -116,7 +116,7 @@ impl Deleter<'_> {
         };
         let new = behind.iter().filter(|key| self.pace.unmapped.add((&target.node.table, key))).count();
         let told: Vec<_> = kept.iter().filter(|row| self.pace.unmapped.add((row.owner, &row.path.row))).collect();
-        self.account.keep_unmapped(new as u64, self.facts, &told);
+        self.facts.keep_unmapped(&mut self.account, new as u64, &told);
         let others: Vec<_> = all.into_iter().filter(|key| !behind.contains(key)).collect();
         Ok(others.chunks(KEYS_AT_ONCE).map(<[_]>::to_vec).collect())
     }

@@ -6,7 +6,7 @@ use crate::clock::Clock;
 use crate::ledger::{IntentItem, IntentOwner, RunId};
 use crate::policy::{FilePath, Name, Outside, Params, RowsPolicy, Settings};
 use crate::run::account::Account;
-use crate::run::owners::{Custody, CustodyError};
+use crate::run::custody::{Custody, CustodyError};
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
 use crate::run::store_identity;
@@ -279,8 +279,16 @@ impl Facts {
         found
     }
 
-    /// Why a row stays for its path, in words.
-    pub(crate) fn why_unmapped(&self, row: &UnmappedRow) -> String {
+    /// Counts rows that stay for their paths, each error with the key and the path.
+    pub(crate) fn keep_unmapped(&self, account: &mut Account, rows: u64, unmapped: &[&UnmappedRow]) {
+        account.tally.rows_unmapped += rows;
+        for row in unmapped {
+            account.fail(Some(row.key.clone()), Some(row.path.written.clone()), self.why_unmapped(row));
+        }
+    }
+
+    /// Reason, in words, that a row stays for its path.
+    fn why_unmapped(&self, row: &UnmappedRow) -> String {
         let owner = &self.target.owners[row.owner];
         let with = match owner.table == self.target.node.table {
             true => String::new(),

@@ -195,7 +195,7 @@ impl Planner<'_> {
             // A table without a key tells nothing apart.
             rows.retain(|row| target.has_key() && !behind.contains(&row.key));
             let told: Vec<_> = unmapped.iter().collect();
-            self.account.keep_unmapped((before - rows.len()) as u64, self.facts, &told);
+            self.facts.keep_unmapped(&mut self.account, (before - rows.len()) as u64, &told);
             // More than these are too many for a statement in any case.
             let room = (KEYS_AT_ONCE + 1).saturating_sub(self.kept.len());
             self.kept.extend(behind.into_iter().take(room));
