@@ -81,6 +81,11 @@ fn canonical(written: &str) -> Option<String> {
     uuid::Uuid::try_parse(written.trim()).ok().map(|id| id.simple().to_string())
 }
 
+/// Milliseconds from one instant to a later one.
+pub fn millis_between(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.duration_since(from).as_millis()).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

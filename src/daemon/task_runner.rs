@@ -13,7 +13,7 @@ use super::holds::announce_held;
 use super::live::{Live, policies_to_run};
 use super::report::{Report, Reports};
 use super::status_line::LastRun;
-use crate::clock::Clock;
+use crate::clock::{Clock, millis_between};
 use crate::ledger::{HookPoint, Ledger, RunId, RunMode, RunResult, RunTrigger, Status};
 use crate::policy::{Mode, Name, Params, Settings, Task};
 use crate::run::{Brake, Progress, Request, RunError, Runner};
@@ -177,7 +177,7 @@ impl Inner {
             let now = self.clock.now();
             result.status = Some(Status::Failed);
             result.finished_at = Some(now);
-            result.duration_ms = u64::try_from(now.duration_since(result.started_at).as_millis()).unwrap_or(0);
+            result.duration_ms = millis_between(result.started_at, now);
             self.ledger.finish_run(&result).await?;
         }
         Ok(Some(result))

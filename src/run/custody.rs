@@ -11,7 +11,7 @@ use crate::stores::{OpenStore, StoreError, Way};
 /// A store, opened, with the columns that name its files.
 pub(super) struct Custody {
     pub(super) store: Arc<Store>,
-    /// Whose trash files go to, where the store has one.
+    /// The run whose trash files go to, where the store has one.
     run_id: RunId,
     pub(super) open: OpenStore,
     pub(super) references: Vec<Naming>,
@@ -47,7 +47,7 @@ impl Naming {
     }
 }
 
-/// Why a store's files cannot be taken care of.
+/// Reason that a store's files cannot be taken care of.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CustodyError {
     #[error(transparent)]
@@ -92,7 +92,7 @@ impl Custody {
         Ok(Self { store: store.clone(), run_id, open, references })
     }
 
-    /// How files of the store go.
+    /// Way in which files of the store go.
     pub(super) fn way(&self) -> Way {
         match self.store.trash {
             Some(_) => Way::Trash { run: self.run_id },

@@ -17,9 +17,9 @@ use tokio_util::sync::CancellationToken;
 use super::account::Account;
 use super::custody::Custody;
 use super::owners::{Action, Later, search_all, settle};
+use super::runner::Runner;
 use super::sessions::Sessions;
 use super::store_identity;
-use super::{Recovery, Runner};
 use crate::ledger::{IntentBatch, IntentOwner, LeaseOutcome, Ledger, LedgerError, Tally};
 use crate::policy::{FilePath, Ident, Mode, Name, Outside, OwnedFile, PathTemplate, Settings, TableName};
 use crate::sources::{NamedBy, SourceError, TransactionOutcome, transaction_outcome};
@@ -28,6 +28,15 @@ use crate::telemetry::chain;
 
 /// Batches that are read from the ledger at once.
 const BATCHES_AT_ONCE: u32 = 16;
+
+/// Result of a recovery.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Recovery {
+    pub batches_settled: u64,
+    pub files_deleted: u64,
+    /// Batches kept for later, each with the reason.
+    pub kept: Vec<String>,
+}
 
 /// What became of a batch of intents.
 pub(super) enum Resolved {

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::rows::delete::{Deleter, Ended};
+use super::rows::deleter::Deleter;
+use super::rows::ended::Ended;
 use super::sessions::Sessions;
 use super::stop::Stop;
 use crate::policy::{RowsPolicy, Settings, Source, TableName};

@@ -1,7 +1,9 @@
 //! Emptying the trash of the stores that a run worked in, at its end: what was kept there for its time goes for good.
 
+use super::request::Request;
+use super::runner::Runner;
 use super::stop::Stop;
-use super::{Request, Runner, store_identity};
+use super::store_identity;
 use crate::ledger::{EmptiedTrash, PolicyResult, Status};
 use crate::policy::{Mode, Name, Store};
 use crate::stores::{OpenStore, TrashError};

@@ -1,45 +1,29 @@
 //! The guard of the machine's own clock (F28): one that leapt holds whatever no other clock vouches for.
 
+mod asked;
 mod elsewhere;
 mod judge;
 mod system;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::Mutex;
 
 use super::guard::MAX_SKEW_SECS;
-use super::policy::PolicyRun;
+use super::policy_run::PolicyRun;
+use super::request::Fate;
 use super::rows::facts::skew;
+use super::runner::Runner;
 use super::sessions::Sessions;
-use super::{Fate, RunMode, Runner};
-use crate::ledger::{Held, HoldKind, LedgerError};
+use crate::ledger::{Held, HoldKind, LedgerError, RunMode};
 use crate::policy::{ClockTrust, Endpoint, Name, Settings};
 use crate::telemetry::chain;
+pub(super) use asked::ClockGuard;
+use asked::is_recent;
 use judge::{Leap, Standing, judge, spell};
 
-/// How long it is remembered that nobody vouched for the clock, so that the policies of a run do not each wait for it.
-const REMEMBERED: Duration = Duration::from_secs(30);
 /// How long one source may take to say what time it is.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What was asked about the clock. Cheap to clone; all clones know the same.
-#[derive(Clone, Default)]
-pub(super) struct ClockGuard(Arc<Mutex<Asked>>);
-
-/// When the system, and the sources elsewhere, last did not vouch for the clock.
-#[derive(Default)]
-struct Asked {
-    system: Option<Instant>,
-    sources: Option<Instant>,
-}
-
-/// Whether something was asked in vain just now.
-fn is_recent(asked: Option<Instant>) -> bool {
-    asked.is_some_and(|at| at.elapsed() < REMEMBERED)
-}
 
 impl Runner {
     /// Notes in the ledger what time it is, if the clock can be trusted; otherwise what was seen and is held for it.

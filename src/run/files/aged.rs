@@ -5,9 +5,10 @@ use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::choose::{Choice, Record, Room, Rules, choose};
+use super::ended::Ended;
+use super::finding::{Finding, Looking, Sink, tell_unseen};
 use super::found_files::{SeenFile, Spool};
 use super::guards::{Share, judge_share};
-use super::{Ended, Finding, Looking, Sink, tell_unseen};
 use crate::policy::{AgeBy, FileMatch, FilesPolicy};
 use crate::run::guard::Judged;
 use crate::run::plan_state::GoneInStore;

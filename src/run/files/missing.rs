@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::Ended;
+use super::ended::Ended;
 use super::fingerprints::{Collection, Fingerprinter, Fingerprints};
 use super::reference_index::Names;
 use crate::ledger::{AlikeFile, MissingFile, SHOWN_AT_MOST};

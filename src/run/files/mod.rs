@@ -2,6 +2,8 @@
 
 mod aged;
 mod choose;
+mod ended;
+mod finding;
 mod fingerprints;
 mod found_files;
 mod guards;
@@ -10,224 +12,26 @@ mod orphans;
 mod outside;
 mod reference_index;
 mod removal;
+mod tree;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
-use jiff::Timestamp;
-
-use super::Fate;
 use super::account::Account;
 use super::custody::{Custody, CustodyError};
-use super::guard::Judged;
 use super::outcome::Outcome;
-use super::plan_state::{Foreseen, GoneInStore};
-use super::policy::PolicyRun;
+use super::plan_state::Foreseen;
+use super::policy_run::PolicyRun;
 use super::sessions::Sessions;
-use super::store_identity;
-use crate::ledger::{GuardReading, Held as OnHold, Lease, Ledger, LedgerError, RunMode, Status};
-use crate::policy::{FilesPolicy, Mode, Name, OrphansPolicy, Store};
-use crate::sources::SourceError;
-use crate::stores::{Held, RawPath, Surveyed, TrashError, WalkError};
+use crate::ledger::{RunMode, Status};
+use crate::policy::{Mode, Store};
+use crate::stores::Held;
 use crate::telemetry::chain;
-use choose::Choice;
+use ended::Ended;
+use finding::{Finding, Looking};
 pub(super) use fingerprints::{Collection, Fingerprinter, Fingerprints};
-use found_files::Spool;
-use missing::Alike;
 use removal::Taking;
-
-/// A policy about a store.
-#[derive(Clone, Copy)]
-pub(super) enum Tree<'a> {
-    Files(&'a FilesPolicy),
-    Orphans(&'a OrphansPolicy),
-}
-
-impl Tree<'_> {
-    fn store(&self) -> &Name {
-        match self {
-            Tree::Files(policy) => &policy.store,
-            Tree::Orphans(policy) => &policy.store,
-        }
-    }
-}
-
-/// What keeps the policy ours while it deletes.
-#[derive(Clone, Copy)]
-pub(super) struct Holding<'a> {
-    ledger: &'a Ledger,
-    lease: &'a Lease,
-}
-
-/// Why it ended before its end.
-#[derive(Debug, thiserror::Error)]
-enum Ended {
-    #[error("stopped")]
-    Stopped,
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    #[error("another process has taken over the policy")]
-    LeaseLost,
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(transparent)]
-    Walk(WalkError),
-    #[error(transparent)]
-    Trash(#[from] TrashError),
-    #[error("what was found cannot be kept in a temporary file")]
-    Spool(#[source] std::io::Error),
-    #[error("the room on the file system of store {store} is not known")]
-    Space {
-        store: Name,
-        #[source]
-        cause: std::io::Error,
-    },
-    #[error("it is not known which files are open")]
-    Held(#[source] std::io::Error),
-}
-
-impl From<WalkError> for Ended {
-    fn from(error: WalkError) -> Self {
-        match error {
-            WalkError::Stopped => Ended::Stopped,
-            error => Ended::Walk(error),
-        }
-    }
-}
-
-impl From<reference_index::NamesError> for Ended {
-    fn from(error: reference_index::NamesError) -> Self {
-        match error {
-            reference_index::NamesError::Stopped => Ended::Stopped,
-            reference_index::NamesError::Source(error) => Ended::Source(error),
-        }
-    }
-}
-
-/// What was found in a store, and what may go of it.
-struct Finding {
-    account: Account,
-    readings: Vec<GuardReading>,
-    blocked_by: Option<String>,
-    /// What it waits for, where an approval is all that it needs.
-    held: Option<OnHold>,
-    /// A guard on how much may go has blocked it.
-    by_amount: bool,
-    /// None where nothing is to be listed, because it cannot be trusted.
-    spool: Option<Spool>,
-    /// For each file of the spool what becomes of it; without them all go.
-    choices: Option<Vec<Choice>>,
-    /// Directories in which nothing is, of a policy that prunes them.
-    empty: Vec<RawPath>,
-    /// What keeps files that rows may name in another spelling.
-    alike: Option<Arc<Alike>>,
-    /// What is changed after this was not decided about.
-    decided_at: Timestamp,
-}
-
-impl Finding {
-    fn new(decided_at: Timestamp) -> Self {
-        let (account, readings, empty) = (Account::default(), Vec::new(), Vec::new());
-        Self {
-            account,
-            readings,
-            blocked_by: None,
-            held: None,
-            by_amount: false,
-            spool: None,
-            choices: None,
-            empty,
-            alike: None,
-            decided_at,
-        }
-    }
-
-    fn blocked(self, why: String) -> Self {
-        Self { blocked_by: Some(why), ..self }
-    }
-
-    fn held(self, held: OnHold) -> Self {
-        Self { blocked_by: Some(held.sentence()), held: Some(held), ..self }
-    }
-}
-
-/// What the workers of a walk find, in the order in which they do.
-#[derive(Clone)]
-struct Sink(Arc<Mutex<Result<Spool, std::io::Error>>>);
-
-impl Sink {
-    fn new() -> Self {
-        Self(Arc::new(Mutex::new(Ok(Spool::new()))))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Result<Spool, std::io::Error>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, path: &[u8], file: Option<found_files::SeenFile>) {
-        let mut sink = self.lock();
-        if let Ok(spool) = &mut *sink
-            && let Err(error) = spool.push(path, file)
-        {
-            *sink = Err(error);
-        }
-    }
-
-    /// What was found, once the walk is over.
-    fn finish(&self) -> Result<Spool, Ended> {
-        std::mem::replace(&mut *self.lock(), Ok(Spool::new())).map_err(Ended::Spool)
-    }
-}
-
-/// A store that is looked at for a policy.
-struct Looking<'a> {
-    run: &'a PolicyRun<'a>,
-    custody: &'a mut Custody,
-    sessions: &'a mut Sessions,
-    /// When the look began.
-    began_at: Timestamp,
-    /// What earlier policies of a plan would have taken: for this one it is not there.
-    gone: Option<Arc<GoneInStore>>,
-}
-
-impl PolicyRun<'_> {
-    /// What was found with what the guards say, and whether it is far more than usual.
-    async fn judged(&self, finding: Finding, judged: Judged, share: guards::Share) -> Result<Finding, Ended> {
-        let Judged { readings, blocked_by, held, by_amount } = judged;
-        let finding = Finding { readings, blocked_by, held, by_amount, ..finding };
-        let held = match &finding.blocked_by {
-            Some(by) if finding.held.is_none() => self.held_by_guard(by_amount, by),
-            Some(_) => None,
-            None => self.grown_files(share.going, share.of).await?,
-        };
-        Ok(match held {
-            Some(held) => Finding { by_amount: true, ..finding.held(held) },
-            None => finding,
-        })
-    }
-}
-
-impl Looking<'_> {
-    /// What stands in the way of a policy that takes files of the store. A report needs no marker: it takes nothing.
-    async fn identity_guard(&mut self) -> Result<Option<String>, Ended> {
-        if self.run.fate(None) != Fate::Enforce {
-            return Ok(None);
-        }
-        let (open, store, ledger) = (&self.custody.open, &self.custody.store, self.run.runner.ledger.as_ref());
-        Ok(store_identity::guard(open, store, ledger, true).await?)
-    }
-}
-
-/// Errors of a walk, as failures of the policy's account.
-fn tell_unseen(account: &mut Account, surveyed: &Surveyed) {
-    let shown = surveyed.first_errors.len() as u64;
-    for unseen in &surveyed.first_errors {
-        account.fail(None, Some(unseen.path.clone()), format!("could not be looked at: {}", unseen.why));
-    }
-    account.failure_count += surveyed.errors.saturating_sub(shown);
-    if surveyed.mounts > 0 {
-        account.notes.push(format!("{} mount points in the store were not entered", surveyed.mounts));
-    }
-}
+use tree::Holding;
+pub(super) use tree::Tree;
 
 impl PolicyRun<'_> {
     /// Runs a policy about a store, or looks at what it would do.

@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use super::ended::Ended;
+use super::finding::{Finding, Looking, Sink, tell_unseen};
 use super::found_files::SeenFile;
 use super::guards::{Share, judge_found, judge_references, judge_share, judge_walk};
+use super::missing;
 use super::reference_index::Names;
-use super::{Ended, Finding, Looking, Sink, missing, tell_unseen};
 use crate::policy::{AgeBy, FileMatch, OrphansPolicy, PathTemplate, Store};
 use crate::run::guard::Judged;
 use crate::run::plan_state::GoneInStore;

@@ -8,20 +8,21 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::choose::Choice;
+use super::ended::Ended;
 use super::found_files::{Found, Spool};
 use super::missing::Alike;
-use super::{Ended, Holding, Tree};
+use super::tree::{Holding, Tree};
 use crate::ledger::{SHOWN_AT_MOST, Sample, Tally};
 use crate::policy::{Name, OpenFiles};
 use crate::run::account::Account;
 use crate::run::custody::Custody;
 use crate::run::owners::Action;
 use crate::run::plan_state::GoneFiles;
-use crate::run::policy::PolicyRun;
+use crate::run::policy_run::PolicyRun;
+use crate::run::request::{Fate, Listed};
 use crate::run::sessions::Sessions;
 use crate::run::spellings;
 use crate::run::spellings::Meant;
-use crate::run::{Fate, Listed};
 use crate::stores::{Doomed, Held, InUse, Inside, Left, Look, Outcome, Part, RawPath, Way, Why};
 use crate::telemetry::chain;
 

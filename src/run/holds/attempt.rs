@@ -4,8 +4,8 @@ use super::growth::{NEVER_HELD, USUAL_DAYS, USUAL_RUNS, Usual};
 use crate::ledger::{Held, HoldKind, Ledger, LedgerError, RunMode, Unused};
 use crate::policy::Mode;
 use crate::run::outcome::Outcome;
-use crate::run::policy::PolicyRun;
-use crate::run::rows::delete::Ended;
+use crate::run::policy_run::PolicyRun;
+use crate::run::rows::ended::Ended;
 use crate::run::rows::facts::Facts;
 use crate::run::sessions::Sessions;
 

@@ -1,15 +1,17 @@
 //! Looking before the hooks of a task: none is to run where every policy of the run would be held.
 
-use super::Standing;
+use super::standing::Standing;
 use crate::ledger::{RunMode, RunResult};
 use crate::policy::{PolicyKind, RowsPolicy};
 use crate::run::files::Tree;
 use crate::run::plan_state::{Foreseen, GoneFiles};
-use crate::run::policy::PolicyRun;
+use crate::run::policy_run::PolicyRun;
+use crate::run::progress::Reporter;
+use crate::run::request::Request;
 use crate::run::rows::facts::gather;
+use crate::run::runner::Runner;
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
-use crate::run::{Reporter, Request, Runner};
 use crate::sources::Instants;
 
 impl Runner {

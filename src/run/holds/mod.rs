@@ -4,39 +4,19 @@
 mod attempt;
 mod beforehand;
 mod growth;
+mod standing;
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Request, Runner};
-use crate::ledger::{
-    Agreed, Baseline, Held, HoldKind, Ledger, LedgerError, PolicyResult, RunMode, RunTrigger, Status, Unused,
-};
+use super::request::Request;
+use super::runner::Runner;
+use crate::ledger::{Agreed, Baseline, Held, HoldKind, Ledger, LedgerError, PolicyResult, RunMode, Status};
 use crate::policy::compile::recompile;
 use crate::policy::{Mode, Name, Policy, Settings, Wider, Wording, changed_words, wider_than};
-
-/// State of a policy between what was agreed to and what is configured.
-#[derive(Debug, Clone)]
-pub struct Standing {
-    pub wording: Wording,
-    pub fingerprint: String,
-    /// The approved configuration; none where the policy has neither run nor been approved.
-    pub baseline: Option<Baseline>,
-    /// An approval of the present configuration that no run has used.
-    pub approval: Option<Unused>,
-    /// Reason to wait, before anything is counted.
-    pub held: Option<Held>,
-    /// The policy with the guards of its approved configuration, where the present ones stop it later.
-    pub(super) guarded: Option<Guarded>,
-}
-
-/// Guards that were loosened and not approved.
-#[derive(Debug, Clone)]
-pub(super) struct Guarded {
-    pub(super) policy: Arc<Policy>,
-    pub(super) held: Held,
-}
+use standing::Guarded;
+pub use standing::Standing;
 
 /// Outcome of a review of one policy.
 #[derive(Debug, Clone)]
@@ -213,13 +193,6 @@ impl Standing {
             ledger.release_hold(policy).await?;
         }
         Ok(())
-    }
-}
-
-impl Request {
-    /// Whether the schedule asked for it, and no person.
-    pub(super) fn is_scheduled(&self) -> bool {
-        matches!(self.trigger, RunTrigger::Schedule | RunTrigger::CatchUp)
     }
 }
 

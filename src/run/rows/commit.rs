@@ -10,7 +10,8 @@
 //! A crash before 3 leaves intents of a deletion that never was; a crash after it leaves files that are owed. Recovery
 //! (`recover`) tells the two apart.
 
-use super::delete::{Deleter, Ended, roll_back};
+use super::deleter::{Deleter, roll_back};
+use super::ended::Ended;
 use super::facts::{Facts, RowFiles, UnmappedRow};
 use crate::ledger::{IntentBatch, Tally};
 use crate::run::guard::Judged;

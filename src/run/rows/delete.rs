@@ -1,141 +1,20 @@
 //! Deleting (or updating), window by window. What is done when a batch fails is in `retry`.
 
-use std::collections::HashSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
-use jiff::Timestamp;
-
-use super::deferred::Waiting;
+use super::deleter::{Deleter, Part, roll_back};
+use super::ended::Ended;
 use super::facts::Facts;
-use super::not_deleted::Vetoed;
-use super::presence::Presence;
 use super::purge_hold::Snapshot;
 use super::unreadable::Doubts;
-use crate::ledger::{GuardReading, Lease, Ledger, LedgerError, RunId, Tally};
-use crate::policy::{Alive, Name, RowsPolicy};
-use crate::run::account::Account;
+use crate::ledger::Tally;
+use crate::policy::Alive;
 use crate::run::programs::liveness;
-use crate::run::sessions::Sessions;
-use crate::run::stop::Stop;
-use crate::run::{Reporter, Runner};
 use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError, TREE_ROWS_AT_ONCE, Walker, Window};
 use crate::telemetry::chain;
 
 /// Sums of batches without files are added up in the ledger this often.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
-
-/// A policy's deletion under way.
-pub(crate) struct Deleter<'a> {
-    pub(crate) runner: &'a Runner,
-    pub(crate) ledger: &'a Ledger,
-    pub(crate) lease: &'a Lease,
-    pub(crate) run_id: RunId,
-    pub(crate) name: &'a Name,
-    pub(crate) policy: &'a RowsPolicy,
-    pub(crate) facts: &'a Facts,
-    pub(crate) sessions: &'a mut Sessions,
-    pub(crate) stop: &'a Stop,
-    pub(crate) reporter: &'a Reporter,
-    pub(crate) account: Account,
-    pub(crate) pace: Pace,
-}
-
-/// What the deletion remembers from one window to the next.
-#[derive(Default)]
-pub(crate) struct Pace {
-    pub(crate) postponed: Vec<Window>,
-    pub(crate) waiting: Waiting,
-    pub(crate) failures_in_a_row: u32,
-    /// Whether the files that rows name are there.
-    pub(crate) presence: Presence,
-    /// Files in a row that could not be removed.
-    pub(crate) unremoved: u64,
-    /// Rows that stay for their paths, of windows that are met again.
-    pub(crate) unmapped: Told,
-    pub(crate) vetoed: Vetoed,
-    /// Rows that others of their table need so far, since this was last set to zero.
-    pub(crate) deferred: u64,
-    /// Windows come a second time.
-    pub(crate) again: bool,
-    unflushed: Tally,
-    flushed_at: Option<Timestamp>,
-}
-
-impl Pace {
-    /// Begins after a look at the first files.
-    pub(crate) fn after(presence: Presence) -> Self {
-        Self { presence, ..Self::default() }
-    }
-}
-
-/// What was counted and told of already: of the window that is under way, and of those that are tried again.
-#[derive(Default)]
-pub(crate) struct Told {
-    all: HashSet<u64>,
-    of_window: Vec<u64>,
-}
-
-impl Told {
-    /// Whether it is new.
-    pub(crate) fn add(&mut self, what: impl Hash) -> bool {
-        let mut hasher = DefaultHasher::new();
-        what.hash(&mut hasher);
-        let is_new = self.all.insert(hasher.finish());
-        if is_new {
-            self.of_window.push(hasher.finish());
-        }
-        is_new
-    }
-
-    /// The window is over; one that comes again is remembered.
-    fn end_window(&mut self, comes_again: bool) {
-        let of_window = std::mem::take(&mut self.of_window);
-        if !comes_again {
-            of_window.iter().for_each(|what| {
-                self.all.remove(what);
-            });
-        }
-    }
-}
-
-/// Why a deletion ended before its end.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Ended {
-    #[error("stopped between two batches")]
-    Stopped,
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    #[error("another process has taken over the policy")]
-    LeaseLost,
-    #[error(transparent)]
-    InUse(SourceError),
-    #[error("{advice}; stopped because")]
-    NoIndex {
-        advice: String,
-        #[source]
-        timeout: SourceError,
-    },
-    #[error(
-        "smaller and smaller parts of a batch took longer than statement_timeout; raise it, or set a smaller batch; stopped \
-         because"
-    )]
-    TooSlow(#[source] SourceError),
-    #[error("{} batches failed one after the other, the last one because", super::retry::FAILURES_IN_A_ROW)]
-    Hopeless(#[source] SourceError),
-    #[error(
-        "stopped: the last {files} files in a row could not be removed, the last one because: {why}. The rows that are left \
-         stay, and the files are pending"
-    )]
-    Unremovable { files: u64, why: String },
-    #[error("{why}")]
-    Missing { why: String, readings: Vec<GuardReading> },
-    /// The account says why.
-    #[error("every row is refused")]
-    Refused,
-}
 
 impl Deleter<'_> {
     /// Takes everything that is eligible. What was done is in the account, however it ends.
@@ -199,15 +78,6 @@ impl Deleter<'_> {
         }
     }
 
-    /// Between batches: nobody asked to stop, and the policy is still ours.
-    pub(crate) async fn may_go_on(&mut self) -> Result<(), Ended> {
-        match self.stop.is_set() {
-            true => Err(Ended::Stopped),
-            false if !self.ledger.holds(self.lease).await? => Err(Ended::LeaseLost),
-            false => Ok(()),
-        }
-    }
-
     /// Takes a window; where the batch as a whole fails, what can go goes.
     pub(crate) async fn window(&mut self, window: &Window, last_try: bool) -> Result<(), Ended> {
         let Some(part) = self.approved(window, last_try).await? else { return Ok(()) };
@@ -264,13 +134,6 @@ impl Deleter<'_> {
         }
         let keys: Vec<_> = asked.over.into_iter().map(|row| row.key).collect();
         Ok((!keys.is_empty()).then_some(Part { window, keys: Some(keys) }))
-    }
-
-    pub(crate) fn ended_by(&self, error: SourceError) -> Ended {
-        match error.kind {
-            ErrorKind::Cancelled if self.stop.is_set() => Ended::Stopped,
-            _ => Ended::Source(error),
-        }
     }
 
     async fn reopen_after(&mut self, error: &SourceError) -> Result<(), Ended> {
@@ -365,19 +228,5 @@ impl Deleter<'_> {
             self.pace.flushed_at = Some(now);
         }
         Ok(())
-    }
-}
-
-/// Rows of a window that are to be taken together.
-pub(crate) struct Part<'w> {
-    pub(crate) window: &'w Window,
-    /// Only these, where each row was asked about.
-    pub(crate) keys: Option<Vec<Vec<String>>>,
-}
-
-/// Rolls back; where even that fails the connection is lost, and with it the transaction.
-pub(crate) async fn roll_back(session: &mut crate::sources::Session) {
-    if let Err(error) = session.rollback().await {
-        tracing::debug!(source = %error.source_name, error = %chain(&error), "Rollback failed");
     }
 }

@@ -1,7 +1,8 @@
 //! Deleting from a table that points to itself: pass by pass, until nothing goes any more. What points was mostly made later
 //! than what it points to, so each pass begins with the young.
 
-use super::delete::{Deleter, Ended};
+use super::deleter::Deleter;
+use super::ended::Ended;
 use crate::sources::{Walker, Window};
 
 impl Deleter<'_> {

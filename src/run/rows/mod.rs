@@ -3,8 +3,12 @@
 pub(super) mod commit;
 pub(super) mod deferred;
 pub(super) mod delete;
+pub(super) mod deleter;
+pub(super) mod ended;
+pub(super) mod enforce;
 pub(super) mod facts;
 pub(super) mod generations;
+pub(super) mod guards;
 pub(super) mod not_deleted;
 pub(super) mod plan;
 pub(super) mod presence;

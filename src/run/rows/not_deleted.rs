@@ -3,7 +3,8 @@
 
 use std::collections::HashSet;
 
-use super::delete::{Deleter, Ended, Part};
+use super::deleter::{Deleter, Part};
+use super::ended::Ended;
 use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, OwnedRow, Scope, SourceError, Stayed};
 use crate::telemetry::chain;
 
@@ -13,20 +14,6 @@ const REMEMBERED_AT_MOST: usize = 100_000;
 const NAMED_AT_MOST: usize = 5;
 /// Rows from all over a batch that are tried one by one, before it is halved: where all fail alike, so will the rest.
 const TRIED_FIRST: usize = 24;
-
-/// The rows that stayed without a word.
-#[derive(Default)]
-pub(crate) struct Vetoed {
-    rows: u64,
-    first: Vec<String>,
-    known: HashSet<Vec<String>>,
-}
-
-impl Vetoed {
-    pub(crate) fn rows(&self) -> u64 {
-        self.rows
-    }
-}
 
 impl Deleter<'_> {
     /// Records rows that stay.

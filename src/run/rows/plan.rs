@@ -4,8 +4,6 @@
 //! rows of the windows passed so far, and of the policies planned before, taken for gone. So each file is counted
 //! where the run would remove it: with the last of its owners.
 
-use std::sync::Arc;
-
 use tokio::sync::mpsc;
 
 use super::facts::{Facts, RowFiles};
@@ -16,14 +14,16 @@ use crate::ledger::{IntentItem, SHOWN_AT_MOST, Sample, Tally};
 use crate::policy::{Alive, Name, RowsPolicy, Settings};
 use crate::run::account::Account;
 use crate::run::guard::Judged;
+use crate::run::lister::Lister;
 use crate::run::owners::{Action, Later, Searched, reads_long, search_all, settle};
 use crate::run::plan_state::GoneFiles;
 use crate::run::programs::liveness;
+use crate::run::progress::Reporter;
+use crate::run::request::{Fate, Listed};
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
-use crate::run::{Fate, Listed, Reporter};
 use crate::sources::{Batch, Gone, KEYS_AT_ONCE, OwnedRow, Scope, SourceError, Walker, Window};
-use crate::stores::{Inside, Listener};
+use crate::stores::Listener;
 
 /// A plan under way.
 pub(crate) struct Planner<'a> {
@@ -285,23 +285,5 @@ impl Planner<'_> {
             let Some(size_bytes) = *size else { continue };
             let _ = list.send(Listed::File { policy: policy.clone(), mode, store, path, size_bytes }).await;
         }
-    }
-}
-
-/// Lists the files in a directory while it is looked at.
-pub(crate) struct Lister {
-    pub(crate) list: mpsc::Sender<Listed>,
-    pub(crate) policy: Name,
-    pub(crate) mode: Fate,
-}
-
-impl Lister {
-    pub(crate) fn listener(&self, store: &Name) -> Listener {
-        let (list, policy, mode, store) = (self.list.clone(), self.policy.clone(), self.mode, store.clone());
-        Arc::new(move |inside: Inside| {
-            let (policy, store) = (policy.clone(), store.clone());
-            let Inside { path, size_bytes, .. } = inside;
-            let _ = list.blocking_send(Listed::File { policy, mode, store, path, size_bytes });
-        })
     }
 }

@@ -1,6 +1,7 @@
 //! A run that takes nothing: a plan, a report, or a count of what is held.
 
 use super::facts::{Question, gather};
+use super::guards::refused;
 use super::plan::{Planned, Planner};
 use crate::ledger::{Held, Status};
 use crate::policy::{Mode, RowsPolicy};
@@ -8,7 +9,7 @@ use crate::run::account::Account;
 use crate::run::guard::Judged;
 use crate::run::outcome::Outcome;
 use crate::run::plan_state::Foreseen;
-use crate::run::policy::{PolicyRun, refused};
+use crate::run::policy_run::PolicyRun;
 use crate::run::sessions::Sessions;
 use crate::sources::{Gone, Instants};
 use crate::telemetry::chain;

@@ -1,12 +1,11 @@
 //! What is done when a batch fails: rows that others have locked are passed over and tried again at the end; a row that
 //! makes its batch fail is found and left, and the rest goes (G9).
 
-use super::delete::{Deleter, Ended, Part};
+use super::deleter::{Deleter, Part};
+use super::ended::{Ended, FAILURES_IN_A_ROW};
 use crate::sources::{ErrorKind, KEYS_AT_ONCE, MissingIndex, OwnedRow, Scope, SourceError, missing_indexes};
 use crate::telemetry::chain;
 
-/// After so many windows that failed one after the other nothing will go right any more.
-pub(crate) const FAILURES_IN_A_ROW: u32 = 10;
 /// After so many parts of a batch, each half as large as the one before, that took too long, the next one will, too.
 const TIMEOUTS_IN_A_ROW: u32 = 3;
 /// Most windows that are kept for a second try at the end.

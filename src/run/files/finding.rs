@@ -1,0 +1,147 @@
+//! A look at a store for a policy: files that may go, and what the guards say.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use super::choose::Choice;
+use super::ended::Ended;
+use super::found_files::{SeenFile, Spool};
+use super::guards::Share;
+use super::missing::Alike;
+use crate::ledger::{GuardReading, Held};
+use crate::run::account::Account;
+use crate::run::custody::Custody;
+use crate::run::guard::Judged;
+use crate::run::plan_state::GoneInStore;
+use crate::run::policy_run::PolicyRun;
+use crate::run::request::Fate;
+use crate::run::sessions::Sessions;
+use crate::run::store_identity;
+use crate::stores::{RawPath, Surveyed};
+
+/// Files found in a store, and those of them that may go.
+pub(super) struct Finding {
+    pub(super) account: Account,
+    pub(super) readings: Vec<GuardReading>,
+    pub(super) blocked_by: Option<String>,
+    /// The hold, where an approval is all that it needs.
+    pub(super) held: Option<Held>,
+    /// A guard on how much may go has blocked it.
+    pub(super) by_amount: bool,
+    /// None where nothing is to be listed, because it cannot be trusted.
+    pub(super) spool: Option<Spool>,
+    /// For each file of the spool what becomes of it; without them all go.
+    pub(super) choices: Option<Vec<Choice>>,
+    /// Directories in which nothing is, of a policy that prunes them.
+    pub(super) empty: Vec<RawPath>,
+    /// Index that keeps files that rows may name in another spelling.
+    pub(super) alike: Option<Arc<Alike>>,
+    /// Instant of the decision: it was not made about what is changed later.
+    pub(super) decided_at: Timestamp,
+}
+
+impl Finding {
+    pub(super) fn new(decided_at: Timestamp) -> Self {
+        let (account, readings, empty) = (Account::default(), Vec::new(), Vec::new());
+        Self {
+            account,
+            readings,
+            blocked_by: None,
+            held: None,
+            by_amount: false,
+            spool: None,
+            choices: None,
+            empty,
+            alike: None,
+            decided_at,
+        }
+    }
+
+    pub(super) fn blocked(self, why: String) -> Self {
+        Self { blocked_by: Some(why), ..self }
+    }
+
+    pub(super) fn held(self, held: Held) -> Self {
+        Self { blocked_by: Some(held.sentence()), held: Some(held), ..self }
+    }
+}
+
+/// Paths that the workers of a walk find, in the order in which they do.
+#[derive(Clone)]
+pub(super) struct Sink(Arc<Mutex<Result<Spool, std::io::Error>>>);
+
+impl Sink {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Ok(Spool::new()))))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Result<Spool, std::io::Error>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn push(&self, path: &[u8], file: Option<SeenFile>) {
+        let mut sink = self.lock();
+        if let Ok(spool) = &mut *sink
+            && let Err(error) = spool.push(path, file)
+        {
+            *sink = Err(error);
+        }
+    }
+
+    /// All that was found, once the walk is over.
+    pub(super) fn finish(&self) -> Result<Spool, Ended> {
+        std::mem::replace(&mut *self.lock(), Ok(Spool::new())).map_err(Ended::Spool)
+    }
+}
+
+/// A store that is looked at for a policy.
+pub(super) struct Looking<'a> {
+    pub(super) run: &'a PolicyRun<'a>,
+    pub(super) custody: &'a mut Custody,
+    pub(super) sessions: &'a mut Sessions,
+    /// When the look began.
+    pub(super) began_at: Timestamp,
+    /// Files that earlier policies of a plan would have taken: for this one they are not there.
+    pub(super) gone: Option<Arc<GoneInStore>>,
+}
+
+impl PolicyRun<'_> {
+    /// Adds to a finding what the guards say, and a hold where it is far more than usual.
+    pub(super) async fn judged(&self, finding: Finding, judged: Judged, share: Share) -> Result<Finding, Ended> {
+        let Judged { readings, blocked_by, held, by_amount } = judged;
+        let finding = Finding { readings, blocked_by, held, by_amount, ..finding };
+        let held = match &finding.blocked_by {
+            Some(by) if finding.held.is_none() => self.held_by_guard(by_amount, by),
+            Some(_) => None,
+            None => self.grown_files(share.going, share.of).await?,
+        };
+        Ok(match held {
+            Some(held) => Finding { by_amount: true, ..finding.held(held) },
+            None => finding,
+        })
+    }
+}
+
+impl Looking<'_> {
+    /// Reason that no files of the store may be taken. A report needs no marker: it takes nothing.
+    pub(super) async fn identity_guard(&mut self) -> Result<Option<String>, Ended> {
+        if self.run.fate(None) != Fate::Enforce {
+            return Ok(None);
+        }
+        let (open, store, ledger) = (&self.custody.open, &self.custody.store, self.run.runner.ledger.as_ref());
+        Ok(store_identity::guard(open, store, ledger, true).await?)
+    }
+}
+
+/// Errors of a walk, as failures of the policy's account.
+pub(super) fn tell_unseen(account: &mut Account, surveyed: &Surveyed) {
+    let shown = surveyed.first_errors.len() as u64;
+    for unseen in &surveyed.first_errors {
+        account.fail(None, Some(unseen.path.clone()), format!("could not be looked at: {}", unseen.why));
+    }
+    account.failure_count += surveyed.errors.saturating_sub(shown);
+    if surveyed.mounts > 0 {
+        account.notes.push(format!("{} mount points in the store were not entered", surveyed.mounts));
+    }
+}

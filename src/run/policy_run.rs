@@ -1,0 +1,81 @@
+//! One policy of a run: what it is run with, its lease, and what the run would do with what is found.
+
+use jiff::Timestamp;
+
+use super::account::Account;
+use super::holds::Standing;
+use super::lister::Lister;
+use super::outcome::Outcome;
+use super::progress::Reporter;
+use super::request::{Fate, Request};
+use super::runner::Runner;
+use super::stop::Stop;
+use crate::ledger::{Lease, LeaseOutcome, Ledger, PolicyResult, RunMode, Unused};
+use crate::policy::{Mode, Policy};
+use crate::telemetry::chain;
+
+/// One policy of a run.
+#[derive(Clone, Copy)]
+pub(super) struct PolicyRun<'a> {
+    pub(super) runner: &'a Runner,
+    pub(super) request: &'a Request,
+    pub(super) policy: &'a Policy,
+    pub(super) mode: RunMode,
+    pub(super) now: Timestamp,
+    pub(super) stop: &'a Stop,
+    pub(super) reporter: &'a Reporter,
+    /// The policies of the run that came before.
+    pub(super) earlier: &'a [PolicyResult],
+    /// State between what was agreed to and what is configured; none where nothing can be deleted.
+    pub(super) standing: Option<&'a Standing>,
+    /// The approval that takes the place of guards on how much may go.
+    pub(super) lift: Option<Unused>,
+}
+
+impl<'a> PolicyRun<'a> {
+    /// A run of the policy under the guards that were agreed to.
+    pub(super) fn new(
+        runner: &'a Runner,
+        request: &'a Request,
+        (policy, standing): (&'a Policy, Option<&'a Standing>),
+        mode: RunMode,
+        (now, stop): (Timestamp, &'a Stop),
+        (reporter, earlier): (&'a Reporter, &'a [PolicyResult]),
+    ) -> Self {
+        let guarded = standing.and_then(|standing| standing.guarded.as_ref());
+        let policy = guarded.map_or(policy, |guarded| &guarded.policy);
+        Self { runner, request, policy, mode, now, stop, reporter, earlier, standing, lift: None }
+    }
+}
+
+impl PolicyRun<'_> {
+    /// The policy, for this run alone; or how the run of it ends.
+    pub(super) async fn lease(&self, ledger: &Ledger) -> Result<Lease, Outcome> {
+        match ledger.acquire_lease(&self.policy.name, self.request.run_id, self.now).await {
+            Ok(LeaseOutcome::Granted(lease)) => Ok(lease),
+            Ok(LeaseOutcome::Held { run_id, pid, since }) => {
+                let by = format!(
+                    "policy {} is being run already: run {run_id}, process {pid}, since {since}",
+                    self.policy.name
+                );
+                Err(Outcome::blocked(Account::default(), by))
+            }
+            Err(error) => Err(Outcome::failed(Account::default(), [chain(&error)])),
+        }
+    }
+
+    /// Fate of what is found: in this run, or in one that a plan stands for.
+    pub(super) fn fate(&self, blocked_by: Option<&str>) -> Fate {
+        match (blocked_by, self.mode, self.policy.mode) {
+            (Some(_), _, _) => Fate::Blocked,
+            (None, RunMode::Plan | RunMode::Enforce, Mode::Enforce) => Fate::Enforce,
+            (None, _, _) => Fate::Report,
+        }
+    }
+
+    /// Lister of the files in directories, where a list is wanted.
+    pub(super) fn lister(&self, mode: Fate) -> Option<Lister> {
+        let list = self.request.list.clone()?;
+        Some(Lister { list, policy: self.policy.name.clone(), mode })
+    }
+}
