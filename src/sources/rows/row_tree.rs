@@ -71,24 +71,9 @@ impl Tree {
 }
 
 impl Target {
-    /// Whether its rows are those of a table that points to itself.
-    pub fn is_tree(&self) -> bool {
-        self.node.tree.is_some()
-    }
-
     /// The same target for a run, which takes rows in the order in which they can go instead of asking about each.
     pub fn peeling(&self) -> Arc<Target> {
         Arc::new(Target { judges_tree: false, ..self.clone() })
-    }
-
-    /// Whether rows are taken in the order in which they can go.
-    pub(crate) fn peels(&self) -> bool {
-        self.is_tree() && !self.judges_tree
-    }
-
-    /// Whether eligibility asks what points to a row from its own table.
-    pub(crate) fn judges_tree(&self) -> bool {
-        self.is_tree() && self.judges_tree
     }
 
     /// Writes "no row that stays needs the row": none points to it, nor to one that points to it.

@@ -110,6 +110,21 @@ impl Target {
         self.engine != Engine::MySql && !self.vetoes.is_empty() && self.has_key()
     }
 
+    /// Whether its rows are those of a table that points to itself.
+    pub fn is_tree(&self) -> bool {
+        self.node.tree.is_some()
+    }
+
+    /// Whether rows are taken in the order in which they can go.
+    pub(crate) fn peels(&self) -> bool {
+        self.is_tree() && !self.judges_tree
+    }
+
+    /// Whether eligibility asks what points to a row from its own table.
+    pub(crate) fn judges_tree(&self) -> bool {
+        self.is_tree() && self.judges_tree
+    }
+
     /// Whether rows are updated and stay.
     pub fn updates(&self) -> bool {
         matches!(self.change, Change::Update(_))
