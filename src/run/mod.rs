@@ -28,7 +28,8 @@ mod table_turns;
 mod trash;
 
 pub use brake::Brake;
-pub use holds::{Reviewed, Standing};
+pub use holds::Reviewed;
+pub use holds::standing::Standing;
 pub use programs::liveness::{Verdict, ask_one};
 pub use progress::Progress;
 pub use recovery::{Recovery, waits_for};

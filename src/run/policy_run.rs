@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::account::Account;
-use super::holds::Standing;
+use super::holds::standing::Standing;
 use super::lister::Lister;
 use super::outcome::Outcome;
 use super::progress::Reporter;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::clock_guard::ClockGuard;
+use super::clock_guard::asked::ClockGuard;
 use super::sessions::Connections;
 use crate::clock::Clock;
 use crate::ledger::Ledger;

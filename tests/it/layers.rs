@@ -2,6 +2,8 @@
 //!
 //! Reads tokens, not text: comments and strings never count, and a path inside a function or a macro does.
 
+mod circles;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! The guard of the machine's own clock (F28): one that leapt holds whatever no other clock vouches for.
 
-mod asked;
+pub(super) mod asked;
 mod elsewhere;
 mod judge;
 mod system;
@@ -18,7 +18,6 @@ use super::sessions::Sessions;
 use crate::ledger::{Held, HoldKind, LedgerError, RunMode};
 use crate::policy::{ClockTrust, Endpoint, Name, Settings};
 use crate::telemetry::chain;
-pub(super) use asked::ClockGuard;
 use asked::is_recent;
 use judge::{Leap, Standing, judge, spell};
 

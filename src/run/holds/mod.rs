@@ -4,7 +4,7 @@
 mod attempt;
 mod beforehand;
 mod growth;
-mod standing;
+pub(super) mod standing;
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::ledger::{Agreed, Baseline, Held, HoldKind, Ledger, LedgerError, Polic
 use crate::policy::compile::recompile;
 use crate::policy::{Mode, Name, Policy, Settings, Wider, Wording, changed_words, wider_than};
 use standing::Guarded;
-pub use standing::Standing;
+use standing::Standing;
 
 /// Outcome of a review of one policy.
 #[derive(Debug, Clone)]

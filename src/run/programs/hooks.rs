@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::process::{Command, Ending};
 use crate::ledger::{HookFailure, HookPoint, PolicyResult, RunMode, RunResult, Status, Tally};
 use crate::policy::{Hook, Mode, Policy, Task, cut};
-use crate::run::holds::Standing;
+use crate::run::holds::standing::Standing;
 use crate::run::request::Request;
 use crate::run::runner::Runner;
 use crate::run::stop::Stop;
