@@ -12,7 +12,7 @@ use crate::policy::{Settings, Store};
 use crate::report::{StoreFound, printable, render_found};
 
 /// What the command line asks for.
-pub struct Wanted<'a> {
+pub struct AdoptArguments<'a> {
     pub store: &'a str,
     /// In place of a marker that is there.
     pub again: bool,
@@ -28,7 +28,7 @@ impl From<UnknownStore> for Refusal {
 }
 
 /// Adopts a store.
-pub async fn adopt(settings: &Settings, wanted: Wanted<'_>, output: Output) -> Result<Exit, Refusal> {
+pub async fn adopt(settings: &Settings, wanted: AdoptArguments<'_>, output: Output) -> Result<Exit, Refusal> {
     let store = adopt::find(settings, wanted.store)?;
     let mut found = adopt::look(settings, store, &Default::default()).await?;
     // A person reads before the question; a program has one answer, at the end.
@@ -46,7 +46,7 @@ async fn decide(
     settings: &Settings,
     store: &Arc<Store>,
     found: &mut StoreFound,
-    wanted: &Wanted<'_>,
+    wanted: &AdoptArguments<'_>,
 ) -> Result<Exit, Refusal> {
     let name = &store.name;
     if found.is_adopted() && !wanted.again {

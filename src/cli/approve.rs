@@ -19,7 +19,7 @@ use crate::report::{ToApprove, approval_question, render_approvals, render_clock
 pub type Reload<'a> = &'a dyn Fn() -> Result<Arc<Settings>, Refusal>;
 
 /// What the command line asks for.
-pub struct Asked {
+pub struct ApproveArguments {
     pub names: Vec<String>,
     pub params: Vec<(String, String)>,
     /// Without a question.
@@ -40,7 +40,7 @@ enum Answer {
 pub async fn approve(
     settings: &Arc<Settings>,
     reload: Reload<'_>,
-    asked: Asked,
+    asked: ApproveArguments,
     output: Output,
 ) -> Result<Exit, Refusal> {
     let selection = choose(settings, &asked).await?;
@@ -64,7 +64,7 @@ async fn decide(
     settings: &Settings,
     reload: Reload<'_>,
     shown: &mut [Shown],
-    (asked, output): (&Asked, Output),
+    (asked, output): (&ApproveArguments, Output),
 ) -> Result<Exit, Refusal> {
     let page = render_approvals(&pages(shown), output.layout);
     if !output.json {
@@ -142,7 +142,7 @@ pub async fn approve_widened(
 }
 
 /// The policies that are named, or that wait.
-async fn choose(settings: &Arc<Settings>, asked: &Asked) -> Result<Selection, Refusal> {
+async fn choose(settings: &Arc<Settings>, asked: &ApproveArguments) -> Result<Selection, Refusal> {
     if !asked.names.is_empty() {
         return Ok(select(settings, &asked.names)?);
     }

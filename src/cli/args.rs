@@ -28,7 +28,7 @@ pub struct Args {
 }
 
 impl Args {
-    /// Whether this is the service and not a command for a person.
+    /// True if this is the service and not a command for a person.
     pub fn is_daemon(&self) -> bool {
         matches!(self.command, Command::Daemon)
     }

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 
-/// Whether there is somebody to ask: a script has no terminal.
+/// True if there is somebody to ask: a script has no terminal.
 pub fn is_possible() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }

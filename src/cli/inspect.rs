@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::exit::Exit;
 use super::output::Output;
-use super::perform::Asked;
+use super::perform::RunArguments;
 use super::refusal::Refusal;
 use crate::commands::params::check_params;
 use crate::commands::selection::{select, select_enabled};
@@ -44,7 +44,7 @@ pub async fn diff(settings: &Arc<Settings>, plan: bool, held: bool, output: Outp
 }
 
 /// Counts what could be cleaned now.
-pub async fn stats(settings: &Settings, asked: Asked, output: Output) -> Result<Exit, Refusal> {
+pub async fn stats(settings: &Settings, asked: RunArguments, output: Output) -> Result<Exit, Refusal> {
     let (selection, left_out) = match asked.names.as_slice() {
         [] => select_enabled(settings, &asked.params),
         names => (select(settings, names)?, Vec::new()),

@@ -29,7 +29,7 @@ use args::Command;
 pub use args::{Args, Shared};
 pub use exit::Exit;
 use output::{Output, complain, say};
-use perform::Asked;
+use perform::RunArguments;
 use refusal::Refusal;
 
 /// Parses the command line. What cannot be parsed was told already, as were `--help` and `--version`.
@@ -90,15 +90,15 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
         }
         Command::Plan { names, list } => {
             let settings = load(shared, output)?;
-            perform::plan(settings, Asked { names, params, is_temporary }, list, output).boxed_local().await
+            perform::plan(settings, RunArguments { names, params, is_temporary }, list, output).boxed_local().await
         }
         Command::Run { names, dry_run: true, .. } => {
             let settings = load(shared, output)?;
-            perform::plan(settings, Asked { names, params, is_temporary }, false, output).boxed_local().await
+            perform::plan(settings, RunArguments { names, params, is_temporary }, false, output).boxed_local().await
         }
         Command::Run { names, mode, yes, dry_run: false } => {
             let settings = load(shared, output)?;
-            perform::run(settings, Asked { names, params, is_temporary }, mode, yes, output).boxed_local().await
+            perform::run(settings, RunArguments { names, params, is_temporary }, mode, yes, output).boxed_local().await
         }
         Command::Approve { .. } if is_temporary => {
             let error = anyhow::anyhow!(
@@ -112,7 +112,7 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             if clock {
                 return approve::confirm_clock(&settings, yes, output).boxed_local().await;
             }
-            let asked = approve::Asked { names, params, yes, all };
+            let asked = approve::ApproveArguments { names, params, yes, all };
             approve::approve(&settings, &|| load_from(&inputs, output), asked, output).boxed_local().await
         }
         Command::Diff { plan, held } => {
@@ -121,7 +121,7 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
         }
         Command::Adopt { store, again, yes } => {
             let settings = load(shared, output)?;
-            let wanted = adopt::Wanted { store: &store, again, yes };
+            let wanted = adopt::AdoptArguments { store: &store, again, yes };
             adopt::adopt(&settings, wanted, output).boxed_local().await
         }
         Command::Restore { run, paths } => {
@@ -134,7 +134,7 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
         }
         Command::Stats { names } => {
             let settings = load(shared, output)?;
-            inspect::stats(&settings, Asked { names, params, is_temporary }, output).boxed_local().await
+            inspect::stats(&settings, RunArguments { names, params, is_temporary }, output).boxed_local().await
         }
         Command::Why { thing, which } => {
             let settings = load(shared, output)?;
@@ -165,8 +165,8 @@ async fn daemon(inputs: Inputs) -> Result<Exit, Refusal> {
             .map_err(|problems| daemon::Refusal { errors: problems.iter().map(ToString::to_string).collect() })
     });
     match daemon::daemon(daemon::Options { load, clock: Default::default() }).await {
-        Ok(daemon::Ended::InOrder) => Ok(Exit::Done),
-        Ok(daemon::Ended::Forced) => Ok(Exit::Failed),
+        Ok(daemon::DaemonEnd::InOrder) => Ok(Exit::Done),
+        Ok(daemon::DaemonEnd::Forced) => Ok(Exit::Failed),
         // One a line: each is an entry of its own in the journal.
         Err(daemon::StartError::Configuration(refusal)) => {
             refusal.errors.iter().for_each(|error| say(&format!("error: {error}")));

@@ -15,7 +15,7 @@ const NARROWEST: u16 = 20;
 pub struct Output {
     pub json: bool,
     pub layout: Layout,
-    /// Whether progress may be drawn: standard error is a terminal, and no log lines come between.
+    /// True if progress may be drawn: standard error is a terminal, and no log lines come between.
     pub bars: bool,
 }
 
@@ -77,7 +77,7 @@ pub fn written(result: io::Result<()>) -> anyhow::Result<()> {
     }
 }
 
-/// Whether standard error takes colour.
+/// True if standard error takes colour.
 pub fn stderr_color() -> bool {
     anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never
 }

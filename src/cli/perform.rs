@@ -14,7 +14,7 @@ use super::output::{Output, say, written};
 use super::refusal::Refusal;
 use super::{approve, ask, progress};
 use crate::commands::approve::withdraw;
-use crate::commands::execute::{Ended, Job, Listed, execute};
+use crate::commands::execute::{Job, JobEnd, Listed, execute};
 use crate::commands::params::check_params;
 use crate::commands::selection::{Selection, select};
 use crate::policy::{Mode, Params, Settings};
@@ -24,7 +24,7 @@ use crate::report::{RunMode, RunResult, Status, plan_question, plan_summary, ren
 const LISTED_AHEAD: usize = 4096;
 
 /// What the command line asks for.
-pub struct Asked {
+pub struct RunArguments {
     /// Of tasks and policies.
     pub names: Vec<String>,
     pub params: Vec<(String, String)>,
@@ -33,7 +33,7 @@ pub struct Asked {
 }
 
 /// Shows what a run would do.
-pub async fn plan(settings: Arc<Settings>, asked: Asked, list: bool, output: Output) -> Result<Exit, Refusal> {
+pub async fn plan(settings: Arc<Settings>, asked: RunArguments, list: bool, output: Output) -> Result<Exit, Refusal> {
     let chosen = choose(&settings, &asked)?;
     if !list {
         return perform(settings, chosen, RunMode::Plan, output, None, |result| output.show(result, render_plan)).await;
@@ -51,7 +51,7 @@ pub async fn plan(settings: Arc<Settings>, asked: Asked, list: bool, output: Out
 /// Runs policies.
 pub async fn run(
     settings: Arc<Settings>,
-    asked: Asked,
+    asked: RunArguments,
     mode: Option<ModeFlag>,
     yes: bool,
     output: Output,
@@ -114,7 +114,7 @@ async fn agreed(settings: &Arc<Settings>, chosen: &Chosen, output: Output) -> Re
 }
 
 /// The policies and the values of their parameters.
-fn choose(settings: &Settings, asked: &Asked) -> Result<Chosen, Refusal> {
+fn choose(settings: &Settings, asked: &RunArguments) -> Result<Chosen, Refusal> {
     let selection = select(settings, &asked.names)?;
     let params = check_params(&selection, &asked.params)?;
     if selection.policies.is_empty() {
@@ -173,7 +173,7 @@ async fn carry_out(
         on_signal: Box::new(|| say("Stopping after the current batch; the same signal again stops at once")),
     };
     let ended = execute(job).await;
-    if let Ok(Ended::Forced) = &ended {
+    if let Ok(JobEnd::Forced) = &ended {
         // The job may be stuck in a statement, with its sender.
         follower.abort();
     }
@@ -183,8 +183,8 @@ async fn carry_out(
         written(writer.await.context("the listing ended by a panic")?)?;
     }
     match ended? {
-        Ended::Result(result) => Ok(result),
-        Ended::Forced => {
+        JobEnd::Result(result) => Ok(result),
+        JobEnd::Forced => {
             say("Stopped at once: files that are still owed are removed before the policy's next run");
             Err(Refusal::Told(Exit::Cancelled))
         }

@@ -39,7 +39,7 @@ pub struct Job {
 
 /// How a job ended.
 #[derive(Debug)]
-pub enum Ended {
+pub enum JobEnd {
     /// In its own time, be it because it was asked to stop.
     Result(Box<RunResult>),
     /// At once, by a second signal: what it was doing is found and settled by the next run.
@@ -47,7 +47,7 @@ pub enum Ended {
 }
 
 /// Carries a job out. Fails where nothing could even begin.
-pub async fn execute(job: Job) -> anyhow::Result<Ended> {
+pub async fn execute(job: Job) -> anyhow::Result<JobEnd> {
     let Job { settings, selection, mode, params, clock, is_temporary, count_first, progress, list, on_signal } = job;
     let ledger = match mode {
         // It tells which stores were adopted; whoever may not read it plans without.
@@ -78,10 +78,10 @@ pub async fn execute(job: Job) -> anyhow::Result<Ended> {
     let run = tokio::spawn(async move { runner.run(request).await });
     let abort = run.abort_handle();
     tokio::select! {
-        result = run => Ok(Ended::Result(Box::new(result.context("the run ended by a panic")??))),
+        result = run => Ok(JobEnd::Result(Box::new(result.context("the run ended by a panic")??))),
         () = second => {
             abort.abort();
-            Ok(Ended::Forced)
+            Ok(JobEnd::Forced)
         }
     }
 }

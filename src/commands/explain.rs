@@ -15,16 +15,16 @@ use remembered::{Remembered, remember};
 
 use crate::clock::Clock;
 use crate::policy::{Action, Alive, OnDelete, Outside, Params, Policy, RowsPolicy, Settings, Source};
-use crate::report::{PolicyWhy, Reason, ReasonKind, RowFate, RowName, Why, human};
+use crate::report::{PolicyWhy, Reason, ReasonKind, RowFate, RowName, RowWhy, human};
 use crate::run::{Verdict, ask_one};
 use crate::sources::{
-    Asked, AskedRow, Claim, ClaimedFile, FileOwner, Following, Instants, Judgement, Session, TableFacts, Target,
+    AskedRow, Claim, ClaimedFile, FileOwner, Following, Instants, Judgement, ResolveInput, Session, TableFacts, Target,
     Unmapped, WhichRow,
 };
 use files::Files;
 pub use question::{Question, WhyError};
 use question::{find_table, names, policies_of, unknown_param, unknown_table};
-use reasons::{SHOWN_CHARS, Standing, of_age, of_row};
+use reasons::{RowStanding, SHOWN_CHARS, of_age, of_row};
 pub use store_file::{FileQuestion, FileWhyError, why_file};
 
 /// Asks every policy of the source that has a say in the row. None where there is no such row.
@@ -32,7 +32,7 @@ pub async fn why(
     settings: &Settings,
     question: Question<'_>,
     clock: &Clock,
-) -> anyhow::Result<Result<Option<Why>, WhyError>> {
+) -> anyhow::Result<Result<Option<RowWhy>, WhyError>> {
     let (source, named) = match find_table(settings, question.table) {
         Ok(found) => found,
         Err(error) => return Ok(Err(error)),
@@ -78,7 +78,7 @@ pub async fn why(
         return Ok(Ok(None));
     }
     let (table, key) = (named.to_string(), question.key.to_owned());
-    Ok(Ok(Some(Why { at: now, source: source.name.clone(), table, key, policies })))
+    Ok(Ok(Some(RowWhy { at: now, source: source.name.clone(), table, key, policies })))
 }
 
 /// Paths that are told of a row.
@@ -99,7 +99,8 @@ impl Asker<'_> {
     /// What a policy says; none where the table is none of its business.
     async fn ask(&mut self, policy: &Policy, rows: &RowsPolicy) -> anyhow::Result<Option<Vec<PolicyWhy>>> {
         let params = self.params(rows);
-        let asked = Asked { source: self.source, policy: rows, params: params.as_ref(), settings: self.settings };
+        let asked =
+            ResolveInput { source: self.source, policy: rows, params: params.as_ref(), settings: self.settings };
         let target = match Target::load(&mut self.session, asked).await? {
             Ok(target) => target,
             Err(_) if !names(rows, &self.row.table) => return Ok(None),
@@ -173,7 +174,7 @@ impl Asker<'_> {
         judgement: &Judgement,
         has_params: bool,
     ) -> anyhow::Result<(Option<Timestamp>, Vec<Reason>)> {
-        let mut reasons = Standing { settings: self.settings, policy }.reasons();
+        let mut reasons = RowStanding { settings: self.settings, policy }.reasons();
         let (eligible_at, of_age) = of_age(rows, judgement, self.now);
         reasons.extend(of_age);
         if has_params {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::execute::{Ended, Job, execute};
+use super::execute::{Job, JobEnd, execute};
 use super::selection::Selection;
 use crate::ledger::{GuardReading, PolicyResult, RunMode, Status};
 use crate::policy::{Mode, Name, Params, Policy, PolicyKind, Settings};
@@ -65,8 +65,8 @@ pub(crate) async fn foresee(settings: &Settings, policy: &Name, params: &Params)
         on_signal: Box::new(|| {}),
     };
     let plan = match execute(job).await? {
-        Ended::Result(plan) => plan,
-        Ended::Forced => return Ok(None),
+        JobEnd::Result(plan) => plan,
+        JobEnd::Forced => return Ok(None),
     };
     let at = plan.started_at;
     let cancelled = |result: &PolicyResult| result.status == Status::Cancelled;

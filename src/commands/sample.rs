@@ -98,7 +98,7 @@ impl Sample {
     }
 }
 
-/// Whether the same rows name files of another store, and this is one of those.
+/// True if the same rows name files of another store, and this is one of those.
 fn is_elsewhere(settings: &Settings, store: &Store, reference: &Reference, written: &str) -> bool {
     let column = (&reference.source, &reference.table.table, &reference.path);
     settings.others_named(&store.name, column).any(|other| other.map_reference(written).is_some())

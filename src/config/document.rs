@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Origin, SourceText};
 use super::file::read_regular;
-use super::path::{KeyPath, Segment, is_bare};
+use super::path::{KeyPath, KeySegment, is_bare};
 
 /// Largest configuration file that is read: far more than anybody writes.
 const LARGEST_BYTES: u64 = 4 << 20;
@@ -207,8 +207,8 @@ impl Reader<'_> {
 /// The value at a path of a tree.
 pub(super) fn lookup<'a>(tree: &'a Value, path: &KeyPath) -> Option<&'a Value> {
     path.segments().iter().try_fold(tree, |value, segment| match (&value.kind, segment) {
-        (ValueKind::Table(table), Segment::Key(key)) => table.get(key),
-        (ValueKind::Array(items), Segment::Index(index)) => items.get(*index),
+        (ValueKind::Table(table), KeySegment::Key(key)) => table.get(key),
+        (ValueKind::Array(items), KeySegment::Index(index)) => items.get(*index),
         _ => None,
     })
 }

@@ -52,7 +52,7 @@ fn is_known(name: &str, layers: &[&Map<String, Value>]) -> bool {
         || layers.iter().any(|layer| names_in_url(layer, &placeholder))
 }
 
-/// Whether the text stands in a url.
+/// True if the text stands in a url.
 fn names_in_url(table: &Map<String, Value>, text: &str) -> bool {
     table.iter().any(|(key, value)| match &value.kind {
         ValueKind::Table(inner) => names_in_url(inner, text),

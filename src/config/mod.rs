@@ -22,7 +22,7 @@ pub use diagnostic::{Diagnostic, Diagnostics, Origin, SourceText};
 pub use file::read_regular;
 pub use hint::{did_you_mean, listed, unit_hint, zero_hint};
 pub use inputs::Inputs;
-pub use path::{KeyPath, Segment};
+pub use path::{KeyPath, KeySegment};
 
 use document::Place;
 use layers::Layers;
@@ -32,7 +32,7 @@ pub struct Loaded {
     pub raw: raw::Raw,
     /// What is wrong so far.
     pub problems: Vec<Diagnostic>,
-    /// Whether a whole file, or everything, is missing in `raw`: then what it would have defined must not be missed.
+    /// True if a whole file, or everything, is missing in `raw`: then what it would have defined must not be missed.
     pub incomplete: bool,
     /// Everything that is written, merged; it may hold passwords.
     pub tree: toml::Value,
@@ -232,7 +232,7 @@ impl Loaded {
         }
     }
 
-    /// Whether the key is there, be its value usable or not.
+    /// True if the key is there, be its value usable or not.
     pub fn is_written(&self, path: &KeyPath) -> bool {
         self.places.contains_key(path)
     }

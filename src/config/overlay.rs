@@ -6,9 +6,9 @@ use config::{Map, Value, ValueKind};
 
 use super::diagnostic::{Diagnostic, Origin};
 use super::document::{Document, Form, Place, Placed, lookup, parse_value};
-use super::keys::{self, Kind, SHIPPED_TASKS};
+use super::keys::{self, KeyKind, SHIPPED_TASKS};
 use super::mask::mask_message;
-use super::path::{KeyPath, Segment, is_bare};
+use super::path::{KeyPath, KeySegment, is_bare};
 
 /// `RETAIND__POLICIES__DETECTIONS__KEEP`, and `RETAIND_POLICIES__…` for those who miss an underscore:
 /// ignoring that one would be worse. Variables without a double underscore override nothing: `environment` knows them.
@@ -68,7 +68,7 @@ fn resolve(steps: &[&str], tree: &Value) -> Result<KeyPath, String> {
         }
         let known: Vec<&str> = match lookup(tree, &path).map(|value| &value.kind) {
             Some(ValueKind::Array(items)) => {
-                path.push(Segment::Index(parse_index(step, items.len())?));
+                path.push(KeySegment::Index(parse_index(step, items.len())?));
                 continue;
             }
             Some(ValueKind::Table(table)) => table.keys().map(String::as_str).collect(),
@@ -88,7 +88,7 @@ fn resolve(steps: &[&str], tree: &Value) -> Result<KeyPath, String> {
             [name] => name,
             [one, other, ..] => return Err(format!("this may mean {one} or {other}; use --set or a file")),
         };
-        path.push(Segment::Key(name.to_owned()));
+        path.push(KeySegment::Key(name.to_owned()));
     }
     Ok(path)
 }
@@ -115,14 +115,14 @@ fn parse_key(key: &str, tree: &Value) -> Result<KeyPath, String> {
         if !is_bare(name) {
             return Err("this is not a key".to_owned());
         }
-        path.push(Segment::Key(name.to_owned()));
+        path.push(KeySegment::Key(name.to_owned()));
         for part in parts {
             let index = part.trim_end().strip_suffix(']').ok_or("a '[' is not closed")?;
             let length = match lookup(tree, &path).map(|value| &value.kind) {
                 Some(ValueKind::Array(items)) => items.len(),
                 _ => return Err(format!("{path} is not a list")),
             };
-            path.push(Segment::Index(parse_index(index.trim(), length)?));
+            path.push(KeySegment::Index(parse_index(index.trim(), length)?));
         }
     }
     Ok(path)
@@ -132,11 +132,11 @@ fn parse_key(key: &str, tree: &Value) -> Result<KeyPath, String> {
 /// So `007` and `30` stay what was typed where a text is wanted.
 fn document(path: KeyPath, text: &str, place: Place, found: &mut Vec<Diagnostic>) -> Document {
     let takes_text = keys::find(&path).is_some_and(|key| match key.kind {
-        Kind::Text | Kind::Duration | Kind::Size => true,
+        KeyKind::Text | KeyKind::Duration | KeyKind::Size => true,
         // A pattern or name may begin with a bracket as well: then it wants quotes.
-        Kind::Patterns | Kind::Names => !text.trim_start().starts_with('['),
-        Kind::Count | Kind::Share | Kind::Flag | Kind::Value => false,
-        Kind::Table | Kind::Tables | Kind::List => false,
+        KeyKind::Patterns | KeyKind::Names => !text.trim_start().starts_with('['),
+        KeyKind::Count | KeyKind::Share | KeyKind::Flag | KeyKind::Value => false,
+        KeyKind::Table | KeyKind::Tables | KeyKind::List => false,
     });
     let quoted = text.trim_start().starts_with(['"', '\'']);
     let table = text.trim_start().starts_with('{');

@@ -4,11 +4,11 @@ use std::fmt;
 
 /// Where a value stands in the configuration's tree.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct KeyPath(Vec<Segment>);
+pub struct KeyPath(Vec<KeySegment>);
 
 /// A step down the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Segment {
+pub enum KeySegment {
     Key(String),
     Index(usize),
 }
@@ -16,43 +16,43 @@ pub enum Segment {
 impl KeyPath {
     /// The path of these keys, from the top.
     pub fn of(keys: &[&str]) -> Self {
-        Self(keys.iter().map(|key| Segment::Key((*key).to_owned())).collect())
+        Self(keys.iter().map(|key| KeySegment::Key((*key).to_owned())).collect())
     }
 
     /// The path of a key beneath this one.
     #[must_use]
     pub fn key(&self, key: &str) -> Self {
-        self.with(Segment::Key(key.to_owned()))
+        self.with(KeySegment::Key(key.to_owned()))
     }
 
     /// The path of an element of this list, from 0.
     #[must_use]
     pub fn index(&self, index: usize) -> Self {
-        self.with(Segment::Index(index))
+        self.with(KeySegment::Index(index))
     }
 
-    fn with(&self, segment: Segment) -> Self {
+    fn with(&self, segment: KeySegment) -> Self {
         let mut segments = self.0.clone();
         segments.push(segment);
         Self(segments)
     }
 
     /// Steps further down.
-    pub(super) fn push(&mut self, segment: Segment) {
+    pub(super) fn push(&mut self, segment: KeySegment) {
         self.0.push(segment);
     }
 
     /// The path above, and the last step; none for the top.
-    pub fn split_last(&self) -> Option<(Self, &Segment)> {
+    pub fn split_last(&self) -> Option<(Self, &KeySegment)> {
         self.0.split_last().map(|(last, above)| (Self(above.to_vec()), last))
     }
 
     /// The steps from the top.
-    pub fn segments(&self) -> &[Segment] {
+    pub fn segments(&self) -> &[KeySegment] {
         &self.0
     }
 
-    /// Whether this path is `above`, or lies beneath it.
+    /// True if this path is `above`, or lies beneath it.
     pub fn is_within(&self, above: &Self) -> bool {
         self.0.starts_with(&above.0)
     }
@@ -60,8 +60,8 @@ impl KeyPath {
     /// The last key's name; empty for the top or an element of a list.
     pub fn last_key(&self) -> &str {
         match self.0.last() {
-            Some(Segment::Key(key)) => key,
-            Some(Segment::Index(_)) | None => "",
+            Some(KeySegment::Key(key)) => key,
+            Some(KeySegment::Index(_)) | None => "",
         }
     }
 }
@@ -70,8 +70,8 @@ impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, segment) in self.0.iter().enumerate() {
             match segment {
-                Segment::Index(index) => write!(f, "[{index}]")?,
-                Segment::Key(key) => {
+                KeySegment::Index(index) => write!(f, "[{index}]")?,
+                KeySegment::Key(key) => {
                     if position > 0 {
                         f.write_str(".")?;
                     }
@@ -87,7 +87,7 @@ impl fmt::Display for KeyPath {
     }
 }
 
-/// Whether TOML takes the key without quotes.
+/// True if TOML takes the key without quotes.
 pub(super) fn is_bare(key: &str) -> bool {
     !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_')
 }

@@ -5,7 +5,7 @@ use toml::{Table, Value};
 
 use super::diagnostic::SHOWN_AT_MOST;
 use super::hint::{did_you_mean, unit_hint, zero_hint};
-use super::path::{KeyPath, Segment};
+use super::path::{KeyPath, KeySegment};
 use super::raw::{DURATION, NAMES, Raw, SIZE, TEXTS};
 
 /// Sections whose entries are tables by name.
@@ -89,8 +89,8 @@ fn key_path(path: &serde_path_to_error::Path) -> KeyPath {
     let mut keys = KeyPath::default();
     for segment in path {
         match segment {
-            SerdeSegment::Map { key } => keys.push(Segment::Key(key.clone())),
-            SerdeSegment::Seq { index } => keys.push(Segment::Index(*index)),
+            SerdeSegment::Map { key } => keys.push(KeySegment::Key(key.clone())),
+            SerdeSegment::Seq { index } => keys.push(KeySegment::Index(*index)),
             SerdeSegment::Enum { .. } | SerdeSegment::Unknown => {}
         }
     }
@@ -99,8 +99,8 @@ fn key_path(path: &serde_path_to_error::Path) -> KeyPath {
 
 fn lookup<'a>(tree: &'a Value, path: &KeyPath) -> Option<&'a Value> {
     path.segments().iter().try_fold(tree, |value, segment| match segment {
-        Segment::Key(key) => value.get(key.as_str()),
-        Segment::Index(index) => value.get(*index),
+        KeySegment::Key(key) => value.get(key.as_str()),
+        KeySegment::Index(index) => value.get(*index),
     })
 }
 
@@ -108,12 +108,12 @@ fn lookup<'a>(tree: &'a Value, path: &KeyPath) -> Option<&'a Value> {
 fn cut_out(tree: &mut Value, path: &KeyPath) -> bool {
     let Some((above, last)) = path.split_last() else { return false };
     let parent = above.segments().iter().try_fold(tree, |value, segment| match segment {
-        Segment::Key(key) => value.get_mut(key.as_str()),
-        Segment::Index(index) => value.get_mut(*index),
+        KeySegment::Key(key) => value.get_mut(key.as_str()),
+        KeySegment::Index(index) => value.get_mut(*index),
     });
     match (parent, last) {
-        (Some(Value::Table(table)), Segment::Key(key)) => table.remove(key.as_str()).is_some(),
-        (Some(Value::Array(items)), Segment::Index(index)) => match items.get_mut(*index) {
+        (Some(Value::Table(table)), KeySegment::Key(key)) => table.remove(key.as_str()).is_some(),
+        (Some(Value::Array(items)), KeySegment::Index(index)) => match items.get_mut(*index) {
             Some(item) => {
                 *item = Value::Table(Table::new());
                 true
@@ -179,7 +179,7 @@ fn hint_for(path: &KeyPath, expected: &str, value: Option<&Value>) -> Option<Str
 /// By which key the hints about a duration go: the times in a table of `keep` have names of the operator's.
 fn duration_key(path: &KeyPath) -> &str {
     match path.segments() {
-        [_, _, Segment::Key(keep), _, ..] if keep == "keep" => "keep.values",
+        [_, _, KeySegment::Key(keep), _, ..] if keep == "keep" => "keep.values",
         _ => path.last_key(),
     }
 }
@@ -187,7 +187,7 @@ fn duration_key(path: &KeyPath) -> &str {
 fn unknown_key(path: &KeyPath, expected: &str) -> Misfit {
     let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
     let hint = match (path.last_key(), path.segments()) {
-        ("password", [Segment::Key(section), ..]) if section == "sources" => {
+        ("password", [KeySegment::Key(section), ..]) if section == "sources" => {
             Some("use password_credential, password_file or the url".to_owned())
         }
         (key, _) => {

@@ -17,6 +17,6 @@ mod systemd;
 mod task_runner;
 
 pub use reload::{Loader, Refusal};
-pub use serve::{Ended, daemon};
+pub use serve::{DaemonEnd, daemon};
 pub use start::StartError;
 pub use state::Options;

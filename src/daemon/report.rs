@@ -2,7 +2,7 @@
 
 use tokio::sync::{mpsc, watch};
 
-use super::status_line::LastRun;
+use super::status_line::EndedRun;
 use crate::policy::Name;
 use crate::run::Progress;
 use crate::sources::SourceError;
@@ -13,7 +13,7 @@ pub enum Report {
     /// A run of a task began.
     Begun { task: Name, progress: watch::Receiver<Progress> },
     /// It ended. A policy failed on each of the `suspects`: perhaps they are down.
-    Ended { task: Name, last: Option<LastRun>, suspects: Vec<Name> },
+    Ended { task: Name, last: Option<EndedRun>, suspects: Vec<Name> },
     /// A source was tried; an outcome of an earlier generation is stale.
     Tried { source: Name, generation: u64, outcome: Result<(), SourceError> },
     /// Unsettled batches were looked at; so many are kept for later.

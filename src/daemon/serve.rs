@@ -37,7 +37,7 @@ const PROGRESS_PERIOD: Duration = Duration::from_secs(5);
 
 /// How a daemon ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ended {
+pub enum DaemonEnd {
     /// Everything that ran ended within `shutdown_grace`.
     InOrder,
     /// A second signal came, or the grace was over: what was under way is settled at the next start.
@@ -45,17 +45,17 @@ pub enum Ended {
 }
 
 /// Runs the daemon from start to end.
-pub async fn daemon(options: Options) -> Result<Ended, StartError> {
+pub async fn daemon(options: Options) -> Result<DaemonEnd, StartError> {
     // In a box: a future in a future in a future is more than the compiler lays out.
     Box::pin(start_and_serve(options)).await
 }
 
-async fn start_and_serve(options: Options) -> Result<Ended, StartError> {
+async fn start_and_serve(options: Options) -> Result<DaemonEnd, StartError> {
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     let cancel = CancellationToken::new();
     let (mut daemon, reload_asked) = match until_ready(start(&options, &cancel), &mut signals, &cancel).await {
         Ok(ready) => ready,
-        Err(StartError::Interrupted) => return Ok(Ended::InOrder),
+        Err(StartError::Interrupted) => return Ok(DaemonEnd::InOrder),
         Err(error) => {
             cancel.cancel();
             Event::StartFailed { error: &error }.emit();
@@ -284,7 +284,7 @@ impl Daemon {
     }
 
     /// No new runs; what runs may end, within the grace and until a second signal.
-    async fn shut_down(mut self, signals: &mut Signals) -> Ended {
+    async fn shut_down(mut self, signals: &mut Signals) -> DaemonEnd {
         let began = Instant::now();
         let grace = self.live.settings().daemon.shutdown_grace;
         let running = self.pulse().await.running;
@@ -298,11 +298,11 @@ impl Daemon {
             self.recovery.ended().await;
         };
         let ended = tokio::select! {
-            () = all_ended => Ended::InOrder,
-            () = tokio::time::sleep(grace) => Ended::Forced,
-            () = second_shutdown(signals) => Ended::Forced,
+            () = all_ended => DaemonEnd::InOrder,
+            () = tokio::time::sleep(grace) => DaemonEnd::Forced,
+            () = second_shutdown(signals) => DaemonEnd::Forced,
         };
-        Event::ShutdownDone { duration: began.elapsed(), forced: ended == Ended::Forced }.emit();
+        Event::ShutdownDone { duration: began.elapsed(), forced: ended == DaemonEnd::Forced }.emit();
         ended
     }
 }

@@ -91,7 +91,7 @@ impl SourceWatch {
         self.sources.iter().filter(|(_, watched)| is_down(watched)).map(|(name, _)| name).collect()
     }
 
-    /// Whether some source was not yet heard of.
+    /// True if some source was not yet heard of.
     pub fn is_unsure(&self) -> bool {
         self.sources.values().any(|watched| matches!(watched.health, Health::Unknown))
     }

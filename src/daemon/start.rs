@@ -15,7 +15,7 @@ use super::reload::{Loader, Refusal};
 use super::report::{Report, Reports};
 use super::source_health::SourceWatch;
 use super::state::{Daemon, Options};
-use super::status_line::LastRun;
+use super::status_line::EndedRun;
 use super::task_runner::TaskRuns;
 use crate::clock::Clock;
 use crate::commands::held::held_now;
@@ -193,12 +193,12 @@ pub(super) async fn remembered_tasks(
 }
 
 /// The newest run of a task that has ended.
-async fn last_run(ledger: &Ledger) -> Result<Option<LastRun>, LedgerError> {
+async fn last_run(ledger: &Ledger) -> Result<Option<EndedRun>, LedgerError> {
     let runs = ledger.runs(RUNS_SEARCHED).await?;
     Ok(runs.into_iter().filter(|run| run.task.is_some()).find_map(|run| {
         let (status, finished_at) = (run.status?, run.finished_at?);
         let rows = run.totals.rows_deleted + run.totals.rows_updated;
-        Some(LastRun { task: run.task, status, finished_at, rows, files_deleted: run.totals.files_deleted })
+        Some(EndedRun { task: run.task, status, finished_at, rows, files_deleted: run.totals.files_deleted })
     }))
 }
 

@@ -13,7 +13,7 @@ use super::recovery::Background;
 use super::reload::{Loader, Refusal};
 use super::report::Report;
 use super::source_health::SourceWatch;
-use super::status_line::{LastRun, Running};
+use super::status_line::{EndedRun, Running};
 use super::systemd::ServiceManager;
 use super::task_runner::TaskRuns;
 use crate::clock::Clock;
@@ -44,7 +44,7 @@ pub(super) struct Daemon {
     pub(super) batches_kept: usize,
     /// Policies that wait for an approval.
     pub(super) held: Vec<(Name, Held)>,
-    pub(super) last: Option<LastRun>,
+    pub(super) last: Option<EndedRun>,
     pub(super) began: Instant,
     pub(super) manager: ServiceManager,
     /// By task, those that a reload took away included.

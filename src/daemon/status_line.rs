@@ -33,7 +33,7 @@ pub struct Picture<'a> {
     pub disk_full: bool,
     pub tasks: &'a [TaskStatus],
     pub running: Vec<Running<'a>>,
-    pub last: Option<&'a LastRun>,
+    pub last: Option<&'a EndedRun>,
 }
 
 /// A run under way.
@@ -46,7 +46,7 @@ pub struct Running<'a> {
 
 /// The run that ended last.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastRun {
+pub struct EndedRun {
     pub task: Option<Name>,
     pub status: Status,
     pub finished_at: Timestamp,
@@ -143,7 +143,7 @@ fn render_progress(progress: &Progress) -> String {
     text
 }
 
-fn render_last(last: &LastRun, picture: &Picture<'_>) -> String {
+fn render_last(last: &EndedRun, picture: &Picture<'_>) -> String {
     let what = last.task.as_ref().map_or("run", Name::as_str);
     let status = last.status.word().replace('_', " ");
     let (rows, files) = (counted_u64(last.rows, "row"), counted_u64(last.files_deleted, "file"));
@@ -197,8 +197,8 @@ mod tests {
         TaskStatus { task: name(text), next: Some(at(next)), running_since: None, overrun: false }
     }
 
-    fn last() -> LastRun {
-        LastRun {
+    fn last() -> EndedRun {
+        EndedRun {
             task: Some(name("retention")),
             status: Status::CompletedWithErrors,
             finished_at: at("10T01:04:59"),
@@ -207,7 +207,7 @@ mod tests {
         }
     }
 
-    fn picture<'a>(zone: &'a TimeZone, tasks: &'a [TaskStatus], last: Option<&'a LastRun>) -> Picture<'a> {
+    fn picture<'a>(zone: &'a TimeZone, tasks: &'a [TaskStatus], last: Option<&'a EndedRun>) -> Picture<'a> {
         Picture {
             now: at("10T12:00:00"),
             zone,

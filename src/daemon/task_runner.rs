@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::holds::announce_held;
 use super::live::{Live, policies_to_run};
 use super::report::{Report, Reports};
-use super::status_line::LastRun;
+use super::status_line::EndedRun;
 use crate::clock::{Clock, millis_between};
 use crate::ledger::{HookPoint, Ledger, RunId, RunMode, RunResult, RunTrigger, Status};
 use crate::policy::{Mode, Name, Params, Settings, Task};
@@ -307,8 +307,8 @@ fn emit_refused(error: &RunError, activation: &Activation, run_id: RunId) {
     }
 }
 
-fn last_run(result: &RunResult, now: Timestamp) -> LastRun {
-    LastRun {
+fn last_run(result: &RunResult, now: Timestamp) -> EndedRun {
+    EndedRun {
         task: result.task.clone(),
         status: result.status.unwrap_or(Status::Failed),
         finished_at: result.finished_at.unwrap_or(now),

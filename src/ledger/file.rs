@@ -64,12 +64,12 @@ impl Ledger {
         self.inner.opened
     }
 
-    /// Whether the file that is open is still the one at its path.
+    /// True if the file that is open is still the one at its path.
     pub fn is_in_place(&self) -> bool {
         self.inner.check_in_place().is_ok()
     }
 
-    /// Whether the disk was so full that the reserve is spent, and still is.
+    /// True if the disk was so full that the reserve is spent, and still is.
     pub fn is_reserve_spent(&self) -> bool {
         self.inner.reserve.is_spent()
     }
@@ -286,7 +286,7 @@ fn failed(path: &Path, operation: &'static str, fault: Fault) -> LedgerError {
     }
 }
 
-/// Whether a fault says, or comes from, a full disk: no room, no room for more files, or a quota that is used up.
+/// True if a fault says, or comes from, a full disk: no room, no room for more files, or a quota that is used up.
 fn is_full(fault: &Fault, reserve: &Reserve) -> bool {
     let mut text = fault.to_string();
     let mut source = fault.source();

@@ -75,7 +75,7 @@ impl Held {
         }
     }
 
-    /// Whether both wait for the same answer: counts differ from run to run.
+    /// True if both wait for the same answer: counts differ from run to run.
     pub fn is_about_same(&self, other: &Self) -> bool {
         match self.kind {
             HoldKind::Changed => (&self.reasons, &self.new) == (&other.reasons, &other.new),

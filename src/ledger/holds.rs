@@ -58,7 +58,7 @@ impl Ledger {
         .await
     }
 
-    /// Whether the ledger knows of no run, no adoption and no approval: it is new, or another one's place was taken.
+    /// True if the ledger knows of no run, no adoption and no approval: it is new, or another one's place was taken.
     pub async fn remembers_nothing(&self) -> Result<bool, LedgerError> {
         self.call("looking whether the ledger is new", |connection, _| remembers_nothing(connection)).await
     }
@@ -171,7 +171,7 @@ pub(super) fn policy_enforced() -> diesel::expression::SqlLiteral<Bool> {
     diesel::dsl::sql("json_extract(policy_results.account, '$.mode') = 'enforce'")
 }
 
-/// Whether a run that enforces came to the end of the policy.
+/// True if a run that enforces came to the end of the policy.
 fn has_enforced(connection: &mut SqliteConnection, policy: &Name) -> Result<bool, Fault> {
     let ended = [word(&Status::Completed)?, word(&Status::CompletedWithErrors)?];
     let found = policy_results::table

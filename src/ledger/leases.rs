@@ -54,7 +54,7 @@ impl Ledger {
         .await
     }
 
-    /// Whether the lease is still ours: nobody has taken a later one.
+    /// True if the lease is still ours: nobody has taken a later one.
     pub async fn holds(&self, lease: &Lease) -> Result<bool, LedgerError> {
         let (policy, token) = (lease.policy.to_string(), lease.token);
         self.call("checking the lease of a policy", move |connection, _| {

@@ -97,7 +97,7 @@ fn open_or_create(directory: &OwnedFd, name: &str, access: OFlags) -> std::io::R
     }
 }
 
-/// Whether the lock was free, and is now ours.
+/// True if the lock was free, and is now ours.
 fn flock(file: &OwnedFd) -> std::io::Result<bool> {
     match rustix::io::retry_on_intr(|| rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)) {
         Ok(()) => Ok(true),
@@ -106,7 +106,7 @@ fn flock(file: &OwnedFd) -> std::io::Result<bool> {
     }
 }
 
-/// Whether the name still leads to the file: the lock of a file that somebody removed locks out nobody.
+/// True if the name still leads to the file: the lock of a file that somebody removed locks out nobody.
 fn is_at(file: &OwnedFd, directory: &OwnedFd, name: &str) -> std::io::Result<bool> {
     let held = rustix::fs::fstat(file)?;
     match rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -208,7 +208,7 @@ pub fn lock_state_dir(directory: &Path, now: Timestamp) -> Result<StateLock, Sta
 }
 
 impl StateLockError {
-    /// Whether the disk is full.
+    /// True if the disk is full.
     pub fn is_full(&self) -> bool {
         match self {
             StateLockError::Failed { cause, .. } => is_full(cause),

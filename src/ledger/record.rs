@@ -368,7 +368,7 @@ impl PolicyResult {
         self
     }
 
-    /// Whether the policy is about rows, and not about what is in a store.
+    /// True if the policy is about rows, and not about what is in a store.
     pub fn is_about_rows(&self) -> bool {
         self.kind == "rows"
     }

@@ -103,7 +103,7 @@ impl Reserve {
         Ok(given)
     }
 
-    /// Whether nothing is kept, and there is no room to do so: the disk is full, or was a moment ago.
+    /// True if nothing is kept, and there is no room to do so: the disk is full, or was a moment ago.
     pub(super) fn is_spent(&self) -> bool {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let held = self.open().and_then(|directory| rustix::fs::openat(&directory, SPACE, flags, Mode::empty()));
@@ -112,7 +112,7 @@ impl Reserve {
         held == 0 && free.is_some_and(|free| free.bytes / SHARE < SMALLEST_BYTES)
     }
 
-    /// Whether the file system has hardly any room, or hardly any files, left.
+    /// True if the file system has hardly any room, or hardly any files, left.
     pub(super) fn is_short(&self) -> bool {
         let free = free_at(self.path.parent().unwrap_or(Path::new("/"))).ok().flatten();
         free.is_some_and(|free| free.bytes < SHORT_BYTES || free.files.is_some_and(|files| files < SHORT_FILES))

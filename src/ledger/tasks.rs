@@ -79,11 +79,11 @@ struct TaskRow {
 }
 
 /// The newest run of a task: id, beginning, end, status.
-type LastRun = (String, String, Option<String>, Option<String>);
+type LastRunRow = (String, String, Option<String>, Option<String>);
 
 impl TaskRow {
     fn state(self, connection: &mut SqliteConnection) -> Result<TaskState, Fault> {
-        let last: Option<LastRun> = runs::table
+        let last: Option<LastRunRow> = runs::table
             .filter(runs::task.eq(&self.task))
             .order((runs::started_at.desc(), runs::run_id.desc()))
             .select((runs::run_id, runs::started_at, runs::finished_at, runs::status))

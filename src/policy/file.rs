@@ -37,7 +37,7 @@ impl Outside {
 }
 
 impl OwnedFile {
-    /// Whether both are the same files, whatever else is said of them.
+    /// True if both are the same files, whatever else is said of them.
     pub fn is_same(&self, other: &OwnedFile) -> bool {
         self.store == other.store && self.path == other.path && self.directory == other.directory
     }
@@ -158,7 +158,7 @@ impl PathTemplate {
         Ok(Some(self.join(|_| values.next().map_or("", String::as_str))))
     }
 
-    /// Whether the template may have made a path: where each of its columns holds a part of a name.
+    /// True if the template may have made a path: where each of its columns holds a part of a name.
     pub fn fits(&self, path: &str) -> bool {
         let (mut theirs, mut mine) = (path.split('/'), self.segments().into_iter());
         loop {
@@ -216,7 +216,7 @@ impl PathTemplate {
     }
 }
 
-/// Whether a name is made of these parts, a column standing for one character or more.
+/// True if a name is made of these parts, a column standing for one character or more.
 fn fits_name(parts: &[TemplatePart], name: &str) -> bool {
     match parts {
         [] => name.is_empty(),

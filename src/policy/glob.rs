@@ -33,13 +33,13 @@ impl FileMatch {
         Self { include, exclude }
     }
 
-    /// Whether it is about the file of that path beneath the root, whatever bytes the path has.
+    /// True if it is about the file of that path beneath the root, whatever bytes the path has.
     pub fn matches(&self, path: &[u8]) -> bool {
         self.include.as_ref().is_none_or(|globs| globs.matches(path))
             && !self.exclude.as_ref().is_some_and(|globs| globs.matches(path))
     }
 
-    /// Whether it is about every file: then no path need be looked at.
+    /// True if it is about every file: then no path need be looked at.
     pub fn matches_all(&self) -> bool {
         let every = |globs: &Globs| globs.patterns.iter().any(|pattern| pattern == "**" || pattern == "**/*");
         self.exclude.is_none() && self.include.as_ref().is_none_or(every)

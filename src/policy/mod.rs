@@ -76,7 +76,7 @@ pub struct Daemon {
     /// Zone in which cron schedules are read.
     pub timezone: jiff::tz::TimeZone,
     pub shutdown_grace: Duration,
-    /// Whether a change that lets a policy take more than before is held until it was approved.
+    /// True if a change that lets a policy take more than before is held until it was approved.
     pub approve_changes: bool,
     pub clock: ClockTrust,
 }
@@ -231,7 +231,7 @@ impl Settings {
         }
     }
 
-    /// Whether a policy may delete anything: it is switched on, and nothing says that it only reports.
+    /// True if a policy may delete anything: it is switched on, and nothing says that it only reports.
     pub fn may_take(&self, policy: &Policy) -> bool {
         policy.enabled && self.mode_of(policy) == Mode::Enforce
     }

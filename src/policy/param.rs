@@ -63,7 +63,7 @@ impl ParamKind {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 
-    /// Whether a value is one of this type.
+    /// True if a value is one of this type.
     pub fn accepts(self, value: &str) -> bool {
         match self {
             ParamKind::Text => true,

@@ -72,7 +72,7 @@ impl Reference {
         }
     }
 
-    /// Whether both read the same columns in the same way.
+    /// True if both read the same columns in the same way.
     pub fn is_same(&self, other: &Reference) -> bool {
         let same_files = self.path == other.path && self.matching == other.matching;
         self.source == other.source && self.table == other.table && same_files

@@ -164,7 +164,7 @@ impl RowsPolicy {
 }
 
 impl Child {
-    /// Whether it is the child that those columns of a table make, in whatever order.
+    /// True if it is the child that those columns of a table make, in whatever order.
     pub fn is_by(&self, columns: &[Ident]) -> bool {
         self.columns.len() == columns.len() && self.columns.iter().all(|column| columns.contains(column))
     }

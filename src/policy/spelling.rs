@@ -106,7 +106,7 @@ fn normal(text: &str) -> String {
     components.join("/")
 }
 
-/// Whether nothing but the case of letters may be spelled otherwise: most paths, told at a glance.
+/// True if nothing but the case of letters may be spelled otherwise: most paths, told at a glance.
 fn is_simple(text: &str) -> bool {
     let mut before = b'/';
     for byte in text.bytes() {

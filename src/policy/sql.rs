@@ -67,7 +67,7 @@ impl Condition {
         })
     }
 
-    /// Whether a name occurs in it, as a word of its own or within quotes.
+    /// True if a name occurs in it, as a word of its own or within quotes.
     pub fn mentions(&self, name: &str) -> bool {
         let mut words = self.text.split(|c: char| !c.is_alphanumeric() && c != '_');
         words.any(|word| word.eq_ignore_ascii_case(name))
@@ -75,7 +75,7 @@ impl Condition {
             || self.text.contains(&format!("`{name}`"))
     }
 
-    /// Whether it asks about other rows. A subquery is evaluated as of the statement's beginning, however long the
+    /// True if it asks about other rows. A subquery is evaluated as of the statement's beginning, however long the
     /// statement then waits for a lock, so such a condition is asked again once the rows are locked.
     pub fn has_subquery(&self) -> bool {
         self.text.to_ascii_lowercase().split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "select")
@@ -163,7 +163,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// Whether an E of its own stands right before.
+    /// True if an E of its own stands right before.
     fn follows_e(&self) -> bool {
         let mut before = self.sql.chars().rev();
         let is_e = before.next().is_some_and(|c| c.eq_ignore_ascii_case(&'e'));

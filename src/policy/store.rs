@@ -125,7 +125,7 @@ impl Store {
     }
 }
 
-/// Whether a text begins as a URL does: `https://`.
+/// True if a text begins as a URL does: `https://`.
 fn is_url(text: &str) -> bool {
     text.split_once("://").is_some_and(|(scheme, _)| {
         let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
@@ -149,7 +149,7 @@ fn resolved(path: &str) -> Option<String> {
     Some(format!("{root}{}", components.join("/")))
 }
 
-/// Whether a relative path is spelled as a [`StorePath`] is: anything that is not said so at a glance may still be.
+/// True if a relative path is spelled as a [`StorePath`] is: anything that is not said so at a glance may still be.
 fn is_plain(path: &str) -> bool {
     let mut before = b'/';
     for byte in path.bytes() {

@@ -46,7 +46,7 @@ impl StorePath {
         &self.0
     }
 
-    /// Whether it lies in a directory, at whatever depth.
+    /// True if it lies in a directory, at whatever depth.
     pub fn is_beneath(&self, directory: &StorePath) -> bool {
         self.0.strip_prefix(&directory.0).is_some_and(|rest| rest.starts_with('/'))
     }

@@ -11,7 +11,7 @@ pub struct Task {
     pub trigger: Trigger,
     /// A start this late still counts as on time.
     pub misfire_grace: Duration,
-    /// Whether a slot missed while the daemon was down is run once after start.
+    /// True if a slot missed while the daemon was down is run once after start.
     pub catch_up: bool,
     pub timeout: Option<Duration>,
     pub enabled: bool,

@@ -27,7 +27,7 @@ pub struct StoreFound {
     pub files: u64,
     pub size_bytes: u64,
     pub directories: u64,
-    /// Whether all were counted.
+    /// True if all were counted.
     pub complete: bool,
     /// What could not be read.
     pub unreadable: u64,
@@ -38,7 +38,7 @@ pub struct StoreFound {
     /// When a store of that name was adopted before.
     pub adopted_before: Option<Timestamp>,
     pub references: Vec<ReferenceFound>,
-    /// Whether it is adopted now.
+    /// True if it is adopted now.
     pub adopted: bool,
 }
 
@@ -68,7 +68,7 @@ pub struct ReferenceFound {
 }
 
 impl StoreFound {
-    /// Whether the store is adopted as it is.
+    /// True if the store is adopted as it is.
     pub fn is_adopted(&self) -> bool {
         self.marker.as_ref().is_some_and(|marker| marker.mismatch.is_none())
     }

@@ -29,9 +29,9 @@ pub struct ToApprove {
     pub policy: Name,
     /// Of its configuration.
     pub fingerprint: String,
-    /// Whether there is anything to approve.
+    /// True if there is anything to approve.
     pub is_needed: bool,
-    /// Whether it has run or was approved before.
+    /// True if it has run or was approved before.
     pub is_known: bool,
     /// What it waits for.
     pub held: Option<Held>,
@@ -58,7 +58,7 @@ pub struct ToApprove {
 }
 
 impl ToApprove {
-    /// Whether an approval is all that it needs.
+    /// True if an approval is all that it needs.
     pub fn can_be_approved(&self) -> bool {
         self.is_needed && self.obstacle.is_none()
     }

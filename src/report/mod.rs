@@ -38,7 +38,7 @@ pub use stats::{LastPolicyRun, OldestRow, PolicyStats, Precision, Stats, render_
 pub use status::{DaemonState, LastRun, Overview, Owed, TaskOverview, render_status, schedule_words};
 pub use style::status_words;
 pub use table::Layout;
-pub use why::{FileWhy, PolicyWhy, Reason, ReasonKind, RowFate, RowName, Why, render_why};
+pub use why::{FileWhy, PolicyWhy, Reason, ReasonKind, RowFate, RowName, RowWhy, render_why};
 pub use why_file::{
     FileAnswer, FileFate, FileReason, FileReasonKind, FoundAs, NamingRow, PolicyOnFile, render_why_file,
 };

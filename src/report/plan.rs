@@ -116,7 +116,7 @@ fn lines(policy: &PolicyResult) -> String {
     text
 }
 
-/// Whether a run would delete nothing, whatever matches: then only that is known of the files.
+/// True if a run would delete nothing, whatever matches: then only that is known of the files.
 fn is_idle(policy: &PolicyResult) -> bool {
     policy.mode == RunMode::Report || policy.status == Status::Blocked
 }

@@ -50,7 +50,7 @@ impl Restoration {
         self.stores.iter().map(|store| store.files_restored).sum()
     }
 
-    /// Whether something that was asked for is not back.
+    /// True if something that was asked for is not back.
     pub fn is_partial(&self) -> bool {
         let lacks = |store: &StoreRestored| store.files_left > 0 || store.error.is_some();
         !self.missing.is_empty() || self.stores.iter().any(lacks)

@@ -33,7 +33,7 @@ pub struct PolicyStats {
     pub rows_eligible: Option<u64>,
     /// How sure that number is.
     pub precision: Option<Precision>,
-    /// Whether a number here is no exact count.
+    /// True if a number here is no exact count.
     pub estimated: bool,
     pub oldest: Option<OldestRow>,
     /// For how long the oldest eligible row has been eligible, in seconds.

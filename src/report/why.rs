@@ -11,7 +11,7 @@ use crate::policy::Name;
 
 /// Everything that `why --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Why {
+pub struct RowWhy {
     /// When this was asked.
     pub at: Timestamp,
     pub source: Name,
@@ -30,7 +30,7 @@ pub struct PolicyWhy {
     pub fate: RowFate,
     /// The same in words.
     pub summary: String,
-    /// Whether the whole condition of a run holds for the row (or for its parent).
+    /// True if the whole condition of a run holds for the row (or for its parent).
     pub eligible: bool,
     /// From when on its age is no reason any more.
     pub eligible_at: Option<Timestamp>,
@@ -107,7 +107,7 @@ pub enum ReasonKind {
 }
 
 impl ReasonKind {
-    /// Whether it goes away by waiting.
+    /// True if it goes away by waiting.
     pub fn passes(self) -> bool {
         matches!(self, ReasonKind::TooYoung | ReasonKind::Locked)
     }
@@ -120,14 +120,14 @@ pub struct FileWhy {
     /// As it lies in the store, or as the row has it where that leads nowhere.
     pub path: String,
     pub directory: bool,
-    /// Whether it goes when the row does.
+    /// True if it goes when the row does.
     pub goes: bool,
     /// Why it stays.
     pub stays: Option<String>,
 }
 
 /// The answer as a page: a block for each policy, its verdict first.
-pub fn render_why(why: &Why, layout: Layout) -> String {
+pub fn render_why(why: &RowWhy, layout: Layout) -> String {
     let blocks: Vec<_> = why.policies.iter().map(|policy| block(policy, why.at, layout)).collect();
     let gap = if layout == Layout::Lines { "" } else { "\n" };
     blocks.join(gap)
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
     use anstream::adapter::strip_str;
 
-    fn why() -> Why {
+    fn why() -> RowWhy {
         let name = |text: &str| Name::parse(text).unwrap();
         let at: Timestamp = "2025-02-01T00:00:00Z".parse().unwrap();
         let reason = |reason, message: &str| Reason { reason, message: message.to_owned(), by: None };
@@ -214,7 +214,7 @@ mod tests {
             }],
             remarks: vec!["its last run was blocked".to_owned()],
         };
-        Why { at, source: name("app"), table: "item".to_owned(), key: "1".to_owned(), policies: vec![policy] }
+        RowWhy { at, source: name("app"), table: "item".to_owned(), key: "1".to_owned(), policies: vec![policy] }
     }
 
     #[test]

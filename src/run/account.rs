@@ -64,7 +64,7 @@ impl Account {
         sample.into_iter().for_each(|row| self.show(|| row));
     }
 
-    /// Whether there is room for the details of more rows.
+    /// True if there is room for the details of more rows.
     pub(super) fn wants_details(&self) -> bool {
         self.details.len() < SHOWN_AT_MOST
     }

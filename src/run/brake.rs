@@ -29,7 +29,7 @@ impl Brake {
         }
     }
 
-    /// Whether any policy was held.
+    /// True if any policy was held.
     pub fn is_pulled(&self) -> bool {
         !self.lock().policies.is_empty()
     }

@@ -136,7 +136,7 @@ pub(super) struct Settled {
 /// What the rows of the references of some stores mean by unusual spellings, in the order of the custodies.
 pub(super) type Searched = Result<Vec<Meant>, SourceError>;
 
-/// Whether that took connections of their own, because tables have many rows: then files wait for it together.
+/// True if that took connections of their own, because tables have many rows: then files wait for it together.
 pub(super) fn reads_long(searched: &Searched) -> bool {
     searched.as_ref().is_ok_and(|all| all.iter().any(|meant| meant.reads_long))
 }

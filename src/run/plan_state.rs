@@ -100,12 +100,12 @@ impl GoneInStore {
         Look { listener: Some(Arc::new(hear)), ..self.knowing() }
     }
 
-    /// Whether nothing would be gone.
+    /// True if nothing would be gone.
     pub(super) fn is_empty(&self) -> bool {
         self.lock().is_empty()
     }
 
-    /// Whether a file that a walk comes across would be gone by then.
+    /// True if a file that a walk comes across would be gone by then.
     pub(super) fn has(&self, path: &[u8]) -> bool {
         self.lock().contains(&fingerprint(&String::from_utf8_lossy(path)))
     }

@@ -37,7 +37,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// Whether the schedule asked for it, and no person.
+    /// True if the schedule asked for it, and no person.
     pub(super) fn is_scheduled(&self) -> bool {
         matches!(self.trigger, RunTrigger::Schedule | RunTrigger::CatchUp)
     }

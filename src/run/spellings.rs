@@ -341,7 +341,7 @@ impl Meant {
     }
 }
 
-/// Whether a path that a row names may lead to another one: it is that one, or the same file, or is not there itself.
+/// True if a path that a row names may lead to another one: it is that one, or the same file, or is not there itself.
 pub fn means(open: &OpenStore, named: &StorePath, path: &StorePath) -> bool {
     if named == path {
         return true;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::OwnedMutexGuard;
 
 use super::rows::deleter::Deleter;
-use super::rows::ended::Ended;
+use super::rows::ended::RowsEnd;
 use super::sessions::Sessions;
 use super::stop::Stop;
 use crate::policy::{RowsPolicy, Settings, Source, TableName};
@@ -70,11 +70,11 @@ impl Deleter<'_> {
         &mut self,
         since: &mut Option<Instant>,
         error: SourceError,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), RowsEnd> {
         let source = self.runner.settings.source(&self.facts.target.source);
         let patience = source.map(|source| source.statement_timeout.max(source.lock_timeout)).unwrap_or_default();
         if since.get_or_insert_with(Instant::now).elapsed() >= patience {
-            return Err(Ended::InUse(error));
+            return Err(RowsEnd::InUse(error));
         }
         let table = &self.facts.target.node.table;
         let note = format!("another retaind works on table {table} at the same time: batches took turns");

@@ -81,7 +81,7 @@ impl Runner {
     }
 }
 
-/// Whether a policy of the run may remove files of a store, and was neither blocked nor ended early.
+/// True if a policy of the run may remove files of a store, and was neither blocked nor ended early.
 fn works_in(runner: &Runner, request: &Request, results: &[PolicyResult], store: &Name) -> bool {
     request.policies.iter().any(|policy| {
         let ended = results.iter().find(|result| result.policy == policy.name).map(|result| result.status);

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::interface::{Activation, Pulse, Runnable, TaskStatus};
 use super::ticker::Board;
-use super::timetable::{Slot, Verdict};
+use super::timetable::{Slot, SlotVerdict};
 use crate::policy::Name;
 
 /// A run ends itself when its timeout is over, between two batches. One that is this much later hangs.
@@ -85,11 +85,11 @@ impl Activations {
                     "Several slots of task {} passed unused, the newest stands for all", slot.task.name);
             }
             match slot.judge(self.board.clock.now()) {
-                Verdict::Run(activation) if self.running.contains_key(&activation.task) => {
+                SlotVerdict::Run(activation) if self.running.contains_key(&activation.task) => {
                     self.skip(activation, "the run before it had not ended");
                 }
-                Verdict::Run(activation) => self.begin(&slot, activation),
-                Verdict::Skip(activation, why) => self.skip(activation, why),
+                SlotVerdict::Run(activation) => self.begin(&slot, activation),
+                SlotVerdict::Skip(activation, why) => self.skip(activation, why),
             }
         }
     }

@@ -116,7 +116,7 @@ fn parse_cron(expression: &str) -> Result<Vec<Cron>, TimingError> {
     Ok(times.map(|(hour, minute)| at_time_of_day(&cron, hour, minute)).collect())
 }
 
-/// Whether minute or hour has a `*`: such a task runs every so often, not at times of day.
+/// True if minute or hour has a `*`: such a task runs every so often, not at times of day.
 fn is_repeating(expression: &str) -> bool {
     let is_open = |field: &str| field.contains(['*', '?']);
     expression.eq_ignore_ascii_case("@hourly") || expression.split_whitespace().take(2).any(is_open)

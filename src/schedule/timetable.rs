@@ -39,7 +39,7 @@ pub struct Slot {
 
 /// What is to be done with a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum SlotVerdict {
     Run(Activation),
     Skip(Activation, &'static str),
 }
@@ -163,14 +163,14 @@ impl Entry {
 
 impl Slot {
     /// Decides whether the slot is still on time, is caught up, or is skipped.
-    pub fn judge(&self, now: Timestamp) -> Verdict {
+    pub fn judge(&self, now: Timestamp) -> SlotVerdict {
         let activation = |occasion| Activation { task: self.task.name.clone(), due_at: self.due_at, occasion };
         if is_on_time(&self.task, self.due_at, now) {
-            Verdict::Run(activation(Occasion::Due))
+            SlotVerdict::Run(activation(Occasion::Due))
         } else if self.task.catch_up {
-            Verdict::Run(activation(Occasion::CatchUp))
+            SlotVerdict::Run(activation(Occasion::CatchUp))
         } else {
-            Verdict::Skip(activation(Occasion::Due), "it was missed by more than misfire_grace and catch_up is off")
+            SlotVerdict::Skip(activation(Occasion::Due), "it was missed by more than misfire_grace and catch_up is off")
         }
     }
 }
@@ -210,12 +210,12 @@ mod tests {
         vec![scheduled(task("retention", "0 3 * * *", catch_up), last, known_since)]
     }
 
-    fn taken(table: &mut Timetable, now: &str) -> Vec<Verdict> {
+    fn taken(table: &mut Timetable, now: &str) -> Vec<SlotVerdict> {
         table.take_due(at(now), 64).iter().map(|(_, slot)| slot.judge(at(now))).collect()
     }
 
-    fn run(due_at: &str, occasion: Occasion) -> Verdict {
-        Verdict::Run(Activation { task: Name::parse("retention").unwrap(), due_at: at(due_at), occasion })
+    fn run(due_at: &str, occasion: Occasion) -> SlotVerdict {
+        SlotVerdict::Run(Activation { task: Name::parse("retention").unwrap(), due_at: at(due_at), occasion })
     }
 
     #[test]
@@ -263,7 +263,7 @@ mod tests {
         let tasks = nightly(false, Some("01T03:00:00"), "01T00:00:00");
         let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("02T12:00:00")).unwrap();
         let verdicts = taken(&mut table, "02T12:00:01");
-        assert!(matches!(&verdicts[..], [Verdict::Skip(skipped, _)] if skipped.due_at == at("02T03:00:00")));
+        assert!(matches!(&verdicts[..], [SlotVerdict::Skip(skipped, _)] if skipped.due_at == at("02T03:00:00")));
     }
 
     #[test]

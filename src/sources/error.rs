@@ -19,7 +19,7 @@ pub struct SourceError {
 }
 
 impl SourceError {
-    /// Whether the same work may succeed a little later: the server is away, or somebody else holds a lock.
+    /// True if the same work may succeed a little later: the server is away, or somebody else holds a lock.
     pub fn is_retryable(&self) -> bool {
         matches!(self.kind, ErrorKind::Connect | ErrorKind::Lost | ErrorKind::Busy)
     }

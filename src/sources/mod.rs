@@ -11,8 +11,8 @@ mod statement;
 
 pub use age::{Age, AgeValue};
 pub use catalog::{
-    Column, ColumnType, InboundForeignKey, IndexFacts, MissingIndex, OnDelete, Privilege, Privileges, TableFacts,
-    is_named, missing_indexes,
+    Column, ColumnType, ForeignKeyAction, InboundForeignKey, IndexFacts, MissingIndex, Privilege, Privileges,
+    TableFacts, is_named, missing_indexes,
 };
 pub use error::{ErrorKind, SourceError};
 pub use references::holders::Unusual;
@@ -26,7 +26,7 @@ pub use rows::estimate::Oldest;
 pub use rows::explain::{AskedRow, JudgedAge, Judgement, Keeper, RowId, WhichRow};
 pub use rows::failing_rows::Unjudged;
 pub use rows::node::{Claim, ClaimedFile, FileOwner, Node, OwnedRow, Unmapped};
-pub use rows::resolve::{Asked, Unfit};
+pub use rows::resolve::{ResolveInput, Unfit};
 pub use rows::row_tree::TREE_ROWS_AT_ONCE;
 pub use rows::scope::{Counted, KEYS_AT_ONCE, Scope};
 pub use rows::sql_check::Refused;

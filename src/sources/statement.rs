@@ -106,7 +106,7 @@ impl Sql {
         sql
     }
 
-    /// Whether nothing was added yet.
+    /// True if nothing was added yet.
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }

@@ -107,7 +107,7 @@ impl Listing {
         self.entries.push(Entry { inode: told.inode, begin, end, kind: told.kind });
     }
 
-    /// Whether no more names should be held.
+    /// True if no more names should be held.
     pub(super) fn is_full(&self) -> bool {
         self.entries.len() >= NAMES_AT_ONCE
     }

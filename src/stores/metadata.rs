@@ -101,7 +101,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Whether a file is still as it was seen.
+    /// True if a file is still as it was seen.
     pub(super) fn is_still(&self, facts: &Statx) -> bool {
         (self.inode, self.size_bytes, self.modified_ns, self.born_ns)
             == (facts.stx_ino, facts.stx_size, nanoseconds(&facts.stx_mtime), born_ns(facts))

@@ -32,8 +32,8 @@ pub use private_dir::Owner;
 pub use probe::access::{Access, Closed, user_name};
 pub use probe::lease::InUse;
 pub use probe::obstacle::Removal;
-pub use probe::open_files::Held;
-pub use probe::space::Space;
+pub use probe::open_files::FilesInUse;
+pub use probe::space::Room;
 pub use probe::stat::Glance;
 use remove::context::{Act, Durable, Terms};
 pub use remove::empty_dirs::Pruned;
@@ -223,7 +223,7 @@ impl OpenStore {
     }
 
     /// The room on the store's file system.
-    pub fn space(&self) -> std::io::Result<Space> {
+    pub fn space(&self) -> std::io::Result<Room> {
         probe::space::space(&self.root)
     }
 

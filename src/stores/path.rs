@@ -62,7 +62,7 @@ pub(super) fn split(path: &[u8]) -> (Option<&[u8]>, &[u8]) {
     }
 }
 
-/// Whether a path begins with a name that is retaind's own, as [`StorePath`] has it.
+/// True if a path begins with a name that is retaind's own, as [`StorePath`] has it.
 pub(super) fn is_own(path: &[u8]) -> bool {
     path.starts_with(OWN.as_bytes())
 }

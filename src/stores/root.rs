@@ -91,7 +91,7 @@ impl Root {
         unlinked.insert(inode);
     }
 
-    /// Whether a removal through this handle changed a file.
+    /// True if a removal through this handle changed a file.
     pub(super) fn has_unlinked(&self, inode: u64) -> bool {
         self.unlinked.lock().unwrap_or_else(PoisonError::into_inner).contains(&inode)
     }
@@ -238,7 +238,7 @@ pub(super) fn mount(handle: &OwnedFd) -> Result<Option<u64>, Errno> {
     }
 }
 
-/// Whether a name that could not be opened as a directory is a symbolic link, or was one a moment ago.
+/// True if a name that could not be opened as a directory is a symbolic link, or was one a moment ago.
 fn may_lead_on(directory: &OwnedFd, name: &[u8]) -> bool {
     rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)
         .is_ok_and(|stat| matches!(FileType::from_raw_mode(stat.st_mode), FileType::Symlink | FileType::Directory))

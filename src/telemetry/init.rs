@@ -69,7 +69,7 @@ fn stderr_has_colour() -> bool {
     std::io::stderr().is_terminal() && !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Whether standard error is the stream that systemd connected to the journal, and not a redirection of it.
+/// True if standard error is the stream that systemd connected to the journal, and not a redirection of it.
 fn stderr_is_journal(journal_stream: Option<&str>) -> bool {
     stream_is(journal_stream, std::io::stderr())
 }

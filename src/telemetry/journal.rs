@@ -150,7 +150,7 @@ impl<S: Subscriber> Layer<S> for Queue {
 }
 
 impl Flush {
-    /// Whether the journal took everything within `timeout`.
+    /// True if the journal took everything within `timeout`.
     fn wait(&self, timeout: Duration) -> bool {
         let (done, sent) = sync_channel(1);
         if self.items.try_send(Item::Flush(done)).is_err() {

@@ -8,7 +8,7 @@ pub(super) fn rows_policies(settings: &Settings) -> impl Iterator<Item = (&Polic
     enabled.filter_map(|policy| policy.kind.rows().map(|rows| (policy.as_ref(), rows)))
 }
 
-/// Whether a run of the policy deletes anything.
+/// True if a run of the policy deletes anything.
 pub(super) fn enforces(settings: &Settings, policy: &Policy) -> bool {
     settings.mode_of(policy) == Mode::Enforce
 }

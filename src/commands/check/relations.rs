@@ -5,14 +5,14 @@ use super::policies::rows_policies;
 use super::privileges::{deleting, may, may_set};
 use crate::policy::{Child, Ident, Name, OnDelete, Protection, Settings, TableName};
 use crate::report::Findings;
-use crate::sources::{InboundForeignKey, OnDelete as Inbound, Privilege, Session, TableFacts, is_named};
+use crate::sources::{ForeignKeyAction, InboundForeignKey, Privilege, Session, TableFacts, is_named};
 use crate::telemetry::chain;
 
 /// The surroundings of one policy.
 pub(super) struct Around<'a> {
     settings: &'a Settings,
     subject: &'a str,
-    /// Whether the policy may delete; else it reads only.
+    /// True if the policy may delete; else it reads only.
     enforces: bool,
     /// Tables whose privileges were asked for, with what for.
     asked: Vec<(TableName, Vec<Privilege>)>,
@@ -164,7 +164,7 @@ impl<'a> Around<'a> {
                 continue;
             }
             match on_delete {
-                Inbound::Cascade => {
+                ForeignKeyAction::Cascade => {
                     if self.cascades.contains(&table) {
                         continue;
                     }
@@ -174,7 +174,7 @@ impl<'a> Around<'a> {
                     // A table that is its own ancestor was refused before.
                     Box::pin(self.foreign_keys(session, &facts, &[], findings)).await;
                 }
-                Inbound::Forbid => {
+                ForeignKeyAction::Forbid => {
                     self.indexed(session, &table, &columns, findings).await;
                     if !self.is_governed(session, &table) {
                         let message =
@@ -185,7 +185,7 @@ impl<'a> Around<'a> {
                         findings.warn(self.subject, message, fix);
                     }
                 }
-                Inbound::SetNull | Inbound::SetDefault => {}
+                ForeignKeyAction::SetNull | ForeignKeyAction::SetDefault => {}
             }
         }
     }
@@ -211,18 +211,18 @@ impl<'a> Around<'a> {
         session: &mut Session,
         facts: &TableFacts,
         columns: &[Ident],
-        on_delete: Inbound,
+        on_delete: ForeignKeyAction,
         findings: &mut Findings,
     ) {
         let names: Vec<_> = columns.iter().map(Ident::as_str).collect();
         let names = names.join(", ");
         let message = match on_delete {
-            Inbound::Forbid | Inbound::Cascade => format!(
+            ForeignKeyAction::Forbid | ForeignKeyAction::Cascade => format!(
                 "rows of {} point to others of it by {names}: a row goes when all that point to it, at any depth, go as well; \
                  what others need stays, and counts as protected",
                 facts.name
             ),
-            Inbound::SetNull | Inbound::SetDefault => format!(
+            ForeignKeyAction::SetNull | ForeignKeyAction::SetDefault => format!(
                 "rows of {} point to others of it by {names}: where a row goes that others point to, the database itself resets \
                  their {names}",
                 facts.name
@@ -232,7 +232,7 @@ impl<'a> Around<'a> {
         self.pointing(session, facts, columns, OnDelete::Delete, findings).await;
     }
 
-    /// Whether a policy that is switched on governs a table; `table` is as the catalog resolved it.
+    /// True if a policy that is switched on governs a table; `table` is as the catalog resolved it.
     fn is_governed(&self, session: &Session, table: &TableName) -> bool {
         rows_policies(self.settings)
             .any(|(_, rows)| rows.source == *session.source_name() && is_named(table, &rows.table))

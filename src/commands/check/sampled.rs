@@ -99,7 +99,7 @@ fn owners<'a>(settings: &'a Settings, store: &Store, named_by: &NamedBy) -> Vec<
     owned.filter(|(source, table, file)| is_this(source, table, file)).map(|(.., file)| file).collect()
 }
 
-/// Whether the same column names files of another store, and this is one of those.
+/// True if the same column names files of another store, and this is one of those.
 fn is_elsewhere(settings: &Settings, store: &Store, named_by: &NamedBy, written: &str) -> bool {
     settings.stores.iter().filter(|other| other.name != store.name).any(|other| {
         let referenced = other.references.iter().any(|reference| {

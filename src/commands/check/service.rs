@@ -76,7 +76,7 @@ impl Service {
         })
     }
 
-    /// Whether a list of paths has the directory or one above it.
+    /// True if a list of paths has the directory or one above it.
     fn lists(&self, property: &str, directory: &Path) -> bool {
         self.get(property).split_whitespace().any(|entry| {
             let entry = entry.trim_start_matches(['-', '+']);

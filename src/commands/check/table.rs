@@ -11,7 +11,7 @@ use crate::policy::{
 };
 use crate::report::Findings;
 use crate::sources::{
-    Asked, ErrorKind, Instants, NamedBy, Privilege, ReferenceColumn, Refused, Session, TableFacts, Target,
+    ErrorKind, Instants, NamedBy, Privilege, ReferenceColumn, Refused, ResolveInput, Session, TableFacts, Target,
     typed_form_hint,
 };
 use crate::telemetry::chain;
@@ -31,7 +31,7 @@ pub(super) async fn check_policy(
         Ok(facts) => facts,
         Err(error) => return findings.error(subject, chain(&error), ""),
     };
-    let asked = Asked { source, policy: rows, params: None, settings };
+    let asked = ResolveInput { source, policy: rows, params: None, settings };
     let (target, facts) = match (Target::load(session, asked).await, facts) {
         (Err(error), _) => return findings.error(subject, chain(&error), ""),
         (Ok(Ok(target)), Some(facts)) => (target, facts),

@@ -78,7 +78,7 @@ pub(super) fn policies_of<'s>(
     rows.filter(|(_, rows)| rows.source == source.name)
 }
 
-/// Whether a policy names the table: as its own, or as one whose rows go with its own.
+/// True if a policy names the table: as its own, or as one whose rows go with its own.
 pub(super) fn names(rows: &RowsPolicy, table: &TableName) -> bool {
     fn any(children: &[Child], table: &TableName) -> bool {
         children.iter().any(|child| is_named(table, &child.table) || any(&child.children, table))

@@ -11,12 +11,12 @@ use crate::sources::{AgeValue, JudgedAge, Judgement, Keeper};
 pub(super) const SHOWN_CHARS: usize = 60;
 
 /// A policy as it stands in the configuration.
-pub(super) struct Standing<'a> {
+pub(super) struct RowStanding<'a> {
     pub(super) settings: &'a Settings,
     pub(super) policy: &'a Policy,
 }
 
-impl Standing<'_> {
+impl RowStanding<'_> {
     /// Why its runs take nothing, whatever the row.
     pub(super) fn reasons(&self) -> Vec<Reason> {
         let Self { settings, policy } = self;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::namers::Names;
 use super::neighbours::{Place, place};
-use super::reasons::Standing;
+use super::reasons::RowStanding;
 use super::remembered::Remembered;
 use crate::policy::{FileMatch, FilesPolicy, Per, Policy, PolicyKind, Settings, Space, Store};
 use crate::report::{FileFate, FileReason, FileReasonKind, PolicyOnFile, ReasonKind, human};
@@ -81,7 +81,7 @@ impl Judge<'_> {
     }
 
     fn common(&self, policy: &Policy, ruling: &mut Ruling) {
-        for reason in (Standing { settings: self.settings, policy }).reasons() {
+        for reason in (RowStanding { settings: self.settings, policy }).reasons() {
             let kind = match reason.reason {
                 ReasonKind::PolicyOff => FileReasonKind::PolicyOff,
                 ReasonKind::TaskOff => FileReasonKind::TaskOff,

@@ -15,7 +15,7 @@ const CONNECTING: Duration = Duration::from_millis(60);
 const ENDING: Duration = Duration::from_millis(60);
 
 /// How a question ended.
-pub(super) enum Ended<T> {
+pub(super) enum Waited<T> {
     InTime(T),
     /// The server ended it on request, or somebody's lock was in the way; the connection can be used.
     Late,
@@ -46,26 +46,26 @@ pub(super) async fn within<T>(
     engine: Engine,
     canceller: &Canceller,
     statement: impl Future<Output = Result<T, SourceError>>,
-) -> Ended<T> {
+) -> Waited<T> {
     let mut statement = Box::pin(statement);
     let done = match timeout_at(until, &mut statement).await {
         Ok(done) => done,
         Err(_) if engine == Engine::Sqlite => {
             // Dropped, it would be waited for; it ends with the process.
             std::mem::forget(statement);
-            return Ended::Abandoned;
+            return Waited::Abandoned;
         }
         Err(_) => {
             let cancelled = async { tokio::join!(canceller.cancel(), &mut statement).1 };
             match timeout(ENDING, cancelled).await {
                 Ok(done) => done,
-                Err(_) => return Ended::Abandoned,
+                Err(_) => return Waited::Abandoned,
             }
         }
     };
     match done {
-        Ok(answer) => Ended::InTime(answer),
-        Err(error) if matches!(error.kind, ErrorKind::Cancelled | ErrorKind::Timeout | ErrorKind::Busy) => Ended::Late,
-        Err(error) => Ended::Failed(error),
+        Ok(answer) => Waited::InTime(answer),
+        Err(error) if matches!(error.kind, ErrorKind::Cancelled | ErrorKind::Timeout | ErrorKind::Busy) => Waited::Late,
+        Err(error) => Waited::Failed(error),
     }
 }

@@ -4,11 +4,11 @@
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::patience::{Ended, PLANNING, connect, within};
+use super::patience::{PLANNING, Waited, connect, within};
 use super::queue::{Candidate, Fitted, Queue, Work};
 use crate::policy::{Alive, Engine, Params, Settings, Source};
 use crate::report::{OldestRow, PolicyStats, Precision};
-use crate::sources::{Asked, Counted, Instants, Session, SourceError, Target};
+use crate::sources::{Counted, Instants, ResolveInput, Session, SourceError, Target};
 use crate::telemetry::chain;
 
 /// How far SQLite counts at first, and then: it ends no statement on request.
@@ -98,7 +98,8 @@ impl Worker<'_> {
     async fn fit(&mut self, candidate: Candidate<'_>, until: Instant) -> Result<Fitted, Trouble> {
         let Candidate { position, rows, .. } = candidate;
         let at = Instants::new(self.now, rows.cutoff(self.now));
-        let asked = Asked { source: self.source, policy: rows, params: Some(self.params), settings: self.settings };
+        let asked =
+            ResolveInput { source: self.source, policy: rows, params: Some(self.params), settings: self.settings };
         let target = match self.ask(until, async |session| Target::load(session, asked).await).await? {
             None => return Err(Trouble::Late),
             Some(Ok(target)) => target,
@@ -206,14 +207,14 @@ impl Worker<'_> {
         };
         let canceller = session.canceller();
         let ended = within(until, session.engine(), &canceller, question(&mut session)).await;
-        if !matches!(ended, Ended::Abandoned) && session.is_open() {
+        if !matches!(ended, Waited::Abandoned) && session.is_open() {
             self.session = Some(session);
         }
         match ended {
-            Ended::InTime(answer) => Ok(Some(answer)),
+            Waited::InTime(answer) => Ok(Some(answer)),
             // Abandoned, the statement may still go on: the connection is of no more use.
-            Ended::Late | Ended::Abandoned => Ok(None),
-            Ended::Failed(error) => Err(Trouble::Failed(error)),
+            Waited::Late | Waited::Abandoned => Ok(None),
+            Waited::Failed(error) => Err(Trouble::Failed(error)),
         }
     }
 }

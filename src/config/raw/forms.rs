@@ -131,25 +131,25 @@ impl<'de> Deserialize<'de> for Names {
 
 /// A table, and not, as serde would have it, a list of the values in order.
 #[derive(Debug, Default)]
-pub struct Table<T>(pub T);
+pub struct OnlyTable<T>(pub T);
 
-impl<T> Deref for Table<T> {
+impl<T> Deref for OnlyTable<T> {
     type Target = T;
     fn deref(&self) -> &T {
         &self.0
     }
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for OnlyTable<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct OnlyMap<T>(PhantomData<T>);
         impl<'de, T: Deserialize<'de>> Visitor<'de> for OnlyMap<T> {
-            type Value = Table<T>;
+            type Value = OnlyTable<T>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a table")
             }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Table<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Table)
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<OnlyTable<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(OnlyTable)
             }
         }
         deserializer.deserialize_map(OnlyMap(PhantomData))

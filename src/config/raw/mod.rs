@@ -6,7 +6,7 @@ mod policy;
 use serde::Deserialize;
 
 pub(super) use forms::{DURATION, NAMES, SIZE, TEXTS};
-pub use forms::{DurationText, Hidden, Named, Names, SizeText, Table, Texts};
+pub use forms::{DurationText, Hidden, Named, Names, OnlyTable, SizeText, Texts};
 pub use policy::{
     RawAlive, RawChild, RawFile, RawKeep, RawKeepByValue, RawParam, RawParamTable, RawPolicy, RawProtection, RawSetSql,
     RawSetValue,
@@ -16,12 +16,12 @@ pub use policy::{
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Raw {
-    pub daemon: Option<Table<RawDaemon>>,
-    pub ledger: Option<Table<RawLedger>>,
-    pub sources: Option<Named<Table<RawSource>>>,
-    pub stores: Option<Named<Table<RawStore>>>,
-    pub tasks: Option<Named<Table<RawTask>>>,
-    pub policies: Option<Named<Table<RawPolicy>>>,
+    pub daemon: Option<OnlyTable<RawDaemon>>,
+    pub ledger: Option<OnlyTable<RawLedger>>,
+    pub sources: Option<Named<OnlyTable<RawSource>>>,
+    pub stores: Option<Named<OnlyTable<RawStore>>>,
+    pub tasks: Option<Named<OnlyTable<RawTask>>>,
+    pub policies: Option<Named<OnlyTable<RawPolicy>>>,
 }
 
 /// `[daemon]`
@@ -64,7 +64,7 @@ pub struct RawSource {
 pub struct RawStore {
     pub path: Option<String>,
     pub strip_prefix: Option<String>,
-    pub references: Option<Vec<Table<RawReference>>>,
+    pub references: Option<Vec<OnlyTable<RawReference>>>,
     pub trash: Option<DurationText>,
     pub age_by: Option<String>,
 }
@@ -94,8 +94,8 @@ pub struct RawTask {
     pub catch_up: Option<bool>,
     pub timeout: Option<DurationText>,
     pub enabled: Option<bool>,
-    pub before: Option<Table<RawHook>>,
-    pub after: Option<Table<RawHook>>,
+    pub before: Option<OnlyTable<RawHook>>,
+    pub after: Option<OnlyTable<RawHook>>,
 }
 
 /// `before` and `after`.

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
-use super::forms::{DURATION, DurationText, Named, Names, SizeText, Table, Texts};
+use super::forms::{DURATION, DurationText, Named, Names, OnlyTable, SizeText, Texts};
 
 /// `[policies.NAME]`
 #[derive(Debug, Default, Deserialize)]
@@ -26,13 +26,13 @@ pub struct RawPolicy {
     pub grace: Option<DurationText>,
     pub r#where: Option<String>,
     pub params: Option<Vec<RawParam>>,
-    pub protected_by: Option<Vec<Table<RawProtection>>>,
-    pub alive: Option<Table<RawAlive>>,
+    pub protected_by: Option<Vec<OnlyTable<RawProtection>>>,
+    pub alive: Option<OnlyTable<RawAlive>>,
     pub allow_time_independent: Option<bool>,
     pub action: Option<String>,
     pub set: Option<Named<RawSetValue>>,
-    pub files: Option<Vec<Table<RawFile>>>,
-    pub children: Option<Vec<Table<RawChild>>>,
+    pub files: Option<Vec<OnlyTable<RawFile>>>,
+    pub children: Option<Vec<OnlyTable<RawChild>>>,
     pub details: Option<Vec<String>>,
     pub batch: Option<i64>,
     pub max_rows: Option<i64>,
@@ -72,8 +72,8 @@ pub struct RawChild {
     pub column: Option<Names>,
     pub references: Option<Names>,
     pub on_delete: Option<String>,
-    pub files: Option<Vec<Table<RawFile>>>,
-    pub children: Option<Vec<Table<RawChild>>>,
+    pub files: Option<Vec<OnlyTable<RawFile>>>,
+    pub children: Option<Vec<OnlyTable<RawChild>>>,
 }
 
 /// An entry of `protected_by`.

@@ -112,7 +112,7 @@ impl Gather<'_> {
         })
     }
 
-    /// Whether so much is wrong that nothing more need be found.
+    /// True if so much is wrong that nothing more need be found.
     fn is_full(&self) -> bool {
         self.found.len() >= ENOUGH
     }
@@ -135,7 +135,7 @@ impl Gather<'_> {
         value
     }
 
-    /// Whether a table is there only because an override misspelt the name of another; says so.
+    /// True if a table is there only because an override misspelt the name of another; says so.
     fn is_stray(&mut self, table: &KeyPath) -> bool {
         if self.loaded.is_written(table) {
             return false;
@@ -166,7 +166,7 @@ impl Gather<'_> {
         self.faulty.contains(&path.to_string())
     }
 
-    /// Whether loading found fault with the entry, or with anything beneath it.
+    /// True if loading found fault with the entry, or with anything beneath it.
     fn is_faulty_within(&self, path: &KeyPath) -> bool {
         let path = path.to_string();
         let beneath = |key: &String| key.strip_prefix(&path).is_some_and(|rest| rest.starts_with(['.', '[']));
@@ -204,7 +204,7 @@ impl Gather<'_> {
         None
     }
 
-    /// Whether a value was given by `--set`, where every user of the machine can read it.
+    /// True if a value was given by `--set`, where every user of the machine can read it.
     fn is_on_command_line(&self, path: &KeyPath) -> bool {
         matches!(self.loaded.origin(path, Aspect::Value), Origin::Set(_))
     }

@@ -1,7 +1,7 @@
 //! Policies of kind `orphans`: files of a store that no row names.
 
 use crate::config::keys;
-use crate::config::raw::{Raw, RawFile, RawPolicy, RawStore, Table};
+use crate::config::raw::{OnlyTable, Raw, RawFile, RawPolicy, RawStore};
 use crate::config::{Aspect, KeyPath};
 
 use super::super::{Fraction, OrphansPolicy};
@@ -91,7 +91,7 @@ fn owners(store: &str, whole: &Raw) -> Vec<String> {
     entries
 }
 
-fn entry(store: &str, source: &str, table: &str, file: &Table<RawFile>) -> Option<String> {
+fn entry(store: &str, source: &str, table: &str, file: &OnlyTable<RawFile>) -> Option<String> {
     if file.store.as_deref() != Some(store) {
         return None;
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::config::raw::{Raw, RawReference, RawStore, Table};
+use crate::config::raw::{OnlyTable, Raw, RawReference, RawStore};
 use crate::config::{Aspect, KeyPath, did_you_mean, keys};
 
 use super::super::{AgeBy, FilePath, Ident, Name, PathTemplate, Reference, ReferenceMatch, Store, TableName};
@@ -59,7 +59,7 @@ impl Gather<'_> {
         Some(Store { name: name?, root: root?, strip_prefix, references, trash, age_by: age_by? })
     }
 
-    fn references(&mut self, store: &KeyPath, raw: &[Table<RawReference>]) -> Vec<Reference> {
+    fn references(&mut self, store: &KeyPath, raw: &[OnlyTable<RawReference>]) -> Vec<Reference> {
         let list = store.key("references");
         let mut references = Vec::new();
         for (index, entry) in raw.iter().enumerate() {

@@ -45,7 +45,7 @@ pub(super) fn expand<'v>(text: &str, variable: impl Fn(&str) -> Option<&'v str>)
 
 const UNSET_HINT: &str = "set it with Environment= or EnvironmentFile= in `systemctl edit retaind`";
 
-/// Whether a url has its password written out, not as `${NAME}`.
+/// True if a url has its password written out, not as `${NAME}`.
 pub(super) fn has_literal_password(text: &str) -> bool {
     let login = text.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(login, _)| login);
     match login.and_then(|login| login.split_once(':')) {
@@ -130,7 +130,7 @@ fn parse_server(dialect: Dialect, rest: &str) -> Result<Server, Fault> {
     Ok(Server { host, user, password, database, tls, returning })
 }
 
-/// Whether `DELETE … RETURNING` may be used where the server has it.
+/// True if `DELETE … RETURNING` may be used where the server has it.
 fn parse_returning(value: Option<String>) -> Result<bool, Fault> {
     match value.as_deref() {
         None | Some("on") => Ok(true),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, UdpSocket};
 
 use crate::policy::Host;
 
-/// Whether a server is certainly on another machine, as far as its address tells: a container of this one has an address of
+/// True if a server is certainly on another machine, as far as its address tells: a container of this one has an address of
 /// its own.
 pub(super) async fn is_elsewhere(host: &Host) -> bool {
     let Host::Tcp { name, port } = host else { return false };

@@ -12,7 +12,7 @@ const OFF: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What is to be thought of a clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Plausibility {
     /// It went on as clocks do, or nothing is known that it could be compared with.
     Plausible,
     /// It is behind the last one that was trusted: whatever goes by it goes later.
@@ -34,11 +34,11 @@ pub(super) struct Leap {
 }
 
 /// Judges a clock by the last one that was trusted.
-pub(super) fn judge(seen: Option<&Reading>, now: &Reading) -> Standing {
-    let Some(seen) = seen else { return Standing::Plausible };
+pub(super) fn judge(seen: Option<&Reading>, now: &Reading) -> Plausibility {
+    let Some(seen) = seen else { return Plausibility::Plausible };
     let passed = now.at.duration_since(seen.at);
     if passed < SignedDuration::ZERO {
-        return Standing::Behind;
+        return Plausibility::Behind;
     }
     let up = |reading: &Reading| SignedDuration::try_from(reading.up).unwrap_or(SignedDuration::MAX);
     let leap = |counted, rebooted| Leap { seen_at: seen.at, now: now.at, counted, rebooted };
@@ -54,7 +54,7 @@ pub(super) fn judge(seen: Option<&Reading>, now: &Reading) -> Standing {
         // It is not known which; the one that explains the time holds nothing up.
         (None, _) | (_, None) => over_a_boot.and(in_one_boot),
     };
-    leapt.map_or(Standing::Plausible, Standing::Leapt)
+    leapt.map_or(Plausibility::Plausible, Plausibility::Leapt)
 }
 
 impl Leap {

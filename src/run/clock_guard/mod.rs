@@ -19,7 +19,7 @@ use crate::ledger::{Held, HoldKind, LedgerError, RunMode};
 use crate::policy::{ClockTrust, Endpoint, Name, Settings};
 use crate::telemetry::chain;
 use asked::is_recent;
-use judge::{Leap, Standing, judge, spell};
+use judge::{Leap, Plausibility, judge, spell};
 
 /// How long one source may take to say what time it is.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,14 +45,14 @@ impl Runner {
         let seen = ledger.seen_clock().await?;
         let now = self.clock.reading();
         match judge(seen.as_ref().map(|seen| &seen.reading), &now) {
-            Standing::Plausible if notes => ledger.advance_clock(&now).await?,
-            Standing::Plausible | Standing::Behind => {}
-            Standing::Leapt(leap) => return Ok(Some(leap)),
+            Plausibility::Plausible if notes => ledger.advance_clock(&now).await?,
+            Plausibility::Plausible | Plausibility::Behind => {}
+            Plausibility::Leapt(leap) => return Ok(Some(leap)),
         }
         Ok(None)
     }
 
-    /// Whether the clock made a leap that needs somebody to vouch for it; not known counts as none.
+    /// True if the clock made a leap that needs somebody to vouch for it; not known counts as none.
     pub(super) async fn has_clock_leapt(&self) -> bool {
         self.judge_clock(false).await.is_ok_and(|leap| leap.is_some())
     }
@@ -65,7 +65,7 @@ impl Runner {
         }
     }
 
-    /// Whether the system says that its clock is synchronised.
+    /// True if the system says that its clock is synchronised.
     async fn is_system_synchronised(&self) -> bool {
         let mut asked = self.clock_guard.0.lock().await;
         if is_recent(asked.system) {
@@ -76,7 +76,7 @@ impl Runner {
         synchronised
     }
 
-    /// Whether the clock of a source on another machine agrees.
+    /// True if the clock of a source on another machine agrees.
     async fn does_a_source_agree(&self, sessions: &mut Sessions) -> bool {
         let mut asked = self.clock_guard.0.lock().await;
         if is_recent(asked.sources) {

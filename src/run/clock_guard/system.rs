@@ -10,7 +10,7 @@ const PROGRAM: &str = "timedatectl";
 /// The bus starts the service that answers.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Whether the system says so, in time. No answer is no.
+/// True if the system says so, in time. No answer is no.
 pub(super) async fn is_synchronised() -> bool {
     let mut command = Command::new(PROGRAM);
     command.args(["show", "--property=NTPSynchronized", "--value"]);

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::choose::{Choice, Record, Room, Rules, choose};
-use super::ended::Ended;
+use super::ended::TreeEnd;
 use super::finding::{Finding, Looking, Sink, tell_unseen};
 use super::found_files::{SeenFile, Spool};
 use super::guards::{Share, judge_share};
@@ -121,7 +121,7 @@ fn fingerprint(path: &[u8]) -> u64 {
 
 impl Looking<'_> {
     /// Finds the files of a store that may go.
-    pub(super) async fn find_files(mut self, policy: &FilesPolicy) -> Result<Finding, Ended> {
+    pub(super) async fn find_files(mut self, policy: &FilesPolicy) -> Result<Finding, TreeEnd> {
         let mut finding = Finding::new(self.began_at);
         if let Some(why) = self.identity_guard().await? {
             return Ok(finding.blocked(why));
@@ -154,7 +154,7 @@ impl Looking<'_> {
         let mut of_time = chosen;
         if let Some(records) = &scan.records {
             let mut records = std::mem::take(&mut *records.lock().unwrap_or_else(PoisonError::into_inner));
-            rank_ties(&mut records, &mut spool).map_err(Ended::Spool)?;
+            rank_ties(&mut records, &mut spool).map_err(TreeEnd::Spool)?;
             let choices = choose(&records, rules);
             chosen = count_going(&choices);
             of_time = rules.without_room().map_or(0, |rules| count_going(&choose(&records, rules)));
@@ -169,13 +169,13 @@ impl Looking<'_> {
         self.run.judged(finding, judged, share).await
     }
 
-    async fn rules(&mut self, policy: &FilesPolicy) -> Result<Rules, Ended> {
+    async fn rules(&mut self, policy: &FilesPolicy) -> Result<Rules, TreeEnd> {
         let to_free = match policy.min_free {
             None => None,
             Some(least) => {
                 let store = self.custody.store.clone();
                 let space = self.custody.open.space();
-                let space = space.map_err(|cause| Ended::Space { store: store.name.clone(), cause })?;
+                let space = space.map_err(|cause| TreeEnd::Space { store: store.name.clone(), cause })?;
                 let wanted = least.of(space.total_bytes).saturating_sub(space.available_bytes);
                 Some(Room {
                     // What lies in the trash comes free by itself.
@@ -192,7 +192,7 @@ impl Looking<'_> {
         })
     }
 
-    async fn trashed_bytes(&mut self, policy: &FilesPolicy) -> Result<u64, Ended> {
+    async fn trashed_bytes(&mut self, policy: &FilesPolicy) -> Result<u64, TreeEnd> {
         if self.custody.store.trash.is_none() || policy.bypass_trash {
             return Ok(0);
         }

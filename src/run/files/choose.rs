@@ -50,7 +50,7 @@ pub(super) enum Choice {
 }
 
 impl Rules {
-    /// Whether a file can be judged by itself.
+    /// True if a file can be judged by itself.
     pub(super) fn is_age_alone(&self) -> bool {
         self.keep_last.is_none() && self.max_total.is_none() && self.to_free.is_none()
     }
@@ -61,7 +61,7 @@ impl Rules {
         is_reason.then_some(Self { max_total: None, to_free: None, ..self })
     }
 
-    /// Whether the number alone is the reason for files to go.
+    /// True if the number alone is the reason for files to go.
     fn is_number_alone(&self) -> bool {
         self.cutoff_ns.is_none() && self.max_total.is_none() && self.to_free.is_none()
     }

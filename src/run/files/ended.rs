@@ -8,7 +8,7 @@ use crate::stores::{TrashError, WalkError};
 
 /// Reason that a policy about a store ended before its end.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Ended {
+pub(super) enum TreeEnd {
     #[error("stopped")]
     Stopped,
     #[error(transparent)]
@@ -33,20 +33,20 @@ pub(super) enum Ended {
     Held(#[source] std::io::Error),
 }
 
-impl From<WalkError> for Ended {
+impl From<WalkError> for TreeEnd {
     fn from(error: WalkError) -> Self {
         match error {
-            WalkError::Stopped => Ended::Stopped,
-            error => Ended::Walk(error),
+            WalkError::Stopped => TreeEnd::Stopped,
+            error => TreeEnd::Walk(error),
         }
     }
 }
 
-impl From<NamesError> for Ended {
+impl From<NamesError> for TreeEnd {
     fn from(error: NamesError) -> Self {
         match error {
-            NamesError::Stopped => Ended::Stopped,
-            NamesError::Source(error) => Ended::Source(error),
+            NamesError::Stopped => TreeEnd::Stopped,
+            NamesError::Source(error) => TreeEnd::Source(error),
         }
     }
 }

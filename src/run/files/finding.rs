@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::choose::Choice;
-use super::ended::Ended;
+use super::ended::TreeEnd;
 use super::found_files::{SeenFile, Spool};
 use super::guards::Share;
 use super::missing::Alike;
@@ -90,8 +90,8 @@ impl Sink {
     }
 
     /// All that was found, once the walk is over.
-    pub(super) fn finish(&self) -> Result<Spool, Ended> {
-        std::mem::replace(&mut *self.lock(), Ok(Spool::new())).map_err(Ended::Spool)
+    pub(super) fn finish(&self) -> Result<Spool, TreeEnd> {
+        std::mem::replace(&mut *self.lock(), Ok(Spool::new())).map_err(TreeEnd::Spool)
     }
 }
 
@@ -108,7 +108,7 @@ pub(super) struct Looking<'a> {
 
 impl PolicyRun<'_> {
     /// Adds to a finding what the guards say, and a hold where it is far more than usual.
-    pub(super) async fn judged(&self, finding: Finding, judged: Judged, share: Share) -> Result<Finding, Ended> {
+    pub(super) async fn judged(&self, finding: Finding, judged: Judged, share: Share) -> Result<Finding, TreeEnd> {
         let Judged { readings, blocked_by, held, by_amount } = judged;
         let finding = Finding { readings, blocked_by, held, by_amount, ..finding };
         let held = match &finding.blocked_by {
@@ -125,7 +125,7 @@ impl PolicyRun<'_> {
 
 impl Looking<'_> {
     /// Reason that no files of the store may be taken. A report needs no marker: it takes nothing.
-    pub(super) async fn identity_guard(&mut self) -> Result<Option<String>, Ended> {
+    pub(super) async fn identity_guard(&mut self) -> Result<Option<String>, TreeEnd> {
         if self.run.fate(None) != Fate::Enforce {
             return Ok(None);
         }

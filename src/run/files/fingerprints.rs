@@ -83,14 +83,14 @@ impl Fingerprints {
         self.sorted.len() as u64
     }
 
-    /// Whether it is in the set; it is marked as found then.
+    /// True if it is in the set; it is marked as found then.
     pub(in crate::run) fn find(&self, fingerprint: u64) -> bool {
         let Some(place) = self.place(fingerprint) else { return false };
         self.found[place / 64].fetch_or(1 << (place % 64), Ordering::Relaxed);
         true
     }
 
-    /// Whether it is in the set and nobody has found it.
+    /// True if it is in the set and nobody has found it.
     pub(in crate::run) fn is_missed(&self, fingerprint: u64) -> bool {
         self.place(fingerprint)
             .is_some_and(|place| self.found[place / 64].load(Ordering::Relaxed) & (1 << (place % 64)) == 0)

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::ended::Ended;
+use super::ended::TreeEnd;
 use super::fingerprints::{Collection, Fingerprinter, Fingerprints};
 use super::reference_index::Names;
 use crate::ledger::{AlikeFile, MissingFile, SHOWN_AT_MOST};
@@ -66,7 +66,7 @@ pub(super) async fn tell(
     sessions: &mut Sessions,
     stop: &Stop,
     account: &mut Account,
-) -> Result<Missing, Ended> {
+) -> Result<Missing, TreeEnd> {
     let mut missing = Missing::default();
     for (naming, counts) in custody.references.iter().zip(&names.counts) {
         let column = &naming.column;
@@ -104,7 +104,7 @@ pub(super) async fn tell(
             absent += look(custody, some, column.directory, &counts.reference, stop, account).await;
         }
         if stop.is_set() {
-            return Err(Ended::Stopped);
+            return Err(TreeEnd::Stopped);
         }
         if walked_past > paths.len() as u64 {
             account
@@ -225,12 +225,12 @@ impl Alike {
         by_name.then(|| AlikeFile { path: path.to_owned(), named: None })
     }
 
-    /// Whether a row may mean the file, in another spelling or by a path that leads out of the store.
+    /// True if a row may mean the file, in another spelling or by a path that leads out of the store.
     pub(super) fn may_be_meant(&self, path: &str) -> bool {
         self.names.may_mean(path) || self.of(path).is_some()
     }
 
-    /// Whether nothing is kept for its spelling.
+    /// True if nothing is kept for its spelling.
     pub(super) fn is_empty(&self) -> bool {
         let names = &self.names;
         let sets = [&self.paths, &self.ends, &self.missing_names, &names.outside, &names.outside_directories];

@@ -24,9 +24,9 @@ use super::policy_run::PolicyRun;
 use super::sessions::Sessions;
 use crate::ledger::{RunMode, Status};
 use crate::policy::{Mode, Store};
-use crate::stores::Held;
+use crate::stores::FilesInUse;
 use crate::telemetry::chain;
-use ended::Ended;
+use ended::TreeEnd;
 use finding::{Finding, Looking};
 use removal::Taking;
 use tree::Holding;
@@ -87,7 +87,7 @@ impl PolicyRun<'_> {
         let mut found = match (found, self.held()) {
             (Ok(found), None) => found,
             (Ok(found), Some(held)) => found.held(held.clone()),
-            (Err(Ended::Stopped), _) => return Outcome::cancelled(Account::default()),
+            (Err(TreeEnd::Stopped), _) => return Outcome::cancelled(Account::default()),
             (Err(error), _) => return Outcome::failed(Account::default(), [chain(&error)]),
         };
         if found.blocked_by.is_none()
@@ -129,7 +129,7 @@ impl PolicyRun<'_> {
             stays: std::collections::BTreeMap::new(),
             empty,
             emptied: Vec::new(),
-            held: Held::default(),
+            held: FilesInUse::default(),
             unflushed: crate::ledger::Tally::default(),
             flushed_at: decided_at,
         };
@@ -143,7 +143,7 @@ impl PolicyRun<'_> {
         taking.make_durable().await;
         let account = taking.finish();
         let outcome = match (taken, blocked_by) {
-            (Err(Ended::Stopped), _) => Outcome::cancelled(account),
+            (Err(TreeEnd::Stopped), _) => Outcome::cancelled(account),
             (Err(error), _) => Outcome::failed(account, [chain(&error)]),
             (Ok(()), Some(by)) => Outcome::blocked(account, by),
             (Ok(()), None) => Outcome::new(account),

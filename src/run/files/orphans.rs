@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::ended::Ended;
+use super::ended::TreeEnd;
 use super::finding::{Finding, Looking, Sink, tell_unseen};
 use super::found_files::SeenFile;
 use super::guards::{Share, judge_found, judge_references, judge_share, judge_walk};
@@ -136,7 +136,7 @@ impl Visitor for Worker {
 
 impl Looking<'_> {
     /// Finds the orphans of a store.
-    pub(super) async fn find_orphans(mut self, policy: &OrphansPolicy) -> Result<Finding, Ended> {
+    pub(super) async fn find_orphans(mut self, policy: &OrphansPolicy) -> Result<Finding, TreeEnd> {
         let mut finding = Finding::new(self.began_at);
         if let Some(why) = self.identity_guard().await? {
             return Ok(finding.blocked(why));

@@ -140,7 +140,7 @@ impl Names {
         (rows, shown)
     }
 
-    /// Whether a row that leads out of the store may mean the file, or a directory that it is in, by the last segment of
+    /// True if a row that leads out of the store may mean the file, or a directory that it is in, by the last segment of
     /// what it has written.
     pub(in crate::run) fn may_mean(&self, path: &str) -> bool {
         if self.outside.is_empty() && self.outside_directories.is_empty() {
@@ -168,7 +168,7 @@ impl Names {
         (sets.iter().map(|set| set.len()).sum(), sets.iter().map(|set| set.missed()).sum())
     }
 
-    /// Whether rows name a directory as a whole, or one that it is in. A path that rows name as that of a file keeps a
+    /// True if rows name a directory as a whole, or one that it is in. A path that rows name as that of a file keeps a
     /// directory, too.
     pub(in crate::run) fn holds_directory(&self, directory: &[u8]) -> bool {
         if directory.is_empty() || (self.directories.is_empty() && self.paths.is_empty()) {
@@ -182,7 +182,7 @@ impl Names {
         })
     }
 
-    /// Whether rows name a file, by its path or its name.
+    /// True if rows name a file, by its path or its name.
     pub(in crate::run) fn holds_file(&self, path: &[u8]) -> bool {
         // Both are asked, so that both are marked as found.
         let by_path = self.paths.find(self.fingerprinter.of(path));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::choose::Choice;
-use super::ended::Ended;
+use super::ended::TreeEnd;
 use super::found_files::{Found, Spool};
 use super::missing::Alike;
 use super::tree::{Holding, Tree};
@@ -23,7 +23,7 @@ use crate::run::request::{Fate, Listed};
 use crate::run::sessions::Sessions;
 use crate::run::spellings;
 use crate::run::spellings::Meant;
-use crate::stores::{Doomed, Held, InUse, Inside, Left, Look, Outcome, Part, RawPath, Way, Why};
+use crate::stores::{Doomed, FilesInUse, InUse, Inside, Left, Look, Outcome, Part, RawPath, Way, Why};
 use crate::telemetry::chain;
 
 /// Files that are read from the spool together, and removed together where nobody is asked about them; not more, so that a
@@ -65,7 +65,7 @@ pub(super) struct Taking<'a> {
     pub(super) empty: Vec<RawPath>,
     /// Directories from which something went.
     pub(super) emptied: Vec<RawPath>,
-    pub(super) held: Held,
+    pub(super) held: FilesInUse,
     pub(super) unflushed: Tally,
     pub(super) flushed_at: Timestamp,
 }
@@ -77,10 +77,10 @@ fn told(outcomes: Vec<(RawPath, Outcome)>, directories: Vec<bool>) -> Vec<(RawPa
 
 impl Taking<'_> {
     /// Takes everything that was chosen.
-    pub(super) async fn take(&mut self, spool: Spool, choices: Option<Vec<Choice>>) -> Result<(), Ended> {
+    pub(super) async fn take(&mut self, spool: Spool, choices: Option<Vec<Choice>>) -> Result<(), TreeEnd> {
         let bypasses = matches!(self.tree, Tree::Files(policy) if policy.bypass_trash);
         let room_way = if bypasses { Way::Unlink } else { self.custody.way() };
-        let mut found = spool.read().map_err(Ended::Spool)?.enumerate();
+        let mut found = spool.read().map_err(TreeEnd::Spool)?.enumerate();
         // One reading of what rows mean serves all that is read together.
         let at_once = if self.custody.references.is_empty() { READ_AT_ONCE } else { SEARCHED_AT_ONCE };
         let choice = |place: usize| choices.as_ref().map_or(Choice::Goes, |choices| choices[place]);
@@ -89,7 +89,7 @@ impl Taking<'_> {
             let (mut usual, mut room, mut any) = (Vec::new(), Vec::new(), false);
             for (place, found) in found.by_ref().take(at_once) {
                 any = true;
-                let found = found.map_err(Ended::Spool)?;
+                let found = found.map_err(TreeEnd::Spool)?;
                 match choice(place) {
                     Choice::Stays => {}
                     Choice::Goes => usual.push(found),
@@ -117,17 +117,17 @@ impl Taking<'_> {
     }
 
     /// Between pieces: nobody asked to stop, and the policy is still ours.
-    async fn may_go_on(&mut self) -> Result<(), Ended> {
+    async fn may_go_on(&mut self) -> Result<(), TreeEnd> {
         if self.run.stop.is_set() {
-            return Err(Ended::Stopped);
+            return Err(TreeEnd::Stopped);
         }
         match self.holding {
-            Some(Holding { ledger, lease }) if !ledger.holds(lease).await? => Err(Ended::LeaseLost),
+            Some(Holding { ledger, lease }) if !ledger.holds(lease).await? => Err(TreeEnd::LeaseLost),
             _ => Ok(()),
         }
     }
 
-    async fn all(&mut self, mut found: Vec<Found>, way: Way) -> Result<(), Ended> {
+    async fn all(&mut self, mut found: Vec<Found>, way: Way) -> Result<(), TreeEnd> {
         if self.custody.references.is_empty() {
             return self.some(found, way, &Meant::default()).await;
         }
@@ -143,14 +143,14 @@ impl Taking<'_> {
     }
 
     /// What rows mean by unusual spellings; a scan for orphans has read that before.
-    async fn search(&mut self, found: &[Found]) -> Result<Meant, Ended> {
+    async fn search(&mut self, found: &[Found]) -> Result<Meant, TreeEnd> {
         let Tree::Files(_) = self.tree else { return Ok(Meant::default()) };
         let paths = found.iter().filter_map(|found| RawPath::parse(&found.path).ok()?.text());
         let paths: Vec<_> = paths.map(|path| (path, false)).collect();
         Ok(spellings::search(self.custody, &self.run.runner.settings, self.sessions, &paths).await?)
     }
 
-    async fn some(&mut self, found: Vec<Found>, way: Way, meant: &Meant) -> Result<(), Ended> {
+    async fn some(&mut self, found: Vec<Found>, way: Way, meant: &Meant) -> Result<(), TreeEnd> {
         let found = self.without_open(found).await?;
         let found = self.without_alike(found);
         let mut doomed: Vec<_> = found.into_iter().filter_map(|found| self.doomed(found)).collect();
@@ -179,12 +179,12 @@ impl Taking<'_> {
     }
 
     /// Leaves out what a process holds open, where the policy wants that.
-    async fn without_open(&mut self, found: Vec<Found>) -> Result<Vec<Found>, Ended> {
+    async fn without_open(&mut self, found: Vec<Found>) -> Result<Vec<Found>, TreeEnd> {
         let Tree::Files(policy) = self.tree else { return Ok(found) };
         if policy.open == OpenFiles::Delete || found.is_empty() {
             return Ok(found);
         }
-        self.held.renew(HELD_AGE).map_err(Ended::Held)?;
+        self.held.renew(HELD_AGE).map_err(TreeEnd::Held)?;
         let held = &self.held;
         let is_held = |found: &Found| found.file.is_some_and(|file| held.is_held(file.device, file.seen.inode));
         let (open, mut closed): (Vec<_>, Vec<_>) = found.into_iter().partition(is_held);
@@ -362,7 +362,7 @@ impl Taking<'_> {
     }
 
     /// Adds what was done since to the ledger's sums, so that they are there whatever happens.
-    async fn flush(&mut self) -> Result<(), Ended> {
+    async fn flush(&mut self) -> Result<(), TreeEnd> {
         let Some(Holding { ledger, .. }) = self.holding else { return Ok(()) };
         let now = self.run.runner.clock.now();
         if now.duration_since(self.flushed_at).as_secs() >= FLUSH_EVERY_SECS {
@@ -374,7 +374,7 @@ impl Taking<'_> {
     }
 
     /// Removes directories that were left empty.
-    async fn prune(&mut self) -> Result<(), Ended> {
+    async fn prune(&mut self) -> Result<(), TreeEnd> {
         let (Tree::Files(policy), Some(_)) = (self.tree, self.holding) else { return Ok(()) };
         let (emptied, stop) = (std::mem::take(&mut self.emptied), self.run.stop.token());
         // One that was empty before may be about to be filled.

@@ -5,7 +5,7 @@ use crate::ledger::{Held, HoldKind, Ledger, LedgerError, RunMode, Unused};
 use crate::policy::Mode;
 use crate::run::outcome::Outcome;
 use crate::run::policy_run::PolicyRun;
-use crate::run::rows::ended::Ended;
+use crate::run::rows::ended::RowsEnd;
 use crate::run::rows::facts::Facts;
 use crate::run::sessions::Sessions;
 
@@ -78,7 +78,7 @@ impl<'a> PolicyRun<'a> {
         &self,
         facts: &Facts,
         sessions: &mut Sessions,
-    ) -> Result<Option<Held>, Ended> {
+    ) -> Result<Option<Held>, RowsEnd> {
         let Some(ledger) = &self.runner.ledger else { return Ok(None) };
         if facts.eligible.is_some_and(|eligible| eligible <= NEVER_HELD) {
             return Ok(None);

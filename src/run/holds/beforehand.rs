@@ -15,7 +15,7 @@ use crate::run::stop::Stop;
 use crate::sources::Instants;
 
 impl Runner {
-    /// Whether nothing of a run that may delete would go before somebody approves it. One policy that would not be held
+    /// True if nothing of a run that may delete would go before somebody approves it. One policy that would not be held
     /// says no; what needs no walk over a store is asked first.
     pub(in crate::run) async fn is_all_held(
         &self,
@@ -47,7 +47,7 @@ impl Runner {
 }
 
 impl PolicyRun<'_> {
-    /// Whether the policy would be held once it is counted. What cannot be had yet, such as a store that a hook mounts, is
+    /// True if the policy would be held once it is counted. What cannot be had yet, such as a store that a hook mounts, is
     /// held by nothing.
     async fn would_be_held(&self, sessions: &mut Sessions) -> bool {
         let mut foreseen = Foreseen::new(&[std::sync::Arc::new(self.policy.clone())]);

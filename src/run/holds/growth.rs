@@ -53,7 +53,7 @@ impl Usual {
         (most as u64).max(NEVER_HELD)
     }
 
-    /// Whether everything that there is has to be counted.
+    /// True if everything that there is has to be counted.
     pub(super) fn is_first(&self) -> bool {
         self.largest.is_none()
     }

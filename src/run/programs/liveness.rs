@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use super::process::{Command, Ended, Ending};
+use super::process::{Command, Ending, ProcessEnd};
 use crate::policy::{Argument, CommandLine};
 use crate::run::account::Account;
 use crate::run::stop::Stop;
@@ -82,8 +82,8 @@ fn arguments<'a>(command: &'a CommandLine, row: &'a [Option<String>]) -> Result<
     Ok(arguments)
 }
 
-/// Whether the program could not be run for a reason that holds for every row.
-fn is_hopeless(ended: &Ended) -> bool {
+/// True if the program could not be run for a reason that holds for every row.
+fn is_hopeless(ended: &ProcessEnd) -> bool {
     match &ended.ending {
         // Too long an argument is the row's own, and too many processes may be fewer in a moment.
         Ending::CouldNotStart(error) => !matches!(
@@ -95,7 +95,7 @@ fn is_hopeless(ended: &Ended) -> bool {
 }
 
 impl Verdict {
-    fn of(ended: &Ended, command: &CommandLine) -> Self {
+    fn of(ended: &ProcessEnd, command: &CommandLine) -> Self {
         match ended.ending {
             Ending::Exited(0) => Verdict::Alive,
             // From 126 on a shell, or a program like env, says that it could not run what it was to run.
@@ -110,7 +110,7 @@ impl Verdict {
 
 /// What asking about some rows brought.
 #[derive(Default)]
-pub(crate) struct Asked {
+pub(crate) struct LivenessAnswers {
     /// Rows whose work is over.
     pub(crate) over: Vec<OwnedRow>,
     /// Keys of the others.
@@ -120,10 +120,10 @@ pub(crate) struct Asked {
 }
 
 /// Asks about eligible rows and parts those whose work is over from those to keep.
-pub(crate) async fn ask(command: &CommandLine, target: &Target, rows: Vec<OwnedRow>, stop: &Stop) -> Asked {
+pub(crate) async fn ask(command: &CommandLine, target: &Target, rows: Vec<OwnedRow>, stop: &Stop) -> LivenessAnswers {
     let values = rows.iter().map(|row| target.probe_values(row)).collect();
     let verdicts = probe(command, values, stop).await;
-    let mut asked = Asked::default();
+    let mut asked = LivenessAnswers::default();
     for (row, verdict) in rows.into_iter().zip(verdicts) {
         match verdict {
             Verdict::NotAlive => asked.over.push(row),

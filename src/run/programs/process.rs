@@ -55,7 +55,7 @@ pub(crate) enum Ending {
 
 /// What became of a program.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct ProcessEnd {
     pub(crate) ending: Ending,
     /// The last lines of its standard error, or else of its standard output, as one line.
     pub(crate) last_words: String,
@@ -63,13 +63,13 @@ pub(crate) struct Ended {
 
 impl Command<'_> {
     /// Runs the program until it ends, its time is up, or the run is stopped. Then nothing of its process group is left.
-    pub(crate) async fn run(self, stop: &Stop) -> Ended {
+    pub(crate) async fn run(self, stop: &Stop) -> ProcessEnd {
         if stop.is_set() {
-            return Ended::without_words(Ending::Stopped);
+            return ProcessEnd::without_words(Ending::Stopped);
         }
         let mut running = match self.start() {
             Ok(running) => running,
-            Err(error) => return Ended::without_words(Ending::CouldNotStart(error)),
+            Err(error) => return ProcessEnd::without_words(Ending::CouldNotStart(error)),
         };
         let (mut out, mut err) = (Tail::default(), Tail::default());
         let early = running.follow(&self, &mut out, &mut err, stop).await;
@@ -79,7 +79,7 @@ impl Command<'_> {
             (None, Err(error)) => Ending::CouldNotStart(error),
         };
         let last_words = Some(err.last_words()).filter(|words| !words.is_empty()).unwrap_or_else(|| out.last_words());
-        Ended { ending, last_words }
+        ProcessEnd { ending, last_words }
     }
 
     fn start(&self) -> io::Result<Running> {
@@ -231,7 +231,7 @@ impl Ending {
     }
 }
 
-impl Ended {
+impl ProcessEnd {
     fn without_words(ending: Ending) -> Self {
         Self { ending, last_words: String::new() }
     }

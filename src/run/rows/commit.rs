@@ -11,7 +11,7 @@
 //! (`recover`) tells the two apart.
 
 use super::deleter::{Deleter, roll_back};
-use super::ended::Ended;
+use super::ended::RowsEnd;
 use super::facts::{Facts, RowFiles, UnmappedRow};
 use crate::ledger::{IntentBatch, Tally};
 use crate::run::guard::Judged;
@@ -27,7 +27,7 @@ const UNREMOVED_AT_MOST: u64 = 10;
 
 impl Deleter<'_> {
     /// Takes the rows of a scope and the files that they alone owned; rows whose paths are none of their store's stay.
-    pub(crate) async fn take_with_files(&mut self, scope: Scope<'_>) -> Result<(), Ended> {
+    pub(crate) async fn take_with_files(&mut self, scope: Scope<'_>) -> Result<(), RowsEnd> {
         let mut kept = self.take_mapped(scope).await?;
         if kept.is_empty() {
             return Ok(());
@@ -51,7 +51,7 @@ impl Deleter<'_> {
     }
 
     /// Takes a scope as a whole; nothing where it has rows whose paths are none of their store's: these.
-    async fn take_mapped(&mut self, scope: Scope<'_>) -> Result<Vec<UnmappedRow>, Ended> {
+    async fn take_mapped(&mut self, scope: Scope<'_>) -> Result<Vec<UnmappedRow>, RowsEnd> {
         let Facts { target, at, .. } = self.facts;
         let session = self.sessions.get(&target.source).await?;
         session.begin().await?;
@@ -92,7 +92,7 @@ impl Deleter<'_> {
 
     /// The keys of a scope's rows, in parts, without those that stay for a path that is none of their store's; these are
     /// counted.
-    async fn without(&mut self, scope: Scope<'_>, kept: Vec<UnmappedRow>) -> Result<Vec<Vec<Vec<String>>>, Ended> {
+    async fn without(&mut self, scope: Scope<'_>, kept: Vec<UnmappedRow>) -> Result<Vec<Vec<Vec<String>>>, RowsEnd> {
         let Facts { target, at, .. } = self.facts;
         let session = self.sessions.get(&target.source).await?;
         let canceller = session.canceller();
@@ -133,7 +133,7 @@ impl Deleter<'_> {
     }
 
     /// Steps 2 and 3.
-    async fn commit(&mut self, taken: &Batch, files: &RowFiles) -> Result<Committed, Ended> {
+    async fn commit(&mut self, taken: &Batch, files: &RowFiles) -> Result<Committed, RowsEnd> {
         let mut batch = self.intents(taken, files);
         // The very session that holds the transaction: a new one would commit nothing and say that it did.
         let session = self.sessions.held(&self.facts.target.source)?;
@@ -182,7 +182,7 @@ impl Deleter<'_> {
         }
     }
 
-    async fn drop_intents(&mut self, batch: &IntentBatch) -> Result<(), Ended> {
+    async fn drop_intents(&mut self, batch: &IntentBatch) -> Result<(), RowsEnd> {
         if batch.id != 0 {
             self.ledger.settle(batch.id, &[], &Tally::default()).await?;
         }
@@ -190,7 +190,7 @@ impl Deleter<'_> {
     }
 
     /// The commit was not answered: asks over a new connection what became of it.
-    async fn resolve(&mut self, batch: IntentBatch, error: SourceError) -> Result<Committed, Ended> {
+    async fn resolve(&mut self, batch: IntentBatch, error: SourceError) -> Result<Committed, RowsEnd> {
         if batch.id == 0 {
             return Err(error.into());
         }
@@ -211,7 +211,7 @@ impl Deleter<'_> {
 
     /// Steps 4 and 5, at once or together with later batches: what rows mean by spellings that no index finds is read from
     /// end to end, for all files that wait.
-    async fn settle(&mut self, batch: IntentBatch) -> Result<(), Ended> {
+    async fn settle(&mut self, batch: IntentBatch) -> Result<(), RowsEnd> {
         // The rows are gone: they count even where the ledger fails now.
         self.account.tally.add(&batch.done);
         if batch.items.is_empty() {
@@ -225,7 +225,7 @@ impl Deleter<'_> {
     }
 
     /// Steps 4 and 5 for everything that waits.
-    pub(crate) async fn settle_waiting(&mut self) -> Result<(), Ended> {
+    pub(crate) async fn settle_waiting(&mut self) -> Result<(), RowsEnd> {
         let batches = self.pace.waiting.take();
         if batches.is_empty() {
             return Ok(());
@@ -255,15 +255,15 @@ impl Deleter<'_> {
         self.pace.presence.judge(self.facts, &mut judged);
         match (ended, judged.blocked_by) {
             (Some(ended), _) => Err(ended),
-            (None, Some(why)) => Err(Ended::Missing { why, readings: judged.readings }),
+            (None, Some(why)) => Err(RowsEnd::Missing { why, readings: judged.readings }),
             (None, None) => Ok(()),
         }
     }
 
     /// At the end of a run: what still waits, unless the policy is another's by now, or a stop could not be heeded in time.
-    pub(crate) async fn settle_rest(&mut self, ended: Result<(), Ended>) -> Result<(), Ended> {
+    pub(crate) async fn settle_rest(&mut self, ended: Result<(), RowsEnd>) -> Result<(), RowsEnd> {
         let leaves = match &ended {
-            Err(Ended::LeaseLost | Ended::Ledger(_)) => true,
+            Err(RowsEnd::LeaseLost | RowsEnd::Ledger(_)) => true,
             _ => self.stop.is_set() && self.pace.waiting.takes_long(),
         };
         if leaves {
@@ -276,13 +276,13 @@ impl Deleter<'_> {
     }
 
     /// Whether one file after the other could not be removed, so that rows would only go and leave more of them.
-    fn came_to_nothing(&mut self, settled: &Settled) -> Option<Ended> {
+    fn came_to_nothing(&mut self, settled: &Settled) -> Option<RowsEnd> {
         if !settled.gone.is_empty() || settled.account.tally.files_deleted > 0 {
             self.pace.unremoved = 0;
         }
         self.pace.unremoved += settled.failed;
         let why = settled.last_failure.clone().filter(|_| self.pace.unremoved >= UNREMOVED_AT_MOST)?;
-        Some(Ended::Unremovable { files: self.pace.unremoved, why })
+        Some(RowsEnd::Unremovable { files: self.pace.unremoved, why })
     }
 }
 

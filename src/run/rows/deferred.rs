@@ -36,7 +36,7 @@ impl Waiting {
         std::mem::take(&mut self.batches)
     }
 
-    /// Whether it is time for a reading: the last one was long enough ago for what it took, or much waits.
+    /// True if it is time for a reading: the last one was long enough ago for what it took, or much waits.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         let rested = self.last.is_none_or(|(took, ended_at)| {
             let since = Duration::try_from(now.duration_since(ended_at)).unwrap_or_default();
@@ -50,7 +50,7 @@ impl Waiting {
         self.last = Some((took, ended_at));
     }
 
-    /// Whether a stop should not wait for a reading.
+    /// True if a stop should not wait for a reading.
     pub(crate) fn takes_long(&self) -> bool {
         self.last.is_some_and(|(took, _)| took > SHORT)
     }

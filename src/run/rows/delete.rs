@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::deleter::{Deleter, Part, roll_back};
-use super::ended::Ended;
+use super::ended::RowsEnd;
 use super::facts::Facts;
 use super::purge_hold::Snapshot;
 use super::unreadable::Doubts;
@@ -18,17 +18,17 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
 impl Deleter<'_> {
     /// Takes everything that is eligible. What was done is in the account, however it ends.
-    pub(crate) async fn delete(&mut self) -> Result<(), Ended> {
+    pub(crate) async fn delete(&mut self) -> Result<(), RowsEnd> {
         let ended = self.delete_all().await;
         let ended = self.settle_rest(ended).await;
         self.report_vetoed();
         match ended {
-            Err(Ended::Refused) => Ok(()),
+            Err(RowsEnd::Refused) => Ok(()),
             ended => ended,
         }
     }
 
-    async fn delete_all(&mut self) -> Result<(), Ended> {
+    async fn delete_all(&mut self) -> Result<(), RowsEnd> {
         let target = &self.facts.target;
         self.account.tally.rows_protected += self.facts.kept;
         let doubts = Doubts { policy: self.policy, facts: self.facts, stop: self.stop, gone: &[] };
@@ -62,7 +62,7 @@ impl Deleter<'_> {
         Ok(doubts.tell_ages(self.sessions, &mut self.account).await?)
     }
 
-    pub(crate) async fn next_window(&mut self, walker: &mut Walker) -> Result<Option<Window>, Ended> {
+    pub(crate) async fn next_window(&mut self, walker: &mut Walker) -> Result<Option<Window>, RowsEnd> {
         let mut losses = 0;
         loop {
             self.may_go_on().await?;
@@ -79,7 +79,7 @@ impl Deleter<'_> {
     }
 
     /// Takes a window; where the batch as a whole fails, what can go goes.
-    pub(crate) async fn window(&mut self, window: &Window, last_try: bool) -> Result<(), Ended> {
+    pub(crate) async fn window(&mut self, window: &Window, last_try: bool) -> Result<(), RowsEnd> {
         let Some(part) = self.approved(window, last_try).await? else { return Ok(()) };
         let mut losses = 0;
         loop {
@@ -88,7 +88,7 @@ impl Deleter<'_> {
                     self.pace.failures_in_a_row = 0;
                     return Ok(());
                 }
-                Err(Ended::Source(error)) => error,
+                Err(RowsEnd::Source(error)) => error,
                 Err(ended) => return Err(ended),
             };
             match error.kind {
@@ -121,12 +121,12 @@ impl Deleter<'_> {
 
     /// Asks about each row of a window whether its work still goes on, where the policy wants that asked; none where
     /// nothing is left to take.
-    async fn approved<'w>(&mut self, window: &'w Window, last_try: bool) -> Result<Option<Part<'w>>, Ended> {
+    async fn approved<'w>(&mut self, window: &'w Window, last_try: bool) -> Result<Option<Part<'w>>, RowsEnd> {
         let Some(Alive::Command(command)) = &self.policy.alive else { return Ok(Some(Part { window, keys: None })) };
         let rows = self.remaining(&Part { window, keys: None }).await?;
         let asked = liveness::ask(command, &self.facts.target, rows, self.stop).await;
         if self.stop.is_set() {
-            return Err(Ended::Stopped);
+            return Err(RowsEnd::Stopped);
         }
         // Those of a window that is tried again were told of before.
         if !last_try && !self.pace.again {
@@ -136,13 +136,13 @@ impl Deleter<'_> {
         Ok((!keys.is_empty()).then_some(Part { window, keys: Some(keys) }))
     }
 
-    async fn reopen_after(&mut self, error: &SourceError) -> Result<(), Ended> {
+    async fn reopen_after(&mut self, error: &SourceError) -> Result<(), RowsEnd> {
         tracing::warn!(source = %error.source_name, error = %chain(error), "Source {} failed; trying again", error.source_name);
         Ok(self.sessions.reopen(&self.facts.target.source).await?)
     }
 
     /// Tries to take all of a part, or what nobody has locked of it.
-    pub(crate) async fn attempt(&mut self, part: &Part<'_>, unlocked: bool) -> Result<(), Ended> {
+    pub(crate) async fn attempt(&mut self, part: &Part<'_>, unlocked: bool) -> Result<(), RowsEnd> {
         match &part.keys {
             None => self.attempt_scope(Scope { unlocked, ..Scope::window(part.window) }).await,
             Some(keys) => {
@@ -154,7 +154,7 @@ impl Deleter<'_> {
         }
     }
 
-    pub(crate) async fn attempt_scope(&mut self, scope: Scope<'_>) -> Result<(), Ended> {
+    pub(crate) async fn attempt_scope(&mut self, scope: Scope<'_>) -> Result<(), RowsEnd> {
         let mut waiting_since = None;
         loop {
             let taken = match self.facts.custodies.is_empty() {
@@ -162,7 +162,7 @@ impl Deleter<'_> {
                 false => self.take_with_files(scope).await,
             };
             match taken {
-                Err(Ended::Source(error)) if error.kind == ErrorKind::InUse => {
+                Err(RowsEnd::Source(error)) if error.kind == ErrorKind::InUse => {
                     self.wait_for_table(&mut waiting_since, error).await?;
                 }
                 taken => {
@@ -175,7 +175,7 @@ impl Deleter<'_> {
     }
 
     /// Rows that own no file: one statement is the whole transaction, or one transaction the whole batch.
-    async fn take_rows(&mut self, scope: Scope<'_>) -> Result<(), Ended> {
+    async fn take_rows(&mut self, scope: Scope<'_>) -> Result<(), RowsEnd> {
         let Facts { target, at, .. } = self.facts;
         let session = self.sessions.get(&target.source).await?;
         let canceller = session.canceller();
@@ -219,7 +219,7 @@ impl Deleter<'_> {
         }
     }
 
-    async fn flush_sometimes(&mut self) -> Result<(), Ended> {
+    async fn flush_sometimes(&mut self) -> Result<(), RowsEnd> {
         let now = self.runner.clock.now();
         let flushed_at = *self.pace.flushed_at.get_or_insert(now);
         if now.duration_since(flushed_at).unsigned_abs() >= FLUSH_EVERY {

@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use jiff::Timestamp;
 
 use super::deferred::Waiting;
-use super::ended::Ended;
+use super::ended::RowsEnd;
 use super::facts::Facts;
 use super::presence::Presence;
 use crate::ledger::{Lease, Ledger, RunId, Tally};
@@ -71,7 +71,7 @@ pub(crate) struct Told {
 }
 
 impl Told {
-    /// Whether it is new.
+    /// True if it is new.
     pub(crate) fn add(&mut self, what: impl Hash) -> bool {
         let mut hasher = DefaultHasher::new();
         what.hash(&mut hasher);
@@ -116,18 +116,18 @@ pub(crate) struct Part<'w> {
 
 impl Deleter<'_> {
     /// Between batches: nobody asked to stop, and the policy is still ours.
-    pub(crate) async fn may_go_on(&mut self) -> Result<(), Ended> {
+    pub(crate) async fn may_go_on(&mut self) -> Result<(), RowsEnd> {
         match self.stop.is_set() {
-            true => Err(Ended::Stopped),
-            false if !self.ledger.holds(self.lease).await? => Err(Ended::LeaseLost),
+            true => Err(RowsEnd::Stopped),
+            false if !self.ledger.holds(self.lease).await? => Err(RowsEnd::LeaseLost),
             false => Ok(()),
         }
     }
 
-    pub(crate) fn ended_by(&self, error: SourceError) -> Ended {
+    pub(crate) fn ended_by(&self, error: SourceError) -> RowsEnd {
         match error.kind {
-            ErrorKind::Cancelled if self.stop.is_set() => Ended::Stopped,
-            _ => Ended::Source(error),
+            ErrorKind::Cancelled if self.stop.is_set() => RowsEnd::Stopped,
+            _ => RowsEnd::Source(error),
         }
     }
 }

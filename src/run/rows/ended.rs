@@ -8,7 +8,7 @@ pub(crate) const FAILURES_IN_A_ROW: u32 = 10;
 
 /// Reason that a deletion ended before its end.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Ended {
+pub(crate) enum RowsEnd {
     #[error("stopped between two batches")]
     Stopped,
     #[error(transparent)]

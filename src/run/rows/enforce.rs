@@ -1,7 +1,7 @@
 //! One policy of rows, from its lease to its result: recover, gather, guard, delete.
 
 use super::deleter::{Deleter, Pace};
-use super::ended::Ended;
+use super::ended::RowsEnd;
 use super::facts::{Facts, GatherError, gather, gather_judging};
 use super::guards::refused;
 use super::presence;
@@ -128,9 +128,9 @@ impl PolicyRun<'_> {
         self.reporter.expect(facts.eligible);
         let nothing = GoneFiles::default();
         let mut judged = self.judge(rows, &facts, sessions, (&[], &nothing)).await;
-        if let Err(Ended::Source(error)) = judged {
+        if let Err(RowsEnd::Source(error)) = judged {
             if error.kind != ErrorKind::Other || !facts.unjudged.is_empty() {
-                return self.ended(account, Ended::Source(error));
+                return self.ended(account, RowsEnd::Source(error));
             }
             // Perhaps the operator's SQL failed on a row that was met only now.
             facts = match gather_judging(self.question(rows, at, &[]), sessions, error).await {
@@ -171,25 +171,27 @@ impl PolicyRun<'_> {
         }
         let mut account = account;
         facts.report_unjudged(&mut account);
-        let (account, ended) =
-            match self.delete_by(rows, sessions, (ledger, lease), &facts, account, look.presence.anew()).await {
-                (account, Err(Ended::Source(error))) if facts.unjudged.is_empty() && error.kind == ErrorKind::Other => {
-                    // Perhaps the operator's SQL failed on a row that was met only now.
-                    match gather_judging(self.question(rows, at, &[]), sessions, error).await {
-                        Ok(found) => {
-                            let found = found.by_order();
-                            let mut account = account;
-                            // Counted anew with what is left.
-                            account.tally.rows_protected = account.tally.rows_protected.saturating_sub(facts.kept);
-                            found.report_unjudged(&mut account);
-                            self.delete_by(rows, sessions, (ledger, lease), &found, account, Presence::default()).await
-                        }
-                        Err(GatherError::Source(error)) => (account, Err(Ended::Source(error))),
-                        Err(error) => return Outcome { guards: readings, ..refused(account, error) },
+        let (account, ended) = match self
+            .delete_by(rows, sessions, (ledger, lease), &facts, account, look.presence.anew())
+            .await
+        {
+            (account, Err(RowsEnd::Source(error))) if facts.unjudged.is_empty() && error.kind == ErrorKind::Other => {
+                // Perhaps the operator's SQL failed on a row that was met only now.
+                match gather_judging(self.question(rows, at, &[]), sessions, error).await {
+                    Ok(found) => {
+                        let found = found.by_order();
+                        let mut account = account;
+                        // Counted anew with what is left.
+                        account.tally.rows_protected = account.tally.rows_protected.saturating_sub(facts.kept);
+                        found.report_unjudged(&mut account);
+                        self.delete_by(rows, sessions, (ledger, lease), &found, account, Presence::default()).await
                     }
+                    Err(GatherError::Source(error)) => (account, Err(RowsEnd::Source(error))),
+                    Err(error) => return Outcome { guards: readings, ..refused(account, error) },
                 }
-                ended => ended,
-            };
+            }
+            ended => ended,
+        };
         let outcome = match ended {
             Ok(()) => Outcome::new(account),
             Err(ended) => self.ended(account, ended),
@@ -206,7 +208,7 @@ impl PolicyRun<'_> {
         facts: &Facts,
         account: Account,
         presence: Presence,
-    ) -> (Account, Result<(), Ended>) {
+    ) -> (Account, Result<(), RowsEnd>) {
         let mut deleter = Deleter {
             runner: self.runner,
             ledger,

@@ -11,8 +11,8 @@ use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
 use crate::run::store_identity;
 use crate::sources::{
-    Asked, Claim, ClaimedFile, ErrorKind, FileOwner, Gone, Instants, NamedBy, Session, SourceError, Target, Timeless,
-    Unfit, Unjudged, Unmapped, typed_form_hint,
+    Claim, ClaimedFile, ErrorKind, FileOwner, Gone, Instants, NamedBy, ResolveInput, Session, SourceError, Target,
+    Timeless, Unfit, Unjudged, Unmapped, typed_form_hint,
 };
 
 /// What is known before anything is decided.
@@ -109,7 +109,7 @@ async fn gather_by(question: Question<'_>, sessions: &mut Sessions, judges: bool
         .source(&policy.source)
         .ok_or_else(|| GatherError::Unknown { what: "source", name: policy.source.clone() })?;
     let session = sessions.get(&policy.source).await?;
-    let asked = Asked { source, policy, params: Some(params), settings };
+    let asked = ResolveInput { source, policy, params: Some(params), settings };
     let mut target = Target::load(session, asked).await?.map_err(GatherError::Unfit)?;
     let mut unjudged = Vec::new();
     if judges && let Some((without, found)) = target.judging(session, at).await? {
@@ -300,7 +300,7 @@ impl Facts {
         )
     }
 
-    /// Whether a file may be missing without a sign of anything.
+    /// True if a file may be missing without a sign of anything.
     pub(crate) fn may_be_missing(&self, item: &IntentItem) -> bool {
         let place = self.owners.iter().position(|owner| Arc::ptr_eq(owner, &item.owner));
         place.is_some_and(|place| self.target.owners[place].file.may_be_missing)

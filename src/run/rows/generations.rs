@@ -2,12 +2,12 @@
 //! than what it points to, so each pass begins with the young.
 
 use super::deleter::Deleter;
-use super::ended::Ended;
+use super::ended::RowsEnd;
 use crate::sources::{Walker, Window};
 
 impl Deleter<'_> {
     /// Takes everything that is eligible, those first to which nothing else points.
-    pub(crate) async fn delete_generations(&mut self, mut walker: Walker) -> Result<(), Ended> {
+    pub(crate) async fn delete_generations(&mut self, mut walker: Walker) -> Result<(), RowsEnd> {
         let mut windows: Vec<Window> = Vec::new();
         while let Some(window) = self.next_window(&mut walker).await? {
             windows.push(window);
@@ -38,7 +38,7 @@ impl Deleter<'_> {
 
     /// What is left is needed by rows that are not eligible, which is no error; or by rows that could not go. Rows that
     /// came to be eligible meanwhile are the next run's: no more than was passed over is counted, each with its window.
-    async fn report_left(&mut self, left: &[(Window, u64)]) -> Result<(), Ended> {
+    async fn report_left(&mut self, left: &[(Window, u64)]) -> Result<(), RowsEnd> {
         let Some(judging) = &self.facts.judging else { return Ok(()) };
         let at = self.facts.at;
         let session = self.sessions.get(&judging.source).await?;

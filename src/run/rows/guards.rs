@@ -1,6 +1,6 @@
 //! Guards of a policy of rows, and how one ends that cannot go on.
 
-use super::ended::Ended;
+use super::ended::RowsEnd;
 use super::facts::{Facts, GatherError, Question};
 use super::presence::{Look, Presence};
 use crate::policy::RowsPolicy;
@@ -44,7 +44,7 @@ impl PolicyRun<'_> {
         facts: &Facts,
         sessions: &mut Sessions,
         gone: (&[Gone], &GoneFiles),
-    ) -> Result<(Judged, Look), Ended> {
+    ) -> Result<(Judged, Look), RowsEnd> {
         let counts = Counts { skew_secs: facts.skew_secs, eligible: facts.eligible, total: facts.total };
         let mut judged = guard::judge(rows, counts, self.lift);
         if self.fate(judged.blocked_by.as_deref()) == Fate::Enforce {
@@ -70,21 +70,21 @@ impl PolicyRun<'_> {
     }
 
     /// Outcome of a policy that ended before its end.
-    pub(in crate::run) fn ended(&self, account: Account, ended: Ended) -> Outcome {
+    pub(in crate::run) fn ended(&self, account: Account, ended: RowsEnd) -> Outcome {
         match ended {
-            Ended::Stopped => Outcome::cancelled(account),
+            RowsEnd::Stopped => Outcome::cancelled(account),
             _ if self.stop.is_set() => Outcome::cancelled(account),
-            Ended::InUse(error) if account.tally.rows_matched == 0 => Outcome::blocked(account, chain(&error)),
-            Ended::Missing { why, readings } => Outcome { guards: readings, ..Outcome::blocked(account, why) },
-            ended @ (Ended::Source(_)
-            | Ended::Ledger(_)
-            | Ended::LeaseLost
-            | Ended::InUse(_)
-            | Ended::NoIndex { .. }
-            | Ended::TooSlow(_)
-            | Ended::Hopeless(_)
-            | Ended::Refused
-            | Ended::Unremovable { .. }) => Outcome::failed(account, [chain(&ended)]),
+            RowsEnd::InUse(error) if account.tally.rows_matched == 0 => Outcome::blocked(account, chain(&error)),
+            RowsEnd::Missing { why, readings } => Outcome { guards: readings, ..Outcome::blocked(account, why) },
+            ended @ (RowsEnd::Source(_)
+            | RowsEnd::Ledger(_)
+            | RowsEnd::LeaseLost
+            | RowsEnd::InUse(_)
+            | RowsEnd::NoIndex { .. }
+            | RowsEnd::TooSlow(_)
+            | RowsEnd::Hopeless(_)
+            | RowsEnd::Refused
+            | RowsEnd::Unremovable { .. }) => Outcome::failed(account, [chain(&ended)]),
         }
     }
 }

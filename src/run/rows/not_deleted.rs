@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use super::deleter::{Deleter, Part};
-use super::ended::Ended;
+use super::ended::RowsEnd;
 use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, OwnedRow, Scope, SourceError, Stayed};
 use crate::telemetry::chain;
 
@@ -36,7 +36,7 @@ impl Deleter<'_> {
         }
     }
 
-    /// Whether a row that stays was not counted before; one is tried again where others of its batch may go now.
+    /// True if a row that stays was not counted before; one is tried again where others of its batch may go now.
     pub(crate) fn is_first_time(&mut self, row: &OwnedRow) -> bool {
         let known = &mut self.pace.vetoed.known;
         match known.len() < REMEMBERED_AT_MOST {
@@ -46,7 +46,7 @@ impl Deleter<'_> {
     }
 
     /// Takes what is left of a batch without the rows that made it to be rolled back.
-    pub(crate) async fn take_without(&mut self, scope: Scope<'_>, batch: Batch) -> Result<(), Ended> {
+    pub(crate) async fn take_without(&mut self, scope: Scope<'_>, batch: Batch) -> Result<(), RowsEnd> {
         self.stay(batch.stayed);
         let keys: Vec<_> = batch.rows.into_iter().map(|row| row.key).collect();
         for some in keys.chunks(KEYS_AT_ONCE) {
@@ -78,7 +78,7 @@ impl Deleter<'_> {
         part: &Part<'_>,
         rows: &[OwnedRow],
         error: &SourceError,
-    ) -> Result<(), Ended> {
+    ) -> Result<(), RowsEnd> {
         if error.kind != ErrorKind::Other || rows.len() <= TRIED_FIRST * 2 {
             return Ok(());
         }
@@ -93,11 +93,11 @@ impl Deleter<'_> {
                 // What was passed over says nothing.
                 Ok(()) if self.pace.deferred > deferred => continue,
                 Ok(()) => return Ok(()),
-                Err(Ended::Source(error)) if error.kind == ErrorKind::Other => {
+                Err(RowsEnd::Source(error)) if error.kind == ErrorKind::Other => {
                     without_particulars(&chain(&error), &row.shown)
                 }
-                Err(Ended::Source(error)) if error.kind == ErrorKind::Cancelled => return Err(self.ended_by(error)),
-                Err(Ended::Source(_)) => return Ok(()),
+                Err(RowsEnd::Source(error)) if error.kind == ErrorKind::Cancelled => return Err(self.ended_by(error)),
+                Err(RowsEnd::Source(_)) => return Ok(()),
                 Err(ended) => return Err(ended),
             };
             if alike.get_or_insert_with(|| cause.clone()) != &cause {
@@ -120,7 +120,7 @@ impl Deleter<'_> {
             None,
             format!("{least}{rows} rows kept: each that was tried fails alike: {}", chain(error)),
         );
-        Err(Ended::Refused)
+        Err(RowsEnd::Refused)
     }
 }
 

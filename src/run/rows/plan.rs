@@ -45,7 +45,7 @@ pub(crate) struct Planner<'a> {
     pub(crate) presence: Presence,
     /// What was listed, with what is gone by then, until it is known what rows mean by unusual spellings.
     pub(crate) waiting: Vec<Listing>,
-    /// Whether the last reading of that took a connection of its own.
+    /// True if the last reading of that took a connection of its own.
     pub(crate) reads_long: bool,
     /// Keys of eligible rows that stay: their work still goes on, or their paths are none of their store's.
     pub(crate) kept: Vec<Vec<String>>,
@@ -206,7 +206,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Whether a row can be read as a whole; one that cannot is kept, and told of.
+    /// True if a row can be read as a whole; one that cannot is kept, and told of.
     fn is_readable(&mut self, row: &OwnedRow) -> bool {
         let Some(why) = row.unreadable() else { return true };
         self.unreadable += 1;

@@ -2,7 +2,7 @@
 //! makes its batch fail is found and left, and the rest goes (G9).
 
 use super::deleter::{Deleter, Part};
-use super::ended::{Ended, FAILURES_IN_A_ROW};
+use super::ended::{FAILURES_IN_A_ROW, RowsEnd};
 use crate::sources::{ErrorKind, KEYS_AT_ONCE, MissingIndex, OwnedRow, Scope, SourceError, missing_indexes};
 use crate::telemetry::chain;
 
@@ -13,7 +13,7 @@ const POSTPONED_AT_MOST: usize = 1000;
 
 impl Deleter<'_> {
     /// Rows are locked by somebody else: takes the others now and comes back at the end.
-    pub(crate) async fn postpone(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), Ended> {
+    pub(crate) async fn postpone(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), RowsEnd> {
         self.note_failed_window(&error)?;
         if self.pace.postponed.len() < POSTPONED_AT_MOST {
             self.pace.postponed.push(part.window.clone());
@@ -27,20 +27,20 @@ impl Deleter<'_> {
     }
 
     /// Takes what nobody has locked; whether that could be told.
-    async fn take_what_is_free(&mut self, part: &Part<'_>) -> Result<bool, Ended> {
+    async fn take_what_is_free(&mut self, part: &Part<'_>) -> Result<bool, RowsEnd> {
         if !self.facts.target.has_key() {
             return Ok(false);
         }
         match self.attempt(part, true).await {
             Ok(()) => Ok(true),
             // PostgreSQL lets only those pass over locked rows who may update the table.
-            Err(Ended::Source(error)) if matches!(error.kind, ErrorKind::Busy | ErrorKind::Permission) => Ok(false),
+            Err(RowsEnd::Source(error)) if matches!(error.kind, ErrorKind::Busy | ErrorKind::Permission) => Ok(false),
             Err(ended) => Err(ended),
         }
     }
 
     /// The last try: takes what is not locked, and records what is.
-    pub(crate) async fn take_unlocked(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), Ended> {
+    pub(crate) async fn take_unlocked(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), RowsEnd> {
         self.take_what_is_free(part).await?;
         let why = format!("kept: locked by another session: {}", chain(&error));
         for row in self.remaining(part).await? {
@@ -64,7 +64,7 @@ impl Deleter<'_> {
     }
 
     /// Some row makes the batch fail: halves it until the row is found, and takes the rest.
-    pub(crate) async fn isolate(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), Ended> {
+    pub(crate) async fn isolate(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), RowsEnd> {
         let rows = match self.remaining(part).await {
             Ok(rows) if self.facts.target.has_key() => rows,
             Ok(_) => {
@@ -76,7 +76,7 @@ impl Deleter<'_> {
                 return Err(self.ended_by(listing));
             }
             // Already looking for the rows takes too long.
-            Err(listing) if listing.kind == ErrorKind::Timeout => return Err(Ended::TooSlow(listing)),
+            Err(listing) if listing.kind == ErrorKind::Timeout => return Err(RowsEnd::TooSlow(listing)),
             Err(listing) => {
                 self.account.fail(None, None, chain(&listing));
                 return self.note_failed_window(&error);
@@ -95,24 +95,24 @@ impl Deleter<'_> {
                     any_went = true;
                     timeouts = 0;
                 }
-                (Err(Ended::Source(error)), _)
+                (Err(RowsEnd::Source(error)), _)
                     if error.kind == ErrorKind::Timeout && timeouts + 1 >= TIMEOUTS_IN_A_ROW =>
                 {
-                    return Err(Ended::TooSlow(error));
+                    return Err(RowsEnd::TooSlow(error));
                 }
                 // Nothing that another row would do better.
-                (Err(Ended::Source(error)), _)
+                (Err(RowsEnd::Source(error)), _)
                     if matches!(error.kind, ErrorKind::Cancelled | ErrorKind::ReadOnly | ErrorKind::Permission) =>
                 {
                     return Err(self.ended_by(error));
                 }
-                (Err(Ended::Source(error)), [row]) => {
+                (Err(RowsEnd::Source(error)), [row]) => {
                     if self.is_first_time(row) {
                         self.account.tally.rows_matched += 1;
                         self.account.fail(Some(row.shown.clone()), None, chain(&error));
                     }
                 }
-                (Err(Ended::Source(error)), several) => {
+                (Err(RowsEnd::Source(error)), several) => {
                     timeouts += u32::from(error.kind == ErrorKind::Timeout);
                     let (first, second) = several.split_at(several.len() / 2);
                     parts.extend([second, first]);
@@ -131,7 +131,7 @@ impl Deleter<'_> {
 
     /// A batch took too long: where the database reads a whole table for each row, because a foreign key has no index,
     /// no part of the batch will do better.
-    pub(crate) async fn refuse_without_index(&mut self, error: &SourceError) -> Result<(), Ended> {
+    pub(crate) async fn refuse_without_index(&mut self, error: &SourceError) -> Result<(), RowsEnd> {
         let target = &self.facts.target;
         let session = self.sessions.get(&target.source).await?;
         // Where that cannot be told, the parts of the batch will show.
@@ -140,13 +140,13 @@ impl Deleter<'_> {
             return Ok(());
         }
         let advice: Vec<_> = missing.iter().map(MissingIndex::advice).collect();
-        Err(Ended::NoIndex { advice: advice.join("; "), timeout: copy_of(error) })
+        Err(RowsEnd::NoIndex { advice: advice.join("; "), timeout: copy_of(error) })
     }
 
-    fn note_failed_window(&mut self, error: &SourceError) -> Result<(), Ended> {
+    fn note_failed_window(&mut self, error: &SourceError) -> Result<(), RowsEnd> {
         self.pace.failures_in_a_row += 1;
         match self.pace.failures_in_a_row >= FAILURES_IN_A_ROW {
-            true => Err(Ended::Hopeless(copy_of(error))),
+            true => Err(RowsEnd::Hopeless(copy_of(error))),
             false => Ok(()),
         }
     }

@@ -45,7 +45,7 @@ enum Reading {
     Digits(AgeFormat),
 }
 
-/// Whether a column of this type, read so, can tell an age. SQLite has no type for instants and stores any value in
+/// True if a column of this type, read so, can tell an age. SQLite has no type for instants and stores any value in
 /// any column, so there the format decides how one that is declared as an instant is read.
 pub fn tells_age(engine: Engine, kind: ColumnType, format: Option<AgeFormat>) -> bool {
     match kind {
@@ -92,7 +92,7 @@ impl Age {
         }
     }
 
-    /// Whether the bare column sorts in the order of time, so that [`Age::push_floor`] and [`Age::push_ceiling`] make a
+    /// True if the bare column sorts in the order of time, so that [`Age::push_floor`] and [`Age::push_ceiling`] make a
     /// range of an index. Texts on SQLite do nearly: their range is a little wider than what is older.
     pub fn is_ordered(&self, engine: Engine) -> bool {
         match self.reading() {

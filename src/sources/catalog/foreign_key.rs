@@ -16,12 +16,12 @@ pub struct InboundForeignKey {
     pub referenced: Vec<Ident>,
     /// The partitioned table that it is a part of, with a foreign key of its own.
     pub partition_of: Option<TableName>,
-    pub on_delete: OnDelete,
+    pub on_delete: ForeignKeyAction,
 }
 
 /// Action of the database itself on the rows that point to a deleted one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnDelete {
+pub enum ForeignKeyAction {
     /// The deletion fails, at once or at the commit (NO ACTION, RESTRICT).
     Forbid,
     Cascade,
@@ -30,21 +30,21 @@ pub enum OnDelete {
 }
 
 impl InboundForeignKey {
-    /// Whether a declared child is what this foreign key makes, by itself or as a part of it.
+    /// True if a declared child is what this foreign key makes, by itself or as a part of it.
     pub fn is_of(&self, child: &Child) -> bool {
         let is_it = |table: &TableName| is_named(table, &child.table);
         child.is_by(&self.columns) && (is_it(&self.table) || self.partition_of.as_ref().is_some_and(is_it))
     }
 }
 
-impl OnDelete {
+impl ForeignKeyAction {
     /// As the SQL standard spells the actions.
     fn parse(text: &str) -> Self {
         match text {
-            "CASCADE" => OnDelete::Cascade,
-            "SET NULL" => OnDelete::SetNull,
-            "SET DEFAULT" => OnDelete::SetDefault,
-            _ => OnDelete::Forbid,
+            "CASCADE" => ForeignKeyAction::Cascade,
+            "SET NULL" => ForeignKeyAction::SetNull,
+            "SET DEFAULT" => ForeignKeyAction::SetDefault,
+            _ => ForeignKeyAction::Forbid,
         }
     }
 }
@@ -65,7 +65,7 @@ pub(super) fn collect_inbound(rows: Vec<TextRow>) -> Vec<InboundForeignKey> {
             }
             _ => {
                 let table = TableName { schema: Some(schema), table };
-                let on_delete = OnDelete::parse(&action);
+                let on_delete = ForeignKeyAction::parse(&action);
                 let (columns, referenced) = (vec![column], vec![referenced]);
                 let of = Ident::parse(&of_schema).ok().zip(Ident::parse(&of_table).ok());
                 let partition_of = of.map(|(schema, table)| TableName { schema: Some(schema), table });

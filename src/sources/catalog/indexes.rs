@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{InboundForeignKey, OnDelete, TableFacts};
+use super::{ForeignKeyAction, InboundForeignKey, TableFacts};
 use crate::policy::{Engine, Ident, TableName};
 use crate::sources::{Session, SourceError, Sql};
 
@@ -54,7 +54,7 @@ pub async fn missing_indexes(session: &mut Session, table: &TableName) -> Result
                 let (columns, referenced, engine) = (key.columns, facts.name.clone(), session.engine());
                 missing.push(MissingIndex { facts: pointing, columns, referenced, engine });
             }
-            if key.on_delete == OnDelete::Cascade {
+            if key.on_delete == ForeignKeyAction::Cascade {
                 waiting.push(key.table);
             }
         }
@@ -63,7 +63,7 @@ pub async fn missing_indexes(session: &mut Session, table: &TableName) -> Result
 }
 
 impl TableFacts {
-    /// Whether an index begins with a column.
+    /// True if an index begins with a column.
     pub fn leads_index(&self, column: &Ident) -> bool {
         self.indexes.iter().any(|index| index.columns.first() == Some(column))
     }

@@ -10,7 +10,7 @@ mod raw_index;
 mod sqlite;
 mod table;
 
-pub use foreign_key::{InboundForeignKey, OnDelete};
+pub use foreign_key::{ForeignKeyAction, InboundForeignKey};
 pub use indexes::{MissingIndex, missing_indexes};
 pub use privileges::{Privilege, Privileges};
 pub use table::{Column, ColumnType, IndexFacts, TableFacts, is_named};

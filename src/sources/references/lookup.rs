@@ -168,7 +168,7 @@ fn push_among_texts(sql: &mut Sql, texts: &[String]) {
     sql.push(")");
 }
 
-/// Whether a column of that kind can hold the text at all: the server must not be asked to read one that is no number.
+/// True if a column of that kind can hold the text at all: the server must not be asked to read one that is no number.
 fn may_be(kind: ColumnType, value: &str) -> bool {
     match kind {
         ColumnType::Integer => value.parse::<i64>().is_ok(),

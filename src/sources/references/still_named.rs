@@ -148,7 +148,7 @@ impl ReferenceColumn {
         Self { except: is_here.then(|| (row.key.clone(), row.values.clone())), ..self }
     }
 
-    /// Whether both name files by the same columns.
+    /// True if both name files by the same columns.
     pub fn is_same(&self, other: &ReferenceColumn) -> bool {
         let same_files = self.path == other.path && self.matching == other.matching;
         self.source == other.source && self.table == other.table && same_files
@@ -161,7 +161,7 @@ impl ReferenceColumn {
         self.releases.extend(other.releases);
     }
 
-    /// Whether what a row has written never means a file of the store.
+    /// True if what a row has written never means a file of the store.
     pub(crate) fn ignores(&self, written: &str) -> bool {
         self.ignore_prefix.iter().any(|prefix| written.starts_with(prefix.as_str()))
     }
@@ -272,7 +272,7 @@ impl ReferenceColumn {
         sql
     }
 
-    /// Whether an update, by what it sets, lets go of the files that these columns name.
+    /// True if an update, by what it sets, lets go of the files that these columns name.
     fn lets_go(&self, gone: &Gone) -> bool {
         let literals = gone.target.literals();
         let is_set = |(term, value): &(Term, String)| literals.contains(&(term.name(), value.clone()));

@@ -58,7 +58,7 @@ impl Gone {
         sql.push(")");
     }
 
-    /// Whether what points to a row of `parent` by that branch is left behind where `earlier` took the row: then it is not
+    /// True if what points to a row of `parent` by that branch is left behind where `earlier` took the row: then it is not
     /// found by way of it any more.
     fn finds_left_by(&self, earlier: &Gone, branch: &Branch, parent: &Node) -> bool {
         let takes = |other: &&Branch| {

@@ -103,7 +103,7 @@ impl Target {
         self.node.rows(session, &format!("locking a batch of {}", self.node.table), &sql).await
     }
 
-    /// Whether rows are told before they are deleted for no other reason than to see which stay.
+    /// True if rows are told before they are deleted for no other reason than to see which stay.
     fn only_counts(&self, scope: Scope<'_>) -> bool {
         let locks = scope.unlocked || self.updates() || self.is_tree() || self.asks_other_rows();
         !locks && self.may_be_vetoed() && !self.node.takes_others_along()
@@ -181,7 +181,7 @@ impl Target {
         Ok(went)
     }
 
-    /// Whether a statement that changes the table may not ask about other rows of it: MySQL refuses that (error 1093),
+    /// True if a statement that changes the table may not ask about other rows of it: MySQL refuses that (error 1093),
     /// also where the question is a view's. The locked rows have been asked about right before.
     fn may_not_ask_itself(&self, session: &Session) -> bool {
         self.engine == Engine::MySql && session.returning() == Returning::No && self.asks_other_rows()

@@ -6,7 +6,7 @@ use super::resolve::{Fitting, Unfit};
 use crate::policy::{Child, Ident, OnDelete, Outside, OwnedFile, Reference, ReferenceMatch, TableName};
 use crate::sources::sql::dialect::KeyTerms;
 use crate::sources::sql::keys::keys;
-use crate::sources::{ColumnType, InboundForeignKey, OnDelete as Inbound, SourceError, TableFacts};
+use crate::sources::{ColumnType, ForeignKeyAction, InboundForeignKey, SourceError, TableFacts};
 
 impl Fitting<'_> {
     /// A table with its files and the tables whose rows go with its own.
@@ -51,7 +51,7 @@ impl Fitting<'_> {
         self.vetoes.extend(super::triggers::Veto::load(self.session, &facts.name, false).await?);
         node.tree = self.tree(&mut node, facts, &inbound);
         let others = inbound.iter().filter(|key| key.table != facts.name);
-        for key in others.filter(|key| key.on_delete == Inbound::Cascade) {
+        for key in others.filter(|key| key.on_delete == ForeignKeyAction::Cascade) {
             if !covered.iter().any(|(table, child)| *table == key.table && child.is_by(&key.columns))
                 && !children.iter().any(|child| key.is_of(child))
             {
@@ -98,16 +98,17 @@ impl Fitting<'_> {
     /// The table's foreign keys to itself; one that sets to NULL, or to a default, holds nothing back.
     fn tree(&mut self, node: &mut Node, facts: &TableFacts, inbound: &[InboundForeignKey]) -> Option<Tree> {
         let to_itself = inbound.iter().filter(|key| key.table == facts.name);
-        let mut holding: Vec<_> =
-            to_itself.filter(|key| matches!(key.on_delete, Inbound::Forbid | Inbound::Cascade)).collect();
+        let mut holding: Vec<_> = to_itself
+            .filter(|key| matches!(key.on_delete, ForeignKeyAction::Forbid | ForeignKeyAction::Cascade))
+            .collect();
         // Those that take rows along first: what they point to is what all must point to.
-        holding.sort_by_key(|key| key.on_delete != Inbound::Cascade);
+        holding.sort_by_key(|key| key.on_delete != ForeignKeyAction::Cascade);
         let referenced = holding.first()?.referenced.clone();
         let mut ways = Vec::new();
         for key in holding {
             if key.referenced != referenced {
                 // By another key than the others: the database itself holds the row back, unless it deletes by itself.
-                if key.on_delete == Inbound::Cascade {
+                if key.on_delete == ForeignKeyAction::Cascade {
                     let table = facts.name.table.to_string();
                     self.misfits.push(Unfit::TwoTrees { table });
                 }
@@ -121,7 +122,7 @@ impl Fitting<'_> {
             let columns = KeyTerms(columns);
             let on_delete = OnDelete::Delete;
             let branch = Branch { columns, referenced, on_delete, unlinked: Vec::new(), node: rows };
-            ways.push(Way { branch, pointers, cascades: key.on_delete == Inbound::Cascade });
+            ways.push(Way { branch, pointers, cascades: key.on_delete == ForeignKeyAction::Cascade });
         }
         Some(Tree { ways })
     }
@@ -169,7 +170,7 @@ impl Fitting<'_> {
         files.filter(|file| !self.is_switched_off(table, file)).collect()
     }
 
-    /// Whether a policy of that table says that such files stay.
+    /// True if a policy of that table says that such files stay.
     fn is_switched_off(&self, table: &TableName, file: &OwnedFile) -> bool {
         self.asked.settings.policies.iter().any(|policy| {
             let Some(rows) = policy.kind.rows() else { return false };

@@ -96,7 +96,7 @@ impl AskedRow {
         Ok(Self { table: facts.name.clone(), key: shown.into_iter().zip(values).collect() })
     }
 
-    /// Whether the table has it.
+    /// True if the table has it.
     pub async fn exists(&self, session: &mut Session) -> Result<bool, SourceError> {
         let mut sql = session.sql();
         sql.push("SELECT ");

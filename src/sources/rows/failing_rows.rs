@@ -26,7 +26,7 @@ pub struct Unjudged {
 type Range = (Option<Vec<String>>, Option<Vec<String>>);
 
 impl Target {
-    /// Whether SQL of the operator's decides about rows.
+    /// True if SQL of the operator's decides about rows.
     pub fn has_sql(&self) -> bool {
         self.condition.is_some() || self.alive.is_some() || !self.protections.is_empty()
     }
@@ -105,7 +105,7 @@ impl Target {
         Ok(self.node.rows(session, &operation, &sql).await?.into_iter().next())
     }
 
-    /// Whether it fails on each of some rows from all over a range.
+    /// True if it fails on each of some rows from all over a range.
     async fn fails_on_all(
         &self,
         session: &mut Session,

@@ -7,7 +7,7 @@ use crate::sources::sql::dialect::{KeyTerms, Term, separated};
 use crate::sources::{ColumnType, Sql};
 
 impl Term {
-    /// Whether `own` compares its texts in another way than `parent`, which it points to.
+    /// True if `own` compares its texts in another way than `parent`, which it points to.
     fn compares_unlike(&self, parent: &Term, engine: Engine) -> bool {
         if [self.kind(), parent.kind()] != [ColumnType::Text; 2] {
             // A column of another type has no letters to be lax about.
@@ -21,7 +21,7 @@ impl Term {
         }
     }
 
-    /// Whether it tells any two different texts apart.
+    /// True if it tells any two different texts apart.
     fn is_exact(&self, engine: Engine) -> bool {
         match (engine, self.collation()) {
             (Engine::MySql, Some(collation)) => collation.ends_with("_bin") || collation == "binary",

@@ -128,7 +128,7 @@ impl Node {
         Self { table, key, shown_key, carried: Vec::new(), files: Vec::new(), branches: Vec::new(), tree: None }
     }
 
-    /// Whether its rows can be told apart.
+    /// True if its rows can be told apart.
     pub(crate) fn has_key(&self) -> bool {
         !self.key.0.is_empty()
     }
@@ -243,7 +243,7 @@ impl Node {
         std::iter::once(self).chain(below.flat_map(|branch| branch.node.and_those_below())).collect()
     }
 
-    /// Whether rows of other tables must be dealt with before those of this one go.
+    /// True if rows of other tables must be dealt with before those of this one go.
     pub fn takes_others_along(&self) -> bool {
         self.branches.iter().any(|branch| branch.on_delete != OnDelete::KeepParent)
     }

@@ -58,7 +58,7 @@ impl Fitting<'_> {
         None
     }
 
-    /// Whether something of what points can be set to NULL; then nothing points any more.
+    /// True if something of what points can be set to NULL; then nothing points any more.
     pub(crate) fn may_be_null(&mut self, child: &Child, facts: &TableFacts) -> bool {
         let nullable = |ident: &Ident| facts.columns.iter().any(|column| column.name == *ident && column.nullable);
         if child.columns.iter().any(nullable) {

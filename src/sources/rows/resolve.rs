@@ -12,9 +12,9 @@ use crate::sources::sql::dialect::Term;
 use crate::sources::sql::fragment::{Fragment, FragmentFitter};
 use crate::sources::{Column, ColumnType, Returning, Session, SourceError, TableFacts};
 
-/// What a policy is fitted with.
+/// Input of the resolution of a policy against its tables.
 #[derive(Clone, Copy)]
-pub struct Asked<'a> {
+pub struct ResolveInput<'a> {
     pub source: &'a Source,
     pub policy: &'a RowsPolicy,
     /// Values of the policy's parameters; none for a look that binds nothing (`check`).
@@ -95,7 +95,7 @@ impl Unfit {
 
 impl Target {
     /// Looks up the tables of a policy and fits it to them.
-    pub async fn load(session: &mut Session, asked: Asked<'_>) -> Result<Result<Self, Vec<Unfit>>, SourceError> {
+    pub async fn load(session: &mut Session, asked: ResolveInput<'_>) -> Result<Result<Self, Vec<Unfit>>, SourceError> {
         let facts = TableFacts::load(session, &asked.policy.table).await?;
         let mut fitting =
             Fitting { session, asked, misfits: Vec::new(), owners: Vec::new(), vetoes: Vec::new(), path: Vec::new() };
@@ -112,7 +112,7 @@ impl Target {
 
 pub(crate) struct Fitting<'a> {
     pub(crate) session: &'a mut Session,
-    pub(crate) asked: Asked<'a>,
+    pub(crate) asked: ResolveInput<'a>,
     pub(crate) misfits: Vec<Unfit>,
     pub(crate) owners: Vec<FileOwner>,
     pub(crate) vetoes: Vec<Veto>,

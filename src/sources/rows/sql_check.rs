@@ -35,7 +35,7 @@ impl Target {
         refused
     }
 
-    /// Whether a run locks rows of the policy's table before it changes them, for which PostgreSQL wants UPDATE of
+    /// True if a run locks rows of the policy's table before it changes them, for which PostgreSQL wants UPDATE of
     /// whoever only deletes.
     pub fn locks_rows_first(&self) -> bool {
         let asks = self.node.takes_others_along() || self.asks_other_rows() || self.is_tree();

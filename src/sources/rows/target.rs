@@ -28,7 +28,7 @@ pub struct Target {
     pub(crate) change: Change,
     /// Keys of rows on which the operator's SQL fails, where it does.
     pub(crate) unjudged: Option<Vec<Vec<String>>>,
-    /// Whether each row is asked about what points to it from its own table; a run goes by the order instead.
+    /// True if each row is asked about what points to it from its own table; a run goes by the order instead.
     pub(crate) judges_tree: bool,
     /// What may keep rows of its tables back without a word.
     pub vetoes: Vec<Veto>,
@@ -71,7 +71,7 @@ pub(crate) struct Protecting {
 }
 
 impl Target {
-    /// Whether something beside its age and `where` may keep a row.
+    /// True if something beside its age and `where` may keep a row.
     pub fn can_be_kept(&self) -> bool {
         self.may_be_kept_alone() || self.judges_tree()
     }
@@ -88,14 +88,14 @@ impl Target {
         paths
     }
 
-    /// Whether eligibility depends on other rows. Such a question is answered as of the beginning of a statement,
+    /// True if eligibility depends on other rows. Such a question is answered as of the beginning of a statement,
     /// however long that then waits for a row's lock; so the rows are locked first and asked about again.
     pub(crate) fn asks_other_rows(&self) -> bool {
         let subquery = |sql: &Option<Fragment>| sql.as_ref().is_some_and(|sql| sql.condition.has_subquery());
         !self.protections.is_empty() || !self.keeping().is_empty() || subquery(&self.condition) || subquery(&self.alive)
     }
 
-    /// Whether a statement of its own changes a scope and tells no more than how many rows.
+    /// True if a statement of its own changes a scope and tells no more than how many rows.
     pub fn is_one_statement(&self, wants_details: bool) -> bool {
         let tells = !self.owners.is_empty()
             || self.is_tree()
@@ -105,42 +105,42 @@ impl Target {
         !tells && !locks && !self.node.takes_others_along()
     }
 
-    /// Whether rows may stay without an error; MySQL knows no such trigger.
+    /// True if rows may stay without an error; MySQL knows no such trigger.
     pub(crate) fn may_be_vetoed(&self) -> bool {
         self.engine != Engine::MySql && !self.vetoes.is_empty() && self.has_key()
     }
 
-    /// Whether its rows are those of a table that points to itself.
+    /// True if its rows are those of a table that points to itself.
     pub fn is_tree(&self) -> bool {
         self.node.tree.is_some()
     }
 
-    /// Whether rows are taken in the order in which they can go.
+    /// True if rows are taken in the order in which they can go.
     pub(crate) fn peels(&self) -> bool {
         self.is_tree() && !self.judges_tree
     }
 
-    /// Whether eligibility asks what points to a row from its own table.
+    /// True if eligibility asks what points to a row from its own table.
     pub(crate) fn judges_tree(&self) -> bool {
         self.is_tree() && self.judges_tree
     }
 
-    /// Whether rows are updated and stay.
+    /// True if rows are updated and stay.
     pub fn updates(&self) -> bool {
         matches!(self.change, Change::Update(_))
     }
 
-    /// Whether a liveness probe is to be asked about each row.
+    /// True if a liveness probe is to be asked about each row.
     pub fn is_probed(&self) -> bool {
         self.probe.is_some()
     }
 
-    /// Whether its rows can be told apart.
+    /// True if its rows can be told apart.
     pub fn has_key(&self) -> bool {
         !self.node.key.0.is_empty()
     }
 
-    /// Whether the order of its keys may be walked along. A row of PostgreSQL that is updated lies elsewhere after it, and
+    /// True if the order of its keys may be walked along. A row of PostgreSQL that is updated lies elsewhere after it, and
     /// would be met again.
     pub(crate) fn is_walked_by_key(&self) -> bool {
         let any = |is: fn(&Term) -> bool| self.node.key.0.iter().any(is);
@@ -158,7 +158,7 @@ impl Target {
         self.details.iter().map(|(name, place, kind)| (name.clone(), row.value(*place, *kind))).collect()
     }
 
-    /// Whether the result shows columns of the affected rows.
+    /// True if the result shows columns of the affected rows.
     pub fn has_details(&self) -> bool {
         !self.details.is_empty()
     }
@@ -179,7 +179,7 @@ impl Target {
         }
     }
 
-    /// Whether an update sets a column.
+    /// True if an update sets a column.
     pub(crate) fn sets(&self, column: &Ident) -> bool {
         match &self.change {
             Change::Delete => false,
@@ -202,7 +202,7 @@ impl Target {
         literals.collect()
     }
 
-    /// Whether the bounds of a window are what an index is entered by, because the exact predicate on the age is not.
+    /// True if the bounds of a window are what an index is entered by, because the exact predicate on the age is not.
     pub(crate) fn needs_bounds(&self) -> bool {
         self.engine == Engine::Sqlite || self.keep.is_some()
     }

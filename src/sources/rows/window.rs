@@ -15,7 +15,7 @@ pub enum Window {
 }
 
 impl Window {
-    /// Whether it holds no row from before the floor of all dates: a walk finds no age that is.
+    /// True if it holds no row from before the floor of all dates: a walk finds no age that is.
     pub(crate) fn is_above_floor(&self) -> bool {
         matches!(self, Window::Ages { from: Some(_), .. } | Window::SameAge { .. })
     }

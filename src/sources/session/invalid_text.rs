@@ -9,7 +9,7 @@ pub(super) fn read(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| format!("{MARK}{}", String::from_utf8_lossy(error.as_bytes())))
 }
 
-/// Whether a value that was read is no text.
+/// True if a value that was read is no text.
 pub(in crate::sources) fn is(value: &str) -> bool {
     value.starts_with(MARK)
 }

@@ -154,7 +154,7 @@ impl Session {
         self.returning
     }
 
-    /// Whether the connection may still be used: not after it was lost, nor after a call on it was dropped.
+    /// True if the connection may still be used: not after it was lost, nor after a call on it was dropped.
     pub fn is_open(&self) -> bool {
         !self.closed
     }
@@ -289,7 +289,7 @@ impl Session {
         SourceError { source_name: self.source_name.clone(), operation: operation.to_owned(), kind, cause }
     }
 
-    /// Whether the statement comes at least for the second time, and is worth keeping prepared.
+    /// True if the statement comes at least for the second time, and is worth keeping prepared.
     fn is_repeated(&mut self, sql: &Sql) -> bool {
         let mut hasher = DefaultHasher::new();
         sql.text().hash(&mut hasher);

@@ -189,7 +189,7 @@ pub(super) fn driver_error(error: tokio_postgres::Error) -> Error {
     Error::DatabaseError(kind, Box::new(Answer(answer)))
 }
 
-/// Whether a value could not be read or written by the client: the connection goes on.
+/// True if a value could not be read or written by the client: the connection goes on.
 fn is_ours(error: &tokio_postgres::Error) -> bool {
     let text = error.to_string();
     text.starts_with("error deserializing") || text.starts_with("error serializing")

@@ -51,7 +51,7 @@ impl Session {
     }
 }
 
-/// Whether the file, its directory (where a journal is made), and the files beside it that are there can be written.
+/// True if the file, its directory (where a journal is made), and the files beside it that are there can be written.
 pub(in crate::sources) fn is_writable(file: &Path) -> bool {
     // Behind links, because the journal is made beside the file itself.
     let Ok(file) = std::fs::canonicalize(file) else { return false };

@@ -123,7 +123,7 @@ impl Session {
         }
     }
 
-    /// Whether such an answer to COMMIT means for certain that nothing was committed.
+    /// True if such an answer to COMMIT means for certain that nothing was committed.
     fn is_refusal(&self, kind: ErrorKind) -> bool {
         match self.engine {
             // What is told apart by time alone may have been the server's end.

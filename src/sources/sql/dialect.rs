@@ -53,12 +53,12 @@ impl Term {
         }
     }
 
-    /// Whether it tells where a row of PostgreSQL lies.
+    /// True if it tells where a row of PostgreSQL lies.
     pub fn is_place(&self) -> bool {
         matches!(self.name, Name::RowId("ctid" | "tableoid"))
     }
 
-    /// Whether MySQL orders it by the numbers of its values, but compares it as text: a walk would go in circles.
+    /// True if MySQL orders it by the numbers of its values, but compares it as text: a walk would go in circles.
     pub fn is_enumerated(&self) -> bool {
         let declared = self.declared.to_ascii_lowercase();
         declared.starts_with("enum(") || declared.starts_with("set(")
@@ -87,7 +87,7 @@ impl Term {
         self.collation.as_deref()
     }
 
-    /// Whether it is of PostgreSQL's type that compares texts whatever their case.
+    /// True if it is of PostgreSQL's type that compares texts whatever their case.
     pub(crate) fn is_citext(&self) -> bool {
         self.declared.rsplit('.').next() == Some("citext")
     }
@@ -149,7 +149,7 @@ impl Term {
         sql.push(if sql.engine() == Engine::Sqlite { ", 1, " } else { ", " }).push(&chars.to_string()).push(")");
     }
 
-    /// Whether a value may have any length; on SQLite, any value may.
+    /// True if a value may have any length; on SQLite, any value may.
     fn may_be_long(&self) -> bool {
         !self.is_place() && matches!(self.kind, ColumnType::Text | ColumnType::Binary | ColumnType::Other)
     }

@@ -141,7 +141,7 @@ impl FragmentFitter<'_> {
         }
     }
 
-    /// Whether what stands beside a time has no zone, so that the time is bound as a clock shows it there.
+    /// True if what stands beside a time has no zone, so that the time is bound as a clock shows it there.
     fn is_on_the_wall(&mut self, piece: &[Token], kinds: Vec<ColumnType>) -> bool {
         if converts_zones(piece) {
             return false;
@@ -215,7 +215,7 @@ impl FragmentFitter<'_> {
     }
 }
 
-/// Whether it is nothing but columns that hold times, compared with times in the form of dates.
+/// True if it is nothing but columns that hold times, compared with times in the form of dates.
 fn is_plain(tokens: &[Token], times: &[Param], columns: &[(usize, &Column)]) -> bool {
     let typed =
         |column: &Column| matches!(column.kind, ColumnType::TimestampTz | ColumnType::Timestamp | ColumnType::Date);
@@ -237,7 +237,7 @@ fn is_plain(tokens: &[Token], times: &[Param], columns: &[(usize, &Column)]) -> 
         && words == columns.len() + qualified + between
 }
 
-/// Whether the SQL itself turns times of one zone into those of another: then they are bound in UTC.
+/// True if the SQL itself turns times of one zone into those of another: then they are bound in UTC.
 fn converts_zones(piece: &[Token]) -> bool {
     piece.iter().any(|token| match &token.kind {
         Kind::Word(word) => ["zone", "timezone", "convert_tz"].iter().any(|name| word.eq_ignore_ascii_case(name)),

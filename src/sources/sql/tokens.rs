@@ -41,7 +41,7 @@ const PARTING: [&str; 19] = [
 ];
 
 impl Token {
-    /// Whether it is this word, in whatever case.
+    /// True if it is this word, in whatever case.
     pub(crate) fn is_word(&self, word: &str) -> bool {
         matches!(&self.kind, Kind::Word(text) if text.eq_ignore_ascii_case(word))
     }
@@ -60,7 +60,7 @@ impl Token {
         }
     }
 
-    /// Whether it compares what stands before it with what comes after it.
+    /// True if it compares what stands before it with what comes after it.
     pub(crate) fn compares(&self) -> bool {
         match &self.kind {
             Kind::Sign(sign) => COMPARISONS.contains(&sign.trim_end_matches(['-', '+'])),
@@ -71,7 +71,7 @@ impl Token {
     }
 }
 
-/// Whether the token at a place parts comparisons: not the NOT of `NOT IN`, nor the FROM of `IS DISTINCT FROM`.
+/// True if the token at a place parts comparisons: not the NOT of `NOT IN`, nor the FROM of `IS DISTINCT FROM`.
 fn parts(tokens: &[Token], at: usize) -> bool {
     let is_one_of = |at: Option<usize>, words: &[&str]| {
         let token = at.and_then(|at| tokens.get(at));

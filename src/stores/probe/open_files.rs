@@ -11,14 +11,14 @@ use rustix::fs::FileType;
 /// Files held open when this was gathered. Says nothing of files that are only mapped into memory, of other machines that
 /// share a file system, or of processes in another container around this one.
 #[derive(Debug, Clone, Default)]
-pub struct Held {
+pub struct FilesInUse {
     files: HashSet<(u64, u64)>,
     gathered_at: Option<Instant>,
     /// Processes that this one may not look into, at the least: 0 where all could be seen.
     pub unseen: u64,
 }
 
-impl Held {
+impl FilesInUse {
     /// Looks through all processes that can be seen.
     pub fn gather() -> io::Result<Self> {
         let mut held = Self { gathered_at: Some(Instant::now()), ..Self::default() };
@@ -57,7 +57,7 @@ impl Held {
         Ok(())
     }
 
-    /// Whether some process holds a file open, by its device and inode.
+    /// True if some process holds a file open, by its device and inode.
     pub fn is_held(&self, device: u64, inode: u64) -> bool {
         self.files.contains(&(device, inode))
     }
@@ -75,7 +75,7 @@ mod tests {
         let path = directory.path().join("log");
         let file = std::fs::File::create(&path).unwrap();
         let facts = std::fs::metadata(&path).unwrap();
-        let is_held = || Held::gather().unwrap().is_held(facts.dev(), facts.ino());
+        let is_held = || FilesInUse::gather().unwrap().is_held(facts.dev(), facts.ino());
         assert!(is_held());
         drop(file);
         assert!(!is_held());
@@ -85,7 +85,7 @@ mod tests {
     fn what_is_known_is_renewed_when_it_is_old() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
-        let mut held = Held::default();
+        let mut held = FilesInUse::default();
         held.renew(Duration::from_secs(3600)).unwrap();
         let file = std::fs::File::create(&path).unwrap();
         let facts = file.metadata().unwrap();

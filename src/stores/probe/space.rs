@@ -4,15 +4,15 @@ use crate::stores::root::Root;
 
 /// The room on a file system, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Space {
+pub struct Room {
     pub total_bytes: u64,
     /// What a user without special rights may still fill.
     pub available_bytes: u64,
 }
 
-pub(crate) fn space(root: &Root) -> std::io::Result<Space> {
+pub(crate) fn space(root: &Root) -> std::io::Result<Room> {
     let facts = rustix::fs::fstatvfs(&root.handle)?;
-    Ok(Space {
+    Ok(Room {
         total_bytes: facts.f_blocks.saturating_mul(facts.f_frsize),
         available_bytes: facts.f_bavail.saturating_mul(facts.f_frsize),
     })

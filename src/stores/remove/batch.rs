@@ -258,7 +258,7 @@ fn sync_apart(all: &mut [Done<'_>]) {
     }
 }
 
-/// Whether a name went, now or before.
+/// True if a name went, now or before.
 fn is_taken(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Removed { .. } | Outcome::Trashed { .. } | Outcome::Missing)
 }

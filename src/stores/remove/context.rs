@@ -43,12 +43,12 @@ pub(crate) enum Act {
 }
 
 impl Act {
-    /// Whether anything changes.
+    /// True if anything changes.
     pub(crate) fn takes(&self) -> bool {
         !matches!(self, Self::Examine)
     }
 
-    /// Whether what goes is still somewhere.
+    /// True if what goes is still somewhere.
     pub(crate) fn moves(&self) -> bool {
         matches!(self, Self::Move(_))
     }
@@ -63,7 +63,7 @@ impl Act {
 }
 
 impl Terms {
-    /// Whether a path, or a directory that it is in, would be gone by now.
+    /// True if a path, or a directory that it is in, would be gone by now.
     pub(crate) fn is_gone(&self, path: &[u8]) -> bool {
         let Some(gone) = &self.look.gone else { return false };
         let path = String::from_utf8_lossy(path);

@@ -206,7 +206,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether what was changed at that time stays for it.
+    /// True if what was changed at that time stays for it.
     fn is_late(&self, changed_ns: i128) -> bool {
         self.changed_before_ns.is_some_and(|before| changed_ns >= before)
     }
@@ -257,7 +257,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether a name is none of those that are to be moved.
+    /// True if a name is none of those that are to be moved.
     fn is_unwanted(&self, name: &[u8]) -> bool {
         match &self.ground.terms.act {
             Act::Examine | Act::Unlink => false,

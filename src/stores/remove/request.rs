@@ -91,7 +91,7 @@ pub struct Part {
 }
 
 impl Part {
-    /// Whether it is to be tried again.
+    /// True if it is to be tried again.
     pub fn is_owed(&self) -> bool {
         self.failed > 0 || self.stopped
     }

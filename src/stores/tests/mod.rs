@@ -77,7 +77,7 @@ impl World {
         write(&self.root().join(path));
     }
 
-    /// Whether the file system knows when something was made.
+    /// True if the file system knows when something was made.
     pub fn born(&self, path: &str) -> bool {
         std::fs::metadata(self.root().join(path)).unwrap().created().is_ok()
     }

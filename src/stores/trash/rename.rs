@@ -61,12 +61,12 @@ impl Destination {
         Self { base: root, skip: from.as_bytes().len() + 1, purpose: Purpose::Restore { workplace, only } }
     }
 
-    /// Whether only some paths are to be moved.
+    /// True if only some paths are to be moved.
     pub(crate) fn is_choosy(&self) -> bool {
         matches!(self.purpose, Purpose::Restore { only: Some(_), .. })
     }
 
-    /// Whether a path is to be moved at all.
+    /// True if a path is to be moved at all.
     pub(crate) fn wants(&self, path: &[u8]) -> bool {
         let Purpose::Restore { only: Some(only), .. } = &self.purpose else { return true };
         let path = path.get(self.skip..).unwrap_or_default();

@@ -89,7 +89,7 @@ impl Pool {
         }
     }
 
-    /// Whether a worker waits.
+    /// True if a worker waits.
     pub(crate) fn is_hungry(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
@@ -105,7 +105,7 @@ impl Pool {
         }
     }
 
-    /// Whether a piece may be made, to be put aside: so few of them that they take little memory.
+    /// True if a piece may be made, to be put aside: so few of them that they take little memory.
     pub(crate) fn reserve(&self) -> bool {
         self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(1)).is_ok()
     }

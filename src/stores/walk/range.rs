@@ -23,7 +23,7 @@ pub(crate) struct Span {
 impl Span {
     pub(crate) const WHOLE: Self = Self { from: 0, until: None };
 
-    /// Whether a position is no longer in it.
+    /// True if a position is no longer in it.
     pub(crate) fn ends_before(self, position: u64) -> bool {
         self.until.is_some_and(|until| position >= until)
     }

@@ -12,7 +12,7 @@ pub const ERRORS_AT_MOST: usize = 100;
 /// necessarily after all names), `end`. Only of a large directory some of the files may be told to others, who hear neither
 /// its `begin` nor its `end`, at the same time or later.
 pub trait Visitor: Send + 'static {
-    /// Whether a directory is gone into; of one that is not, nothing more is told.
+    /// True if a directory is gone into; of one that is not, nothing more is told.
     fn enters(&mut self, _directory: &[u8]) -> bool {
         true
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use retaind::config::Inputs;
-use retaind::config::keys::{KEYS, Kind};
+use retaind::config::keys::{KEYS, KeyKind};
 use retaind::policy::{Engine, Name, compile};
 
 use super::{BASE, Etc};
@@ -42,7 +42,7 @@ fn every_key_is_documented_with_its_type_and_default() {
     let listed: BTreeMap<String, (String, String)> =
         KEYS.iter().map(|key| (key.path.to_owned(), (key.kind.word().to_owned(), key.default.to_owned()))).collect();
     assert_eq!(documented, listed);
-    let kinds: BTreeSet<&str> = KEYS.iter().map(|key| key.kind).map(Kind::word).collect();
+    let kinds: BTreeSet<&str> = KEYS.iter().map(|key| key.kind).map(KeyKind::word).collect();
     for kind in kinds {
         assert!(text.contains(&format!("\n| {kind} | `")), "{kind} is not explained");
     }

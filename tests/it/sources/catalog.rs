@@ -1,7 +1,7 @@
 //! The catalog's facts of a table: columns, keys, indexes, and what points to it.
 
 use retaind::policy::{Ident, TableName};
-use retaind::sources::{Column, ColumnType, InboundForeignKey, IndexFacts, OnDelete, Session, TableFacts};
+use retaind::sources::{Column, ColumnType, ForeignKeyAction, InboundForeignKey, IndexFacts, Session, TableFacts};
 
 use super::open;
 use crate::engines::{Database, EngineKind};
@@ -166,12 +166,12 @@ for_each_engine! {
         let events = facts(&mut session, "events").await;
         assert_eq!(
             InboundForeignKey::load(&mut session, &events).await.unwrap(),
-            [expected("a", OnDelete::Cascade), expected("b", OnDelete::SetNull)]
+            [expected("a", ForeignKeyAction::Cascade), expected("b", ForeignKeyAction::SetNull)]
         );
         let cameras = facts(&mut session, "cameras").await;
         let inbound = InboundForeignKey::load(&mut session, &cameras).await.unwrap();
         assert_eq!(inbound.len(), 1);
-        assert_eq!((names(&inbound[0].referenced), inbound[0].on_delete), (vec!["id"], OnDelete::Forbid));
+        assert_eq!((names(&inbound[0].referenced), inbound[0].on_delete), (vec!["id"], ForeignKeyAction::Forbid));
         let unreferenced = facts(&mut session, "a").await;
         assert_eq!(InboundForeignKey::load(&mut session, &unreferenced).await.unwrap(), []);
     }

@@ -1,6 +1,6 @@
 //! What kinds of relations there are on each engine, how their names resolve, and what their keys are.
 
-use retaind::sources::{ColumnType, InboundForeignKey, OnDelete};
+use retaind::sources::{ColumnType, ForeignKeyAction, InboundForeignKey};
 
 use super::catalog::{column, facts, index, kinds, names};
 use super::open;
@@ -53,7 +53,7 @@ async fn relations_of_every_kind_are_named_on_postgres() {
     let inbound = InboundForeignKey::load(&mut session, &parts).await.unwrap();
     assert_eq!(
         inbound.iter().map(|key| (key.table.to_string(), key.on_delete)).collect::<Vec<_>>(),
-        [("public.pointing".to_owned(), OnDelete::SetDefault)]
+        [("public.pointing".to_owned(), ForeignKeyAction::SetDefault)]
     );
 }
 
@@ -122,5 +122,5 @@ async fn keys_and_kinds_of_sqlite() {
     assert!(!search.relation.ends_with("table") && !search.has_rowid, "{}", search.relation);
     let named = facts(&mut session, "named").await;
     let inbound = InboundForeignKey::load(&mut session, &named).await.unwrap();
-    assert_eq!((names(&inbound[0].referenced), inbound[0].on_delete), (vec!["id"], OnDelete::Cascade));
+    assert_eq!((names(&inbound[0].referenced), inbound[0].on_delete), (vec!["id"], ForeignKeyAction::Cascade));
 }

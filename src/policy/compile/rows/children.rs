@@ -1,7 +1,7 @@
 //! `children`: rows of other tables that belong to a row, and what becomes of them.
 
 use crate::config::keys;
-use crate::config::raw::{Names, Raw, RawChild, Table};
+use crate::config::raw::{Names, OnlyTable, Raw, RawChild};
 use crate::config::{Aspect, KeyPath, did_you_mean};
 
 use super::super::super::{Child, Ident, OnDelete, TableName};
@@ -12,7 +12,7 @@ impl Gather<'_> {
     pub(super) fn children(
         &mut self,
         list: &KeyPath,
-        raw: &[Table<RawChild>],
+        raw: &[OnlyTable<RawChild>],
         ancestors: &mut Vec<TableName>,
         whole: &Raw,
     ) -> Vec<Child> {
@@ -113,7 +113,7 @@ impl Gather<'_> {
     }
 }
 
-/// Whether two names may mean one table: one without a schema may be in any.
+/// True if two names may mean one table: one without a schema may be in any.
 fn may_be_same(one: &TableName, other: &TableName) -> bool {
     one.table == other.table && (one.schema == other.schema || one.schema.is_none() || other.schema.is_none())
 }

@@ -1,6 +1,6 @@
 //! `protected_by` and `alive`: what keeps a row although it is old enough.
 
-use crate::config::raw::{RawAlive, RawProtection, Table};
+use crate::config::raw::{OnlyTable, RawAlive, RawProtection};
 use crate::config::{Aspect, KeyPath};
 
 use super::super::super::{Alive, Protection, TableName};
@@ -11,7 +11,7 @@ impl Gather<'_> {
     pub(super) fn protections(
         &mut self,
         table: &KeyPath,
-        raw: &[Table<RawProtection>],
+        raw: &[OnlyTable<RawProtection>],
         scope: &mut Scope,
     ) -> Vec<Protection> {
         let list = table.key("protected_by");

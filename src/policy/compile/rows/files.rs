@@ -1,7 +1,7 @@
 //! `files`: what belongs to a row, of a policy or of a child.
 
 use crate::config::keys;
-use crate::config::raw::{Raw, RawFile, Table};
+use crate::config::raw::{OnlyTable, Raw, RawFile};
 use crate::config::{Aspect, KeyPath, did_you_mean};
 
 use super::super::super::{Name, Outside, OwnedFile};
@@ -13,7 +13,7 @@ impl Gather<'_> {
     pub(super) fn files(
         &mut self,
         list: &KeyPath,
-        raw: &[Table<RawFile>],
+        raw: &[OnlyTable<RawFile>],
         whole: &Raw,
     ) -> (Vec<(KeyPath, OwnedFile)>, Vec<OwnedFile>) {
         let mut all: Vec<OwnedFile> = Vec::new();

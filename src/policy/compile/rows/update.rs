@@ -87,7 +87,7 @@ impl Gather<'_> {
     }
 }
 
-/// Whether rows are updated.
+/// True if rows are updated.
 fn parse_action(text: &str) -> Result<bool, Fault> {
     match text {
         "delete" => Ok(false),

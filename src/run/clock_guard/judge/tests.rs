@@ -16,8 +16,8 @@ fn reading(at: &str, up_secs: i64, boot: Option<&str>) -> Reading {
 
 fn leap(seen: &Reading, now: &Reading) -> Option<String> {
     match judge(Some(seen), now) {
-        Standing::Leapt(leap) => Some(leap.seen()),
-        Standing::Plausible | Standing::Behind => None,
+        Plausibility::Leapt(leap) => Some(leap.seen()),
+        Plausibility::Plausible | Plausibility::Behind => None,
     }
 }
 
@@ -52,9 +52,9 @@ fn d27_a_wrong_clock_at_boot_is_seen_and_said() {
 fn f28_a_clock_that_is_behind_holds_nothing() {
     let seen = reading("2026-11-29T22:00:00Z", 1_000, Some("a"));
     for (up, boot) in [(2_000, "a"), (5, "b")] {
-        assert_eq!(judge(Some(&seen), &reading("1970-01-01T00:00:10Z", up, Some(boot))), Standing::Behind);
+        assert_eq!(judge(Some(&seen), &reading("1970-01-01T00:00:10Z", up, Some(boot))), Plausibility::Behind);
     }
-    assert_eq!(judge(None, &seen), Standing::Plausible, "nothing to compare with");
+    assert_eq!(judge(None, &seen), Plausibility::Plausible, "nothing to compare with");
 }
 
 #[test]
@@ -125,10 +125,10 @@ impl Machine {
     }
 
     /// Judges, and notes as the ledger does.
-    fn look(&mut self) -> Standing {
+    fn look(&mut self) -> Plausibility {
         let now = self.reading();
         let standing = judge(self.seen.as_ref(), &now);
-        if standing == Standing::Plausible && self.seen.as_ref().is_none_or(|seen| seen.at < now.at) {
+        if standing == Plausibility::Plausible && self.seen.as_ref().is_none_or(|seen| seen.at < now.at) {
             self.seen = Some(now);
         }
         standing
@@ -153,16 +153,16 @@ fn lived(events: &[(Event, bool)], named: bool) -> Machine {
     for (event, looks) in events {
         // A service that runs looks each hour, and so right before and after whatever happens to its machine.
         if *looks || matches!(event, Event::Reboot { .. }) {
-            assert!(!matches!(machine.look(), Standing::Leapt(_)), "before {event:?}");
+            assert!(!matches!(machine.look(), Plausibility::Leapt(_)), "before {event:?}");
         }
         machine.live(event);
         if let Event::Reboot { clockless: true, .. } = event {
-            assert_eq!(machine.look(), Standing::Behind, "in 1970");
+            assert_eq!(machine.look(), Plausibility::Behind, "in 1970");
             machine.live(&Event::Passes(300));
             machine.live(&Event::Corrected(0));
         }
         if *looks {
-            assert!(!matches!(machine.look(), Standing::Leapt(_)), "after {event:?}");
+            assert!(!matches!(machine.look(), Plausibility::Leapt(_)), "after {event:?}");
         }
     }
     machine
@@ -173,7 +173,7 @@ proptest! {
     fn f28_ordinary_operation_is_never_held(events in ordinary(), named in any::<bool>()) {
         let mut machine = lived(&events, named);
         machine.live(&Event::Corrected(0));
-        prop_assert!(!matches!(machine.look(), Standing::Leapt(_)));
+        prop_assert!(!matches!(machine.look(), Plausibility::Leapt(_)));
     }
 
     #[test]
@@ -185,12 +185,12 @@ proptest! {
         machine.look();
         machine.live(&Event::Passes(passes));
         machine.live(&Event::Corrected(by));
-        prop_assert!(matches!(machine.look(), Standing::Leapt(_)));
+        prop_assert!(matches!(machine.look(), Plausibility::Leapt(_)));
         // It is held for as long as it stays like that, and goes on once it is set right.
         machine.live(&Event::Passes(passes));
-        prop_assert!(matches!(machine.look(), Standing::Leapt(_)));
+        prop_assert!(matches!(machine.look(), Plausibility::Leapt(_)));
         machine.live(&Event::Corrected(0));
-        prop_assert!(!matches!(machine.look(), Standing::Leapt(_)));
+        prop_assert!(!matches!(machine.look(), Plausibility::Leapt(_)));
     }
 
     #[test]
@@ -201,6 +201,6 @@ proptest! {
         machine.live(&Event::Corrected(0));
         machine.look();
         machine.live(&Event::Reboot { off, clockless: false, zone: by });
-        prop_assert!(matches!(machine.look(), Standing::Leapt(_)));
+        prop_assert!(matches!(machine.look(), Plausibility::Leapt(_)));
     }
 }

@@ -24,7 +24,7 @@ impl Life {
         Self { past: Vec::new(), held_since: None, pending: 0.0, young: 0.0, false_holds: 0 }
     }
 
-    /// Whether a run is held, measured as a run measures it.
+    /// True if a run is held, measured as a run measures it.
     fn run(&mut self, at: Timestamp) -> bool {
         let measured = self.held_since.unwrap_or(at);
         let from = USUAL_DAYS * DAY;

@@ -18,7 +18,7 @@ fn never() -> Stop {
     Stop::new(&CancellationToken::new(), None)
 }
 
-async fn run(script: &str) -> Ended {
+async fn run(script: &str) -> ProcessEnd {
     shell(script, LONG).run(&never()).await
 }
 
