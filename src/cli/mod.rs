@@ -1,5 +1,5 @@
-//! Commands: arguments in, exit code out. Renders through `report`, works through `app`, and knows neither database
-//! nor file tree.
+//! Commands: arguments in, exit code out. Renders through `report`, works through `commands` and `daemon`, and knows neither
+//! database nor file tree.
 
 mod adopt;
 mod approve;

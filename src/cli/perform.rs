@@ -185,7 +185,7 @@ async fn carry_out(
     match ended? {
         JobEnd::Result(result) => Ok(result),
         JobEnd::Forced => {
-            say("Stopped at once: files that are still owed are removed before the policy's next run");
+            say("Stopped at once: files that are still pending are removed before the policy's next run");
             Err(Refusal::Told(Exit::Cancelled))
         }
     }

@@ -1,4 +1,4 @@
-//! Gathers what each command shows or does, for `cli` and, later, for the server: plans and runs, pages and approvals.
+//! Gathers what each command shows or does: plans and runs, pages, approvals. Prints nothing.
 
 pub mod adopt;
 pub mod approve;

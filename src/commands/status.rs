@@ -220,8 +220,8 @@ fn attention(overview: &Overview) -> Vec<String> {
     for Owed { policy, files, waits_for } in &overview.owed {
         let files = human::counted(*files, "file");
         matters.push(match waits_for {
-            None => format!("{files} of policy {policy} are still owed; its next run tries to remove them again"),
-            Some(why) => format!("{files} of policy {policy} are still owed, and wait: {why}"),
+            None => format!("{files} of policy {policy} are still pending; its next run tries to remove them again"),
+            Some(why) => format!("{files} of policy {policy} are still pending, and wait: {why}"),
         });
     }
     matters

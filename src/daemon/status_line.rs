@@ -83,7 +83,7 @@ pub fn render(picture: &Picture<'_>) -> String {
 pub fn degraded(picture: &Picture<'_>) -> Option<String> {
     let mut parts: Vec<String> = picture.sources_down.iter().map(|name| format!("source {name} is down")).collect();
     if picture.batches_kept > 0 {
-        parts.push(format!("files of {} still owed", counted_with(picture.batches_kept, "batch", "batches")));
+        parts.push(format!("files of {} still pending", counted_with(picture.batches_kept, "batch", "batches")));
     }
     if picture.ledger_lost {
         parts.push("the ledger was removed or replaced, nothing is deleted until the daemon is restarted".to_owned());
@@ -249,7 +249,7 @@ mod tests {
         assert_eq!(
             render(&picture),
             "Reload failed (1 error), the old configuration keeps running; degraded: source nvr is down, \
-             source drop is down, files of 2 batches still owed; idle, in report mode"
+             source drop is down, files of 2 batches still pending; idle, in report mode"
         );
     }
 

@@ -123,7 +123,7 @@ impl Ledger {
 
     /// How many files are owed, by policy.
     pub async fn owed(&self) -> Result<Vec<(Name, u64)>, LedgerError> {
-        self.call("counting owed files", move |connection, _| {
+        self.call("counting pending files", move |connection, _| {
             let rows: Vec<(String, i64)> = intents::table
                 .order(intents::policy)
                 .select((intents::policy, intents::file_count))
@@ -159,7 +159,7 @@ fn unpack(text: &str) -> Result<Vec<IntentItem>, Fault> {
         .into_iter()
         .filter_map(|(index, key, path)| {
             let Some(owner) = owners.get(index).cloned() else {
-                return Some(Err("an owed file names no store".into()));
+                return Some(Err("a pending file names no store".into()));
             };
             match StorePath::parse(&path) {
                 Ok(path) => Some(Ok(IntentItem { key, path, owner })),

@@ -71,7 +71,7 @@ pub enum LedgerError {
     Foreign { path: PathBuf },
     #[error(
         "ledger {}: the file is damaged; restore it from a backup, or move it away to begin a new one, which forgets \
-         which files are still owed and which slots were run",
+         which files are still pending and which slots were run",
         path.display()
     )]
     Damaged {

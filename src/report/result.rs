@@ -126,7 +126,7 @@ pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> S
     }
     if tally.files_owed > 0 {
         let owed = counted(tally.files_owed, "file");
-        remarks.push((CARE, format!("{owed} still owed: removing is tried again before the next run")));
+        remarks.push((CARE, format!("{owed} still pending: removing is tried again before the next run")));
     }
     remarks.extend(of_files(policy));
     remarks.extend(policy.notes.iter().map(|note| (PLAIN, printable(note).into_owned())));

@@ -113,7 +113,7 @@ pub fn render_status(overview: &Overview, layout: Layout) -> String {
         ));
     }
     for owed in &overview.owed {
-        page.push_str(&format!("Owed by {}: {}\n", owed.policy, counted(owed.files, "file")));
+        page.push_str(&format!("Pending for {}: {}\n", owed.policy, counted(owed.files, "file")));
     }
     for matter in &overview.attention {
         page.push_str(&format!("{} {matter}\n", paint(CARE, "attention:")));

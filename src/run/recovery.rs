@@ -175,7 +175,7 @@ impl Runner {
         if source.endpoint.identity() != batch.source_identity {
             let (now, then) = (source.endpoint.identity(), &batch.source_identity);
             return Ok(Outcome::Later(format!(
-                "source {} is {now} now and was {then} when the rows went; set it back to settle what is owed",
+                "source {} is {now} now and was {then} when the rows went; set it back to resolve what is pending",
                 source.name
             )));
         }
@@ -202,7 +202,7 @@ impl Runner {
             let store = store.ok_or_else(|| format!("the configuration has no store {} any more", item.owner.store))?;
             if store.root != item.owner.root {
                 return Err(format!(
-                    "store {} is at {} now and was at {} when the rows went; set it back to settle what is owed",
+                    "store {} is at {} now and was at {} when the rows went; set it back to resolve what is pending",
                     store.name,
                     store.root.display(),
                     item.owner.root.display()

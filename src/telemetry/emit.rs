@@ -166,7 +166,7 @@ impl Event<'_> {
             }
             Event::ShutdownDone { duration, forced: false } => format!("Shut down in {}", span(*duration)),
             Event::ShutdownDone { duration, forced: true } => {
-                format!("Shut down by force after {}, the next start settles what is owed", span(*duration))
+                format!("Shut down by force after {}, the next start resolves what is pending", span(*duration))
             }
         }
     }

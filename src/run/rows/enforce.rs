@@ -88,14 +88,14 @@ impl PolicyRun<'_> {
         let mut account = Account::default();
         if recovery.batches_settled > 0 {
             account.notes.push(format!(
-                "{} batches that an earlier run left owing were settled first: {} files deleted",
+                "{} batches that an earlier run left pending were resolved first: {} files deleted",
                 recovery.batches_settled, recovery.files_deleted
             ));
         }
         account.failure_count = recovered.failure_count;
         account.failures = recovered.failures;
         for why in recovery.kept {
-            account.fail(None, None, format!("files of an earlier run are still owed: {why}"));
+            account.fail(None, None, format!("files of an earlier run are still pending: {why}"));
         }
         Ok(account)
     }

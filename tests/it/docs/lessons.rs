@@ -1,4 +1,4 @@
-//! Holds the list of lessons to the tests: every number that is not for later is carried by a test.
+//! Holds the lists of lessons, guarantees and accidents to the tests: each that is not for later has one.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,19 +16,25 @@ fn lessons(page: &str) -> Vec<(String, bool)> {
         .collect()
 }
 
-/// The numbers in the names of functions beneath a directory: `f23` of `fn f23_a_brake_holds`.
-fn carried(directory: &Path, found: &mut BTreeSet<String>) {
+/// The names of functions beneath a directory.
+fn functions(directory: &Path, found: &mut BTreeSet<String>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            carried(&path, found);
+            functions(&path, found);
         } else if path.extension().is_some_and(|end| end == "rs") {
             let text = fs::read_to_string(&path).unwrap();
-            for name in text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next()) {
-                found.extend(name.split('_').map(str::to_owned));
-            }
+            found.extend(text.split("fn ").skip(1).filter_map(|rest| rest.split('(').next()).map(str::to_owned));
         }
     }
+}
+
+/// The names of all functions, those of tests included.
+fn all_functions() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    functions(&root().join("tests"), &mut found);
+    functions(&root().join("src"), &mut found);
+    found
 }
 
 #[test]
@@ -36,9 +42,21 @@ fn every_lesson_is_carried_by_a_test() {
     let lessons = lessons(&read("docs/lessons.md"));
     let numbers = |letter: char| lessons.iter().filter(|(number, _)| number.starts_with(letter)).count();
     assert_eq!((numbers('f'), numbers('d')), (47, 9), "a number is missing, or stands there twice");
-    let mut found = BTreeSet::new();
-    carried(&root().join("tests"), &mut found);
-    carried(&root().join("src"), &mut found);
+    // `f23` of `fn f23_a_brake_holds`.
+    let found: BTreeSet<String> =
+        all_functions().iter().flat_map(|name| name.split('_').map(str::to_owned).collect::<Vec<_>>()).collect();
     let untested: Vec<_> = lessons.iter().filter(|(number, later)| !later && !found.contains(number)).collect();
     assert!(untested.is_empty(), "{untested:?}");
+}
+
+#[test]
+fn every_guarantee_and_accident_of_the_glossary_has_a_test_that_exists() {
+    let page = read("docs/glossary.md");
+    let found = all_functions();
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| G") || line.starts_with("| D")).collect();
+    assert_eq!(rows.len(), 12 + 18);
+    for row in rows {
+        let named = row.split('`').rev().nth(1).unwrap_or_default();
+        assert!(found.contains(named), "{named} of {row}");
+    }
 }
