@@ -357,7 +357,7 @@ Run 0192f3ab-0000-7000-8000-00000000beef, started 2025-01-31T03:00:00Z by comman
 POLICY      STATUS                 MATCHED  DELETED  FILES  MISSING     SIZE  ERRORS   TIME
 detections  completed                1,204    1,204    800        3  1.2 GiB       0  3.2 s
 events      completed with errors    1,204    1,204    800        3  1.2 GiB      12  3.2 s
-  events: 1 file still owed: removing is tried again before the next run
+  events: 1 file still pending: removing is tried again before the next run
   events: error: key k0\\n, a/b.jpg: permission denied (os error 13)
 ";
         assert!(page.starts_with(expected_start), "{page}");

@@ -249,7 +249,7 @@ log-purge    0 3 * * *  c         overdue since 2025-01-31T03:00:00Z  never ran
 orphan-scan  0 3 * * *  none      switched off                        never ran
 On request only: by-hand
 Running: 0000beef of task retention, since 2025-01-31T03:00:00Z (21 h 59 min)
-Owed by a: 3 files
+Pending for a: 3 files
 attention: task log-purge is overdue
 ";
         assert_eq!(page, expected);
