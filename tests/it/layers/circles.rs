@@ -208,6 +208,26 @@ fn no_files_import_each_other_in_a_circle() {
     assert!(found.is_empty(), "what they share wants a file of its own:\n{}", found.join("\n"));
 }
 
+/// The rooms of `sources`, each of which imports only itself and those before it.
+const SOURCES: [&str; 8] = ["error", "statement", "session", "catalog", "sql", "age", "rows", "references"];
+
+#[test]
+fn the_rooms_of_sources_import_one_way() {
+    let house = House::read();
+    let place = |module: &Module| match module.as_slice() {
+        [layer, room, ..] if layer == "sources" => {
+            Some(SOURCES.iter().position(|known| known == room).unwrap_or_else(|| panic!("{room} is not listed")))
+        }
+        _ => None,
+    };
+    let mut found = Vec::new();
+    for (module, others) in house.imports() {
+        let back = others.iter().filter(|other| place(other) > place(module) && place(module).is_some());
+        found.extend(back.map(|other| format!("{} → {}", module.join("::"), other.join("::"))));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 #[test]
 fn a_circle_is_found_through_what_a_room_hands_on() {
     let mut house = House::default();
