@@ -96,34 +96,18 @@ fn declarations(policy: &Policy) -> &[ParamDeclaration] {
 
 #[cfg(test)]
 mod tests {
-    use std::num::{NonZeroU32, NonZeroU64};
+    use std::num::NonZeroU64;
     use std::sync::Arc;
 
     use super::*;
-    use crate::policy::{Action, Condition, Mode, RowsPolicy, TableName};
+    use crate::policy::fixtures::rows_policy;
+    use crate::policy::{Mode, RowsPolicy};
 
     fn policy(name: &str, params: &[(&str, Option<ParamKind>)]) -> Arc<Policy> {
         let declared =
             |(name, kind): &(&str, Option<ParamKind>)| ParamDeclaration { name: (*name).into(), kind: *kind };
-        let rows = RowsPolicy {
-            source: Name::parse("faceswap").unwrap(),
-            table: TableName::parse("images").unwrap(),
-            age: None,
-            keep: None,
-            condition: Some(Condition::parse("1 = 1").unwrap()),
-            params: params.iter().map(declared).collect(),
-            protections: Vec::new(),
-            alive: None,
-            allow_time_independent: false,
-            action: Action::Delete,
-            files: Vec::new(),
-            files_off: Vec::new(),
-            children: Vec::new(),
-            details: Vec::new(),
-            batch: NonZeroU32::MIN,
-            max_rows: None,
-            max_fraction: None,
-        };
+        let params = params.iter().map(declared).collect();
+        let rows = RowsPolicy { params, ..rows_policy("faceswap", "images", "1 = 1") };
         let (name, kind) = (Name::parse(name).unwrap(), PolicyKind::Rows(rows));
         Arc::new(Policy { name, task: None, enabled: true, mode: Mode::Enforce, max_growth: NonZeroU64::MIN, kind })
     }

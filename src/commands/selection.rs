@@ -145,11 +145,12 @@ impl Selection {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU32;
+    use std::path::Path;
     use std::time::Duration;
 
     use super::*;
-    use crate::policy::{Action, Condition, Daemon, Hook, Mode, PolicyKind, RowsPolicy, TableName, Trigger};
+    use crate::policy::fixtures::{self, rows_policy};
+    use crate::policy::{Hook, Mode, PolicyKind, Trigger};
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
@@ -169,32 +170,13 @@ mod tests {
     }
 
     fn policy(policy: &str, task: Option<&str>, enabled: bool) -> Arc<Policy> {
-        let rows = RowsPolicy {
-            source: name("nvr"),
-            table: TableName::parse("t").unwrap(),
-            age: None,
-            keep: None,
-            condition: Some(Condition::parse("a = 1").unwrap()),
-            params: Vec::new(),
-            protections: Vec::new(),
-            alive: None,
-            allow_time_independent: false,
-            action: Action::Delete,
-            files: Vec::new(),
-            files_off: Vec::new(),
-            children: Vec::new(),
-            details: Vec::new(),
-            batch: NonZeroU32::MIN,
-            max_rows: None,
-            max_fraction: None,
-        };
         Arc::new(Policy {
             name: name(policy),
             task: task.map(name),
             enabled,
             mode: Mode::Enforce,
             max_growth: std::num::NonZeroU64::MIN,
-            kind: PolicyKind::Rows(rows),
+            kind: PolicyKind::Rows(rows_policy("nvr", "t", "a = 1")),
         })
     }
 
@@ -207,17 +189,6 @@ mod tests {
 
     fn settings() -> Settings {
         Settings {
-            daemon: Daemon {
-                mode: Mode::Enforce,
-                state_dir: "/var/lib/retaind".into(),
-                ledger_path: "/var/lib/retaind/ledger.db".into(),
-                timezone: jiff::tz::TimeZone::UTC,
-                shutdown_grace: Duration::from_secs(20),
-                clock: crate::policy::ClockTrust::Check,
-                approve_changes: true,
-            },
-            sources: Vec::new(),
-            stores: Vec::new(),
             tasks: vec![task("retention", true), task("logs", true), task("night", false)],
             policies: vec![
                 policy("app-logs", Some("logs"), true),
@@ -228,7 +199,7 @@ mod tests {
                 with_params(policy("by-hand", None, true)),
                 policy("logs", None, true),
             ],
-            written: Default::default(),
+            ..fixtures::settings(Path::new("/var/lib/retaind"))
         }
     }
 

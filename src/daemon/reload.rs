@@ -56,33 +56,14 @@ pub fn check_reloadable(old: &Settings, new: &Settings) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::path::Path;
 
     use super::*;
-    use crate::policy::{Daemon, Mode};
-
-    fn settings(state_dir: &str) -> Settings {
-        Settings {
-            daemon: Daemon {
-                mode: Mode::Enforce,
-                state_dir: state_dir.into(),
-                ledger_path: format!("{state_dir}/ledger.db").into(),
-                timezone: jiff::tz::TimeZone::UTC,
-                shutdown_grace: Duration::from_secs(20),
-                clock: crate::policy::ClockTrust::Check,
-                approve_changes: true,
-            },
-            sources: Vec::new(),
-            stores: Vec::new(),
-            tasks: Vec::new(),
-            policies: Vec::new(),
-            written: Default::default(),
-        }
-    }
+    use crate::policy::fixtures::settings;
 
     #[test]
     fn the_ledger_does_not_move_under_a_running_daemon() {
-        let (old, new) = (settings("/a"), settings("/b"));
+        let (old, new) = (settings(Path::new("/a")), settings(Path::new("/b")));
         assert_eq!(check_reloadable(&old, &old), Ok(()));
         let refusal = check_reloadable(&old, &new).unwrap_err();
         assert_eq!(refusal.errors.len(), 2);

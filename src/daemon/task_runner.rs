@@ -337,26 +337,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::RunStart;
-    use crate::policy::Daemon;
-
-    fn settings(directory: &std::path::Path) -> Settings {
-        Settings {
-            daemon: Daemon {
-                mode: Mode::Enforce,
-                state_dir: directory.to_owned(),
-                ledger_path: directory.join("ledger.db"),
-                timezone: jiff::tz::TimeZone::UTC,
-                shutdown_grace: Duration::from_secs(20),
-                clock: crate::policy::ClockTrust::Check,
-                approve_changes: true,
-            },
-            sources: Vec::new(),
-            stores: Vec::new(),
-            tasks: Vec::new(),
-            policies: Vec::new(),
-            written: Default::default(),
-        }
-    }
+    use crate::policy::fixtures::settings;
 
     async fn task_runs(directory: &std::path::Path) -> (TaskRuns, Ledger, mpsc::UnboundedReceiver<Report>) {
         let ledger = Ledger::open(&directory.join("ledger.db")).await.unwrap();

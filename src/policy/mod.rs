@@ -6,6 +6,8 @@ pub mod compile;
 mod endpoint;
 mod file;
 mod files;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod glob;
 mod guards;
 mod names;

@@ -112,20 +112,9 @@ impl Reader {
 
     /// `depth`: how many modules lie between the tokens and the crate's root.
     fn walk(&mut self, stream: TokenStream, depth: usize) {
-        let tokens: Vec<TokenTree> = stream.into_iter().collect();
-        let mut at = 0;
-        while at < tokens.len() {
-            if is_test_only(&tokens[at..]) {
-                let item = &tokens[at..at + item_length(&tokens[at..])];
-                if let [.., word, TokenTree::Ident(name), end] = item
-                    && is_ident(word, "mod")
-                    && is_punct(end, ';')
-                {
-                    self.test_modules.push(name.to_string());
-                }
-                at += item.len();
-                continue;
-            }
+        let (tokens, test_modules) = compiled(stream);
+        self.test_modules.extend(test_modules);
+        for at in 0..tokens.len() {
             match &tokens[at] {
                 TokenTree::Group(group) => {
                     let opens_module = group.delimiter() == Delimiter::Brace
@@ -140,7 +129,6 @@ impl Reader {
                 }
                 TokenTree::Ident(_) | TokenTree::Punct(_) | TokenTree::Literal(_) => {}
             }
-            at += 1;
         }
     }
 
@@ -200,6 +188,44 @@ fn is_colons(tokens: &[TokenTree]) -> bool {
     tokens.len() >= 2 && is_punct(&tokens[0], ':') && is_punct(&tokens[1], ':')
 }
 
+/// The tokens that are not for tests alone, and the modules in files of their own that are.
+fn compiled(stream: TokenStream) -> (Vec<TokenTree>, Vec<String>) {
+    let tokens: Vec<TokenTree> = stream.into_iter().collect();
+    let (mut kept, mut test_modules) = (Vec::new(), Vec::new());
+    let mut rest = tokens.as_slice();
+    while let [first, after @ ..] = rest {
+        if !is_test_only(rest) {
+            kept.push(first.clone());
+            rest = after;
+            continue;
+        }
+        let (item, after) = rest.split_at(item_length(rest));
+        if let [.., word, TokenTree::Ident(name), end] = item
+            && is_ident(word, "mod")
+            && is_punct(end, ';')
+        {
+            test_modules.push(name.to_string());
+        }
+        rest = after;
+    }
+    (kept, test_modules)
+}
+
+/// Every file of `src` that is not for tests alone: the module that it is, and what it imports.
+fn compiled_files() -> Vec<(PathBuf, Vec<String>, Reader)> {
+    let read: Vec<(PathBuf, Vec<String>, Reader)> =
+        rust_files("src").into_iter().map(|file| (file.clone(), module_of(&file), Reader::read(&file))).collect();
+    let test_only: BTreeSet<Vec<String>> = read
+        .iter()
+        .flat_map(|(_, module, reader)| {
+            let parent: &[String] = if *module == ["lib"] { &[] } else { module };
+            reader.test_modules.iter().map(move |name| [parent, std::slice::from_ref(name)].concat())
+        })
+        .collect();
+    let is_test_only = |module: &[String]| test_only.iter().any(|tests| module.starts_with(tests));
+    read.into_iter().filter(|(_, module, _)| !is_test_only(module)).collect()
+}
+
 /// Whether `#[cfg(test)]` stands here.
 fn is_test_only(tokens: &[TokenTree]) -> bool {
     match tokens {
@@ -235,20 +261,8 @@ fn violations(module: &[String], imports: &BTreeSet<Import>) -> Vec<String> {
 
 #[test]
 fn modules_import_in_one_direction_only() {
-    let read: Vec<(PathBuf, Vec<String>, Reader)> =
-        rust_files("src").into_iter().map(|file| (file.clone(), module_of(&file), Reader::read(&file))).collect();
-    let test_only: BTreeSet<Vec<String>> = read
-        .iter()
-        .flat_map(|(_, module, reader)| {
-            let parent: &[String] = if *module == ["lib"] { &[] } else { module };
-            reader.test_modules.iter().map(move |name| [parent, std::slice::from_ref(name)].concat())
-        })
-        .collect();
     let mut found = Vec::new();
-    for (file, module, reader) in &read {
-        if test_only.iter().any(|tests| module.starts_with(tests)) {
-            continue;
-        }
+    for (file, module, reader) in &compiled_files() {
         for violation in violations(module, &reader.imports) {
             found.push(format!("{}: {violation}", shown(file)));
         }

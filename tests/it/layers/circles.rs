@@ -20,17 +20,8 @@ struct House {
 
 impl House {
     fn read() -> Self {
-        let files: Vec<(PathBuf, Module)> =
-            rust_files("src").into_iter().map(|file| (file.clone(), module_of(&file))).collect();
-        let tests: BTreeSet<Module> = files
-            .iter()
-            .flat_map(|(file, module)| {
-                let names = Reader::read(file).test_modules;
-                names.into_iter().map(|name| [module.as_slice(), &[name]].concat())
-            })
-            .collect();
-        let is_test = |module: &Module| tests.iter().any(|test| module.starts_with(test));
-        let files: Vec<_> = files.into_iter().filter(|(_, module)| !is_test(module) && module[0] != "main").collect();
+        let files = compiled_files().into_iter().map(|(file, module, _)| (file, module));
+        let files: Vec<_> = files.filter(|(_, module)| module[0] != "main").collect();
         let mut house = Self { modules: files.iter().map(|(_, module)| module.clone()).collect(), ..Self::default() };
         for (file, module) in &files {
             house.walk(module, &mut Vec::new(), tokens(file));
@@ -40,13 +31,9 @@ impl House {
 
     /// `inner`: names of the modules inside the file that the tokens stand in.
     fn walk(&mut self, module: &Module, inner: &mut Vec<String>, stream: TokenStream) {
-        let tokens: Vec<TokenTree> = stream.into_iter().collect();
+        let (tokens, _) = compiled(stream);
         let mut at = 0;
         while at < tokens.len() {
-            if is_test_only(&tokens[at..]) {
-                at += item_length(&tokens[at..]);
-                continue;
-            }
             match &tokens[at] {
                 TokenTree::Ident(word) if *word == "use" => {
                     let end =

@@ -8,13 +8,8 @@ const KINDS: [&str; 4] = ["struct", "enum", "trait", "type"];
 
 /// Adds the names of public types, those inside of modules in the file included.
 fn public_types(stream: TokenStream, names: &mut Vec<String>) {
-    let tokens: Vec<TokenTree> = stream.into_iter().collect();
-    let mut at = 0;
-    while at < tokens.len() {
-        if is_test_only(&tokens[at..]) {
-            at += item_length(&tokens[at..]);
-            continue;
-        }
+    let (tokens, _) = compiled(stream);
+    for at in 0..tokens.len() {
         match &tokens[at..] {
             [public, kind, TokenTree::Ident(name), ..]
                 if is_ident(public, "pub") && KINDS.iter().any(|word| is_ident(kind, word)) =>
@@ -26,7 +21,6 @@ fn public_types(stream: TokenStream, names: &mut Vec<String>) {
             }
             _ => {}
         }
-        at += 1;
     }
 }
 
