@@ -6,8 +6,7 @@ use super::ask;
 use super::exit::Exit;
 use super::output::{Output, complain, say};
 use super::refusal::Refusal;
-use crate::commands::adopt;
-use crate::commands::adopt::UnknownStore;
+use crate::commands::adopt::{self, UnknownStore};
 use crate::policy::{Settings, Store};
 use crate::report::{StoreFound, printable, render_found};
 

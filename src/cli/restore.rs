@@ -5,8 +5,7 @@ use std::ffi::OsString;
 use super::exit::Exit;
 use super::output::Output;
 use super::refusal::Refusal;
-use crate::commands::restore;
-use crate::commands::restore::RestoreError;
+use crate::commands::restore::{self, RestoreError};
 use crate::policy::Settings;
 use crate::report::render_restoration;
 

@@ -37,6 +37,7 @@ pub use rows::unreadable::{SampledAges, Unreadable};
 pub use rows::window::Window;
 pub use rows::windows::Walker;
 pub use session::commit_status::{transaction_mark, transaction_outcome};
-pub use session::{Canceller, PathSchema, Reader, Returning, Session, Sql, TextRow, TransactionOutcome};
+pub use session::{Canceller, PathSchema, Reader, Returning, Session, TextRow, TransactionOutcome};
 pub use sql::dialect::Term;
 pub use sql::instants::Instants;
+pub use statement::Sql;

@@ -10,8 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::metadata::born_ns;
-use super::private_dir;
-use super::private_dir::{Owner, Unreadable};
+use super::private_dir::{self, Owner, Unreadable};
 use super::root::{Root, facts};
 use super::sys::look;
 use crate::policy::Name;

@@ -21,8 +21,7 @@ use crate::run::plan_state::GoneFiles;
 use crate::run::policy_run::PolicyRun;
 use crate::run::request::{Fate, Listed};
 use crate::run::sessions::Sessions;
-use crate::run::spellings;
-use crate::run::spellings::Meant;
+use crate::run::spellings::{self, Meant};
 use crate::stores::{Doomed, FilesInUse, InUse, Inside, Left, Look, Outcome, Part, RawPath, Way, Why};
 use crate::telemetry::chain;
 

@@ -50,12 +50,13 @@ impl PolicyRun<'_> {
     /// True if the policy would be held once it is counted. What cannot be had yet, such as a store that a hook mounts, is
     /// held by nothing.
     async fn would_be_held(&self, sessions: &mut Sessions) -> bool {
-        let mut foreseen = Foreseen::new(&[std::sync::Arc::new(self.policy.clone())]);
-        let outcome = match &self.policy.kind {
+        let tree = match &self.policy.kind {
             PolicyKind::Rows(rows) => return self.would_rows_be_held(rows, sessions).await,
-            PolicyKind::Files(files) => self.tree(Tree::Files(files), sessions, &mut foreseen, None).await,
-            PolicyKind::Orphans(orphans) => self.tree(Tree::Orphans(orphans), sessions, &mut foreseen, None).await,
+            PolicyKind::Files(files) => Tree::Files(files),
+            PolicyKind::Orphans(orphans) => Tree::Orphans(orphans),
         };
+        let mut foreseen = Foreseen::new(&[std::sync::Arc::new(self.policy.clone())]);
+        let outcome = self.tree(tree, sessions, &mut foreseen, None).await;
         outcome.held.is_some() && self.as_approved(&outcome).is_none()
     }
 

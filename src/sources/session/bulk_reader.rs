@@ -19,8 +19,7 @@ use mysql_async::prelude::Queryable;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::connect;
-use super::connect::Cause;
+use super::connect::{self, Cause};
 use super::connection::Statement;
 use super::interrupt::Interrupt;
 use super::postgres::Postgres;

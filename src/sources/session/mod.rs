@@ -26,7 +26,6 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-pub use super::statement::Sql;
 pub use bulk_reader::Reader;
 pub use cancel::Canceller;
 pub(super) use read_only::is_writable;
@@ -43,6 +42,7 @@ use transaction_state::Transaction;
 use watch::{Watched, watch};
 
 use super::error::Judge;
+use super::statement::Sql;
 use super::{ErrorKind, SourceError};
 use crate::policy::{Endpoint, Engine, Name, Source};
 

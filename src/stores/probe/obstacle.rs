@@ -6,8 +6,7 @@ use rustix::io::Errno;
 
 use super::access::may;
 use crate::stores::path::OWN;
-use crate::stores::private_dir;
-use crate::stores::private_dir::found;
+use crate::stores::private_dir::{self, found};
 use crate::stores::root::Root;
 use crate::stores::sys::{unlink, words};
 use crate::stores::trash::bin::TRASH;

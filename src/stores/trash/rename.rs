@@ -9,8 +9,7 @@ use rustix::io::Errno;
 
 use crate::stores::metadata::{born_ns, nanoseconds};
 use crate::stores::path::RawPath;
-use crate::stores::private_dir;
-use crate::stores::private_dir::Owner;
+use crate::stores::private_dir::{self, Owner};
 use crate::stores::root::{Root, facts};
 use crate::stores::sys::{kind, look, unlink, words};
 
