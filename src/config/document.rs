@@ -10,7 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::diagnostic::{Diagnostic, Origin, SourceText};
 use super::file::read_regular;
-use super::path::{KeyPath, KeySegment, is_bare};
+use super::path::{KeyPath, is_bare};
 
 /// Largest configuration file that is read: far more than anybody writes.
 const LARGEST_BYTES: u64 = 4 << 20;
@@ -202,13 +202,4 @@ impl Reader<'_> {
         self.found.push(Diagnostic::new(origin, path, message).maybe_hint(hint.map(str::to_owned)));
         None
     }
-}
-
-/// The value at a path of a tree.
-pub(super) fn lookup<'a>(tree: &'a Value, path: &KeyPath) -> Option<&'a Value> {
-    path.segments().iter().try_fold(tree, |value, segment| match (&value.kind, segment) {
-        (ValueKind::Table(table), KeySegment::Key(key)) => table.get(key),
-        (ValueKind::Array(items), KeySegment::Index(index)) => items.get(*index),
-        _ => None,
-    })
 }

@@ -6,7 +6,7 @@ use config::{Map, Value, ValueKind};
 
 use super::diagnostic::{Diagnostic, Origin};
 use super::hint::did_you_mean;
-use super::keys::KEYS;
+use super::keys;
 use super::overlay;
 
 /// Variables that retaind and its package read or hand to commands, and what each is for. Keys of the configuration are
@@ -28,7 +28,7 @@ const PREFIX: &str = "RETAIND_";
 pub(super) fn check<'a>(
     names: impl Iterator<Item = &'a OsStr>,
     layers: &[&Map<String, Value>],
-    tree: &Value,
+    tree: &toml::Value,
 ) -> Vec<Diagnostic> {
     let ours = names.filter(|name| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
     let mut unknown: Vec<String> = ours
@@ -62,7 +62,7 @@ fn names_in_url(table: &Map<String, Value>, text: &str) -> bool {
     })
 }
 
-fn hint(name: &str, tree: &Value) -> String {
+fn hint(name: &str, tree: &toml::Value) -> String {
     if let Some(path) = meant(name, tree) {
         return format!("write RETAIND__{}, with two underscores between the names", path.join("__"));
     }
@@ -76,15 +76,16 @@ fn hint(name: &str, tree: &Value) -> String {
 
 /// The key that a variable with single underscores means, step by step in upper case; names that are in the
 /// configuration before others.
-fn meant(name: &str, tree: &Value) -> Option<Vec<String>> {
+fn meant(name: &str, tree: &toml::Value) -> Option<Vec<String>> {
     let rest = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
-    let all = KEYS.iter().flat_map(|key| readings(&rest, &key.path.split('.').collect::<Vec<_>>(), Some(tree)));
-    let (path, _) = all.max_by_key(|(_, known)| *known)?;
+    let all = keys::all();
+    let readings = all.iter().flat_map(|key| readings(&rest, &key.path.split('.').collect::<Vec<_>>(), Some(tree)));
+    let (path, _) = readings.max_by_key(|(_, known)| *known)?;
     Some(path.iter().map(|step| step.to_ascii_uppercase()).collect())
 }
 
 /// Every way in which a text is the steps of a key's path, each with how many of its names are in the configuration.
-fn readings(text: &str, path: &[&str], at: Option<&Value>) -> Vec<(Vec<String>, usize)> {
+fn readings(text: &str, path: &[&str], at: Option<&toml::Value>) -> Vec<(Vec<String>, usize)> {
     let Some((step, further)) = path.split_first() else {
         return if text.is_empty() { vec![(Vec::new(), 0)] } else { Vec::new() };
     };
@@ -102,21 +103,16 @@ fn readings(text: &str, path: &[&str], at: Option<&Value>) -> Vec<(Vec<String>, 
 }
 
 /// What a table holds under a name as variables write it.
-fn entry<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
-    let ValueKind::Table(table) = &value.kind else { return None };
-    table.iter().find(|(key, _)| overlay::normal(key) == name).map(|(_, value)| value)
+fn entry<'a>(value: &'a toml::Value, name: &str) -> Option<&'a toml::Value> {
+    value.as_table()?.iter().find(|(key, _)| overlay::normal(key) == name).map(|(_, value)| value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tree() -> Value {
-        let table = |entries: Vec<(&str, Value)>| {
-            let map: Map<String, Value> = entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-            Value::new(None, ValueKind::Table(map))
-        };
-        table(vec![("policies", table(vec![("gpu-stats", table(vec![])), ("keep", table(vec![]))]))])
+    fn tree() -> toml::Value {
+        toml::Value::Table("[policies]\ngpu-stats = {}\nkeep = {}".parse().unwrap())
     }
 
     #[test]

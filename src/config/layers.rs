@@ -32,9 +32,9 @@ impl Layers {
     }
 
     /// The values of all layers together.
-    pub(super) fn merge(&self) -> Result<Value, ConfigError> {
+    pub(super) fn merge(&self) -> Result<toml::Value, ConfigError> {
         let builder = self.layers.iter().fold(Config::builder(), |builder, layer| builder.add_source(layer.clone()));
-        Ok(builder.build()?.cache)
+        Ok(to_toml(&builder.build()?.cache))
     }
 
     /// The values of each layer, also those that a later one replaces.
@@ -69,7 +69,7 @@ impl Source for Layer {
 }
 
 /// The merged tree as TOML values, which convert strictly: a number is never taken for a text.
-pub(super) fn to_toml(value: &Value) -> toml::Value {
+fn to_toml(value: &Value) -> toml::Value {
     match &value.kind {
         ValueKind::Boolean(flag) => toml::Value::Boolean(*flag),
         ValueKind::I64(number) => toml::Value::Integer(*number),

@@ -1,30 +1,37 @@
 //! Loads TOML, environment and `--set` into raw values with their places; judges nothing.
 
+mod declare;
 mod diagnostic;
 mod document;
 pub mod environment;
+mod fault;
 mod file;
+pub mod form;
 mod hint;
 mod inputs;
 pub mod keys;
+mod kind;
 mod layers;
 mod mask;
 mod overlay;
 mod path;
 pub mod raw;
-mod shape;
+pub mod values;
+pub mod words;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Origin, SourceText};
+pub use fault::Fault;
 pub use file::read_regular;
-pub use hint::{did_you_mean, listed, unit_hint, zero_hint};
+pub use hint::{did_you_mean, listed};
 pub use inputs::Inputs;
 pub use path::{KeyPath, KeySegment};
 
 use document::Place;
+use form::{Form, FormReader};
 use layers::Layers;
 
 /// A configuration whose shape is known: what did not fit is left out and listed in `problems`.
@@ -90,48 +97,17 @@ pub fn load(inputs: &Inputs) -> Loaded {
         let names = inputs.env.iter().map(|(name, _)| name.as_os_str());
         problems.extend(environment::check(names, &layers.values(), &tree));
     }
-    let mut written = Vec::new();
-    list_keys(&tree, &KeyPath::default(), &mut written);
-    let tree = layers::to_toml(&tree);
-    let fitted = shape::fit(tree.clone());
-    let positions = written.iter().enumerate().map(|(position, path)| (path.clone(), position)).collect();
-    let mut loaded = Loaded {
-        raw: fitted.raw,
-        tree,
-        incomplete: incomplete || fitted.is_hopeless || problems.len() > diagnostic::SHOWN_AT_MOST,
-        problems,
-        file: inputs.file.clone(),
-        places: layers.into_places(),
-        written,
-        positions,
-    };
-    for misfit in fitted.misfits {
-        let aspect = if misfit.key_is_wrong { Aspect::Key } else { Aspect::Value };
-        let diagnostic = loaded.diagnostic(&misfit.path, aspect, &misfit.message).maybe_hint(misfit.hint);
-        loaded.problems.push(diagnostic);
-    }
+    let mut loaded =
+        Loaded { problems, incomplete, file: inputs.file.clone(), ..Loaded::of(tree, layers.into_places()) };
+    loaded.fit();
     loaded
 }
 
 /// A configuration that was loaded and written down before: where its values were is not known any more.
 pub fn reload(tree: toml::Value) -> Loaded {
-    let mut written = Vec::new();
-    list_toml_keys(&tree, &KeyPath::default(), &mut written);
-    let fitted = shape::fit(tree.clone());
-    let mut loaded = Loaded {
-        raw: fitted.raw,
-        problems: Vec::new(),
-        incomplete: fitted.is_hopeless,
-        tree,
-        file: PathBuf::new(),
-        places: written.iter().map(|path| (path.clone(), Place::Set(path.to_string()))).collect(),
-        positions: written.iter().enumerate().map(|(position, path)| (path.clone(), position)).collect(),
-        written,
-    };
-    for misfit in fitted.misfits {
-        let diagnostic = loaded.diagnostic(&misfit.path, Aspect::Key, &misfit.message);
-        loaded.problems.push(diagnostic);
-    }
+    let mut loaded = Loaded::of(tree, HashMap::new());
+    loaded.places = loaded.written.iter().map(|path| (path.clone(), Place::Set(path.to_string()))).collect();
+    loaded.fit();
     loaded
 }
 
@@ -156,51 +132,59 @@ fn files(inputs: &Inputs, problems: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
     files
 }
 
-fn merge(layers: &Layers, problems: &mut Vec<Diagnostic>) -> config::Value {
+fn merge(layers: &Layers, problems: &mut Vec<Diagnostic>) -> toml::Value {
     layers.merge().unwrap_or_else(|error| {
         problems.push(Diagnostic::new(Origin::File(PathBuf::new()), "", format!("cannot be merged: {error}")));
-        config::Value::new(None, config::ValueKind::Table(config::Map::new()))
+        toml::Value::Table(toml::Table::new())
     })
 }
 
-fn list_keys(value: &config::Value, path: &KeyPath, written: &mut Vec<KeyPath>) {
-    match &value.kind {
-        config::ValueKind::Table(table) => {
+fn list_keys(value: &toml::Value, path: &KeyPath, written: &mut Vec<KeyPath>) {
+    match value {
+        toml::Value::Table(table) => {
             for (key, value) in table {
                 let path = path.key(key);
                 written.push(path.clone());
                 list_keys(value, &path, written);
             }
         }
-        config::ValueKind::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                list_keys(item, &path.index(index), written);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn list_toml_keys(value: &toml::Value, path: &KeyPath, written: &mut Vec<KeyPath>) {
-    match value {
-        toml::Value::Table(table) => {
-            for (key, value) in table {
-                let path = path.key(key);
-                written.push(path.clone());
-                list_toml_keys(value, &path, written);
-            }
-        }
         toml::Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| list_toml_keys(item, &path.index(index), written));
+            items.iter().enumerate().for_each(|(index, item)| list_keys(item, &path.index(index), written));
         }
         _ => {}
     }
 }
 
 impl Loaded {
+    fn of(tree: toml::Value, places: HashMap<KeyPath, Place>) -> Self {
+        let mut written = Vec::new();
+        list_keys(&tree, &KeyPath::default(), &mut written);
+        Self {
+            raw: raw::Raw::default(),
+            problems: Vec::new(),
+            incomplete: false,
+            tree,
+            file: PathBuf::new(),
+            places,
+            positions: written.iter().enumerate().map(|(position, path)| (path.clone(), position)).collect(),
+            written,
+        }
+    }
+
+    /// Reads the tree into its shape; what does not fit is left out and listed.
+    fn fit(&mut self) {
+        let mut reader = FormReader::default();
+        self.raw = raw::Raw::read(&self.tree, &mut reader).unwrap_or_default();
+        self.incomplete |= self.problems.len().max(reader.misfits.len()) > diagnostic::SHOWN_AT_MOST;
+        for misfit in reader.misfits {
+            let aspect = if misfit.key_is_wrong { Aspect::Key } else { Aspect::Value };
+            self.problems.push(self.diagnostic(&misfit.path, aspect, misfit.fault));
+        }
+    }
+
     /// A diagnostic about the entry at a path; about the nearest thing that has a place where the entry has none.
-    pub fn diagnostic(&self, path: &KeyPath, aspect: Aspect, message: impl AsRef<str>) -> Diagnostic {
-        Diagnostic::new(self.origin(path, aspect), path, message)
+    pub fn diagnostic(&self, path: &KeyPath, aspect: Aspect, fault: Fault) -> Diagnostic {
+        Diagnostic::new(self.origin(path, aspect), path, fault.message).maybe_hint(fault.hint)
     }
 
     /// Where an entry was written.

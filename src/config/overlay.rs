@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use config::{Map, Value, ValueKind};
 
 use super::diagnostic::{Diagnostic, Origin};
-use super::document::{Document, Form, Place, Placed, lookup, parse_value};
+use super::document::{Document, Form, Place, Placed, parse_value};
 use super::keys::{self, KeyKind, SHIPPED_TASKS};
 use super::mask::mask_message;
 use super::path::{KeyPath, KeySegment, is_bare};
@@ -24,7 +24,7 @@ pub(super) fn steps_of_variable(name: &str) -> Option<Vec<&str>> {
 pub(super) fn read_variable(
     name: &OsStr,
     value: &OsStr,
-    tree: &Value,
+    tree: &toml::Value,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Document> {
     let name = name.to_str()?;
@@ -46,7 +46,7 @@ pub(super) fn read_variable(
 }
 
 /// Reads one `--set` against the tree so far.
-pub(super) fn read_set(key: &str, value: &str, tree: &Value, found: &mut Vec<Diagnostic>) -> Option<Document> {
+pub(super) fn read_set(key: &str, value: &str, tree: &toml::Value, found: &mut Vec<Diagnostic>) -> Option<Document> {
     let path = match parse_key(key, tree) {
         Ok(path) => path,
         Err(message) => {
@@ -60,18 +60,18 @@ pub(super) fn read_set(key: &str, value: &str, tree: &Value, found: &mut Vec<Dia
 }
 
 /// Finds the names that the steps of a variable stand for: there, `-` is written `_` and everything is upper case.
-fn resolve(steps: &[&str], tree: &Value) -> Result<KeyPath, String> {
+fn resolve(steps: &[&str], tree: &toml::Value) -> Result<KeyPath, String> {
     let mut path = KeyPath::default();
     for step in steps {
         if step.is_empty() {
             return Err("a name between two double underscores is missing".to_owned());
         }
-        let known: Vec<&str> = match lookup(tree, &path).map(|value| &value.kind) {
-            Some(ValueKind::Array(items)) => {
+        let known: Vec<&str> = match path.lookup(tree) {
+            Some(toml::Value::Array(items)) => {
                 path.push(KeySegment::Index(parse_index(step, items.len())?));
                 continue;
             }
-            Some(ValueKind::Table(table)) => table.keys().map(String::as_str).collect(),
+            Some(toml::Value::Table(table)) => table.keys().map(String::as_str).collect(),
             _ => Vec::new(),
         };
         let plain = step.to_ascii_lowercase();
@@ -107,7 +107,7 @@ fn parse_index(text: &str, length: usize) -> Result<usize, String> {
 }
 
 /// Parses `policies.detections.files[1].enabled`.
-fn parse_key(key: &str, tree: &Value) -> Result<KeyPath, String> {
+fn parse_key(key: &str, tree: &toml::Value) -> Result<KeyPath, String> {
     let mut path = KeyPath::default();
     for step in key.split('.') {
         let mut parts = step.split('[');
@@ -118,8 +118,8 @@ fn parse_key(key: &str, tree: &Value) -> Result<KeyPath, String> {
         path.push(KeySegment::Key(name.to_owned()));
         for part in parts {
             let index = part.trim_end().strip_suffix(']').ok_or("a '[' is not closed")?;
-            let length = match lookup(tree, &path).map(|value| &value.kind) {
-                Some(ValueKind::Array(items)) => items.len(),
+            let length = match path.lookup(tree) {
+                Some(toml::Value::Array(items)) => items.len(),
                 _ => return Err(format!("{path} is not a list")),
             };
             path.push(KeySegment::Index(parse_index(index.trim(), length)?));
@@ -131,12 +131,11 @@ fn parse_key(key: &str, tree: &Value) -> Result<KeyPath, String> {
 /// A value as TOML where it is TOML and the key does not take text anyway; else as text.
 /// So `007` and `30` stay what was typed where a text is wanted.
 fn document(path: KeyPath, text: &str, place: Place, found: &mut Vec<Diagnostic>) -> Document {
-    let takes_text = keys::find(&path).is_some_and(|key| match key.kind {
-        KeyKind::Text | KeyKind::Duration | KeyKind::Size => true,
+    let takes_text = keys::find(&path).is_some_and(|kind| match kind.plain() {
+        KeyKind::Text | KeyKind::Word(_) | KeyKind::Duration | KeyKind::Size => true,
         // A pattern or name may begin with a bracket as well: then it wants quotes.
         KeyKind::Patterns | KeyKind::Names => !text.trim_start().starts_with('['),
-        KeyKind::Count | KeyKind::Share | KeyKind::Flag | KeyKind::Value => false,
-        KeyKind::Table | KeyKind::Tables | KeyKind::List => false,
+        _ => false,
     });
     let quoted = text.trim_start().starts_with(['"', '\'']);
     let table = text.trim_start().starts_with('{');
@@ -154,15 +153,9 @@ fn document(path: KeyPath, text: &str, place: Place, found: &mut Vec<Diagnostic>
 mod tests {
     use super::*;
 
-    fn tree() -> Value {
-        let leaf = |text: &str| Value::new(None, ValueKind::String(text.to_owned()));
-        let entry: Map<String, Value> = [("store".to_owned(), leaf("s"))].into_iter().collect();
-        let files = Value::new(None, ValueKind::Array(vec![Value::new(None, ValueKind::Table(entry))]));
-        let policy: Map<String, Value> = [("files".to_owned(), files)].into_iter().collect();
-        let table = |map: Map<String, Value>| Value::new(None, ValueKind::Table(map));
-        let names: Map<String, Value> =
-            ["gpu-stats", "a_b", "a-b"].iter().map(|name| ((*name).to_owned(), table(policy.clone()))).collect();
-        table([("policies".to_owned(), table(names))].into_iter().collect())
+    fn tree() -> toml::Value {
+        let names = ["gpu-stats", "a_b", "a-b"].map(|name| format!("[policies.{name}]\nfiles = [{{ store = 's' }}]\n"));
+        toml::Value::Table(names.concat().parse().unwrap())
     }
 
     fn resolved(name: &str) -> Result<String, String> {

@@ -42,6 +42,11 @@ impl KeyPath {
         self.0.push(segment);
     }
 
+    /// Steps back up.
+    pub(super) fn pop(&mut self) {
+        self.0.pop();
+    }
+
     /// The path above, and the last step; none for the top.
     pub fn split_last(&self) -> Option<(Self, &KeySegment)> {
         self.0.split_last().map(|(last, above)| (Self(above.to_vec()), last))
@@ -55,6 +60,14 @@ impl KeyPath {
     /// True if this path is `above`, or lies beneath it.
     pub fn is_within(&self, above: &Self) -> bool {
         self.0.starts_with(&above.0)
+    }
+
+    /// The value at this path of a tree.
+    pub(super) fn lookup<'v>(&self, tree: &'v toml::Value) -> Option<&'v toml::Value> {
+        self.0.iter().try_fold(tree, |value, segment| match segment {
+            KeySegment::Key(key) => value.get(key.as_str()),
+            KeySegment::Index(index) => value.get(*index),
+        })
     }
 
     /// The last key's name; empty for the top or an element of a list.

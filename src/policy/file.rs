@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Ident, Name};
+use super::{Ident, Name, Outside};
 
 /// A file, or a whole directory, of a store that a row owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,25 +15,6 @@ pub struct OwnedFile {
     pub outside: Outside,
     /// Nearly all of these files may be missing: that is no sign of a store that is not mounted.
     pub may_be_missing: bool,
-}
-
-/// What becomes of a row whose path does not map into the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outside {
-    /// The row stays, and with it the rows that would take it along.
-    Keep,
-    /// The row goes, and no file of it.
-    Release,
-}
-
-impl Outside {
-    /// The word that configuration uses.
-    pub fn word(self) -> &'static str {
-        match self {
-            Outside::Keep => "keep",
-            Outside::Release => "release",
-        }
-    }
 }
 
 impl OwnedFile {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{FileMatch, Fraction, Name};
+use super::{FileMatch, Fraction, Name, OpenFiles, Per};
 
 /// Files of a store that go by age, number or size, whatever rows say.
 ///
@@ -52,43 +52,6 @@ impl FilesPolicy {
     /// What `max_total` counts in: the whole store unless the operator says otherwise.
     pub fn max_total_per(&self) -> Per {
         self.per.unwrap_or(Per::Store)
-    }
-}
-
-/// What is counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Per {
-    /// The files of one directory, those beneath its directories left out.
-    Directory,
-    Store,
-}
-
-impl Per {
-    /// The word that configuration uses.
-    pub fn word(self) -> &'static str {
-        match self {
-            Per::Directory => "directory",
-            Per::Store => "store",
-        }
-    }
-}
-
-/// What becomes of a file that a process holds open.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OpenFiles {
-    /// It stays until it is closed.
-    Skip,
-    /// It goes like any other: its space is free once it is closed.
-    Delete,
-}
-
-impl OpenFiles {
-    /// The word that configuration uses.
-    pub fn word(self) -> &'static str {
-        match self {
-            OpenFiles::Skip => "skip",
-            OpenFiles::Delete => "delete",
-        }
     }
 }
 

@@ -24,6 +24,7 @@ mod store_path;
 mod task;
 mod time;
 mod wording;
+mod words;
 
 use std::num::NonZeroU64;
 use std::path::PathBuf;
@@ -33,26 +34,26 @@ use std::time::Duration;
 pub use changes::{Widening, Wider, changed_words, changes, changes_by_thing, more_careful, widened, wider_than};
 pub use command::{Argument, CommandLine, Hook};
 pub use endpoint::{Endpoint, Engine, Host, Secret, Server, Tls, TlsMode};
-pub use file::{FilePath, Outside, OwnedFile, PathTemplate, TemplatePart};
-pub use files::{ByteCount, FilesPolicy, OpenFiles, Per, Space};
+pub use file::{FilePath, OwnedFile, PathTemplate, TemplatePart};
+pub use files::{ByteCount, FilesPolicy, Space};
 pub use glob::{FileMatch, Globs};
 pub use names::{Ident, Name, TableName};
 pub use orphans::OrphansPolicy;
-pub use param::{ParamDeclaration, ParamKind, Params};
-pub use reference::{Reference, ReferenceMatch};
+pub use param::{ParamDeclaration, Params};
+pub use reference::Reference;
 pub use references_of::Namer;
 pub use rows::{
-    Action, AgeColumn, Alive, Assignment, Child, Fraction, Keep, KeepByValue, OnDelete, Protection, RowsPolicy,
-    SetValue,
+    Action, AgeColumn, Alive, Assignment, Child, Fraction, Keep, KeepByValue, Protection, RowsPolicy, SetValue,
 };
 pub use shown::{SHOWN_BYTES, cut, cut_at};
 pub use spelling::{file_forms, name_forms, written_forms, written_name_forms};
 pub use sql::{Condition, Param, Segment};
-pub use store::{AgeBy, Mapped, Store};
+pub use store::{Mapped, Store};
 pub use store_path::{LONGEST_BYTES, StorePath};
 pub use task::{Task, Trigger};
-pub use time::{AgeFormat, EARLIEST, LATEST, TimeParam, TimePoint};
+pub use time::{EARLIEST, LATEST, TimeParam, TimePoint};
 pub use wording::{Wording, Written};
+pub use words::{AgeBy, AgeFormat, ClockTrust, Mode, OnDelete, OpenFiles, Outside, ParamKind, Per, ReferenceMatch};
 
 /// A whole configuration, compiled.
 #[derive(Debug, Clone)]
@@ -81,33 +82,6 @@ pub struct Daemon {
     /// True if a change that lets a policy take more than before is held until it was approved.
     pub approve_changes: bool,
     pub clock: ClockTrust,
-}
-
-/// How far the machine's clock is trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClockTrust {
-    /// A clock that leapt has to be confirmed before anything goes by it.
-    Check,
-    /// Whatever it says.
-    Trust,
-}
-
-impl ClockTrust {
-    /// The word of the configuration.
-    pub fn word(self) -> &'static str {
-        match self {
-            ClockTrust::Check => "check",
-            ClockTrust::Trust => "trust",
-        }
-    }
-}
-
-/// Whether a decision is carried out or only recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Mode {
-    Enforce,
-    Report,
 }
 
 /// A database whose rows are governed.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{FilePath, Name, OwnedFile, TableName};
+use super::{FilePath, Name, OwnedFile, ReferenceMatch, TableName};
 
 /// Rows that name files of a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,24 +21,7 @@ pub struct Reference {
     pub may_be_empty: bool,
 }
 
-/// How what a row has written names a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReferenceMatch {
-    /// As a path of the store.
-    Path,
-    /// By its last segment, whatever stands before it: every file of that name is named, wherever in the store.
-    Name,
-}
-
 impl ReferenceMatch {
-    /// The word that configuration uses.
-    pub fn word(self) -> &'static str {
-        match self {
-            ReferenceMatch::Path => "path",
-            ReferenceMatch::Name => "name",
-        }
-    }
-
     /// The last segment of a path of any shape; slashes at its end do not count. None where there is none.
     pub fn last_segment(written: &str) -> Option<&str> {
         written.trim_end_matches('/').rsplit('/').next().filter(|name| !name.is_empty())

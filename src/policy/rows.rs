@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
-use super::{AgeFormat, CommandLine, Condition, Ident, Name, OwnedFile, ParamDeclaration, TableName};
+use super::{AgeFormat, CommandLine, Condition, Ident, Name, OnDelete, OwnedFile, ParamDeclaration, TableName};
 
 /// Rows that may go or be updated, and what goes with them.
 ///
@@ -136,15 +136,6 @@ pub struct Child {
     /// Those that are switched off: they stay.
     pub files_off: Vec<OwnedFile>,
     pub children: Vec<Child>,
-}
-
-/// What becomes of a child when its parent goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnDelete {
-    Delete,
-    SetNull,
-    /// The parent stays as long as it has children.
-    KeepParent,
 }
 
 impl RowsPolicy {

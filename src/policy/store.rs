@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Name, Reference, StorePath};
+use super::{AgeBy, Name, Reference, StorePath};
 
 /// A file tree whose files are governed.
 #[derive(Debug, Clone)]
@@ -19,26 +19,6 @@ pub struct Store {
     /// How long what is removed can be put back; none: it is gone at once.
     pub trash: Option<Duration>,
     pub age_by: AgeBy,
-}
-
-/// Times of a file that its age goes by.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum AgeBy {
-    /// For orphans the latest of writing, change and birth; for policies of files the later of writing and birth.
-    #[default]
-    Latest,
-    /// That of writing alone, whatever a copy or a restore has set it to.
-    Written,
-}
-
-impl AgeBy {
-    /// The word that configuration uses.
-    pub fn word(self) -> &'static str {
-        match self {
-            AgeBy::Latest => "latest",
-            AgeBy::Written => "mtime",
-        }
-    }
 }
 
 /// What became of a path that a database wrote.

@@ -5,39 +5,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::AgeFormat;
+
 /// The first instant that a date of a row is believed to be: programs write 0001-01-01, 1970-01-01 or 1980-01-01 for
 /// "never" and "not known".
 pub const EARLIEST: Timestamp = Timestamp::constant(315_619_200, 0);
 /// The instant from which on a date says "for ever": 9000-01-01.
 pub const LATEST: Timestamp = Timestamp::constant(221_845_392_000, 0);
 
-/// What a number counts since 1970-01-01 UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AgeFormat {
-    /// Seconds.
-    Unix,
-    /// Milliseconds.
-    UnixMs,
-    /// Microseconds.
-    UnixUs,
-    /// Nanoseconds.
-    UnixNs,
-}
-
 impl AgeFormat {
-    /// Every unit there is.
-    pub const ALL: [AgeFormat; 4] = [Self::Unix, Self::UnixMs, Self::UnixUs, Self::UnixNs];
-
-    /// The word that `age_format` takes.
-    pub fn word(self) -> &'static str {
-        match self {
-            AgeFormat::Unix => "unix",
-            AgeFormat::UnixMs => "unix_ms",
-            AgeFormat::UnixUs => "unix_us",
-            AgeFormat::UnixNs => "unix_ns",
-        }
-    }
-
     /// What it counts, in words.
     pub fn unit(self) -> &'static str {
         match self {

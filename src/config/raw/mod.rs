@@ -1,107 +1,141 @@
-//! The shape of the file: every key optional, nothing judged.
+//! The shape of the file: every key with what it takes, means, and is if it is left out. Nothing is judged.
 
-mod forms;
 mod policy;
 
-use serde::Deserialize;
+use super::declare::keys;
+use super::form::Named;
+use super::values::{Count, KeepSpan, Patterns, WaitSpan, Zone};
+use super::words::{AgeBy, ClockTrust, Mode, ReferenceMatch};
+pub use policy::{RawAlive, RawChild, RawFile, RawKeepByValue, RawParam, RawPolicy, RawProtection, RawSetSql};
 
-pub(super) use forms::{DURATION, NAMES, SIZE, TEXTS};
-pub use forms::{DurationText, Hidden, Named, Names, OnlyTable, SizeText, Texts};
-pub use policy::{
-    RawAlive, RawChild, RawFile, RawKeep, RawKeepByValue, RawParam, RawParamTable, RawPolicy, RawProtection, RawSetSql,
-    RawSetValue,
-};
+keys! {
+    /// The whole configuration.
+    pub struct Raw {
+        /// The daemon itself.
+        daemon: RawDaemon = [];
+        /// The daemon's own database.
+        ledger: RawLedger = [];
+        /// Databases whose rows are governed, by name.
+        sources: Named<RawSource> = [];
+        /// Directories whose files are governed, by name.
+        stores: Named<RawStore> = [];
+        /// Schedules that run the policies assigned to them, by name.
+        tasks: Named<RawTask> = [];
+        /// What may go, and when, by name.
+        policies: Named<RawPolicy> = [];
+    }
 
-/// The whole configuration.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Raw {
-    pub daemon: Option<OnlyTable<RawDaemon>>,
-    pub ledger: Option<OnlyTable<RawLedger>>,
-    pub sources: Option<Named<OnlyTable<RawSource>>>,
-    pub stores: Option<Named<OnlyTable<RawStore>>>,
-    pub tasks: Option<Named<OnlyTable<RawTask>>>,
-    pub policies: Option<Named<OnlyTable<RawPolicy>>>,
-}
+    /// `[daemon]`
+    pub struct RawDaemon {
+        /// `report`: nothing is ever deleted, whatever a policy says.
+        mode: Mode = "enforce";
+        /// Directory of the ledger. Without this key systemd's `$STATE_DIRECTORY` comes before the default.
+        state_dir: String, default "/var/lib/retaind";
+        /// IANA zone in which schedules are read.
+        timezone: Zone = "UTC";
+        /// How long a run may take to stop when the service stops.
+        shutdown_grace: WaitSpan = "20s";
+        /// `trust`: the machine's clock is believed whatever it says, for a machine that nothing synchronises. `check`:
+        /// what goes by a clock that leapt is [held](operations.md#the-clock).
+        clock: ClockTrust = "check";
+        /// Whether a policy that would take more than was agreed to waits for `retaind approve`. With `false` nothing
+        /// is held, and each start says so.
+        approve_changes: bool = true;
+    }
 
-/// `[daemon]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawDaemon {
-    pub mode: Option<String>,
-    pub state_dir: Option<String>,
-    pub timezone: Option<String>,
-    pub shutdown_grace: Option<DurationText>,
-    pub clock: Option<String>,
-    pub approve_changes: Option<bool>,
-}
+    /// `[ledger]`
+    pub struct RawLedger {
+        /// `sqlite:/PATH`.
+        url: String, default "ledger.db in state_dir";
+    }
 
-/// `[ledger]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawLedger {
-    pub url: Option<Hidden>,
-}
+    /// `[sources.NAME]`
+    pub struct RawSource {
+        /// Required; see below.
+        url: String;
+        /// Name of a systemd credential; see [Passwords](#passwords).
+        password_credential: String;
+        /// Absolute path of a file that holds the password alone.
+        password_file: String;
+        /// How long a statement waits for a lock before its batch is tried again later.
+        lock_timeout: WaitSpan = "2s";
+        /// How long one statement may take.
+        statement_timeout: WaitSpan = "30s";
+        /// How long connecting may take.
+        connect_timeout: WaitSpan = "5s";
+        /// The most connections at once, up to 100.
+        max_connections: Count<100> = 4;
+        /// Zone of times that carry none (`timestamp` without time zone, `datetime`, `date`, texts).
+        timezone: Zone = "UTC";
+        /// PostgreSQL: the schemas in which names without one are looked up; see [Names](#names).
+        search_path: Vec<String>, default "the login's own";
+    }
 
-/// `[sources.NAME]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawSource {
-    pub url: Option<Hidden>,
-    pub password_credential: Option<Hidden>,
-    pub password_file: Option<Hidden>,
-    pub lock_timeout: Option<DurationText>,
-    pub statement_timeout: Option<DurationText>,
-    pub connect_timeout: Option<DurationText>,
-    pub max_connections: Option<i64>,
-    pub timezone: Option<String>,
-    pub search_path: Option<Vec<String>>,
-}
+    /// `[stores.NAME]`
+    pub struct RawStore {
+        /// Required: the root, absolute, without `.` and `..`, not `/`.
+        path: String;
+        /// How the database begins the paths of this store. Absolute paths below `path` are understood in any case.
+        strip_prefix: String;
+        /// Rows that name files of this store. A file that one of them still names is never removed.
+        references: Vec<RawReference> = [];
+        /// How long what is removed can be [put back](#trash). Without it, files are gone at once.
+        trash: KeepSpan;
+        /// Times of a file that its age goes by. `latest`: for orphans the latest of writing, change (mode, owner,
+        /// name, links) and birth; for policies of `files` the later of writing and birth. `mtime`: that of writing
+        /// alone, which a copy or a restore may have set.
+        age_by: AgeBy = "latest";
+    }
 
-/// `[stores.NAME]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawStore {
-    pub path: Option<String>,
-    pub strip_prefix: Option<String>,
-    pub references: Option<Vec<OnlyTable<RawReference>>>,
-    pub trash: Option<DurationText>,
-    pub age_by: Option<String>,
-}
+    /// An entry of `references`.
+    pub struct RawReference {
+        /// Required: a source.
+        source: String;
+        /// Required: its table.
+        table: String;
+        /// The column that holds paths. Either this or `path`.
+        column: String;
+        /// A path beneath the root with columns in braces: `{id}/preview`; as in [`files`](#files).
+        path: String;
+        /// `true`: the path is a directory, and everything in it is named.
+        directory: bool = false;
+        /// `path`: the column holds a path of this store. `name`: it holds a path of any shape, of which only the last
+        /// segment counts: every file of that name is named, in whatever directory of the store.
+        r#match: ReferenceMatch = "path";
+        /// Beginnings of what never means a file of this store, such as `"https://"`. Plain text, no pattern.
+        ignore_prefix: Patterns;
+        /// `true`: rows whose file is not there are usual in this table, and block nothing.
+        may_be_missing: bool = false;
+        /// `true`: the table may have no rows, or none that names a file.
+        may_be_empty: bool = false;
+    }
 
-/// An entry of `references`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawReference {
-    pub source: Option<String>,
-    pub table: Option<String>,
-    pub column: Option<String>,
-    pub path: Option<String>,
-    pub directory: Option<bool>,
-    pub r#match: Option<String>,
-    pub ignore_prefix: Option<Texts>,
-    pub may_be_missing: Option<bool>,
-    pub may_be_empty: Option<bool>,
-}
+    /// `[tasks.NAME]`
+    pub struct RawTask {
+        /// Five fields of cron: minute, hour, day of month, month, day of week. Either this or `every`.
+        schedule: String;
+        /// Every so often, counted from the last slot. Where `schedule` and `every` come from different layers (a file,
+        /// a fragment, the environment, `--set`), the later one counts.
+        every: WaitSpan;
+        /// A start this late still counts as on time.
+        misfire_grace: WaitSpan = "5m";
+        /// A slot missed while the daemon was down is run once after start.
+        catch_up: bool = true;
+        /// A run that takes longer is stopped between two batches; what it did stays done.
+        timeout: WaitSpan;
+        /// `false`: the task is never due.
+        enabled: bool = true;
+        /// A command that is run before the first policy. If it fails, the run is blocked and deletes nothing.
+        before: RawHook;
+        /// A command that is run after the last policy.
+        after: RawHook;
+    }
 
-/// `[tasks.NAME]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawTask {
-    pub schedule: Option<String>,
-    pub every: Option<DurationText>,
-    pub misfire_grace: Option<DurationText>,
-    pub catch_up: Option<bool>,
-    pub timeout: Option<DurationText>,
-    pub enabled: Option<bool>,
-    pub before: Option<OnlyTable<RawHook>>,
-    pub after: Option<OnlyTable<RawHook>>,
-}
-
-/// `before` and `after`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawHook {
-    pub command: Option<Vec<String>>,
-    pub timeout: Option<DurationText>,
+    /// `before` and `after`.
+    pub struct RawHook {
+        /// Required: the absolute path of a program, then its arguments.
+        command: Vec<String>;
+        /// A command that takes longer is stopped, and has failed.
+        timeout: WaitSpan = "1m";
+    }
 }

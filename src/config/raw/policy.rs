@@ -1,209 +1,175 @@
-//! `[policies.NAME]` and what is in it, as it is written.
+//! `[policies.NAME]` and what is in it.
 
-use std::fmt;
+use super::super::declare::keys;
+use super::super::form::Named;
+use super::super::values::{Count, KeepSpan, Names, OrTable, Patterns, PlainName, Scalar, Share, SizeText, WaitSpan};
+use super::super::words::{ActionWord, AgeFormat, KindWord, Mode, OnDelete, OpenFiles, Outside, ParamKind, Per};
 
-use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
-
-use super::forms::{DURATION, DurationText, Named, Names, OnlyTable, SizeText, Texts};
-
-/// `[policies.NAME]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawPolicy {
-    pub kind: Option<String>,
-    pub task: Option<String>,
-    pub enabled: Option<bool>,
-    pub mode: Option<String>,
-    pub source: Option<String>,
-    pub table: Option<String>,
-    pub age: Option<String>,
-    pub age_format: Option<String>,
-    pub earliest: Option<String>,
-    pub keep: Option<RawKeep>,
-    pub expires: Option<String>,
-    pub grace: Option<DurationText>,
-    pub r#where: Option<String>,
-    pub params: Option<Vec<RawParam>>,
-    pub protected_by: Option<Vec<OnlyTable<RawProtection>>>,
-    pub alive: Option<OnlyTable<RawAlive>>,
-    pub allow_time_independent: Option<bool>,
-    pub action: Option<String>,
-    pub set: Option<Named<RawSetValue>>,
-    pub files: Option<Vec<OnlyTable<RawFile>>>,
-    pub children: Option<Vec<OnlyTable<RawChild>>>,
-    pub details: Option<Vec<String>>,
-    pub batch: Option<i64>,
-    pub max_rows: Option<i64>,
-    pub max_fraction: Option<f64>,
-    pub max_growth: Option<i64>,
-    pub store: Option<String>,
-    pub r#match: Option<Texts>,
-    pub exclude: Option<Texts>,
-    pub keep_last: Option<i64>,
-    pub max_total: Option<SizeText>,
-    pub max_files: Option<i64>,
-    pub min_free: Option<SizeText>,
-    pub per: Option<String>,
-    pub prune_empty: Option<bool>,
-    pub open: Option<String>,
-    pub bypass_trash: Option<bool>,
-}
-
-/// An entry of `files`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawFile {
-    pub store: Option<String>,
-    pub column: Option<String>,
-    pub path: Option<String>,
-    pub directory: Option<bool>,
-    pub outside: Option<String>,
-    pub may_be_missing: Option<bool>,
-    pub enabled: Option<bool>,
-}
-
-/// An entry of `children`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawChild {
-    pub table: Option<String>,
-    pub column: Option<Names>,
-    pub references: Option<Names>,
-    pub on_delete: Option<String>,
-    pub files: Option<Vec<OnlyTable<RawFile>>>,
-    pub children: Option<Vec<OnlyTable<RawChild>>>,
-}
-
-/// An entry of `protected_by`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawProtection {
-    pub table: Option<String>,
-    pub on: Option<String>,
-    pub r#where: Option<String>,
-}
-
-/// `alive`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawAlive {
-    pub sql: Option<String>,
-    pub command: Option<Vec<String>>,
-    pub timeout: Option<DurationText>,
-}
-
-/// `keep`: one duration, or a table that picks one for each value of a column.
-#[derive(Debug)]
-pub enum RawKeep {
-    For(DurationText),
-    ByValue(RawKeepByValue),
-}
-
-/// `keep` as a table.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawKeepByValue {
-    pub column: Option<String>,
-    pub values: Option<Named<DurationText>>,
-    pub default: Option<DurationText>,
-}
-
-impl<'de> Deserialize<'de> for RawKeep {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Keep;
-        impl<'de> Visitor<'de> for Keep {
-            type Value = RawKeep;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(DURATION)
-            }
-            fn visit_str<E>(self, text: &str) -> Result<RawKeep, E> {
-                Ok(RawKeep::For(DurationText(text.to_owned())))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawKeep, A::Error> {
-                RawKeepByValue::deserialize(MapAccessDeserializer::new(map)).map(RawKeep::ByValue)
-            }
-        }
-        deserializer.deserialize_any(Keep)
+keys! {
+    /// `[policies.NAME]`
+    pub struct RawPolicy {
+        /// Required: `rows`, `files` or `orphans`.
+        kind: KindWord;
+        /// The task that runs it. Without one it runs on request only: `retaind run NAME`.
+        task: String;
+        /// `false`: no task runs it.
+        enabled: bool = true;
+        /// `report`: decide and record everything, delete nothing. It is the default of `orphans`.
+        mode: Mode, default "enforce";
+        /// How long a thing is kept. Of rows, it may also be a table: a time for [each value of a
+        /// column](#a-time-for-each-value).
+        keep: OrTable<KeepSpan, RawKeepByValue>;
+        /// Guard: if more than this share of the table's rows, or of the matching files, would go, the run is blocked
+        /// and deletes nothing. Of `orphans`: 0.5, if left out.
+        max_fraction: Share;
+        /// How many times more than the largest of its recent runs a scheduled run may take without an approval.
+        max_growth: Count = 10;
+        /// Required: a source.
+        source: String, of [Rows];
+        /// Required: the table whose rows may go.
+        table: String, of [Rows];
+        /// Column that says how old a row is; see [Time](#time). Needs `keep`.
+        age: String, of [Rows];
+        /// Column that says when a row expires. Stands instead of `age` and `keep`.
+        expires: String, of [Rows];
+        /// How long a row is kept after it has expired; not at all, if left out.
+        grace: KeepSpan, of [Rows];
+        /// What a column of numbers, or of texts that are numbers, counts since 1970: `unix` (seconds), `unix_ms`
+        /// (milliseconds), `unix_us` (microseconds) or `unix_ns` (nanoseconds).
+        age_format: AgeFormat, of [Rows];
+        /// The floor of dates: what is before it is [not a time](#time). A date, in UTC, or an instant.
+        earliest: String, default "1980-01-02", of [Rows];
+        /// A condition in [SQL](#sql).
+        r#where: String, of [Rows];
+        /// [Parameters](#parameters) that whoever asks for a run must give.
+        params: Vec<OrTable<PlainName, RawParam>> = [], of [Rows];
+        /// Rows of other tables that [keep a row](#what-keeps-a-row).
+        protected_by: Vec<RawProtection> = [], of [Rows];
+        /// How to ask whether the [work of a row](#what-keeps-a-row) is still going on.
+        alive: RawAlive, of [Rows];
+        /// `true`: SQL with a time in it that [says the same at every time](#times-in-sql) is meant so.
+        allow_time_independent: bool = false, of [Rows];
+        /// `update`: rows are not deleted but [updated](#updating-instead-of-deleting).
+        action: ActionWord = "delete", of [Rows];
+        /// With `action = "update"`: the columns and what they are set to.
+        set: Named<OrTable<Scalar, RawSetSql>>, each "What this column is set to.", of [Rows];
+        /// [Files](#files) that go with a row.
+        files: Vec<RawFile> = [], of [Rows];
+        /// [Rows of other tables](#children) that belong to a row.
+        children: Vec<RawChild> = [], of [Rows];
+        /// Columns that the result shows for each row, for the first 100.
+        details: Vec<String> = [], of [Rows];
+        /// Rows per transaction, up to 100000.
+        batch: Count<100_000> = 10000, of [Rows];
+        /// Guard: if more rows than this are eligible, the run is blocked and deletes nothing.
+        max_rows: Count, of [Rows];
+        /// Required: a store.
+        store: String, of [Files, Orphans];
+        /// Which files; all, if left out. See [patterns](#patterns).
+        r#match: Patterns, of [Files, Orphans];
+        /// Files that stay although they match.
+        exclude: Patterns, of [Files, Orphans];
+        /// So many files, the newest, always stay. With nothing else, all others go.
+        keep_last: Count, of [Files];
+        /// While the matching files take more than this, the oldest go, even when they are younger than `keep`.
+        max_total: SizeText, of [Files];
+        /// Until the file system has this much free, the oldest go. Also as a percentage of its size: `"10%"`.
+        min_free: SizeText, of [Files];
+        /// What `keep_last` and `max_total` count in: `directory` (each by itself, without those beneath it) or
+        /// `store`. If left out, `keep_last` counts in each directory and `max_total` in the whole store.
+        per: Per, of [Files];
+        /// `true`: directories that are left empty are removed, too.
+        prune_empty: bool = false, of [Files];
+        /// What becomes of a file that a process holds open: `skip` leaves it, `delete` takes it; its room is free once
+        /// it is closed. Where it cannot be known, a file stays and is counted; `check` prints the drop-in with which
+        /// the service knows. No file is ever truncated.
+        open: OpenFiles = "skip", of [Files];
+        /// `true`: what goes for `min_free` goes for good, in a store with a `trash`.
+        bypass_trash: bool = false, of [Files];
+        /// Guard: if more files than this would go, the run is blocked and deletes nothing. Of `orphans`, too.
+        max_files: Count, of [Files, Orphans];
     }
-}
 
-/// An entry of `set`.
-#[derive(Debug)]
-pub enum RawSetValue {
-    Text(String),
-    Whole(i64),
-    Decimal(f64),
-    Flag(bool),
-    Sql(RawSetSql),
-}
-
-/// `{ sql = "…" }`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawSetSql {
-    pub sql: Option<String>,
-}
-
-impl<'de> Deserialize<'de> for RawSetValue {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Set;
-        impl<'de> Visitor<'de> for Set {
-            type Value = RawSetValue;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text, a number, true or false, or { sql = \"…\" }")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<RawSetValue, E> {
-                Ok(RawSetValue::Text(text.to_owned()))
-            }
-            fn visit_i64<E>(self, number: i64) -> Result<RawSetValue, E> {
-                Ok(RawSetValue::Whole(number))
-            }
-            fn visit_f64<E>(self, number: f64) -> Result<RawSetValue, E> {
-                Ok(RawSetValue::Decimal(number))
-            }
-            fn visit_bool<E>(self, flag: bool) -> Result<RawSetValue, E> {
-                Ok(RawSetValue::Flag(flag))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawSetValue, A::Error> {
-                RawSetSql::deserialize(MapAccessDeserializer::new(map)).map(RawSetValue::Sql)
-            }
-        }
-        deserializer.deserialize_any(Set)
+    /// `keep` as a table.
+    pub struct RawKeepByValue {
+        /// Required: the column that decides.
+        column: String;
+        /// Required: the times, by value.
+        values: Named<KeepSpan>, each "The time for rows that have this value.";
+        /// The time for rows that have another value, or none. Without it such rows are kept.
+        default: KeepSpan;
     }
-}
 
-/// An entry of `params`: a name, or a table with its type.
-#[derive(Debug)]
-pub enum RawParam {
-    Name(String),
-    Table(RawParamTable),
-}
+    /// An entry of `params` as a table.
+    pub struct RawParam {
+        /// Required: lower-case letters, digits and `_`; begins with a letter.
+        name: String;
+        /// `text`, `integer`, `boolean`, `timestamp` (RFC 3339), `date` or `uuid`. Without it: the type of the table's
+        /// column of the same name, or text where there is none.
+        r#type: ParamKind;
+    }
 
-/// `{ name = "…", type = "…" }`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RawParamTable {
-    pub name: Option<String>,
-    pub r#type: Option<String>,
-}
+    /// An entry of `protected_by`.
+    pub struct RawProtection {
+        /// Required: the other table.
+        table: String;
+        /// Required: which of its rows belong to a row, in SQL.
+        on: String;
+        /// Which of these count; all, if left out.
+        r#where: String;
+    }
 
-impl<'de> Deserialize<'de> for RawParam {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Param;
-        impl<'de> Visitor<'de> for Param {
-            type Value = RawParam;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a name in quotes, or { name = \"…\", type = \"…\" }")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<RawParam, E> {
-                Ok(RawParam::Name(text.to_owned()))
-            }
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawParam, A::Error> {
-                RawParamTable::deserialize(MapAccessDeserializer::new(map)).map(RawParam::Table)
-            }
-        }
-        deserializer.deserialize_any(Param)
+    /// `alive`
+    pub struct RawAlive {
+        /// A condition: a row for which it is true, or unknown, is kept.
+        sql: String;
+        /// The absolute path of a program, then its arguments; `{COLUMN}`, as a whole argument, is the value of a
+        /// column. `{{` and `}}` stand for braces.
+        command: Vec<String>;
+        /// How long one command may take.
+        timeout: WaitSpan = "5s";
+    }
+
+    /// An entry of `set` as a table.
+    pub struct RawSetSql {
+        /// An expression in SQL: `{ sql = "NULL" }`.
+        sql: String;
+    }
+
+    /// An entry of `files`.
+    pub struct RawFile {
+        /// Required: a store.
+        store: String;
+        /// The column that holds the file's path. Either this or `path`.
+        column: String;
+        /// A path beneath the root with columns in braces: `{id}/preview`. `{{` and `}}` stand for braces.
+        path: String;
+        /// `true`: the path is a directory, which goes with everything in it.
+        directory: bool = false;
+        /// What becomes of a row whose path is not one of the store's: `keep` keeps it, `release` lets it go without
+        /// its file.
+        outside: Outside = "keep";
+        /// `true`: that nearly all of these files are missing blocks nothing.
+        may_be_missing: bool = false;
+        /// `false`: these files stay.
+        enabled: bool = true;
+    }
+
+    /// An entry of `children`.
+    pub struct RawChild {
+        /// Required: the child's table.
+        table: String;
+        /// Required: its column that names the parent, or a list where several do so together.
+        column: Names;
+        /// The parent's columns that it names, as many and in the same order. If left out: what the foreign key over
+        /// `column` points to, else the primary key.
+        references: Names;
+        /// `delete`: they go before the parent. `set-null`: they stay, and `column` is set to NULL. `keep-parent`: the
+        /// parent stays as long as it has such a child.
+        on_delete: OnDelete = "delete";
+        /// Files that go with a child; entries as in [`files`](#files).
+        files: Vec<RawFile> = [];
+        /// Children of a child; entries as here, at any depth.
+        children: Vec<RawChild> = [];
     }
 }

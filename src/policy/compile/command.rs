@@ -1,30 +1,26 @@
 //! Commands of the operator's: `before` and `after` of a task, `alive` of a policy.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
-use crate::config::keys;
-use crate::config::raw::{DurationText, RawHook};
-use crate::config::{Aspect, KeyPath};
+use crate::config::raw::RawHook;
+use crate::config::{Fault, KeyPath};
 
 use super::super::{Argument, CommandLine, Hook, Ident};
+use super::Gather;
 use super::value::parse_absolute;
-use super::{Fault, Gather};
 
 impl Gather<'_> {
     /// The command that a task runs before or after its policies; its arguments are taken as they are.
     pub(super) fn hook(&mut self, table: &KeyPath, raw: &RawHook) -> Option<Hook> {
-        if self.is_faulty(table) {
-            return None;
-        }
         let hint = "write { command = [\"/PROGRAM\", \"ARGUMENT\"] }";
-        let command = self.required(table, "command", raw.command.as_ref(), hint);
-        let timeout = self.duration_or(&table.key("timeout"), raw.timeout.as_ref(), keys::HOOK_TIMEOUT);
+        let command = self.required(table, "command", &raw.command, hint)?;
         let path = table.key("command");
-        let (program, arguments) = self.program(&path, command?, hint)?;
+        let (program, arguments) = self.program(&path, command, hint)?;
         for (index, argument) in arguments.iter().enumerate() {
             self.check(&path.index(index + 1), without_nul(argument));
         }
-        Some(Hook { program: program?, arguments: arguments.to_vec(), timeout: timeout? })
+        Some(Hook { program: program?, arguments: arguments.to_vec(), timeout: raw.timeout.0 })
     }
 
     /// The command of `alive`, whose arguments may be columns.
@@ -32,15 +28,14 @@ impl Gather<'_> {
         &mut self,
         table: &KeyPath,
         command: &[String],
-        timeout: Option<&DurationText>,
+        timeout: Duration,
     ) -> Option<CommandLine> {
-        let timeout = self.duration_or(&table.key("timeout"), timeout, keys::ALIVE_TIMEOUT);
         let path = table.key("command");
         let (program, arguments) = self.program(&path, command, "write command = [\"/PROGRAM\", \"{id}\"]")?;
         let arguments = arguments.iter().enumerate();
         let arguments =
             arguments.filter_map(|(index, text)| self.check(&path.index(index + 1), parse_argument(text))).collect();
-        Some(CommandLine { program: program?, arguments, timeout: timeout? })
+        Some(CommandLine { program: program?, arguments, timeout })
     }
 
     /// The program, which is always the same, if it is one; and the rest.
@@ -51,7 +46,7 @@ impl Gather<'_> {
         hint: &str,
     ) -> Option<(Option<PathBuf>, &'c [String])> {
         let Some((program, arguments)) = command.split_first() else {
-            self.refuse(path, Aspect::Value, Fault::new("the command is empty").hint(hint));
+            self.refuse_value(path, "the command is empty", hint);
             return None;
         };
         Some((self.check(&path.index(0), parse_program(program)), arguments))

@@ -3,44 +3,32 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::raw::Raw;
-use crate::config::{Diagnostic, KeyPath, Origin, keys};
+use crate::config::{Diagnostic, Fault, KeyPath, Origin};
 
-use super::super::{Daemon, Endpoint, Mode};
-use super::value::{parse_absolute, parse_clock, parse_mode, parse_zone};
-use super::{Fault, Gather, url};
+use super::super::{Daemon, Endpoint};
+use super::value::parse_absolute;
+use super::{Gather, url};
+
+/// Directory of the ledger where neither the configuration nor systemd names one.
+const STATE_DIR: &str = "/var/lib/retaind";
 
 impl Gather<'_> {
     pub(super) fn daemon(&mut self, raw: &Raw) -> Option<Daemon> {
-        let table = KeyPath::of(&["daemon"]);
-        let daemon = raw.daemon.as_deref();
-        let mode = self.mode(&table, daemon.and_then(|daemon| daemon.mode.as_deref()), keys::MODE);
-        let zone = daemon.and_then(|daemon| daemon.timezone.as_deref()).unwrap_or(keys::TIMEZONE);
-        let timezone = self.check(&table.key("timezone"), parse_zone(zone));
-        let grace = daemon.and_then(|daemon| daemon.shutdown_grace.as_ref());
-        let shutdown_grace = self.duration_or(&table.key("shutdown_grace"), grace, keys::SHUTDOWN_GRACE);
-        let clock = daemon.and_then(|daemon| daemon.clock.as_deref()).unwrap_or(keys::CLOCK);
-        let clock = self.check(&table.key("clock"), parse_clock(clock));
-        let state_dir = self.state_dir(&table, daemon.and_then(|daemon| daemon.state_dir.as_deref()));
-        let ledger_url = raw.ledger.as_deref().and_then(|ledger| ledger.url.as_ref());
-        let ledger_path = match (ledger_url, &state_dir) {
-            (Some(url), _) => self.check(&KeyPath::of(&["ledger", "url"]), parse_ledger_url(&url.0)),
+        let state_dir = self.state_dir(&KeyPath::of(&["daemon"]), raw.daemon.state_dir.as_deref());
+        let ledger_path = match (&raw.ledger.url, &state_dir) {
+            (Some(url), _) => self.check(&KeyPath::of(&["ledger", "url"]), parse_ledger_url(url)),
             (None, Some(state_dir)) => Some(state_dir.join("ledger.db")),
             (None, None) => None,
         };
         Some(Daemon {
-            mode: mode?,
+            mode: raw.daemon.mode,
             state_dir: state_dir?,
             ledger_path: ledger_path?,
-            timezone: timezone?,
-            shutdown_grace: shutdown_grace?,
-            clock: clock?,
-            approve_changes: daemon.and_then(|daemon| daemon.approve_changes).unwrap_or(true),
+            timezone: raw.daemon.timezone.0.clone(),
+            shutdown_grace: raw.daemon.shutdown_grace.0,
+            clock: raw.daemon.clock,
+            approve_changes: raw.daemon.approve_changes,
         })
-    }
-
-    /// The `mode` of a table.
-    pub(super) fn mode(&mut self, table: &KeyPath, written: Option<&str>, default: &str) -> Option<Mode> {
-        self.check(&table.key("mode"), parse_mode(written.unwrap_or(default)))
     }
 
     fn state_dir(&mut self, table: &KeyPath, written: Option<&str>) -> Option<PathBuf> {
@@ -53,7 +41,7 @@ impl Gather<'_> {
                 self.found.push(Diagnostic::new(origin, path, "the path is not absolute"));
                 None
             }
-            (None, None) => Some(Path::new(keys::STATE_DIR).to_owned()),
+            (None, None) => Some(Path::new(STATE_DIR).to_owned()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::config::keys::SHIPPED_TASKS;
-use crate::config::raw::{Named, Raw};
+use crate::config::raw::Raw;
 
 /// Names of one section, each with its place in declared order.
 #[derive(Default)]
@@ -13,10 +13,6 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn of<T>(named: Option<&'a Named<T>>) -> Self {
-        Self::from_iter(named.map(|named| named.0.as_slice()).unwrap_or_default().iter().map(|(name, _)| name.as_str()))
-    }
-
     /// Place in declared order.
     pub(super) fn place(&self, name: &str) -> Option<usize> {
         self.places.get(name).copied()
@@ -53,38 +49,15 @@ pub(super) enum Section {
 impl Section {
     /// What one entry of it is called.
     pub(super) fn thing(self) -> &'static str {
-        match self {
-            Section::Sources => "source",
-            Section::Stores => "store",
-            Section::Tasks => "task",
-        }
+        ["source", "store", "task"][self as usize]
     }
 }
 
-/// Names that others may refer to.
-pub(super) struct Declared<'a> {
-    sources: Names<'a>,
-    stores: Names<'a>,
-    /// The shipped ones come first.
-    tasks: Names<'a>,
-}
-
-impl<'a> Declared<'a> {
-    pub(super) fn of(raw: &'a Raw) -> Self {
-        let shipped = SHIPPED_TASKS.iter().map(|(name, _)| *name);
-        let tasks = raw.tasks.as_ref().map(|named| named.0.as_slice()).unwrap_or_default();
-        Self {
-            sources: Names::of(raw.sources.as_ref()),
-            stores: Names::of(raw.stores.as_ref()),
-            tasks: shipped.chain(tasks.iter().map(|(name, _)| name.as_str())).collect(),
-        }
+/// The names of each section; the shipped tasks come before the others.
+pub(super) fn names(raw: &Raw) -> [Names<'_>; 3] {
+    fn of<T>(named: &[(String, T)]) -> impl Iterator<Item = &str> {
+        named.iter().map(|(name, _)| name.as_str())
     }
-
-    pub(super) fn names(&self, section: Section) -> &Names<'a> {
-        match section {
-            Section::Sources => &self.sources,
-            Section::Stores => &self.stores,
-            Section::Tasks => &self.tasks,
-        }
-    }
+    let tasks = SHIPPED_TASKS.iter().map(|(name, _)| *name).chain(of(&raw.tasks));
+    [of(&raw.sources).collect(), of(&raw.stores).collect(), tasks.collect()]
 }

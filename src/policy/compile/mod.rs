@@ -20,11 +20,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::config::keys;
-use crate::config::raw::{Named, Raw};
-use crate::config::{Aspect, Diagnostic, Diagnostics, Inputs, KeyPath, Loaded, Origin, did_you_mean, listed};
+use crate::config::raw::{Raw, RawStore};
+use crate::config::{Aspect, Diagnostic, Diagnostics, Fault, Inputs, KeyPath, Loaded, Origin, did_you_mean, listed};
 
 use super::{Name, Settings, Written};
-use declared::{Declared, Section};
+use declared::{Names, Section};
 pub use wording::{recompile, recompile_all};
 
 /// Errors after which no more are sought: nobody reads them all.
@@ -42,7 +42,7 @@ pub fn compile(mut loaded: Loaded, inputs: &Inputs) -> Result<Settings, Diagnost
         return Err(Diagnostics::new(found));
     }
     let faulty = found.iter().map(|problem| problem.key().to_owned()).collect();
-    let declared = Declared::of(&loaded.raw);
+    let declared = declared::names(&loaded.raw);
     let mut gather = Gather { loaded: &loaded, inputs, declared, faulty, found: Vec::new() };
     let settings = gather.settings(&loaded.raw);
     found.append(&mut gather.found);
@@ -54,41 +54,18 @@ pub fn compile(mut loaded: Loaded, inputs: &Inputs) -> Result<Settings, Diagnost
     }
 }
 
-/// Why a value is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Fault {
-    message: String,
-    hint: Option<String>,
-}
-
-impl Fault {
-    fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None }
-    }
-
-    fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
-
-impl From<String> for Fault {
-    fn from(message: String) -> Self {
-        Self::new(message)
-    }
-}
-
 /// What is compiled from, and what was found wrong with it.
 struct Gather<'a> {
     loaded: &'a Loaded,
     inputs: &'a Inputs,
-    declared: Declared<'a>,
+    /// Names of each section.
+    declared: [Names<'a>; 3],
     /// Entries that loading found fault with: they are not complained about twice.
     faulty: HashSet<String>,
     found: Vec<Diagnostic>,
 }
 
-impl Gather<'_> {
+impl<'a> Gather<'a> {
     /// `None` where something was found that leaves no settings to return.
     fn settings(&mut self, raw: &Raw) -> Option<Settings> {
         let daemon = self.daemon(raw);
@@ -100,7 +77,7 @@ impl Gather<'_> {
         for policy in policies.iter().filter(|policy| of_tasks.contains(&policy.name)) {
             let path = KeyPath::of(&["policies", policy.name.as_str()]);
             let hint = "`retaind run NAME` takes either: give the policy another name";
-            self.refuse(&path, Aspect::Key, Fault::new("there is a task of that name").hint(hint));
+            self.refuse_key(&path, "there is a task of that name", hint);
         }
         Some(Settings {
             daemon: daemon?,
@@ -118,8 +95,17 @@ impl Gather<'_> {
     }
 
     fn refuse(&mut self, path: &KeyPath, aspect: Aspect, fault: Fault) {
-        let diagnostic = self.loaded.diagnostic(path, aspect, fault.message);
-        self.found.push(diagnostic.maybe_hint(fault.hint));
+        self.found.push(self.loaded.diagnostic(path, aspect, fault));
+    }
+
+    /// Refuses a key, and says what to do.
+    fn refuse_key(&mut self, path: &KeyPath, message: impl Into<String>, hint: impl Into<String>) {
+        self.refuse(path, Aspect::Key, Fault::new(message).hint(hint));
+    }
+
+    /// Refuses a value, and says what to do.
+    fn refuse_value(&mut self, path: &KeyPath, message: impl Into<String>, hint: impl Into<String>) {
+        self.refuse(path, Aspect::Value, Fault::new(message).hint(hint));
     }
 
     /// The value, or `None` and a diagnostic that points at it.
@@ -127,12 +113,52 @@ impl Gather<'_> {
         checked.map_err(|fault| self.refuse(path, Aspect::Value, fault.into())).ok()
     }
 
+    /// The value of a key that may be left out, parsed.
+    fn parsed<T, E: Into<Fault>>(
+        &mut self,
+        table: &KeyPath,
+        key: &str,
+        written: Option<&String>,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        self.check(&table.key(key), parse(written?))
+    }
+
     /// The value of a key that must be there. Says that it is missing, unless it is there and was found faulty.
-    fn required<'v, T>(&mut self, table: &KeyPath, key: &str, value: Option<&'v T>, hint: &str) -> Option<&'v T> {
-        if value.is_none() && !self.loaded.is_written(&table.key(key)) {
-            self.refuse(table, Aspect::Key, Fault::new(format!("{key} is missing")).hint(hint));
+    fn required<'v, T>(&mut self, table: &KeyPath, key: &str, value: &'v Option<T>, hint: &str) -> Option<&'v T> {
+        if value.is_none() && !self.is_written(table, key) {
+            self.refuse_key(table, format!("{key} is missing"), hint);
         }
-        value
+        value.as_ref()
+    }
+
+    /// True if a table has a key, be its value usable or not.
+    fn is_written(&self, table: &KeyPath, key: &str) -> bool {
+        self.loaded.is_written(&table.key(key))
+    }
+
+    /// The entries of a list, each read; one that was there before is refused. Those that loading found fault with are left out.
+    fn list<R, T>(
+        &mut self,
+        list: &KeyPath,
+        raw: &[R],
+        thing: &str,
+        mut read: impl FnMut(&mut Self, &KeyPath, &R) -> Option<T>,
+        is_same: impl Fn(&T, &T) -> bool,
+    ) -> Vec<T> {
+        let mut items: Vec<T> = Vec::new();
+        for (index, entry) in raw.iter().enumerate() {
+            let path = list.index(index);
+            if self.is_faulty(&path) {
+                continue;
+            }
+            let Some(item) = read(self, &path, entry) else { continue };
+            if items.iter().any(|other| is_same(other, &item)) {
+                self.refuse_value(&path, format!("this {thing} is there twice"), "leave one out");
+            }
+            items.push(item);
+        }
+        items
     }
 
     /// True if a table is there only because an override misspelt the name of another; says so.
@@ -151,15 +177,14 @@ impl Gather<'_> {
         }
         let Some(hint) = did_you_mean(table.last_key(), declared.chain(shipped)) else { return false };
         let thing = singular(section.last_key());
-        self.refuse(table, Aspect::Key, Fault::new(format!("there is no such {thing}")).hint(hint));
+        self.refuse_key(table, format!("there is no such {thing}"), hint);
         true
     }
 
     /// The tables of a section with their paths, in declared order.
-    fn tables<'r, T>(&mut self, section: &str, named: Option<&'r Named<T>>) -> Vec<(KeyPath, &'r T)> {
-        let mut tables = entries(section, named);
-        tables.retain(|(path, _)| !self.is_stray(path));
-        tables
+    fn tables<'r, T>(&mut self, section: &str, named: &'r [(String, T)]) -> Vec<(KeyPath, &'r T)> {
+        let tables = named.iter().map(|(name, value)| (KeyPath::of(&[section, name]), value));
+        tables.filter(|(path, _)| !self.is_stray(path)).collect()
     }
 
     fn is_faulty(&self, path: &KeyPath) -> bool {
@@ -191,7 +216,7 @@ impl Gather<'_> {
 
     /// A name that must be declared in a section.
     fn reference(&mut self, path: &KeyPath, written: &str, section: Section) -> Option<Name> {
-        let (thing, known) = (section.thing(), self.declared.names(section));
+        let (thing, known) = (section.thing(), &self.declared[section as usize]);
         if known.place(written).is_some() {
             // A bad name was complained about where it was declared.
             return Name::parse(written).ok();
@@ -200,8 +225,14 @@ impl Gather<'_> {
             [] => format!("declare it: [{thing}s.NAME]"),
             known => format!("there are {}", listed(known)),
         });
-        self.refuse(path, Aspect::Value, Fault::new(format!("there is no {thing} {written:?}")).hint(hint));
+        self.refuse_value(path, format!("there is no {thing} {written:?}"), hint);
         None
+    }
+
+    /// The store of that name, as it is declared.
+    fn raw_store(&self, name: &str) -> Option<&'a RawStore> {
+        let place = self.declared[Section::Stores as usize].place(name)?;
+        self.loaded.raw.stores.get(place).map(|(_, raw)| raw)
     }
 
     /// True if a value was given by `--set`, where every user of the machine can read it.
@@ -210,18 +241,7 @@ impl Gather<'_> {
     }
 }
 
-/// The paths of the tables in a section, each with its raw value.
-fn entries<'r, T>(section: &str, named: Option<&'r Named<T>>) -> Vec<(KeyPath, &'r T)> {
-    let entries = named.map(|named| named.0.as_slice()).unwrap_or_default();
-    entries.iter().map(|(name, value)| (KeyPath::of(&[section, name]), value)).collect()
-}
-
 /// What one entry of a section is called.
 fn singular(section: &str) -> &str {
     if section == "policies" { "policy" } else { section.trim_end_matches('s') }
-}
-
-/// The first element that was there before, by a key of each.
-fn position_of_twin<T: PartialEq>(items: &[T], at: usize) -> Option<usize> {
-    items[..at].iter().position(|other| *other == items[at])
 }

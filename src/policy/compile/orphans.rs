@@ -1,89 +1,74 @@
 //! Policies of kind `orphans`: files of a store that no row names.
 
-use crate::config::keys;
-use crate::config::raw::{OnlyTable, Raw, RawFile, RawPolicy, RawStore};
-use crate::config::{Aspect, KeyPath};
+use std::time::Duration;
 
-use super::super::{Fraction, OrphansPolicy};
-use super::declared::Section;
-use super::value::{LONGEST_KEEP, parse_duration};
-use super::{Fault, Gather};
+use crate::config::KeyPath;
+use crate::config::raw::{Raw, RawFile, RawPolicy};
+
+use super::super::{Fraction, OrphansPolicy, ReferenceMatch};
+use super::Gather;
+use super::files::{fraction, number};
+
+/// Grace of files that no row names, if `keep` is left out: a row may still be on its way.
+const KEEP: Duration = Duration::from_secs(24 * 3600);
+/// Largest share of a store that goes, if `max_fraction` is left out.
+const MAX_FRACTION: f64 = 0.5;
 
 impl Gather<'_> {
     pub(super) fn orphans_policy(&mut self, table: &KeyPath, raw: &RawPolicy, whole: &Raw) -> Option<OrphansPolicy> {
         let store = self.governed_store(table, raw);
         if let Some(name) = &store {
             self.refuse_unnamed_store(table, name.as_str(), whole);
-            self.refuse_names_beside_directories(table, name.as_str(), whole);
+            self.refuse_names_beside_directories(table, name.as_str());
         }
         let matching = self.file_match(table, raw);
-        let keep = match &raw.keep {
-            Some(written) => self.file_keep(table, Some(written)),
-            None => self.check(&table.key("keep"), parse_duration("keep", keys::ORPHANS_KEEP, LONGEST_KEEP)),
-        };
-        let max_fraction = match raw.max_fraction {
-            Some(share) => self.fraction(table, share),
-            None => Fraction::new(keys::ORPHANS_MAX_FRACTION),
-        };
-        let max_files = self.max_files(table, raw);
+        let keep = if raw.keep.is_some() { self.file_keep(table, raw) } else { Some(KEEP) };
+        let max_fraction = fraction(raw).or_else(|| Fraction::new(MAX_FRACTION));
+        let max_files = number(raw.max_files);
         Some(OrphansPolicy { store: store?, matching: matching?, keep: keep?, max_fraction: max_fraction?, max_files })
     }
 
     /// In a store that no row names, every file would be an orphan.
     fn refuse_unnamed_store(&mut self, table: &KeyPath, store: &str, whole: &Raw) {
-        let path = KeyPath::of(&["stores", store]);
-        let stores = whole.stores.as_ref().map(|named| named.0.as_slice()).unwrap_or_default();
-        let raw = self
-            .declared
-            .names(Section::Stores)
-            .place(store)
-            .and_then(|place| stores.get(place))
-            .map(|(_, raw)| &raw.0);
-        let has_references = |raw: &RawStore| raw.references.as_ref().is_some_and(|list| !list.is_empty());
-        if raw.is_none_or(has_references) || self.is_faulty_within(&path.key("references")) {
+        let has_none = self.raw_store(store).is_some_and(|raw| raw.references.is_empty());
+        if !has_none || self.is_faulty_within(&KeyPath::of(&["stores", store, "references"])) {
             return;
         }
-        let fault = Fault::new(format!("store {store} has no references: every file in it would be an orphan"));
         let entries = owners(store, whole);
         let entries = match entries.is_empty() {
             true => "{ source = \"…\", table = \"…\", column = \"…\" }".to_owned(),
             false => entries.join(", "),
         };
+        let message = format!("store {store} has no references: every file in it would be an orphan");
         let hint = format!("write references = [{entries}] in [stores.{store}]: every column that names its files");
-        self.refuse(&table.key("store"), Aspect::Value, fault.hint(hint));
+        self.refuse_value(&table.key("store"), message, hint);
     }
 
     /// A directory that no row names goes as a whole, and a row that names a file by its name alone does not say in which
     /// directory it is.
-    fn refuse_names_beside_directories(&mut self, table: &KeyPath, store: &str, whole: &Raw) {
-        let stores = whole.stores.as_ref().map(|named| named.0.as_slice()).unwrap_or_default();
-        let raw = self.declared.names(Section::Stores).place(store).and_then(|place| stores.get(place));
-        let references: Vec<_> = raw.iter().flat_map(|(_, raw)| &raw.references).flatten().collect();
-        let by_name = references.iter().any(|reference| reference.r#match.as_deref() == Some("name"));
-        if by_name && references.iter().any(|reference| reference.directory == Some(true)) {
+    fn refuse_names_beside_directories(&mut self, table: &KeyPath, store: &str) {
+        let references = self.raw_store(store).map(|raw| raw.references.as_slice()).unwrap_or_default();
+        let by_name = references.iter().any(|reference| reference.r#match == ReferenceMatch::Name);
+        if by_name && references.iter().any(|reference| reference.directory) {
             let message = format!(
                 "store {store} has references of directories and one with match = \"name\": which files in a directory that \
                  one names cannot be told"
             );
-            let hint = "put the directories into a store of their own";
-            self.refuse(&table.key("store"), Aspect::Value, Fault::new(message).hint(hint));
+            self.refuse_value(&table.key("store"), message, "put the directories into a store of their own");
         }
     }
 }
 
 /// The references that policies of rows suggest: whoever owns a file names it.
 fn owners(store: &str, whole: &Raw) -> Vec<String> {
-    let policies = whole.policies.as_ref().map(|named| named.0.as_slice()).unwrap_or_default();
     let mut entries = Vec::new();
-    for (_, policy) in policies {
+    for (_, policy) in &whole.policies {
         let (Some(source), Some(table)) = (&policy.source, &policy.table) else { continue };
-        let files = policy.files.as_deref().unwrap_or_default();
-        entries.extend(files.iter().filter_map(|file| entry(store, source, table, file)));
-        let mut children: Vec<_> = policy.children.iter().flatten().collect();
+        entries.extend(policy.files.iter().filter_map(|file| entry(store, source, table, file)));
+        let mut children: Vec<_> = policy.children.iter().collect();
         while let Some(child) = children.pop() {
-            let files = child.files.as_deref().unwrap_or_default();
-            entries.extend(files.iter().filter_map(|file| entry(store, source, child.table.as_ref()?, file)));
-            children.extend(child.children.iter().flatten());
+            entries.extend(child.files.iter().filter_map(|file| entry(store, source, child.table.as_ref()?, file)));
+            children.extend(&child.children);
         }
     }
     entries.sort();
@@ -91,7 +76,7 @@ fn owners(store: &str, whole: &Raw) -> Vec<String> {
     entries
 }
 
-fn entry(store: &str, source: &str, table: &str, file: &OnlyTable<RawFile>) -> Option<String> {
+fn entry(store: &str, source: &str, table: &str, file: &RawFile) -> Option<String> {
     if file.store.as_deref() != Some(store) {
         return None;
     }
@@ -100,6 +85,6 @@ fn entry(store: &str, source: &str, table: &str, file: &OnlyTable<RawFile>) -> O
         (None, Some(path)) => format!("path = {path:?}"),
         (None, None) => return None,
     };
-    let directory = if file.directory == Some(true) { ", directory = true" } else { "" };
+    let directory = if file.directory { ", directory = true" } else { "" };
     Some(format!("{{ source = {source:?}, table = {table:?}, {path}{directory} }}"))
 }

@@ -3,10 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::config::read_regular;
+use crate::config::{Fault, read_regular};
 
 use super::super::Secret;
-use super::Fault;
 use super::value::parse_absolute;
 
 /// Longer than any password, short enough to read a wrong file without harm.

@@ -1,7 +1,8 @@
 //! Sizes in bytes, and room on a file system as a size or a percentage. Pure.
 
+use crate::config::Fault;
+
 use super::super::{ByteCount, Fraction, Space};
-use super::Fault;
 
 const EXAMPLE: &str = "write \"10GiB\": a whole number and one of B, kB, MB, GB, TB, KiB, MiB, GiB, TiB";
 

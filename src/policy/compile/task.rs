@@ -3,16 +3,16 @@
 use chrono::{DateTime, Utc};
 use croner::parser::{CronParser, Seconds, Year};
 
-use crate::config::keys::{self, SHIPPED_TASKS};
+use crate::config::keys::SHIPPED_TASKS;
 use crate::config::raw::{Raw, RawTask};
-use crate::config::{Aspect, KeyPath};
+use crate::config::{Aspect, Fault, KeyPath};
 
 use super::super::{Task, Trigger};
-use super::{Fault, Gather};
+use super::Gather;
 
 impl Gather<'_> {
     pub(super) fn tasks(&mut self, raw: &Raw) -> Vec<Task> {
-        let declared = self.tables("tasks", raw.tasks.as_ref());
+        let declared = self.tables("tasks", &raw.tasks);
         let untouched = RawTask::default();
         let mut tasks = Vec::new();
         for (name, schedule) in SHIPPED_TASKS {
@@ -34,45 +34,41 @@ impl Gather<'_> {
         }
         let name = self.name(table);
         let trigger = self.trigger(table, raw, default_schedule);
-        let misfire_grace =
-            self.duration_or(&table.key("misfire_grace"), raw.misfire_grace.as_ref(), keys::MISFIRE_GRACE);
-        let timeout = self.duration(&table.key("timeout"), raw.timeout.as_ref());
         let before = raw.before.as_ref().and_then(|raw| self.hook(&table.key("before"), raw));
         let after = raw.after.as_ref().and_then(|raw| self.hook(&table.key("after"), raw));
         Some(Task {
             name: name?,
             trigger: trigger?,
-            misfire_grace: misfire_grace?,
-            catch_up: raw.catch_up.unwrap_or(keys::CATCH_UP),
-            timeout,
-            enabled: raw.enabled.unwrap_or(true),
+            misfire_grace: raw.misfire_grace.0,
+            catch_up: raw.catch_up,
+            timeout: raw.timeout.map(|timeout| timeout.0),
+            enabled: raw.enabled,
             before,
             after,
         })
     }
 
     fn trigger(&mut self, table: &KeyPath, raw: &RawTask, default_schedule: Option<&str>) -> Option<Trigger> {
-        let is_written = |key: &str| self.loaded.is_written(&table.key(key));
         let layer = |key: &str| self.loaded.origin(&table.key(key), Aspect::Key).layer();
         // One of a later layer replaces the other: a fragment or `--set` could not take it away otherwise.
-        let (schedule, every) = match (raw.schedule.as_ref(), raw.every.as_ref()) {
+        let (schedule, every) = match (&raw.schedule, raw.every) {
             (Some(_), Some(every)) if layer("every") > layer("schedule") => (None, Some(every)),
             (Some(schedule), Some(_)) if layer("schedule") > layer("every") => (Some(schedule), None),
-            (schedule, every) => (schedule, every),
+            (schedule, every) => (schedule.as_ref(), every),
         };
         match (schedule, every, default_schedule) {
             (Some(_), Some(_), _) => {
-                let fault = Fault::new("the task has both schedule and every").hint("leave one of them out");
-                self.refuse(&table.key("every"), Aspect::Key, fault);
+                let message = "the task has both schedule and every";
+                self.refuse_key(&table.key("every"), message, "leave one of them out");
                 None
             }
             (Some(schedule), None, _) => self.check(&table.key("schedule"), parse_schedule(schedule)),
-            (None, Some(every), _) => self.duration(&table.key("every"), Some(every)).map(Trigger::Every),
-            (None, None, _) if is_written("schedule") || is_written("every") => None,
+            (None, Some(every), _) => Some(Trigger::Every(every.0)),
+            (None, None, _) if self.is_written(table, "schedule") || self.is_written(table, "every") => None,
             (None, None, Some(schedule)) => self.check(table, parse_schedule(schedule)),
             (None, None, None) => {
-                let fault = Fault::new("the task has neither schedule nor every");
-                self.refuse(table, Aspect::Key, fault.hint("write schedule = \"0 3 * * *\" or every = \"30m\""));
+                let hint = "write schedule = \"0 3 * * *\" or every = \"30m\"";
+                self.refuse_key(table, "the task has neither schedule nor every", hint);
                 None
             }
         }

@@ -3,10 +3,9 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::config::did_you_mean;
+use crate::config::{Fault, did_you_mean};
 
 use super::super::{Endpoint, Host, Secret, Server, Tls, TlsMode};
-use super::Fault;
 use super::value::parse_absolute;
 
 const SCHEMES: [&str; 5] = ["postgres", "postgresql", "mysql", "mariadb", "sqlite"];

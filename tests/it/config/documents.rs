@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use retaind::config::Inputs;
-use retaind::config::keys::{KEYS, KeyKind};
+use retaind::config::keys::{self, KeyRow};
 use retaind::policy::{Engine, Name, compile};
 
 use super::{BASE, Etc};
@@ -13,38 +13,42 @@ fn read(path: &str) -> Option<String> {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok()
 }
 
-/// The rows of the key tables: key, type and default by path.
-fn documented_keys(text: &str) -> BTreeMap<String, (String, String)> {
-    let mut section = String::new();
-    let mut keys = BTreeMap::new();
-    for line in text.lines() {
+/// The page with the rows of its key tables as the declarations have them, and the keys that have a row.
+fn with_declared_rows(text: &str) -> (String, Vec<String>) {
+    let keys: BTreeMap<String, KeyRow> = keys::all().into_iter().map(|key| (key.path.clone(), key)).collect();
+    let (mut section, mut found) = (String::new(), Vec::new());
+    let lines = text.lines().map(|line| {
         if let Some(heading) = line.strip_prefix("## ") {
             section = heading.trim_matches(['[', ']']).to_owned();
         }
-        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
-        // "", key, type, default, meaning, ""
-        let [_, key, kind, default, meaning, _] = cells.as_slice() else { continue };
-        if !key.starts_with('`') || *key == "`sslmode`" {
-            continue;
-        }
-        assert!(!meaning.is_empty(), "{key} is not explained");
-        let path = format!("{section}.{}", key.trim_matches('`')).replace("NAME", "*");
-        let twice = keys.insert(path, ((*kind).to_owned(), default.trim_matches('`').to_owned()));
-        assert!(twice.is_none(), "{key} is there twice");
-    }
-    keys
+        let name = line.strip_prefix("| `").and_then(|rest| rest.split_once("` |")).map_or("", |(name, _)| name);
+        let Some(key) = keys.get(&format!("{section}.{name}").replace("NAME", "*")) else { return format!("{line}\n") };
+        found.push(key.path.clone());
+        let constant = !key.default.is_empty() && !key.default.contains("login");
+        let default = if constant { format!(" `{}`", key.default) } else { format!(" {}", key.default) };
+        format!("| `{name}` | {} |{} | {} |\n", key.kind.word(), default.trim_end(), key.meaning)
+    });
+    (lines.collect(), found)
 }
 
+/// With RETAIND_GOLDEN=write the page is written anew.
 #[test]
-fn every_key_is_documented_with_its_type_and_default() {
-    let text = read("docs/configuration.md").unwrap();
-    let documented = documented_keys(&text);
-    let listed: BTreeMap<String, (String, String)> =
-        KEYS.iter().map(|key| (key.path.to_owned(), (key.kind.word().to_owned(), key.default.to_owned()))).collect();
-    assert_eq!(documented, listed);
-    let kinds: BTreeSet<&str> = KEYS.iter().map(|key| key.kind).map(KeyKind::word).collect();
-    for kind in kinds {
-        assert!(text.contains(&format!("\n| {kind} | `")), "{kind} is not explained");
+fn every_key_is_documented_as_it_is_declared() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let text = std::fs::read_to_string(&page).unwrap();
+    let (declared, mut found) = with_declared_rows(&text);
+    if std::env::var_os("RETAIND_GOLDEN").is_some_and(|how| how == "write") {
+        std::fs::write(&page, &declared).unwrap();
+    } else {
+        let differs = text.lines().zip(declared.lines()).find(|(written, declared)| written != declared);
+        assert_eq!(differs, None, "docs/configuration.md: RETAIND_GOLDEN=write writes the rows of its key tables");
+    }
+    let mut listed: Vec<String> = keys::all().into_iter().map(|key| key.path).collect();
+    found.sort();
+    listed.sort();
+    assert_eq!(found, listed, "docs/configuration.md has a row for each key: write one with the key alone");
+    for word in keys::all().iter().map(|key| key.kind.word()).collect::<BTreeSet<_>>() {
+        assert!(text.contains(&format!("\n| {word} | `")), "{word} is not explained");
     }
 }
 

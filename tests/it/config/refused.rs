@@ -1,7 +1,7 @@
 //! What is refused (G10): all of it at once, each with place, key and hint.
 
 use proptest::prelude::*;
-use retaind::config::keys::KEYS;
+use retaind::config::keys;
 use retaind::policy::compile;
 
 use super::{BASE, Etc};
@@ -286,7 +286,7 @@ fn any_value() -> impl Strategy<Value = String> {
 
 /// A file of sections with keys that exist, values of any kind.
 fn any_document() -> impl Strategy<Value = String> {
-    let path = proptest::sample::select(KEYS.iter().map(|key| key.path).collect::<Vec<_>>());
+    let path = proptest::sample::select(keys::all().into_iter().map(|key| key.path).collect::<Vec<_>>());
     let line = (path, "nvr|a|B|a-b|é", any_value());
     proptest::collection::vec(line, 0..8).prop_map(|lines| {
         let lines = lines.into_iter().map(|(path, name, value)| {

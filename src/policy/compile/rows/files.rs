@@ -1,85 +1,48 @@
 //! `files`: what belongs to a row, of a policy or of a child.
 
-use crate::config::keys;
-use crate::config::raw::{OnlyTable, Raw, RawFile};
-use crate::config::{Aspect, KeyPath, did_you_mean};
+use crate::config::KeyPath;
+use crate::config::raw::RawFile;
 
-use super::super::super::{Name, Outside, OwnedFile};
+use super::super::super::{Name, OwnedFile, ReferenceMatch};
+use super::super::Gather;
 use super::super::declared::Section;
-use super::super::{Fault, Gather};
 
 impl Gather<'_> {
     /// Those that are switched on, each with its path, and those that are switched off.
-    pub(super) fn files(
-        &mut self,
-        list: &KeyPath,
-        raw: &[OnlyTable<RawFile>],
-        whole: &Raw,
-    ) -> (Vec<(KeyPath, OwnedFile)>, Vec<OwnedFile>) {
-        let mut all: Vec<OwnedFile> = Vec::new();
-        let (mut switched_on, mut switched_off) = (Vec::new(), Vec::new());
-        for (index, entry) in raw.iter().enumerate() {
-            let path = list.index(index);
-            let Some(file) = self.file(&path, entry, whole) else { continue };
-            if all.iter().any(|other| other.store == file.store && other.path == file.path) {
-                self.refuse(&path, Aspect::Value, Fault::new("this entry is there twice").hint("leave one out"));
-            }
-            match entry.enabled.unwrap_or(true) {
-                true => switched_on.push((path, file.clone())),
-                false => switched_off.push(file.clone()),
-            }
-            all.push(file);
-        }
-        (switched_on, switched_off)
+    pub(super) fn files(&mut self, list: &KeyPath, raw: &[RawFile]) -> (Vec<(KeyPath, OwnedFile)>, Vec<OwnedFile>) {
+        let read = |gather: &mut Self, path: &KeyPath, raw: &RawFile| {
+            Some((path.clone(), gather.file(path, raw)?, raw.enabled))
+        };
+        let all = self.list(list, raw, "entry", read, |(_, one, _), (_, other, _)| {
+            one.store == other.store && one.path == other.path
+        });
+        let (on, off): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, _, is_on)| *is_on);
+        let on = on.into_iter().map(|(path, file, _)| (path, file)).collect();
+        (on, off.into_iter().map(|(_, file, _)| file).collect())
     }
 
-    fn file(&mut self, path: &KeyPath, raw: &RawFile, whole: &Raw) -> Option<OwnedFile> {
-        if self.is_faulty(path) {
-            return None;
-        }
+    fn file(&mut self, path: &KeyPath, raw: &RawFile) -> Option<OwnedFile> {
         let hint = "write { store = \"…\", column = \"…\" }, or path = \"{id}/preview\" instead of column";
-        let store = self.required(path, "store", raw.store.as_ref(), hint);
+        let store = self.required(path, "store", &raw.store, hint);
         let store = store.and_then(|name| self.reference(&path.key("store"), name, Section::Stores));
-        let file = self.file_path(path, (raw.column.as_ref(), raw.path.as_ref()), hint);
-        let outside = raw.outside.as_deref().unwrap_or(keys::OUTSIDE);
-        let outside = self.check(&path.key("outside"), parse_outside(outside));
-        let directory = raw.directory.unwrap_or(false);
-        if let Some(store) = store.as_ref().filter(|_| directory) {
-            self.refuse_directory_beside_names(path, store, whole);
+        let file = self.file_path(path, &raw.column, raw.path.as_ref(), hint);
+        if let Some(store) = store.as_ref().filter(|_| raw.directory) {
+            self.refuse_directory_beside_names(path, store);
         }
-        let may_be_missing = raw.may_be_missing.unwrap_or(false);
-        Some(OwnedFile { store: store?, path: file?, directory, outside: outside?, may_be_missing })
+        let RawFile { directory, outside, may_be_missing, .. } = *raw;
+        Some(OwnedFile { store: store?, path: file?, directory, outside, may_be_missing })
     }
 
     /// A row that names a file by its name alone does not say in which directory it is, so nobody could tell what in a
     /// directory must stay.
-    fn refuse_directory_beside_names(&mut self, path: &KeyPath, store: &Name, whole: &Raw) {
-        let stores = whole.stores.as_ref().map(|named| named.0.as_slice()).unwrap_or_default();
-        let references = stores.iter().filter(|(name, _)| name == store.as_str()).flat_map(|(_, raw)| &raw.references);
-        if references.flatten().any(|reference| reference.r#match.as_deref() == Some("name")) {
-            let fault = Fault::new(format!(
+    fn refuse_directory_beside_names(&mut self, path: &KeyPath, store: &Name) {
+        let references = self.raw_store(store.as_str()).into_iter().flat_map(|raw| &raw.references);
+        if references.into_iter().any(|reference| reference.r#match == ReferenceMatch::Name) {
+            let message = format!(
                 "store {store} has a reference with match = \"name\": which files in a directory it names cannot be told"
-            ));
-            self.refuse(
-                &path.key("directory"),
-                Aspect::Key,
-                fault.hint("leave directory out, or put the directories into a store of their own"),
             );
-        }
-    }
-}
-
-fn parse_outside(text: &str) -> Result<Outside, Fault> {
-    match text {
-        "keep" => Ok(Outside::Keep),
-        "release" => Ok(Outside::Release),
-        other => {
-            let hint = did_you_mean(other, ["keep", "release"]);
-            let hint = hint.unwrap_or_else(|| {
-                "\"keep\" keeps a row whose path is not one of the store's, \"release\" lets it go without its file"
-                    .to_owned()
-            });
-            Err(Fault::new(format!("there is no outside {other:?}")).hint(hint))
+            let hint = "leave directory out, or put the directories into a store of their own";
+            self.refuse_key(&path.key("directory"), message, hint);
         }
     }
 }

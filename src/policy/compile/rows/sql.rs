@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::config::{Aspect, KeyPath, did_you_mean};
+use crate::config::{Aspect, Fault, KeyPath, did_you_mean};
 
 use super::super::super::{Condition, Param, ParamDeclaration, TimePoint};
-use super::super::{Fault, Gather};
+use super::super::Gather;
 
 /// Keys that hold SQL.
 const HOLD_SQL: [&str; 4] = ["where", "protected_by", "alive", "set"];
