@@ -5,7 +5,7 @@ CARGO ?= cargo
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E env "PATH=$(PATH)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix setup check doc deb bench deny clean
+.PHONY: help demo test matrix setup check doc deb bench deny advisories clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -46,6 +46,9 @@ bench: setup ## measure purges, scans and the idle daemon; fails when a limit is
 
 deny: ## check licences, sources and bans of the dependencies (needs cargo-deny)
 	$(CARGO) deny --locked check bans licenses sources
+
+advisories: ## look for security advisories of the dependencies (needs cargo-deny, fetches their list)
+	$(CARGO) deny --locked check advisories
 
 clean: ## remove what was built
 	$(CARGO) clean

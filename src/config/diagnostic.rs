@@ -5,8 +5,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use miette::MietteSpanContents;
-use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, SourceCode, SourceSpan, SpanContents};
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::mask::{mask_message, mask_source};
 
@@ -153,26 +153,23 @@ impl Diagnostic {
         if self.key.is_empty() || said { self.message.clone() } else { format!("{}: {}", self.key, self.message) }
     }
 
-    fn render(&self, handler: &GraphicalReportHandler) -> String {
-        let (source, label, headline) = match &self.origin {
+    /// The diagnostic for a person: its line in full and no line around it.
+    fn snippet(&self) -> Group<'_> {
+        let report = match &self.origin {
             Origin::Text { source, span } => {
-                // A label over several lines would show them all; the first says enough.
+                // A mark over several lines would show them all; the first says enough.
                 let behind = source.masked.get(span.start..).unwrap_or_default();
                 let line_end = span.start + behind.find('\n').unwrap_or(behind.len());
-                let length = span.end.min(line_end).saturating_sub(span.start);
-                let label = LabeledSpan::new(None, span.start, length);
-                (Some(WholeLine(source.clone())), Some(label), self.headline())
+                let mark = AnnotationKind::Primary.span(span.start..span.end.min(line_end).max(span.start));
+                let snippet = Snippet::source(&source.masked).path(source.path.to_string_lossy()).annotation(mark);
+                Level::ERROR.primary_title(self.headline()).element(snippet)
             }
             Origin::File(_) | Origin::Env(_) | Origin::Set(_) => {
-                (None, None, mask_message(&format!("{}: {}", self.place(), self.headline())))
+                let headline = mask_message(&format!("{}: {}", self.place(), self.headline()));
+                Group::with_title(Level::ERROR.primary_title(headline))
             }
         };
-        let shown = Shown { headline, help: self.hint.clone(), source, label };
-        let mut out = String::new();
-        match handler.render_report(&mut out, &shown) {
-            Ok(()) => out,
-            Err(_) => format!("{self}\n"),
-        }
+        report.elements(self.hint.iter().map(|hint| Level::HELP.message(hint)))
     }
 }
 
@@ -247,9 +244,10 @@ impl Diagnostics {
 
     /// For a person: each with its source line; `colour` as the terminal wants it.
     pub fn render(&self, colour: bool) -> String {
-        let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-        let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_context_lines(1).with_width(120);
-        self.shown.iter().map(|diagnostic| diagnostic.render(&handler)).collect::<Vec<_>>().join("\n")
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.decor_style(DecorStyle::Unicode).term_width(120);
+        let shown: Vec<_> = self.shown.iter().map(|shown| renderer.render(&[shown.snippet()]) + "\n").collect();
+        shown.join("\n")
     }
 }
 
@@ -275,62 +273,3 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
-
-/// A file of which the line at fault is shown and no line around it. Without context: the place alone, for the header.
-#[derive(Debug)]
-struct WholeLine(Arc<SourceText>);
-
-impl SourceCode for WholeLine {
-    fn read_span<'a>(
-        &'a self,
-        span: &SourceSpan,
-        context_before: usize,
-        _context_after: usize,
-    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
-        let text = &self.0.masked;
-        let wanted = if context_before == 0 {
-            *span
-        } else {
-            let before = text.get(..span.offset()).ok_or(MietteError::OutOfBounds)?;
-            let behind = text.get(span.offset()..).ok_or(MietteError::OutOfBounds)?;
-            let start = before.rfind('\n').map_or(0, |at| at + 1);
-            let end = span.offset() + behind.find('\n').unwrap_or(behind.len());
-            (start, end - start).into()
-        };
-        let found = text.read_span(&wanted, 0, 0)?;
-        let (line, column, lines) = (found.line(), found.column(), found.line_count());
-        let name = self.0.path.display().to_string();
-        Ok(Box::new(MietteSpanContents::new_named(name, found.data(), *found.span(), line, column, lines)))
-    }
-}
-
-/// A diagnostic as miette wants it.
-#[derive(Debug)]
-struct Shown {
-    headline: String,
-    help: Option<String>,
-    source: Option<WholeLine>,
-    label: Option<LabeledSpan>,
-}
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.headline)
-    }
-}
-
-impl std::error::Error for Shown {}
-
-impl miette::Diagnostic for Shown {
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
-    }
-
-    fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.source.as_ref().map(|source| source as &dyn SourceCode)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        self.label.clone().map(|label| Box::new(std::iter::once(label)) as Box<dyn Iterator<Item = LabeledSpan>>)
-    }
-}

@@ -1,7 +1,8 @@
 //! `[tasks.NAME]`: the shipped ones, as the operator changed them, then the operator's own.
 
-use chrono::{DateTime, Utc};
 use croner::parser::{CronParser, Seconds, Year};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use crate::config::keys::SHIPPED_TASKS;
 use crate::config::raw::{Raw, RawTask};
@@ -85,7 +86,7 @@ fn parse_schedule(text: &str) -> Result<Trigger, Fault> {
     let text = fields.join(" ");
     let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
     let cron = parser.parse(&text).map_err(|error| Fault::new(format!("the schedule cannot be read: {error}")))?;
-    match cron.find_next_occurrence(&DateTime::<Utc>::UNIX_EPOCH, true) {
+    match cron.find_next_occurrence(&Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC), true) {
         Ok(_) => Ok(Trigger::Cron(text)),
         Err(_) => Err(Fault::new("the schedule never comes true").hint("no such date is in any year")),
     }

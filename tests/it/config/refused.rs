@@ -240,9 +240,9 @@ fn the_rendering_shows_the_line_and_marks_the_place() {
     let wrong = Etc::new("[daemon]\nmode = \"enforced\" # why not\ntimezone = \"UTC\"\n").wrong();
     let plain = wrong.render(false);
     assert!(plain.contains("daemon.mode: there is no mode \"enforced\""), "{plain}");
-    assert!(plain.contains("retaind.toml:2:8]"), "{plain}");
-    assert!(plain.contains(" 2 │ mode = \"enforced\" # why not\n"), "{plain}");
-    assert!(plain.contains("   ·        ──────────\n"), "{plain}");
+    assert!(plain.contains("retaind.toml:2:8\n"), "{plain}");
+    assert!(plain.contains("2 │ mode = \"enforced\" # why not\n"), "{plain}");
+    assert!(plain.contains("  │        ━━━━━━━━━━\n"), "{plain}");
     assert!(plain.contains("help: did you mean `enforce`?"), "{plain}");
     assert!(!plain.contains("timezone") && !plain.contains('\u{1b}'), "{plain}");
     assert!(wrong.render(true).contains('\u{1b}'));
