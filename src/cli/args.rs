@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
-use super::help;
+use super::{candidates, help};
 use crate::config::Inputs;
 
 const STYLES: Styles = Styles::styled()
@@ -38,18 +39,19 @@ impl Args {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Shared options")]
 pub struct Shared {
-    /// The configuration; fragments in conf.d beside it are read after it
-    #[arg(short, long, global = true, value_name = "FILE", default_value = "/etc/retaind/retaind.toml")]
-    #[arg(env = "RETAIND_CONFIG", hide_env_values = true)]
+    #[arg(short, long, global = true, value_name = "FILE", default_value_os_t = Inputs::default_file())]
+    #[arg(hide_default_value = true, help = help::CONFIG_FILE)]
     pub config: PathBuf,
     /// Print JSON
     #[arg(long, global = true)]
     pub json: bool,
     /// Override a key of the configuration; may be given several times
     #[arg(long, global = true, value_name = "KEY=VALUE", value_parser = Inputs::parse_set)]
+    #[arg(add = ArgValueCompleter::new(candidates::overrides))]
     pub set: Vec<(String, String)>,
     /// Give the policies of a plan or run a parameter; may be given several times
     #[arg(long, global = true, value_name = "NAME=VALUE", value_parser = parse_param)]
+    #[arg(add = ArgValueCandidates::new(candidates::parameters))]
     pub param: Vec<(String, String)>,
     /// Say more on standard error; twice: everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
@@ -86,7 +88,7 @@ pub enum Command {
     #[command(long_about = help::PLAN, after_long_help = help::PLAN_EXAMPLES)]
     Plan {
         /// Tasks and policies; without any: all that are scheduled
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", add = ArgValueCandidates::new(candidates::policies_and_tasks))]
         names: Vec<String>,
         /// Print every row key and file path, one JSON object a line
         #[arg(long)]
@@ -96,7 +98,7 @@ pub enum Command {
     #[command(long_about = help::RUN, after_long_help = help::RUN_EXAMPLES)]
     Run {
         /// Tasks and policies; without any: all that are scheduled
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", add = ArgValueCandidates::new(candidates::policies_and_tasks))]
         names: Vec<String>,
         /// "report": decide and record everything, delete nothing
         #[arg(long, value_name = "MODE")]
@@ -112,7 +114,7 @@ pub enum Command {
     #[command(long_about = help::APPROVE, after_long_help = help::APPROVE_EXAMPLES)]
     Approve {
         /// Tasks and policies; without any: those that are held
-        #[arg(value_name = "POLICY")]
+        #[arg(value_name = "POLICY", add = ArgValueCandidates::new(candidates::policies_and_tasks))]
         policies: Vec<String>,
         /// Do not ask
         #[arg(short, long)]
@@ -138,7 +140,7 @@ pub enum Command {
     #[command(long_about = help::ADOPT, after_long_help = help::ADOPT_EXAMPLES)]
     Adopt {
         /// A store of the configuration
-        #[arg(value_name = "STORE")]
+        #[arg(value_name = "STORE", add = ArgValueCandidates::new(candidates::stores))]
         store: String,
         /// Take the place of a marker that is there
         #[arg(long)]
@@ -151,7 +153,7 @@ pub enum Command {
     #[command(long_about = help::RESTORE, after_long_help = help::RESTORE_EXAMPLES)]
     Restore {
         /// A run's id, or a beginning or end of it
-        #[arg(value_name = "RUN")]
+        #[arg(value_name = "RUN", add = ArgValueCompleter::new(candidates::runs))]
         run: String,
         /// Files and directories, from the store's root on or absolute; without any: everything of the run
         #[arg(value_name = "PATH")]
@@ -164,14 +166,14 @@ pub enum Command {
     #[command(long_about = help::STATS, after_long_help = help::STATS_EXAMPLES)]
     Stats {
         /// Tasks and policies; without any: all policies that are switched on
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", add = ArgValueCandidates::new(candidates::policies_and_tasks))]
         names: Vec<String>,
     },
     /// Say why a row or a file stays, or when it goes
     #[command(long_about = help::WHY, after_long_help = help::WHY_EXAMPLES)]
     Why {
         /// The source and the table, such as nvr.detections; or a store
-        #[arg(value_name = "SOURCE.TABLE|STORE")]
+        #[arg(value_name = "SOURCE.TABLE|STORE", add = ArgValueCandidates::new(candidates::tables_and_stores))]
         thing: String,
         /// The row's key as results show it, several columns as a JSON array; or the file's path
         #[arg(value_name = "KEY|PATH", allow_hyphen_values = true)]
@@ -181,7 +183,7 @@ pub enum Command {
     #[command(long_about = help::RUNS, after_long_help = help::RUNS_EXAMPLES)]
     Runs {
         /// A run's id, or a beginning or end of it
-        #[arg(value_name = "ID")]
+        #[arg(value_name = "ID", add = ArgValueCompleter::new(candidates::runs))]
         id: Option<String>,
         /// How many runs to list
         #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
@@ -193,12 +195,20 @@ pub enum Command {
         #[arg(value_name = "SHELL")]
         shell: clap_complete::Shell,
     },
-    /// Write the manual pages into a directory
-    #[command(hide = true)]
-    Man {
-        #[arg(value_name = "DIR")]
-        dir: PathBuf,
+    /// Print what is known of the configuration's keys
+    #[command(long_about = help::CONFIG, after_long_help = help::CONFIG_EXAMPLES)]
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Config {
+        #[command(subcommand)]
+        what: ConfigCommand,
     },
+}
+
+/// What `config` prints.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the JSON schema by which editors complete and check a configuration
+    Schema,
 }
 
 /// What `run --mode` may be: a command line can make a run more careful than its configuration, never less.

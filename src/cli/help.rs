@@ -43,6 +43,9 @@ Environment:
   RETAIND_…                                 any other is an error, but for those that hooks are given
   NO_COLOR                                  no colour where it is set";
 
+pub const CONFIG_FILE: &str = "\
+The configuration; fragments in conf.d beside it are read after it [env: RETAIND_CONFIG] [default: /etc/retaind/retaind.toml]";
+
 pub const DAEMON: &str = "\
 This is what the service runs. It tells systemd when it is ready, reloads its configuration on SIGHUP, and on SIGTERM \
 ends the current batch and stops within shutdown_grace. A second daemon on the same state directory refuses to start.";
@@ -281,8 +284,22 @@ Examples:
   Everything about it:
       retaind runs 0000beef --json";
 
+pub const CONFIG: &str = "\
+Prints the JSON schema of the configuration. Editors that know TOML complete and explain keys by it and mark what is wrong: \
+taplo, and with it \"Even Better TOML\", go by a first line `#:schema /usr/share/retaind/retaind.schema.json`, which is where the \
+package has it. What only a look at all files can tell, `retaind check` says.";
+
+pub const CONFIG_EXAMPLES: &str = "\
+Examples:
+  For an editor on another machine:
+      retaind config schema > retaind.schema.json
+  Every key of a policy:
+      retaind config schema | jq -r '.\"$defs\".Policy.properties | keys[]'";
+
 pub const COMPLETIONS: &str = "\
-Prints a completion script for a shell. The package installs them already.";
+Prints a completion script for a shell. The package installs them already. The shell then asks retaind itself, which knows the \
+keys that --set takes, and the policies, tasks, stores and runs of the configuration that is named on the line, as far as \
+whoever asks may read it.";
 
 pub const COMPLETIONS_EXAMPLES: &str = "\
 Examples:

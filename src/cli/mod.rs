@@ -5,11 +5,12 @@ mod adopt;
 mod approve;
 mod args;
 mod ask;
+mod candidates;
+mod completions;
 mod exit;
 mod help;
 mod inspect;
 mod output;
-mod pages;
 mod perform;
 mod progress;
 mod refusal;
@@ -25,15 +26,20 @@ use crate::config::{Diagnostics, Inputs};
 use crate::daemon;
 use crate::policy::Settings;
 use crate::policy::compile;
-use args::Command;
 pub use args::{Args, Shared};
+use args::{Command, ConfigCommand};
 pub use exit::Exit;
 use output::{Output, complain, say};
 use perform::RunArguments;
 use refusal::Refusal;
 
-/// Parses the command line. What cannot be parsed was told already, as were `--help` and `--version`.
+/// Parses the command line. What cannot be parsed was told already, as were `--help` and `--version`; a shell that asked
+/// for completions was answered.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, Exit> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if completions::answered(&arguments) {
+        return Err(Exit::Done);
+    }
     Args::try_parse_from(arguments).map_err(|error| {
         // A closed pipe is nobody's concern.
         let _ = error.print();
@@ -75,11 +81,11 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
     }
     match command {
         Command::Completions { shell } => {
-            pages::completions(shell)?;
+            completions::print_script(shell)?;
             Ok(Exit::Done)
         }
-        Command::Man { dir } => {
-            pages::man(&dir)?;
+        Command::Config { what: ConfigCommand::Schema } => {
+            output.value(&crate::config::schema::schema())?;
             Ok(Exit::Done)
         }
         // The large ones are boxed, or the compiler gives up on the size of this one.

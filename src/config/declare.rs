@@ -4,7 +4,7 @@
 ///
 /// - `name: Form;` for a key that may be left out, `name: Form = "default";` for one that then is its default, and
 ///   `= []` where that is empty;
-/// - then `, default "…"` for what the documentation shows of a default that is not a constant, `, each "…"` for what
+/// - then `, default "…"` for what the documentation says of a default that is not a constant, `, each "…"` for what
 ///   the operator's names in it mean, and `, of [Rows]` for kinds of policies.
 macro_rules! keys {
     (@type $form:ty) => { Option<$form> };
@@ -42,7 +42,8 @@ macro_rules! keys {
                     keys: || const { &[$($crate::config::kind::Key {
                         name: $crate::config::declare::plain(stringify!($name)),
                         kind: <$form as $crate::config::form::Form>::KIND,
-                        default: concat!(keys!(@shown $($default)?), $($shown)?),
+                        default: keys!(@shown $($default)?),
+                        shown: concat!($($shown)?),
                         of: &[$($($crate::config::words::KindWord::$kind.word()),+)?],
                         each: concat!($($each)?),
                         lines: &[$($line),+],

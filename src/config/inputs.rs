@@ -25,6 +25,11 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// The main file where none is named.
+    pub fn default_file() -> PathBuf {
+        std::env::var_os("RETAIND_CONFIG").map_or_else(|| "/etc/retaind/retaind.toml".into(), PathBuf::from)
+    }
+
     /// The file and nothing else: no environment, no overrides.
     pub fn of_file(file: impl Into<PathBuf>) -> Self {
         Self { file: file.into(), ..Self::default() }

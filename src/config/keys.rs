@@ -23,7 +23,8 @@ pub fn find(path: &KeyPath) -> Option<KeyKind> {
 pub struct KeyRow {
     pub path: String,
     pub kind: KeyKind,
-    pub default: &'static str,
+    /// In Markdown.
+    pub default: String,
     pub meaning: String,
     pub of: &'static [&'static str],
 }
@@ -46,15 +47,36 @@ fn list(path: &str, key: &'static Key, all: &mut Vec<KeyRow>, met: &mut Vec<&str
         _ => (String::new(), None),
     };
     if let (KeyKind::Named(kind), false) = (key.kind, key.each.is_empty()) {
-        all.push(KeyRow { path: within.clone(), kind: *kind, default: "", meaning: key.each.to_owned(), of: key.of });
+        let (default, meaning) = (String::new(), key.each.to_owned());
+        all.push(KeyRow { path: within.clone(), kind: *kind, default, meaning, of: key.of });
     }
     met.extend(keys.map(|keys| keys.name));
     for inner in keys.map(|keys| (keys.keys)()).unwrap_or_default() {
         let path = format!("{within}.{}", inner.name);
-        let Key { kind, default, of, .. } = *inner;
-        all.push(KeyRow { path: path.clone(), kind, default, meaning: inner.meaning(), of });
+        let default = if inner.default.is_empty() { inner.shown.to_owned() } else { format!("`{}`", inner.default) };
+        all.push(KeyRow { path: path.clone(), kind: inner.kind, default, meaning: inner.meaning(), of: inner.of });
         list(&path, inner, all, met);
     }
+}
+
+/// A text in Markdown with the words of its links alone.
+pub fn without_links(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, link)) = rest.split_once('[') {
+        plain.push_str(before);
+        match link.split_once("](").and_then(|(words, target)| Some((words, target.split_once(')')?.1))) {
+            Some((words, behind)) if !words.contains(['[', ']']) => {
+                plain.push_str(words);
+                rest = behind;
+            }
+            _ => {
+                plain.push('[');
+                rest = link;
+            }
+        }
+    }
+    plain + rest
 }
 
 #[cfg(test)]
@@ -87,13 +109,24 @@ mod tests {
     }
 
     #[test]
+    fn links_leave_their_words() {
+        for (text, plain) in [
+            ("a [b c](#d), [e](f.md#g).", "a b c, e."),
+            ("[NAME] stays, `references[]` too", "[NAME] stays, `references[]` too"),
+        ] {
+            assert_eq!(without_links(text), plain);
+        }
+    }
+
+    #[test]
     fn defaults_are_what_their_keys_take() {
         let document: String = all()
             .into_iter()
-            .filter(|key| !key.default.is_empty() && !key.path.contains('[') && !key.default.contains(' '))
-            .map(|key| match key.kind.plain() {
-                KeyKind::Count(_) | KeyKind::Flag => format!("{} = {}\n", key.path, key.default),
-                _ => format!("{} = {:?}\n", key.path, key.default),
+            .map(|key| (key.path, key.kind, key.default.replace('`', "")))
+            .filter(|(path, _, default)| !default.is_empty() && !path.contains('[') && !default.contains(' '))
+            .map(|(path, kind, default)| match kind.plain() {
+                KeyKind::Count(_) | KeyKind::Flag => format!("{path} = {default}\n"),
+                _ => format!("{path} = {default:?}\n"),
             })
             .collect();
         let tree = toml::Value::Table(document.replace('*', "x").parse().unwrap());

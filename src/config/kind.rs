@@ -92,8 +92,10 @@ pub struct TableKeys {
 pub struct Key {
     pub name: &'static str,
     pub kind: KeyKind,
-    /// As the documentation shows it; empty where there is none.
+    /// What it is if it is left out; empty where that is nothing, or depends on something.
     pub default: &'static str,
+    /// What the documentation says of a default that depends on something, in Markdown.
+    pub(super) shown: &'static str,
     /// Kinds of policies that have it, in words; none where all do, or where it is not a policy's.
     pub of: &'static [&'static str],
     /// What each of the names in it means, where they are the operator's.

@@ -16,6 +16,7 @@ mod mask;
 mod overlay;
 mod path;
 pub mod raw;
+pub mod schema;
 pub mod values;
 pub mod words;
 

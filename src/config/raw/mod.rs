@@ -30,7 +30,7 @@ keys! {
         /// `report`: nothing is ever deleted, whatever a policy says.
         mode: Mode = "enforce";
         /// Directory of the ledger. Without this key systemd's `$STATE_DIRECTORY` comes before the default.
-        state_dir: String, default "/var/lib/retaind";
+        state_dir: String, default "`/var/lib/retaind`";
         /// IANA zone in which schedules are read.
         timezone: Zone = "UTC";
         /// How long a run may take to stop when the service stops.
@@ -46,12 +46,12 @@ keys! {
     /// `[ledger]`
     pub struct RawLedger {
         /// `sqlite:/PATH`.
-        url: String, default "ledger.db in state_dir";
+        url: String, default "`ledger.db in state_dir`";
     }
 
     /// `[sources.NAME]`
     pub struct RawSource {
-        /// Required; see below.
+        /// Required: `postgres://USER@HOST/DATABASE`, `mysql://USER@HOST/DATABASE` or `sqlite:/PATH`.
         url: String;
         /// Name of a systemd credential; see [Passwords](#passwords).
         password_credential: String;

@@ -15,7 +15,7 @@ keys! {
         /// `false`: no task runs it.
         enabled: bool = true;
         /// `report`: decide and record everything, delete nothing. It is the default of `orphans`.
-        mode: Mode, default "enforce";
+        mode: Mode, default "`enforce`";
         /// How long a thing is kept. Of rows, it may also be a table: a time for [each value of a
         /// column](#a-time-for-each-value).
         keep: OrTable<KeepSpan, RawKeepByValue>;
@@ -38,7 +38,7 @@ keys! {
         /// (milliseconds), `unix_us` (microseconds) or `unix_ns` (nanoseconds).
         age_format: AgeFormat, of [Rows];
         /// The floor of dates: what is before it is [not a time](#time). A date, in UTC, or an instant.
-        earliest: String, default "1980-01-02", of [Rows];
+        earliest: String, default "`1980-01-02`", of [Rows];
         /// A condition in [SQL](#sql).
         r#where: String, of [Rows];
         /// [Parameters](#parameters) that whoever asks for a run must give.

@@ -8,6 +8,7 @@ mod check_families;
 mod check_files;
 mod check_parts;
 mod check_trees;
+mod completion;
 mod golden;
 mod held;
 mod hooks;

@@ -9,7 +9,7 @@ use retaind::policy::{Engine, Name, compile};
 
 use super::{BASE, Etc};
 
-fn read(path: &str) -> Option<String> {
+pub fn read(path: &str) -> Option<String> {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).ok()
 }
 
@@ -24,9 +24,8 @@ fn with_declared_rows(text: &str) -> (String, Vec<String>) {
         let name = line.strip_prefix("| `").and_then(|rest| rest.split_once("` |")).map_or("", |(name, _)| name);
         let Some(key) = keys.get(&format!("{section}.{name}").replace("NAME", "*")) else { return format!("{line}\n") };
         found.push(key.path.clone());
-        let constant = !key.default.is_empty() && !key.default.contains("login");
-        let default = if constant { format!(" `{}`", key.default) } else { format!(" {}", key.default) };
-        format!("| `{name}` | {} |{} | {} |\n", key.kind.word(), default.trim_end(), key.meaning)
+        let default = if key.default.is_empty() { String::new() } else { format!(" {}", key.default) };
+        format!("| `{name}` | {} |{default} | {} |\n", key.kind.word(), key.meaning)
     });
     (lines.collect(), found)
 }
@@ -53,7 +52,7 @@ fn every_key_is_documented_as_it_is_declared() {
 }
 
 /// The ```toml blocks of a page.
-fn blocks(text: &str) -> Vec<&str> {
+pub fn blocks(text: &str) -> Vec<&str> {
     text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect()
 }
 
@@ -88,17 +87,22 @@ fn inputs(path: &str) -> Inputs {
     Inputs::of_file(Path::new(env!("CARGO_MANIFEST_DIR")).join(path))
 }
 
-#[test]
-fn the_shipped_file_is_valid_and_deletes_nothing() {
-    let settings = compile::load(&inputs("config/retaind.toml")).unwrap_or_else(|wrong| panic!("{wrong}"));
-    assert!(settings.policies.is_empty() && settings.sources.is_empty() && settings.stores.is_empty());
-    // With its comments taken off it is a whole configuration, and still only reports.
+/// The shipped configuration with all that it shows switched on.
+pub fn shipped_without_comments() -> String {
     let text = read("config/retaind.toml").unwrap();
     let lines = text.lines().map(|line| match line.strip_prefix('#') {
         Some(rest) if rest.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => rest,
         _ => line,
     });
-    let etc = Etc::new(&lines.collect::<Vec<_>>().join("\n")).with_file("credentials/app-db", "x");
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_shipped_file_is_valid_and_deletes_nothing() {
+    let settings = compile::load(&inputs("config/retaind.toml")).unwrap_or_else(|wrong| panic!("{wrong}"));
+    assert!(settings.policies.is_empty() && settings.sources.is_empty() && settings.stores.is_empty());
+    // With its comments taken off it is a whole configuration, and still only reports.
+    let etc = Etc::new(&shipped_without_comments()).with_file("credentials/app-db", "x");
     let credentials = etc.path("credentials");
     let settings = etc.with_inputs(|inputs| inputs.credentials_dir = Some(credentials)).settings();
     assert_eq!(settings.policies.len(), 1);

@@ -8,6 +8,7 @@ mod refused;
 mod refused_parts;
 mod refused_rows;
 mod rows;
+mod schema;
 mod secrets;
 mod trees;
 

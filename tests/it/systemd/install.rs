@@ -19,6 +19,9 @@ fn f8_installing_starts_nothing_and_the_service_takes_no_file_that_is_open() {
     assert_eq!(machine.ok(&["systemd-analyze", "verify", "--man=no", "/lib/systemd/system/retaind.service"]), "");
     for file in [
         "/usr/share/man/man1/retaind.1.gz",
+        "/usr/share/man/man1/retaind-config.1.gz",
+        "/usr/share/man/man5/retaind.toml.5.gz",
+        "/usr/share/retaind/retaind.schema.json",
         "/usr/share/bash-completion/completions/retaind",
         "/usr/share/zsh/vendor-completions/_retaind",
         "/usr/share/fish/vendor_completions.d/retaind.fish",
