@@ -5,7 +5,7 @@ CARGO ?= cargo
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo -E env "PATH=$(PATH)")
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix setup check doc deb bench deny advisories clean
+.PHONY: help demo quick test matrix setup check doc deb bench deny advisories clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -14,6 +14,9 @@ demo: ## show a purge of a small camera database and its thumbnails, from plan t
 	@.ci/setup demo
 	@$(CARGO) build --locked --quiet
 	@.ci/demo
+
+quick: ## run the tests that need no server and no root, in minutes
+	@.ci/quick
 
 test: setup check doc ## run every test, as the continuous integration does
 	$(CARGO) test --locked --no-run

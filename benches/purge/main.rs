@@ -10,6 +10,9 @@ mod engine;
 #[path = "../../tests/it/engines/mod.rs"]
 mod engines;
 mod fixture;
+#[allow(unused, clippy::expect_used, reason = "shared with the tests")]
+#[path = "../../tests/it/needs.rs"]
+mod needs;
 #[allow(dead_code, reason = "shared with the other benches")]
 #[path = "../common/process.rs"]
 mod process;

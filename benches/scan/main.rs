@@ -7,6 +7,9 @@
 #[allow(unused, clippy::unwrap_used, clippy::expect_used, reason = "the harness offers more than a bench takes")]
 #[path = "../../tests/it/engines/mod.rs"]
 mod engines;
+#[allow(unused, clippy::expect_used, reason = "shared with the tests")]
+#[path = "../../tests/it/needs.rs"]
+mod needs;
 #[allow(dead_code, reason = "shared with the other benches")]
 #[path = "../common/process.rs"]
 mod process;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 use crate::world::{World, effort};
 
 fn world(kind: EngineKind, batch: u32) -> World {
@@ -110,16 +111,19 @@ fn killed_at_random(kind: EngineKind) {
 
 #[test]
 fn g1_killed_at_random_postgres() {
+    needs!(Need::Server);
     killed_at_random(EngineKind::Postgres);
 }
 
 #[test]
 fn g1_killed_at_random_mariadb() {
+    needs!(Need::Server);
     killed_at_random(EngineKind::MariaDb);
 }
 
 #[test]
 fn g1_killed_at_random_mariadb_no_returning() {
+    needs!(Need::Server);
     killed_at_random(EngineKind::MariaDbNoReturning);
 }
 
@@ -167,16 +171,19 @@ fn killed_at_each_step(kind: EngineKind, calls: &[(&str, usize)]) {
 
 #[test]
 fn g1_killed_at_each_step_postgres() {
+    needs!(Need::Server);
     killed_at_each_step(EngineKind::Postgres, &[("sendto", 4), ("fdatasync,fsync", 2), ("unlinkat", 1)]);
 }
 
 #[test]
 fn g1_killed_at_each_step_mariadb() {
+    needs!(Need::Server);
     let calls = [("writev,sendto,sendmsg", 8), ("fdatasync,fsync", 2), ("unlinkat", 1)];
     killed_at_each_step(EngineKind::MariaDb, &calls);
 }
 
 #[test]
 fn g1_killed_at_each_step_sqlite() {
+    needs!(Need::Program("strace"));
     killed_at_each_step(EngineKind::Sqlite, &[("pwrite64", 8), ("fdatasync,fsync", 2), ("unlinkat", 1)]);
 }

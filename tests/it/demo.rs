@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Output;
 
 use crate::binary::{self, RETAIND};
+use crate::needs::Need;
 
 /// Runs `.ci/demo` with a binary in place of retaind's; its directories are made below `scratch`.
 fn demo(binary: &Path, scratch: &Path) -> Output {
@@ -22,6 +23,7 @@ fn is_empty(directory: &Path) -> bool {
 
 #[test]
 fn the_demo_ends_well_and_leaves_nothing_behind() {
+    needs!(Need::Program("sqlite3"));
     let scratch = tempfile::tempdir().unwrap();
     let output = demo(Path::new(RETAIND), scratch.path());
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -32,6 +34,7 @@ fn the_demo_ends_well_and_leaves_nothing_behind() {
 
 #[test]
 fn the_demo_fails_where_nothing_is_deleted() {
+    needs!(Need::Program("sqlite3"));
     let scratch = tempfile::tempdir().unwrap();
     let idle = tempfile::tempdir().unwrap();
     let binary = idle.path().join("retaind");

@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on panics")]
 
 #[macro_use]
+mod needs;
+#[macro_use]
 mod engines;
 mod applications;
 mod binary;

@@ -292,11 +292,18 @@ pub fn paths<const N: usize>(items: [&str; N]) -> BTreeSet<String> {
     items.into_iter().map(str::to_owned).collect()
 }
 
-/// How many kills, operations or generated cases a test takes: as many as suit every day, or so many times more as
-/// `RETAIND_EFFORT` says.
-pub fn effort<N: TryFrom<u32> + std::ops::Mul<Output = N>>(usual: N) -> N {
+/// Number of kills, operations or generated cases that a test takes: as many as suit every day, so many times more as
+/// `RETAIND_EFFORT` says, or a fraction of them where only the quick tests are asked for.
+pub fn effort<N>(usual: N) -> N
+where
+    N: TryFrom<u32> + std::ops::Mul<Output = N> + std::ops::Div<Output = N> + Ord,
+{
+    let number = |number: u32| N::try_from(number).ok().expect("a number that is not too large");
+    if crate::needs::is_quick() {
+        return (usual / number(5)).max(number(1));
+    }
     let asked = std::env::var("RETAIND_EFFORT").ok().map(|text| text.parse().expect("RETAIND_EFFORT is a number"));
-    usual * N::try_from(asked.unwrap_or(1)).ok().expect("a number that is not too large")
+    usual * number(asked.unwrap_or(1))
 }
 
 /// What makes worlds for a property: the same ones each time, so that a failure is one of the code, and others on every

@@ -34,7 +34,7 @@ async fn remove_while_swapped(world: &World, asked: &[String], real: &OwnedFd, s
     while begin.elapsed() < LASTS {
         for file in 0..FILES {
             let create = OFlags::CREATE | OFlags::WRONLY | OFlags::CLOEXEC;
-            rustix::fs::openat(real, file.to_string(), create, Mode::RUSR).unwrap();
+            rustix::fs::openat(real, file.to_string(), create, Mode::RUSR | Mode::WUSR).unwrap();
         }
         for (path, outcome) in store.remove(files(asked), later(), Way::Unlink, &never()).await {
             match outcome {

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::call_in;
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 use crate::world::World;
 
 const ITEMS: &str = "[policies.items]\nkind = \"rows\"\ntask = \"retention\"\nsource = \"app\"\ntable = \"item\"\n\
@@ -120,6 +121,7 @@ for_each_engine! {
 
 #[test]
 fn a_missing_privilege_is_an_error_with_the_grant_that_mends_it() {
+    needs!(Need::Server);
     for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
         let world = world(Database::create(kind));
         let user = format!("checker_{}", world.db.name());

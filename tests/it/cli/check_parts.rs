@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::call_in;
 use super::check::{findings, messages, text};
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 use crate::world::World;
 
 const ITEMS: &str = "[policies.items]\nkind = \"rows\"\ntask = \"retention\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n";
@@ -177,6 +178,7 @@ fn mended(world: &World, granted: &[&str]) -> Vec<String> {
 
 #[test]
 fn an_update_needs_its_columns_and_no_more() {
+    needs!(Need::Server);
     for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
         let world =
             world(Database::create(kind), "where = \"note <> 'x'\"\naction = \"update\"\nset = { note = \"x\" }\n");
@@ -190,6 +192,7 @@ fn an_update_needs_its_columns_and_no_more() {
 
 #[test]
 fn what_a_deletion_with_children_needs_is_granted_by_the_fixes() {
+    needs!(Need::Server);
     for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
         let mut world = world(Database::create(kind), "");
         world.db.execute(

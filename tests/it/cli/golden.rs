@@ -26,10 +26,11 @@ static VOLATILE: LazyLock<[(Regex, &str); 6]> = LazyLock::new(|| {
 });
 
 /// Keys whose values are those of the moment or of the machine.
-const MEASURED: [&str; 9] = [
+const MEASURED: [&str; 10] = [
     "duration_ms",
     "pid",
     "uid",
+    "owner",
     "age_secs",
     "overdue_secs",
     "available_bytes",

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Ended, call_in};
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 use crate::world::World;
 
 const ITEMS: &str = "[policies.items]\nkind = \"rows\"\ntask = \"retention\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n";
@@ -181,6 +182,7 @@ for_each_engine! {
 
 #[test]
 fn a_table_that_somebody_locks_holds_nobody_up() {
+    needs!(Need::Server);
     for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
         let mut world = world(Database::create(kind), "");
         world

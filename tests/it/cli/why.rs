@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{call, call_in};
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 use crate::world::World;
 
 const ITEMS: &str = "[tasks.retention]\nschedule = \"0 3 * * *\"\n[policies.items]\nkind = \"rows\"\ntask = \"retention\"\nsource = \"app\"\n\
@@ -262,6 +263,7 @@ for_each_engine! {
 
 #[test]
 fn a_row_that_somebody_holds_is_locked_and_stays_as_it_is() {
+    needs!(Need::Server);
     for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
         let world = world(Database::create(kind), "");
         world.item(1, 40.0, None, None);

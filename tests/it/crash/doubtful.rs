@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::*;
+use crate::needs::Need;
 
 /// What is changed after a kill.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +25,7 @@ const CHANGES: [Change; 4] = [Change::Directory, Change::Nothing, Change::Mount,
 
 #[test]
 fn f22_f23_kills_between_which_stores_come_and_go() {
+    needs!(Need::Root);
     for adopted in [false, true] {
         killed(adopted, effort(8));
     }

@@ -9,6 +9,7 @@ use retaind::ledger::Ledger;
 
 use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 use crate::world::{World, effort};
 
 const FILES_OF_A_JOB: [&str; 3] = ["log.txt", "out/a.bin", "out/deep/b.bin"];
@@ -186,27 +187,32 @@ fn killed_at_random(kind: EngineKind) {
 
 #[test]
 fn g1_updates_and_directories_killed_at_each_step_postgres() {
+    needs!(Need::Server);
     killed_at_each_step(EngineKind::Postgres, &[("sendto", 23), ("fdatasync,fsync", 5), ("unlinkat", 5)]);
 }
 
 #[test]
 fn g1_updates_and_directories_killed_at_each_step_mariadb() {
+    needs!(Need::Server);
     let calls = [("writev,sendto,sendmsg", 23), ("fdatasync,fsync", 5), ("unlinkat", 5)];
     killed_at_each_step(EngineKind::MariaDb, &calls);
 }
 
 #[test]
 fn g1_updates_and_directories_killed_at_each_step_sqlite() {
+    needs!(Need::Program("strace"));
     killed_at_each_step(EngineKind::Sqlite, &[("pwrite64", 11), ("fdatasync,fsync", 5), ("unlinkat", 5)]);
 }
 
 #[test]
 fn g1_updates_and_directories_killed_at_random_postgres() {
+    needs!(Need::Server);
     killed_at_random(EngineKind::Postgres);
 }
 
 #[test]
 fn g1_updates_and_directories_killed_at_random_mariadb() {
+    needs!(Need::Server);
     killed_at_random(EngineKind::MariaDb);
 }
 

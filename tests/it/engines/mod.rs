@@ -81,21 +81,16 @@ macro_rules! for_each_engine {
         $crate::for_each_engine! { $($rest)* }
     };
     (@tests $start:ident) => {
+        $crate::for_each_engine!(@test $start postgres Postgres);
+        $crate::for_each_engine!(@test $start mariadb MariaDb);
+        $crate::for_each_engine!(@test $start mariadb_no_returning MariaDbNoReturning);
+        $crate::for_each_engine!(@test $start sqlite Sqlite);
+    };
+    (@test $start:ident $name:ident $kind:ident) => {
         #[test]
-        fn postgres() {
-            $start($crate::engines::EngineKind::Postgres);
-        }
-        #[test]
-        fn mariadb() {
-            $start($crate::engines::EngineKind::MariaDb);
-        }
-        #[test]
-        fn mariadb_no_returning() {
-            $start($crate::engines::EngineKind::MariaDbNoReturning);
-        }
-        #[test]
-        fn sqlite() {
-            $start($crate::engines::EngineKind::Sqlite);
+        fn $name() {
+            needs!($crate::engines::EngineKind::$kind);
+            $start($crate::engines::EngineKind::$kind);
         }
     };
 }
@@ -131,6 +126,7 @@ mod tests {
 
     #[test]
     fn a_private_server_dies_and_comes_back() {
+        needs!(crate::needs::Need::Server);
         for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
             let server = Server::start(kind, ServerOptions::default());
             let db = Database::on(&server);

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal};
 use super::programs::Product;
 use super::scratch::{RunAs, Supervised, run, scratch_dir};
 use super::{Authority, Client, EngineKind};
+use crate::needs::{Need, assert_named};
 
 /// How a private server is set up.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +43,7 @@ pub(super) struct Inner {
 impl Server {
     /// The server that tests share. Both kinds start, at once, when the first of them is asked for.
     pub fn shared(kind: EngineKind) -> Server {
+        assert_named(Need::Server);
         static SHARED: OnceLock<(Server, Server)> = OnceLock::new();
         let (postgres, mariadb) = SHARED.get_or_init(|| {
             let mariadb = std::thread::spawn(|| Server::start(EngineKind::MariaDb, ServerOptions::default()));
@@ -60,6 +62,7 @@ impl Server {
 
     /// Sets up and starts a server of our own.
     pub fn start(kind: EngineKind, options: ServerOptions) -> Server {
+        assert_named(Need::Server);
         let (dir, arguments, port) = match Product::of(kind) {
             Product::Postgres => set_up_postgres(&options),
             product => set_up_mysql(product, &options),

@@ -1,6 +1,7 @@
 //! A reload that makes the configuration more careful stops what runs, and only that.
 
 use super::*;
+use crate::needs::Need;
 
 /// Enough that a purge takes a good while: a transaction of a server takes longer.
 fn rows(kind: EngineKind) -> u64 {
@@ -46,6 +47,7 @@ fn await_end(world: &World, count: usize) -> Vec<(String, String, String)> {
 
 #[test]
 fn f41_a_policy_that_is_to_report_stops_and_runs_again_as_such() {
+    needs!(Need::Server);
     for kind in [EngineKind::Sqlite, EngineKind::Postgres, EngineKind::MariaDb] {
         let (world, mut daemon) = purging(kind);
         hold(&world, "[policies.items]\nmode = \"report\"\n");

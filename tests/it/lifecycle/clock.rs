@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
 use super::*;
+use crate::needs::Need;
 
 /// The linker knows where libraries are.
 const LIBRARY: &str = "/usr/$LIB/faketime/libfaketimeMT.so.1";
@@ -130,6 +131,7 @@ fn assert_held(results: &[(String, String)]) {
 
 #[test]
 fn d27_a_daemon_that_is_started_under_a_wrong_clock_catches_up_on_nothing() {
+    needs!(Need::Program("faketime"));
     // The kernel's alarm goes by the real clock: what is late by less than the grace needs none.
     let leaping = Leaping::new("schedule = \"0 3 * * *\"\nmisfire_grace = \"2d\"");
     leaping.daemon().stop();
@@ -149,6 +151,7 @@ fn d27_a_daemon_that_is_started_under_a_wrong_clock_catches_up_on_nothing() {
 
 #[test]
 fn f28_a_clock_that_leaps_under_a_daemon_takes_nothing_more() {
+    needs!(Need::Program("faketime"));
     let leaping = Leaping::new("every = \"1s\"");
     let mut daemon = leaping.daemon();
     daemon.await_status("last: sweep completed");
@@ -165,6 +168,7 @@ fn f28_a_clock_that_leaps_under_a_daemon_takes_nothing_more() {
 
 #[test]
 fn f28_by_hand_and_in_plans_a_clock_that_leapt_holds_as_well() {
+    needs!(Need::Program("faketime"));
     let leaping = Leaping::new("schedule = \"0 3 * * *\"");
     leaping.command(&["run", "--json", "--set", "daemon.mode=report", "sweep"]);
     leaping.offset(LEAP);
@@ -188,6 +192,7 @@ fn f28_by_hand_and_in_plans_a_clock_that_leapt_holds_as_well() {
 
 #[test]
 fn f28_a_clock_that_the_system_vouches_for_goes() {
+    needs!(Need::Program("faketime"));
     let leaping = Leaping::new("schedule = \"0 3 * * *\"");
     leaping.command(&["run", "--json", "sweep"]);
     leaping.assert_alive(&[2], &["young.jpg"], "what is old");
@@ -203,6 +208,7 @@ fn f28_a_clock_that_the_system_vouches_for_goes() {
 
 #[test]
 fn f28_a_system_that_does_not_answer_vouches_for_nothing() {
+    needs!(Need::Program("faketime"));
     let leaping = Leaping::new("schedule = \"0 3 * * *\"");
     leaping.command(&["run", "--json", "sweep"]);
     leaping.offset(LEAP);
@@ -219,6 +225,7 @@ fn f28_a_system_that_does_not_answer_vouches_for_nothing() {
 
 #[test]
 fn f28_an_operator_says_that_the_clock_is_right() {
+    needs!(Need::Program("faketime"));
     let leaping = Leaping::new("schedule = \"0 3 * * *\"");
     leaping.command(&["run", "--json", "sweep"]);
     leaping.offset(LEAP);
@@ -236,6 +243,7 @@ fn f28_an_operator_says_that_the_clock_is_right() {
 
 #[test]
 fn f28_a_clock_that_is_to_be_trusted_is() {
+    needs!(Need::Program("faketime"));
     let mut leaping = Leaping::new("schedule = \"0 3 * * *\"");
     leaping.command(&["run", "--json", "sweep"]);
     leaping.assert_alive(&[2], &["young.jpg"], "what is old");
@@ -249,6 +257,7 @@ fn f28_a_clock_that_is_to_be_trusted_is() {
 
 #[test]
 fn f28_a_clock_that_is_set_right_in_the_middle_of_a_run_ends_it() {
+    needs!(Need::Program("faketime"));
     let leaping = Leaping::new("schedule = \"0 3 * * *\"");
     leaping.command(&["run", "--json", "--set", "daemon.mode=report", "sweep"]);
     let offset = leaping.world.dir.join("offset").display().to_string();
@@ -271,6 +280,7 @@ fn f28_a_clock_that_is_set_right_in_the_middle_of_a_run_ends_it() {
 
 #[test]
 fn f28_a_clock_that_leaps_in_the_middle_of_a_run_empties_no_trash() {
+    needs!(Need::Program("faketime"));
     let mut leaping = Leaping::new("schedule = \"0 3 * * *\"");
     let world = &mut leaping.world;
     let offset = world.dir.join("offset").display().to_string();

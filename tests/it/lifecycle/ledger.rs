@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::*;
+use crate::needs::Need;
 
 /// Runs the binary in a world whose configuration is written.
 fn call(world: &World, arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -65,18 +66,13 @@ fn f36_a_ledger_that_is_gone_or_another_stops_all_deletion_until_it_is_back() {
 struct SmallDisk<'w>(&'w World);
 
 impl<'w> SmallDisk<'w> {
-    /// None for a user who may not mount one.
-    fn over(world: &'w World) -> Option<Self> {
-        if !rustix::process::geteuid().is_root() {
-            eprintln!("skipped: only root can mount a small file system");
-            return None;
-        }
+    fn over(world: &'w World) -> Self {
         let options = ["-t", "tmpfs", "-o", "size=40m,nr_inodes=400", "none"];
         assert!(Command::new("mount").args(options).arg(&world.dir).status().unwrap().success());
         for directory in ["thumbs", "images", "state"] {
             std::fs::create_dir(world.dir.join(directory)).unwrap();
         }
-        Some(Self(world))
+        Self(world)
     }
 
     fn filler(&self) -> std::path::PathBuf {
@@ -143,8 +139,9 @@ fn old_items(world: &World, ids: std::ops::Range<u64>) {
 
 #[test]
 fn d26_on_a_full_disk_the_run_that_frees_space_is_recorded() {
+    needs!(Need::Root);
     let world = world_with_files();
-    let Some(disk) = SmallDisk::over(&world) else { return };
+    let disk = SmallDisk::over(&world);
     world.item(1000, 1.0, None, None);
     world.config_file();
     let space = world.dir.join("state/reserve/space");
@@ -172,9 +169,10 @@ fn d26_on_a_full_disk_the_run_that_frees_space_is_recorded() {
 
 #[test]
 fn d26_a_daemon_starts_on_a_full_disk_and_frees_it() {
+    needs!(Need::Root);
     for inodes in [false, true] {
         let world = world_with_files();
-        let Some(disk) = SmallDisk::over(&world) else { return };
+        let disk = SmallDisk::over(&world);
         world.config_file();
         assert_eq!(call(&world, &["run"]).0, Some(0));
         edit(&world, "every = \"1h\"", "every = \"1s\"");
@@ -190,8 +188,9 @@ fn d26_a_daemon_starts_on_a_full_disk_and_frees_it() {
 
 #[test]
 fn d26_without_a_reserve_it_is_said_what_to_free_and_nothing_is_deleted() {
+    needs!(Need::Root);
     let world = world_with_files();
-    let Some(disk) = SmallDisk::over(&world) else { return };
+    let disk = SmallDisk::over(&world);
     world.config_file();
     assert_eq!(call(&world, &["run"]).0, Some(0));
     old_items(&world, 0..3);

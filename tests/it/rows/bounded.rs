@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 use crate::world::World;
 
 /// What the binary may take, unoptimised and with its drivers: far less than the values of one batch.
@@ -102,6 +103,7 @@ for_each_engine! {
 
 #[test]
 fn f30_a_message_of_megabytes_is_cut() {
+    needs!(Need::Server);
     let world = world(Database::create(EngineKind::Postgres), "");
     world.db.execute(
         "CREATE FUNCTION big_talk() RETURNS trigger LANGUAGE plpgsql AS \

@@ -5,6 +5,7 @@ use std::time::Duration;
 use retaind::ledger::{RunMode, Status};
 
 use crate::engines::EngineKind;
+use crate::needs::Need;
 use crate::rows::files::WITH_FILES;
 use crate::world::{World, paths, set};
 
@@ -165,6 +166,7 @@ async fn a_locked_sqlite_database_is_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_and_comes_back_loses_nothing() {
+    needs!(Need::Server);
     for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
         let server = crate::engines::Server::start(kind, crate::engines::ServerOptions::default());
         let mut world = World::new(crate::engines::Database::on(&server));

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use retaind::ledger::{Failure, Status};
 
 use crate::engines::EngineKind;
+use crate::needs::Need;
 use crate::world::{World, paths, set};
 
 pub const WITH_FILES: &str = "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n\
@@ -156,6 +157,7 @@ for_each_engine! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_cannot_be_removed_is_owed_and_tried_again() {
+    needs!(Need::Root);
     let mut world = World::new(crate::engines::Database::create(EngineKind::Sqlite));
     world.create_items();
     world.put("images", "d/1.png", 7);

@@ -7,6 +7,7 @@ use retaind::ledger::Status;
 
 use crate::cli::call_in;
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 use crate::world::{World, paths};
 
 /// What the names of our statements, and of the operator's, would mean to a login with `public` in its path.
@@ -70,6 +71,7 @@ const POLICY: &str = "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f21_what_others_define_in_a_schema_of_the_path_is_never_run() {
+    needs!(Need::Server);
     let mut world = world();
     admit_mallory(&world);
     world.declare(POLICY);
@@ -96,6 +98,7 @@ async fn f21_what_others_define_in_a_schema_of_the_path_is_never_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f21_the_owner_of_a_governed_table_is_trusted_and_a_shadow_is_refused() {
+    needs!(Need::Server);
     let mut world = World::new(Database::create(EngineKind::Postgres));
     let name = world.db.name().to_owned();
     world

@@ -3,6 +3,7 @@
 use retaind::ledger::Status;
 
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 use crate::world::{World, paths};
 
 const POLICY: &str = "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n\
@@ -48,6 +49,7 @@ const UUIDS: [&str; 6] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn g2_keys_of_many_types_of_postgres() {
+    needs!(Need::Server);
     keys_of(
         EngineKind::Postgres,
         &[
@@ -79,6 +81,7 @@ async fn g2_keys_of_many_types_of_postgres() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn g2_keys_of_many_types_of_mariadb() {
+    needs!(Need::Server);
     keys_of(
         EngineKind::MariaDb,
         &[

@@ -7,6 +7,7 @@ use retaind::ledger::Tally;
 use retaind::run::{Fate, Listed};
 
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 use crate::world::{World, effort};
 
 /// A row: age in days, note, which of a few thumbnails it names and how, which image.
@@ -127,16 +128,19 @@ fn parity(kind: EngineKind, cases: u32) {
 
 #[test]
 fn g6_plan_parity_postgres() {
+    needs!(Need::Server);
     parity(EngineKind::Postgres, 10);
 }
 
 #[test]
 fn g6_plan_parity_mariadb() {
+    needs!(Need::Server);
     parity(EngineKind::MariaDb, 8);
 }
 
 #[test]
 fn g6_plan_parity_mariadb_no_returning() {
+    needs!(Need::Server);
     parity(EngineKind::MariaDbNoReturning, 6);
 }
 

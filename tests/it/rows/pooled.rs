@@ -5,6 +5,7 @@ use retaind::sources::Session;
 
 use crate::cli::call_in;
 use crate::engines::{Client, Database, EngineKind, Pooler};
+use crate::needs::Need;
 use crate::rows::files::WITH_FILES;
 use crate::world::{World, paths, set};
 
@@ -40,6 +41,7 @@ fn world() -> World {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d25_f20_a_pool_of_one_is_left_as_it_was() {
+    needs!(Need::Server);
     let mut world = world();
     let pooler = Pooler::start(&world.db, "transaction", 1);
     world.url = Some(pooler.url());
@@ -72,6 +74,7 @@ async fn d25_f20_a_pool_of_one_is_left_as_it_was() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f20_two_runs_share_a_pool_and_neither_does_the_others_work() {
+    needs!(Need::Server);
     let (mut one, mut two) = (world(), World::new(Database::create(EngineKind::Postgres)));
     two.db.execute("CREATE TABLE live (id INTEGER PRIMARY KEY, at timestamptz)");
     two.db.insert_series("live (id, at)", "n, now()", 1..=100);
@@ -106,6 +109,7 @@ async fn f20_two_runs_share_a_pool_and_neither_does_the_others_work() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f20_a_pool_without_transactions_is_refused_in_words() {
+    needs!(Need::Server);
     let mut world = world();
     let pooler = Pooler::start(&world.db, "statement", 1);
     world.url = Some(pooler.url());

@@ -6,6 +6,7 @@ use retaind::stores::{Marker, OpenStore};
 
 use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 use crate::rows::files::WITH_FILES;
 use crate::world::{World, paths, set};
 
@@ -173,6 +174,7 @@ fn immutable(flag: &str, path: &std::path::Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f37_a_store_from_which_nothing_can_go_is_seen_before_any_row_goes() {
+    needs!(Need::Root);
     let mut world = World::new(Database::create(EngineKind::Sqlite));
     world.create_items();
     for id in 1..=3 {
@@ -198,6 +200,7 @@ async fn f37_a_store_from_which_nothing_can_go_is_seen_before_any_row_goes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f37_a_batch_of_which_nothing_could_be_removed_is_the_last() {
+    needs!(Need::Root);
     let mut world = World::new(Database::create(EngineKind::Sqlite));
     world.create_items();
     for id in 1..=18 {

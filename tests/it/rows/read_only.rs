@@ -6,6 +6,7 @@ use retaind::ledger::{RunMode, Status};
 
 use crate::cli::call_in;
 use crate::engines::{Database, EngineKind, Server, ServerOptions};
+use crate::needs::Need;
 use crate::world::{World, set};
 
 const AGED: &str =
@@ -35,6 +36,7 @@ async fn assert_blocked(world: &World, by: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f40_a_standby_blocks_in_one_sentence_until_it_is_promoted() {
+    needs!(Need::Server);
     let primary = Server::start(EngineKind::Postgres, ServerOptions::default());
     let mut world = world_on(&primary);
     let standby = primary.standby();
@@ -49,6 +51,7 @@ async fn f40_a_standby_blocks_in_one_sentence_until_it_is_promoted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f40_a_server_that_is_read_only_blocks_in_one_sentence() {
+    needs!(Need::Server);
     let server = Server::start(EngineKind::MariaDb, ServerOptions::default());
     let world = world_on(&server);
     world.db.connect_as_superuser().execute("SET GLOBAL read_only = 1").unwrap();
@@ -59,6 +62,7 @@ async fn f40_a_server_that_is_read_only_blocks_in_one_sentence() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f40_a_database_that_becomes_read_only_ends_the_run_with_one_error() {
+    needs!(Need::Server);
     let server = Server::start(EngineKind::Postgres, ServerOptions::default());
     let mut world = World::new(Database::on(&server));
     world.create_items();
@@ -105,6 +109,7 @@ async fn f40_a_database_that_becomes_read_only_ends_the_run_with_one_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f40_a_batch_that_takes_too_long_ends_with_one_error() {
+    needs!(Need::Server);
     let mut world = World::new(Database::create(EngineKind::Postgres));
     world.create_items();
     (1..=8).for_each(|id| world.item(id, 40.0, None, None));
@@ -124,6 +129,7 @@ async fn f40_a_batch_that_takes_too_long_ends_with_one_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f16_a_foreign_key_without_an_index_is_named_in_one_error() {
+    needs!(Need::Server);
     let mut world = World::new(Database::create(EngineKind::Postgres));
     world.create_items();
     world.db.insert_series("item (id, at)", &format!("n, {}", world.days_ago(40.0)), 1..=20_000);

@@ -164,6 +164,7 @@ for_each_engine! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn postgres_tells_what_became_of_a_transaction() {
+    needs!(crate::needs::Need::Server);
     let mut world = World::new(crate::engines::Database::create(EngineKind::Postgres));
     fill(&world);
     world.declare(WITH_FILES);

@@ -7,6 +7,7 @@ use retaind::ledger::{RunMode, Status};
 
 use crate::cli::spawn_in;
 use crate::engines::{Database, EngineKind, Server, ServerOptions};
+use crate::needs::Need;
 use crate::rows::files::WITH_FILES;
 use crate::world::{World, paths, set};
 
@@ -58,6 +59,7 @@ async fn f32_a_slow_statement_of_sqlite_ends_with_the_task_and_with_a_signal() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f33_a_server_that_logs_statements_is_governed() {
+    needs!(Need::Server);
     let settings = ["log-bin=log", "server-id=1", "binlog-format=STATEMENT"].map(str::to_owned).to_vec();
     let server = Server::start(EngineKind::MariaDb, ServerOptions { settings, ..ServerOptions::default() });
     let mut world = World::new(Database::on(&server));

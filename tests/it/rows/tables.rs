@@ -4,6 +4,7 @@ use retaind::ledger::{RunMode, Status};
 
 use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 use crate::world::{World, paths, set};
 
 const ITEMS: &str = "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\n";
@@ -269,6 +270,7 @@ for_each_engine! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn partitions_and_uuids_of_postgres() {
+    needs!(Need::Server);
     let mut world = World::new(Database::create(EngineKind::Postgres));
     world.db.execute(
         "CREATE TABLE item (id uuid DEFAULT gen_random_uuid(), at timestamptz NOT NULL, image text, PRIMARY KEY (id, at)) \

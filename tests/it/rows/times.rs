@@ -4,6 +4,7 @@ use retaind::ledger::{RunResult, Status};
 use retaind::run::{Fate, Listed};
 
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 use crate::world::{World, set};
 
 const ITEMS: &str = "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\n";
@@ -194,6 +195,7 @@ for_each_engine! {
 /// Where a database compares anything with anything, every kind of number that is not a date is found out.
 #[tokio::test(flavor = "multi_thread")]
 async fn f1_no_number_passes_for_a_date() {
+    needs!(Need::Server);
     for kind in [EngineKind::MariaDb, EngineKind::Sqlite] {
         for column in ["BIGINT", "FLOAT", "DOUBLE", "DECIMAL(30, 3)", "VARCHAR(40)"] {
             for scale in [1, 1_000, 1_000_000] {

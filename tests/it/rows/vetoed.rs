@@ -3,6 +3,7 @@
 use retaind::ledger::{RunResult, Status};
 
 use crate::engines::EngineKind;
+use crate::needs::Need;
 use crate::world::{World, paths, set};
 
 pub(super) const ITEMS: &str =
@@ -175,6 +176,7 @@ for_each_engine! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f17_a_rule_and_a_table_without_a_replica_identity_are_one_error_each() {
+    needs!(Need::Server);
     let mut world = World::new(crate::engines::Database::create(EngineKind::Postgres));
     fill(&world, 60);
     world.db.execute("CREATE RULE never AS ON DELETE TO item DO INSTEAD NOTHING");

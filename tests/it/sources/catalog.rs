@@ -5,6 +5,7 @@ use retaind::sources::{Column, ColumnType, ForeignKeyAction, InboundForeignKey, 
 
 use super::open;
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 
 fn table(text: &str) -> TableName {
     TableName::parse(text).unwrap()
@@ -183,6 +184,7 @@ pub fn kinds(facts: &TableFacts) -> Vec<(&str, &str, ColumnType)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn types_are_told_apart_on_postgres() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::Postgres);
     db.execute("CREATE DOMAIN moment AS timestamptz NOT NULL");
     db.execute("CREATE DOMAIN instant AS moment");
@@ -214,6 +216,7 @@ async fn types_are_told_apart_on_postgres() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn types_are_told_apart_on_mariadb() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::MariaDb);
     db.execute(
         "CREATE TABLE t (a TIMESTAMP(6) NULL, b DATETIME(3), c DATE, d BIGINT UNSIGNED, e VARCHAR(9), f UUID, \

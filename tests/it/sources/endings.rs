@@ -7,6 +7,7 @@ use retaind::sources::{ErrorKind, Session, TransactionOutcome};
 
 use super::{SERVERS, execute, open, query};
 use crate::engines::{Database, EngineKind, Server, ServerOptions};
+use crate::needs::Need;
 
 /// What keeps a statement busy for so many seconds.
 fn slow(db: &Database, secs: u32) -> String {
@@ -19,6 +20,7 @@ fn slow(db: &Database, secs: u32) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_takes_too_long_times_out() {
+    needs!(Need::Server);
     for kind in SERVERS {
         let db = Database::create(kind);
         let source = Source { statement_timeout: Duration::from_millis(300), ..db.source() };
@@ -33,6 +35,7 @@ async fn a_statement_that_takes_too_long_times_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn g8_a_cancelled_statement_ends_at_once_and_the_session_goes_on() {
+    needs!(Need::Server);
     for kind in SERVERS {
         let db = Database::create(kind);
         let mut session = open(&db).await;
@@ -60,6 +63,7 @@ async fn g8_a_cancelled_statement_ends_at_once_and_the_session_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancellation_never_hits_the_statement_after() {
+    needs!(Need::Server);
     for kind in SERVERS {
         let db = Database::create(kind);
         let mut session = open(&db).await;
@@ -95,6 +99,7 @@ async fn a_cancellation_never_hits_the_statement_after() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_server_is_lost_and_then_found_again() {
+    needs!(Need::Server);
     for kind in SERVERS {
         let server = Server::start(kind, ServerOptions::default());
         let db = Database::on(&server);
@@ -122,6 +127,7 @@ async fn a_killed_server_is_lost_and_then_found_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_terminated_connection_is_lost() {
+    needs!(Need::Server);
     for kind in SERVERS {
         let db = Database::create(kind);
         let mut session = open(&db).await;
@@ -162,16 +168,19 @@ async fn a_server_that_hangs_is_given_up(kind: EngineKind) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_hangs_is_given_up_on_postgres() {
+    needs!(Need::Server);
     a_server_that_hangs_is_given_up(EngineKind::Postgres).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_hangs_is_given_up_on_mariadb() {
+    needs!(Need::Server);
     a_server_that_hangs_is_given_up(EngineKind::MariaDb).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_somebody_else_cancelled_is_an_error() {
+    needs!(Need::Server);
     for kind in SERVERS {
         let db = Database::create(kind);
         let mut session = open(&db).await;

@@ -5,6 +5,7 @@ use retaind::sources::{ErrorKind, Privilege, Privileges, Session};
 use super::catalog::{facts, schema};
 use super::{SERVERS, open};
 use crate::engines::{Client, Database, EngineKind};
+use crate::needs::Need;
 
 for_each_engine! {
     async fn the_owner_may_do_everything(db) {
@@ -21,6 +22,7 @@ for_each_engine! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limited_login_is_told_what_it_lacks() {
+    needs!(Need::Server);
     for kind in SERVERS {
         let db = Database::create(kind);
         db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)");
@@ -76,6 +78,7 @@ fn login(db: &Database, user: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d7_rows_hidden_by_row_security_are_an_error_and_not_absent() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::Postgres);
     db.execute(
         "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1), (2); ALTER TABLE t ENABLE ROW LEVEL SECURITY; \
@@ -93,6 +96,7 @@ const READ_ONLY: &str = "RETAIND_TEST_READ_ONLY_FILE";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_only_sqlite_file_is_no_file_to_delete_from() {
+    needs!(Need::Root);
     match std::env::var_os(READ_ONLY) {
         None => run_again_on_a_read_only_mount(),
         Some(path) => nothing_can_be_deleted_from(path.into()).await,

@@ -5,9 +5,11 @@ use retaind::sources::{ColumnType, ForeignKeyAction, InboundForeignKey};
 use super::catalog::{column, facts, index, kinds, names};
 use super::open;
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn schemas_and_the_search_path_decide_on_postgres() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::Postgres);
     db.execute("CREATE SCHEMA \"Old Data\"; CREATE TABLE \"Old Data\".t (x int PRIMARY KEY); CREATE TABLE t (y int)");
     let mut session = open(&db).await;
@@ -21,6 +23,7 @@ async fn schemas_and_the_search_path_decide_on_postgres() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn relations_of_every_kind_are_named_on_postgres() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::Postgres);
     db.execute(
         "CREATE TABLE parts (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at); \
@@ -59,6 +62,7 @@ async fn relations_of_every_kind_are_named_on_postgres() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_may_be_violated_for_a_while_is_none_on_postgres() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::Postgres);
     db.execute("CREATE TABLE t (id int NOT NULL, UNIQUE (id) DEFERRABLE INITIALLY DEFERRED)");
     let mut session = open(&db).await;
@@ -67,6 +71,7 @@ async fn a_key_that_may_be_violated_for_a_while_is_none_on_postgres() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn relations_of_every_kind_are_named_on_mariadb() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::MariaDb);
     db.execute("CREATE TABLE parts (id INT PRIMARY KEY) PARTITION BY HASH (id) PARTITIONS 2");
     db.execute("CREATE TABLE old (id INT PRIMARY KEY) ENGINE = MyISAM");

@@ -7,6 +7,7 @@ use retaind::sources::{ErrorKind, Returning, Session, TransactionOutcome};
 
 use super::{SERVERS, execute, open, plain, query};
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 
 fn text_type(db: &Database) -> &'static str {
     if db.kind().is_mysql() { "CHAR" } else { "TEXT" }
@@ -209,6 +210,7 @@ for_each_engine! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deadlock_is_busy_and_nothing_of_it_is_committed() {
+    needs!(Need::Server);
     for kind in SERVERS {
         let db = Database::create(kind);
         db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER)");
@@ -238,6 +240,7 @@ async fn a_deadlock_is_busy_and_nothing_of_it_is_committed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_outcome_of_a_transaction_can_be_asked_for() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::Postgres);
     db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)");
     let (mut session, mut other) = (open(&db).await, open(&db).await);
@@ -269,6 +272,7 @@ async fn the_outcome_of_a_transaction_can_be_asked_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deferred_constraint_refuses_the_commit_for_certain() {
+    needs!(Need::Server);
     for kind in [EngineKind::Postgres, EngineKind::Sqlite] {
         let db = Database::create(kind);
         db.execute("CREATE TABLE parent (id INTEGER PRIMARY KEY)");
@@ -288,6 +292,7 @@ async fn a_deferred_constraint_refuses_the_commit_for_certain() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn commits_are_durable_even_where_the_server_would_rather_not() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::Postgres);
     db.execute(&format!("ALTER DATABASE {} SET synchronous_commit = off", db.name()));
     let mut session = open(&db).await;

@@ -6,6 +6,7 @@ use retaind::policy::{Engine, Tls, TlsMode};
 use retaind::sources::{ErrorKind, Session, SourceError};
 
 use crate::engines::{Authority, Database, EngineKind, Server, ServerOptions};
+use crate::needs::Need;
 
 struct Secured {
     authority: Authority,
@@ -83,16 +84,19 @@ async fn tls_is_as_strict_as_it_was_asked_to_be(kind: EngineKind) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_is_as_strict_as_it_was_asked_to_be_on_postgres() {
+    needs!(Need::Server);
     tls_is_as_strict_as_it_was_asked_to_be(EngineKind::Postgres).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_is_as_strict_as_it_was_asked_to_be_on_mariadb() {
+    needs!(Need::Server);
     tls_is_as_strict_as_it_was_asked_to_be(EngineKind::MariaDb).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_is_cancelled_through_tls() {
+    needs!(Need::Server);
     for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
         let secured = start(kind);
         let mut session =
@@ -119,6 +123,7 @@ async fn a_statement_is_cancelled_through_tls() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_tls_serves_prefer_and_no_more() {
+    needs!(Need::Server);
     let authority = Authority::create();
     for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
         let off = if kind == EngineKind::Postgres { "ssl=off" } else { "skip-ssl" };
@@ -140,6 +145,7 @@ async fn a_server_without_tls_serves_prefer_and_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_password_is_refused_and_not_repeated() {
+    needs!(Need::Server);
     for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
         let secured = start(kind);
         let mut source = secured.db.source_over_tcp("localhost", Tls::default());

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::machine::Machine;
+use crate::needs::Need;
 
 /// Runs in place of the daemon.
 const PROBE: &str = "[Service]
@@ -18,6 +19,7 @@ ExecStart=/bin/sh -c 'echo boot=$BOOT_ID; cat /proc/sys/kernel/random/boot_id 2>
 
 #[test]
 fn f28_the_shipped_unit_names_its_boot_and_may_ask_whether_the_clock_is_synchronised() {
+    needs!(Need::Root);
     let machine = Machine::boot();
     machine.copy_in(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd/retaind.service"),

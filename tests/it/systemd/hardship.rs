@@ -5,9 +5,11 @@ use retaind::telemetry::message_id;
 use super::camera::Camera;
 use super::deb::package;
 use super::machine::{Machine, SOON};
+use crate::needs::Need;
 
 #[test]
 fn a_bad_configuration_fails_once_and_tells_every_error() {
+    needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());
     machine.sh("printf '[daemon]\nmodus = \"report\"\n[tasks.a]\nevery = 5\n' >/etc/retaind/retaind.toml");
@@ -28,6 +30,7 @@ fn a_bad_configuration_fails_once_and_tells_every_error() {
 
 #[test]
 fn a_journal_that_stalls_does_not_stall_a_run() {
+    needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());
     let camera = Camera::set_up(&machine);
@@ -58,6 +61,7 @@ fn a_journal_that_stalls_does_not_stall_a_run() {
 
 #[test]
 fn sources_that_are_down_are_named_and_the_service_is_ready_all_the_same() {
+    needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());
     machine.write("/etc/retaind/credentials/nvr-db", "s3cret-of-nvr");

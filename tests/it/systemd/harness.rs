@@ -5,9 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::machine::{Machine, SOON};
+use crate::needs::Need;
 
 #[test]
 fn a_machine_boots_sandboxes_its_services_and_leaves_nothing_behind() {
+    needs!(Need::Root);
     let machine = Machine::boot();
     assert_eq!(machine.ok(&["cat", "/proc/1/comm"]).trim(), "systemd");
     assert_eq!(machine.run(&["sh", "-c", "echo out; echo err >&2; exit 7"]).code, Some(7));

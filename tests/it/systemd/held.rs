@@ -5,9 +5,11 @@ use retaind::telemetry::message_id;
 use super::camera::Camera;
 use super::deb::package;
 use super::machine::{Machine, SOON};
+use crate::needs::Need;
 
 #[test]
 fn f42_the_status_line_alone_says_what_is_held_and_how_it_goes_on() {
+    needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());
     let camera = Camera::set_up(&machine);

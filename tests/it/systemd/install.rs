@@ -3,11 +3,13 @@
 use super::deb::{next_release, package};
 use super::machine::{Machine, SOON};
 use super::open_files;
+use crate::needs::Need;
 
 const LEDGER: &str = "/var/lib/retaind/ledger.db";
 
 #[test]
 fn f8_installing_starts_nothing_and_the_service_takes_no_file_that_is_open() {
+    needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());
     assert_eq!(machine.run(&["systemctl", "is-enabled", "retaind"]).stdout.trim(), "disabled");
@@ -49,6 +51,7 @@ pub(super) fn exposure(machine: &Machine) -> f64 {
 
 #[test]
 fn upgrade_remove_and_purge_keep_the_ledger_and_the_operators_decisions() {
+    needs!(Need::Root);
     let machine = Machine::boot();
     let work = tempfile::tempdir().unwrap();
     let next = next_release(work.path());

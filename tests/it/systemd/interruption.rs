@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::camera::Camera;
 use super::deb::package;
 use super::machine::{Machine, SOON};
+use crate::needs::Need;
 
 /// Enough for a purge in batches of ten to last longer than it takes to look and act.
 const DETECTIONS: u32 = 6_000;
@@ -16,6 +17,7 @@ const KILLS: u32 = 3;
 
 #[test]
 fn a_purge_that_is_stopped_or_killed_loses_and_leaks_nothing() {
+    needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());
     machine.write("/etc/systemd/system/retaind.service.d/restart.conf", "[Service]\nRestartSec=100ms\n");
@@ -65,6 +67,7 @@ fn a_purge_that_is_stopped_or_killed_loses_and_leaks_nothing() {
 
 #[test]
 fn a_daemon_that_hangs_is_restarted_by_the_watchdog() {
+    needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());
     machine

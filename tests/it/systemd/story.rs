@@ -7,9 +7,11 @@ use retaind::telemetry::message_id;
 use super::camera::Camera;
 use super::deb::package;
 use super::machine::{Machine, SOON};
+use crate::needs::Need;
 
 #[test]
 fn a_camera_recorder_is_kept_clean_on_schedule_and_the_journal_tells_it() {
+    needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());
     let camera = Camera::set_up(&machine);

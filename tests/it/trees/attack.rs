@@ -14,6 +14,7 @@ use rustix::fs::{CWD, FileType, Mode, RenameFlags};
 
 use super::*;
 use crate::engines::EngineKind;
+use crate::needs::Need;
 use crate::world::{effort, paths};
 
 /// How many seconds the attack lasts.
@@ -189,6 +190,7 @@ fn attacked() -> World {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn g4_an_attacker_within_a_store_reaches_nothing_outside() {
+    needs!(Need::Root);
     let lasts = Duration::from_secs(u64::from(effort(SECONDS)));
     let world = attacked();
     let outside = Outside::new(&world);
@@ -249,6 +251,7 @@ async fn one_round(world: &World) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn g4_hostile_names_and_things_go_or_stay_as_they_are() {
+    needs!(Need::Root);
     let world = attacked();
     let outside = Outside::new(&world);
     let over = AtomicBool::new(false);

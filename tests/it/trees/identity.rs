@@ -4,6 +4,7 @@ use std::process::Command;
 
 use super::*;
 use crate::engines::EngineKind;
+use crate::needs::Need;
 use crate::world::paths;
 
 /// A file system in memory over a directory, for as long as this lives.
@@ -82,6 +83,7 @@ async fn d3_stores_that_changed_places_block() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_a_disk_that_is_not_mounted_blocks() {
+    needs!(Need::Root);
     for policy in both_kinds() {
         let mut world = world();
         // Left on the root file system by something that wrote while the disk was away.
@@ -104,6 +106,7 @@ async fn d3_a_disk_that_is_not_mounted_blocks() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn d3_another_disk_with_a_copy_of_the_marker_blocks() {
+    needs!(Need::Root);
     for policy in both_kinds() {
         let mut world = world();
         world.declare(&policy);

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::*;
 use crate::engines::EngineKind;
+use crate::needs::Need;
 use crate::world::paths;
 
 fn world() -> World {
@@ -13,6 +14,7 @@ fn world() -> World {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn room_is_made_oldest_first_and_no_more_than_is_wanted() {
+    needs!(Need::Root);
     for trash in [false, true] {
         let mut world = world();
         let root = world.root("images");

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::*;
 use crate::engines::EngineKind;
+use crate::needs::Need;
 use crate::world::effort;
 
 /// Names that a tree may have, oddities among them.
@@ -280,16 +281,19 @@ fn d13_a_plan_names_what_several_policies_delete_sqlite() {
 
 #[test]
 fn d13_a_plan_names_what_several_policies_delete_postgres() {
+    needs!(Need::Server);
     parity(EngineKind::Postgres, 8, 3);
 }
 
 #[test]
 fn d13_a_plan_names_what_several_policies_delete_mariadb() {
+    needs!(Need::Server);
     parity(EngineKind::MariaDb, 8, 3);
 }
 
 #[test]
 fn every_engine_leaves_the_same_files() {
+    needs!(Need::Server);
     let config = ProptestConfig {
         cases: effort(8),
         failure_persistence: None,

@@ -4,8 +4,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::*;
 use crate::engines::EngineKind;
+use crate::world::effort;
 
-const UPLOADS: u64 = 20_000;
+/// Uploads, of which every 50th is broken off.
+fn uploads() -> u64 {
+    effort(20_000)
+}
+
 const UPLOADERS: u64 = 2;
 /// The grace of the scans. Between a file and its row no more than a quarter of it passes.
 const GRACE: &str = "2s";
@@ -15,7 +20,7 @@ const LONGEST_GAP: Duration = Duration::from_millis(500);
 fn upload(db: &Database, root: &Path, worker: u64, late: &AtomicU64) {
     let mut client = db.connect();
     client.execute("PRAGMA synchronous = OFF; PRAGMA busy_timeout = 20000").unwrap();
-    for n in (worker..UPLOADS).step_by(UPLOADERS as usize) {
+    for n in (worker..uploads()).step_by(UPLOADERS as usize) {
         let path = format!("{}/{n}.bin", n % 61);
         let insert = format!("INSERT INTO link (id, path) VALUES ({n}, '{path}')");
         let write = || {
@@ -86,11 +91,11 @@ async fn d8_twenty_thousand_uploads_during_scans_lose_no_file() {
         }
     });
     let named: BTreeSet<_> = world.db.column("SELECT path FROM link").into_iter().collect();
-    assert_eq!(named.len() as u64, UPLOADS + 1);
+    assert_eq!(named.len() as u64, uploads() + 1);
     let left = files(world, "images");
     let lost: Vec<_> = named.difference(&left).collect();
     let late = late.load(Ordering::Relaxed);
     assert!(lost.len() as u64 <= late, "{} files lost, {late} of late rows", lost.len());
     assert_eq!(left.difference(&named).collect::<Vec<_>>(), Vec::<&String>::new(), "what no row names goes in the end");
-    assert!(scans >= 5 && deleted == UPLOADS / 50, "{scans} scans deleted {deleted}");
+    assert!(scans >= 5 && deleted == uploads() / 50, "{scans} scans deleted {deleted}");
 }

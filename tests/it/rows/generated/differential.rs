@@ -11,6 +11,7 @@ use retaind::ledger::{RunResult, Status, Tally};
 use super::outcome::State;
 use super::{build, clock, spec};
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 use crate::world::effort;
 
 /// What a run leaves, and what it says that it did.
@@ -31,6 +32,7 @@ fn said(result: &RunResult) -> BTreeMap<String, (Status, Tally, u64)> {
 
 #[test]
 fn every_engine_leaves_the_same_rows_and_files() {
+    needs!(Need::Server);
     let config = Config { cases: effort(10), failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let databases = EngineKind::ALL.map(|kind| Arc::new(Database::create(kind)));

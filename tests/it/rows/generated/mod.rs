@@ -14,6 +14,7 @@ use retaind::clock::Clock;
 use retaind::ledger::Tally;
 
 use crate::engines::{Database, EngineKind};
+use crate::needs::{Need, is_quick};
 use crate::world::effort;
 
 /// A clock that stands on a whole second, so that a row may be exactly as old as it is kept; ahead of all files, and not
@@ -42,21 +43,25 @@ fn check(kind: EngineKind, cases: u32) {
     // Cases in which nothing happens would prove nothing.
     let Tally { rows_deleted, rows_updated, rows_protected, files_deleted, files_missing, children, .. } = seen.take();
     let happened = [rows_deleted, rows_updated, rows_protected, files_deleted, files_missing];
-    assert!(happened.iter().all(|count| *count > 0) && !children.is_empty(), "{happened:?} {children:?}");
+    let all_happened = happened.iter().all(|count| *count > 0) && !children.is_empty();
+    assert!(is_quick() || all_happened, "{happened:?} {children:?}");
 }
 
 #[test]
 fn g6_generated_postgres() {
+    needs!(Need::Server);
     check(EngineKind::Postgres, 18);
 }
 
 #[test]
 fn g6_generated_mariadb() {
+    needs!(Need::Server);
     check(EngineKind::MariaDb, 13);
 }
 
 #[test]
 fn g6_generated_mariadb_no_returning() {
+    needs!(Need::Server);
     check(EngineKind::MariaDbNoReturning, 10);
 }
 

@@ -7,6 +7,7 @@ use retaind::sources::Sql;
 
 use super::{Aged, at};
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 
 /// The only rows of a table that are older than March 2026 are the first three.
 const VALUES: [&str; 8] = [
@@ -41,6 +42,7 @@ async fn judge(db: &Database, kind: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn texts_of_every_type_of_postgres() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::Postgres);
     db.execute(
         "CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false); \
@@ -53,6 +55,7 @@ async fn texts_of_every_type_of_postgres() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn texts_of_every_character_set_of_mariadb() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::MariaDb);
     for kind in [
         "CHAR(60)",
@@ -71,6 +74,7 @@ async fn texts_of_every_character_set_of_mariadb() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_that_has_no_unicode_ends_no_statement() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::MariaDb);
     let mut aged = Aged::create(&db, "VARCHAR(60) CHARACTER SET cp1250", "UTC", None).await;
     db.execute("SET sql_mode = ''; INSERT INTO aged (id, at) VALUES (1, x'81'), (2, x'323032302D30312D303183'), (3, '2020-01-01')");

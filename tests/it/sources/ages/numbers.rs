@@ -7,6 +7,7 @@ use retaind::policy::AgeFormat;
 
 use super::{Aged, at};
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 
 fn insert(db: &Database, numbers: &[&str]) {
     for (id, number) in (1..).zip(numbers) {
@@ -113,6 +114,7 @@ for_each_engine! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn unsigned_numbers_of_mariadb_are_compared_as_numbers() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::MariaDb);
     let beyond = ["0", "18446744073709551615", "221845392000"];
     judge(&db, "BIGINT UNSIGNED", AgeFormat::Unix, &[1_700_000_000], &beyond).await;
@@ -124,6 +126,7 @@ async fn unsigned_numbers_of_mariadb_are_compared_as_numbers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn numbers_of_postgres_may_be_infinite_or_none() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::Postgres);
     for kind in ["numeric", "double precision", "real"] {
         db.execute("DROP TABLE IF EXISTS aged");

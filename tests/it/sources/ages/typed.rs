@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{Aged, at};
 use crate::engines::{Database, EngineKind};
+use crate::needs::Need;
 
 /// Values as SQL, and the instants that they are.
 async fn judge(db: &Database, kind: &str, values: &[(&str, Option<&str>)]) {
@@ -24,6 +25,7 @@ async fn judge(db: &Database, kind: &str, values: &[(&str, Option<&str>)]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instants_of_postgres() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::Postgres);
     judge(
         &db,
@@ -79,6 +81,7 @@ async fn instants_of_postgres() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instants_of_mariadb() {
+    needs!(Need::Server);
     let db = Database::create(EngineKind::MariaDb);
     // What a strict server would not store may still be there from other days.
     db.execute("SET sql_mode = ''");
