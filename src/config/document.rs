@@ -23,6 +23,19 @@ pub(super) enum Place {
     Set(String),
 }
 
+impl Place {
+    /// The place as diagnostics have it: of the key, or of the value.
+    pub(super) fn origin(&self, of_key: bool) -> Origin {
+        match self {
+            Place::Env(variable) => Origin::Env(variable.clone()),
+            Place::Set(key) => Origin::Set(key.clone()),
+            Place::Text { source, key, value } => {
+                Origin::Text { source: source.clone(), span: if of_key { key } else { value }.clone() }
+            }
+        }
+    }
+}
+
 /// What one file, variable or `--set` contributes.
 #[derive(Default)]
 pub(super) struct Document {
@@ -93,7 +106,8 @@ fn parse(path: &Path, position: usize, text: &str, found: &mut Vec<Diagnostic>) 
     if !usable {
         return None;
     }
-    let mut reader = Reader { found, document: Document::default(), source: Some(source), fallback: None };
+    let place = |key, value| Place::Text { source: source.clone(), key, value };
+    let mut reader = Reader { found, document: Document::default(), place: &place };
     let values = reader.table(table.get_ref(), &KeyPath::default());
     let mut document = reader.document;
     document.values = values;
@@ -117,7 +131,7 @@ pub(super) fn parse_value(
     found: &mut Vec<Diagnostic>,
 ) -> Option<(Value, Vec<Placed>)> {
     let parsed = DeValue::parse(text).ok()?;
-    let mut reader = Reader { found, document: Document::default(), source: None, fallback: Some(place.clone()) };
+    let mut reader = Reader { found, document: Document::default(), place: &|_, _| place.clone() };
     let value = reader.value(&parsed, path, 0..0)?;
     Some((value, reader.document.places))
 }
@@ -125,18 +139,11 @@ pub(super) fn parse_value(
 struct Reader<'a> {
     found: &'a mut Vec<Diagnostic>,
     document: Document,
-    source: Option<Arc<SourceText>>,
-    fallback: Option<Place>,
+    /// The place of what has its key and its value there in the text.
+    place: &'a dyn Fn(Range<usize>, Range<usize>) -> Place,
 }
 
 impl Reader<'_> {
-    fn place(&self, key: Range<usize>, value: Range<usize>) -> Option<Place> {
-        match &self.source {
-            Some(source) => Some(Place::Text { source: source.clone(), key, value }),
-            None => self.fallback.clone(),
-        }
-    }
-
     fn table(&mut self, table: &DeTable<'_>, above: &KeyPath) -> Map<String, Value> {
         let mut values = Map::new();
         for (key, value) in table {
@@ -153,14 +160,13 @@ impl Reader<'_> {
 
     fn value(&mut self, value: &Spanned<DeValue<'_>>, path: &KeyPath, key: Range<usize>) -> Option<Value> {
         let span = value.span();
-        if let Some(place) = self.place(key, span.clone()) {
-            let form = match value.get_ref() {
-                DeValue::Table(_) => Form::Table,
-                DeValue::Array(_) => Form::List,
-                _ => Form::Single,
-            };
-            self.document.places.push(Placed { path: path.clone(), place, form });
-        }
+        let form = match value.get_ref() {
+            DeValue::Table(_) => Form::Table,
+            DeValue::Array(_) => Form::List,
+            _ => Form::Single,
+        };
+        let place = (self.place)(key, span.clone());
+        self.document.places.push(Placed { path: path.clone(), place, form });
         let kind = match value.get_ref() {
             DeValue::String(text) => ValueKind::String(text.to_string()),
             DeValue::Boolean(flag) => ValueKind::Boolean(*flag),
@@ -190,15 +196,7 @@ impl Reader<'_> {
     }
 
     fn refuse(&mut self, path: &KeyPath, span: Range<usize>, message: &str, hint: Option<&str>) -> Option<Value> {
-        let origin = match (&self.source, &self.fallback) {
-            (Some(source), _) => Origin::Text { source: source.clone(), span },
-            (None, Some(Place::Env(variable))) => Origin::Env(variable.clone()),
-            (None, Some(Place::Set(key))) => Origin::Set(key.clone()),
-            (None, Some(Place::Text { source, value, .. })) => {
-                Origin::Text { source: source.clone(), span: value.clone() }
-            }
-            (None, None) => return None,
-        };
+        let origin = (self.place)(span.clone(), span).origin(false);
         self.found.push(Diagnostic::new(origin, path, message).maybe_hint(hint.map(str::to_owned)));
         None
     }

@@ -206,15 +206,8 @@ impl Loaded {
                 None => return Origin::File(self.file.clone()),
             }
         };
-        match place {
-            Place::Env(variable) => Origin::Env(variable.clone()),
-            Place::Set(key) => Origin::Set(key.clone()),
-            Place::Text { source, key, value } => {
-                // A missing key is missed at the header of its table.
-                let span = if aspect == Aspect::Key || at != *path { key } else { value };
-                Origin::Text { source: source.clone(), span: span.clone() }
-            }
-        }
+        // A missing key is missed at the header of its table.
+        place.origin(aspect == Aspect::Key || at != *path)
     }
 
     /// True if the key is there, be its value usable or not.

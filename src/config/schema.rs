@@ -1,5 +1,7 @@
 //! JSON schema of the configuration (draft 2020-12), by which editors complete and check it: the keys as they are declared.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::form::Form;
@@ -14,25 +16,18 @@ const SIZE: &str = "^ *([0-9]+ *([kKMGTP]?B|[KMGTP]iB)|[0-9.]+ *%) *$";
 /// The schema of a configuration file.
 pub fn schema() -> Value {
     let mut tables = Map::new();
-    let root = table(Raw::KIND.keys(), &mut tables);
-    let mut schema = Map::new();
-    schema.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
-    schema.insert("title".to_owned(), json!("Configuration of retaind"));
-    schema.extend(root);
-    schema.insert("$defs".to_owned(), Value::Object(tables));
-    Value::Object(schema)
+    let mut schema = table(Raw::KIND.keys(), &mut tables);
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["title"] = json!("Configuration of retaind");
+    schema["$defs"] = Value::Object(tables);
+    schema
 }
 
 /// What a table may hold; keys that only some kinds of policies have are refused where another kind is written.
-fn table(keys: &[Key], tables: &mut Map<String, Value>) -> Map<String, Value> {
+fn table(keys: &[Key], tables: &mut Map<String, Value>) -> Value {
     let properties: Map<String, Value> = keys.iter().map(|key| (key.name.to_owned(), property(key, tables))).collect();
-    let mut schema = Map::new();
-    schema.insert("type".to_owned(), json!("object"));
-    schema.insert("properties".to_owned(), Value::Object(properties));
-    schema.insert("additionalProperties".to_owned(), json!(false));
-    let mut kinds: Vec<&str> = keys.iter().flat_map(|key| key.of).copied().collect();
-    kinds.sort_unstable();
-    kinds.dedup();
+    let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+    let kinds: BTreeSet<&str> = keys.iter().flat_map(|key| key.of).copied().collect();
     let foreign = kinds.iter().map(|kind| {
         let foreign = keys.iter().filter(|key| !key.of.is_empty() && !key.of.contains(kind));
         let foreign: Map<String, Value> = foreign.map(|key| (key.name.to_owned(), json!(false))).collect();
@@ -40,7 +35,7 @@ fn table(keys: &[Key], tables: &mut Map<String, Value>) -> Map<String, Value> {
         json!({ "if": is_kind, "then": { "properties": foreign } })
     });
     if !kinds.is_empty() {
-        schema.insert("allOf".to_owned(), foreign.collect());
+        schema["allOf"] = foreign.collect();
     }
     schema
 }
@@ -79,7 +74,7 @@ fn of(kind: KeyKind, tables: &mut Map<String, Value>) -> Value {
                 // Before what is in it: a child has children.
                 tables.insert(name.to_owned(), Value::Null);
                 let schema = table((keys.keys)(), tables);
-                tables.insert(name.to_owned(), Value::Object(schema));
+                tables.insert(name.to_owned(), schema);
             }
             json!({ "$ref": format!("#/$defs/{name}") })
         }

@@ -23,7 +23,7 @@ impl Gather<'_> {
         self.refuse_trash_mismatch(table, raw);
         Some(FilesPolicy {
             store: store?,
-            matching: matching?,
+            matching,
             keep,
             keep_last: number(raw.keep_last),
             max_total,
@@ -44,14 +44,10 @@ impl Gather<'_> {
     }
 
     /// `match` and `exclude`.
-    pub(super) fn file_match(&mut self, table: &KeyPath, raw: &RawPolicy) -> Option<FileMatch> {
-        let include = raw.r#match.as_ref().map(|patterns| self.globs(&table.key("match"), patterns));
-        let exclude = raw.exclude.as_ref().map(|patterns| self.globs(&table.key("exclude"), patterns));
-        let readable = |globs: Option<Option<Globs>>| match globs {
-            None => Some(None),
-            Some(globs) => globs.map(Some),
-        };
-        Some(FileMatch::new(readable(include)?, readable(exclude)?))
+    pub(super) fn file_match(&mut self, table: &KeyPath, raw: &RawPolicy) -> FileMatch {
+        let include = raw.r#match.as_ref().and_then(|patterns| self.globs(&table.key("match"), patterns));
+        let exclude = raw.exclude.as_ref().and_then(|patterns| self.globs(&table.key("exclude"), patterns));
+        FileMatch::new(include, exclude)
     }
 
     fn globs(&mut self, path: &KeyPath, patterns: &Patterns) -> Option<Globs> {

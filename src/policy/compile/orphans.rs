@@ -25,7 +25,7 @@ impl Gather<'_> {
         let keep = if raw.keep.is_some() { self.file_keep(table, raw) } else { Some(KEEP) };
         let max_fraction = fraction(raw).or_else(|| Fraction::new(MAX_FRACTION));
         let max_files = number(raw.max_files);
-        Some(OrphansPolicy { store: store?, matching: matching?, keep: keep?, max_fraction: max_fraction?, max_files })
+        Some(OrphansPolicy { store: store?, matching, keep: keep?, max_fraction: max_fraction?, max_files })
     }
 
     /// In a store that no row names, every file would be an orphan.

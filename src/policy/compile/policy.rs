@@ -21,7 +21,7 @@ impl Gather<'_> {
         }
         let name = self.name(table);
         let kind = self.kind(table, raw)?;
-        let task = raw.task.as_ref().map(|task| self.reference(&table.key("task"), task, Section::Tasks));
+        let task = raw.task.as_ref().and_then(|task| self.reference(&table.key("task"), task, Section::Tasks));
         let default_mode = if kind == KindWord::Orphans { Mode::Report } else { Mode::Enforce };
         let kind = match kind {
             KindWord::Rows => {
@@ -34,10 +34,7 @@ impl Gather<'_> {
         };
         Some(Policy {
             name: name?,
-            task: match task {
-                None => None,
-                Some(task) => Some(task?),
-            },
+            task,
             enabled: raw.enabled,
             mode: raw.mode.unwrap_or(default_mode),
             max_growth: raw.max_growth.0,

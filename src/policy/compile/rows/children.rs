@@ -23,8 +23,8 @@ impl Gather<'_> {
         }
         let column = self.required(path, "column", &raw.column, hint);
         let columns = column.and_then(|names| self.names(&path.key("column"), names));
-        let references = raw.references.as_ref().map(|names| self.names(&path.key("references"), names));
-        if let (Some(columns), Some(Some(references))) = (&columns, &references)
+        let references = raw.references.as_ref().and_then(|names| self.names(&path.key("references"), names));
+        if let (Some(columns), Some(references)) = (&columns, &references)
             && columns.len() != references.len()
         {
             let many = |number| if number == 1 { "1 name".to_owned() } else { format!("{number} names") };
@@ -43,10 +43,6 @@ impl Gather<'_> {
         if table.is_some() {
             ancestors.pop();
         }
-        let references = match references {
-            Some(columns) => Some(columns?),
-            None => None,
-        };
         let on_delete = raw.on_delete;
         Some(Child { table: table?, columns: columns?, references, on_delete, files, files_off, children })
     }

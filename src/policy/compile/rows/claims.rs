@@ -19,11 +19,7 @@ impl Gather<'_> {
         let table = self.parsed(path, "table", table, TableName::parse);
         let on = self.required(path, "on", &raw.on, hint);
         let on = on.and_then(|text| self.sql(&path.key("on"), text, scope));
-        let condition = raw.r#where.as_ref().map(|text| self.sql(&path.key("where"), text, scope));
-        let condition = match condition {
-            Some(condition) => Some(condition?),
-            None => None,
-        };
+        let condition = raw.r#where.as_ref().and_then(|text| self.sql(&path.key("where"), text, scope));
         Some(Protection { table: table?, on: on?, condition })
     }
 
