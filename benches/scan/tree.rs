@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, ensure};
+use retaind::decide::file::FileKind;
 use retaind::policy::{Name, Store};
-use retaind::stores::{Kind, OpenStore, Visitor, Want};
+use retaind::stores::{OpenStore, Visitor, Want};
 use tokio_util::sync::CancellationToken;
 
 use crate::engines::{Database, scratch_dir};
@@ -171,7 +172,7 @@ fn make_old(path: &Path) -> anyhow::Result<()> {
 struct Counter(u64);
 
 impl Visitor for Counter {
-    fn file(&mut self, _path: &[u8], _kind: Kind) -> Want {
+    fn file(&mut self, _path: &[u8], _kind: FileKind) -> Want {
         self.0 += 1;
         Want::Nothing
     }

@@ -8,7 +8,8 @@ use super::output::{Output, complain, say};
 use super::refusal::Refusal;
 use crate::commands::adopt::{self, UnknownStore};
 use crate::policy::{Settings, Store};
-use crate::report::{StoreFound, printable, render_found};
+use crate::report::{StoreFound, render_found};
+use crate::text::printable;
 
 /// What the command line asks for.
 pub struct AdoptArguments<'a> {

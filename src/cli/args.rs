@@ -159,7 +159,7 @@ pub enum Command {
         #[arg(value_name = "PATH")]
         paths: Vec<OsString>,
     },
-    /// Show schedules, last runs and what is owed
+    /// Show schedules, last runs and what is pending
     #[command(long_about = help::STATUS, after_long_help = help::STATUS_EXAMPLES)]
     Status,
     /// Count what could be cleaned now

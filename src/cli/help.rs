@@ -35,7 +35,7 @@ Exit status:
 Files:
   /etc/retaind/retaind.toml    the configuration
   /etc/retaind/conf.d/*.toml   fragments, read after it in name order; a later key wins
-  /var/lib/retaind/            the ledger: runs, results, files still owed
+  /var/lib/retaind/            the ledger: runs, results, files still pending
 
 Environment:
   RETAIND_CONFIG=/srv/retaind.toml          names the configuration; --config overrides it
@@ -213,7 +213,7 @@ Examples:
 
 pub const STATUS: &str = "\
 Shows for every task its schedule, its next slot and its last run; what runs at the moment; and files that are still \
-owed: their row is gone, and they are removed before the policy's next run. \"never ran\" and \"overdue\" stand out.";
+pending: their row is gone, and they are removed before the policy's next run. \"never ran\" and \"overdue\" stand out.";
 
 pub const STATUS_EXAMPLES: &str = "\
 Examples:

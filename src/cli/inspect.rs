@@ -24,7 +24,7 @@ pub async fn check(settings: &Arc<Settings>, config_only: bool, output: Output) 
     Ok(if findings.count(Level::Error) > 0 { Exit::Failed } else { Exit::Done })
 }
 
-/// Shows tasks, their runs, and what is owed.
+/// Shows tasks, their runs, and what is pending.
 pub async fn status(settings: &Settings, output: Output) -> Result<Exit, Refusal> {
     let overview = status::overview(settings, &Default::default()).await?;
     output.show(&overview, render_status)?;

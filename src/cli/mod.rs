@@ -205,10 +205,7 @@ fn load_from(inputs: &Inputs, output: Output) -> Result<Arc<Settings>, Refusal> 
                 output.value(&Problems { errors: &problems })?;
             } else {
                 say(problems.render(output::stderr_color()).trim_end());
-                say(&format!(
-                    "\n{} in the configuration",
-                    crate::report::human::counted(problems.len() as u64, "error")
-                ));
+                say(&format!("\n{} in the configuration", crate::text::human::counted(problems.len() as u64, "error")));
             }
             Err(Refusal::Told(Exit::BadConfiguration))
         }

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::output::say;
 use crate::commands::execute::Progress;
-use crate::report::human::{count, counted, duration, size};
+use crate::text::human::{count, counted, duration, size};
 
 /// How often a line is written where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(words(&progress, rate), expected);
         progress.position = (2, 3);
         assert_eq!(pace.rate(&progress, begun + Duration::from_secs(3)), None);
-        progress.hook = Some(crate::ledger::HookPoint::After);
+        progress.hook = Some(crate::outcome::HookPoint::After);
         assert_eq!(words(&progress, None), "the after hook is running");
     }
 }

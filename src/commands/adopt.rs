@@ -16,12 +16,14 @@ use super::sample::Sample;
 use super::status;
 use crate::clock::Clock;
 use crate::config::did_you_mean;
+use crate::decide;
+use crate::decide::file::{FileFacts, FileKind};
 use crate::ledger::Adoption;
 use crate::policy::{Reference, ReferenceMatch, Settings, Store};
-use crate::report::{MarkerFound, ReferenceFound, StoreFound, human};
+use crate::report::{MarkerFound, ReferenceFound, StoreFound};
 use crate::sources::Session;
-use crate::stores::{Facts, Identity, Kind, Marker, Mismatch, OpenStore, Owner, Surveyed, Visitor, WalkError, Want};
-use crate::telemetry::chain;
+use crate::stores::{Identity, Marker, OpenStore, Owner, Surveyed, Visitor, WalkError, Want};
+use crate::text::chain;
 
 /// How long files are counted.
 const WALK_PATIENCE: Duration = Duration::from_secs(5);
@@ -105,16 +107,9 @@ pub async fn look(settings: &Settings, store: &Arc<Store>, clock: &Clock) -> any
 
 /// Why a marker is not that of the store as it was adopted last.
 pub(crate) fn objection(identity: &Identity, store: &Store, adoption: Option<Adoption>) -> Option<String> {
-    let id = identity.marker.as_ref()?.id;
-    match (identity.mismatch(&store.name), adoption) {
-        (Some(mismatch @ (Mismatch::Store { .. } | Mismatch::FileSystem { .. })), _) => Some(mismatch.to_string()),
-        (Some(Mismatch::Copy) | None, Some(adoption)) if adoption.id != id => Some(format!(
-            "its marker is not the one that was written when the store was adopted last, {}: perhaps it is an older copy",
-            human::instant(adoption.adopted_at)
-        )),
-        (Some(Mismatch::Copy), _) => Some(Mismatch::Copy.to_string()),
-        (None, Some(_) | None) => None,
-    }
+    let marker = identity.found(&store.name)?;
+    let why = decide::store::identity(Some(&marker), adoption.map(|adoption| adoption.id), false)?;
+    Some(why.of(store).to_string())
 }
 
 /// Writes the marker and remembers it. The ledger comes first: a store whose adoption nobody remembers would be guarded by
@@ -157,12 +152,12 @@ struct Total {
 }
 
 impl Visitor for Counter {
-    fn file(&mut self, _path: &[u8], _kind: Kind) -> Want {
+    fn file(&mut self, _path: &[u8], _kind: FileKind) -> Want {
         self.0.files.fetch_add(1, Ordering::Relaxed);
         Want::Facts
     }
 
-    fn facts(&mut self, _path: &[u8], facts: &Facts) {
+    fn facts(&mut self, _path: &[u8], facts: &FileFacts) {
         self.0.size_bytes.fetch_add(facts.size_bytes, Ordering::Relaxed);
     }
 

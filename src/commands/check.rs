@@ -21,7 +21,7 @@ use super::status;
 use crate::clock::Clock;
 use crate::policy::{Mode, Settings};
 use crate::report::Findings;
-use crate::report::human::counted;
+use crate::text::human::counted;
 use service::Service;
 
 /// What the configuration alone tells; that it is valid was found by compiling it.

@@ -4,7 +4,6 @@ mod files;
 mod namers;
 mod neighbours;
 mod question;
-mod reasons;
 mod remembered;
 mod store_file;
 mod verdict;
@@ -14,17 +13,19 @@ use jiff::Timestamp;
 use remembered::{Remembered, remember};
 
 use crate::clock::Clock;
+use crate::decide::policy::standstills;
+use crate::decide::rows::{ReasonKind, RowReason, of_age, of_row, shown};
 use crate::policy::{Action, Alive, OnDelete, Outside, Params, Policy, RowsPolicy, Settings, Source};
-use crate::report::{PolicyWhy, Reason, ReasonKind, RowFate, RowName, RowWhy, human};
+use crate::report::{PolicyWhy, Reason, RowFate, RowName, RowWhy};
 use crate::run::{Verdict, ask_one};
 use crate::sources::{
     AskedRow, Claim, ClaimedFile, FileOwner, Following, Instants, Judgement, ResolveInput, Session, TableFacts, Target,
     Unmapped, WhichRow,
 };
+use crate::text::human;
 use files::Files;
 pub use question::{Question, WhyError};
 use question::{find_table, names, policies_of, unknown_param, unknown_table};
-use reasons::{RowStanding, SHOWN_CHARS, of_age, of_row};
 pub use store_file::{FileQuestion, FileWhyError, why_file};
 
 /// Asks every policy of the source that has a say in the row. None where there is no such row.
@@ -138,13 +139,12 @@ impl Asker<'_> {
         let at = Instants::new(self.now, rows.cutoff(self.now));
         let Some(judgement) = target.judge(&mut self.session, at, which).await? else { return Ok(None) };
         let (eligible_at, mut reasons) = self.reasons(policy, rows, target, &judgement, has_params).await?;
-        if judgement.eligible
+        if judgement.facts.eligible
             && !rows.allow_time_independent
             && let Some(timeless) = target.timeless(&mut self.session, at, &[]).await?
         {
-            let message = format!("its runs are blocked: {timeless}");
-            reasons.push(Reason { reason: ReasonKind::TimeIndependent, message, by: None });
-            reasons.sort_by_key(|reason| reason.reason);
+            reasons.push(RowReason::TimeIndependent { why: timeless.to_string() });
+            reasons.sort_by_key(RowReason::kind);
         }
         let (row, claims) = (target.identity(&judgement.row), target.claims_of(std::slice::from_ref(&judgement.row)));
         let files = self.files.ask(&mut self.session, target, &row, claims).await?;
@@ -154,10 +154,10 @@ impl Asker<'_> {
             parent: None,
             fate: RowFate::Kept,
             summary: String::new(),
-            eligible: judgement.eligible,
+            eligible: judgement.facts.eligible,
             eligible_at,
             taken_at: None,
-            reasons,
+            reasons: reasons.iter().map(Reason::from).collect(),
             files,
             remarks: troubles.map(|(_, why)| why.clone()).collect(),
         };
@@ -173,29 +173,26 @@ impl Asker<'_> {
         target: &Target,
         judgement: &Judgement,
         has_params: bool,
-    ) -> anyhow::Result<(Option<Timestamp>, Vec<Reason>)> {
-        let mut reasons = RowStanding { settings: self.settings, policy }.reasons();
-        let (eligible_at, of_age) = of_age(rows, judgement, self.now);
+    ) -> anyhow::Result<(Option<Timestamp>, Vec<RowReason>)> {
+        let standstills = standstills(self.settings, policy);
+        let mut reasons: Vec<_> = standstills.into_iter().map(RowReason::Standstill).collect();
+        let (eligible_at, of_age) = of_age(rows, &judgement.facts, self.now);
         reasons.extend(of_age);
         if has_params {
-            reasons.extend(of_row(rows, judgement));
+            reasons.extend(of_row(rows, &judgement.facts));
             reasons.extend(self.probe(rows, target, judgement).await);
         } else {
-            let names: Vec<_> = rows.params.iter().map(|declared| declared.name.as_str()).collect();
-            let names = names.join(", ");
-            let message = format!("it runs with the parameters {names}; give them with --param to see what it says");
-            reasons.push(Reason { reason: ReasonKind::NeedsParameters, message, by: None });
+            let names = rows.params.iter().map(|declared| declared.name.clone()).collect();
+            reasons.push(RowReason::NeedsParameters { names });
         }
         reasons.extend(self.unmapped(target, judgement).await?);
         if target.is_locked(&mut self.session, &judgement.row).await? == Some(true) {
-            let message = "another session holds it locked just now; a run tries it again at its end".to_owned();
-            reasons.push(Reason { reason: ReasonKind::Locked, message, by: None });
+            reasons.push(RowReason::Locked);
         }
-        if reasons.is_empty() && !judgement.eligible {
-            let message = "the database does not count it among the eligible rows".to_owned();
-            reasons.push(Reason { reason: ReasonKind::NotEligible, message, by: None });
+        if reasons.is_empty() && !judgement.facts.eligible {
+            reasons.push(RowReason::NotEligible);
         }
-        reasons.sort_by_key(|reason| reason.reason);
+        reasons.sort_by_key(RowReason::kind);
         Ok((eligible_at, reasons))
     }
 
@@ -235,7 +232,7 @@ impl Asker<'_> {
     }
 
     /// Paths that keep the row: its own, and those of rows that go with it.
-    async fn unmapped(&mut self, target: &Target, judgement: &Judgement) -> anyhow::Result<Vec<Reason>> {
+    async fn unmapped(&mut self, target: &Target, judgement: &Judgement) -> anyhow::Result<Vec<RowReason>> {
         if target.owners.is_empty() {
             return Ok(Vec::new());
         }
@@ -246,13 +243,13 @@ impl Asker<'_> {
             let (ClaimedFile::Outside(Unmapped { written, why, .. }), Outside::Keep) = (file, owned.outside) else {
                 continue;
             };
-            let by = (*table != target.node.table).then(|| RowName { table: table.table.to_string(), key });
-            let whose = by
-                .as_ref()
-                .map_or_else(|| "its".to_owned(), |by| format!("row {} of {} goes with it, and its", by.key, by.table));
-            let written: String = written.chars().take(SHOWN_CHARS).collect();
-            let message = format!("{whose} {} {written:?} is no path of store {}: {why}", owned.path, owned.store);
-            reasons.push(Reason { reason: ReasonKind::Unmapped, message, by });
+            reasons.push(RowReason::Unmapped {
+                of: (*table != target.node.table).then(|| (table.table.to_string(), key)),
+                column: owned.path.to_string(),
+                value: shown(&written),
+                store: owned.store.to_string(),
+                why: why.to_string(),
+            });
             if reasons.len() == REASONS_AT_MOST {
                 break;
             }
@@ -260,17 +257,13 @@ impl Asker<'_> {
         Ok(reasons)
     }
 
-    async fn probe(&self, rows: &RowsPolicy, target: &Target, judgement: &Judgement) -> Option<Reason> {
+    async fn probe(&self, rows: &RowsPolicy, target: &Target, judgement: &Judgement) -> Option<RowReason> {
         let Some(Alive::Command(command)) = &rows.alive else { return None };
-        let program = command.program.display();
-        let (reason, message) = match ask_one(command, target, &judgement.row).await {
-            Verdict::NotAlive => return None,
-            Verdict::Alive => (ReasonKind::Alive, format!("its work still goes on: {program} says so")),
-            Verdict::Doubt(why) => {
-                (ReasonKind::AliveUnknown, format!("it is not known whether its work still goes on: {why}"))
-            }
-        };
-        Some(Reason { reason, message, by: None })
+        match ask_one(command, target, &judgement.row).await {
+            Verdict::NotAlive => None,
+            Verdict::Alive => Some(RowReason::Alive { by: format!("{} says so", command.program.display()) }),
+            Verdict::Doubt(why) => Some(RowReason::AliveUnknown { why }),
+        }
     }
 
     /// A row that follows one of the policy's own table.
@@ -288,8 +281,7 @@ impl Asker<'_> {
             None => None,
         };
         let Some((which, mut why)) = parent else {
-            let message = format!("it goes with rows of {table}, and by its {columns} it points to none");
-            return Ok(kept(policy, ReasonKind::NoParent, message));
+            return Ok(kept(policy, &RowReason::NoParent { table, columns }));
         };
         let at = Instants::new(self.now, rows.cutoff(self.now));
         let key =
@@ -317,30 +309,30 @@ fn follow(why: &mut PolicyWhy, on_delete: OnDelete, parent: &str, columns: &str)
             why.fate = if goes { RowFate::Unlinked } else { RowFate::Kept };
         }
         OnDelete::KeepParent => {
-            why.summary = format!("stays, and keeps {parent} as long as its {columns} points there");
+            let reason = RowReason::KeepsParent { parent: parent.to_owned(), columns: columns.to_owned() };
+            why.summary = reason.to_string();
             (why.fate, why.taken_at) = (RowFate::Kept, None);
             why.reasons.retain(|reason| reason.reason != ReasonKind::ChildKeeps);
-            let message = why.summary.clone();
-            why.reasons.insert(0, Reason { reason: ReasonKind::KeepsParent, message, by: None });
+            why.reasons.insert(0, Reason::from(&reason));
         }
     }
 }
 
 fn unfit(policy: &Policy, why: String) -> PolicyWhy {
     let summary = format!("cannot be told: {why}");
-    PolicyWhy { fate: RowFate::Unknown, summary, ..kept(policy, ReasonKind::Unfit, why) }
+    PolicyWhy { fate: RowFate::Unknown, summary, ..kept(policy, &RowReason::Unfit { why }) }
 }
 
-fn kept(policy: &Policy, reason: ReasonKind, message: String) -> PolicyWhy {
+fn kept(policy: &Policy, reason: &RowReason) -> PolicyWhy {
     PolicyWhy {
         policy: policy.name.clone(),
         parent: None,
         fate: RowFate::Kept,
-        summary: format!("kept: {message}"),
+        summary: format!("kept: {reason}"),
         eligible: false,
         eligible_at: None,
         taken_at: None,
-        reasons: vec![Reason { reason, message, by: None }],
+        reasons: vec![Reason::from(reason)],
         files: Vec::new(),
         remarks: Vec::new(),
     }

@@ -1,6 +1,7 @@
 //! Policies that wait for an approval now.
 
-use crate::ledger::{Held, HoldKind, Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError};
+use crate::outcome::{Held, HoldKind};
 use crate::policy::{Name, Settings};
 
 /// Holds of the ledger that keep a policy of this configuration from deleting: what deletes nothing waits for nothing.

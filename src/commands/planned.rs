@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::execute::{Job, JobEnd, execute};
 use super::selection::Selection;
-use crate::ledger::{GuardReading, PolicyResult, RunMode, Status};
+use crate::outcome::{GuardReading, PolicyResult, RunMode, Status};
 use crate::policy::{Mode, Name, Params, Policy, PolicyKind, Settings};
 use crate::report::Amounts;
 

@@ -14,12 +14,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::status;
 use crate::clock::Clock;
-use crate::ledger::{Ledger, RunId};
+use crate::ledger::Ledger;
+use crate::outcome::RunId;
 use crate::policy::{Settings, Store};
 use crate::report::{FileLeft, Restoration, StoreRestored};
 use crate::run::store_guard;
 use crate::stores::{Left, OpenStore, RawPath, Restored, TrashError, Why};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// Something that cannot be restored because there is no such thing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -128,7 +129,7 @@ async fn look<'s>(
             }
         };
         if let Some(why) = store_guard(&open, store, ledger, false).await? {
-            unopened.push(why);
+            unopened.push(why.to_string());
             continue;
         }
         match open.trash(stop).await {

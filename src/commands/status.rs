@@ -7,14 +7,16 @@ use rustix::io::Errno;
 
 use super::held::held_now;
 use crate::clock::Clock;
-use crate::ledger::{Ledger, RunResult, StateHolder, Status, TaskState};
+use crate::ledger::{Ledger, StateHolder, TaskState};
+use crate::outcome::{RunResult, Status};
 use crate::policy::{Name, Settings, Task};
 use crate::report::{
-    DaemonState, HeldPolicy, LastRun, Overview, Owed, RunEntry, TaskOverview, held_words, human, schedule_words,
-    short_id, status_words,
+    DaemonState, HeldPolicy, LastRun, Overview, Pending, RunEntry, TaskOverview, held_words, schedule_words, short_id,
+    status_words,
 };
 use crate::run::waits_for;
 use crate::schedule::{Past, Timing, next_slot};
+use crate::text::human;
 
 /// Runs that are looked through for unfinished ones; they are among the newest.
 const LOOKED_THROUGH: u32 = 200;
@@ -23,7 +25,7 @@ const LOOKED_THROUGH: u32 = 200;
 pub async fn overview(settings: &Settings, clock: &Clock) -> anyhow::Result<Overview> {
     let now = clock.now();
     let ledger = open(settings, now).await?;
-    let (states, runs, owed) = match &ledger {
+    let (states, runs, pending) = match &ledger {
         None => Default::default(),
         Some(ledger) => (ledger.task_states().await?, ledger.runs(LOOKED_THROUGH).await?, ledger.owed().await?),
     };
@@ -48,8 +50,8 @@ pub async fn overview(settings: &Settings, clock: &Clock) -> anyhow::Result<Over
         tasks,
         on_request: on_request.map(|policy| policy.name.clone()).collect(),
         running: runs.iter().filter(|run| run.status.is_none()).map(RunEntry::from).collect(),
-        owed: match &ledger {
-            Some(ledger) => owed_by(settings, ledger, owed).await?,
+        pending: match &ledger {
+            Some(ledger) => pending_by(settings, ledger, pending).await?,
             None => Vec::new(),
         },
         held: match &ledger {
@@ -64,11 +66,11 @@ pub async fn overview(settings: &Settings, clock: &Clock) -> anyhow::Result<Over
 }
 
 /// What policies owe, each with what it waits for as far as that shows without its source.
-async fn owed_by(settings: &Settings, ledger: &Ledger, owed: Vec<(Name, u64)>) -> anyhow::Result<Vec<Owed>> {
+async fn pending_by(settings: &Settings, ledger: &Ledger, pending: Vec<(Name, u64)>) -> anyhow::Result<Vec<Pending>> {
     let mut all = Vec::new();
-    for (policy, files) in owed {
+    for (policy, files) in pending {
         let waits_for = waits_for(settings, ledger, &policy).await?;
-        all.push(Owed { policy, files, waits_for });
+        all.push(Pending { policy, files, waits_for });
     }
     Ok(all)
 }
@@ -217,7 +219,7 @@ fn attention(overview: &Overview) -> Vec<String> {
             matters.push(format!("the last run of task {name}: {words}; see it by retaind runs {id}"));
         }
     }
-    for Owed { policy, files, waits_for } in &overview.owed {
+    for Pending { policy, files, waits_for } in &overview.pending {
         let files = human::counted(*files, "file");
         matters.push(match waits_for {
             None => format!("{files} of policy {policy} are still pending; its next run tries to remove them again"),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use crate::run::Runner;
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// How often the clock is noted: what is asked of it is whether days are missing.
 const PERIOD: Duration = Duration::from_secs(3600);

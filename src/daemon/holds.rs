@@ -1,9 +1,11 @@
 //! Policies that are held, as the daemon reports them: one that is new is an event, one that was known a line.
 
-use crate::ledger::{Held, Ledger, RunResult};
+use crate::ledger::Ledger;
+use crate::outcome::{Held, RunResult};
 use crate::policy::{Name, Settings, Widening, widened};
 use crate::run::Reviewed;
-use crate::telemetry::{Event, chain};
+use crate::telemetry::Event;
+use crate::text::chain;
 
 /// Reports what a configuration that comes into force holds.
 pub(super) fn announce(reviewed: &[Reviewed]) {

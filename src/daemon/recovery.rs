@@ -11,9 +11,10 @@ use super::live::Live;
 use super::report::{Report, Reports};
 use crate::ledger::LedgerError;
 use crate::run::Runner;
-use crate::telemetry::{Event, chain};
+use crate::telemetry::Event;
+use crate::text::chain;
 
-/// What is still owed after this many tries (some minutes) waits for its source to come back, or for the next run of
+/// What is still pending after this many tries (some minutes) waits for its source to come back, or for the next run of
 /// its policy, which recovers first: an idle daemon does not poll for ever.
 const TRIES: u32 = 8;
 
@@ -45,7 +46,7 @@ impl Background {
         Self { wake, task }
     }
 
-    /// A source came up: what is owed there can be settled.
+    /// A source came up: what is pending there can be settled.
     pub fn wake(&self) {
         self.wake.notify_one();
     }

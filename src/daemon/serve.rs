@@ -23,7 +23,8 @@ use crate::commands::held::held_now;
 use crate::policy::{Mode, Settings, changes, more_careful};
 use crate::run::Runner;
 use crate::schedule::{Pulse, TaskStatus};
-use crate::telemetry::{Event, chain};
+use crate::telemetry::Event;
+use crate::text::chain;
 
 /// How often the service manager is asked for more time during a long recovery, and for how much.
 const EXTEND_PERIOD: Duration = Duration::from_secs(10);

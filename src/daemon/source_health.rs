@@ -139,7 +139,7 @@ impl Watched {
                 (Change::None, None)
             }
             (Health::Down { backoff, .. }, Err(error)) => {
-                tracing::debug!(source = %name, error = crate::telemetry::chain(&error), "Source {name} is still down");
+                tracing::debug!(source = %name, error = crate::text::chain(&error), "Source {name} is still down");
                 (Change::None, Some(backoff.next_wait()))
             }
             (Health::Unknown | Health::Up, Err(error)) => {

@@ -5,10 +5,11 @@ use std::fmt::Write;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit, Zoned};
 
-use crate::ledger::{Held, HoldKind, Status};
+use crate::outcome::{Held, HoldKind, Status};
 use crate::policy::Name;
 use crate::run::Progress;
 use crate::schedule::TaskStatus;
+use crate::text::human::{count, counted};
 
 /// Held policies that the line names.
 const HELD_SHOWN: usize = 2;
@@ -23,7 +24,7 @@ pub struct Picture<'a> {
     /// Errors of the last reload, if it failed.
     pub reload_errors: Option<usize>,
     pub sources_down: Vec<&'a Name>,
-    /// Batches whose files are still owed.
+    /// Batches whose files are still pending.
     pub batches_kept: usize,
     /// Policies that wait for an approval.
     pub held: &'a [(Name, Held)],
@@ -60,7 +61,7 @@ pub fn render(picture: &Picture<'_>) -> String {
     let mut parts = Vec::new();
     parts.extend(held(picture.held));
     if let Some(errors) = picture.reload_errors {
-        parts.push(format!("reload failed ({}), the old configuration keeps running", counted(errors, "error")));
+        parts.push(format!("reload failed ({}), the old configuration keeps running", counted(errors as u64, "error")));
     }
     if let Some(degraded) = degraded(picture) {
         parts.push(format!("degraded: {degraded}"));
@@ -83,7 +84,7 @@ pub fn render(picture: &Picture<'_>) -> String {
 pub fn degraded(picture: &Picture<'_>) -> Option<String> {
     let mut parts: Vec<String> = picture.sources_down.iter().map(|name| format!("source {name} is down")).collect();
     if picture.batches_kept > 0 {
-        parts.push(format!("files of {} still pending", counted_with(picture.batches_kept, "batch", "batches")));
+        parts.push(format!("files of {} still pending", counted(picture.batches_kept as u64, "batch")));
     }
     if picture.ledger_lost {
         parts.push("the ledger was removed or replaced, nothing is deleted until the daemon is restarted".to_owned());
@@ -131,13 +132,13 @@ fn render_progress(progress: &Progress) -> String {
     }
     let Some(policy) = &progress.policy else { return String::new() };
     let (position, of) = progress.position;
-    let mut text = format!(" (policy {policy}, {position} of {of}: {}", counted_u64(progress.rows_done, "row"));
+    let mut text = format!(" (policy {policy}, {position} of {of}: {}", counted(progress.rows_done, "row"));
     if let Some(total) = progress.rows_total {
         // Writing to a String cannot fail.
-        let _ = write!(text, " of {total}");
+        let _ = write!(text, " of {}", count(total));
     }
     if progress.files_deleted > 0 {
-        let _ = write!(text, ", {}", counted_u64(progress.files_deleted, "file"));
+        let _ = write!(text, ", {}", counted(progress.files_deleted, "file"));
     }
     text.push(')');
     text
@@ -146,7 +147,7 @@ fn render_progress(progress: &Progress) -> String {
 fn render_last(last: &EndedRun, picture: &Picture<'_>) -> String {
     let what = last.task.as_ref().map_or("run", Name::as_str);
     let status = last.status.word().replace('_', " ");
-    let (rows, files) = (counted_u64(last.rows, "row"), counted_u64(last.files_deleted, "file"));
+    let (rows, files) = (counted(last.rows, "row"), counted(last.files_deleted, "file"));
     format!("last: {what} {status} at {}: {rows}, {files}", moment(last.finished_at, picture))
 }
 
@@ -168,22 +169,10 @@ fn rounded(zoned: Zoned) -> Zoned {
     zoned.round(down).unwrap_or(zoned)
 }
 
-fn counted(number: usize, one: &str) -> String {
-    counted_with(number, one, &format!("{one}s"))
-}
-
-fn counted_u64(number: u64, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
-}
-
-fn counted_with(number: usize, one: &str, many: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::HookPoint;
+    use crate::outcome::HookPoint;
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
@@ -313,7 +302,7 @@ mod tests {
         picture.running = vec![Running { task: &retention, since: at("10T11:59:00"), progress }];
         assert_eq!(
             render(&picture),
-            "Running retention since 11:59 (policy detections, 1 of 3: 5000 rows of 20000, 9 files), well past its \
+            "Running retention since 11:59 (policy detections, 1 of 3: 5,000 rows of 20,000, 9 files), well past its \
              timeout; next: retention at 01:00"
         );
         let progress = Progress { hook: Some(HookPoint::Before), ..Progress::default() };

@@ -14,11 +14,13 @@ use super::live::{Live, policies_to_run};
 use super::report::{Report, Reports};
 use super::status_line::EndedRun;
 use crate::clock::{Clock, millis_between};
-use crate::ledger::{HookPoint, Ledger, RunId, RunMode, RunResult, RunTrigger, Status};
+use crate::ledger::Ledger;
+use crate::outcome::{HookPoint, RunId, RunMode, RunResult, RunTrigger, Status, Totals};
 use crate::policy::{Mode, Name, Params, Settings, Task};
 use crate::run::{Brake, Progress, Request, RunError, Runner};
 use crate::schedule::{Activation, Occasion, Runnable};
-use crate::telemetry::{Event, RunEvent, chain};
+use crate::telemetry::{Event, RunEvent};
+use crate::text::chain;
 
 /// How long the ledger remembers a run.
 const RUNS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
@@ -261,25 +263,9 @@ fn emit_result(result: &RunResult) {
         }
     }
     let status = result.status.unwrap_or(Status::Failed);
-    let event = RunEvent {
-        run_id: &run_id,
-        task: result.task.as_ref(),
-        status: status.word(),
-        rows_deleted: result.totals.rows_deleted,
-        rows_updated: result.totals.rows_updated,
-        files_deleted: result.totals.files_deleted,
-        size_bytes: result.totals.bytes_reclaimed,
-        errors: result.totals.errors,
-        duration: Duration::from_millis(result.duration_ms),
-    };
-    match status {
-        Status::Completed => Event::RunFinished(event),
-        Status::Blocked if result.totals.errors == 0 => Event::RunFinished(event),
-        Status::Blocked | Status::CompletedWithErrors => Event::RunWithErrors(event),
-        Status::Failed => Event::RunFailed(event),
-        Status::Cancelled => Event::RunCancelled(event),
-    }
-    .emit();
+    let RunResult { run_id, task, totals, duration_ms, .. } = result;
+    let (run_id, task, duration_ms) = (*run_id, task.as_ref(), *duration_ms);
+    Event::RunEnded(RunEvent { run_id, task, status, totals, duration_ms }).emit();
 }
 
 /// Tells of a run that did not begin.
@@ -291,18 +277,9 @@ fn emit_refused(error: &RunError, activation: &Activation, run_id: RunId) {
         }
         other => {
             tracing::error!(%task, error = chain(other), "Task {task} could not run: {}", chain(other));
-            Event::RunFailed(RunEvent {
-                run_id: &run_id.to_string(),
-                task: Some(task),
-                status: Status::Failed.word(),
-                rows_deleted: 0,
-                rows_updated: 0,
-                files_deleted: 0,
-                size_bytes: 0,
-                errors: 1,
-                duration: Duration::ZERO,
-            })
-            .emit();
+            let totals = Totals { errors: 1, ..Totals::default() };
+            let (task, status, totals) = (Some(task), Status::Failed, &totals);
+            Event::RunEnded(RunEvent { run_id, task, status, totals, duration_ms: 0 }).emit();
         }
     }
 }

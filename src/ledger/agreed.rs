@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use diesel::connection::DefaultLoadingMode;
 use diesel::prelude::*;
 
-use super::approvals::Unused;
 use super::holds::{BEGAN_BESIDE, Baseline};
 use super::schema::{approvals, baselines, facts};
 use super::words::{read_instant, read_number};
 use super::{Ledger, LedgerError};
+use crate::decide::guards::Unused;
 use crate::policy::Name;
 
 /// The ledger's memory of what was agreed to, as of one instant.

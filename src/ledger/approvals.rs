@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use super::holds::{policy_enforced, set_baseline};
 use super::schema::{approvals, holds, policy_results, runs};
 use super::words::{instant, number, read_instant, read_word, word};
-use super::{Ledger, LedgerError, Operator, RunId, RunMode, RunTrigger, Status, Tally};
+use super::{Ledger, LedgerError, Operator};
+use crate::decide::growth::PastRun;
+use crate::outcome::{RunId, RunMode, RunTrigger, Status, Tally};
 use crate::policy::{Name, Wording};
 
 /// Consent to the configuration of a policy, and to what it would have taken at an instant.
@@ -20,24 +22,6 @@ pub struct Approval {
     pub shown_at: Timestamp,
     pub approved_at: Timestamp,
     pub approver: Operator,
-}
-
-/// An approval that no run has used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unused {
-    pub id: i64,
-    pub amount: u64,
-    pub shown_at: Timestamp,
-}
-
-/// What an enforcing run took for a policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PastRun {
-    pub started_at: Timestamp,
-    /// Rows, or files where the policy is about a store.
-    pub amount: u64,
-    /// The schedule asked for it.
-    pub scheduled: bool,
 }
 
 impl Ledger {

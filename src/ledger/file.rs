@@ -16,7 +16,8 @@ use rustix::io::Errno;
 
 use super::locks::{self, Lock, LockDir};
 use super::reserve::Reserve;
-use super::{Fault, FileId, LedgerError, RunId};
+use super::{Fault, FileId, LedgerError};
+use crate::outcome::RunId;
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/ledger");
 

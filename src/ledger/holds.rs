@@ -8,7 +8,8 @@ use jiff::Timestamp;
 
 use super::schema::{baselines, facts, holds, policy_results, runs, stores};
 use super::words::{instant, read_name, word};
-use super::{Fault, Held, Ledger, LedgerError, RunMode, Status};
+use super::{Fault, Ledger, LedgerError};
+use crate::outcome::{Held, RunMode, Status};
 use crate::policy::{Name, Wording};
 
 /// Fact that the ledger is from before it knew of approvals: policies that have run are agreed to.

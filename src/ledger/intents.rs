@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::schema::intents;
 use super::words::{instant, number, read_instant, read_name, read_number, read_run_id};
-use super::{Fault, IntentBatch, IntentItem, IntentOwner, Ledger, LedgerError, Tally, results};
+use super::{Fault, IntentBatch, IntentItem, IntentOwner, Ledger, LedgerError, results};
+use crate::outcome::Tally;
 use crate::policy::{LONGEST_BYTES, Name, StorePath};
 
 /// A batch, as columns.

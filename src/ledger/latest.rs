@@ -4,7 +4,8 @@ use diesel::prelude::*;
 
 use super::schema::{policy_results, runs};
 use super::words::{read_instant, read_number, read_run_id, read_word};
-use super::{Ledger, LedgerError, RunId, RunMode, Status, Tally};
+use super::{Ledger, LedgerError};
+use crate::outcome::{RunId, RunMode, Status, Tally};
 use crate::policy::Name;
 
 /// What the newest run of a policy did for it.

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::schema::leases;
 use super::words::{instant, read_instant, read_run_id};
-use super::{Fault, Lease, LeaseOutcome, Ledger, LedgerError, RunId, results};
+use super::{Fault, Lease, LeaseOutcome, Ledger, LedgerError, results};
+use crate::outcome::RunId;
 use crate::policy::Name;
 
 /// A lease, as columns.

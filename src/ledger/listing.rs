@@ -5,7 +5,8 @@ use diesel::sqlite::SqliteConnection;
 
 use super::schema::runs;
 use super::words::{read_instant, read_name, read_number, read_run_id, read_word};
-use super::{Fault, Ledger, LedgerError, RunId, RunResult, RunSummary, results};
+use super::{Fault, Ledger, LedgerError, RunSummary, results};
+use crate::outcome::{RunId, RunResult};
 
 /// A run, as columns.
 #[derive(Queryable, Selectable)]
@@ -97,7 +98,7 @@ impl RunRow {
         })
     }
 
-    fn result(self, policies: Vec<super::PolicyResult>) -> Result<RunResult, Fault> {
+    fn result(self, policies: Vec<crate::outcome::PolicyResult>) -> Result<RunResult, Fault> {
         let duration_ms = read_number(self.duration_ms);
         let hook_errors = serde_json::from_str(&self.hook_errors)?;
         let trash_emptied = serde_json::from_str(&self.trash_emptied)?;

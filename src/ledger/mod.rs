@@ -5,7 +5,6 @@ mod agreed;
 mod approvals;
 mod clock;
 mod file;
-mod held;
 mod holds;
 mod in_force;
 mod intents;
@@ -13,11 +12,8 @@ mod latest;
 mod leases;
 mod listing;
 mod locks;
-mod named;
-mod record;
 mod reserve;
 mod results;
-mod running;
 mod runs;
 mod schema;
 mod stores;
@@ -31,21 +27,17 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use crate::decide::store::RootThen;
+use crate::outcome::{RunId, RunMode, RunTrigger, Status, Tally, Totals};
 use crate::policy::{Name, StorePath};
 pub use agreed::Agreed;
-pub use approvals::{Approval, PastRun, Unused};
+pub use approvals::Approval;
 pub use clock::{ConfirmedClock, Operator, SeenClock};
 pub use file::{Ledger, give_up_reserve};
-pub use held::{Held, HoldKind};
 pub use holds::Baseline;
 pub use latest::LatestRun;
 use locks::Lock;
 pub use locks::{FileId, StateHolder, StateLock, StateLockError, lock_state_dir};
-pub use named::{AlikeFile, MissingFile, OutsidePaths};
-pub use record::{
-    Cause, EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger,
-    SHOWN_AT_MOST, Sample, Status, StoreTally, Tally, Totals,
-};
 pub use stores::Adoption;
 
 /// What failed inside, of whatever type.
@@ -118,9 +110,6 @@ fn listed(ids: &[RunId]) -> String {
     }
     text
 }
-
-/// Names a run: a UUID of version 7.
-pub type RunId = uuid::Uuid;
 
 /// What is known of a run when it begins.
 #[derive(Debug, Clone)]
@@ -205,17 +194,6 @@ pub struct IntentOwner {
     /// None where an earlier version recorded it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root_then: Option<RootThen>,
-}
-
-/// Directory that a store's root was when intents were recorded.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct RootThen {
-    /// Id in its marker, where the store was adopted.
-    pub adoption: Option<uuid::Uuid>,
-    pub device: u64,
-    pub inode: u64,
-    /// When it was made, in nanoseconds since 1970; none where the file system does not know.
-    pub born_ns: Option<i64>,
 }
 
 /// The last and present doings of a task.

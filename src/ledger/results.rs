@@ -2,39 +2,16 @@
 
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::schema::{policy_results, runs};
-use super::words::{number, read_name, read_number, read_word, word};
-use super::{
-    AlikeFile, EmptiedTrash, Fault, GuardReading, HookFailure, Ledger, LedgerError, MissingFile, OutsidePaths,
-    PolicyResult, RunId, RunMode, SHOWN_AT_MOST, Sample, Tally, Totals,
-};
+use super::words::{number, read_name, read_number, word};
+use super::{Fault, Ledger, LedgerError};
+use crate::outcome::{EmptiedTrash, HookFailure, PolicyResult, RunId, SHOWN_AT_MOST, Tally, Totals};
 use crate::policy::Name;
 
-/// What a result has beside its sums, its status and the number of its errors.
-#[derive(Serialize, Deserialize)]
-struct Account {
-    kind: String,
-    mode: RunMode,
-    cutoff: Option<Timestamp>,
-    duration_ms: u64,
-    details: Vec<std::collections::BTreeMap<String, serde_json::Value>>,
-    #[serde(default)]
-    missing: Vec<MissingFile>,
-    #[serde(default)]
-    outside: Vec<OutsidePaths>,
-    #[serde(default)]
-    alike: Vec<AlikeFile>,
-    blocked_by: Option<String>,
-    #[serde(default)]
-    held: Option<super::Held>,
-    guards: Vec<GuardReading>,
-    sample: Vec<Sample>,
-    errors: Vec<super::Failure>,
-    notes: Vec<String>,
-}
+/// Fields of a result that are columns, beside its sums.
+const COLUMNS: [&str; 3] = ["policy", "status", "error_count"];
 
 /// A recorded result, as columns.
 #[derive(Queryable, Selectable)]
@@ -136,7 +113,7 @@ pub(super) fn record(connection: &mut SqliteConnection, run_id: &str, result: &P
     let columns = (
         policy_results::status.eq(word(&result.status)?),
         policy_results::error_count.eq(number(result.error_count)),
-        policy_results::account.eq(serde_json::to_string(&Account::of(result))?),
+        policy_results::account.eq(account_of(result)?),
         policy_results::tally.eq(serde_json::to_string(&result.tally)?),
     );
     diesel::update(place).set(columns).execute(connection)?;
@@ -162,7 +139,7 @@ pub(super) fn last_kind(connection: &mut SqliteConnection, policy: &Name) -> Res
         .first(connection)
         .optional()?;
     match account.flatten() {
-        Some(account) => Ok(Some(serde_json::from_str::<Account>(&account)?.kind)),
+        Some(account) => Ok(serde_json::from_str::<Value>(&account)?["kind"].as_str().map(str::to_owned)),
         None => Ok(None),
     }
 }
@@ -197,48 +174,21 @@ pub(super) fn refresh_totals(connection: &mut SqliteConnection, run_id: &str) ->
     Ok(())
 }
 
-impl Account {
-    fn of(result: &PolicyResult) -> Self {
-        let PolicyResult {
-            policy: _,
-            kind,
-            mode,
-            status: _,
-            cutoff,
-            duration_ms,
-            tally: _,
-            details,
-            missing,
-            outside,
-            alike,
-            blocked_by,
-            held,
-            guards,
-            sample,
-            errors,
-            error_count: _,
-            notes,
-        } = result.clone();
-        let (mut details, mut errors) = (details, errors);
-        details.truncate(SHOWN_AT_MOST);
-        errors.truncate(SHOWN_AT_MOST);
-        Self {
-            kind,
-            mode,
-            cutoff,
-            duration_ms,
-            details,
-            missing,
-            outside,
-            alike,
-            blocked_by,
-            held,
-            guards,
-            sample,
-            errors,
-            notes,
+/// Everything of a result that has no column of its own, as JSON. Errors and details are cut to [`SHOWN_AT_MOST`].
+fn account_of(result: &PolicyResult) -> Result<String, Fault> {
+    let mut shown = result.clone();
+    shown.details.truncate(SHOWN_AT_MOST);
+    shown.errors.truncate(SHOWN_AT_MOST);
+    let mut account = serde_json::to_value(&shown)?;
+    let tally = serde_json::to_value(&result.tally)?;
+    if let (Value::Object(account), Value::Object(tally)) = (&mut account, tally) {
+        account.retain(|field, _| !COLUMNS.contains(&field.as_str()) && !tally.contains_key(field));
+        // Versions that read results before 0.2 want them, empty or not.
+        for list in ["sample", "notes"] {
+            account.entry(list).or_insert_with(|| Vec::<Value>::new().into());
         }
     }
+    Ok(account.to_string())
 }
 
 impl ResultRow {
@@ -247,26 +197,10 @@ impl ResultRow {
         let (Some(status), Some(account)) = (self.status, self.account) else {
             return Ok(None);
         };
-        let account: Account = serde_json::from_str(&account)?;
-        Ok(Some(PolicyResult {
-            policy: read_name(&self.policy)?,
-            kind: account.kind,
-            mode: account.mode,
-            status: read_word(&status)?,
-            cutoff: account.cutoff,
-            duration_ms: account.duration_ms,
-            tally: serde_json::from_str(&self.tally)?,
-            details: account.details,
-            missing: account.missing,
-            outside: account.outside,
-            alike: account.alike,
-            blocked_by: account.blocked_by,
-            held: account.held,
-            guards: account.guards,
-            sample: account.sample,
-            errors: account.errors,
-            error_count: read_number(self.error_count),
-            notes: account.notes,
-        }))
+        let mut result: serde_json::Map<String, Value> = serde_json::from_str(&account)?;
+        result.extend(serde_json::from_str::<serde_json::Map<String, Value>>(&self.tally)?);
+        let columns: [Value; 3] = [self.policy.into(), status.into(), read_number(self.error_count).into()];
+        result.extend(COLUMNS.into_iter().map(str::to_owned).zip(columns));
+        Ok(Some(serde_json::from_value(result.into())?))
     }
 }

@@ -10,10 +10,8 @@ use super::file::Inner;
 use super::locks::Lock;
 use super::schema::{intents, runs};
 use super::words::{instant, number, read_instant, read_run_id, read_word, word};
-use super::{
-    Begin, Cause, Failure, Fault, Ledger, LedgerError, PolicyResult, RunId, RunResult, RunStart, Status, Tally,
-    results, tasks,
-};
+use super::{Begin, Fault, Ledger, LedgerError, RunStart, results, tasks};
+use crate::outcome::{Cause, Failure, PolicyResult, RunId, RunResult, Status, Tally};
 use crate::policy::Name;
 
 /// Runs forgotten in one transaction.
@@ -228,28 +226,15 @@ fn interrupted(
     tally: Tally,
 ) -> Result<PolicyResult, Fault> {
     let error = format!(
-        "process {} ended before the policy did; the counts have every batch that it settled, and files that it still \
-         owed are removed before the policy's next run",
+        "process {} ended before the policy did; the counts have every batch that it settled, and files that are \
+         still pending are removed before the policy's next run",
         run.pid
     );
+    let kind = results::last_kind(connection, &policy)?.unwrap_or_else(|| "rows".to_owned());
     Ok(PolicyResult {
-        kind: results::last_kind(connection, &policy)?.unwrap_or_else(|| "rows".to_owned()),
-        policy,
-        mode: read_word(&run.mode)?,
-        status: Status::Failed,
-        cutoff: None,
-        duration_ms: 0,
         tally,
-        details: Vec::new(),
-        missing: Vec::new(),
-        outside: Vec::new(),
-        alike: Vec::new(),
-        blocked_by: None,
-        held: None,
-        guards: Vec::new(),
-        sample: Vec::new(),
         errors: vec![Failure { key: None, path: None, error }],
         error_count: 1,
-        notes: Vec::new(),
+        ..PolicyResult::new(policy, kind, read_word(&run.mode)?, Status::Failed)
     })
 }

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Fault, RunId};
+use super::Fault;
+use crate::outcome::RunId;
 use crate::policy::Name;
 
 /// An instant with nine decimals: text order is time order.

@@ -16,7 +16,6 @@ mod param;
 mod reference;
 mod references_of;
 mod rows;
-mod shown;
 mod spelling;
 mod sql;
 mod store;
@@ -45,7 +44,6 @@ pub use references_of::Namer;
 pub use rows::{
     Action, AgeColumn, Alive, Assignment, Child, Fraction, Keep, KeepByValue, Protection, RowsPolicy, SetValue,
 };
-pub use shown::{SHOWN_BYTES, cut, cut_at};
 pub use spelling::{file_forms, name_forms, written_forms, written_name_forms};
 pub use sql::{Condition, Param, Segment};
 pub use store::{Mapped, Store};

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::escape::printable;
-use super::human::{count, counted, instant, size};
 use super::style::{BAD, CARE, FAINT, STRONG, paint};
 use super::table::Layout;
 use crate::policy::Name;
+use crate::text::human::{count, counted, instant, size};
+use crate::text::printable;
 
 /// Everything that `adopt --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::escape::printable;
-use super::human::{count, counted, instant, share, size};
 use super::style::{BAD, CARE, FAINT, GOOD, STRONG, paint};
 use super::table::Layout;
-use crate::ledger::{GuardReading, Held, Sample};
+use crate::outcome::{GuardReading, Held, Sample};
 use crate::policy::Name;
+use crate::text::human::{count, counted, instant, share, size};
+use crate::text::printable;
 
 /// Things of a sample that a page shows.
 const SAMPLE_SHOWN: usize = 5;
@@ -200,7 +200,7 @@ fn sample_words(sample: &Sample) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::HoldKind;
+    use crate::outcome::HoldKind;
     use anstream::adapter::strip_str;
 
     fn held() -> ToApprove {

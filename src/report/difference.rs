@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::approval::{Amounts, amounts_words};
-use super::escape::printable;
-use super::human::instant;
 use super::style::{BAD, CARE, FAINT, paint};
 use crate::policy::Name;
+use crate::text::human::instant;
+use crate::text::printable;
 
 /// What the configuration on disk is compared with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

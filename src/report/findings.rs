@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::escape::printable;
-use super::human::counted;
 use super::style::{BAD, CARE, GOOD, STRONG, paint};
 use super::table::{Layout, wrap};
+use crate::text::human::counted;
+use crate::text::printable;
 
 /// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::escape::printable;
-use super::human::instant;
-use crate::ledger::{Held, HoldKind};
+use crate::outcome::{Held, HoldKind};
 use crate::policy::Name;
+use crate::text::human::instant;
+use crate::text::printable;
 
 /// A policy that waits until somebody has looked.
 #[derive(Debug, Clone, PartialEq, Serialize)]

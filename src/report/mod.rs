@@ -6,10 +6,8 @@
 mod adoption;
 mod approval;
 mod difference;
-mod escape;
 mod findings;
 mod held;
-pub mod human;
 mod plan;
 mod question;
 mod restoration;
@@ -22,11 +20,10 @@ mod table;
 mod why;
 mod why_file;
 
-pub use crate::ledger::{RunMode, RunResult, Status};
+pub use crate::outcome::{RunMode, RunResult, Status};
 pub use adoption::{MarkerFound, ReferenceFound, StoreFound, render_found};
 pub use approval::{Amounts, ClockToConfirm, ToApprove, approval_question, render_approvals, render_clock};
 pub use difference::{AmountsChange, ComparedWith, Difference, WouldHold, render_difference, render_held};
-pub use escape::printable;
 pub use findings::{Finding, Findings, Level, render_findings};
 pub use held::{HeldPolicy, held_words};
 pub use plan::{plan_summary, render_plan};
@@ -35,10 +32,8 @@ pub use restoration::{FileLeft, Restoration, StoreRestored, render_restoration};
 pub use result::{render_run, summary};
 pub use runs::{RunEntry, render_runs, short_id};
 pub use stats::{LastPolicyRun, OldestRow, PolicyStats, Precision, Stats, render_stats};
-pub use status::{DaemonState, LastRun, Overview, Owed, TaskOverview, render_status, schedule_words};
+pub use status::{DaemonState, LastRun, Overview, Pending, TaskOverview, render_status, schedule_words};
 pub use style::status_words;
 pub use table::Layout;
-pub use why::{FileWhy, PolicyWhy, Reason, ReasonKind, RowFate, RowName, RowWhy, render_why};
-pub use why_file::{
-    FileAnswer, FileFate, FileReason, FileReasonKind, FoundAs, NamingRow, PolicyOnFile, render_why_file,
-};
+pub use why::{FileWhy, PolicyWhy, Reason, RowFate, RowName, RowWhy, render_why};
+pub use why_file::{FileAnswer, FileFate, FoundAs, NamingRow, PolicyOnFile, WhyKept, render_why_file};

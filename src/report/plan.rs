@@ -1,11 +1,11 @@
 //! Shows a plan: for each policy what a run would do, how near its guards are, and a few of the rows.
 
-use super::escape::printable;
-use super::human::{count, counted, instant, share, size};
 use super::result::{failures, remarks, reported};
 use super::style::{BAD, CARE, FAINT, GOOD, PLAIN, STRONG, paint};
 use super::table::Layout;
-use crate::ledger::{GuardReading, PolicyResult, RunMode, RunResult, Sample, Status};
+use crate::outcome::{GuardReading, PolicyResult, RunMode, RunResult, Sample, Status};
+use crate::text::human::{count, counted, instant, share, size};
+use crate::text::printable;
 
 /// Rows of a sample that a page shows.
 const SAMPLE_SHOWN: usize = 5;
@@ -185,7 +185,7 @@ fn sample_words(sample: &Sample) -> String {
 mod tests {
     use super::super::result::tests::{policy, result};
     use super::*;
-    use crate::ledger::RunMode;
+    use crate::outcome::RunMode;
     use anstream::adapter::strip_str;
 
     fn plan() -> RunResult {

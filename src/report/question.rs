@@ -1,9 +1,9 @@
 //! Sums of a plan and the question about them, for whoever is asked before a run begins.
 
-use super::escape::printable;
-use super::human::{counted, size};
 use super::style::{BAD, CARE, FAINT, PLAIN, STRONG, paint};
-use crate::ledger::{PolicyResult, RunMode, RunResult, Status, Tally};
+use crate::outcome::{PolicyResult, RunMode, RunResult, Status, Tally};
+use crate::text::human::{counted, size};
+use crate::text::printable;
 
 /// What a run would do for each policy, a line each: rows, files, bytes.
 pub fn render_sums(plan: &RunResult) -> String {
@@ -89,7 +89,7 @@ fn words(policy: &PolicyResult) -> String {
 mod tests {
     use super::super::result::tests::{policy, result};
     use super::*;
-    use crate::ledger::Failure;
+    use crate::outcome::Failure;
     use anstream::adapter::strip_str;
 
     fn idle(name: &str, status: Status) -> PolicyResult {

@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use super::escape::printable;
-use super::human::{count, counted, size};
 use super::runs::short_id;
 use super::style::{BAD, CARE, GOOD, PLAIN, STRONG, paint};
 use super::table::{Align, Cell, Layout, Table};
-use crate::ledger::RunId;
+use crate::outcome::RunId;
 use crate::policy::Name;
+use crate::text::human::{count, counted, size};
+use crate::text::printable;
 
 /// Everything that `restore --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]

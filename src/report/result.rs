@@ -1,11 +1,11 @@
 //! Shows the result of a run: what went, what stayed and why. Shows numbers as they are and computes none.
 
-use super::escape::printable;
 use super::held::held_words;
-use super::human::{count, counted, duration, instant, size};
 use super::style::{BAD, CARE, FAINT, PLAIN, STRONG, of_status, paint, status_words};
 use super::table::{Align, Cell, Layout, Table};
-use crate::ledger::{Cause, Failure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger};
+use crate::outcome::{Cause, Failure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger};
+use crate::text::human::{count, counted, duration, instant, size};
+use crate::text::printable;
 
 /// Errors and details of one policy that a page shows; `--json` has up to 100.
 const SHOWN: usize = 10;
@@ -124,8 +124,8 @@ pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> S
         let paths = counted(tally.files_outside, "path");
         remarks.push((PLAIN, format!("{paths} of rows that go not of their store: released, no file was touched")));
     }
-    if tally.files_owed > 0 {
-        let owed = counted(tally.files_owed, "file");
+    if tally.files_pending > 0 {
+        let owed = counted(tally.files_pending, "file");
         remarks.push((CARE, format!("{owed} still pending: removing is tried again before the next run")));
     }
     remarks.extend(of_files(policy));
@@ -285,7 +285,7 @@ fn cause_words(cause: Option<Cause>) -> &'static str {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::ledger::{GuardReading, HookFailure, Sample, Status, Tally, Totals};
+    use crate::outcome::{GuardReading, HookFailure, Sample, Status, Tally, Totals};
     use crate::policy::Name;
     use anstream::adapter::strip_str;
 
@@ -311,6 +311,7 @@ pub(super) mod tests {
             outside: Vec::new(),
             alike: Vec::new(),
             blocked_by: None,
+            blocked_code: None,
             held: None,
             guards: vec![GuardReading { guard: "max_rows".to_owned(), value: 1204.0, limit: 1_000_000.0 }],
             sample: vec![Sample { key: "17".to_owned(), files: vec!["a/\u{1b}[31mb.jpg".to_owned()] }],
@@ -349,7 +350,7 @@ pub(super) mod tests {
                 error: "permission denied (os error 13)".to_owned(),
             })
             .collect();
-        failed.tally.files_owed = 1;
+        failed.tally.files_pending = 1;
         let result = result(RunMode::Enforce, vec![policy("detections", Status::Completed), failed]);
         let page = strip_str(&render_run(&result, Layout::Tables { width: 100 })).to_string();
         let expected_start = "\

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::human::{between, count, counted, duration, instant, size};
 use super::result::trigger_words;
 use super::style::{BAD, PLAIN, of_status, status_words};
 use super::table::{Align, Cell, Layout, Table};
-use crate::ledger::{RunId, RunMode, RunSummary, RunTrigger, Status, Totals};
+use crate::ledger::RunSummary;
+use crate::outcome::{RunId, RunMode, RunTrigger, Status, Totals};
 use crate::policy::Name;
+use crate::text::human::{between, count, counted, duration, instant, size};
 
 /// A run in a list, as `runs --json` and `status --json` print it: the head of what `runs ID --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]

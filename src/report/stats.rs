@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::escape::printable;
 use super::held::held_words;
-use super::human::{between, count, duration, instant_from};
 use super::style::{BAD, CARE, FAINT, PLAIN, STRONG, of_status, paint, status_words};
 use super::table::{Align, Cell, Layout, Table};
-use crate::ledger::{Held, RunId, RunMode, Status};
+use crate::outcome::{Held, RunId, RunMode, Status};
 use crate::policy::{Mode, Name};
+use crate::text::human::{between, count, duration, instant_from};
+use crate::text::printable;
 
 /// Everything that `stats --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,15 +1,15 @@
-//! What is scheduled, what runs, what is owed: the page of `retaind status`. Gathers nothing itself.
+//! What is scheduled, what runs, what is pending: the page of `retaind status`. Gathers nothing itself.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::held::HeldPolicy;
-use super::human::{between, counted, duration, instant, instant_from, size};
 use super::runs::{RunEntry, short_id};
 use super::style::{BAD, CARE, FAINT, GOOD, PLAIN, STRONG, of_status, paint, status_words};
 use super::table::{Align, Cell, Layout, Table};
-use crate::ledger::{RunId, RunMode, Status, Totals};
+use crate::outcome::{RunId, RunMode, Status, Totals};
 use crate::policy::{Mode, Name, Trigger};
+use crate::text::human::{between, counted, duration, instant, instant_from, size};
 
 /// Everything that `status --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,11 +29,22 @@ pub struct Overview {
     /// Runs that are going on.
     pub running: Vec<RunEntry>,
     /// Files whose row is gone and which are still to be removed.
-    pub owed: Vec<Owed>,
+    #[serde(flatten, serialize_with = "with_former_name")]
+    pub pending: Vec<Pending>,
     /// Policies that take nothing until somebody has looked.
     pub held: Vec<HeldPolicy>,
     /// What a person should look at, in words; empty when all is well.
     pub attention: Vec<String>,
+}
+
+/// Writes what is pending also as `owed`, as earlier versions named it.
+fn with_former_name<S: Serializer>(pending: &[Pending], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Names<'a> {
+        pending: &'a [Pending],
+        owed: &'a [Pending],
+    }
+    Names { pending, owed: pending }.serialize(serializer)
 }
 
 /// Whether a daemon is up.
@@ -78,7 +89,7 @@ pub struct LastRun {
 
 /// Files that a policy still owes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Owed {
+pub struct Pending {
     pub policy: Name,
     pub files: u64,
     /// What keeps them from being removed, where that is known.
@@ -112,8 +123,8 @@ pub fn render_status(overview: &Overview, layout: Layout) -> String {
             between(run.started_at, overview.at)
         ));
     }
-    for owed in &overview.owed {
-        page.push_str(&format!("Pending for {}: {}\n", owed.policy, counted(owed.files, "file")));
+    for pending in &overview.pending {
+        page.push_str(&format!("Pending for {}: {}\n", pending.policy, counted(pending.files, "file")));
     }
     for matter in &overview.attention {
         page.push_str(&format!("{} {matter}\n", paint(CARE, "attention:")));
@@ -231,7 +242,7 @@ mod tests {
             ],
             on_request: vec![name("by-hand")],
             running: vec![super::super::runs::tests::entry(None)],
-            owed: vec![Owed { policy: name("a"), files: 3, waits_for: None }],
+            pending: vec![Pending { policy: name("a"), files: 3, waits_for: None }],
             held: Vec::new(),
             attention: vec!["task log-purge is overdue".to_owned()],
         }
@@ -270,6 +281,7 @@ attention: task log-purge is overdue
         assert_eq!(json["mode"], "report");
         assert_eq!(json["tasks"][0]["last_run"]["status"], "completed_with_errors");
         assert_eq!(json["tasks"][1]["overdue_since"], "2025-01-31T03:00:00Z");
-        assert_eq!(json["owed"], serde_json::json!([{ "policy": "a", "files": 3 }]));
+        assert_eq!(json["pending"], json["owed"]);
+        assert_eq!(json["pending"], serde_json::json!([{ "policy": "a", "files": 3 }]));
     }
 }

@@ -3,7 +3,7 @@
 
 use anstyle::{AnsiColor, Style};
 
-use crate::ledger::Status;
+use crate::outcome::Status;
 
 pub const PLAIN: Style = Style::new();
 pub const STRONG: Style = Style::new().bold();

@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::escape::printable;
-use super::human::instant_from;
 use super::style::{BAD, CARE, FAINT, GOOD, STRONG, paint};
 use super::table::{Layout, wrap};
+use crate::decide::rows::{ReasonKind, RowReason};
 use crate::policy::Name;
+use crate::text::human::instant_from;
+use crate::text::printable;
 
 /// Everything that `why --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -72,44 +73,10 @@ pub struct Reason {
     pub by: Option<RowName>,
 }
 
-/// The kinds of reason, from the most lasting to what is over soon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReasonKind {
-    /// The policy does not fit its table.
-    Unfit,
-    PolicyOff,
-    TaskOff,
-    ReportMode,
-    /// A comparison of its SQL says the same at every time, so its runs are blocked.
-    TimeIndependent,
-    NeedsParameters,
-    /// A child that points to no row of the policy's table.
-    NoParent,
-    /// A child for whose sake its parent stays.
-    KeepsParent,
-    AgeMissing,
-    AgeUnreadable,
-    /// Its age is beyond the floor or the ceiling of all dates, or `keep` lists no time for it.
-    NoTime,
-    WhereFalse,
-    WhereNull,
-    Protected,
-    ChildKeeps,
-    Alive,
-    AliveUnknown,
-    /// A path of its own, or of a row that goes with it, is not one of its store's.
-    Unmapped,
-    /// For a reason that has no other name.
-    NotEligible,
-    TooYoung,
-    Locked,
-}
-
-impl ReasonKind {
-    /// True if it goes away by waiting.
-    pub fn passes(self) -> bool {
-        matches!(self, ReasonKind::TooYoung | ReasonKind::Locked)
+impl From<&RowReason> for Reason {
+    fn from(reason: &RowReason) -> Self {
+        let by = reason.by().map(|(table, key)| RowName { table: table.to_owned(), key: key.to_owned() });
+        Self { reason: reason.kind(), message: reason.to_string(), by }
     }
 }
 

@@ -3,12 +3,13 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::escape::printable;
-use super::human::{instant_from, size};
 use super::style::{BAD, CARE, FAINT, GOOD, STRONG, paint};
 use super::table::Layout;
 use super::why::verdict;
+use crate::decide::files::{FileReason, FileReasonKind};
 use crate::policy::Name;
+use crate::text::human::{instant_from, size};
+use crate::text::printable;
 
 /// Everything that `why STORE PATH --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -70,7 +71,7 @@ pub struct PolicyOnFile {
     /// The slot that takes it, as far as can be told now.
     pub taken_at: Option<Timestamp>,
     /// What keeps it, the most lasting reason first.
-    pub reasons: Vec<FileReason>,
+    pub reasons: Vec<WhyKept>,
     pub remarks: Vec<String>,
 }
 
@@ -88,35 +89,15 @@ pub enum FileFate {
 
 /// Something that keeps a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FileReason {
+pub struct WhyKept {
     pub reason: FileReasonKind,
     pub message: String,
 }
 
-/// The kinds of reason, from the most lasting to what is over soon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FileReasonKind {
-    /// A link, a socket, a directory: no policy takes it by itself.
-    NotFile,
-    PolicyOff,
-    TaskOff,
-    ReportMode,
-    /// The store's marker is missing or not its own: runs are blocked.
-    NotAdopted,
-    NotMatched,
-    Excluded,
-    /// A row names it.
-    Named,
-    /// It could not be asked whether a row names it.
-    NamesUnknown,
-    /// It is one of the newest, which stay.
-    Newest,
-    /// What is limited is within its limits.
-    WithinLimits,
-    /// Its place among the others could not be told.
-    PlaceUnknown,
-    TooYoung,
+impl From<&FileReason> for WhyKept {
+    fn from(reason: &FileReason) -> Self {
+        Self { reason: reason.kind(), message: reason.to_string() }
+    }
 }
 
 /// The answer as a page: the file, who names it, and a block for each policy.
@@ -200,7 +181,7 @@ mod tests {
     fn the_file_comes_first_then_each_policy_with_its_verdict() {
         let name = |text: &str| Name::parse(text).unwrap();
         let at: Timestamp = "2025-02-01T00:00:00Z".parse().unwrap();
-        let reason = |reason, message: &str| FileReason { reason, message: message.to_owned() };
+        let reason = |reason, message: &str| WhyKept { reason, message: message.to_owned() };
         let answer = FileAnswer {
             at,
             store: name("images"),

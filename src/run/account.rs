@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::ledger::{AlikeFile, Failure, MissingFile, OutsidePaths, SHOWN_AT_MOST, Sample, Tally};
-use crate::policy::cut;
+use crate::outcome::{AlikeFile, Failure, MissingFile, OutsidePaths, SHOWN_AT_MOST, Sample, Tally};
 use crate::sources::{OwnedRow, Target};
+use crate::text::cut;
 
 /// Rows that a plan shows as a sample.
 pub(super) const SAMPLE_AT_MOST: usize = 5;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::sessions::Sessions;
-use crate::ledger::RunId;
+use crate::outcome::RunId;
 use crate::policy::{Name, Namer, Settings, Store};
 use crate::sources::{NamedBy, ReferenceColumn, SourceError, TableFacts, Unfit};
 use crate::stores::{OpenStore, StoreError, Way};

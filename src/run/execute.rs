@@ -12,7 +12,8 @@ use super::runner::Runner;
 use super::sessions::Sessions;
 use super::stop::Stop;
 use crate::clock::millis_between;
-use crate::ledger::{Begin, Cause, LedgerError, PolicyResult, RunMode, RunResult, RunStart, Status, Totals};
+use crate::ledger::{Begin, LedgerError, RunStart};
+use crate::outcome::{Cause, PolicyResult, RunMode, RunResult, Status, Totals};
 use crate::policy::Mode;
 
 /// Said of a policy that a reload has stopped.

@@ -6,7 +6,6 @@ mod clock_guard;
 mod custody;
 mod execute;
 mod files;
-mod guard;
 mod holds;
 mod lister;
 mod outcome;

@@ -3,19 +3,17 @@
 use jiff::Timestamp;
 
 use super::account::Account;
-use crate::ledger::{GuardReading, Held, Lease, Ledger, Status};
-use crate::telemetry::chain;
+use crate::decide::blocked::Blocked;
+use crate::ledger::{Lease, Ledger};
+use crate::outcome::{GuardReading, Held, Status};
+use crate::text::chain;
 
 /// How a policy of a run ended, with what it read on the way.
 pub(super) struct Outcome {
     pub(super) status: Status,
     pub(super) account: Account,
     pub(super) guards: Vec<GuardReading>,
-    pub(super) blocked_by: Option<String>,
-    /// What it waits for, where an approval is all that it needs.
-    pub(super) held: Option<Held>,
-    /// A guard on how much may go has blocked it: an approval lifts that.
-    pub(super) by_amount: bool,
+    pub(super) blocked: Option<Blocked>,
     /// When the things were shown that an approval lets go, where it went by one.
     pub(super) as_of: Option<Timestamp>,
 }
@@ -23,7 +21,7 @@ pub(super) struct Outcome {
 impl Outcome {
     pub(super) fn new(account: Account) -> Self {
         let status = if account.failure_count > 0 { Status::CompletedWithErrors } else { Status::Completed };
-        Self { status, account, guards: Vec::new(), blocked_by: None, held: None, by_amount: false, as_of: None }
+        Self { status, account, guards: Vec::new(), blocked: None, as_of: None }
     }
 
     pub(super) fn failed(mut account: Account, errors: impl IntoIterator<Item = String>) -> Self {
@@ -31,12 +29,13 @@ impl Outcome {
         Self { status: Status::Failed, ..Self::new(account) }
     }
 
-    pub(super) fn blocked(account: Account, by: String) -> Self {
-        Self { status: Status::Blocked, blocked_by: Some(by), ..Self::new(account) }
+    pub(super) fn blocked(account: Account, by: Blocked) -> Self {
+        Self { status: Status::Blocked, blocked: Some(by), ..Self::new(account) }
     }
 
-    pub(super) fn held(account: Account, held: Held) -> Self {
-        Self { held: Some(held.clone()), ..Self::blocked(account, held.sentence()) }
+    /// What it waits for, where an approval is all that it needs.
+    pub(super) fn held(&self) -> Option<&Held> {
+        self.blocked.as_ref().and_then(Blocked::held)
     }
 
     pub(super) fn cancelled(account: Account) -> Self {

@@ -10,11 +10,12 @@ use super::custody::{Custody, Naming};
 use super::plan_state::GoneFiles;
 use super::sessions::Sessions;
 use super::spellings::{self, Meant};
-use crate::ledger::{IntentItem, Tally};
+use crate::ledger::IntentItem;
+use crate::outcome::Tally;
 use crate::policy::{Name, Settings, StorePath};
 use crate::sources::{ErrorKind, Gone, SourceError};
 use crate::stores::{Doomed, Listener, Look, Outcome, Part, RawPath};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// Files that are asked about and removed together: few, so that little time passes between the two.
 const FILES_AT_ONCE: usize = 1000;
@@ -232,7 +233,7 @@ pub(super) async fn settle(
             }
         }
     }
-    settled.account.tally.files_owed = settled.still_owed.len() as u64;
+    settled.account.tally.files_pending = settled.still_owed.len() as u64;
     settled
 }
 

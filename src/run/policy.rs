@@ -7,7 +7,8 @@ use super::plan_state::Foreseen;
 use super::policy_run::PolicyRun;
 use super::sessions::Sessions;
 use crate::clock::millis_between;
-use crate::ledger::{PolicyResult, RunMode};
+use crate::decide::blocked::Blocked;
+use crate::outcome::{PolicyResult, RunMode};
 use crate::policy::{Mode, PolicyKind};
 use crate::sources::Instants;
 
@@ -22,25 +23,25 @@ impl PolicyRun<'_> {
             (false, PolicyKind::Files(files)) => self.run_tree(Tree::Files(files), sessions, foreseen).await,
             (false, PolicyKind::Orphans(orphans)) => self.run_tree(Tree::Orphans(orphans), sessions, foreseen).await,
         };
+        let Outcome { status, account, guards, blocked, as_of } = outcome;
+        let mode = if self.policy.mode == Mode::Report { RunMode::Report } else { self.mode };
         PolicyResult {
-            policy: self.policy.name.clone(),
-            kind: self.policy.kind.word().to_owned(),
-            mode: if self.policy.mode == Mode::Report { RunMode::Report } else { self.mode },
-            status: outcome.status,
-            cutoff: outcome.as_of.map_or(at.cutoff, |as_of| self.policy.kind.cutoff(as_of)),
+            cutoff: as_of.map_or(at.cutoff, |as_of| self.policy.kind.cutoff(as_of)),
             duration_ms: millis_between(began_at, self.runner.clock.now()),
-            tally: outcome.account.tally,
-            details: outcome.account.details,
-            missing: outcome.account.missing,
-            outside: outcome.account.outside,
-            alike: outcome.account.alike,
-            blocked_by: outcome.blocked_by,
-            held: outcome.held,
-            guards: outcome.guards,
-            sample: outcome.account.sample,
-            errors: outcome.account.failures,
-            error_count: outcome.account.failure_count,
-            notes: outcome.account.notes,
+            tally: account.tally,
+            details: account.details,
+            missing: account.missing,
+            outside: account.outside,
+            alike: account.alike,
+            blocked_by: blocked.as_ref().map(ToString::to_string),
+            blocked_code: blocked.as_ref().map(|by| by.code().to_owned()),
+            held: blocked.as_ref().and_then(Blocked::held).cloned(),
+            guards,
+            sample: account.sample,
+            errors: account.failures,
+            error_count: account.failure_count,
+            notes: account.notes,
+            ..PolicyResult::new(self.policy.name.clone(), self.policy.kind.word(), mode, status)
         }
         .cut()
     }

@@ -10,9 +10,12 @@ use super::progress::Reporter;
 use super::request::{Fate, Request};
 use super::runner::Runner;
 use super::stop::Stop;
-use crate::ledger::{Lease, LeaseOutcome, Ledger, PolicyResult, RunMode, Unused};
+use crate::decide::blocked::Blocked;
+use crate::decide::guards::Unused;
+use crate::ledger::{Lease, LeaseOutcome, Ledger};
+use crate::outcome::{PolicyResult, RunMode};
 use crate::policy::{Mode, Policy};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// One policy of a run.
 #[derive(Clone, Copy)]
@@ -54,19 +57,16 @@ impl PolicyRun<'_> {
         match ledger.acquire_lease(&self.policy.name, self.request.run_id, self.now).await {
             Ok(LeaseOutcome::Granted(lease)) => Ok(lease),
             Ok(LeaseOutcome::Held { run_id, pid, since }) => {
-                let by = format!(
-                    "policy {} is being run already: run {run_id}, process {pid}, since {since}",
-                    self.policy.name
-                );
-                Err(Outcome::blocked(Account::default(), by))
+                let policy = self.policy.name.clone();
+                Err(Outcome::blocked(Account::default(), Blocked::Leased { policy, run_id, pid, since }))
             }
             Err(error) => Err(Outcome::failed(Account::default(), [chain(&error)])),
         }
     }
 
     /// Fate of what is found: in this run, or in one that a plan stands for.
-    pub(super) fn fate(&self, blocked_by: Option<&str>) -> Fate {
-        match (blocked_by, self.mode, self.policy.mode) {
+    pub(super) fn fate(&self, blocked: Option<&Blocked>) -> Fate {
+        match (blocked, self.mode, self.policy.mode) {
             (Some(_), _, _) => Fate::Blocked,
             (None, RunMode::Plan | RunMode::Enforce, Mode::Enforce) => Fate::Enforce,
             (None, _, _) => Fate::Report,

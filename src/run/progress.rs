@@ -2,7 +2,7 @@
 
 use tokio::sync::watch;
 
-use crate::ledger::{HookPoint, Tally};
+use crate::outcome::{HookPoint, Tally};
 use crate::policy::{Name, Policy};
 
 /// Progress of a run.

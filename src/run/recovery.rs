@@ -20,11 +20,12 @@ use super::owners::{Action, Later, search_all, settle};
 use super::runner::Runner;
 use super::sessions::Sessions;
 use super::store_identity;
-use crate::ledger::{IntentBatch, IntentOwner, LeaseOutcome, Ledger, LedgerError, Tally};
+use crate::ledger::{IntentBatch, IntentOwner, LeaseOutcome, Ledger, LedgerError};
+use crate::outcome::Tally;
 use crate::policy::{FilePath, Ident, Mode, Name, Outside, OwnedFile, PathTemplate, Settings, TableName};
 use crate::sources::{NamedBy, SourceError, TransactionOutcome, transaction_outcome};
 use crate::stores::OpenStore;
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// Batches that are read from the ledger at once.
 const BATCHES_AT_ONCE: u32 = 16;
@@ -245,7 +246,7 @@ async fn doubt_of_stores(
         };
         let then = owner.root_then.as_ref();
         if let Some(why) = store_identity::doubt(&open, store, ledger, then, batch.recorded_at).await? {
-            return Ok(Some(why));
+            return Ok(Some(why.to_string()));
         }
     }
     Ok(None)

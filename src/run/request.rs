@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::brake::Brake;
 use super::progress::Progress;
-use crate::ledger::{LedgerError, RunId, RunMode, RunTrigger};
+use crate::ledger::LedgerError;
+use crate::outcome::{RunId, RunMode, RunTrigger};
 use crate::policy::{Name, Params, Policy};
 
 /// Policies to run, and how to run them.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::brake::Brake;
-use crate::ledger::Cause;
+use crate::outcome::Cause;
 use crate::policy::Name;
 use crate::sources::Canceller;
 

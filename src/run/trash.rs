@@ -4,10 +4,10 @@ use super::request::Request;
 use super::runner::Runner;
 use super::stop::Stop;
 use super::store_identity;
-use crate::ledger::{EmptiedTrash, PolicyResult, Status};
+use crate::outcome::{EmptiedTrash, PolicyResult, Status};
 use crate::policy::{Mode, Name, Store};
 use crate::stores::{OpenStore, TrashError};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 impl Runner {
     /// Removes for good what has been in the trash for long enough, of each store that a policy worked in to its end, and says
@@ -52,7 +52,7 @@ impl Runner {
         if let Some(why) =
             store_identity::guard(&open, store, self.ledger.as_ref(), false).await.map_err(|error| chain(&error))?
         {
-            return Err(why);
+            return Err(why.to_string());
         }
         if let Err(error) = open.extend_marker(&store.name) {
             tracing::debug!(store = %store.name, error = chain(&error), "The marker of store {} was not extended", store.name);

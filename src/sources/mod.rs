@@ -9,7 +9,7 @@ mod session;
 mod sql;
 mod statement;
 
-pub use age::{Age, AgeValue};
+pub use age::Age;
 pub use catalog::{
     Column, ColumnType, ForeignKeyAction, InboundForeignKey, IndexFacts, MissingIndex, Privilege, Privileges,
     TableFacts, is_named, missing_indexes,
@@ -23,7 +23,7 @@ pub use rows::assumed_gone::Gone;
 pub use rows::batch::{Batch, Stayed};
 pub use rows::dependents::Following;
 pub use rows::estimate::Oldest;
-pub use rows::explain::{AskedRow, JudgedAge, Judgement, Keeper, RowId, WhichRow};
+pub use rows::explain::{AskedRow, Judgement, RowId, WhichRow};
 pub use rows::failing_rows::Unjudged;
 pub use rows::node::{Claim, ClaimedFile, FileOwner, Node, OwnedRow, Unmapped};
 pub use rows::resolve::{ResolveInput, Unfit};

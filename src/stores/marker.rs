@@ -13,6 +13,7 @@ use super::metadata::born_ns;
 use super::private_dir::{self, Owner, Unreadable};
 use super::root::{Root, facts};
 use super::sys::look;
+use crate::decide::store::{FoundMarker, Mismatch};
 use crate::policy::Name;
 
 /// The marker's name in `.retaind`.
@@ -66,17 +67,6 @@ pub struct FileSystem {
     pub fsid: u64,
 }
 
-/// Why a marker is not the one of a store.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mismatch {
-    /// It was written for another store.
-    Store { marked: Name },
-    /// It was written on another file system, from which it was copied together with what is around it.
-    FileSystem { marked: FileSystem, here: FileSystem },
-    /// It is another file than the one that was written when the store was adopted.
-    Copy,
-}
-
 /// Why it is not known whether a store is adopted, or why it cannot be.
 #[derive(Debug, thiserror::Error)]
 pub enum MarkerError {
@@ -114,7 +104,7 @@ impl Marker {
             return Some(Mismatch::Store { marked: self.store.clone() });
         }
         let marked = self.file_system;
-        let moved = || Mismatch::FileSystem { marked, here };
+        let moved = || Mismatch::FileSystem { marked: marked.to_string(), here: here.to_string() };
         let fsids = agree(marked.lasting(), here.lasting());
         let uuids = agree(self.placed.file_system_uuid.as_ref(), placed.file_system_uuid.as_ref());
         if fsids == Some(false) || uuids == Some(false) {
@@ -131,9 +121,11 @@ impl Marker {
 }
 
 impl Identity {
-    /// Why the marker is not that of `store`; nothing where there is none.
-    pub fn mismatch(&self, store: &Name) -> Option<Mismatch> {
-        self.marker.as_ref()?.mismatch(store, self.here, &self.placed)
+    /// The marker as decisions about `store` go by it; none where there is none.
+    pub fn found(&self, store: &Name) -> Option<FoundMarker> {
+        let marker = self.marker.as_ref()?;
+        let mismatch = marker.mismatch(store, self.here, &self.placed);
+        Some(FoundMarker { id: marker.id, adopted_at: marker.adopted_at, mismatch })
     }
 }
 
@@ -148,22 +140,6 @@ impl FileSystem {
         let (major, minor) = (u64::from(rustix::fs::major(self.device)), u64::from(rustix::fs::minor(self.device)));
         let device = (minor & 0xff) | (major << 8) | ((minor & !0xff) << 12);
         Some(self.fsid).filter(|&fsid| fsid != 0 && fsid != device)
-    }
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Store { marked } => write!(f, "its marker belongs to store {marked}"),
-            Self::FileSystem { marked, here } => write!(
-                f,
-                "it was adopted on another file system ({marked}) than it is on now ({here}): perhaps a disk is not \
-                 mounted, or this is a copy"
-            ),
-            Self::Copy => {
-                f.write_str("its marker is not the file that adopting it wrote: perhaps this is a copy of it")
-            }
-        }
     }
 }
 
@@ -233,7 +209,7 @@ pub(super) fn adopt(root: &Root, marker: &Marker, owner: Option<Owner>) -> Resul
 /// Adds to a marker that an earlier version wrote what tells it from a copy. One that does not match is left alone.
 pub(super) fn extend(root: &Root, store: &Name) -> Result<(), MarkerError> {
     let identity = identify(root)?;
-    if identity.mismatch(store).is_some() {
+    if identity.found(store).is_some_and(|marker| marker.mismatch.is_some()) {
         return Ok(());
     }
     let Some(marker) = identity.marker.filter(|marker| marker.placed == Placed::default()) else { return Ok(()) };

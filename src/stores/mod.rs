@@ -25,8 +25,7 @@ use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
 use crate::policy::{Name, Store};
-pub use marker::{FileSystem, Identity, Marker, MarkerError, Mismatch, Placed};
-pub use metadata::{Facts, Kind, Seen};
+pub use marker::{FileSystem, Identity, Marker, MarkerError, Placed};
 pub use path::RawPath;
 pub use private_dir::Owner;
 pub use probe::access::{Access, Closed, user_name};

@@ -2,8 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use jiff::Timestamp;
-use rustix::fs::{AtFlags, FileType, Statx, StatxFlags, StatxTimestamp};
+use rustix::fs::{AtFlags, FileType, Statx, StatxFlags};
 use rustix::io::Errno;
 
 /// Facts about what has a name, links not followed.
@@ -39,11 +38,6 @@ fn synced(result: Result<(), Errno>) -> Result<(), Errno> {
 
 pub(super) fn kind(facts: &Statx) -> FileType {
     FileType::from_raw_mode(u32::from(facts.stx_mode))
-}
-
-/// `None` for a time that no calendar has.
-pub(super) fn instant(time: &StatxTimestamp) -> Option<Timestamp> {
-    Timestamp::new(time.tv_sec, i32::try_from(time.tv_nsec).ok()?).ok()
 }
 
 /// "permission denied (os error 13)".

@@ -4,16 +4,15 @@ mod emit;
 mod init;
 mod journal;
 pub mod message_id;
-mod phrase;
 mod stderr;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::outcome::{RunId, Status, Totals};
 use crate::policy::Name;
 pub use init::{Guard, Voice, init};
-pub use phrase::{chain, without_passwords};
 
 /// What an operator is told, each with a fixed MESSAGE_ID and an entry in the journal catalog.
 /// `emit` makes the log line; per-item lines are plain `tracing::debug!`.
@@ -36,10 +35,8 @@ pub enum Event<'a> {
         errors: usize,
         first: &'a str,
     },
-    RunFinished(RunEvent<'a>),
-    RunWithErrors(RunEvent<'a>),
-    RunFailed(RunEvent<'a>),
-    RunCancelled(RunEvent<'a>),
+    /// A run has ended, or could not begin.
+    RunEnded(RunEvent<'a>),
     GuardBlocked {
         policy: &'a Name,
         run_id: &'a str,
@@ -88,16 +85,12 @@ pub enum Event<'a> {
     },
 }
 
-/// The sums of a run, for its event.
+/// A run that has ended, for its event.
 #[derive(Debug, Clone, Copy)]
 pub struct RunEvent<'a> {
-    pub run_id: &'a str,
+    pub run_id: RunId,
     pub task: Option<&'a Name>,
-    pub status: &'a str,
-    pub rows_deleted: u64,
-    pub rows_updated: u64,
-    pub files_deleted: u64,
-    pub size_bytes: u64,
-    pub errors: u64,
-    pub duration: Duration,
+    pub status: Status,
+    pub totals: &'a Totals,
+    pub duration_ms: u64,
 }

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use retaind::clock::Clock;
 use retaind::config::Inputs;
-use retaind::ledger::{Ledger, RunMode, RunResult, RunTrigger};
+use retaind::ledger::Ledger;
+use retaind::outcome::{RunMode, RunResult, RunTrigger};
 use retaind::policy::{Settings, compile};
 use retaind::run::{Listed, Request, Runner};
 use tokio::sync::mpsc;

@@ -6,9 +6,9 @@ use crate::clock::Clock;
 use crate::ledger::{Agreed, Ledger};
 use crate::policy::compile::recompile;
 use crate::policy::{Params, Policy, Settings, Wider, Wording, wider_than};
-use crate::report::human::count;
 use crate::report::{Findings, PolicyStats, Precision};
-use crate::telemetry::chain;
+use crate::text::chain;
+use crate::text::human::count;
 
 use crate::commands::stats::stats;
 

@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::decide::file::FileKind;
 use crate::policy::{FilesPolicy, Per, PolicyKind, Settings, Store};
 use crate::report::Findings;
-use crate::stores::{Kind, OpenStore, Visitor, Want};
+use crate::stores::{OpenStore, Visitor, Want};
 
 /// How long a store is looked at.
 const PATIENCE: Duration = Duration::from_millis(700);
@@ -35,8 +36,8 @@ struct Worker {
 }
 
 impl Visitor for Worker {
-    fn file(&mut self, path: &[u8], kind: Kind) -> Want {
-        if kind == Kind::File && self.files.matching.matches(path) && !self.enough.is_cancelled() {
+    fn file(&mut self, path: &[u8], kind: FileKind) -> Want {
+        if kind == FileKind::File && self.files.matching.matches(path) && !self.enough.is_cancelled() {
             let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
             seen.add(path, self.files.keep_last_per());
             if seen.files >= FILES_AT_MOST {

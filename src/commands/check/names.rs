@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use crate::commands::sample::Sample;
 use crate::policy::{PolicyKind, Reference, Settings, Source, Store};
 use crate::report::Findings;
-use crate::report::human::{count, counted};
 use crate::sources::Session;
 use crate::stores::OpenStore;
-use crate::telemetry::chain;
+use crate::text::chain;
+use crate::text::human::{count, counted};
 
 /// Looks at what the rows of a source have written for each policy of orphans that goes by them.
 pub(super) async fn check(session: &mut Session, settings: &Settings, source: &Source, findings: &mut Findings) {

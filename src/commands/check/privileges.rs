@@ -3,7 +3,7 @@
 use crate::policy::{Engine, Ident};
 use crate::report::Findings;
 use crate::sources::{Privilege, Privileges, Session, TableFacts};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// What it takes to delete rows; `locks`: they are locked first.
 pub(super) fn deleting(engine: Engine, locks: bool) -> &'static [Privilege] {

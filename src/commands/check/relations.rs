@@ -6,7 +6,7 @@ use super::privileges::{deleting, may, may_set};
 use crate::policy::{Child, Ident, Name, OnDelete, Protection, Settings, TableName};
 use crate::report::Findings;
 use crate::sources::{ForeignKeyAction, InboundForeignKey, Privilege, Session, TableFacts, is_named};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// The surroundings of one policy.
 pub(super) struct Around<'a> {

@@ -3,10 +3,10 @@
 
 use crate::policy::{FilePath, Name, Outside, OwnedFile, ReferenceMatch, Settings, Source, Store};
 use crate::report::Findings;
-use crate::report::human::count;
 use crate::sources::{NamedBy, ReferenceColumn, Sampled, Session, TableFacts};
 use crate::stores::OpenStore;
-use crate::telemetry::chain;
+use crate::text::chain;
+use crate::text::human::count;
 
 /// Rows that are looked at of each column.
 const ROWS: u32 = 300;

@@ -8,9 +8,9 @@ use super::{names, sampled, table};
 use crate::clock::Clock;
 use crate::policy::{Endpoint, Engine, Host, Settings, Source, TlsMode};
 use crate::report::Findings;
-use crate::report::human::duration;
 use crate::sources::{ErrorKind, NamedBy, Session, SourceError, Sql};
-use crate::telemetry::chain;
+use crate::text::chain;
+use crate::text::human::duration;
 
 /// A clock this far off deserves a look; at a minute a run is blocked.
 const SKEW_SHOWN_MS: u64 = 5_000;

@@ -7,7 +7,7 @@ use rustix::fs::Access;
 use crate::ledger::Ledger;
 use crate::policy::Settings;
 use crate::report::Findings;
-use crate::telemetry::chain;
+use crate::text::chain;
 
 const SUBJECT: &str = "state directory";
 

@@ -9,7 +9,7 @@ use crate::ledger::Ledger;
 use crate::policy::{OpenFiles, OwnedFile, PolicyKind, Settings, Store};
 use crate::report::Findings;
 use crate::stores::{Access, Closed, OpenStore, Removal, StoreError};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// Opens the store and asks what it is, and what this user, and the service, may do in it.
 pub(super) async fn check(

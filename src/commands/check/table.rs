@@ -14,7 +14,7 @@ use crate::sources::{
     ErrorKind, Instants, NamedBy, Privilege, ReferenceColumn, Refused, ResolveInput, Session, TableFacts, Target,
     typed_form_hint,
 };
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// Whether a policy fits its table, finds its rows quickly, and may delete them.
 pub(super) async fn check_policy(

@@ -11,12 +11,13 @@ use super::families;
 use super::policies::enforces;
 use crate::clock::Clock;
 use crate::commands::adopt::objection;
+use crate::decide::file::{FileFacts, FileKind};
 use crate::ledger::Adoption;
 use crate::policy::{AgeBy, Policy, PolicyKind, Settings, Store};
 use crate::report::Findings;
-use crate::report::human::{counted, instant, size};
-use crate::stores::{Facts, Kind, OpenStore, Visitor, Want};
-use crate::telemetry::chain;
+use crate::stores::{OpenStore, Visitor, Want};
+use crate::text::chain;
+use crate::text::human::{counted, instant, size};
 
 /// How long the trash of a store is looked through.
 const TRASH_PATIENCE: Duration = Duration::from_secs(2);
@@ -138,16 +139,16 @@ struct Watcher {
 }
 
 impl Visitor for Watcher {
-    fn file(&mut self, path: &[u8], kind: Kind) -> Want {
+    fn file(&mut self, path: &[u8], kind: FileKind) -> Want {
         let matching = match &self.policy.kind {
             PolicyKind::Files(files) => &files.matching,
             PolicyKind::Orphans(orphans) => &orphans.matching,
             PolicyKind::Rows(_) => return Want::Nothing,
         };
-        if kind == Kind::File && matching.matches(path) { Want::Facts } else { Want::Nothing }
+        if kind == FileKind::File && matching.matches(path) { Want::Facts } else { Want::Nothing }
     }
 
-    fn facts(&mut self, _path: &[u8], facts: &Facts) {
+    fn facts(&mut self, _path: &[u8], facts: &FileFacts) {
         let touched_ns = match &self.policy.kind {
             PolicyKind::Orphans(_) => facts.touched_ns(AgeBy::Latest),
             PolicyKind::Files(_) | PolicyKind::Rows(_) => facts.made_ns(AgeBy::Latest),

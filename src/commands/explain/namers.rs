@@ -7,7 +7,7 @@ use crate::report::NamingRow;
 use crate::run::means;
 use crate::sources::{NamedBy, ReferenceColumn, Session, TableFacts, Unusual};
 use crate::stores::{OpenStore, RawPath};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// Rows of one reference that are shown.
 const SHOWN_AT_MOST: usize = 3;

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::decide::file::{FileFacts, FileKind};
 use crate::policy::{AgeBy, FilesPolicy, Per};
-use crate::stores::{Facts, Kind, OpenStore, RawPath, Visitor, Want};
+use crate::stores::{OpenStore, RawPath, Visitor, Want};
 
 /// How long the walk may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -45,12 +46,12 @@ struct Asked {
 struct Onlooker(Arc<Asked>);
 
 impl Visitor for Onlooker {
-    fn file(&mut self, path: &[u8], kind: Kind) -> Want {
-        let is_other = kind == Kind::File && path != self.0.path.as_bytes();
+    fn file(&mut self, path: &[u8], kind: FileKind) -> Want {
+        let is_other = kind == FileKind::File && path != self.0.path.as_bytes();
         if is_other && self.0.policy.matching.matches(path) { Want::Facts } else { Want::Nothing }
     }
 
-    fn facts(&mut self, path: &[u8], facts: &Facts) {
+    fn facts(&mut self, path: &[u8], facts: &FileFacts) {
         let Asked { path: own, made_ns, age_by, policy, sums } = self.0.as_ref();
         let is_beside = directory(path) == directory(own.as_bytes());
         let counts = |per: Per| per == Per::Store || is_beside;
@@ -79,7 +80,7 @@ fn directory(path: &[u8]) -> &[u8] {
 pub(super) async fn place(
     open: &OpenStore,
     path: &RawPath,
-    facts: &Facts,
+    facts: &FileFacts,
     policy: &FilesPolicy,
     age_by: AgeBy,
 ) -> Result<Place, String> {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::commands::status;
 use crate::commands::task_times::Schedules;
-use crate::ledger::Status;
+use crate::outcome::Status;
 use crate::policy::{Name, Settings};
 
 /// What the ledger remembers.

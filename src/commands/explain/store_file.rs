@@ -13,11 +13,13 @@ use super::verdict::{Judge, Seen};
 use crate::clock::Clock;
 use crate::commands::adopt::{self, UnknownStore};
 use crate::commands::status;
+use crate::decide::file::{FileFacts, FileKind};
+use crate::decide::files::StoreState;
 use crate::policy::{Mapped, Settings, Store};
 use crate::report::{FileAnswer, FoundAs};
 use crate::run::store_guard;
-use crate::stores::{Facts, Glance, Kind, OpenStore, RawPath};
-use crate::telemetry::chain;
+use crate::stores::{Glance, OpenStore, RawPath};
+use crate::text::chain;
 
 /// What is asked about, as the command line has it.
 pub struct FileQuestion<'a> {
@@ -96,7 +98,10 @@ async fn verdicts(
     seen: Seen<'_>,
 ) -> Vec<crate::report::PolicyOnFile> {
     let ledger = status::open(settings, seen.now).await.ok().flatten();
-    let not_adopted = store_guard(open, store, ledger.as_ref(), true).await.unwrap_or_else(|error| Some(chain(&error)));
+    let not_adopted = match store_guard(open, store, ledger.as_ref(), true).await {
+        Ok(doubt) => doubt.map(StoreState::Doubt),
+        Err(error) => Some(StoreState::Unknown(chain(&error))),
+    };
     let judge = Judge { settings, store, open, remembered, not_adopted, seen };
     let mut verdicts = Vec::new();
     for policy in settings.policies_in(&store.name) {
@@ -139,7 +144,7 @@ fn blank(store: &Store, path: &RawPath, glance: &Glance, now: Timestamp) -> File
         store: store.name.clone(),
         path: path.to_string(),
         found,
-        size_bytes: facts.filter(|facts| facts.kind == Kind::File).map(|facts| facts.size_bytes),
+        size_bytes: facts.filter(|facts| facts.kind == FileKind::File).map(|facts| facts.size_bytes),
         changed_at: facts.and_then(changed_at),
         links: facts.map(|facts| facts.links),
         named_by: Vec::new(),
@@ -148,17 +153,18 @@ fn blank(store: &Store, path: &RawPath, glance: &Glance, now: Timestamp) -> File
     }
 }
 
-fn found_as(facts: &Facts) -> FoundAs {
+fn found_as(facts: &FileFacts) -> FoundAs {
     match facts.kind {
-        Kind::File => FoundAs::File,
-        Kind::Link => FoundAs::Link,
-        Kind::Pipe => FoundAs::Pipe,
-        Kind::Socket => FoundAs::Socket,
-        Kind::Device => FoundAs::Device,
+        FileKind::File => FoundAs::File,
+        FileKind::Link => FoundAs::Link,
+        FileKind::Pipe => FoundAs::Pipe,
+        FileKind::Socket => FoundAs::Socket,
+        FileKind::Device | FileKind::Unknown => FoundAs::Device,
+        FileKind::Directory => FoundAs::Directory,
     }
 }
 
 /// When a file was last changed; none for a time that no calendar has.
-fn changed_at(facts: &Facts) -> Option<Timestamp> {
+fn changed_at(facts: &FileFacts) -> Option<Timestamp> {
     Timestamp::from_nanosecond(facts.modified_ns).ok()
 }

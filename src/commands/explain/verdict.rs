@@ -1,23 +1,25 @@
 //! What one policy of files or orphans says of a file: why it stays, or by which run it goes.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::namers::Names;
 use super::neighbours::{Place, place};
-use super::reasons::RowStanding;
 use super::remembered::Remembered;
-use crate::policy::{FileMatch, FilesPolicy, Per, Policy, PolicyKind, Settings, Space, Store};
-use crate::report::{FileFate, FileReason, FileReasonKind, PolicyOnFile, ReasonKind, human};
-use crate::stores::{Facts, Kind, OpenStore, RawPath};
+use crate::decide::file::{FileFacts, FileKind, LastLook};
+use crate::decide::files::{AgeOf, FileReason, FileReasonKind, StoreState, age, newest, unmatched};
+use crate::decide::policy::standstills;
+use crate::policy::{FileMatch, FilesPolicy, Policy, PolicyKind, Settings, Store};
+use crate::report::{FileFate, PolicyOnFile, WhyKept};
+use crate::stores::{OpenStore, RawPath};
+use crate::text::human;
 
 /// What is known of the file.
 #[derive(Clone, Copy)]
 pub(super) struct Seen<'a> {
     pub(super) path: &'a RawPath,
-    pub(super) facts: Option<Facts>,
+    pub(super) facts: Option<FileFacts>,
     pub(super) names: &'a Names,
     pub(super) now: Timestamp,
 }
@@ -29,7 +31,7 @@ pub(super) struct Judge<'a> {
     pub(super) open: &'a OpenStore,
     pub(super) remembered: &'a Remembered,
     /// Why no policy removes anything in the store.
-    pub(super) not_adopted: Option<String>,
+    pub(super) not_adopted: Option<StoreState>,
     pub(super) seen: Seen<'a>,
 }
 
@@ -46,106 +48,55 @@ struct Ruling {
     remarks: Vec<String>,
 }
 
-impl Ruling {
-    fn keep(&mut self, reason: FileReasonKind, message: impl Into<String>) {
-        self.reasons.push(FileReason { reason, message: message.into() });
-    }
-}
-
 impl Judge<'_> {
     /// What a policy says of the file.
     pub(super) async fn judge(&self, policy: &Policy) -> PolicyOnFile {
         let mut ruling = Ruling::default();
-        self.common(policy, &mut ruling);
+        self.common(policy, &mut ruling.reasons);
         match (&policy.kind, self.seen.facts) {
             (PolicyKind::Files(files), Some(facts)) => {
-                self.matching(&files.matching, &mut ruling);
-                self.named(&mut ruling);
+                self.taken_for(&files.matching, &mut ruling.reasons);
                 self.files(files, &facts, &mut ruling).await;
             }
             (PolicyKind::Orphans(orphans), Some(facts)) => {
-                self.matching(&orphans.matching, &mut ruling);
-                self.named(&mut ruling);
-                ruling.eligible_at = self.too_young(orphans.keep, facts.touched_ns(self.store.age_by), &mut ruling);
+                self.taken_for(&orphans.matching, &mut ruling.reasons);
+                let (eligible_at, young) = age(&facts, AgeOf::Orphan, self.store.age_by, orphans.keep, self.seen.now);
+                ruling.eligible_at = eligible_at;
+                ruling.reasons.extend(young);
                 ruling.because = "no row names it".to_owned();
                 if self.seen.path.text().is_none() {
-                    let message = "its name is no text, so that it cannot be told whether a row means it";
-                    ruling.keep(FileReasonKind::NamesUnknown, message);
+                    ruling.reasons.push(FileReason::NameIsNoText);
                 }
                 ruling.remarks.extend(self.unit());
             }
             (PolicyKind::Rows(_), _) | (_, None) => {}
         }
-        ruling.reasons.sort_by_key(|reason| reason.reason);
+        ruling.reasons.sort_by_key(FileReason::kind);
         self.conclude(policy, ruling)
     }
 
-    fn common(&self, policy: &Policy, ruling: &mut Ruling) {
-        for reason in (RowStanding { settings: self.settings, policy }).reasons() {
-            let kind = match reason.reason {
-                ReasonKind::PolicyOff => FileReasonKind::PolicyOff,
-                ReasonKind::TaskOff => FileReasonKind::TaskOff,
-                _ => FileReasonKind::ReportMode,
-            };
-            ruling.keep(kind, reason.message);
-        }
-        if let Some(why) = &self.not_adopted {
-            ruling.keep(FileReasonKind::NotAdopted, why.clone());
-        }
-        if let Some(facts) = self.seen.facts.filter(|facts| facts.kind != Kind::File) {
-            let what = match facts.kind {
-                Kind::Link => "a symbolic link",
-                Kind::Pipe => "a named pipe",
-                Kind::Socket => "a socket",
-                Kind::Device | Kind::File => "a device",
-            };
-            ruling.keep(FileReasonKind::NotFile, format!("it is {what}, and policies take files alone"));
+    fn common(&self, policy: &Policy, reasons: &mut Vec<FileReason>) {
+        reasons.extend(standstills(self.settings, policy).into_iter().map(FileReason::Standstill));
+        reasons.extend(self.not_adopted.clone().map(|why| FileReason::NotAdopted { why }));
+        let Some(facts) = self.seen.facts else { return };
+        match facts.kind {
+            FileKind::File => {
+                let now = self.seen.now;
+                let look = LastLook { decided_at: now, now, seen: None, is_unlinked: false };
+                reasons.extend(facts.stays(look).map(FileReason::Stays));
+            }
+            kind => reasons.push(FileReason::NotFile { kind }),
         }
     }
 
-    fn matching(&self, matching: &FileMatch, ruling: &mut Ruling) {
-        let path = self.seen.path.as_bytes();
-        if matching.matches(path) {
-            return;
-        }
-        match matching.without_exclude().matches(path) {
-            true => ruling
-                .keep(FileReasonKind::Excluded, format!("exclude leaves it out: {}", matching.exclude().join(", "))),
-            false => ruling
-                .keep(FileReasonKind::NotMatched, format!("match does not take it: {}", matching.include().join(", "))),
-        }
-    }
-
-    fn named(&self, ruling: &mut Ruling) {
+    fn taken_for(&self, matching: &FileMatch, reasons: &mut Vec<FileReason>) {
+        reasons.extend(unmatched(matching, self.seen.path.as_bytes()));
         let Names { rows, unknown } = self.seen.names;
         if let Some(row) = rows.first() {
-            let more = if rows.len() > 1 { ", and others" } else { "" };
-            let message = format!("row {} of {}.{} names it{more}", row.key, row.source, row.table);
-            ruling.keep(FileReasonKind::Named, message);
+            let (key, source, table) = (row.key.clone(), row.source.to_string(), row.table.clone());
+            reasons.push(FileReason::Named { key, source, table, others: rows.len() > 1 });
         }
-        if let Some(why) = unknown.first() {
-            ruling.keep(FileReasonKind::NamesUnknown, why.clone());
-        }
-    }
-
-    /// From when on it is old enough, with a reason until then.
-    fn too_young(&self, keep: Duration, touched_ns: i128, ruling: &mut Ruling) -> Option<Timestamp> {
-        let changed_at = Timestamp::from_nanosecond(touched_ns).ok();
-        let eligible_at = changed_at.and_then(|at| at.checked_add(keep).ok());
-        // Eligible is what was changed before the cutoff, not at it.
-        if eligible_at.is_none_or(|at| at >= self.seen.now) {
-            let kept_for = human::duration(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX));
-            let message = match changed_at {
-                Some(at) if at <= self.seen.now => {
-                    format!("too young: changed {} ago and kept for {kept_for}", human::between(at, self.seen.now))
-                }
-                Some(_) | None => {
-                    format!("its time of change lies in the future, and it is kept for {kept_for} from then on")
-                }
-            };
-            ruling.keep(FileReasonKind::TooYoung, message);
-        }
-        eligible_at
+        reasons.extend(unknown.first().map(|why| FileReason::NamesUnknown { why: why.clone() }));
     }
 
     /// The directory that goes as a whole, where it is in one.
@@ -157,45 +108,49 @@ impl Judge<'_> {
         Some(format!("it goes with its directory {unit} as a whole, once all that is in it is old enough"))
     }
 
-    async fn files(&self, files: &FilesPolicy, facts: &Facts, ruling: &mut Ruling) {
-        let mut aged = Ruling::default();
-        aged.eligible_at =
-            files.keep.and_then(|keep| self.too_young(keep, facts.made_ns(self.store.age_by), &mut aged));
-        let is_old = files.keep.is_some() && aged.reasons.is_empty();
+    async fn files(&self, files: &FilesPolicy, facts: &FileFacts, ruling: &mut Ruling) {
+        let by = self.store.age_by;
+        let (eligible_at, young) =
+            files.keep.map_or((None, None), |keep| age(facts, AgeOf::File, by, keep, self.seen.now));
+        let is_old = files.keep.is_some() && young.is_none();
         // Its place matters where others do, and takes a walk.
         let others = files.keep_last.is_some() || (!is_old && (files.max_total.is_some() || files.min_free.is_some()));
-        let place = match others && facts.kind == Kind::File && files.matching.matches(self.seen.path.as_bytes()) {
-            true => place(self.open, self.seen.path, facts, files, self.store.age_by).await,
+        let place = match others && facts.kind == FileKind::File && files.matching.matches(self.seen.path.as_bytes()) {
+            true => place(self.open, self.seen.path, facts, files, by).await,
             false => Ok(Place::default()),
         };
         let place = match place {
             Ok(place) => place,
-            Err(why) => {
-                return ruling
-                    .keep(FileReasonKind::PlaceUnknown, format!("its place among the others is not known: {why}"));
-            }
+            Err(why) => return ruling.reasons.push(FileReason::PlaceUnknown { why: why.to_string() }),
         };
-        if others {
-            newest(files, place, ruling);
+        if let (true, Some(last)) = (others, files.keep_last) {
+            ruling.reasons.extend(newest(last, files.keep_last_per(), place.newer, place.ties));
         }
         if is_old {
-            ruling.because = format!("it is older than keep ({})", words(files.keep));
-            ruling.eligible_at = aged.eligible_at;
+            ruling.because = format!("it is older than keep ({})", human::length(files.keep.unwrap_or_default()));
+            ruling.eligible_at = eligible_at;
             return;
         }
         if let Some(because) = self.beyond_limits(files, facts, place, ruling) {
             ruling.because = because;
             return;
         }
-        ruling.eligible_at = aged.eligible_at;
-        ruling.reasons.append(&mut aged.reasons);
-        if files.keep.is_none() && (files.max_total.is_some() || files.min_free.is_some()) {
-            ruling.keep(FileReasonKind::WithinLimits, within(files));
+        ruling.eligible_at = eligible_at;
+        ruling.reasons.extend(young);
+        let FilesPolicy { max_total, min_free, .. } = *files;
+        if files.keep.is_none() && (max_total.is_some() || min_free.is_some()) {
+            ruling.reasons.push(FileReason::WithinLimits { max_total, min_free });
         }
     }
 
     /// Why it goes although its age is no reason.
-    fn beyond_limits(&self, files: &FilesPolicy, facts: &Facts, place: Place, ruling: &mut Ruling) -> Option<String> {
+    fn beyond_limits(
+        &self,
+        files: &FilesPolicy,
+        facts: &FileFacts,
+        place: Place,
+        ruling: &mut Ruling,
+    ) -> Option<String> {
         if let (Some(last), None, None, None) = (files.keep_last, files.keep, files.max_total, files.min_free) {
             return Some(format!("it is none of the newest {last}"));
         }
@@ -208,7 +163,7 @@ impl Judge<'_> {
         let space = match self.open.space() {
             Ok(space) => space,
             Err(error) => {
-                ruling.keep(FileReasonKind::PlaceUnknown, format!("the room on the file system is not known: {error}"));
+                ruling.reasons.push(FileReason::RoomUnknown { why: error.to_string() });
                 return None;
             }
         };
@@ -233,7 +188,7 @@ impl Judge<'_> {
             summary: String::new(),
             eligible_at,
             taken_at: None,
-            reasons,
+            reasons: reasons.iter().map(WhyKept::from).collect(),
             remarks: remarks.into_iter().chain(troubles.map(|(_, why)| why.clone())).collect(),
         };
         if let Some(reason) = said.reasons.iter().find(|reason| reason.reason != FileReasonKind::TooYoung) {
@@ -265,29 +220,4 @@ impl Judge<'_> {
         };
         said
     }
-}
-
-/// Whether it is one of those that `keep_last` protects.
-fn newest(files: &FilesPolicy, place: Place, ruling: &mut Ruling) {
-    let Some(last) = files.keep_last else { return };
-    let of = match files.keep_last_per() {
-        Per::Directory => "of its directory",
-        Per::Store => "of the store",
-    };
-    if place.newer + place.ties < last.get() {
-        ruling.keep(FileReasonKind::Newest, format!("it is one of the newest {last} {of}, which keep_last keeps"));
-    } else if place.newer < last.get() {
-        let message = format!("it may be one of the newest {last} {of}: others were changed at the very same time");
-        ruling.keep(FileReasonKind::PlaceUnknown, message);
-    }
-}
-
-fn within(files: &FilesPolicy) -> String {
-    let total = files.max_total.map(|most| format!("with newer files it takes no more than max_total ({most})"));
-    let free = files.min_free.map(|wanted: Space| format!("min_free ({wanted}) holds, or does without it"));
-    total.into_iter().chain(free).collect::<Vec<_>>().join(", and ")
-}
-
-fn words(keep: Option<Duration>) -> String {
-    human::duration(u64::try_from(keep.unwrap_or_default().as_millis()).unwrap_or(u64::MAX))
 }

@@ -9,7 +9,7 @@ use super::queue::{Candidate, Fitted, Queue, Work};
 use crate::policy::{Alive, Engine, Params, Settings, Source};
 use crate::report::{OldestRow, PolicyStats, Precision};
 use crate::sources::{Counted, Instants, ResolveInput, Session, SourceError, Target};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// How far SQLite counts at first, and then: it ends no statement on request.
 const STEPS: [u64; 2] = [10_000, 100_000];

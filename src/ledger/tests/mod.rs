@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 
 use super::*;
+use crate::outcome::*;
 
 pub fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
@@ -81,6 +82,7 @@ pub fn result(policy: &str, tally: Tally) -> PolicyResult {
         outside: Vec::new(),
         alike: Vec::new(),
         blocked_by: None,
+        blocked_code: None,
         held: None,
         guards: vec![GuardReading { guard: "max_fraction".to_owned(), value: 0.25, limit: 0.9 }],
         sample: Vec::new(),

@@ -2,24 +2,23 @@
 
 pub(super) mod asked;
 mod elsewhere;
-mod judge;
 mod system;
 
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
-
-use super::guard::MAX_SKEW_SECS;
 use super::policy_run::PolicyRun;
 use super::request::Fate;
 use super::rows::facts::skew;
 use super::runner::Runner;
 use super::sessions::Sessions;
-use crate::ledger::{Held, HoldKind, LedgerError, RunMode};
+use crate::decide::blocked::Blocked;
+use crate::decide::clock::{Leap, Plausibility, began_in_the_future, judge};
+use crate::decide::guards::MAX_SKEW_SECS;
+use crate::ledger::LedgerError;
+use crate::outcome::RunMode;
 use crate::policy::{ClockTrust, Endpoint, Name, Settings};
-use crate::telemetry::chain;
+use crate::text::chain;
 use asked::is_recent;
-use judge::{Leap, Plausibility, judge, spell};
 
 /// How long one source may take to say what time it is.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -32,7 +31,7 @@ impl Runner {
             self.correct_clock(true).await?;
             return Ok(None);
         }
-        Ok(Some(format!("held: {}", reason(&leap))))
+        Ok(Some(leap.held(self.clock.now()).sentence()))
     }
 
     /// The leap of the clock, if it made one since it was last trusted and that is not to be believed anyhow.
@@ -114,37 +113,18 @@ fn servers(settings: &Settings) -> impl Iterator<Item = &Name> {
     servers.map(|source| &source.name)
 }
 
-/// Reason that a policy takes nothing by this clock.
-pub(super) struct InDoubt {
-    /// In words.
-    pub(super) blocked_by: String,
-    /// The hold, where an operator's word lifts it.
-    pub(super) held: Option<Held>,
-}
-
-impl InDoubt {
-    fn held(leap: &Leap, now: Timestamp) -> Self {
-        let held = Held { since: now, kind: HoldKind::Clock, reasons: vec![reason(leap)], old: None, new: None };
-        Self { blocked_by: held.sentence(), held: Some(held) }
-    }
-}
-
 impl PolicyRun<'_> {
     /// What stands in the way of the policy because the machine's clock cannot be trusted. Of rows it is known how far
     /// the clock of their own source is away, in seconds.
-    pub(super) async fn held_by_clock(&self, sessions: &mut Sessions, source: Option<(&Name, f64)>) -> Option<InDoubt> {
+    pub(super) async fn held_by_clock(&self, sessions: &mut Sessions, source: Option<(&Name, f64)>) -> Option<Blocked> {
         if self.fate(None) != Fate::Enforce {
             return None;
         }
-        let blocked = |blocked_by| InDoubt { blocked_by, held: None };
         match self.clock_in_doubt(sessions, source).await {
-            Ok(Some(leap)) => Some(InDoubt::held(&leap, self.runner.clock.now())),
+            Ok(Some(leap)) => Some(Blocked::Held(leap.held(self.runner.clock.now()))),
             // Asked last: the clock may have been set right while something was asked.
-            Ok(None) => began_in_the_future(self.now, self.runner.clock.now()).map(blocked),
-            Err(error) => {
-                let why = format!("held: it is not known whether the clock can be trusted: {}", chain(&error));
-                Some(blocked(why))
-            }
+            Ok(None) => began_in_the_future(self.now, self.runner.clock.now()),
+            Err(error) => Some(Blocked::ClockUnknown { why: chain(&error) }),
         }
     }
 
@@ -165,26 +145,4 @@ impl PolicyRun<'_> {
         }
         Ok(Some(leap))
     }
-}
-
-/// Reason to end a run that began under a clock that was ahead and was set right since: what it takes for old may not be.
-fn began_in_the_future(began_at: Timestamp, now: Timestamp) -> Option<String> {
-    let ahead = began_at.duration_since(now);
-    (ahead > SignedDuration::from_secs(60)).then(|| {
-        format!(
-            "held: the clock was set back by {} since this run began, so it is not known what is old by it; the next run goes \
-             by the clock as it is then",
-            spell(ahead)
-        )
-    })
-}
-
-/// What was seen, what it means, and what to do.
-fn reason(leap: &Leap) -> String {
-    format!(
-        "{}; nothing goes by a clock that leapt until the system says that it is synchronised (`timedatectl`), or the \
-         clock of a database on another machine agrees. If it is right, say so with `retaind approve --clock`; on a machine \
-         that nothing synchronises, write clock = \"trust\" in [daemon]",
-        leap.seen()
-    )
 }

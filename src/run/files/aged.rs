@@ -4,15 +4,16 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::choose::{Choice, Record, Room, Rules, choose};
 use super::ended::TreeEnd;
 use super::finding::{Finding, Looking, Sink, tell_unseen};
 use super::found_files::{SeenFile, Spool};
-use super::guards::{Share, judge_share};
+use crate::decide::choose::{Choice, Record, RoomToMake, Rules, choose};
+use crate::decide::file::{FileFacts, FileKind};
+use crate::decide::files::{AgeOf, aged_from_ns, is_changed_since, is_old};
+use crate::decide::guards::{Going, Judged};
 use crate::policy::{AgeBy, FileMatch, FilesPolicy};
-use crate::run::guard::Judged;
 use crate::run::plan_state::GoneInStore;
-use crate::stores::{Facts, Kind, RawPath, Visitor, Want};
+use crate::stores::{RawPath, Visitor, Want};
 
 /// What all workers know.
 struct Scan {
@@ -38,26 +39,26 @@ struct Worker {
 }
 
 impl Visitor for Worker {
-    fn file(&mut self, path: &[u8], kind: Kind) -> Want {
+    fn file(&mut self, path: &[u8], kind: FileKind) -> Want {
         let is_gone = || self.scan.gone.as_ref().is_some_and(|gone| gone.has(path));
-        match kind == Kind::File && self.scan.matching.matches(path) && !is_gone() {
+        match kind == FileKind::File && self.scan.matching.matches(path) && !is_gone() {
             true => Want::Facts,
             false => Want::Nothing,
         }
     }
 
-    fn facts(&mut self, path: &[u8], facts: &Facts) {
-        if facts.kind != Kind::File {
+    fn facts(&mut self, path: &[u8], facts: &FileFacts) {
+        if facts.kind != FileKind::File {
             return;
         }
         self.matched += 1;
-        let made_ns = facts.made_ns(self.scan.age_by);
-        let is_recent = |cutoff| facts.modified_ns < cutoff && made_ns >= cutoff;
-        self.recent += u64::from(self.scan.cutoff_ns.is_some_and(is_recent));
+        let (cutoff_ns, age_by) = (self.scan.cutoff_ns, self.scan.age_by);
+        let is_recent = |cutoff_ns| is_changed_since(facts, AgeOf::File, age_by, cutoff_ns);
+        self.recent += u64::from(cutoff_ns.is_some_and(is_recent));
         let file = SeenFile { device: facts.device, seen: facts.seen() };
         match &self.scan.records {
             None => {
-                if self.scan.cutoff_ns.is_some_and(|cutoff| made_ns < cutoff) {
+                if cutoff_ns.is_some_and(|cutoff_ns| is_old(facts, AgeOf::File, age_by, cutoff_ns)) {
                     self.chosen += 1;
                     self.scan.sink.push(path, Some(file));
                 }
@@ -65,7 +66,7 @@ impl Visitor for Worker {
             Some(records) => {
                 let directory = path.rsplitn(2, |byte| *byte == b'/').nth(1).unwrap_or_default();
                 let size_bytes = facts.freed_alone();
-                let (directory, mtime_ns) = (fingerprint(directory), made_ns);
+                let (directory, mtime_ns) = (fingerprint(directory), aged_from_ns(facts, AgeOf::File, age_by));
                 // One lock around both, so that the records are in the order of the spool.
                 let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
                 records.push(Record { directory, mtime_ns, rank: 0, size_bytes });
@@ -163,9 +164,9 @@ impl Looking<'_> {
         finding.spool = Some(spool);
         let mut judged = Judged::default();
         let max_fraction = policy.max_fraction.map(crate::policy::Fraction::get);
-        let share = Share { going: chosen, of: matched };
-        judge_share(&mut judged, share, (policy.max_files.map(NonZeroU64::get), max_fraction), self.run.lift);
-        let share = Share { going: of_time, of: matched };
+        let share = Going { going: chosen, of: matched };
+        judged.read_share(share, policy.max_files.map(NonZeroU64::get), max_fraction, self.run.lift);
+        let share = Going { going: of_time, of: matched };
         self.run.judged(finding, judged, share).await
     }
 
@@ -177,7 +178,7 @@ impl Looking<'_> {
                 let space = self.custody.open.space();
                 let space = space.map_err(|cause| TreeEnd::Space { store: store.name.clone(), cause })?;
                 let wanted = least.of(space.total_bytes).saturating_sub(space.available_bytes);
-                Some(Room {
+                Some(RoomToMake {
                     // What lies in the trash comes free by itself.
                     bytes: wanted.saturating_sub(self.trashed_bytes(policy).await?),
                     others_count: store.trash.is_none() || !policy.bypass_trash,

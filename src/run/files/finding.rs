@@ -4,15 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use super::choose::Choice;
 use super::ended::TreeEnd;
 use super::found_files::{SeenFile, Spool};
-use super::guards::Share;
 use super::missing::Alike;
-use crate::ledger::{GuardReading, Held};
+use crate::decide::blocked::Blocked;
+use crate::decide::choose::Choice;
+use crate::decide::guards::{Going, Judged};
+use crate::outcome::GuardReading;
 use crate::run::account::Account;
 use crate::run::custody::Custody;
-use crate::run::guard::Judged;
 use crate::run::plan_state::GoneInStore;
 use crate::run::policy_run::PolicyRun;
 use crate::run::request::Fate;
@@ -24,11 +24,7 @@ use crate::stores::{RawPath, Surveyed};
 pub(super) struct Finding {
     pub(super) account: Account,
     pub(super) readings: Vec<GuardReading>,
-    pub(super) blocked_by: Option<String>,
-    /// The hold, where an approval is all that it needs.
-    pub(super) held: Option<Held>,
-    /// A guard on how much may go has blocked it.
-    pub(super) by_amount: bool,
+    pub(super) blocked: Option<Blocked>,
     /// None where nothing is to be listed, because it cannot be trusted.
     pub(super) spool: Option<Spool>,
     /// For each file of the spool what becomes of it; without them all go.
@@ -44,26 +40,11 @@ pub(super) struct Finding {
 impl Finding {
     pub(super) fn new(decided_at: Timestamp) -> Self {
         let (account, readings, empty) = (Account::default(), Vec::new(), Vec::new());
-        Self {
-            account,
-            readings,
-            blocked_by: None,
-            held: None,
-            by_amount: false,
-            spool: None,
-            choices: None,
-            empty,
-            alike: None,
-            decided_at,
-        }
+        Self { account, readings, blocked: None, spool: None, choices: None, empty, alike: None, decided_at }
     }
 
-    pub(super) fn blocked(self, why: String) -> Self {
-        Self { blocked_by: Some(why), ..self }
-    }
-
-    pub(super) fn held(self, held: Held) -> Self {
-        Self { blocked_by: Some(held.sentence()), held: Some(held), ..self }
+    pub(super) fn blocked(self, by: Blocked) -> Self {
+        Self { blocked: Some(by), ..self }
     }
 }
 
@@ -108,29 +89,24 @@ pub(super) struct Looking<'a> {
 
 impl PolicyRun<'_> {
     /// Adds to a finding what the guards say, and a hold where it is far more than usual.
-    pub(super) async fn judged(&self, finding: Finding, judged: Judged, share: Share) -> Result<Finding, TreeEnd> {
-        let Judged { readings, blocked_by, held, by_amount } = judged;
-        let finding = Finding { readings, blocked_by, held, by_amount, ..finding };
-        let held = match &finding.blocked_by {
-            Some(by) if finding.held.is_none() => self.held_by_guard(by_amount, by),
-            Some(_) => None,
+    pub(super) async fn judged(&self, finding: Finding, judged: Judged, share: Going) -> Result<Finding, TreeEnd> {
+        let Judged { readings, blocked } = judged;
+        let held = match &blocked {
+            Some(by) => self.held_by_guard(by),
             None => self.grown_files(share.going, share.of).await?,
         };
-        Ok(match held {
-            Some(held) => Finding { by_amount: true, ..finding.held(held) },
-            None => finding,
-        })
+        Ok(Finding { readings, blocked: held.map(Blocked::Held).or(blocked), ..finding })
     }
 }
 
 impl Looking<'_> {
     /// Reason that no files of the store may be taken. A report needs no marker: it takes nothing.
-    pub(super) async fn identity_guard(&mut self) -> Result<Option<String>, TreeEnd> {
+    pub(super) async fn identity_guard(&mut self) -> Result<Option<Blocked>, TreeEnd> {
         if self.run.fate(None) != Fate::Enforce {
             return Ok(None);
         }
         let (open, store, ledger) = (&self.custody.open, &self.custody.store, self.run.runner.ledger.as_ref());
-        Ok(store_identity::guard(open, store, ledger, true).await?)
+        Ok(store_identity::guard(open, store, ledger, true).await?.map(Blocked::Store))
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
 use tempfile::SpooledTempFile;
 
-use crate::stores::Seen;
+use crate::decide::file::Seen;
 
 /// What is held in memory.
 const IN_MEMORY: usize = 1024 * 1024;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::ended::TreeEnd;
 use super::fingerprints::{Collection, Fingerprinter, Fingerprints};
 use super::reference_index::Names;
-use crate::ledger::{AlikeFile, MissingFile, SHOWN_AT_MOST};
+use crate::decide::references::JUDGED_FROM;
+use crate::outcome::{AlikeFile, MissingFile, SHOWN_AT_MOST};
 use crate::policy::{ReferenceMatch, StorePath, file_forms, name_forms, written_forms, written_name_forms};
 use crate::run::account::Account;
 use crate::run::custody::Custody;
@@ -20,8 +21,6 @@ use crate::stores::{Doomed, Look, Outcome};
 const FILES_AT_ONCE: usize = 1000;
 /// Rows of one reference that are looked after.
 const MISSED_AT_MOST: usize = 100_000;
-/// A reference that names at least so many files is judged by itself.
-pub(super) const JUDGED_FROM: usize = 20;
 /// Most components that a row may leave out, or have more of.
 const DEEPEST: usize = 16;
 /// Missing files that are known by their forms.

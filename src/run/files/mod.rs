@@ -1,12 +1,10 @@
 //! One policy of files or of orphans, from its lease to its result: look at the store, choose, guard, take.
 
 mod aged;
-mod choose;
 mod ended;
 mod finding;
 pub(super) mod fingerprints;
 mod found_files;
-mod guards;
 mod missing;
 mod orphans;
 mod outside;
@@ -22,10 +20,11 @@ use super::outcome::Outcome;
 use super::plan_state::Foreseen;
 use super::policy_run::PolicyRun;
 use super::sessions::Sessions;
-use crate::ledger::{RunMode, Status};
+use crate::decide::blocked::Blocked;
+use crate::outcome::RunMode;
 use crate::policy::{Mode, Store};
 use crate::stores::FilesInUse;
-use crate::telemetry::chain;
+use crate::text::chain;
 use ended::TreeEnd;
 use finding::{Finding, Looking};
 use removal::Taking;
@@ -70,7 +69,9 @@ impl PolicyRun<'_> {
         };
         let mut custody = match self.tree_custody(store, sessions).await {
             Ok(custody) => custody,
-            Err(error) => return Outcome::blocked(Account::default(), chain(&error)),
+            Err(error) => {
+                return Outcome::blocked(Account::default(), Blocked::StoreUnavailable { why: chain(&error) });
+            }
         };
         let found = Looking {
             run: self,
@@ -86,14 +87,12 @@ impl PolicyRun<'_> {
         };
         let mut found = match (found, self.held()) {
             (Ok(found), None) => found,
-            (Ok(found), Some(held)) => found.held(held.clone()),
+            (Ok(found), Some(held)) => found.blocked(Blocked::Held(held.clone())),
             (Err(TreeEnd::Stopped), _) => return Outcome::cancelled(Account::default()),
             (Err(error), _) => return Outcome::failed(Account::default(), [chain(&error)]),
         };
-        if found.blocked_by.is_none()
-            && let Some(doubt) = self.held_by_clock(sessions, None).await
-        {
-            (found.blocked_by, found.held) = (Some(doubt.blocked_by), doubt.held);
+        if found.blocked.is_none() {
+            found.blocked = self.held_by_clock(sessions, None).await;
         }
         self.take_found(tree, found, &custody, sessions, foreseen, holding).await
     }
@@ -112,16 +111,15 @@ impl PolicyRun<'_> {
         foreseen: &mut Foreseen,
         holding: Option<Holding<'_>>,
     ) -> Outcome {
-        let Finding { account, readings, blocked_by, held, by_amount, spool, choices, empty, alike, decided_at } =
-            found;
-        let would_go = blocked_by.is_none() && self.policy.mode == Mode::Enforce;
+        let Finding { account, readings, blocked, spool, choices, empty, alike, decided_at } = found;
+        let would_go = blocked.is_none() && self.policy.mode == Mode::Enforce;
         let mut taking = Taking {
             run: self,
             tree,
             custody,
             sessions,
-            fate: self.fate(blocked_by.as_deref()),
-            holding: holding.filter(|_| blocked_by.is_none()),
+            fate: self.fate(blocked.as_ref()),
+            holding: holding.filter(|_| blocked.is_none()),
             files: if would_go { foreseen.files.clone() } else { foreseen.files.apart() },
             decided_at,
             alike,
@@ -130,25 +128,24 @@ impl PolicyRun<'_> {
             empty,
             emptied: Vec::new(),
             held: FilesInUse::default(),
-            unflushed: crate::ledger::Tally::default(),
+            unflushed: crate::outcome::Tally::default(),
             flushed_at: decided_at,
         };
         let taken = match spool {
             // A run that is blocked does nothing; a plan still shows what it would be about.
-            Some(spool) if holding.is_none() || blocked_by.is_none() || held.is_some() => {
+            Some(spool) if holding.is_none() || blocked.as_ref().is_none_or(|by| by.held().is_some()) => {
                 taking.take(spool, choices).await
             }
             _ => Ok(()),
         };
         taking.make_durable().await;
         let account = taking.finish();
-        let outcome = match (taken, blocked_by) {
+        let outcome = match (taken, blocked) {
             (Err(TreeEnd::Stopped), _) => Outcome::cancelled(account),
             (Err(error), _) => Outcome::failed(account, [chain(&error)]),
             (Ok(()), Some(by)) => Outcome::blocked(account, by),
             (Ok(()), None) => Outcome::new(account),
         };
-        let held = held.filter(|_| outcome.status == Status::Blocked);
-        Outcome { guards: readings, held, by_amount, ..outcome }
+        Outcome { guards: readings, ..outcome }
     }
 }

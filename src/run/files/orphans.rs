@@ -6,13 +6,16 @@ use std::sync::Arc;
 use super::ended::TreeEnd;
 use super::finding::{Finding, Looking, Sink, tell_unseen};
 use super::found_files::SeenFile;
-use super::guards::{Share, judge_found, judge_references, judge_share, judge_walk};
 use super::missing;
-use super::reference_index::Names;
+use super::reference_index::{Counts, Names};
+use crate::decide::blocked::Blocked;
+use crate::decide::file::{FileFacts, FileKind};
+use crate::decide::files::{AgeOf, is_changed_since, is_old};
+use crate::decide::guards::{Going, Judged};
+use crate::decide::references::{NamedFiles, NotFound, judge_found, judge_reference};
 use crate::policy::{AgeBy, FileMatch, OrphansPolicy, PathTemplate, Store};
-use crate::run::guard::Judged;
 use crate::run::plan_state::GoneInStore;
-use crate::stores::{Facts, Kind, RawPath, Visitor, Want};
+use crate::stores::{RawPath, Visitor, Want};
 
 /// What one worker counts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -96,8 +99,8 @@ impl Visitor for Worker {
         false
     }
 
-    fn file(&mut self, path: &[u8], kind: Kind) -> Want {
-        if kind != Kind::File {
+    fn file(&mut self, path: &[u8], kind: FileKind) -> Want {
+        if kind != FileKind::File {
             return Want::Nothing;
         }
         let named = self.scan.names.holds_file(path);
@@ -112,13 +115,14 @@ impl Visitor for Worker {
         Want::Facts
     }
 
-    fn facts(&mut self, path: &[u8], facts: &Facts) {
-        if facts.kind != Kind::File {
+    fn facts(&mut self, path: &[u8], facts: &FileFacts) {
+        if facts.kind != FileKind::File {
             return;
         }
-        if facts.touched_ns(self.scan.age_by) >= self.scan.cutoff_ns {
+        let (age_by, cutoff_ns) = (self.scan.age_by, self.scan.cutoff_ns);
+        if !is_old(facts, AgeOf::Orphan, age_by, cutoff_ns) {
             self.tallied.young += 1;
-            self.tallied.recent += u64::from(facts.modified_ns < self.scan.cutoff_ns);
+            self.tallied.recent += u64::from(is_changed_since(facts, AgeOf::Orphan, age_by, cutoff_ns));
             return;
         }
         let text =
@@ -145,7 +149,14 @@ impl Looking<'_> {
         let names = Arc::new(Names::read(self.custody, settings, self.sessions, stop).await?);
         tracing::debug!(store = %store.name, references = names.rows(), "Read what rows name in store {}", store.name);
         (finding.account.tally.references_outside, finding.account.outside) = names.outside();
-        if let Some(why) = judge_references(&store, &names.counts) {
+        // Rows that a policy owns files by may all be gone; of declared references somebody says that they name files.
+        let why = names.counts.iter().filter(|counts| counts.declared).find_map(|counts| {
+            let Counts { reference, rows, inside, outside, may_be_empty, .. } = counts;
+            let (rows, inside, outside, may_be_empty) = (*rows, *inside, *outside, *may_be_empty);
+            let named = NamedFiles { reference, may_be_empty, rows, inside, outside };
+            judge_reference(&store, &named, || counts.beginnings.examples(3).to_string())
+        });
+        if let Some(why) = why {
             return Ok(finding.blocked(why));
         }
         let cutoff_ns = policy.cutoff(self.run.now).as_nanosecond();
@@ -163,18 +174,22 @@ impl Looking<'_> {
         walked.visitors.iter().for_each(|worker| all.add(worker.tallied));
         tell_unseen(&mut finding.account, &walked.surveyed);
         all.tell(&mut finding);
-        if let Some(why) = judge_walk(&store, &walked.surveyed) {
-            return Ok(finding.blocked(why));
+        if walked.surveyed.errors > 0 {
+            let (store, places) = (store.name.clone(), walked.surveyed.errors);
+            return Ok(finding.blocked(Blocked::StoreUnseen { store, places }));
         }
         let missing = missing::tell(self.custody, &names, self.sessions, stop, &mut finding.account).await?;
-        if let Some(why) = judge_found(&store, &names, all.orphans, (&missing, &finding.account.missing)) {
+        let (named, missed) = names.count();
+        let (rows, files, absent) = (missing.rows, missing.files, missing.absent.first());
+        let found = NotFound { named, missed, rows, files, absent, example: finding.account.missing.first() };
+        if let Some(why) = judge_found(&store, all.orphans, &found) {
             return Ok(finding.blocked(why));
         }
         finding.alike = Some(missing.alike(names.clone())).filter(|alike| !alike.is_empty()).map(Arc::new);
         let mut judged = Judged::default();
-        let share = Share { going: all.orphans, of: all.matched };
+        let share = Going { going: all.orphans, of: all.matched };
         let max_files = policy.max_files.map(std::num::NonZeroU64::get);
-        judge_share(&mut judged, share, (max_files, Some(policy.max_fraction.get())), self.run.lift);
+        judged.read_share(share, max_files, Some(policy.max_fraction.get()), self.run.lift);
         finding.spool = Some(scan.sink.finish()?);
         self.run.judged(finding, judged, share).await
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::ledger::OutsidePaths;
+use crate::outcome::OutsidePaths;
 
 /// Beginnings that a result shows.
 pub(in crate::run) const SHOWN_AT_MOST: usize = 10;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use super::fingerprints::{Collection, Fingerprinter, Fingerprints};
 use super::outside::{Beginnings, SHOWN_AT_MOST};
-use crate::ledger::OutsidePaths;
+use crate::outcome::OutsidePaths;
 use crate::policy::{Settings, Store, name_forms, written_name_forms};
 use crate::run::custody::Custody;
 use crate::run::sessions::Sessions;

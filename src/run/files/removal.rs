@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::choose::Choice;
 use super::ended::TreeEnd;
 use super::found_files::{Found, Spool};
 use super::missing::Alike;
 use super::tree::{Holding, Tree};
-use crate::ledger::{SHOWN_AT_MOST, Sample, Tally};
+use crate::decide::choose::Choice;
+use crate::outcome::{SHOWN_AT_MOST, Sample, Tally};
 use crate::policy::{Name, OpenFiles};
 use crate::run::account::Account;
 use crate::run::custody::Custody;
@@ -23,7 +23,7 @@ use crate::run::request::{Fate, Listed};
 use crate::run::sessions::Sessions;
 use crate::run::spellings::{self, Meant};
 use crate::stores::{Doomed, FilesInUse, InUse, Inside, Left, Look, Outcome, Part, RawPath, Way, Why};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// Files that are read from the spool together, and removed together where nobody is asked about them; not more, so that a
 /// stop is heeded within a second.

@@ -1,7 +1,10 @@
 //! Holds of one policy while it runs: what it would take beside what it usually takes, and what an approval lets go.
 
-use super::growth::{NEVER_HELD, USUAL_DAYS, USUAL_RUNS, Usual};
-use crate::ledger::{Held, HoldKind, Ledger, LedgerError, RunMode, Unused};
+use crate::decide::blocked::Blocked;
+use crate::decide::growth::{NEVER_HELD, USUAL_DAYS, USUAL_RUNS, Usual};
+use crate::decide::guards::Unused;
+use crate::ledger::{Ledger, LedgerError};
+use crate::outcome::{Held, HoldKind, RunMode};
 use crate::policy::Mode;
 use crate::run::outcome::Outcome;
 use crate::run::policy_run::PolicyRun;
@@ -22,7 +25,9 @@ impl<'a> PolicyRun<'a> {
 
     /// The same run as of when its things were shown and approved, where that is what an outcome needs.
     pub(in crate::run) fn as_approved(&self, outcome: &Outcome) -> Option<Self> {
-        let approval = self.approval().filter(|_| outcome.by_amount && self.lift.is_none())?;
+        let approval = self
+            .approval()
+            .filter(|_| outcome.blocked.as_ref().is_some_and(Blocked::is_by_amount) && self.lift.is_none())?;
         Some(Self { lift: Some(approval), now: approval.shown_at.min(self.now), ..*self })
     }
 
@@ -30,28 +35,28 @@ impl<'a> PolicyRun<'a> {
     /// held still.
     pub(in crate::run) fn instead(&self, first: Outcome, second: Outcome) -> Outcome {
         let second = Outcome { as_of: Some(self.now), ..second };
-        match (first.held, &second.blocked_by) {
-            (Some(held), Some(by)) if second.by_amount => {
-                let held = Held { reasons: vec![by.clone()], ..held };
-                Outcome { blocked_by: Some(held.sentence()), held: Some(held), ..second }
+        match (first.held(), &second.blocked) {
+            (Some(held), Some(by)) if by.is_by_amount() => {
+                let held = Held { reasons: vec![by.to_string()], ..held.clone() };
+                Outcome { blocked: Some(Blocked::Held(held)), ..second }
             }
             _ => second,
         }
     }
 
     /// The hold of a run that only the guards of the approved configuration block; `by`: what they say.
-    pub(in crate::run) fn held_by_guard(&self, by_amount: bool, by: &str) -> Option<Held> {
-        let guarded = self.standing?.guarded.as_ref().filter(|_| by_amount && self.lift.is_none())?;
+    pub(in crate::run) fn held_by_guard(&self, by: &Blocked) -> Option<Held> {
+        let is_guard = by.is_by_amount() && by.held().is_none();
+        let guarded = self.standing?.guarded.as_ref().filter(|_| is_guard && self.lift.is_none())?;
         let mut held = guarded.held.clone();
-        held.reasons.push(by.to_owned());
+        held.reasons.push(by.to_string());
         Some(held)
     }
 
-    /// The same of an outcome.
+    /// The outcome of a run that waits for an approval, where the guards of the approved configuration alone block it.
     pub(in crate::run) fn as_held(&self, outcome: Outcome) -> Outcome {
-        let by = outcome.blocked_by.as_deref().filter(|_| outcome.held.is_none());
-        match by.and_then(|by| self.held_by_guard(outcome.by_amount, by)) {
-            Some(held) => Outcome { blocked_by: Some(held.sentence()), held: Some(held), ..outcome },
+        match outcome.blocked.as_ref().and_then(|by| self.held_by_guard(by)) {
+            Some(held) => Outcome { blocked: Some(Blocked::Held(held)), ..outcome },
             None => outcome,
         }
     }

@@ -1,7 +1,8 @@
 //! Looking before the hooks of a task: none is to run where every policy of the run would be held.
 
 use super::standing::Standing;
-use crate::ledger::{RunMode, RunResult};
+use crate::decide::blocked::Blocked;
+use crate::outcome::{RunMode, RunResult};
 use crate::policy::{PolicyKind, RowsPolicy};
 use crate::run::files::Tree;
 use crate::run::plan_state::{Foreseen, GoneFiles};
@@ -57,7 +58,7 @@ impl PolicyRun<'_> {
         };
         let mut foreseen = Foreseen::new(&[std::sync::Arc::new(self.policy.clone())]);
         let outcome = self.tree(tree, sessions, &mut foreseen, None).await;
-        outcome.held.is_some() && self.as_approved(&outcome).is_none()
+        outcome.held().is_some() && self.as_approved(&outcome).is_none()
     }
 
     async fn would_rows_be_held(&self, rows: &RowsPolicy, sessions: &mut Sessions) -> bool {
@@ -67,9 +68,9 @@ impl PolicyRun<'_> {
             return false;
         };
         let is_approved = self.approval().is_some();
-        match judged.blocked_by {
-            Some(_) if judged.held.is_some() => true,
-            Some(by) => !is_approved && self.held_by_guard(judged.by_amount, &by).is_some(),
+        match judged.blocked {
+            Some(Blocked::Held(_)) => true,
+            Some(by) => !is_approved && self.held_by_guard(&by).is_some(),
             None => !is_approved && self.grown_rows(&facts, sessions).await.is_ok_and(|held| held.is_some()),
         }
     }

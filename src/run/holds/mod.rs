@@ -3,7 +3,6 @@
 
 mod attempt;
 mod beforehand;
-mod growth;
 pub(super) mod standing;
 
 use std::sync::Arc;
@@ -12,7 +11,8 @@ use jiff::Timestamp;
 
 use super::request::Request;
 use super::runner::Runner;
-use crate::ledger::{Agreed, Baseline, Held, HoldKind, Ledger, LedgerError, PolicyResult, RunMode, Status};
+use crate::ledger::{Agreed, Baseline, Ledger, LedgerError};
+use crate::outcome::{Held, HoldKind, PolicyResult, RunMode, Status};
 use crate::policy::compile::recompile;
 use crate::policy::{Mode, Name, Policy, Settings, Wider, Wording, changed_words, wider_than};
 use standing::Guarded;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::ledger::{Baseline, Held, Unused};
+use crate::decide::guards::Unused;
+use crate::ledger::Baseline;
+use crate::outcome::Held;
 use crate::policy::{Policy, Wording};
 
 /// State of a policy between what was agreed to and what is configured.

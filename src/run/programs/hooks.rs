@@ -7,12 +7,14 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::process::{Command, Ending};
-use crate::ledger::{HookFailure, HookPoint, PolicyResult, RunMode, RunResult, Status, Tally};
-use crate::policy::{Hook, Mode, Policy, Task, cut};
+use crate::decide::blocked::Blocked;
+use crate::outcome::{HookFailure, HookPoint, PolicyResult, RunMode, RunResult, Status};
+use crate::policy::{Hook, Mode, Policy, Task};
 use crate::run::holds::standing::Standing;
 use crate::run::request::Request;
 use crate::run::runner::Runner;
 use crate::run::stop::Stop;
+use crate::text::cut;
 
 /// The hooks of one run.
 pub(crate) struct Hooks<'a> {
@@ -131,27 +133,14 @@ impl<'a> Hooks<'a> {
 
 /// The result of a policy that did not run because `before` failed.
 fn blocked(policy: &Policy, failure: &HookFailure) -> PolicyResult {
+    let by = Blocked::HookFailed { hook: failure.hook.word(), error: failure.error.clone() };
+    let mode = match policy.mode {
+        Mode::Enforce => RunMode::Enforce,
+        Mode::Report => RunMode::Report,
+    };
     PolicyResult {
-        policy: policy.name.clone(),
-        kind: policy.kind.word().to_owned(),
-        mode: match policy.mode {
-            Mode::Enforce => RunMode::Enforce,
-            Mode::Report => RunMode::Report,
-        },
-        status: Status::Blocked,
-        cutoff: None,
-        duration_ms: 0,
-        tally: Tally::default(),
-        details: Vec::new(),
-        missing: Vec::new(),
-        outside: Vec::new(),
-        alike: Vec::new(),
-        blocked_by: Some(format!("{} hook: {}", failure.hook.word(), failure.error)),
-        held: None,
-        guards: Vec::new(),
-        sample: Vec::new(),
-        errors: Vec::new(),
-        error_count: 0,
-        notes: Vec::new(),
+        blocked_by: Some(by.to_string()),
+        blocked_code: Some(by.code().to_owned()),
+        ..PolicyResult::new(policy.name.clone(), policy.kind.word(), mode, Status::Blocked)
     }
 }

@@ -16,7 +16,7 @@ use tokio::process::{Child, ChildStdin};
 use tokio::time::{sleep, timeout};
 
 use crate::run::stop::Stop;
-use crate::telemetry::without_passwords;
+use crate::text::without_passwords;
 
 /// Where programs are looked for by those that the operator names, whose own paths are absolute.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";

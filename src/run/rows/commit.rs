@@ -13,12 +13,13 @@
 use super::deleter::{Deleter, roll_back};
 use super::ended::RowsEnd;
 use super::facts::{Facts, RowFiles, UnmappedRow};
-use crate::ledger::{IntentBatch, Tally};
-use crate::run::guard::Judged;
+use crate::decide::guards::Judged;
+use crate::ledger::IntentBatch;
+use crate::outcome::Tally;
 use crate::run::owners::{Action, Later, Settled, reads_long, search_all, settle};
 use crate::run::recovery::{Begun, Resolved};
 use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError, transaction_mark};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// How often rows of one batch are found to have been given such paths since it began, before it is tried again later.
 const REWRITTEN_AT_MOST: u32 = 8;
@@ -253,9 +254,9 @@ impl Deleter<'_> {
         self.reporter.update(&self.account.tally);
         let mut judged = Judged::default();
         self.pace.presence.judge(self.facts, &mut judged);
-        match (ended, judged.blocked_by) {
+        match (ended, judged.blocked) {
             (Some(ended), _) => Err(ended),
-            (None, Some(why)) => Err(RowsEnd::Missing { why, readings: judged.readings }),
+            (None, Some(why)) => Err(RowsEnd::Missing { why: Box::new(why), readings: judged.readings }),
             (None, None) => Ok(()),
         }
     }
@@ -268,7 +269,7 @@ impl Deleter<'_> {
         };
         if leaves {
             let waiting = self.pace.waiting.take();
-            self.account.tally.files_owed += waiting.iter().map(|batch| batch.items.len() as u64).sum::<u64>();
+            self.account.tally.files_pending += waiting.iter().map(|batch| batch.items.len() as u64).sum::<u64>();
             return ended;
         }
         let settled = self.settle_waiting().await;

@@ -7,11 +7,11 @@ use super::ended::RowsEnd;
 use super::facts::Facts;
 use super::purge_hold::Snapshot;
 use super::unreadable::Doubts;
-use crate::ledger::Tally;
+use crate::outcome::Tally;
 use crate::policy::Alive;
 use crate::run::programs::liveness;
 use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError, TREE_ROWS_AT_ONCE, Walker, Window};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// Sums of batches without files are added up in the ledger this often.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);

@@ -9,7 +9,8 @@ use super::deferred::Waiting;
 use super::ended::RowsEnd;
 use super::facts::Facts;
 use super::presence::Presence;
-use crate::ledger::{Lease, Ledger, RunId, Tally};
+use crate::ledger::{Lease, Ledger};
+use crate::outcome::{RunId, Tally};
 use crate::policy::{Name, RowsPolicy};
 use crate::run::account::Account;
 use crate::run::progress::Reporter;
@@ -17,7 +18,7 @@ use crate::run::runner::Runner;
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
 use crate::sources::{ErrorKind, Session, SourceError, Window};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// A policy's deletion under way.
 pub(crate) struct Deleter<'a> {

@@ -1,6 +1,8 @@
 //! Reasons that a deletion ends before its end.
 
-use crate::ledger::{GuardReading, LedgerError};
+use crate::decide::blocked::Blocked;
+use crate::ledger::LedgerError;
+use crate::outcome::GuardReading;
 use crate::sources::SourceError;
 
 /// After so many windows that failed one after the other nothing will go right any more.
@@ -38,7 +40,7 @@ pub(crate) enum RowsEnd {
     )]
     Unremovable { files: u64, why: String },
     #[error("{why}")]
-    Missing { why: String, readings: Vec<GuardReading> },
+    Missing { why: Box<Blocked>, readings: Vec<GuardReading> },
     /// The account says why.
     #[error("every row is refused")]
     Refused,

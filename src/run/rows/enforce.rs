@@ -4,11 +4,13 @@ use super::deleter::{Deleter, Pace};
 use super::ended::RowsEnd;
 use super::facts::{Facts, GatherError, gather, gather_judging};
 use super::guards::refused;
-use super::presence::{self, Look, Presence};
-use crate::ledger::{Lease, Ledger, LedgerError, RunMode};
+use super::presence::{Look, Presence};
+use crate::decide::blocked::Blocked;
+use crate::decide::guards::Judged;
+use crate::ledger::{Lease, Ledger, LedgerError};
+use crate::outcome::RunMode;
 use crate::policy::{Mode, RowsPolicy};
 use crate::run::account::Account;
-use crate::run::guard::Judged;
 use crate::run::outcome::Outcome;
 use crate::run::plan_state::{Foreseen, GoneFiles};
 use crate::run::policy_run::PolicyRun;
@@ -16,7 +18,7 @@ use crate::run::recovery::Recovery;
 use crate::run::sessions::Sessions;
 use crate::run::table_turns::{claim, take_turn};
 use crate::sources::{ErrorKind, Instants};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 impl PolicyRun<'_> {
     /// Runs the policy, or looks at what it would do.
@@ -35,10 +37,10 @@ impl PolicyRun<'_> {
             }
         };
         let outcome = match self.held() {
-            Some(held) => Outcome::held(Account::default(), held.clone()),
+            Some(held) => Outcome::blocked(Account::default(), Blocked::Held(held.clone())),
             None => self.as_held(self.enforce(rows, at, sessions, ledger).await),
         };
-        let Some(held) = &outcome.held else { return outcome };
+        let Some(held) = outcome.held() else { return outcome };
         // Nothing went: what would go is counted as a plan counts it.
         let mut foreseen = Foreseen::new(&[std::sync::Arc::new(self.policy.clone())]);
         let seen = self.look(rows, at, sessions, &mut foreseen, Some(held)).await;
@@ -99,13 +101,13 @@ impl PolicyRun<'_> {
         Ok(account)
     }
 
-    /// Tries whether something can be moved into the trash of each store in which something would be; why not, in words.
-    async fn try_trash(&self, facts: &Facts, look: &Look) -> Option<String> {
+    /// Tries whether something can be moved into the trash of each store in which something would be; why not.
+    async fn try_trash(&self, facts: &Facts, look: &Look) -> Option<Blocked> {
         for custody in facts.custodies.iter().filter(|custody| custody.store.trash.is_some()) {
             if look.removes_in.contains(&custody.store.name)
                 && let Err(why) = custody.open.try_trash().await
             {
-                return Some(presence::unremovable(&custody.store, &why));
+                return Some(Blocked::Unremovable { store: custody.store.name.clone(), why });
             }
         }
         None
@@ -138,32 +140,32 @@ impl PolicyRun<'_> {
             };
             judged = self.judge(rows, &facts, sessions, (&[], &nothing)).await;
         }
-        let (Judged { mut readings, blocked_by, held, by_amount }, look) = match judged {
+        let (Judged { mut readings, blocked }, look) = match judged {
             Ok(judged) => judged,
             Err(ended) => return self.ended(account, ended),
         };
-        if blocked_by.is_none() {
+        if blocked.is_none() {
             match self.grown_rows(&facts, sessions).await {
                 Ok(None) => {}
                 Ok(Some(held)) => {
-                    return Outcome { guards: readings, by_amount: true, ..Outcome::held(account, held) };
+                    return Outcome { guards: readings, ..Outcome::blocked(account, Blocked::Held(held)) };
                 }
                 Err(ended) => return self.ended(account, ended),
             }
         }
-        let blocked_by = match blocked_by {
+        let blocked = match blocked {
             Some(by) => Some(by),
             None => self.try_trash(&facts, &look).await,
         };
-        if let Some(by) = blocked_by {
-            return Outcome { guards: readings, held, by_amount, ..Outcome::blocked(account, by) };
+        if let Some(by) = blocked {
+            return Outcome { guards: readings, ..Outcome::blocked(account, by) };
         }
         if let Some(source) = self.runner.settings.source(&rows.source)
             && let Err(error) = claim(source, &facts.target.node.table, sessions, self.stop).await
         {
             let outcome = match error.kind {
                 _ if self.stop.is_set() => Outcome::cancelled(account),
-                ErrorKind::InUse => Outcome::blocked(account, chain(&error)),
+                ErrorKind::InUse => Outcome::blocked(account, Blocked::InUse { why: chain(&error) }),
                 _ => Outcome::failed(account, [chain(&error)]),
             };
             return Outcome { guards: readings, ..outcome };

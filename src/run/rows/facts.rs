@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::ledger::{IntentItem, IntentOwner, RunId};
+use crate::ledger::{IntentItem, IntentOwner};
+use crate::outcome::RunId;
 use crate::policy::{FilePath, Name, Outside, Params, RowsPolicy, Settings};
 use crate::run::account::Account;
 use crate::run::custody::{Custody, CustodyError};

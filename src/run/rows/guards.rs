@@ -3,9 +3,10 @@
 use super::ended::RowsEnd;
 use super::facts::{Facts, GatherError, Question};
 use super::presence::{Look, Presence};
+use crate::decide::blocked::Blocked;
+use crate::decide::guards::{self, Counts, Judged};
 use crate::policy::RowsPolicy;
 use crate::run::account::Account;
-use crate::run::guard::{self, Counts, Judged};
 use crate::run::outcome::Outcome;
 use crate::run::plan_state::GoneFiles;
 use crate::run::policy_run::PolicyRun;
@@ -13,7 +14,7 @@ use crate::run::request::Fate;
 use crate::run::sessions::Sessions;
 use crate::run::store_identity;
 use crate::sources::{Gone, Instants};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 impl PolicyRun<'_> {
     /// The question for the facts of the policy.
@@ -46,22 +47,23 @@ impl PolicyRun<'_> {
         gone: (&[Gone], &GoneFiles),
     ) -> Result<(Judged, Look), RowsEnd> {
         let counts = Counts { skew_secs: facts.skew_secs, eligible: facts.eligible, total: facts.total };
-        let mut judged = guard::judge(rows, counts, self.lift);
-        if self.fate(judged.blocked_by.as_deref()) == Fate::Enforce {
-            judged.blocked_by = facts.refuses_changes.clone();
+        let mut judged = guards::judge(rows, counts, self.lift);
+        if self.fate(judged.blocked.as_ref()) == Fate::Enforce {
+            judged.blocked = facts.refuses_changes.clone().map(|why| Blocked::ReadOnlySource { why });
         }
         if let Some(timeless) = &facts.timeless {
-            judged.blocked_by.get_or_insert_with(|| timeless.to_string());
+            judged.blocked.get_or_insert_with(|| Blocked::TimeIndependent { why: timeless.to_string() });
         }
-        if judged.blocked_by.is_none()
+        if judged.blocked.is_none()
             && let Some(doubt) = self.held_by_clock(sessions, Some((&rows.source, facts.skew_secs))).await
         {
-            (judged.blocked_by, judged.held) = (Some(doubt.blocked_by), doubt.held);
+            judged.blocked = Some(doubt);
         }
         for custody in &facts.custodies {
-            if judged.blocked_by.is_none() {
+            if judged.blocked.is_none() {
                 let ledger = self.runner.ledger.as_ref();
-                judged.blocked_by = store_identity::guard(&custody.open, &custody.store, ledger, false).await?;
+                let doubt = store_identity::guard(&custody.open, &custody.store, ledger, false).await?;
+                judged.blocked = doubt.map(Blocked::Store);
             }
         }
         let look = Look::take(facts, sessions, self.stop, gone, Presence::after(self.earlier)).await?;
@@ -74,8 +76,10 @@ impl PolicyRun<'_> {
         match ended {
             RowsEnd::Stopped => Outcome::cancelled(account),
             _ if self.stop.is_set() => Outcome::cancelled(account),
-            RowsEnd::InUse(error) if account.tally.rows_matched == 0 => Outcome::blocked(account, chain(&error)),
-            RowsEnd::Missing { why, readings } => Outcome { guards: readings, ..Outcome::blocked(account, why) },
+            RowsEnd::InUse(error) if account.tally.rows_matched == 0 => {
+                Outcome::blocked(account, Blocked::InUse { why: chain(&error) })
+            }
+            RowsEnd::Missing { why, readings } => Outcome { guards: readings, ..Outcome::blocked(account, *why) },
             ended @ (RowsEnd::Source(_)
             | RowsEnd::Ledger(_)
             | RowsEnd::LeaseLost
@@ -94,7 +98,7 @@ impl PolicyRun<'_> {
 pub(in crate::run) fn refused(account: Account, error: GatherError) -> Outcome {
     match error {
         GatherError::Unfit(misfits) => Outcome::failed(account, misfits.iter().map(ToString::to_string)),
-        GatherError::Custody(error) => Outcome::blocked(account, chain(&error)),
+        GatherError::Custody(error) => Outcome::blocked(account, Blocked::StoreUnavailable { why: chain(&error) }),
         GatherError::Source(_) | GatherError::Mismatch { .. } | GatherError::Unknown { .. } => {
             Outcome::failed(account, [chain(&error)])
         }

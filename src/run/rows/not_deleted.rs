@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::deleter::{Deleter, Part};
 use super::ended::RowsEnd;
 use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, OwnedRow, Scope, SourceError, Stayed};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// Rows whose staying is remembered, so that they are counted once however often they are tried.
 const REMEMBERED_AT_MOST: usize = 100_000;

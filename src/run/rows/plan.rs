@@ -10,10 +10,11 @@ use super::facts::{Facts, RowFiles};
 use super::presence::Presence;
 use super::unreadable::Doubts;
 use crate::clock::Clock;
-use crate::ledger::{IntentItem, SHOWN_AT_MOST, Sample, Tally};
+use crate::decide::guards::Judged;
+use crate::ledger::IntentItem;
+use crate::outcome::{SHOWN_AT_MOST, Sample, Tally};
 use crate::policy::{Alive, Name, RowsPolicy, Settings};
 use crate::run::account::Account;
-use crate::run::guard::Judged;
 use crate::run::lister::Lister;
 use crate::run::owners::{Action, Later, Searched, reads_long, search_all, settle};
 use crate::run::plan_state::GoneFiles;
@@ -167,7 +168,7 @@ impl Planner<'_> {
             let mut judged = Judged::default();
             self.presence.judge(self.facts, &mut judged);
             // Of what is blocked anyhow all is told, as of what only reports.
-            if self.fate != Fate::Blocked && judged.blocked_by.is_some() {
+            if self.fate != Fate::Blocked && judged.blocked.is_some() {
                 return Ok(Some((window, judged)));
             }
         }
@@ -255,7 +256,7 @@ impl Planner<'_> {
         self.show(&batch.rows, &settled.gone);
         self.send(batch, &settled.gone).await;
         self.account.add(settled.account);
-        self.account.tally.files_owed = 0;
+        self.account.tally.files_pending = 0;
     }
 
     fn show(&mut self, rows: &[OwnedRow], gone: &[(IntentItem, Option<u64>)]) {

@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::Facts;
-use crate::ledger::{IntentItem, PolicyResult};
-use crate::policy::{Name, Store};
-use crate::run::guard::Judged;
+use crate::decide::blocked::Blocked;
+use crate::decide::guards::{Judged, judge_presence};
+use crate::ledger::IntentItem;
+use crate::outcome::PolicyResult;
+use crate::policy::Name;
 use crate::run::plan_state::GoneFiles;
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
@@ -17,11 +19,6 @@ use crate::stores::{RawPath, Removal};
 const ROWS_SAMPLED: u32 = 1000;
 /// Files of one store that are looked at.
 const FILES_SAMPLED: usize = 1000;
-/// Fewer paths say nothing.
-const NAMED_AT_LEAST: u64 = 20;
-/// Nearly all.
-const MISSING_SHARE: f64 = 0.95;
-
 /// How many files rows have named in each store, and how many of them were missing.
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
@@ -68,38 +65,24 @@ impl Presence {
         }
     }
 
-    /// Reads the guard; why nothing more may go, where nearly everything is missing.
+    /// Reads the guard: nothing more may go where nearly everything is missing.
     pub(crate) fn judge(&self, facts: &Facts, judged: &mut Judged) {
         for (name, counts) in &self.stores {
             let missing = counts.missing.saturating_sub(self.taken.get(name).copied().unwrap_or_default());
-            if counts.named < NAMED_AT_LEAST {
-                continue;
+            let store = facts.custodies.iter().map(|custody| &custody.store).find(|store| store.name == *name);
+            if let Some(store) = store {
+                judge_presence(judged, store, missing, counts.named);
             }
-            let share = missing as f64 / counts.named as f64;
-            judged.read_up_to("files_missing_fraction", share, MISSING_SHARE, || {
-                let store = facts.custodies.iter().map(|custody| &custody.store).find(|store| store.name == *name);
-                store.map(|store| words(store, missing, counts.named)).unwrap_or_default()
-            });
         }
     }
-}
-
-fn words(store: &Store, missing: u64, named: u64) -> String {
-    let (name, root) = (&store.name, store.root.display());
-    format!(
-        "files_missing: of {named} files that eligible rows name in store {name}, {missing} are not in {root}: its disk may \
-         not be mounted, or path or strip_prefix of [stores.{name}] lead elsewhere. Look at what is there; `retaind adopt \
-         {name}` makes runs know the store again. If these files are gone for good, write may_be_missing = true in files of \
-         the policy"
-    )
 }
 
 /// Files of the first rows.
 #[derive(Debug, Default)]
 pub(crate) struct Look {
     pub(crate) presence: Presence,
-    /// What stands in the way of removing anything, by store; in words.
-    obstacles: Vec<String>,
+    /// The first thing that stands in the way of removing anything.
+    obstacle: Option<Blocked>,
     /// Stores in which something would be removed.
     pub(crate) removes_in: Vec<Name>,
 }
@@ -145,7 +128,9 @@ impl Look {
             let parents: BTreeSet<Option<&str>> = there.iter().map(|(item, _)| item.path.split().0).collect();
             let from = parents.into_iter().map(|parent| parent.map(|parent| parent.as_bytes().to_vec())).collect();
             let removal = Removal { from, files: there.len(), trashes: custody.store.trash.is_some() };
-            look.obstacles.extend(custody.open.obstacle(removal).await.map(|why| unremovable(&custody.store, &why)));
+            let store = custody.store.name.clone();
+            let obstacle = custody.open.obstacle(removal).await.map(|why| Blocked::Unremovable { store, why });
+            look.obstacle = look.obstacle.or(obstacle);
             look.removes_in.push(custody.store.name.clone());
         }
         Ok(look)
@@ -154,17 +139,6 @@ impl Look {
     /// Reads the guards.
     pub(crate) fn judge(&self, facts: &Facts, judged: &mut Judged) {
         self.presence.judge(facts, judged);
-        if let Some(why) = self.obstacles.first() {
-            judged.blocked_by.get_or_insert_with(|| why.clone());
-        }
+        judged.blocked = judged.blocked.take().or_else(|| self.obstacle.clone());
     }
-}
-
-/// Nothing in a store can be removed.
-pub(crate) fn unremovable(store: &Store, why: &str) -> String {
-    format!(
-        "nothing can be removed in store {}: {why}. Rows would go and their files stay; mend that first (`retaind check` says \
-         what this user lacks)",
-        store.name
-    )
 }

@@ -3,16 +3,17 @@
 use super::facts::{Question, gather};
 use super::guards::refused;
 use super::plan::{Planned, Planner};
-use crate::ledger::{Held, Status};
+use crate::decide::blocked::Blocked;
+use crate::decide::guards::Judged;
+use crate::outcome::Held;
 use crate::policy::{Mode, RowsPolicy};
 use crate::run::account::Account;
-use crate::run::guard::Judged;
 use crate::run::outcome::Outcome;
 use crate::run::plan_state::Foreseen;
 use crate::run::policy_run::PolicyRun;
 use crate::run::sessions::Sessions;
 use crate::sources::{Gone, Instants};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 impl PolicyRun<'_> {
     /// A plan, or a run that only reports.
@@ -31,18 +32,17 @@ impl PolicyRun<'_> {
             Err(error) => return refused(Account::default(), error),
         };
         self.reporter.expect(facts.eligible);
-        let (Judged { mut readings, mut blocked_by, held: by_clock, by_amount }, look) =
+        let (Judged { mut readings, mut blocked }, look) =
             match self.judge(rows, &facts, sessions, (&foreseen.rows, &foreseen.files)).await {
                 Ok(judged) => judged,
                 Err(ended) => return self.ended(Account::default(), ended),
             };
-        let held = held.cloned().or(by_clock);
-        if let Some(held) = &held {
-            blocked_by = Some(held.sentence());
+        if let Some(held) = held {
+            blocked = Some(Blocked::Held(held.clone()));
         }
         // A run that only reports tells what one that enforces would do, with the earlier policies' rows gone.
-        let would_go = blocked_by.is_none() && self.policy.mode == Mode::Enforce;
-        let fate = self.fate(blocked_by.as_deref());
+        let would_go = blocked.is_none() && self.policy.mode == Mode::Enforce;
+        let fate = self.fate(blocked.as_ref());
         let planner = Planner {
             name: &self.policy.name,
             policy: rows,
@@ -67,12 +67,12 @@ impl PolicyRun<'_> {
             Ok(Planned { account, kept, ended: None }) => (Ok(account), Some(kept), None),
             Ok(Planned { account, kept, ended: Some((window, judged)) }) => {
                 readings.extend(judged.readings);
-                blocked_by = blocked_by.or(judged.blocked_by);
+                blocked = blocked.or(judged.blocked);
                 (Ok(account), Some(kept), Some(window))
             }
             Err(error) => (Err(error), None, None),
         };
-        let outcome = match (planned, blocked_by) {
+        let outcome = match (planned, blocked) {
             (Ok(account), _) if self.stop.is_set() => Outcome::cancelled(account),
             (Err(_), _) if self.stop.is_set() => Outcome::cancelled(Account::default()),
             (Err(error), _) => Outcome::failed(Account::default(), [chain(&error)]),
@@ -82,7 +82,6 @@ impl PolicyRun<'_> {
         if let (true, Some(kept)) = (would_go, kept) {
             foreseen.rows.extend(Gone::new(facts.target.clone(), at, until, kept));
         }
-        let held = held.filter(|_| outcome.status == Status::Blocked);
-        Outcome { guards: readings, held, by_amount, ..outcome }
+        Outcome { guards: readings, ..outcome }
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use crate::policy::{Engine, Name};
 use crate::run::sessions::Sessions;
 use crate::sources::Session;
-use crate::telemetry::chain;
+use crate::text::chain;
 
 const HELD_AT_MOST: Duration = Duration::from_secs(10);
 

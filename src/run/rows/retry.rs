@@ -4,7 +4,7 @@
 use super::deleter::{Deleter, Part};
 use super::ended::{FAILURES_IN_A_ROW, RowsEnd};
 use crate::sources::{ErrorKind, KEYS_AT_ONCE, MissingIndex, OwnedRow, Scope, SourceError, missing_indexes};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// After so many parts of a batch, each half as large as the one before, that took too long, the next one will, too.
 const TIMEOUTS_IN_A_ROW: u32 = 3;

@@ -2,13 +2,13 @@
 //! nobody foresaw.
 
 use super::facts::Facts;
-use crate::ledger::SHOWN_AT_MOST;
+use crate::outcome::SHOWN_AT_MOST;
 use crate::policy::{Keep, RowsPolicy};
 use crate::run::account::Account;
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
 use crate::sources::{ErrorKind, Gone, SourceError, Unreadable};
-use crate::telemetry::chain;
+use crate::text::chain;
 
 /// A value is shown no longer than this.
 const SHOWN_CHARS: usize = 60;

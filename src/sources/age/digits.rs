@@ -7,7 +7,8 @@ use super::super::Sql;
 use super::number::{first_from, read as read_number};
 use super::template;
 use super::text::{MYSQL_AGE, POSTGRES_AGE, mysql_odd};
-use super::value::{AgeValue, Range};
+use super::value::Range;
+use crate::decide::rows::AgeValue;
 use crate::policy::{AgeFormat, Engine};
 use crate::sources::sql::dialect::Term;
 

@@ -18,10 +18,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use self::moment::Moments;
-pub use self::value::AgeValue;
 use self::value::Range;
 use super::sql::dialect::Term;
 use super::{ColumnType, Sql};
+use crate::decide::rows::AgeValue;
 use crate::policy::{AgeFormat, Engine, LATEST};
 
 /// An age column, the zone of its naive values, what its numbers count, and from when on it is believed.

@@ -6,7 +6,8 @@
 use jiff::Timestamp;
 
 use super::super::{ColumnType, Sql};
-use super::value::{AgeValue, Range};
+use super::value::Range;
+use crate::decide::rows::AgeValue;
 use crate::policy::{AgeFormat, Engine};
 use crate::sources::sql::dialect::Term;
 

@@ -8,7 +8,7 @@ use jiff::tz::{Offset, TimeZone};
 use super::super::ColumnType;
 use super::moment::{at_offset, end_of, instant_of};
 use super::text::ZERO_DATES;
-use super::value::AgeValue;
+use crate::decide::rows::AgeValue;
 use crate::policy::Engine;
 
 /// A date, perhaps with a time and an offset from UTC.

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::scope::Counted;
 use super::statements::number;
 use super::target::{KeepTerms, Target};
+use crate::decide::rows::AgeValue;
 use crate::policy::Engine;
-use crate::sources::age::AgeValue;
 use crate::sources::sql::instants::Instants;
 use crate::sources::{ErrorKind, Session, SourceError, Sql};
 

@@ -1,12 +1,10 @@
 //! Why one row would or would not go: each part of its eligibility by the SQL that a run uses, asked about that row alone.
 //! Changes nothing; a look at its lock is taken back.
 
-use std::time::Duration;
-
 use super::node::{Branch, OwnedRow};
 use super::target::{KeepTerms, Target};
+use crate::decide::rows::{Keeper, RowAge, RowFacts};
 use crate::policy::{Engine, Name, TableName};
-use crate::sources::age::AgeValue;
 use crate::sources::sql::condition::push_condition;
 use crate::sources::sql::dialect::{KeyTerms, Term, separated};
 use crate::sources::sql::instants::Instants;
@@ -29,42 +27,11 @@ pub struct RowId {
     pub(crate) values: Vec<String>,
 }
 
-/// What the parts of a policy say of a row of its table. A part that the policy does not have is none; within it, none
-/// is NULL.
+/// A row of a policy's table, and what the parts of the policy say of it.
 #[derive(Debug, Clone)]
 pub struct Judgement {
     pub row: OwnedRow,
-    /// The whole condition of a run.
-    pub eligible: bool,
-    pub old: Option<Option<bool>>,
-    pub matches: Option<Option<bool>>,
-    pub alive: Option<Option<bool>>,
-    pub age: Option<JudgedAge>,
-    pub kept_by: Vec<Keeper>,
-}
-
-/// A row's age.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JudgedAge {
-    pub column: String,
-    /// As the column has it.
-    pub value: Option<String>,
-    /// None: missing.
-    pub told: Option<AgeValue>,
-    /// How long the row is kept; none where its value of the deciding column is not listed.
-    pub keep: Option<Duration>,
-    /// The column that decides the time and the row's value in it.
-    pub decided_by: Option<(String, Option<String>)>,
-}
-
-/// A row of another table that keeps the row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keeper {
-    pub table: TableName,
-    /// As people read it: the first of them in the order of the key.
-    pub key: String,
-    /// It is a child that keeps its parent, and not a protection.
-    pub child: bool,
+    pub facts: RowFacts,
 }
 
 /// Which row of a policy's own table.
@@ -215,7 +182,8 @@ impl Target {
                 kept_by.push(self.first_keeper(session, at, which, &keeper).await?);
             }
         }
-        Ok(Some(Judgement { row: self.node.read(columns), eligible, old, matches, alive, age, kept_by }))
+        let facts = RowFacts { eligible, old, matches, alive, age, kept_by };
+        Ok(Some(Judgement { row: self.node.read(columns), facts }))
     }
 
     /// Writes ", …" for each part, in the order in which `judge` reads them.
@@ -253,14 +221,9 @@ impl Target {
         }
     }
 
-    fn judged_age(
-        &self,
-        at: Instants,
-        value: Option<String>,
-        decided_by: Option<(String, Option<String>)>,
-    ) -> JudgedAge {
+    fn judged_age(&self, at: Instants, value: Option<String>, decided_by: Option<(String, Option<String>)>) -> RowAge {
         let age = self.age.as_ref();
-        let told = age.and_then(|age| Some(age.read(self.engine, value.as_deref()?)));
+        let read = age.and_then(|age| Some(age.read(self.engine, value.as_deref()?)));
         let keep = match (&self.keep, &decided_by, at.cutoff) {
             (Some(KeepTerms { by, .. }), Some((_, value)), _) => {
                 let listed = by.values.iter().find(|(listed, _)| Some(listed) == value.as_ref());
@@ -270,7 +233,7 @@ impl Target {
             (_, _, None) => None,
         };
         let column = age.map(|age| age.term.name()).unwrap_or_default();
-        JudgedAge { column, value, told, keep, decided_by }
+        RowAge { column, value, read, keep, decided_by }
     }
 
     fn keepers(&self) -> Vec<KeeperOf<'_>> {

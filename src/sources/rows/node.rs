@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::policy::{
-    FilePath, LONGEST_BYTES, Mapped, OnDelete, OwnedFile, SHOWN_BYTES, Store, StorePath, TableName, cut,
-};
+use crate::policy::{FilePath, LONGEST_BYTES, Mapped, OnDelete, OwnedFile, Store, StorePath, TableName};
 use crate::sources::session::invalid_text;
 use crate::sources::sql::dialect::{KeyTerms, Term, separated};
 use crate::sources::sql::keys::shown;
 use crate::sources::{ColumnType, Sql};
+use crate::text::{SHOWN_BYTES, cut};
 
 /// A table of a policy: its own, or one whose rows go with those of another.
 #[derive(Debug, Clone)]

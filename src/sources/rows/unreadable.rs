@@ -4,10 +4,11 @@ use super::assumed_gone::{Gone, push_remaining};
 use super::node::OwnedRow;
 use super::statements::number;
 use super::target::Target;
-use crate::policy::{AgeFormat, SHOWN_BYTES};
-use crate::sources::age::AgeValue;
+use crate::decide::rows::AgeValue;
+use crate::policy::AgeFormat;
 use crate::sources::sql::instants::Instants;
 use crate::sources::{Session, SourceError, Sql};
+use crate::text::SHOWN_BYTES;
 use jiff::{Timestamp, ToSpan};
 
 /// Values that a note names at most.

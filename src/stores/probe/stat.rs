@@ -1,12 +1,12 @@
 //! A look at a single path, for who asks about it. Opens nothing but the directories above it, and changes nothing.
 
-use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use crate::stores::metadata::Facts;
+use crate::decide::file::{FileFacts, FileKind};
+use crate::stores::metadata::file_facts;
 use crate::stores::path::RawPath;
 use crate::stores::root::Root;
-use crate::stores::sys::{kind, look};
+use crate::stores::sys::look;
 
 /// What is at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Glance {
     Missing,
     Directory,
     /// Anything else: a file, a link, a socket, …
-    File(Facts),
+    File(FileFacts),
 }
 
 pub(crate) fn glance(root: &Root, path: &RawPath) -> Result<Glance, Errno> {
@@ -24,8 +24,9 @@ pub(crate) fn glance(root: &Root, path: &RawPath) -> Result<Glance, Errno> {
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Glance::Missing),
         Err(error) => return Err(error),
     };
-    match (kind(&facts), Facts::new(&facts)) {
-        (FileType::Directory, _) | (_, None) => Ok(Glance::Directory),
-        (_, Some(facts)) => Ok(Glance::File(facts)),
-    }
+    let facts = file_facts(&facts);
+    Ok(match facts.kind {
+        FileKind::Directory | FileKind::Unknown => Glance::Directory,
+        _ => Glance::File(facts),
+    })
 }

@@ -13,12 +13,13 @@ use rustix::io::Errno;
 
 use super::context::{Act, Durable, Ground};
 use super::exclusions::{Mark, Marks};
-use super::file::{MOUNT_POINT, outcome_of_parent, why_in_doubt, why_kept, why_no_directory};
+use super::file::{outcome_of_parent, stays};
 use super::frame::Frame;
 use super::request::{Inside, LEFT_AT_MOST, Left, Part, Why};
+use crate::decide::file::{FileKind, Stays};
 use crate::policy::AgeBy;
 use crate::stores::dir_reader::{Scratch, read};
-use crate::stores::metadata::{freed_bytes, last_touched_ns};
+use crate::stores::metadata::{file_facts, freed_bytes};
 use crate::stores::path::shown;
 use crate::stores::root::{climb, facts};
 use crate::stores::sys::{kind, look, sync, sync_all, unlink, words};
@@ -49,13 +50,13 @@ pub(crate) fn visit(
     let (handle, facts) = match open(ground, parent, name) {
         Ok(opened) => opened,
         Err(Refusal::Error(Errno::NOTDIR | Errno::LOOP)) => return outcome_of_no_directory(parent, name),
-        Err(Refusal::Error(Errno::XDEV)) => return Outcome::Mismatch(MOUNT_POINT.to_owned()),
+        Err(Refusal::Error(Errno::XDEV)) => return Outcome::Mismatch(Stays::MountPoint.to_string()),
         Err(Refusal::Error(error)) => return outcome_of_parent(error),
-        Err(Refusal::Kept(why)) => return Outcome::Kept(why.to_owned()),
-        Err(Refusal::Doubt(why)) => return Outcome::Failed(why.to_owned()),
+        Err(Refusal::Stays(why @ Stays::ChangedLately)) => return Outcome::Failed(why.to_string()),
+        Err(Refusal::Stays(why)) => return Outcome::Kept(why.to_string()),
     };
     let name_at = doomed.path.as_bytes().len() - name.len();
-    let changed_ns = last_touched_ns(&facts, doomed.age_by);
+    let changed_ns = file_facts(&facts).touched_ns(doomed.age_by);
     let frame = Frame { changed_ns, ..Frame::new(name_at, handle, &facts, marks, false) };
     let mut walk = Walk {
         ground,
@@ -74,28 +75,33 @@ pub(crate) fn visit(
 /// Why a directory is not entered.
 enum Refusal {
     Error(Errno),
-    Kept(&'static str),
-    /// For now.
-    Doubt(&'static str),
+    Stays(Stays),
 }
 
 fn open(ground: Ground<'_>, parent: &OwnedFd, name: &[u8]) -> Result<(OwnedFd, Statx), Refusal> {
     let handle = ground.root.enter(parent, name).map_err(Refusal::Error)?;
     let facts = facts(&handle).map_err(Refusal::Error)?;
-    match (why_kept(&facts, ground.terms.decided_at), why_in_doubt(ground, &facts)) {
-        (Some(why), _) => Err(Refusal::Kept(why)),
-        (None, Some(why)) => Err(Refusal::Doubt(why)),
-        (None, None) => Ok((handle, facts)),
+    match stays(ground, &file_facts(&facts), None) {
+        Some(why) => Err(Refusal::Stays(why)),
+        None => Ok((handle, facts)),
     }
 }
 
 fn outcome_of_no_directory(parent: &OwnedFd, name: &[u8]) -> Outcome {
     match look(parent, name) {
-        Ok(facts) => match why_no_directory(kind(&facts)) {
-            Some(why) => Outcome::Mismatch(why),
-            None => Outcome::Failed("was replaced while it was looked at".to_owned()),
+        Ok(facts) => match file_facts(&facts).is(FileKind::Directory) {
+            Err(why) => Outcome::Mismatch(why.to_string()),
+            Ok(()) => Outcome::Failed("was replaced while it was looked at".to_owned()),
         },
         Err(error) => outcome_of_parent(error),
+    }
+}
+
+/// Why something stays in a directory: for good, or to be asked about again.
+fn why_left(stays: Stays) -> Why {
+    match stays {
+        Stays::ChangedLately => Why::Failed(stays.to_string()),
+        for_good => Why::Kept(for_good.to_string()),
     }
 }
 
@@ -151,7 +157,7 @@ impl<'a> Walk<'a> {
             Ok((inner, facts)) => {
                 let marks = frame.marks.and_then(|marks| marks.of(name));
                 let counted = frame.counted || marks.is_some_and(|marks| marks.mark == Some(Mark::Counted));
-                let changed_ns = last_touched_ns(&facts, self.age_by);
+                let changed_ns = file_facts(&facts).touched_ns(self.age_by);
                 let frame = Frame { changed_ns, ..Frame::new(self.path.len() + 1, inner, &facts, marks, counted) };
                 self.path.push(b'/');
                 self.path.extend_from_slice(name);
@@ -160,10 +166,9 @@ impl<'a> Walk<'a> {
             Err(Refusal::Error(Errno::NOENT)) => {}
             // It was a directory when it was read.
             Err(Refusal::Error(Errno::NOTDIR | Errno::LOOP)) => self.file(&handle, name),
-            Err(Refusal::Error(Errno::XDEV)) => self.leave(Some(name), Why::Kept("is a mount point".to_owned())),
+            Err(Refusal::Error(Errno::XDEV)) => self.leave(Some(name), why_left(Stays::MountPoint)),
             Err(Refusal::Error(error)) => self.leave(Some(name), Why::Failed(words(error))),
-            Err(Refusal::Kept(why)) => self.leave(Some(name), Why::Kept(why.to_owned())),
-            Err(Refusal::Doubt(why)) => self.leave(Some(name), Why::Failed(why.to_owned())),
+            Err(Refusal::Stays(why)) => self.leave(Some(name), why_left(why)),
         }
     }
 
@@ -237,12 +242,12 @@ impl<'a> Walk<'a> {
             Err(Errno::NOENT) => return,
             Err(error) => return self.leave(Some(name), Why::Failed(words(error))),
         };
-        let late = self.is_late(last_touched_ns(&facts, self.age_by)).then_some(LATE);
-        if let Some(why) = late.or_else(|| why_kept(&facts, terms.decided_at)) {
-            return self.leave(Some(name), Why::Kept(why.to_owned()));
+        let seen = file_facts(&facts);
+        if self.is_late(seen.touched_ns(self.age_by)) {
+            return self.leave(Some(name), Why::Kept(LATE.to_owned()));
         }
-        if let Some(why) = why_in_doubt(self.ground, &facts) {
-            return self.leave(Some(name), Why::Failed(why.to_owned()));
+        if let Some(why) = stays(self.ground, &seen, None) {
+            return self.leave(Some(name), why_left(why));
         }
         if self.is_unwanted(name) {
             return self.stay();

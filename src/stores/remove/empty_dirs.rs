@@ -1,16 +1,17 @@
 //! Removes directories that are empty, and those that only held them. Never a file, never the root, never what is ours.
 
 use jiff::Timestamp;
-use rustix::fs::{AtFlags, FileType};
+use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::file::why_kept;
 use super::request::{LEFT_AT_MOST, Left, Why};
-use crate::stores::metadata::nanoseconds;
+use crate::clock::Clock;
+use crate::decide::file::{FileKind, LastLook};
+use crate::stores::metadata::file_facts;
 use crate::stores::path::{RawPath, is_own, shown, split};
 use crate::stores::root::Root;
-use crate::stores::sys::{kind, look, unlink, words};
+use crate::stores::sys::{look, unlink, words};
 
 /// What became of directories that were to go if they are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -79,8 +80,11 @@ fn remove(root: &Root, path: &[u8], before: Timestamp, idle_since_ns: Option<i12
         Err(Errno::NOENT) => return Ok(false),
         looked => looked.map_err(Some)?,
     };
-    let is_busy = idle_since_ns.is_some_and(|since| nanoseconds(&facts.stx_mtime) >= since);
-    if kind(&facts) != FileType::Directory || is_busy || why_kept(&facts, before).is_some() {
+    let facts = file_facts(&facts);
+    let is_busy = idle_since_ns.is_some_and(|since| facts.modified_ns >= since);
+    // What came and went in it, and its name, change it: only when it was made counts.
+    let last = LastLook { decided_at: before, now: Clock::system().now(), seen: None, is_unlinked: true };
+    if facts.is(FileKind::Directory).is_err() || is_busy || facts.stays(last).is_some() {
         return Err(None);
     }
     match unlink(&above, name, AtFlags::REMOVEDIR) {

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::decide::file::Seen;
 use crate::policy::{AgeBy, StorePath};
 use crate::stores::RawPath;
-use crate::stores::metadata::Seen;
 
 /// What is to be removed.
 #[derive(Debug, Clone, PartialEq, Eq)]

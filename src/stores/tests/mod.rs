@@ -23,8 +23,11 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::metadata::file_facts;
 use super::*;
 use crate::clock::Clock;
+use crate::decide::file::{FileFacts, FileKind};
+use crate::decide::store::Mismatch;
 use crate::policy::{AgeBy, StorePath};
 
 /// A store in a directory of its own, with a directory beside it that nothing may touch.

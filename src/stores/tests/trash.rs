@@ -271,7 +271,7 @@ async fn what_changed_since_it_was_seen_stays() {
         for name in names {
             world.write(name);
             let directory = world.open().root.directory(None).unwrap();
-            let facts = Facts::new(&sys::look(&directory, name.as_bytes()).unwrap()).unwrap();
+            let facts = file_facts(&sys::look(&directory, name.as_bytes()).unwrap());
             doomed.push(Doomed::seen(RawPath::parse(name.as_bytes()).unwrap(), facts.seen()));
         }
         let path = |name: &str| world.root().join(name);

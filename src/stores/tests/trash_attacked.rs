@@ -88,7 +88,7 @@ async fn a_file_swapped_in_during_the_move_does_not_go() {
         if facts.stx_ino == precious {
             continue;
         }
-        let doomed = Doomed::seen(RawPath::parse(b"d/a").unwrap(), Facts::new(&facts).unwrap().seen());
+        let doomed = Doomed::seen(RawPath::parse(b"d/a").unwrap(), file_facts(&facts).seen());
         match trash(&world, RUN, vec![doomed]).await.remove(0) {
             Outcome::Trashed { .. } => went += 1,
             Outcome::Kept(_) | Outcome::Mismatch(_) | Outcome::Missing | Outcome::Failed(_) => stayed += 1,
@@ -108,7 +108,7 @@ async fn a_file_swapped_in_during_the_move_does_not_go() {
 struct Paths(BTreeSet<Vec<u8>>);
 
 impl Visitor for Paths {
-    fn file(&mut self, path: &[u8], _: Kind) -> Want {
+    fn file(&mut self, path: &[u8], _: FileKind) -> Want {
         self.0.insert(path.to_vec());
         Want::Facts
     }

@@ -15,8 +15,8 @@ use crate::stores::walk::worker::PIECE_NAMES;
 #[derive(Debug, Default)]
 pub struct Diary {
     wants: bool,
-    files: BTreeMap<Vec<u8>, Kind>,
-    facts: BTreeMap<Vec<u8>, Facts>,
+    files: BTreeMap<Vec<u8>, FileKind>,
+    facts: BTreeMap<Vec<u8>, FileFacts>,
     /// The directory that is being told, and those that were, with the number of their names.
     open: Option<Vec<u8>>,
     ended: BTreeMap<Vec<u8>, u64>,
@@ -39,13 +39,13 @@ impl Visitor for Diary {
         assert!(self.open.replace(directory.to_vec()).is_none(), "one directory at a time");
     }
 
-    fn file(&mut self, path: &[u8], kind: Kind) -> Want {
+    fn file(&mut self, path: &[u8], kind: FileKind) -> Want {
         self.check(path);
         assert!(self.files.insert(path.to_vec(), kind).is_none(), "told once");
         if self.wants { Want::Facts } else { Want::Nothing }
     }
 
-    fn facts(&mut self, path: &[u8], facts: &Facts) {
+    fn facts(&mut self, path: &[u8], facts: &FileFacts) {
         self.check(path);
         assert!(self.facts.insert(path.to_vec(), *facts).is_none(), "told once");
     }
@@ -161,7 +161,7 @@ async fn facts_are_those_of_the_file() {
         assert_eq!(u64::from(facts.links), real.nlink());
     }
     assert_eq!(diary.facts[&b"a"[..]].links, 2);
-    assert_eq!(diary.facts[&b"link"[..]].kind, Kind::Link);
+    assert_eq!(diary.facts[&b"link"[..]].kind, FileKind::Link);
     assert!(diary.facts[&b"sparse"[..]].freed_bytes < 1 << 20, "a hole frees nothing");
 }
 
@@ -195,9 +195,9 @@ async fn g4_hostile_names_and_things_are_told_and_nothing_is_opened() {
         symlink("loop", world.root().join("loop")).unwrap();
         let (diary, surveyed) = tell(&world, true).await;
         assert_eq!(told(&diary), world.survivors());
-        assert_eq!(diary.files[&b"pipe"[..]], Kind::Pipe);
-        assert_eq!(diary.files[&b"socket"[..]], Kind::Socket);
-        assert_eq!(diary.files[&b"link"[..]], Kind::Link);
+        assert_eq!(diary.files[&b"pipe"[..]], FileKind::Pipe);
+        assert_eq!(diary.files[&b"socket"[..]], FileKind::Socket);
+        assert_eq!(diary.files[&b"link"[..]], FileKind::Link);
         assert!(diary.files.contains_key(&b"d/\xff\xfe"[..]));
         assert_eq!(surveyed.errors, 0);
     }
@@ -270,7 +270,7 @@ impl Visitor for Picky {
         assert!(!directory.ends_with(b"unit"));
     }
 
-    fn file(&mut self, path: &[u8], _: Kind) -> Want {
+    fn file(&mut self, path: &[u8], _: FileKind) -> Want {
         self.0.insert(path.to_vec());
         Want::Nothing
     }
@@ -293,7 +293,7 @@ async fn of_a_directory_that_is_not_gone_into_nothing_is_told() {
 struct Stopper(CancellationToken, u64);
 
 impl Visitor for Stopper {
-    fn file(&mut self, _: &[u8], _: Kind) -> Want {
+    fn file(&mut self, _: &[u8], _: FileKind) -> Want {
         self.0.cancel();
         self.1 += 1;
         Want::Nothing

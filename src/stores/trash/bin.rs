@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::rename::Destination;
 use crate::stores::dir_reader::{Scratch, read};
+use crate::stores::metadata::nanoseconds;
 use crate::stores::path::{OWN, RawPath};
 use crate::stores::private_dir::{self, found};
 use crate::stores::remove::context::{Act, Durable, Ground, Terms};
@@ -19,7 +20,7 @@ use crate::stores::remove::directory;
 use crate::stores::remove::hard_links::Links;
 use crate::stores::remove::request::{Left, Part, Why};
 use crate::stores::root::{Root, facts};
-use crate::stores::sys::{instant, look, sync, sync_all, words};
+use crate::stores::sys::{look, sync, sync_all, words};
 use crate::stores::{Doomed, Look, Outcome};
 
 /// Its name in `.retaind`.
@@ -184,7 +185,7 @@ fn runs_in(root: &Root, trash: &OwnedFd) -> Result<Vec<(Uuid, Timestamp)>, Trash
     let changed_at = |run: &Uuid| {
         let facts = facts(&root.enter(trash, run.to_string().as_bytes()).ok()?).ok()?;
         // A time that no calendar has is never overdue.
-        Some(instant(&facts.stx_mtime).unwrap_or(Timestamp::MAX))
+        Some(Timestamp::from_nanosecond(nanoseconds(&facts.stx_mtime)).unwrap_or(Timestamp::MAX))
     };
     // What cannot be entered is no directory of a run, or has just gone.
     Ok(runs.into_iter().filter_map(|run| Some((run, changed_at(&run)?))).collect())

@@ -1,6 +1,6 @@
 //! What a walk tells, and to whom. Pure.
 
-use crate::stores::metadata::{Facts, Kind};
+use crate::decide::file::{FileFacts, FileKind};
 
 /// What a walk names of what it could not look at.
 pub const ERRORS_AT_MOST: usize = 100;
@@ -21,10 +21,10 @@ pub trait Visitor: Send + 'static {
     fn begin(&mut self, _directory: &[u8]) {}
 
     /// Something in it that is no directory; whether facts about it are wanted, each of which costs a call.
-    fn file(&mut self, path: &[u8], kind: Kind) -> Want;
+    fn file(&mut self, path: &[u8], kind: FileKind) -> Want;
 
     /// Facts that were wanted; not told for what has gone meanwhile or has become a directory.
-    fn facts(&mut self, _path: &[u8], _facts: &Facts) {}
+    fn facts(&mut self, _path: &[u8], _facts: &FileFacts) {}
 
     /// The directory was read, or as much of it as could be. `names` is how many names were met, directories included, but
     /// for those of a large directory that others read: with 0 it is empty.

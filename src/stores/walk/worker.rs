@@ -9,15 +9,16 @@ use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{FileType, StatxAttributes};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
 use super::queue::{Batch, Large, Pool, Task};
 use super::range::Span;
 use super::visitor::{ERRORS_AT_MOST, Surveyed, Unseen, Visitor, WalkError, Walked, Want};
+use crate::decide::file::{FileFacts, FileKind};
 use crate::stores::dir_reader::{Listing, Names, Told, tell};
-use crate::stores::metadata::{Facts, Kind};
+use crate::stores::metadata::{file_facts, file_kind};
 use crate::stores::path::{is_own, shown};
 use crate::stores::root::{Root, again};
 use crate::stores::sys::{kind, look, words};
@@ -304,7 +305,10 @@ impl<V: Visitor> Worker<'_, V> {
     }
 
     fn file(&mut self, directory: &OwnedFd, told: &Told<'_>, kind: FileType, name_at: usize) {
-        let Some(kind) = Kind::new(kind) else { return };
+        let kind = file_kind(kind);
+        if matches!(kind, FileKind::Directory | FileKind::Unknown) {
+            return;
+        }
         self.surveyed.files += 1;
         if self.visitor.file(&self.path, kind) == Want::Facts {
             self.wanted.push(told);
@@ -320,12 +324,11 @@ impl<V: Visitor> Worker<'_, V> {
             self.path.truncate(name_at);
             self.path.extend_from_slice(name);
             match look(directory, name) {
-                Ok(facts) if facts.stx_attributes.contains(StatxAttributes::MOUNT_ROOT) => self.surveyed.mounts += 1,
-                Ok(facts) => {
-                    if let Some(facts) = Facts::new(&facts) {
-                        self.visitor.facts(&self.path, &facts);
-                    }
-                }
+                Ok(facts) => match file_facts(&facts) {
+                    facts if facts.is_mount_point => self.surveyed.mounts += 1,
+                    FileFacts { kind: FileKind::Directory | FileKind::Unknown, .. } => {}
+                    facts => self.visitor.facts(&self.path, &facts),
+                },
                 Err(Errno::NOENT) => {}
                 Err(error) => self.unseen(words(error)),
             }

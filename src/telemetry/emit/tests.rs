@@ -10,6 +10,7 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::{Layer, registry};
 
 use super::*;
+use crate::outcome::{RunId, Totals};
 
 const CATALOG: &str = include_str!("../../../systemd/retaind.catalog");
 const IDS: &str = include_str!("../message_id.rs");
@@ -56,6 +57,15 @@ impl<S: Subscriber> Layer<S> for Log {
     }
 }
 
+/// A run that did nothing.
+const RUN: RunEvent<'static> = RunEvent {
+    run_id: RunId::nil(),
+    task: None,
+    status: Status::Completed,
+    totals: &Totals { rows_deleted: 0, rows_updated: 0, files_deleted: 0, bytes_reclaimed: 0, errors: 0 },
+    duration_ms: 1500,
+};
+
 fn logged(event: &Event<'_>) -> Line {
     let log = Log::default();
     tracing::subscriber::with_default(registry().with(log.clone()), || event.emit());
@@ -72,17 +82,8 @@ fn name(text: &str) -> Name {
 fn for_every_event(mut each: impl FnMut(&Event<'_>)) {
     let (nvr, retention) = (name("nvr"), name("retention"));
     let refused = std::io::Error::other("postgres://nvr:s3cret@db/nvr: connection refused");
-    let run = RunEvent {
-        run_id: "019a",
-        task: Some(&retention),
-        status: "completed_with_errors",
-        rows_deleted: 50,
-        rows_updated: 0,
-        files_deleted: 1,
-        size_bytes: 2048,
-        errors: 2,
-        duration: Duration::from_millis(1500),
-    };
+    let totals = Totals { rows_deleted: 50, files_deleted: 1, bytes_reclaimed: 2048, errors: 2, ..Totals::default() };
+    let run = RunEvent { task: Some(&retention), totals: &totals, ..RUN };
     let down = ["source nvr is down".to_owned()];
     let ready = Duration::from_millis(12);
     let due_at = "2026-03-01T03:00:00Z".parse().unwrap();
@@ -92,11 +93,11 @@ fn for_every_event(mut each: impl FnMut(&Event<'_>)) {
     each(&Event::ReloadDone { changes: "" });
     each(&Event::ReloadDone { changes: "policy events keeps 60d instead of 30d" });
     each(&Event::ReloadFailed { errors: 2, first: "unknown key kep" });
-    each(&Event::RunFinished(run));
-    each(&Event::RunFinished(RunEvent { status: "completed", rows_deleted: 0, files_deleted: 0, ..run }));
-    each(&Event::RunWithErrors(run));
-    each(&Event::RunFailed(run));
-    each(&Event::RunCancelled(RunEvent { task: None, ..run }));
+    each(&Event::RunEnded(run));
+    each(&Event::RunEnded(RUN));
+    each(&Event::RunEnded(RunEvent { status: Status::CompletedWithErrors, ..run }));
+    each(&Event::RunEnded(RunEvent { status: Status::Failed, ..run }));
+    each(&Event::RunEnded(RunEvent { status: Status::Cancelled, task: None, ..run }));
     each(&Event::GuardBlocked { policy: &retention, run_id: "019a", guard: "2000 rows match, max_rows is 1000" });
     let reasons = "keep 30d → 3d, source postgres://nvr:s3cret@db/nvr";
     each(&Event::PolicyHeld { policy: &retention, reasons, command: "retaind approve retention" });
@@ -208,21 +209,12 @@ fn the_level_tells_whether_somebody_must_act() {
 #[test]
 fn a_run_tells_its_sums() {
     let task = name("retention");
-    let run = RunEvent {
-        run_id: "019a",
-        task: Some(&task),
-        status: "completed_with_errors",
-        rows_deleted: 50,
-        rows_updated: 0,
-        files_deleted: 1,
-        size_bytes: 2048,
-        errors: 2,
-        duration: Duration::from_millis(1500),
-    };
-    let line = logged(&Event::RunWithErrors(run));
+    let totals = Totals { rows_deleted: 50, files_deleted: 1, bytes_reclaimed: 2048, errors: 2, ..Totals::default() };
+    let run = RunEvent { task: Some(&task), status: Status::CompletedWithErrors, totals: &totals, ..RUN };
+    let line = logged(&Event::RunEnded(run));
     assert_eq!(
         line.fields["message"],
-        "Run 019a of task retention completed with errors in 1.5 s: 50 rows and 1 file (2.0 KiB) deleted, 2 errors"
+        "Run 00000000-0000-0000-0000-000000000000 of task retention completed with errors in 1.5 s: 50 rows and 1 file (2.0 KiB) deleted, 2 errors"
     );
     for (field, value) in
         [("rows_deleted", "50"), ("files_deleted", "1"), ("size_bytes", "2048"), ("duration_ms", "1500")]
@@ -233,24 +225,16 @@ fn a_run_tells_its_sums() {
 
 #[test]
 fn a_run_that_updates_rows_says_so() {
-    let run = |rows_deleted, rows_updated| RunEvent {
-        run_id: "019a",
-        task: None,
-        status: "completed",
-        rows_deleted,
-        rows_updated,
-        files_deleted: 1,
-        size_bytes: 0,
-        errors: 0,
-        duration: Duration::from_millis(1500),
-    };
     for (rows, said) in [
         ((0, 2), "2 rows updated, 1 file (0 B) deleted"),
         ((3, 2), "2 rows updated, 3 rows and 1 file (0 B) deleted"),
         ((3, 0), "3 rows and 1 file (0 B) deleted"),
     ] {
-        let message = Event::RunFinished(run(rows.0, rows.1)).message();
+        let (rows_deleted, rows_updated) = rows;
+        let totals = Totals { rows_deleted, rows_updated, files_deleted: 1, ..Totals::default() };
+        let message = Event::RunEnded(RunEvent { totals: &totals, ..RUN }).message();
         assert!(message.ends_with(said), "{message}");
     }
-    assert!(!RunEvent { files_deleted: 0, ..run(0, 2) }.did_nothing());
+    let totals = Totals { rows_updated: 2, ..Totals::default() };
+    assert!(!RunEvent { totals: &totals, ..RUN }.did_nothing());
 }

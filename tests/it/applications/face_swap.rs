@@ -245,7 +245,7 @@ for_each_engine! {
         isolated["bytes_reclaimed"] = (1101 + 1102 + 1104 + 1105).into();
         isolated["error_count"] = 1.into();
         // Not forgotten: it is tried again until it is gone.
-        isolated["files_owed"] = 1.into();
+        isolated["files_pending"] = 1.into();
         assert_counts(&run, &[("expired-images", isolated), ("old-results", old_results())]);
         let error = &run["policies"][0]["errors"][0];
         assert_eq!((&error["key"], &error["path"]), (&"103".into(), &"photos/c.jpg".into()), "{error}");

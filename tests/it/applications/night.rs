@@ -54,7 +54,7 @@ const COUNTS: [&str; 11] = [
     "files_deleted",
     "files_missing",
     "files_referenced",
-    "files_owed",
+    "files_pending",
     "bytes_reclaimed",
     "error_count",
 ];

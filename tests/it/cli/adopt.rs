@@ -79,9 +79,9 @@ fn d3_a_marker_of_another_store_or_disk_is_left_alone() {
     let device = marker(&world).unwrap()["device"].to_string();
     let fsid = marker(&world).unwrap()["fsid"].to_string();
     for (text, told) in [
-        (ours.replace("\"images\"", "\"thumbs\""), "its marker belongs to store thumbs"),
-        (ours.replace(marker(&world).unwrap()["id"].as_str().unwrap(), OLDER), "perhaps it is an older copy"),
-        (ours.replace(&fsid, "\"f00\"").replace(&device, "1"), "it was adopted on another file system"),
+        (ours.replace("\"images\"", "\"thumbs\""), "was adopted as store thumbs"),
+        (ours.replace(marker(&world).unwrap()["id"].as_str().unwrap(), OLDER), "it may be an older copy"),
+        (ours.replace(&fsid, "\"f00\"").replace(&device, "1"), "was adopted on another file system"),
         ("not JSON".to_owned(), "somebody else put it there"),
     ] {
         std::fs::write(&file, &text).unwrap();

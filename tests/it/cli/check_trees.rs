@@ -123,10 +123,10 @@ fn a_marker_of_another_store_or_disk_is_an_error_and_no_marker_is_fine_for_rows(
         std::fs::write(own.join("store.json"), text).unwrap();
     };
     marker("thumbs", 1, "1");
-    assert!(told(&world, "error", 1).contains("store images: its marker belongs to store thumbs"));
+    assert!(told(&world, "error", 1).contains("was adopted as store thumbs, not as store images"));
     marker("images", 1, "2");
     let wrong = told(&world, "error", 1);
-    assert!(wrong.contains("store images: it was adopted on another file system (id 2)"), "{wrong}");
+    assert!(wrong.contains("store images was adopted on another file system (id 2)"), "{wrong}");
     std::fs::write(own.join("store.json"), "{").unwrap();
     assert!(told(&world, "error", 1).contains("store images: "));
 }

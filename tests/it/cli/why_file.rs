@@ -212,5 +212,5 @@ fn a_name_that_is_no_text_can_be_asked_about() {
     let output = command.arg(name).arg("--config").arg(world.config_file()).output().unwrap();
     let page = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{page}");
-    assert!(page.contains("its name is no text") && page.contains("too young"), "{page}");
+    assert!(page.contains("its name is not a text") && page.contains("too young"), "{page}");
 }

@@ -8,7 +8,7 @@ use retaind::cli::Args;
 use retaind::config::KeyPath;
 use retaind::config::keys;
 use retaind::config::keys::SHIPPED_TASKS;
-use retaind::ledger::{Tally, Totals};
+use retaind::outcome::{Tally, Totals};
 
 use super::read;
 

@@ -10,7 +10,8 @@ mod usual;
 
 use std::collections::BTreeMap;
 
-use retaind::ledger::{Approval, Held, HoldKind, Operator, PolicyResult, RunMode, RunResult, RunTrigger, Status};
+use retaind::ledger::{Approval, Operator};
+use retaind::outcome::{Held, HoldKind, PolicyResult, RunMode, RunResult, RunTrigger, Status};
 use retaind::policy::{Name, Wording};
 use retaind::run::{Request, Reviewed};
 

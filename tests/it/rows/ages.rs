@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use retaind::ledger::{PolicyResult, Status};
+use retaind::outcome::{PolicyResult, Status};
 
 use crate::engines::EngineKind;
 use crate::world::World;

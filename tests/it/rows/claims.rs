@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use retaind::ledger::Status;
+use retaind::outcome::Status;
 use retaind::policy::TableName;
 use retaind::sources::{Session, TableFacts};
 
@@ -53,7 +53,7 @@ for_each_engine! {
         let runner = world.runner().await;
         let mut runs = Vec::new();
         for policy in &world.settings().policies {
-            let mut request = world.request(retaind::ledger::RunMode::Enforce);
+            let mut request = world.request(retaind::outcome::RunMode::Enforce);
             request.policies = vec![Arc::clone(policy)];
             let runner = runner.clone();
             runs.push(tokio::spawn(async move { runner.run(request).await.unwrap() }));

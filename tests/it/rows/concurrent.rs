@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use retaind::ledger::{RunMode, Status};
+use retaind::outcome::{RunMode, Status};
 
 use crate::engines::{Client, EngineKind};
 use crate::rows::files::WITH_FILES;

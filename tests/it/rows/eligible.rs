@@ -1,6 +1,6 @@
 //! Which rows go: age, condition, ties, walks by age and by key.
 
-use retaind::ledger::Status;
+use retaind::outcome::Status;
 
 use crate::engines::EngineKind;
 use crate::world::{World, set};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use retaind::ledger::{RunMode, Status};
+use retaind::outcome::{RunMode, Status};
 
 use crate::engines::EngineKind;
 use crate::needs::Need;
@@ -121,7 +121,7 @@ for_each_engine! {
         let mut request = world.request(RunMode::Enforce);
         request.timeout = Some(Duration::from_millis(300));
         let result = world.runner().await.run(request).await.unwrap();
-        assert_eq!((result.status, result.cause), (Some(Status::Cancelled), Some(retaind::ledger::Cause::Timeout)));
+        assert_eq!((result.status, result.cause), (Some(Status::Cancelled), Some(retaind::outcome::Cause::Timeout)));
         assert_eq!(result.totals.rows_deleted, 20_000 - world.ids().len() as u64);
     }
 

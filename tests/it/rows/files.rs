@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
-use retaind::ledger::{Failure, Status};
+use retaind::outcome::{Failure, Status};
 
 use crate::engines::EngineKind;
 use crate::needs::Need;
@@ -106,9 +106,9 @@ for_each_engine! {
             errors.sort();
             errors
         };
-        let planned = retaind::ledger::Tally { files_owed: 2, ..plan.policies[0].tally.clone() };
+        let planned = retaind::outcome::Tally { files_pending: 2, ..plan.policies[0].tally.clone() };
         assert_eq!((sorted(&plan.policies[0].errors), planned), (sorted(&result.errors), result.tally.clone()));
-        assert_eq!((result.tally.rows_unmapped, result.tally.files_owed), (7, 2));
+        assert_eq!((result.tally.rows_unmapped, result.tally.files_pending), (7, 2));
         let owed = world.ledger().await.owed().await.unwrap();
         assert_eq!(owed.iter().map(|(_, files)| files).sum::<u64>(), 2, "a directory and a link");
     }
@@ -170,7 +170,7 @@ async fn a_file_that_cannot_be_removed_is_owed_and_tried_again() {
     immutable("+i");
     let result = world.run().await;
     assert_eq!(result.status, Some(Status::CompletedWithErrors), "{result:?}");
-    assert_eq!((result.totals.rows_deleted, result.policies[0].tally.files_owed), (1, 1));
+    assert_eq!((result.totals.rows_deleted, result.policies[0].tally.files_pending), (1, 1));
     let again = world.run().await;
     assert_eq!(
         again.status,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use retaind::ledger::Status;
+use retaind::outcome::Status;
 
 use crate::engines::{Database, EngineKind};
 use crate::world::{World, set};

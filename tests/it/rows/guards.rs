@@ -1,6 +1,6 @@
 //! Guards stop a run before its first row.
 
-use retaind::ledger::Status;
+use retaind::outcome::Status;
 
 use crate::world::{World, set};
 
@@ -63,7 +63,7 @@ for_each_engine! {
         (1..=3).for_each(|id| world.item(id, 40.0, None, None));
         world.daemon("mode = \"report\"").declare(&format!("{AGED}mode = \"enforce\""));
         let result = world.run().await;
-        assert_eq!(result.mode, retaind::ledger::RunMode::Report);
+        assert_eq!(result.mode, retaind::outcome::RunMode::Report);
         assert_eq!((result.policies[0].tally.rows_matched, result.totals.rows_deleted), (3, 0));
         assert_eq!(world.ids(), set([1, 2, 3]));
     }

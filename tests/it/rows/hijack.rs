@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use retaind::ledger::Status;
+use retaind::outcome::Status;
 
 use crate::cli::call_in;
 use crate::engines::{Database, EngineKind};

@@ -1,6 +1,6 @@
 //! Children are found by keys: those of composite keys, and those that a database takes for children whose letters differ.
 
-use retaind::ledger::Status;
+use retaind::outcome::Status;
 
 use crate::engines::EngineKind;
 use crate::world::{World, paths, set};

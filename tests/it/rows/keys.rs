@@ -1,6 +1,6 @@
 //! Keys of every type that an engine has: the walk, the statements and the children find just the rows that are due.
 
-use retaind::ledger::Status;
+use retaind::outcome::Status;
 
 use crate::engines::{Database, EngineKind};
 use crate::needs::Need;

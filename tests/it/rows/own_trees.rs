@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use retaind::ledger::{RunResult, Status};
+use retaind::outcome::{RunResult, Status};
 use retaind::run::Listed;
 
 use crate::cli::call_in;

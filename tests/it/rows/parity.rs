@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use retaind::ledger::Tally;
+use retaind::outcome::Tally;
 use retaind::run::{Fate, Listed};
 
 use crate::engines::{Database, EngineKind};

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use retaind::ledger::{RunMode, Status};
+use retaind::outcome::{RunMode, Status};
 use retaind::run::{Recovery, waits_for};
 use retaind::stores::{Marker, OpenStore};
 

@@ -1,6 +1,6 @@
 //! Behind PgBouncer: nothing is left on a connection that the application gets next, and two runs share a pool.
 
-use retaind::ledger::{RunMode, Status};
+use retaind::outcome::{RunMode, Status};
 use retaind::sources::Session;
 
 use crate::cli::call_in;

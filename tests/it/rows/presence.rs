@@ -1,6 +1,6 @@
 //! Rows whose files are not where they should be, or cannot be removed: seen before the first batch, and watched after it.
 
-use retaind::ledger::{RunMode, Status};
+use retaind::outcome::{RunMode, Status};
 use retaind::run::{Fate, Listed};
 use retaind::stores::{Marker, OpenStore};
 
@@ -25,7 +25,7 @@ fn items(world: &World, ids: std::ops::RangeInclusive<u64>, days: f64) {
     world.db.insert_series("item (id, at, image)", &format!("n, {old}, {path}"), ids);
 }
 
-async fn both(world: &World) -> [retaind::ledger::PolicyResult; 2] {
+async fn both(world: &World) -> [retaind::outcome::PolicyResult; 2] {
     let (mut plan, _) = world.plan().await;
     let mut run = world.run().await;
     [plan.policies.remove(0), run.policies.remove(0)]
@@ -214,7 +214,7 @@ async fn f37_a_batch_of_which_nothing_could_be_removed_is_the_last() {
     let result = world.run().await;
     immutable("-i", &world.root("images").join("d"));
     assert_eq!(result.policies[0].status, Status::Failed, "{result:?}");
-    assert_eq!((result.totals.rows_deleted, result.policies[0].tally.files_owed, world.ids().len()), (12, 12, 6));
+    assert_eq!((result.totals.rows_deleted, result.policies[0].tally.files_pending, world.ids().len()), (12, 12, 6));
     let last = result.policies[0].errors.last().unwrap();
     assert!(last.error.contains("could not be removed") && last.error.contains("rows that are left"), "{last:?}");
     let result = world.run().await;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use retaind::ledger::{RunMode, Status};
+use retaind::outcome::{RunMode, Status};
 
 use crate::cli::call_in;
 use crate::engines::{Database, EngineKind, Server, ServerOptions};

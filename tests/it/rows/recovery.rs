@@ -1,6 +1,8 @@
 //! What a crash left owing: intents written as a crash would leave them, then recovery.
 
-use retaind::ledger::{IntentBatch, IntentItem, IntentOwner, RootThen, RunMode, RunStart, RunTrigger, Status, Tally};
+use retaind::decide::store::RootThen;
+use retaind::ledger::{IntentBatch, IntentItem, IntentOwner, RunStart};
+use retaind::outcome::{RunMode, RunTrigger, Status, Tally};
 use retaind::policy::{Name, StorePath};
 use retaind::sources::{Session, transaction_mark};
 use retaind::stores::OpenStore;

@@ -1,6 +1,6 @@
 //! What keeps a file although its row is gone: references by path, by a template, by a directory, and by name alone (G3).
 
-use retaind::ledger::Status;
+use retaind::outcome::Status;
 
 use crate::world::{World, paths, set};
 

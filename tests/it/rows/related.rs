@@ -1,7 +1,7 @@
 //! Rows of other tables: those that go along, those that are unlinked, those that keep their parent, and those that the
 //! database deletes by itself.
 
-use retaind::ledger::Status;
+use retaind::outcome::Status;
 
 use crate::world::{World, paths, set};
 

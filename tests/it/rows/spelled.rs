@@ -1,6 +1,6 @@
 //! What keeps a file although no row names it as it is spelled, and paths that are bytes (F2, F4, F25, F26).
 
-use retaind::ledger::{PolicyResult, Status};
+use retaind::outcome::{PolicyResult, Status};
 
 use crate::engines::EngineKind;
 use crate::world::{World, paths, set};

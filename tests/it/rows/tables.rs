@@ -1,6 +1,6 @@
 //! Tables and keys of every kind, what is asked for a run, and rows that something holds.
 
-use retaind::ledger::{RunMode, Status};
+use retaind::outcome::{RunMode, Status};
 
 use crate::binary::{self, RETAIND};
 use crate::engines::{Database, EngineKind};

@@ -1,6 +1,6 @@
 //! A condition on time is compared as time, or nothing goes by it.
 
-use retaind::ledger::{RunResult, Status};
+use retaind::outcome::{RunResult, Status};
 use retaind::run::{Fate, Listed};
 
 use crate::engines::{Database, EngineKind};

@@ -1,6 +1,6 @@
 //! One bad value is one row's problem: text that is no text, and SQL that fails on a row.
 
-use retaind::ledger::Status;
+use retaind::outcome::Status;
 use retaind::run::Listed;
 
 use crate::engines::{Database, EngineKind};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use retaind::ledger::{Failure, RunResult, Status};
+use retaind::outcome::{Failure, RunResult, Status};
 use retaind::run::Listed;
 
 use crate::rows::files::WITH_FILES;

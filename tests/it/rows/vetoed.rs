@@ -1,6 +1,6 @@
 //! A veto is a result: rows that a trigger or rule keeps stay with their files, and are one error.
 
-use retaind::ledger::{RunResult, Status};
+use retaind::outcome::{RunResult, Status};
 
 use crate::engines::EngineKind;
 use crate::needs::Need;

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use retaind::ledger::Status;
+use retaind::outcome::Status;
 
 use crate::engines::{Database, EngineKind};
 use crate::world::{World, set};

@@ -171,7 +171,7 @@ async fn d7_a_directory_that_cannot_be_read_deletes_nothing() {
     let result = world.run().await;
     assert!(listed.is_empty() && plan.status == Some(Status::Blocked), "{plan:?}");
     let why = result.policies[0].blocked_by.as_deref().unwrap();
-    assert!(why.contains("1 places in store images could not be looked at"), "{why}");
+    assert!(why.contains("1 place in store images could not be looked at"), "{why}");
     assert!(result.policies[0].errors[0].error.contains("could not be looked at"), "{result:?}");
     assert!(world.root("images").join("4.png").exists());
 }

@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use retaind::ledger::{RunResult, Status};
+use retaind::outcome::{RunResult, Status};
 use retaind::stores::{Marker, OpenStore};
 
 use crate::engines::Database;

@@ -1,6 +1,6 @@
 //! What rows may mean by other spellings, other types and paths that lead elsewhere: none of it becomes an orphan.
 
-use retaind::ledger::PolicyResult;
+use retaind::outcome::PolicyResult;
 
 use super::*;
 use crate::engines::EngineKind;

@@ -83,7 +83,7 @@ async fn d8_twenty_thousand_uploads_during_scans_lose_no_file() {
                 std::thread::sleep(Duration::from_millis(2500));
                 after += 1;
             }
-            let run = runner.run(world.request(retaind::ledger::RunMode::Enforce));
+            let run = runner.run(world.request(retaind::outcome::RunMode::Enforce));
             let result = tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(run)).unwrap();
             assert_eq!(result.status, Some(Status::Completed), "{result:?}");
             scans += 1;

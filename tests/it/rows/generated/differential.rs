@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use proptest::test_runner::Config;
 use retaind::clock::Clock;
-use retaind::ledger::{RunResult, Status, Tally};
+use retaind::outcome::{RunResult, Status, Tally};
 
 use super::outcome::State;
 use super::{build, clock, spec};

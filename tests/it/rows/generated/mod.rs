@@ -3,6 +3,7 @@
 
 mod build;
 mod differential;
+mod explained;
 mod oracle;
 mod outcome;
 mod spec;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 
 use proptest::test_runner::Config;
 use retaind::clock::Clock;
-use retaind::ledger::Tally;
+use retaind::outcome::Tally;
 
 use crate::engines::{Database, EngineKind};
 use crate::needs::{Need, is_quick};

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use retaind::ledger::{PolicyResult, RunResult, Tally};
+use retaind::outcome::{PolicyResult, RunResult, Tally};
 use retaind::run::{Fate, Listed};
 
 use super::build::{number, policy_name, value};
-use super::oracle;
 use super::spec::{Action, Owner, Spec, Store, Table};
+use super::{explained, oracle};
 use crate::world::World;
 
 type Files = BTreeSet<(Store, String)>;
@@ -48,6 +48,7 @@ pub async fn compare(spec: &Spec, world: &World) -> RunResult {
     let (plan, listed) = world.plan().await;
     let untouched = State::of(world);
     assert_eq!((&before.rows, &before.files), (&untouched.rows, &untouched.files), "a plan changes nothing");
+    explained::compare(spec, world, &plan, &listed).await;
     let result = world.run().await;
     let after = State::of(world);
     let told = || format!("\nthe plan: {listed:#?}\nthe run: {result:#?}");
@@ -102,7 +103,7 @@ fn compare_results(plan: &RunResult, result: &RunResult) {
     for (planned, done) in plan.policies.iter().zip(&result.policies) {
         // Which batch a file is met in depends on where batches end, and a run's earlier policies move that.
         // A plan owes nothing, and lists what a run will owe as an error.
-        let exact = |tally: &Tally| Tally { files_referenced: 0, files_owed: 0, ..tally.clone() };
+        let exact = |tally: &Tally| Tally { files_referenced: 0, files_pending: 0, ..tally.clone() };
         let told = || format!("{}\nthe plan: {planned:#?}\nthe run: {done:#?}", planned.policy);
         assert_eq!(planned.status, done.status, "{}", told());
         if planned.blocked_by.is_some() {

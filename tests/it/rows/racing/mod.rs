@@ -18,7 +18,7 @@ mod writer;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use retaind::ledger::{RunMode, RunResult, Status, Tally};
+use retaind::outcome::{RunMode, RunResult, Status, Tally};
 
 use crate::engines::{Database, EngineKind};
 use crate::needs::is_quick;
@@ -171,7 +171,7 @@ impl After {
         }
         let before = self.ground.images + self.ground.thumbs;
         let left = (self.images.len() + self.thumbs.len()) as u64;
-        assert_eq!((tally.files_deleted, tally.files_missing, tally.files_owed), (before - left, 0, 0));
+        assert_eq!((tally.files_deleted, tally.files_missing, tally.files_pending), (before - left, 0, 0));
     }
 }
 

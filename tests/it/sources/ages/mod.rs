@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use retaind::decide::rows::AgeValue;
 use retaind::policy::{AgeFormat, EARLIEST, Engine};
-use retaind::sources::{Age, AgeValue, Session, Sql, Term};
+use retaind::sources::{Age, Session, Sql, Term};
 
 use super::catalog::{column, facts};
 use super::open;

@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::{Aged, at, whole};
 use crate::engines::{Database, EngineKind};
-use retaind::sources::AgeValue;
+use retaind::decide::rows::AgeValue;
 
 /// Texts in Berlin's time, and the instants that they are.
 const READABLE: &[(&str, &str)] = &[

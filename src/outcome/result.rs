@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::RunId;
 use super::held::Held;
-use super::named::{AlikeFile, MissingFile, OutsidePaths};
-use crate::policy::{Name, cut, cut_at};
+use super::references::{AlikeFile, MissingFile, OutsidePaths};
+use super::tally::{Tally, Totals};
+use crate::policy::Name;
+use crate::text::{cut, cut_at};
 
 /// A note may list some names.
 const LONGEST_NOTE: usize = 4096;
@@ -136,6 +138,9 @@ pub struct PolicyResult {
     pub alike: Vec<AlikeFile>,
     /// The guard that stopped it, with what it read, in words.
     pub blocked_by: Option<String>,
+    /// The same as a word that stays the same.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub blocked_code: Option<String>,
     /// What it waits for until it is approved.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub held: Option<Held>,
@@ -149,61 +154,6 @@ pub struct PolicyResult {
     /// Remarks that are no errors: what a person may want to know.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub notes: Vec<String>,
-}
-
-/// What was counted. Sums: two tallies can be added.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Tally {
-    pub rows_matched: u64,
-    pub rows_deleted: u64,
-    pub rows_updated: u64,
-    pub rows_protected: u64,
-    /// Rows that `where` includes and that stay because their time is missing, or beyond the floor or the ceiling of all
-    /// dates.
-    pub rows_without_time: u64,
-    /// Rows that stay because a path of theirs, or of a row that goes with them, is not one of its store's.
-    pub rows_unmapped: u64,
-    pub children: BTreeMap<String, u64>,
-    /// Files whose last owner goes, or that a policy of files or orphans is to take: deleted, missing and failed ones
-    /// together.
-    pub files_matched: u64,
-    /// What these would free; only where a policy is about a store.
-    pub bytes_matched: u64,
-    /// Files of a store that a policy is about, whether they go or stay.
-    pub files_scanned: u64,
-    /// Of those, the ones that were written long enough ago and stay because they were made or changed since.
-    pub files_recently_changed: u64,
-    pub files_deleted: u64,
-    pub files_missing: u64,
-    /// Files that stayed although a row of theirs went, because another row named them when they were looked at. A file
-    /// that two rows of two batches name is counted with the first, although it may go with the second.
-    pub files_referenced: u64,
-    /// Paths of rows that went although they are not of the store: `outside = "release"`. Their files were not touched.
-    pub files_outside: u64,
-    /// Files still owed: their removal failed and is tried again before the policy's next run.
-    pub files_owed: u64,
-    pub bytes_reclaimed: u64,
-    /// Of the deleted files, those that lie in their store's trash, and their bytes: these come free when it is emptied.
-    pub files_trashed: u64,
-    pub bytes_trashed: u64,
-    /// Files that rows name and that are not there.
-    pub references_missing: u64,
-    /// Rows of a store's references that lead out of it: each protects the files that have the name it ends with.
-    pub references_outside: u64,
-    /// Files that stay because a row without a file names them in another spelling.
-    pub files_alike: u64,
-    /// Files and bytes by store.
-    pub stores: BTreeMap<String, StoreTally>,
-}
-
-/// The share of one store in a tally.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct StoreTally {
-    pub files_deleted: u64,
-    pub files_missing: u64,
-    pub bytes_reclaimed: u64,
 }
 
 /// A guard's reading.
@@ -230,105 +180,6 @@ pub struct Failure {
     pub error: String,
 }
 
-/// Sums over the policies of a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Totals {
-    pub rows_deleted: u64,
-    pub rows_updated: u64,
-    pub files_deleted: u64,
-    pub bytes_reclaimed: u64,
-    pub errors: u64,
-}
-
-impl Tally {
-    /// Files of a store that went, and what that freed; trashed ones free nothing yet.
-    pub fn of_files(store: String, files: u64, size_bytes: u64, trashed: bool) -> Self {
-        let (bytes_reclaimed, bytes_trashed) = if trashed { (0, size_bytes) } else { (size_bytes, 0) };
-        let share = StoreTally { files_deleted: files, bytes_reclaimed, ..StoreTally::default() };
-        Self {
-            files_deleted: files,
-            bytes_reclaimed,
-            files_trashed: if trashed { files } else { 0 },
-            bytes_trashed,
-            stores: BTreeMap::from([(store, share)]),
-            ..Self::default()
-        }
-    }
-
-    /// Rows that went or were updated; files, where the policy is about a store.
-    pub fn taken(&self) -> u64 {
-        match self.rows_deleted + self.rows_updated {
-            0 => self.files_deleted,
-            rows => rows,
-        }
-    }
-
-    /// Rows of the policy's own table, and of the tables that go with it.
-    pub fn rows_and_children(&self) -> (u64, u64) {
-        (self.rows_matched, self.children.values().sum())
-    }
-
-    /// Adds another tally to this one.
-    pub fn add(&mut self, other: &Tally) {
-        let Tally {
-            rows_matched,
-            rows_deleted,
-            rows_updated,
-            rows_protected,
-            rows_without_time,
-            rows_unmapped,
-            children,
-            files_matched,
-            files_deleted,
-            files_missing,
-            files_referenced,
-            files_outside,
-            files_owed,
-            bytes_reclaimed,
-            bytes_matched,
-            files_scanned,
-            files_recently_changed,
-            files_trashed,
-            bytes_trashed,
-            references_missing,
-            references_outside,
-            files_alike,
-            stores,
-        } = other;
-        self.rows_matched += rows_matched;
-        self.rows_deleted += rows_deleted;
-        self.rows_updated += rows_updated;
-        self.rows_protected += rows_protected;
-        self.rows_without_time += rows_without_time;
-        self.rows_unmapped += rows_unmapped;
-        self.files_matched += files_matched;
-        self.files_deleted += files_deleted;
-        self.files_missing += files_missing;
-        self.files_referenced += files_referenced;
-        self.files_outside += files_outside;
-        self.files_owed += files_owed;
-        self.bytes_reclaimed += bytes_reclaimed;
-        self.bytes_matched += bytes_matched;
-        self.files_scanned += files_scanned;
-        self.files_recently_changed += files_recently_changed;
-        self.files_trashed += files_trashed;
-        self.bytes_trashed += bytes_trashed;
-        self.references_missing += references_missing;
-        self.references_outside += references_outside;
-        self.files_alike += files_alike;
-        for (table, count) in children {
-            *self.children.entry(table.clone()).or_default() += count;
-        }
-        for (store, share) in stores {
-            let mine = self.stores.entry(store.clone()).or_default();
-            mine.files_deleted += share.files_deleted;
-            mine.files_missing += share.files_missing;
-            mine.bytes_reclaimed += share.bytes_reclaimed;
-        }
-    }
-}
-
 impl RunResult {
     /// Sums up the results of the policies and the errors of the hooks anew.
     pub fn add_up(&mut self) {
@@ -339,6 +190,31 @@ impl RunResult {
 }
 
 impl PolicyResult {
+    /// The result of a policy that did nothing.
+    pub fn new(policy: Name, kind: impl Into<String>, mode: RunMode, status: Status) -> Self {
+        Self {
+            policy,
+            kind: kind.into(),
+            mode,
+            status,
+            cutoff: None,
+            duration_ms: 0,
+            tally: Tally::default(),
+            details: Vec::new(),
+            missing: Vec::new(),
+            outside: Vec::new(),
+            alike: Vec::new(),
+            blocked_by: None,
+            blocked_code: None,
+            held: None,
+            guards: Vec::new(),
+            sample: Vec::new(),
+            errors: Vec::new(),
+            error_count: 0,
+            notes: Vec::new(),
+        }
+    }
+
     /// Cuts every text in it to what is shown, whoever wrote it: a database, a command, a file system.
     #[must_use]
     pub fn cut(mut self) -> Self {

@@ -1,8 +1,6 @@
-//! The words of log messages: numbers with units, error chains, and passwords taken out of urls.
+//! Errors with their causes on one line, and passwords taken out of urls.
 
-use std::time::Duration;
-
-use crate::policy::cut;
+use crate::text::cut;
 
 /// An error and its causes, as one line: "a: b: c". Each is cut where it is very long.
 pub fn chain(error: &dyn std::error::Error) -> String {
@@ -20,7 +18,7 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// The chain of an error as it may be logged: drivers are known to quote the url that they were given.
-pub(super) fn safe_chain(error: &dyn std::error::Error) -> String {
+pub fn safe_chain(error: &dyn std::error::Error) -> String {
     without_passwords(&chain(error))
 }
 
@@ -45,44 +43,6 @@ pub fn without_passwords(text: &str) -> String {
     }
     safe.push_str(rest);
     safe
-}
-
-/// "1 row", "2 rows".
-pub(super) fn count(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
-/// Bytes in the largest binary unit that leaves a number of 1 or more: "512 B", "1.5 MiB".
-pub(super) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    // Precision is lost above 2^53 bytes, which one decimal does not show.
-    #[allow(clippy::cast_precision_loss)]
-    let mut number = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    while number >= 1024.0 && unit + 1 < UNITS.len() {
-        number /= 1024.0;
-        unit += 1;
-    }
-    format!("{number:.1} {}", UNITS[unit])
-}
-
-/// A length of time for a person: "12 ms", "1.2 s", "3 min 4 s", "2 h 5 min".
-pub(super) fn span(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match seconds {
-        0 => format!("{} ms", duration.as_millis()),
-        1..60 => format!("{:.1} s", duration.as_secs_f64()),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
-}
-
-/// Milliseconds, for a field.
-pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -116,16 +76,5 @@ mod tests {
         ] {
             assert_eq!(without_passwords(text), safe);
         }
-    }
-
-    #[test]
-    fn numbers_are_told_with_their_unit() {
-        assert_eq!(
-            [size(0), size(1023), size(1024), size(1_572_864), size(u64::MAX)].join(" "),
-            "0 B 1023 B 1.0 KiB 1.5 MiB 16384.0 PiB"
-        );
-        assert_eq!(count(1, "row", "rows") + ", " + &count(0, "row", "rows"), "1 row, 0 rows");
-        let spans = [7, 1_250, 184_000, 7_500_000].map(|ms| span(Duration::from_millis(ms)));
-        assert_eq!(spans, ["7 ms", "1.2 s", "3 min 4 s", "2 h 5 min"]);
     }
 }

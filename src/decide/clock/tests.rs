@@ -14,9 +14,9 @@ fn reading(at: &str, up_secs: i64, boot: Option<&str>) -> Reading {
     Reading { at: at.parse().unwrap(), up, boot_id: boot.map(str::to_owned) }
 }
 
-fn leap(seen: &Reading, now: &Reading) -> Option<String> {
+fn leap(seen: &Reading, now: &Reading) -> Option<Leap> {
     match judge(Some(seen), now) {
-        Plausibility::Leapt(leap) => Some(leap.seen()),
+        Plausibility::Leapt(leap) => Some(leap),
         Plausibility::Plausible | Plausibility::Behind => None,
     }
 }
@@ -25,9 +25,8 @@ fn leap(seen: &Reading, now: &Reading) -> Option<String> {
 fn f28_a_leap_within_a_boot_is_seen_and_said() {
     let seen = reading("2026-11-29T22:00:00Z", 1_000, Some("a"));
     let later = reading("2040-01-01T00:00:00Z", 1_300, Some("a"));
-    let said = "the clock says 2040-01-01T00:00:00Z, 4780 days after it was last trusted (2026-11-29T22:00:00Z), but the \
-                machine counted 5 minutes";
-    assert_eq!(leap(&seen, &later).as_deref(), Some(said));
+    let counted = SignedDuration::from_mins(5);
+    assert_eq!(leap(&seen, &later), Some(Leap { seen_at: seen.at, now: later.at, counted, rebooted: false }));
     // As long as that since, and nobody looked.
     let long = reading("2040-01-01T00:00:00Z", 1_000 + 4_780 * DAY, Some("a"));
     assert_eq!(leap(&seen, &long), None);
@@ -37,9 +36,8 @@ fn f28_a_leap_within_a_boot_is_seen_and_said() {
 fn d27_a_wrong_clock_at_boot_is_seen_and_said() {
     let seen = reading("2026-11-29T22:00:00Z", 9 * DAY, Some("a"));
     let later = reading("2040-01-01T00:00:00Z", 45, Some("b"));
-    let said = "the clock says 2040-01-01T00:00:00Z, 4780 days after it was last trusted (2026-11-29T22:00:00Z), and the \
-                machine has been up for 45 seconds of that";
-    assert_eq!(leap(&seen, &later).as_deref(), Some(said));
+    let counted = SignedDuration::from_secs(45);
+    assert_eq!(leap(&seen, &later), Some(Leap { seen_at: seen.at, now: later.at, counted, rebooted: true }));
     let holiday = |days: i64| reading(&format!("2026-12-{days:02}T22:00:00Z"), 45, Some("b"));
     assert_eq!(leap(&seen, &holiday(6)), None, "a week off");
     assert!(leap(&seen, &holiday(7)).is_some(), "longer, somebody has to say that it is so");

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::record::Status;
+use super::result::Status;
 
 #[derive(Deserialize)]
 #[serde(untagged)]

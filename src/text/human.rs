@@ -15,13 +15,15 @@ pub fn count(number: u64) -> String {
     grouped
 }
 
-/// A count and its noun, which takes an `s` for any number but one: `1 row`, `1,204 rows`.
+/// A count and its noun, in the plural for any number but one: `1 row`, `1,204 rows`, `2 batches`.
 pub fn counted(number: u64, noun: &str) -> String {
-    match (number, noun) {
-        (1, noun) => format!("1 {noun}"),
-        (number, "policy") => format!("{} policies", count(number)),
-        (number, noun) => format!("{} {noun}s", count(number)),
-    }
+    let plural = match noun.strip_suffix('y') {
+        _ if number == 1 => noun.to_owned(),
+        Some(stem) => format!("{stem}ies"),
+        None if noun.ends_with("ch") => format!("{noun}es"),
+        None => format!("{noun}s"),
+    };
+    format!("{} {plural}", count(number))
 }
 
 /// A size in bytes: `512 B`, `1.2 GiB`.
@@ -55,6 +57,11 @@ pub fn duration(duration_ms: u64) -> String {
 
 fn two(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
     if small == 0 { format!("{large} {large_unit}") } else { format!("{large} {large_unit} {small} {small_unit}") }
+}
+
+/// A duration: as of [`duration`].
+pub fn length(length: std::time::Duration) -> String {
+    duration(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// How long from one instant to a later one; nothing when it is not later.
@@ -94,6 +101,7 @@ mod tests {
         assert_eq!(counted(1, "row"), "1 row");
         assert_eq!(counted(0, "row"), "0 rows");
         assert_eq!(counted(2000, "policy"), "2,000 policies");
+        assert_eq!(counted(2, "batch"), "2 batches");
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::blocked::Blocked;
 use crate::clock::Reading;
+use crate::outcome::{Held, HoldKind};
 
 /// Time within one boot that the wall clock may run ahead of what the machine counted: no slew, zone or leap second comes
 /// near it.
@@ -12,7 +14,7 @@ const OFF: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// What is to be thought of a clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Plausibility {
+pub enum Plausibility {
     /// It went on as clocks do, or nothing is known that it could be compared with.
     Plausible,
     /// It is behind the last one that was trusted: whatever goes by it goes later.
@@ -23,7 +25,7 @@ pub(super) enum Plausibility {
 
 /// More time on the wall clock than is accounted for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Leap {
+pub struct Leap {
     /// When the clock was last trusted.
     seen_at: Timestamp,
     now: Timestamp,
@@ -34,7 +36,7 @@ pub(super) struct Leap {
 }
 
 /// Judges a clock by the last one that was trusted.
-pub(super) fn judge(seen: Option<&Reading>, now: &Reading) -> Plausibility {
+pub fn judge(seen: Option<&Reading>, now: &Reading) -> Plausibility {
     let Some(seen) = seen else { return Plausibility::Plausible };
     let passed = now.at.duration_since(seen.at);
     if passed < SignedDuration::ZERO {
@@ -58,8 +60,8 @@ pub(super) fn judge(seen: Option<&Reading>, now: &Reading) -> Plausibility {
 }
 
 impl Leap {
-    /// What was seen, in words.
-    pub(super) fn seen(&self) -> String {
+    /// The hold of whatever goes by this clock: what was seen, what it means, and what to do.
+    pub fn held(&self, since: Timestamp) -> Held {
         let Self { seen_at, now, counted, rebooted } = self;
         let passed = spell(now.duration_since(*seen_at));
         let counted = spell(*counted);
@@ -67,12 +69,24 @@ impl Leap {
             true => format!("and the machine has been up for {counted} of that"),
             false => format!("but the machine counted {counted}"),
         };
-        format!("the clock says {now:.0}, {passed} after it was last trusted ({seen_at:.0}), {but}")
+        let reason = format!(
+            "the clock says {now:.0}, {passed} after it was last trusted ({seen_at:.0}), {but}; nothing goes by a clock that \
+             leapt until the system says that it is synchronised (`timedatectl`), or the clock of a database on another \
+             machine agrees. If it is right, say so with `retaind approve --clock`; on a machine that nothing synchronises, \
+             write clock = \"trust\" in [daemon]"
+        );
+        Held { since, kind: HoldKind::Clock, reasons: vec![reason], old: None, new: None }
     }
 }
 
+/// Reason to end a run that began under a clock that was ahead and was set right since: what it takes for old may not be.
+pub fn began_in_the_future(began_at: Timestamp, now: Timestamp) -> Option<Blocked> {
+    let ahead = began_at.duration_since(now);
+    (ahead > SignedDuration::from_secs(60)).then(|| Blocked::ClockSetBack { by: spell(ahead) })
+}
+
 /// A span of time in its largest unit, for people.
-pub(super) fn spell(span: SignedDuration) -> String {
+fn spell(span: SignedDuration) -> String {
     let seconds = span.as_secs().max(0);
     let (count, unit) = match seconds {
         0..120 => (seconds, "second"),

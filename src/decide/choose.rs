@@ -8,41 +8,41 @@ use crate::policy::Per;
 
 /// What is known of a matching file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Record {
+pub struct Record {
     /// Fingerprint of its directory's path.
-    pub(super) directory: u64,
+    pub directory: u64,
     /// Nanoseconds since 1970.
-    pub(super) mtime_ns: i128,
+    pub mtime_ns: i128,
     /// Place of its path in the order of names, among files of the same time.
-    pub(super) rank: u64,
+    pub rank: u64,
     /// What its removal would free.
-    pub(super) size_bytes: u64,
+    pub size_bytes: u64,
 }
 
 /// What may go.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Rules {
+pub struct Rules {
     /// What was changed before it goes; none where age alone is no reason.
-    pub(super) cutoff_ns: Option<i128>,
+    pub cutoff_ns: Option<i128>,
     /// The newest stay, so many of what counts together; where there is no other rule, all others go.
-    pub(super) keep_last: Option<(u64, Per)>,
+    pub keep_last: Option<(u64, Per)>,
     /// Beyond so many bytes of what counts together, the oldest go.
-    pub(super) max_total: Option<(u64, Per)>,
+    pub max_total: Option<(u64, Per)>,
     /// Bytes that are to be freed, oldest first.
-    pub(super) to_free: Option<Room>,
+    pub to_free: Option<RoomToMake>,
 }
 
-/// Room that is to be made.
+/// RoomToMake that is to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Room {
-    pub(super) bytes: u64,
+pub struct RoomToMake {
+    pub bytes: u64,
     /// What goes for another reason makes room, too: not where it only goes to the trash, and this does not.
-    pub(super) others_count: bool,
+    pub others_count: bool,
 }
 
 /// What becomes of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Choice {
+pub enum Choice {
     Stays,
     Goes,
     /// It goes because room is needed, and for no other reason.
@@ -51,12 +51,12 @@ pub(super) enum Choice {
 
 impl Rules {
     /// True if a file can be judged by itself.
-    pub(super) fn is_age_alone(&self) -> bool {
+    pub fn is_age_alone(&self) -> bool {
         self.keep_last.is_none() && self.max_total.is_none() && self.to_free.is_none()
     }
 
     /// The same without the rules that make room; none where nothing else is a reason for files to go.
-    pub(super) fn without_room(self) -> Option<Self> {
+    pub fn without_room(self) -> Option<Self> {
         let is_reason = self.cutoff_ns.is_some() || self.is_number_alone();
         is_reason.then_some(Self { max_total: None, to_free: None, ..self })
     }
@@ -68,7 +68,7 @@ impl Rules {
 }
 
 /// Says of each record what becomes of the file.
-pub(super) fn choose(records: &[Record], rules: Rules) -> Vec<Choice> {
+pub fn choose(records: &[Record], rules: Rules) -> Vec<Choice> {
     let mut oldest_first: Vec<u32> = (0..u32::try_from(records.len()).unwrap_or(u32::MAX)).collect();
     oldest_first.sort_unstable_by_key(|place| {
         let record = &records[*place as usize];
@@ -138,7 +138,7 @@ impl Choosing<'_> {
     }
 
     /// Takes the oldest until there is room.
-    fn make_room(&mut self, oldest_first: &[u32], room: Room) {
+    fn make_room(&mut self, oldest_first: &[u32], room: RoomToMake) {
         let mut freed: u128 = 0;
         if room.others_count {
             let going = oldest_first.iter().filter(|place| self.choices[**place as usize] == Choice::Goes);
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn space_is_made_oldest_first_over_all_groups() {
-        let rules = Rules { to_free: Some(Room { bytes: 5, others_count: true }), ..Rules::default() };
+        let rules = Rules { to_free: Some(RoomToMake { bytes: 5, others_count: true }), ..Rules::default() };
         let records = [file(1, 3, 4), file(2, 1, 3), file(2, 2, 0), file(1, 4, 9)];
         assert_eq!(goes(&records, rules), [true, true, false, false]);
     }
@@ -224,7 +224,7 @@ mod tests {
         let per = || prop_oneof![Just(Per::Directory), Just(Per::Store)];
         (proptest::option::of(0..20_i128), some(1..4), per(), some(0..40), per(), some(0..40)).prop_map(
             |(cutoff_ns, keep_last, keep_last_per, max_total, max_total_per, bytes)| {
-                let to_free = bytes.map(|bytes| Room { bytes, others_count: bytes % 2 == 0 });
+                let to_free = bytes.map(|bytes| RoomToMake { bytes, others_count: bytes % 2 == 0 });
                 let keep_last = keep_last.map(|most| (most, keep_last_per));
                 let max_total = max_total.map(|most| (most, max_total_per));
                 Rules { cutoff_ns, keep_last, max_total, to_free }

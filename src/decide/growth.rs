@@ -7,21 +7,29 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::ledger::PastRun;
-
 /// How long back runs tell what is usual, and how many tell it at least.
-pub(super) const USUAL_DAYS: i64 = 30;
-pub(super) const USUAL_RUNS: usize = 10;
+pub const USUAL_DAYS: i64 = 30;
+pub const USUAL_RUNS: usize = 10;
 /// A run that takes no more than this is never held for its size.
-pub(super) const NEVER_HELD: u64 = 1000;
+pub const NEVER_HELD: u64 = 1000;
 /// Largest share of a table or store that the first run of a policy may take.
 const FIRST_SHARE: f64 = 0.1;
 /// Time that lies between two runs where no two of the schedule are known.
 const ASSUMED_INTERVAL: SignedDuration = SignedDuration::from_hours(24);
 
+/// What an enforcing run took for a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PastRun {
+    pub started_at: Timestamp,
+    /// Rows, or files where the policy is about a store.
+    pub amount: u64,
+    /// The schedule asked for it.
+    pub scheduled: bool,
+}
+
 /// Size of the runs that a policy usually has.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Usual {
+pub struct Usual {
     /// The largest of them; none without a run that took anything.
     largest: Option<u64>,
     /// How many runs lie between the last one and now, were they as frequent as usual; at least 1.
@@ -30,7 +38,7 @@ pub(super) struct Usual {
 
 impl Usual {
     /// What past runs, newest first, tell for a run at `now`.
-    pub(super) fn of(past: &[PastRun], now: Timestamp) -> Self {
+    pub fn of(past: &[PastRun], now: Timestamp) -> Self {
         let largest = past.iter().map(|run| run.amount).max().filter(|largest| *largest > 0);
         let intervals = match past {
             [] => 1.0,
@@ -44,7 +52,7 @@ impl Usual {
 
     /// The most that a run may take without an approval; `of`: everything that there is, asked for where no run tells
     /// what is usual.
-    pub(super) fn most(&self, max_growth: u64, of: u64) -> u64 {
+    pub fn most(&self, max_growth: u64, of: u64) -> u64 {
         let most = match self.largest {
             Some(largest) => largest as f64 * max_growth as f64 * self.intervals,
             None => of as f64 * FIRST_SHARE,
@@ -54,12 +62,12 @@ impl Usual {
     }
 
     /// True if everything that there is has to be counted.
-    pub(super) fn is_first(&self) -> bool {
+    pub fn is_first(&self) -> bool {
         self.largest.is_none()
     }
 
     /// The reason for a hold, in words.
-    pub(super) fn reason(&self, amount: u64, what: &str, (most, of): (u64, u64)) -> String {
+    pub fn reason(&self, amount: u64, what: &str, (most, of): (u64, u64)) -> String {
         match self.largest {
             Some(largest) => format!(
                 "{amount} {what} would go, and the largest of its recent runs took {largest}: more than {most} wait for an \

@@ -1,0 +1,311 @@
+//! Reasons that a whole policy takes nothing: as data, by the word that JSON has, and in English.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::store::StoreDoubt;
+use crate::outcome::{Held, HoldKind, RunId};
+use crate::policy::{Name, TableName};
+use crate::text::human::counted;
+
+/// Reason that a policy of a run takes nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Blocked {
+    /// It waits for an approval.
+    Held(Held),
+    ClockSkew {
+        source: Name,
+        secs: f64,
+        most: f64,
+    },
+    /// The clock was set back while it ran.
+    ClockSetBack {
+        by: String,
+    },
+    ClockUnknown {
+        why: String,
+    },
+    MaxRows {
+        most: u64,
+    },
+    MaxRowsFraction {
+        eligible: u64,
+        total: u64,
+        table: TableName,
+        share: f64,
+        most: f64,
+    },
+    MaxFiles {
+        going: u64,
+        most: u64,
+    },
+    MaxFilesFraction {
+        going: u64,
+        of: u64,
+        share: f64,
+        most: f64,
+    },
+    /// More would go than was shown when somebody approved it.
+    BeyondApproval {
+        amount: u64,
+        things: &'static str,
+        shown_at: Timestamp,
+        most: u64,
+    },
+    /// A comparison with a time says the same at every time.
+    TimeIndependent {
+        why: String,
+    },
+    /// The source takes no changes.
+    ReadOnlySource {
+        why: String,
+    },
+    /// Another run has the policy.
+    Leased {
+        policy: Name,
+        run_id: RunId,
+        pid: u32,
+        since: Timestamp,
+    },
+    /// Another program has the table.
+    InUse {
+        why: String,
+    },
+    HookFailed {
+        hook: &'static str,
+        error: String,
+    },
+    /// A store or one of its references cannot be opened.
+    StoreUnavailable {
+        why: String,
+    },
+    Store(StoreDoubt),
+    /// Parts of a store could not be walked (D7).
+    StoreUnseen {
+        store: Name,
+        places: u64,
+    },
+    /// Nothing can be removed there, so that rows would go and files stay.
+    Unremovable {
+        store: Name,
+        why: String,
+    },
+    /// Nearly all files that eligible rows name are not there (D3).
+    FilesMissing {
+        store: Name,
+        root: PathBuf,
+        missing: u64,
+        named: u64,
+    },
+    /// A table that names files is empty (D1).
+    ReferenceEmpty {
+        reference: String,
+        store: Name,
+    },
+    /// Most of what it names leads out of the store (D5).
+    ReferenceOutside {
+        reference: String,
+        store: Name,
+        root: PathBuf,
+        outside: u64,
+        inside: u64,
+        examples: String,
+    },
+    /// Its rows name no file (D1).
+    ReferenceWithoutFiles {
+        reference: String,
+        rows: u64,
+    },
+    /// None of the files that one reference names is there.
+    ReferenceAbsent {
+        reference: String,
+        path: String,
+        store: Name,
+        orphans: u64,
+    },
+    /// Many files that rows name are missing where many have no row (D20).
+    ManyMissing {
+        store: Name,
+        missing: u64,
+        orphans: u64,
+        example: Option<String>,
+    },
+    /// Nothing that rows name is there (D5).
+    AllMissing {
+        store: Name,
+        root: PathBuf,
+        named: u64,
+        example: Option<String>,
+    },
+}
+
+impl Blocked {
+    /// The word that JSON has, which stays the same.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Blocked::Held(_) => "held",
+            Blocked::ClockSkew { .. } => "clock_skew",
+            Blocked::ClockSetBack { .. } => "clock_set_back",
+            Blocked::ClockUnknown { .. } => "clock_unknown",
+            Blocked::MaxRows { .. } => "max_rows",
+            Blocked::MaxRowsFraction { .. } | Blocked::MaxFilesFraction { .. } => "max_fraction",
+            Blocked::MaxFiles { .. } => "max_files",
+            Blocked::BeyondApproval { .. } => "approved",
+            Blocked::TimeIndependent { .. } => "time_independent",
+            Blocked::ReadOnlySource { .. } => "read_only_source",
+            Blocked::Leased { .. } => "already_running",
+            Blocked::InUse { .. } => "in_use",
+            Blocked::HookFailed { .. } => "hook_failed",
+            Blocked::StoreUnavailable { .. } => "store_unavailable",
+            Blocked::Store(doubt) => doubt.code(),
+            Blocked::StoreUnseen { .. } => "store_unseen",
+            Blocked::Unremovable { .. } => "unremovable",
+            Blocked::FilesMissing { .. } => "files_missing",
+            Blocked::ReferenceEmpty { .. } => "reference_empty",
+            Blocked::ReferenceOutside { .. } => "reference_outside",
+            Blocked::ReferenceWithoutFiles { .. } => "reference_without_files",
+            Blocked::ReferenceAbsent { .. } => "reference_absent",
+            Blocked::ManyMissing { .. } => "many_missing",
+            Blocked::AllMissing { .. } => "all_missing",
+        }
+    }
+
+    /// True if it is about how much would go: an approval lifts that.
+    pub fn is_by_amount(&self) -> bool {
+        match self {
+            Blocked::Held(held) => matches!(held.kind, HoldKind::Growth | HoldKind::Guard),
+            Blocked::MaxRows { .. }
+            | Blocked::MaxRowsFraction { .. }
+            | Blocked::MaxFiles { .. }
+            | Blocked::MaxFilesFraction { .. }
+            | Blocked::BeyondApproval { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// The hold, where an approval is all that it needs.
+    pub fn held(&self) -> Option<&Held> {
+        match self {
+            Blocked::Held(held) => Some(held),
+            _ => None,
+        }
+    }
+}
+
+/// " (for example …)", where there is one.
+struct Example<'a>(&'a Option<String>);
+
+impl fmt::Display for Example<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |path| write!(f, " (for example {path:?})"))
+    }
+}
+
+/// What helps with too much of something.
+const SEE: &str = "see what they are with `retaind plan`, and why there are so many";
+
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Blocked::Held(held) => f.write_str(&held.sentence()),
+            Blocked::ClockSkew { source, secs, most } => write!(
+                f,
+                "clock_skew: the clock of source {source} is {secs:.0} s away from this machine's (at most {most} s \
+                 is allowed), so no cutoff can be trusted; set the clocks right"
+            ),
+            Blocked::ClockSetBack { by } => write!(
+                f,
+                "held: the clock was set back by {by} since this run began, so it is not known what is old by it; the next \
+                 run goes by the clock as it is then"
+            ),
+            Blocked::ClockUnknown { why } => {
+                write!(f, "held: it is not known whether the clock can be trusted: {why}")
+            }
+            Blocked::MaxRows { most } => write!(f, "max_rows: more than {most} rows are eligible; {SEE}"),
+            Blocked::MaxRowsFraction { eligible, total, table, share, most } => write!(
+                f,
+                "max_fraction: {eligible} of {total} rows of {table} are eligible, a share of {share:.3}, and {most} is the \
+                 most; {SEE}"
+            ),
+            Blocked::MaxFiles { going, most } => {
+                write!(f, "max_files: {going} files would go, and {most} is the most; {SEE}")
+            }
+            Blocked::MaxFilesFraction { going, of, share, most } => write!(
+                f,
+                "max_fraction: {going} of {of} files would go, a share of {share:.3}, and {most} is the most; {SEE}"
+            ),
+            Blocked::BeyondApproval { amount, things, shown_at, most } => write!(
+                f,
+                "approved: {amount} {things} would go that were eligible at {shown_at:.0}, and {most} were shown when that \
+                 was approved; see what they are with `retaind approve`"
+            ),
+            Blocked::TimeIndependent { why }
+            | Blocked::ReadOnlySource { why }
+            | Blocked::InUse { why }
+            | Blocked::StoreUnavailable { why } => f.write_str(why),
+            Blocked::Leased { policy, run_id, pid, since } => {
+                write!(f, "policy {policy} is being run already: run {run_id}, process {pid}, since {since}")
+            }
+            Blocked::HookFailed { hook, error } => write!(f, "{hook} hook: {error}"),
+            Blocked::Store(doubt) => doubt.fmt(f),
+            Blocked::StoreUnseen { store, places } => write!(
+                f,
+                "{} in store {store} could not be looked at, so that it is not known what is in it: see the errors",
+                counted(*places, "place")
+            ),
+            Blocked::Unremovable { store, why } => write!(
+                f,
+                "nothing can be removed in store {store}: {why}. Rows would go and their files stay; fix that first (`retaind \
+                 check` says what this user lacks)"
+            ),
+            Blocked::FilesMissing { store, root, missing, named } => write!(
+                f,
+                "files_missing: of {named} files that eligible rows name in store {store}, {missing} are not in {}: its disk \
+                 may not be mounted, or path or strip_prefix of [stores.{store}] lead elsewhere. Look at what is there; \
+                 `retaind adopt {store}` makes runs know the store again. If these files are gone for good, write \
+                 may_be_missing = true in files of the policy",
+                root.display()
+            ),
+            Blocked::ReferenceEmpty { reference, store } => write!(
+                f,
+                "the table of reference {reference} is empty: it names no file of store {store}. The database may be restored \
+                 in part, or be another one: look at what happened to it; where the table may be empty, write may_be_empty = \
+                 true in the reference"
+            ),
+            Blocked::ReferenceOutside { reference, store, root, outside, inside, examples } => write!(
+                f,
+                "prefix mismatch: of what {reference} names, {outside} paths map outside of store {store}, and {inside} into \
+                 it (for example {examples}). Paths may be written in another way now, or the store's path or strip_prefix be \
+                 another one: set them so that the paths map into {}",
+                root.display()
+            ),
+            Blocked::ReferenceWithoutFiles { reference, rows } => write!(
+                f,
+                "reference {reference} names no file at all in {rows} rows: look at what happened to the table; where its \
+                 rows may name none, write may_be_empty = true in the reference"
+            ),
+            Blocked::ReferenceAbsent { reference, path, store, orphans } => write!(
+                f,
+                "of the files that reference {reference} names, none is in store {store} (for example {path:?}), and \
+                 {orphans} files there have no row. Its column may hold something else than one path of this store; correct \
+                 the reference, or, where its files may all be gone, declare it with may_be_missing = true"
+            ),
+            Blocked::ManyMissing { store, missing, orphans, example } => write!(
+                f,
+                "{missing} files that rows name are not in store {store}{}, and {orphans} files there have no row: so many of \
+                 both may be the same files in another spelling. Compare them, and correct strip_prefix or the rows; where \
+                 files of a reference may be gone, write may_be_missing = true in it",
+                Example(example)
+            ),
+            Blocked::AllMissing { store, root, named, example } => write!(
+                f,
+                "prefix mismatch: rows name {named} files or directories of store {store}, and none of them is in {}{}. Paths \
+                 may be written in another way now, or the store's path or strip_prefix be another one",
+                root.display(),
+                Example(example)
+            ),
+        }
+    }
+}

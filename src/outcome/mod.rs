@@ -1,0 +1,19 @@
+//! What a run comes to, as plain data: the result of a run and of each of its policies, their sums, and why a policy waits
+//! for an approval. The ledger stores it, reports render it, events echo it; nothing here is computed from anything but itself.
+
+mod held;
+mod references;
+mod result;
+mod running;
+mod tally;
+
+pub use held::{Held, HoldKind};
+pub use references::{AlikeFile, MissingFile, OutsidePaths};
+pub use result::{
+    Cause, EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger,
+    SHOWN_AT_MOST, Sample, Status,
+};
+pub use tally::{StoreTally, Tally, Totals};
+
+/// Names a run: a UUID of version 7.
+pub type RunId = uuid::Uuid;
