@@ -21,11 +21,11 @@ fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// README, CHANGELOG and everything in `docs/`.
+/// README, CHANGELOG, CONTRIBUTING and everything in `docs/`.
 fn pages() -> Vec<PathBuf> {
     let docs = fs::read_dir(root().join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let mut pages: Vec<PathBuf> = docs.filter(|path| path.extension().is_some_and(|end| end == "md")).collect();
-    pages.extend(["README.md", "CHANGELOG.md"].map(|page| root().join(page)));
+    pages.extend(["README.md", "CHANGELOG.md", "CONTRIBUTING.md"].map(|page| root().join(page)));
     pages.sort();
     pages
 }
@@ -118,6 +118,55 @@ fn links_lead_to_files() {
             let path = target.split('#').next().unwrap_or_default();
             let outside = target.contains("://") || path.is_empty();
             if !outside && !page.parent().unwrap().join(path).exists() {
+                wrong.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A path of the sources that stands between backticks, without what it may name of a file: `src/a.rs`, `tests/it/rows`.
+fn source_paths(page: &str) -> impl Iterator<Item = &str> {
+    let quoted = page.split('`').skip(1).step_by(2);
+    quoted.filter(|word| {
+        let tree = ["src/", "tests/", "systemd/", "config/", "packaging/"].iter().any(|tree| word.starts_with(tree));
+        tree && !word.contains([' ', '*', '{', '…'])
+    })
+}
+
+#[test]
+fn source_paths_in_pages_exist() {
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    // What was is not what is: the changelog speaks of the time of each entry.
+    for page in pages().into_iter().filter(|page| !page.ends_with("CHANGELOG.md")) {
+        let text = read(&page);
+        for path in source_paths(&text) {
+            seen += 1;
+            // A room that is being built while this is written.
+            let expected = path.starts_with("src/decide") && !root().join("src/decide").exists();
+            if !expected && !["", ".rs", "/mod.rs"].iter().any(|end| root().join(format!("{path}{end}")).exists()) {
+                wrong.push(format!("{}: {path}", page.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty() && seen > 20, "{seen} paths; {}", wrong.join("\n"));
+}
+
+#[test]
+fn links_to_sections_lead_to_headings() {
+    let anchor = |line: &str| {
+        let heading = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = heading.chars().filter(|letter| letter.is_alphanumeric() || [' ', '-', '_'].contains(letter));
+        kept.collect::<String>().replace(' ', "-")
+    };
+    let mut wrong = Vec::new();
+    for page in pages() {
+        for target in read(&page).split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let Some((path, section)) = target.split_once('#').filter(|_| !target.contains("://")) else { continue };
+            let led_to = if path.is_empty() { page.clone() } else { page.parent().unwrap().join(path) };
+            let headings = read(&led_to).lines().filter(|line| line.starts_with('#')).map(anchor).collect::<Vec<_>>();
+            if !headings.iter().any(|heading| heading == section) {
                 wrong.push(format!("{}: {target}", page.display()));
             }
         }
