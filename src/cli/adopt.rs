@@ -73,7 +73,7 @@ async fn decide(
 /// Asks whoever sits at the terminal.
 async fn is_agreed(found: &StoreFound) -> Result<bool, Refusal> {
     if !ask::is_possible() {
-        let error = anyhow::anyhow!("nobody can be asked whether to adopt store {}: this is no terminal", found.store);
+        let error = anyhow::anyhow!("nobody can be asked whether to adopt store {}: there is no terminal", found.store);
         return Err(Refusal::Usage(error, "look at what was found, then add --yes".to_owned()));
     }
     Ok(ask::is_confirmed(&format!("Adopt store {} at {}?", found.store, printable(&found.path))).await?)

@@ -84,7 +84,7 @@ async fn decide(
         Answer::Yes => {}
         Answer::No => return Ok(cancelled()),
         Answer::Nobody => {
-            let error = anyhow!("nobody can be asked whether to approve this: this is no terminal");
+            let error = anyhow!("nobody can be asked whether to approve this: there is no terminal");
             let hint = match asked.yes {
                 true => "look at what would go, then name the policies, or add --all",
                 false => "look at what would go, then add --yes to the names, or --all --yes",
@@ -174,7 +174,7 @@ pub async fn confirm_clock(settings: &Settings, yes: bool, output: Output) -> Re
         }
         Answer::No => cancelled(),
         Answer::Nobody => {
-            let error = anyhow!("nobody can be asked whether the clock is right: this is no terminal");
+            let error = anyhow!("nobody can be asked whether the clock is right: there is no terminal");
             return Err(Refusal::Usage(error, "look at the time, then add --yes".to_owned()));
         }
     };

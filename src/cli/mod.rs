@@ -153,7 +153,7 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
                 return inspect::why_file(&settings, &thing, &which, output).boxed_local().await;
             }
             let key = which.into_string().map_err(|key| {
-                let error = anyhow::anyhow!("the key {key:?} is no text");
+                let error = anyhow::anyhow!("the key {key:?} is not text");
                 Refusal::Usage(error, "write it as `retaind plan --list` shows it".to_owned())
             })?;
             inspect::why(&settings, &thing, &key, &params, output).boxed_local().await

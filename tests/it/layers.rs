@@ -4,6 +4,7 @@
 
 mod circles;
 mod names;
+mod words;
 
 use std::collections::BTreeSet;
 use std::fs;
