@@ -6,9 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
 
-/// Where the kernel names the boot.
+/// File in which the kernel names the boot.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
-/// Where the unit names it: its sandbox hides the file.
+/// Variable in which the unit names it: its sandbox hides the file.
 const BOOT_ID_VARIABLE: &str = "BOOT_ID";
 
 /// Tells the time: the machine's, or one that a test sets by hand.

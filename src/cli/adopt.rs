@@ -11,7 +11,7 @@ use crate::policy::{Settings, Store};
 use crate::report::{StoreFound, render_found};
 use crate::text::printable;
 
-/// What the command line asks for.
+/// Request of the command line.
 pub struct AdoptArguments<'a> {
     pub store: &'a str,
     /// In place of a marker that is there.

@@ -17,7 +17,7 @@ use crate::report::{ToApprove, approval_question, render_approvals, render_clock
 /// Loads the configuration once more; what is wrong with it is told.
 pub type Reload<'a> = &'a dyn Fn() -> Result<Arc<Settings>, Refusal>;
 
-/// What the command line asks for.
+/// Request of the command line.
 pub struct ApproveArguments {
     pub names: Vec<String>,
     pub params: Vec<(String, String)>,

@@ -1,4 +1,4 @@
-//! What may be written on the command line, and what it means to clap. Carries nothing out.
+//! Grammar of the command line, as clap reads it. Carries nothing out.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ pub struct Shared {
     /// Say more on standard error; twice: everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Whether to use colour
+    /// Use of colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     #[arg(help = "Whether to use colour: auto, always or never")]
     pub color: Color,
@@ -185,7 +185,7 @@ pub enum Command {
         /// A run's id, or a beginning or end of it
         #[arg(value_name = "ID", add = ArgValueCompleter::new(candidates::runs))]
         id: Option<String>,
-        /// How many runs to list
+        /// Number of runs to list
         #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
         limit: u32,
     },
@@ -204,14 +204,14 @@ pub enum Command {
     },
 }
 
-/// What `config` prints.
+/// Views that `config` prints.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Print the JSON schema by which editors complete and check a configuration
     Schema,
 }
 
-/// What `run --mode` may be: a command line can make a run more careful than its configuration, never less.
+/// Values of `run --mode`: a command line can make a run more careful than its configuration, never less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ModeFlag {
     Report,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::report::Status;
 
-/// How a command ended.
+/// Exit code of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     Done = 0,

@@ -186,7 +186,7 @@ fn inputs(shared: Shared) -> Inputs {
     Inputs::from_process(shared.config, shared.set)
 }
 
-/// What every command prints with `--json` when the configuration is bad.
+/// Output of every command with `--json` when the configuration is bad.
 #[derive(serde::Serialize)]
 struct Problems<'a> {
     errors: &'a Diagnostics,

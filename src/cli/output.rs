@@ -1,4 +1,4 @@
-//! Where a command writes: data to standard output, everything else to standard error. Never panics on a closed pipe.
+//! Streams of a command: data to standard output, everything else to standard error. Never panics on a closed pipe.
 
 use std::io::{self, IsTerminal, Write};
 

@@ -23,7 +23,7 @@ use crate::report::{RunMode, RunResult, Status, plan_question, plan_summary, ren
 /// Lines of a listing that wait to be written before the plan is held up.
 const LISTED_AHEAD: usize = 4096;
 
-/// What the command line asks for.
+/// Request of the command line.
 pub struct RunArguments {
     /// Of tasks and policies.
     pub names: Vec<String>,

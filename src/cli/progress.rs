@@ -1,4 +1,4 @@
-//! How far a run is, on standard error: a bar on a terminal, a line every so often elsewhere. Counts nothing itself.
+//! Progress of a run, on standard error: a bar on a terminal, a line every so often elsewhere. Counts nothing itself.
 
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,9 @@ use super::output::say;
 use crate::commands::execute::Progress;
 use crate::text::human::{count, counted, duration, size};
 
-/// How often a line is written where there is no terminal.
+/// Interval of lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
-/// How often a bar is looked at, so that a fast run does not spend its time on drawing.
+/// Interval at which a bar is drawn, so that a fast run does not spend its time on drawing.
 const DRAW_EVERY: Duration = Duration::from_millis(100);
 /// A rate over less than this tells nothing.
 const RATE_AFTER_SECS: f64 = 0.2;
@@ -79,7 +79,7 @@ fn words(progress: &Progress, rate: Option<f64>) -> String {
     text
 }
 
-/// How fast a policy's rows go, from when its first row was still to come.
+/// Rate at which a policy's rows go, from when its first row was still to come.
 #[derive(Debug, Default)]
 struct Pace {
     position: (usize, usize),

@@ -1,4 +1,4 @@
-//! How long to wait before something is tried again.
+//! Waits between the tries of something that fails.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -21,7 +21,7 @@ impl Backoff {
         wait - (wait / 4).mul_f64(random_share())
     }
 
-    /// How many waits there were.
+    /// Number of waits so far.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }

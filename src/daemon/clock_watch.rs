@@ -7,7 +7,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use crate::run::Runner;
 use crate::text::chain;
 
-/// How often the clock is noted: what is asked of it is whether days are missing.
+/// Interval at which the clock is noted: the question is only whether days are missing.
 const PERIOD: Duration = Duration::from_secs(3600);
 
 /// The times at which a daemon looks, the first of them after the one at its start.

@@ -38,7 +38,7 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Whether a running daemon can change from one configuration to the other.
+/// True if a running daemon can change from one configuration to the other.
 pub fn check_reloadable(old: &Settings, new: &Settings) -> Result<(), Refusal> {
     let places = [
         ("[daemon] state_dir", &old.daemon.state_dir, &new.daemon.state_dir),

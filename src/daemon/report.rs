@@ -1,4 +1,4 @@
-//! What the parts of the daemon tell its main loop.
+//! Reports of the daemon's parts to its main loop.
 
 use tokio::sync::{mpsc, watch};
 
@@ -20,5 +20,5 @@ pub enum Report {
     Recovered { kept: usize },
 }
 
-/// Where reports go. Unbounded, so that a run never waits for the main loop; each sender has a few in it at most.
+/// Sending end of the reports. Unbounded, so that a run never waits for the main loop; each sender has a few in it at most.
 pub type Reports = mpsc::UnboundedSender<Report>;

@@ -26,17 +26,17 @@ use crate::schedule::{Pulse, TaskStatus};
 use crate::telemetry::Event;
 use crate::text::chain;
 
-/// How often the service manager is asked for more time during a long recovery, and for how much.
+/// Interval at which the service manager is asked for more time during a long recovery, and that time.
 const EXTEND_PERIOD: Duration = Duration::from_secs(10);
 const EXTEND_BY: Duration = Duration::from_secs(30);
-/// What systemd leaves to the process beyond `shutdown_grace`.
+/// Time that systemd leaves to the process beyond `shutdown_grace`.
 const STOP_MARGIN: Duration = Duration::from_secs(5);
-/// How long the loop waits for the schedule to answer.
+/// Patience of the loop with the schedule.
 const PULSE_PATIENCE: Duration = Duration::from_secs(2);
-/// How often the status line follows a run.
+/// Interval at which the status line follows a run.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(5);
 
-/// How a daemon ended.
+/// End of a daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DaemonEnd {
     /// Everything that ran ended within `shutdown_grace`.

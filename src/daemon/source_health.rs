@@ -1,4 +1,4 @@
-//! Which sources are up: tried once at start, after a reload and after a policy failed; again and again only while down.
+//! Health of the sources: each is tried once at start, after a reload and after a policy failed; again and again only while down.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::telemetry::Event;
 /// The state of every source that a policy uses.
 pub struct SourceWatch {
     sources: BTreeMap<Name, Watched>,
-    /// Which configuration the tries belong to.
+    /// Number of the configuration that the tries belong to.
     generation: u64,
     reports: Reports,
     cancel: CancellationToken,
@@ -34,7 +34,7 @@ enum Health {
     Down { since: Instant, backoff: Backoff },
 }
 
-/// What a try brought.
+/// Result of a try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     None,

@@ -28,7 +28,7 @@ use crate::schedule::{Alarm, Past, Schedule, ScheduleError, Scheduled};
 /// Sources are tried while the rest of the start goes on, and are then waited for so long: one that neither answers
 /// nor refuses does not hold up the daemon.
 const SOURCE_PATIENCE: Duration = Duration::from_secs(1);
-/// How many of the newest runs are searched for the last one of a task.
+/// Number of the newest runs that are searched for the last one of a task.
 const RUNS_SEARCHED: u32 = 20;
 
 /// Why a daemon did not start.

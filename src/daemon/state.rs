@@ -23,7 +23,7 @@ use crate::policy::{Name, Settings};
 use crate::run::Progress;
 use crate::schedule::Schedule;
 
-/// What a daemon needs to begin.
+/// Parts that a daemon needs to begin.
 pub struct Options {
     pub load: Loader,
     pub clock: Clock,
@@ -67,7 +67,7 @@ impl Run {
     }
 }
 
-/// Where a reload stands.
+/// State of a reload.
 #[derive(Debug, Default)]
 pub(super) struct Reload {
     pub(super) loading: Option<JoinHandle<Result<Settings, Refusal>>>,

@@ -80,7 +80,7 @@ pub fn render(picture: &Picture<'_>) -> String {
     line
 }
 
-/// What keeps the daemon from doing all of its work, if anything does.
+/// Reasons that keep the daemon from doing all of its work; none where nothing does.
 pub fn degraded(picture: &Picture<'_>) -> Option<String> {
     let mut parts: Vec<String> = picture.sources_down.iter().map(|name| format!("source {name} is down")).collect();
     if picture.batches_kept > 0 {
@@ -95,7 +95,7 @@ pub fn degraded(picture: &Picture<'_>) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// What waits for an approval, and the command by which it goes on.
+/// Policies that wait for an approval, and the command by which they go on.
 fn held(held: &[(Name, Held)]) -> Option<String> {
     let shown = |(policy, held): &(Name, Held)| format!("{policy} ({})", held.brief());
     let mut text = format!("held: {}", held.iter().take(HELD_SHOWN).map(shown).collect::<Vec<_>>().join(", "));

@@ -1,4 +1,4 @@
-//! What the service manager is told, and when. Silent where there is none.
+//! Messages to the service manager. Silent where there is none.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ impl ServiceManager {
     }
 }
 
-/// How often [`ServiceManager::alive`] is to be called: twice in the time that the unit sets, if it sets one.
+/// Interval at which [`ServiceManager::alive`] is to be called: twice in the time that the unit sets, if it sets one.
 pub fn watchdog_period() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|period| period / 2).filter(|period| !period.is_zero())
 }

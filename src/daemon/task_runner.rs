@@ -22,9 +22,9 @@ use crate::schedule::{Activation, Occasion, Runnable};
 use crate::telemetry::{Event, RunEvent};
 use crate::text::chain;
 
-/// How long the ledger remembers a run.
+/// Time for which the ledger remembers a run.
 const RUNS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
-/// How often the older ones are dropped.
+/// Interval at which the older ones are dropped.
 const PRUNE_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
 /// Runs tasks. Cheap to clone.
@@ -105,7 +105,7 @@ impl Inner {
         }
     }
 
-    /// What is to run a task now; none where it is not to be run. A run holds its configuration to the end; what a reload
+    /// Runner of a task that is due; none where it is not to be run. A run holds its configuration to the end; what a reload
     /// makes more careful is stopped, so whoever reloads must find every run of the old configuration here.
     fn begin(&self, task: &Name) -> Option<(Runner, Brake)> {
         let mut begun = lock(&self.begun);

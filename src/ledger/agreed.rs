@@ -1,4 +1,4 @@
-//! What was agreed to, of all policies at once: their approved configurations, and approvals that no run has used.
+//! Agreements about all policies at once: their approved configurations, and approvals that no run has used.
 
 use std::collections::BTreeMap;
 

@@ -118,7 +118,7 @@ fn note(connection: &mut SqliteConnection, reading: &Reading) -> Result<(), Faul
     release_holds(connection)
 }
 
-/// What waited for a clock that can be trusted waits no longer.
+/// Releases what waited for a clock that can be trusted.
 fn release_holds(connection: &mut SqliteConnection) -> Result<(), Fault> {
     let is_clock = "CASE WHEN json_valid(hold) THEN json_extract(hold, '$.kind') = 'clock' ELSE 0 END";
     let by_clock = diesel::dsl::sql::<diesel::sql_types::Bool>(is_clock);

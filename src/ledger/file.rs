@@ -24,7 +24,7 @@ const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations/ledger");
 /// `application_id` of the file, "rtnd": tells a ledger from another program's database.
 const APPLICATION_ID: i32 = 0x7274_6e64;
 
-/// How often the change to WAL is tried while another process opens the same new file.
+/// Number of tries of the change to WAL while another process opens the same new file.
 const WAL_ATTEMPTS: u32 = 50;
 const WAL_PAUSE: Duration = Duration::from_millis(100);
 
@@ -154,7 +154,7 @@ pub fn give_up_reserve(ledger: &Path) -> bool {
     Reserve::beside(ledger).give_up()
 }
 
-/// What failed while a file was prepared, and how.
+/// Failure while a file was prepared.
 type Unprepared = (&'static str, Fault);
 
 /// Creates and opens the file, and brings its schema up to date; or which of these failed.

@@ -117,7 +117,7 @@ impl Ledger {
         .await
     }
 
-    /// What a policy is held for, if it is.
+    /// Reason that a policy is held; none where it is not.
     pub async fn held_policy(&self, policy: &Name) -> Result<Option<Held>, LedgerError> {
         let policy = policy.to_string();
         self.call("reading what a policy is held for", move |connection, _| {

@@ -122,7 +122,7 @@ impl Ledger {
         .await
     }
 
-    /// How many files are owed, by policy.
+    /// Number of pending files, by policy.
     pub async fn owed(&self) -> Result<Vec<(Name, u64)>, LedgerError> {
         self.call("counting pending files", move |connection, _| {
             let rows: Vec<(String, i64)> = intents::table

@@ -8,7 +8,7 @@ use super::{Ledger, LedgerError};
 use crate::outcome::{RunId, RunMode, Status, Tally};
 use crate::policy::Name;
 
-/// What the newest run of a policy did for it.
+/// Newest run of a policy, with its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LatestRun {
     pub run_id: RunId,

@@ -11,9 +11,9 @@ use rustix::io::Errno;
 
 use super::locks::own_like;
 
-/// What is kept of a file system that has room.
+/// Size of the reserve on a file system that has room.
 const LARGEST_BYTES: u64 = 16 << 20;
-/// What is kept at least; less would not do for a run.
+/// Least size; less would not do for a run.
 const SMALLEST_BYTES: u64 = 1 << 20;
 /// Of what is free at most this part is kept, so that keeping it does not fill the disk.
 const SHARE: u64 = 4;
@@ -22,7 +22,7 @@ const SHORT_BYTES: u64 = 256 << 10;
 
 /// Files that are kept beside the one with the room: the ledger creates its own and some locks as it is used.
 const SPARE_FILES: u64 = 12;
-/// How many files must still be possible beside those.
+/// Number of files that must still be possible beside those.
 const FILES_LEFT: u64 = 20;
 const SHORT_FILES: u64 = 2;
 
@@ -34,7 +34,7 @@ pub(super) struct Reserve {
     path: PathBuf,
 }
 
-/// What is free on a file system.
+/// Free room of a file system.
 struct Free {
     bytes: u64,
     /// None where their number has no limit of its own.
@@ -153,7 +153,7 @@ fn open_file(directory: &OwnedFd, name: &str) -> std::io::Result<OwnedFd> {
     Ok(file)
 }
 
-/// What a file takes on the disk, whatever its length says.
+/// Room that a file takes on the disk, whatever its length says.
 fn held_bytes(file: impl AsFd) -> std::io::Result<u64> {
     Ok(u64::try_from(rustix::fs::fstat(file)?.st_blocks).unwrap_or(0).saturating_mul(512))
 }

@@ -218,7 +218,7 @@ fn close(connection: &mut SqliteConnection, run: &Unfinished, now: Timestamp) ->
     results::refresh_totals(connection, &run.run_id)
 }
 
-/// What is known of a policy in whose middle the process died.
+/// Result of a policy in whose middle the process died.
 fn interrupted(
     connection: &mut SqliteConnection,
     run: &Unfinished,

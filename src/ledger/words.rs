@@ -1,4 +1,4 @@
-//! How the ledger writes instants, numbers, names and enums in its columns, and reads them back; knows no table.
+//! Encoding of the ledger's columns: writes instants, numbers, names and enums, and reads them back; knows no table.
 
 use jiff::Timestamp;
 use serde::Serialize;

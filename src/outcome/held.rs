@@ -20,12 +20,12 @@ pub struct Held {
     /// Keys of the approved configuration that differ, as that has them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub old: Option<BTreeMap<String, String>>,
-    /// The same as the present configuration has them.
+    /// Words of the present configuration for them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub new: Option<BTreeMap<String, String>>,
 }
 
-/// What a hold goes by.
+/// Subject of a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldKind {

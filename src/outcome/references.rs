@@ -1,4 +1,4 @@
-//! What an orphan scan says of rows whose files it could not tell for certain.
+//! Report of an orphan scan on rows whose files it could not tell for certain.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct OutsidePaths {
     /// `nvr.detections.thumbnail_path`.
     pub reference: String,
-    /// What stands before the last segment; empty for a bare name.
+    /// Part before the last segment; empty for a bare name.
     pub begins: String,
     pub rows: u64,
     /// One of them, as it is written.

@@ -1,4 +1,4 @@
-//! What is found in a store before it is adopted: the page of `retaind adopt`. Gathers nothing itself.
+//! Contents of a store before it is adopted: the page of `retaind adopt`. Gathers nothing itself.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,7 +15,7 @@ pub struct StoreFound {
     pub store: Name,
     pub path: String,
     pub mount_point: String,
-    /// What tells its file system from others.
+    /// Identity of its file system.
     pub file_system: String,
     /// Owner and group of the root.
     pub owner: String,
@@ -29,7 +29,7 @@ pub struct StoreFound {
     pub directories: u64,
     /// True if all were counted.
     pub complete: bool,
-    /// What could not be read.
+    /// Errors of what could not be read.
     pub unreadable: u64,
     /// The marker that is there.
     pub marker: Option<MarkerFound>,
@@ -51,7 +51,7 @@ pub struct MarkerFound {
     pub mismatch: Option<String>,
 }
 
-/// What the first rows of a reference name.
+/// Files that the first rows of a reference name.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ReferenceFound {
     pub reference: String,

@@ -1,4 +1,4 @@
-//! What is approved: the page of `retaind approve`, and the question on it. Gathers nothing itself.
+//! Approval of policies: the page of `retaind approve`, and the question on it. Gathers nothing itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,7 +15,7 @@ use crate::text::printable;
 /// Things of a sample that a page shows.
 const SAMPLE_SHOWN: usize = 5;
 
-/// How much a policy would take.
+/// Amount that a policy would take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Amounts {
     pub rows: u64,
@@ -33,13 +33,13 @@ pub struct ToApprove {
     pub is_needed: bool,
     /// True if it has run or was approved before.
     pub is_known: bool,
-    /// What it waits for.
+    /// Reason that it waits.
     pub held: Option<Held>,
     /// Keys that differ, as the approved configuration has them.
     pub old: BTreeMap<String, String>,
-    /// The same as they are written now.
+    /// The words that are written now.
     pub new: BTreeMap<String, String>,
-    /// What it would take under the approved configuration, where that is another one.
+    /// Amount that it would take under the approved configuration, where that is another one.
     pub before: Option<Amounts>,
     /// Why that is not known.
     pub before_unknown: Option<String>,
@@ -73,12 +73,12 @@ pub struct ClockToConfirm {
     pub confirmed: bool,
 }
 
-/// What is to be approved as a page.
+/// Page of what is to be approved.
 pub fn render_approvals(all: &[&ToApprove], layout: Layout) -> String {
     all.iter().map(|each| block(each, layout)).collect()
 }
 
-/// What the clock says, as a page.
+/// Page about the clock.
 pub fn render_clock(clock: &ClockToConfirm) -> String {
     let seen = match clock.seen_at {
         Some(seen) => format!("; it was last trusted at {}", instant(seen)),
@@ -99,7 +99,7 @@ pub fn approval_question(all: &[&ToApprove]) -> Option<String> {
     }
 }
 
-/// How much is approved, in words.
+/// Approved amount, in words.
 fn amount_words(each: &ToApprove) -> String {
     counted(each.amount, if each.is_about_rows { "row" } else { "file" })
 }

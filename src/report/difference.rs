@@ -1,4 +1,4 @@
-//! What a reload would change: the page of `retaind diff`. Gathers nothing itself.
+//! Changes that a reload would make: the page of `retaind diff`. Gathers nothing itself.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -9,11 +9,11 @@ use crate::policy::Name;
 use crate::text::human::instant;
 use crate::text::printable;
 
-/// What the configuration on disk is compared with.
+/// Configuration with which that on disk is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ComparedWith {
-    /// What the last daemon works by.
+    /// Configuration that the last daemon works by.
     InForce,
     /// No daemon has ever run: what was approved of each policy.
     Approved,
@@ -40,7 +40,7 @@ pub struct WouldHold {
     pub command: String,
 }
 
-/// What a policy would take now and then.
+/// Amounts that a policy would take before and after the change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AmountsChange {
     pub policy: Name,
@@ -53,7 +53,7 @@ pub struct AmountsChange {
     pub unknown: Option<String>,
 }
 
-/// What differs as a page.
+/// Page of the differences.
 pub fn render_difference(difference: &Difference) -> String {
     let mut text = String::new();
     if difference.compared_with == ComparedWith::Approved {
@@ -73,7 +73,7 @@ pub fn render_difference(difference: &Difference) -> String {
     text
 }
 
-/// What would be held, a line each; nothing where nothing would be.
+/// Policies that would be held, a line each; nothing where nothing would be.
 pub fn render_held(difference: &Difference) -> String {
     let mut text = String::new();
     for WouldHold { policy, reasons, since, command } in &difference.held {

@@ -1,4 +1,4 @@
-//! What `retaind check` found: each thing that was looked at, how it is, and what mends it.
+//! Findings of `retaind check`: each thing that was looked at, its state, and the fix.
 
 use serde::Serialize;
 
@@ -7,7 +7,7 @@ use super::table::{Layout, wrap};
 use crate::text::human::counted;
 use crate::text::printable;
 
-/// How serious a finding is.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -20,11 +20,11 @@ pub enum Level {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub level: Level,
-    /// What it is about: `source nvr`, `policy detections`, `store thumbnails`, `state directory`.
+    /// Subject: `source nvr`, `policy detections`, `store thumbnails`, `state directory`.
     pub subject: String,
-    /// How it is, in words.
+    /// State of the subject, in words.
     pub message: String,
-    /// What mends it: a sentence, a statement or a drop-in, ready to be copied. Null where nothing is amiss.
+    /// Fix: a sentence, a statement or a drop-in, ready to be copied. Null where there is no problem.
     pub fix: Option<String>,
 }
 
@@ -65,7 +65,7 @@ impl Findings {
         }
     }
 
-    /// How many findings are of a level.
+    /// Number of findings of a level.
     pub fn count(&self, level: Level) -> u64 {
         self.findings.iter().filter(|finding| finding.level == level).count() as u64
     }

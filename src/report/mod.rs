@@ -1,7 +1,7 @@
 //! Renders results and states for people and for programs; gathers nothing and decides nothing.
 //!
 //! A page is text that carries its styles: the stream that prints it drops them where colour is not wanted.
-//! What comes from a database or a file system is escaped before it is shown.
+//! Text that comes from a database or a file system is escaped before it is shown.
 
 mod adoption;
 mod approval;

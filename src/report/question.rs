@@ -5,7 +5,7 @@ use crate::outcome::{PolicyResult, RunMode, RunResult, Status, Tally};
 use crate::text::human::{counted, size};
 use crate::text::printable;
 
-/// What a run would do for each policy, a line each: rows, files, bytes.
+/// Summary of a run before it begins, a line for each policy: rows, files, bytes.
 pub fn render_sums(plan: &RunResult) -> String {
     let widest = plan.policies.iter().map(|policy| policy.policy.as_str().len()).max().unwrap_or(0);
     let mut text = format!("{} would delete\n", paint(STRONG, "This run"));

@@ -1,4 +1,4 @@
-//! What was put back from the trash: the page of `retaind restore`. Gathers nothing itself.
+//! Restoration from the trash: the page of `retaind restore`. Gathers nothing itself.
 
 use serde::Serialize;
 
@@ -22,13 +22,13 @@ pub struct Restoration {
     pub stopped: bool,
 }
 
-/// What was put back into one store.
+/// Restoration into one store.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StoreRestored {
     pub store: Name,
     pub files_restored: u64,
     pub bytes_restored: u64,
-    /// What stays in the trash: something else is in its place, or it could not be moved.
+    /// Files that stay in the trash: something else is in its place, or it could not be moved.
     pub files_left: u64,
     /// The first of those.
     pub left: Vec<FileLeft>,
@@ -45,7 +45,7 @@ pub struct FileLeft {
 }
 
 impl Restoration {
-    /// How many files were put back.
+    /// Number of files that were put back.
     pub fn files_restored(&self) -> u64 {
         self.stores.iter().map(|store| store.files_restored).sum()
     }
@@ -57,7 +57,7 @@ impl Restoration {
     }
 }
 
-/// What was put back, as a page.
+/// Page of a restoration.
 pub fn render_restoration(restoration: &Restoration, layout: Layout) -> String {
     use Align::{Left, Right};
     let mut table = Table::new(&[("STORE", Left), ("FILES", Right), ("SIZE", Right), ("LEFT", Right), ("NOTE", Left)]);

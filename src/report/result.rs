@@ -87,7 +87,7 @@ fn policies(result: &RunResult) -> Table {
     table
 }
 
-/// What a person should know about a policy beyond its numbers; each line begins with `subject`.
+/// Notes about a policy beyond its numbers; each line begins with `subject`.
 pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> String {
     let tally = &policy.tally;
     let mut remarks = Vec::new();
@@ -137,7 +137,7 @@ pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> S
     text
 }
 
-/// What there is to say of files that went, or lie in the trash, or should be there and are not.
+/// Notes about files that went, or lie in the trash, or should be there and are not.
 fn of_files(policy: &PolicyResult) -> Vec<(anstyle::Style, String)> {
     let (tally, mut remarks) = (&policy.tally, Vec::new());
     if tally.files_scanned > 0 {
@@ -263,7 +263,7 @@ pub fn summary(result: &RunResult) -> String {
     format!("{ended}: {}\n", did.join(", "))
 }
 
-/// What matches in policies that only report.
+/// Amounts that match in policies that only report.
 pub(super) fn reported(result: &RunResult) -> Option<String> {
     let reporting = || result.policies.iter().filter(|policy| policy.mode == RunMode::Report);
     reporting().next()?;

@@ -107,7 +107,7 @@ fn ending(run: &RunEntry) -> String {
     format!("{}{mode}", status_words(run.status))
 }
 
-/// How long it took, or has taken so far.
+/// Duration, so far where it still runs.
 fn time(run: &RunEntry, now: Timestamp) -> String {
     run.duration_ms.map_or_else(|| between(run.started_at, now), duration)
 }

@@ -1,4 +1,4 @@
-//! What could be cleaned now, by policy: the page of `retaind stats`. Gathers nothing itself.
+//! Eligible things of each policy: the page of `retaind stats`. Gathers nothing itself.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -17,11 +17,11 @@ pub struct Stats {
     /// When this was gathered.
     pub at: Timestamp,
     pub policies: Vec<PolicyStats>,
-    /// What a person may want to know beside it.
+    /// Remarks beside it, for a person.
     pub remarks: Vec<String>,
 }
 
-/// What one policy could clean now.
+/// Eligible things of one policy.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PolicyStats {
     pub policy: Name,
@@ -31,7 +31,7 @@ pub struct PolicyStats {
     pub mode: Mode,
     /// Null where not even an estimate could be had.
     pub rows_eligible: Option<u64>,
-    /// How sure that number is.
+    /// Precision of that number.
     pub precision: Option<Precision>,
     /// True if a number here is no exact count.
     pub estimated: bool,
@@ -45,19 +45,19 @@ pub struct PolicyStats {
     pub protected_precision: Option<Precision>,
     /// The newest run that came to the policy; null when there was none.
     pub last_run: Option<LastPolicyRun>,
-    /// What the policy is held for; null where its next run goes.
+    /// Reason that the policy is held; null where its next run goes.
     pub held: Option<Held>,
     pub remarks: Vec<String>,
     /// Why the policy could not be looked at.
     pub error: Option<String>,
 }
 
-/// How sure a number is.
+/// Precision of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     Exact,
-    /// What the database's planner expects.
+    /// Number that the database's planner expects.
     Estimate,
     /// Counted so far when the time was up.
     AtLeast,
@@ -69,11 +69,11 @@ pub struct OldestRow {
     /// Its age, as the column has it.
     pub value: String,
     pub at: Timestamp,
-    /// How old it is.
+    /// Age of it.
     pub age_secs: u64,
 }
 
-/// What the newest run of a policy did for it.
+/// Newest run of a policy, with its result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct LastPolicyRun {
     pub run_id: RunId,

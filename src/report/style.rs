@@ -1,4 +1,4 @@
-//! What stands out, and how. Rendered text always carries its styles; the stream that prints it drops them where no
+//! Styles of what stands out. Rendered text always carries its styles; the stream that prints it drops them where no
 //! colour is wanted, and every page is written so that it reads the same without.
 
 use anstyle::{AnsiColor, Style};

@@ -22,14 +22,14 @@ pub struct RowWhy {
     pub policies: Vec<PolicyWhy>,
 }
 
-/// What one policy has to say.
+/// Answer of one policy.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PolicyWhy {
     pub policy: Name,
     /// The row of the policy's own table that this one follows; null where it is of that table itself.
     pub parent: Option<RowName>,
     pub fate: RowFate,
-    /// The same in words.
+    /// The answer in words.
     pub summary: String,
     /// True if the whole condition of a run holds for the row (or for its parent).
     pub eligible: bool,
@@ -37,7 +37,7 @@ pub struct PolicyWhy {
     pub eligible_at: Option<Timestamp>,
     /// The slot that takes it, as far as can be told now.
     pub taken_at: Option<Timestamp>,
-    /// What keeps it, the most lasting reason first.
+    /// Reasons that keep it, the most lasting one first.
     pub reasons: Vec<Reason>,
     pub files: Vec<FileWhy>,
     pub remarks: Vec<String>,
@@ -50,13 +50,13 @@ pub struct RowName {
     pub key: String,
 }
 
-/// What the next runs of a policy do to the row.
+/// Fate of the row in the next runs of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RowFate {
     Deleted,
     Updated,
-    /// What points to its parent is set to NULL.
+    /// Its column that points to the parent is set to NULL.
     Unlinked,
     Kept,
     /// The policy cannot be looked at.

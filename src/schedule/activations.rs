@@ -1,4 +1,4 @@
-//! What runs: one activation of a task at a time, each with its token; a panic in one is caught and told.
+//! Activations of tasks: one of a task at a time, each with its token; a panic in one is caught and reported.
 //! Knows nothing of what an activation does.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! What the schedule is told and tells: slots that are due, what is remembered of them, and whoever runs their tasks.
+//! Border of the schedule: slots that are due, the memory of them, and whoever runs their tasks.
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ pub struct Activation {
     pub occasion: Occasion,
 }
 
-/// What the ledger remembers of a task's slots.
+/// Memory of a task's slots, as the ledger keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Past {
     /// The newest slot that was run or skipped.
@@ -42,7 +42,7 @@ impl Past {
     }
 }
 
-/// What the schedule sets in motion. `daemon` implements it by calling `run`.
+/// Executor of the tasks that are due. `daemon` implements it by calling `run`.
 pub trait Runnable: Send + Sync + 'static {
     /// Runs the task of a slot to its end; the token asks it to stop between batches.
     fn activate(&self, activation: Activation, cancel: CancellationToken) -> BoxFuture<'static, ()>;
@@ -52,7 +52,7 @@ pub trait Runnable: Send + Sync + 'static {
     fn lost(&self, activation: Activation, panic: String) -> BoxFuture<'static, ()>;
 }
 
-/// Where a task stands.
+/// State of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskStatus {
     pub task: Name,
@@ -66,7 +66,7 @@ pub struct TaskStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pulse {
     pub tasks: Vec<TaskStatus>,
-    /// How many activations run, those of tasks that a reload took away included.
+    /// Number of activations that run, those of tasks that a reload took away included.
     pub running: usize,
     /// False when a slot has come and the trigger did not notice.
     pub ticking: bool,

@@ -69,7 +69,7 @@ impl Schedule {
         Ok(())
     }
 
-    /// How things are; none when the loop that starts the runs does not answer within `patience`.
+    /// State of all tasks; none when the loop that starts the runs does not answer within `patience`.
     pub async fn pulse(&self, patience: std::time::Duration) -> Option<Pulse> {
         let (answer, answered) = oneshot::channel();
         let asking = async {

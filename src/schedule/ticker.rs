@@ -34,7 +34,7 @@ const LONG_AGO: u64 = 1;
 
 type Answer<T> = Pin<Box<dyn Future<Output = Result<T, JobSchedulerError>> + Send>>;
 
-/// What the library's ticker and the activations share.
+/// State that the library's ticker and the activations share.
 pub struct Board {
     pub clock: Clock,
     alarm: Alarm,

@@ -1,4 +1,4 @@
-//! Which task is due next and which slots have come: a value that is told the time; it sleeps and runs nothing.
+//! Slots of tasks, those that are due and the next one: a value that is given the time; it sleeps and runs nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub struct Slot {
     pub stands_for_more: bool,
 }
 
-/// What is to be done with a slot.
+/// Action for a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SlotVerdict {
     Run(Activation),

@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{FileType, RawDir, SeekFrom};
 use rustix::io::Errno;
 
-/// What the kernel fills at a time.
+/// Buffer that the kernel fills at a time.
 const BUFFER_BYTES: usize = 256 * 1024;
 /// Names that are held at a time. The more, the better their order; a directory seldom has as many.
 const NAMES_AT_ONCE: usize = 32 * 1024;
@@ -41,7 +41,7 @@ struct Entry {
 /// A name in a directory, as the directory tells it.
 pub(super) struct Told<'a> {
     pub(super) name: &'a [u8],
-    /// What it is, as far as the file system tells for free.
+    /// Kind, as far as the file system says for free.
     pub(super) kind: FileType,
     pub(super) inode: u64,
 }

@@ -19,14 +19,14 @@ use crate::policy::Name;
 /// The marker's name in `.retaind`.
 const FILE: &str = "store.json";
 
-/// What a root says that it is.
+/// Identity that a root claims.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// None where the root was never adopted, or is not the directory that was.
     pub marker: Option<Marker>,
-    /// Where the root is now.
+    /// Present path of the root.
     pub here: FileSystem,
-    /// Where the marker lies now; empty where there is none.
+    /// Present place of the marker; empty where there is none.
     pub placed: Placed,
 }
 
@@ -43,7 +43,7 @@ pub struct Marker {
     pub placed: Placed,
 }
 
-/// What tells a marker from a copy of it, as far as its file system has such things.
+/// Identity of a marker, which a copy of it does not have, as far as its file system has such things.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placed {
     /// Number of the marker's own file.
@@ -57,7 +57,7 @@ pub struct Placed {
     pub file_system_uuid: Option<String>,
 }
 
-/// What tells one file system from another.
+/// Identity of a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileSystem {
     /// Another one after a restart, for some kinds of disk.
@@ -129,7 +129,7 @@ impl Identity {
     }
 }
 
-/// Whether two facts are the same; none where one of them is not known.
+/// True if two facts are the same; none where one of them is not known.
 fn agree<T: PartialEq>(one: Option<T>, other: Option<T>) -> Option<bool> {
     Some(one? == other?)
 }
@@ -223,7 +223,7 @@ pub(super) fn extend(root: &Root, store: &Name) -> Result<(), MarkerError> {
     adopt(root, &marker, owner)
 }
 
-/// Where a marker lies, from facts about its file.
+/// Place of a marker, from facts about its file.
 fn placed(root: &Root, file: &Statx) -> Result<Placed, Errno> {
     let kind = rustix::fs::fstatfs(&root.handle)?.f_type;
     let numbers_last = !RENUMBERED.contains(&u64::try_from(kind).unwrap_or_default());

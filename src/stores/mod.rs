@@ -99,7 +99,7 @@ impl OpenStore {
         self.sweep(doomed, Some((way, Durable::AtOnce)), decided_at, stop, Look::default()).await
     }
 
-    /// The same, except that a power cut may bring back what went, until [`OpenStore::make_durable`] is done: for much at
+    /// Removes likewise, except that a power cut may bring back what went, until [`OpenStore::make_durable`] is done: for much at
     /// once in many calls, after which nobody relies on it being gone.
     pub async fn remove_for_now(
         &self,
@@ -160,7 +160,7 @@ impl OpenStore {
         tokio::task::spawn_blocking(move || walk::worker::walk(&root, make, &stop)).await.map_err(WalkError::Broken)?
     }
 
-    /// Whether a process, of whatever user, has each of some files open. For who cannot see all processes.
+    /// Answers, for each of some files, whether a process of whatever user has it open. For who cannot see all processes.
     pub async fn in_use(&self, paths: Vec<RawPath>) -> Vec<InUse> {
         let (root, count) = (Arc::clone(&self.root), paths.len());
         let ask = move || paths.iter().map(|path| probe::lease::in_use(&root, path)).collect();
@@ -177,7 +177,7 @@ impl OpenStore {
         marker::extend(&self.root, store)
     }
 
-    /// What tells the root from another directory at its path.
+    /// Identity of the root, which another directory at its path does not have.
     pub fn root_facts(&self) -> std::io::Result<RootFacts> {
         Ok(self.root.facts()?)
     }
@@ -193,7 +193,7 @@ impl OpenStore {
         marker::adopt(&self.root, marker, owner)
     }
 
-    /// What is at a path just now.
+    /// Kind of thing at a path just now.
     pub fn glance(&self, path: &RawPath) -> std::io::Result<Glance> {
         Ok(probe::stat::glance(&self.root, path)?)
     }
@@ -208,7 +208,7 @@ impl OpenStore {
         tokio::task::spawn_blocking(look).await.unwrap_or_else(|_| vec![false; count])
     }
 
-    /// What stands in the way of removing anything, as far as a look tells; in words.
+    /// Obstacle to removing anything, as far as a look shows; in words.
     pub async fn obstacle(&self, removal: Removal) -> Option<String> {
         let root = Arc::clone(&self.root);
         tokio::task::spawn_blocking(move || probe::obstacle::obstacle(&root, &removal)).await.unwrap_or_default()
@@ -243,7 +243,7 @@ impl OpenStore {
         task.await.unwrap_or_else(|error| Err(error.to_string()))
     }
 
-    /// What lies in the trash, by run, the oldest first.
+    /// Contents of the trash, by run, the oldest first.
     pub async fn trash(&self, stop: &CancellationToken) -> Result<Vec<TrashedRun>, TrashError> {
         self.in_trash(stop, trash::bin::list).await
     }
@@ -273,7 +273,7 @@ impl OpenStore {
         tokio::task::spawn_blocking(move || work(&root, &stop)).await.map_err(TrashError::Broken)?
     }
 
-    /// What this process may do there.
+    /// Rights of this process there.
     pub fn access(&self) -> std::io::Result<Access> {
         probe::access::access(&self.root)
     }

@@ -43,7 +43,7 @@ impl RawPath {
         &self.0
     }
 
-    /// The same path as a database could name it; none where it is no text.
+    /// Path as a database could name it; none where it is no text.
     pub fn text(&self) -> Option<StorePath> {
         StorePath::parse(std::str::from_utf8(&self.0).ok()?).ok()
     }

@@ -10,13 +10,13 @@ use rustix::io::Errno;
 
 use super::metadata::{born_ns, device};
 
-/// What opens a directory: readable, so that it can be synced.
+/// Flags that open a directory: readable, so that it can be synced.
 const DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// A little less than the longest path that one call takes.
 const PIECE_BYTES: usize = 4000;
 
-/// How often openat2 is asked again when a rename elsewhere confused it.
+/// Number of times that openat2 is asked again when a rename elsewhere confused it.
 const ATTEMPTS: u32 = 8;
 
 /// Files with several links that are remembered.
@@ -28,7 +28,7 @@ pub(super) struct Root {
     pub(super) path: PathBuf,
     pub(super) handle: OwnedFd,
     identity: Identity,
-    /// Where the kernel tells them apart.
+    /// Number by which the kernel tells mounts apart.
     mount: Option<u64>,
     /// Files of which this handle has removed a link, which changed them; the last of many.
     unlinked: Mutex<HashSet<u64>>,
@@ -36,7 +36,7 @@ pub(super) struct Root {
     pub(super) without_openat2: bool,
 }
 
-/// What tells a root from another directory that has its path at another time.
+/// Identity of a root, which another directory with its path at another time does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RootFacts {
     pub device: u64,
@@ -123,7 +123,7 @@ impl Root {
         }
     }
 
-    /// The same for a path longer than one call takes.
+    /// Opens a path that is longer than one call takes.
     fn resolve_in_pieces(&self, base: &OwnedFd, mut path: &[u8]) -> Result<OwnedFd, Errno> {
         let mut directory = None;
         while path.len() > PIECE_BYTES {
@@ -159,7 +159,7 @@ impl Root {
         }
     }
 
-    /// The same without openat2: one component at a time, each held open while the next is looked up in it.
+    /// Opens a path without openat2: one component at a time, each held open while the next is looked up in it.
     fn descend(&self, base: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
         let mut directory = again(base)?;
         for name in path.split(|&byte| byte == b'/') {
@@ -181,12 +181,12 @@ impl Root {
     }
 }
 
-/// What tells a directory from all others, also from a later one with the same inode.
+/// Identity of a directory, which a later one with the same inode does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Imprint {
     device: (u32, u32),
     inode: u64,
-    /// Where the file system and the kernel know them.
+    /// Facts that not every file system and kernel knows.
     born: Option<(i64, u32)>,
     mount: Option<u64>,
 }
@@ -204,7 +204,7 @@ impl Imprint {
     }
 }
 
-/// What an imprint is made of.
+/// Parts of an imprint.
 pub(super) const IMPRINT: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME).union(StatxFlags::MNT_ID);
 
 /// Facts about an open directory.

@@ -1,4 +1,4 @@
-//! Where log lines go and which: the journal when systemd started us, else standard error.
+//! Choice of log lines and of their target: the journal when systemd started us, else standard error.
 
 use std::io::IsTerminal as _;
 use std::os::fd::AsFd;

@@ -24,7 +24,7 @@ const QUEUE_LINES: usize = 1024;
 /// Fields that a forwarded line may have; the most that tracing's value sets are built for here.
 const FIELDS_AT_MOST: usize = 32;
 
-/// How long the end of the process waits for lines that the journal has not taken.
+/// Time that the end of the process waits for lines that the journal has not taken.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Something for the sending thread to do.

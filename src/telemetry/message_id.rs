@@ -26,7 +26,7 @@ pub const HOOK_FAILED: &str = "a7525b4d056a47e8b6520ed7bb35040c";
 pub const SOURCE_DOWN: &str = "7bde5f7433e24438a858dc7c9068a331";
 /// A source can be reached again.
 pub const SOURCE_UP: &str = "5fe6836eac3d42349d414e61ae969556";
-/// What a crash left owing was looked at.
+/// Files that a crash left pending were examined.
 pub const RECOVERED: &str = "acf16e318d6243a7a124ed98b8506406";
 /// A slot of the schedule passed without a run.
 pub const SLOT_SKIPPED: &str = "77c7121cd3c946bcbc86e42be5d9f572";

@@ -1,4 +1,4 @@
-//! What the daemon says: one event type per thing worth telling, to journald or stderr.
+//! Events of the daemon, one type per thing worth reporting, to journald or stderr.
 
 mod emit;
 mod init;
@@ -14,7 +14,7 @@ use crate::outcome::{RunId, Status, Totals};
 use crate::policy::Name;
 pub use init::{Guard, Voice, init};
 
-/// What an operator is told, each with a fixed MESSAGE_ID and an entry in the journal catalog.
+/// Event that an operator reads, with a fixed MESSAGE_ID and an entry in the journal catalog.
 /// `emit` makes the log line; per-item lines are plain `tracing::debug!`.
 #[derive(Debug)]
 pub enum Event<'a> {
@@ -65,7 +65,7 @@ pub enum Event<'a> {
         source: &'a Name,
         down_for: Duration,
     },
-    /// What a crash or failure left owing was looked at.
+    /// Files that a crash or failure left pending were examined.
     Recovered {
         batches: u64,
         files_deleted: u64,

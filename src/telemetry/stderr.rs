@@ -11,7 +11,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::clock::Clock;
 
-/// What stands before the message.
+/// Words before the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lead {
     /// Time and level: a daemon in the foreground.

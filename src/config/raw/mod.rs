@@ -38,7 +38,7 @@ keys! {
         /// `trust`: the machine's clock is believed whatever it says, for a machine that nothing synchronises. `check`:
         /// what goes by a clock that leapt is [held](operations.md#the-clock).
         clock: ClockTrust = "check";
-        /// Whether a policy that would take more than was agreed to waits for `retaind approve`. With `false` nothing
+        /// True if a policy that would take more than was agreed to waits for `retaind approve`. With `false` nothing
         /// is held, and each start says so.
         approve_changes: bool = true;
     }

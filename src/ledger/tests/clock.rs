@@ -1,4 +1,4 @@
-//! What is remembered of the machine's clock (F28).
+//! Memory of the machine's clock (F28).
 
 use std::time::Duration;
 

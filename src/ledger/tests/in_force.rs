@@ -1,4 +1,4 @@
-//! What is remembered of the configuration that a daemon works by.
+//! Memory of the configuration that a daemon works by.
 
 use super::*;
 use crate::policy::Written;

@@ -1,4 +1,4 @@
-//! What is remembered of adopted stores.
+//! Memory of adopted stores.
 
 use super::*;
 

@@ -285,7 +285,7 @@ impl Target {
         Ok(Keeper { table: table.clone(), key: keys::shown(&values), child })
     }
 
-    /// Whether another session holds the row locked; none where that cannot be asked.
+    /// True if another session holds the row locked; none where that cannot be asked.
     pub async fn is_locked(&self, session: &mut Session, row: &OwnedRow) -> Result<Option<bool>, SourceError> {
         if self.engine == Engine::Sqlite || !self.has_key() {
             return Ok(None);

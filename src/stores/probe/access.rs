@@ -1,4 +1,4 @@
-//! What this process may do in a store, for `check`: reads rights and mounts, changes nothing.
+//! Rights of this process in a store, for `check`: reads rights and mounts, changes nothing.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -13,7 +13,7 @@ use crate::stores::dir_reader::{Scratch, read};
 use crate::stores::root::{Root, mount};
 use crate::stores::sys::look;
 
-/// What retaind's user may do in a store, for `check`.
+/// Rights of retaind's user in a store, for `check`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     /// Names can be listed and files be looked at.
@@ -98,7 +98,7 @@ fn owner(user: u32, group: u32) -> String {
     format!("{}:{}", named("/etc/passwd", user), named("/etc/group", group))
 }
 
-/// Where the file system that holds the root is mounted, as this process sees it; the root where that is not known.
+/// Mount point of the file system that holds the root, as this process sees it; the root where that is not known.
 fn mount_point(root: &Root) -> std::io::Result<PathBuf> {
     let Some(id) = mount(&root.handle)? else {
         return Ok(root.path.clone());

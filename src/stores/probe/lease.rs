@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use crate::stores::path::RawPath;
 use crate::stores::root::Root;
 
-/// Whether a process has a file open.
+/// State of a file: open in a process or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InUse {
     No,
@@ -36,7 +36,7 @@ unsafe extern "C" {
 static SIGNAL_IS_HARMLESS: LazyLock<bool> =
     LazyLock::new(|| signal_hook::flag::register(signal_hook::consts::SIGIO, Arc::new(AtomicBool::new(false))).is_ok());
 
-/// Whether a process, of whatever user, has the file at a path open.
+/// Looks whether a process, of whatever user, has the file at a path open.
 pub(crate) fn in_use(root: &Root, path: &RawPath) -> InUse {
     let (parent, name) = path.split();
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;

@@ -1,4 +1,4 @@
-//! What stands in the way of removing anything in a store, seen before anything is: a read-only mount, directories without
+//! Obstacles to removing anything in a store, seen before anything is removed: a read-only mount, directories without
 //! the right to write, a trash that cannot be made. Looks at names and rights; only a trial of the trash changes something.
 
 use rustix::fs::{Access as Right, AtFlags, Mode, RenameFlags, StatVfsMountFlags};
@@ -11,15 +11,15 @@ use crate::stores::root::Root;
 use crate::stores::sys::{unlink, words};
 use crate::stores::trash::bin::TRASH;
 
-/// What `statfs` calls a file system in memory: its directories take no room.
+/// Number by which `statfs` names a file system in memory: its directories take no room.
 const TMPFS: rustix::fs::FsWord = 0x0102_1994;
 
-/// What is to be done in the store.
+/// Removals that are planned in the store.
 #[derive(Debug, Clone, Default)]
 pub struct Removal {
     /// The directories beneath the root that files are to go from; none: the root.
     pub from: Vec<Option<Vec<u8>>>,
-    /// How many files.
+    /// Number of files.
     pub files: usize,
     /// They are to go into the trash.
     pub trashes: bool,

@@ -1,4 +1,4 @@
-//! Which files a process holds open, as far as this one may know. Opens none of them, and stops nobody.
+//! Files that a process holds open, as far as this one may know. Opens none of them, and stops nobody.
 
 use std::collections::HashSet;
 use std::io;

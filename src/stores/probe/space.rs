@@ -1,4 +1,4 @@
-//! How much room a store's file system has. Changes nothing.
+//! Room of a store's file system. Changes nothing.
 
 use crate::stores::root::Root;
 
@@ -6,7 +6,7 @@ use crate::stores::root::Root;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     pub total_bytes: u64,
-    /// What a user without special rights may still fill.
+    /// Bytes that a user without special rights may still fill.
     pub available_bytes: u64,
 }
 

@@ -8,7 +8,7 @@ use crate::stores::path::RawPath;
 use crate::stores::root::Root;
 use crate::stores::sys::look;
 
-/// What is at a path.
+/// Kind of thing at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Glance {
     Missing,

@@ -34,15 +34,15 @@ struct Group<'a> {
     places: &'a [usize],
 }
 
-/// What was done in one directory.
+/// Removals in one directory.
 struct Done<'a> {
     group: &'a Group<'a>,
     outcomes: Vec<Outcome>,
-    /// Where names may have gone from it.
+    /// Directory that names may have gone from.
     directory: Option<OwnedFd>,
 }
 
-/// What becomes of everything, in the order of `doomed`.
+/// Outcome of everything, in the order of `doomed`.
 pub(crate) fn sweep(root: &Root, doomed: &[Doomed], terms: &Terms) -> Vec<Outcome> {
     let mut order: Vec<usize> = (0..doomed.len()).collect();
     order.sort_by_cached_key(|&place| (doomed[place].path.split(), doomed[place].directory, place));
@@ -124,7 +124,7 @@ struct Sweep<'a> {
     outcomes: Vec<Option<Outcome>>,
     /// One of many directories from which names have gone and that are not synced yet.
     touched: Option<OwnedFd>,
-    /// What went from those.
+    /// Names that went from those.
     unsynced: Vec<usize>,
 }
 

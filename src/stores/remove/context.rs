@@ -1,4 +1,4 @@
-//! What a removal stands on: the root, the terms, and the one step in which a name goes in whatever way was chosen.
+//! Context of a removal: the root, the options, and the one step in which a name goes in whatever way was chosen.
 
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
@@ -33,7 +33,7 @@ pub(crate) enum Durable {
     Later,
 }
 
-/// What is done with a name that may go.
+/// Step that takes a name that may go.
 #[derive(Debug)]
 pub(crate) enum Act {
     /// Nothing: it is only looked at.
@@ -71,7 +71,7 @@ impl Terms {
     }
 }
 
-/// What a removal stands on.
+/// Context of a removal.
 #[derive(Clone, Copy)]
 pub(crate) struct Ground<'a> {
     pub(crate) root: &'a Root,
@@ -99,7 +99,7 @@ impl Ground<'_> {
         }
     }
 
-    /// Where the files of a directory beneath the root are moved to; found once.
+    /// Place that the files of a directory beneath the root are moved to; found once.
     pub(crate) fn target(self, directory: &[u8], known: &mut Option<Rc<OwnedFd>>) -> Result<Rc<OwnedFd>, Unmoved> {
         match (&known, &self.terms.act) {
             (Some(target), _) => Ok(Rc::clone(target)),

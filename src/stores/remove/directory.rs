@@ -28,7 +28,7 @@ use crate::stores::{Doomed, GoneBefore, Outcome};
 
 /// Directories that one walk holds open.
 const HANDLES: usize = 32;
-/// How often a directory is read again because something came into it while it was emptied.
+/// Number of times that a directory is read again because something came into it while it was emptied.
 const READINGS: u32 = 16;
 /// Why something stays that may still be wanted.
 const LATE: &str = "was changed a short time ago";
@@ -119,7 +119,7 @@ struct Walk<'a> {
     end: Option<End>,
 }
 
-/// How a walk ended.
+/// End of a walk.
 enum End {
     Stopped,
     /// The way back was lost.
@@ -228,7 +228,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What is no directory, or was none a moment ago.
+    /// Removes what is not a directory, or was none a moment ago.
     fn file(&mut self, directory: &OwnedFd, name: &[u8]) {
         let terms = self.ground.terms;
         // In a plan: by then it would not be there, whatever it is now.
@@ -270,7 +270,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Where the innermost directory's files are moved to.
+    /// Place that the innermost directory's files are moved to.
     fn target(&mut self) -> Result<Rc<OwnedFd>, Unmoved> {
         let [outer @ .., frame] = self.frames.as_mut_slice() else { return Err(Unmoved::Error(Errno::INVAL)) };
         if let (None, Act::Move(destination), Some(above)) =

@@ -13,7 +13,7 @@ use crate::stores::path::{RawPath, is_own, shown, split};
 use crate::stores::root::Root;
 use crate::stores::sys::{look, unlink, words};
 
-/// What became of directories that were to go if they are empty.
+/// Outcome of directories that were to go if they are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pruned {
     /// Those that went.

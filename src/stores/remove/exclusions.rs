@@ -1,8 +1,8 @@
-//! What is already settled beneath a doomed directory, so that its walk leaves it out. Pure.
+//! Exclusions from the walk of a directory that is to be removed: what is already resolved beneath it. Pure.
 
 use std::collections::HashMap;
 
-/// What is settled about a path and all that is beneath it.
+/// Resolution of a path and all that is beneath it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// It stays: somebody still names it.
@@ -32,12 +32,12 @@ impl Marks {
         }
     }
 
-    /// What is known of a name in the directory.
+    /// Mark of a name in the directory.
     pub(crate) fn of(&self, name: &[u8]) -> Option<&Marks> {
         self.inner.get(name)
     }
 
-    /// What is known of a path beneath the root: the outermost that is marked on the way, or the path itself.
+    /// Mark of a path beneath the root: the outermost that is marked on the way, or the path itself.
     pub(crate) fn at(&self, path: &[u8]) -> Option<&Marks> {
         let mut marks = self;
         for name in path.split(|&byte| byte == b'/') {

@@ -60,7 +60,7 @@ fn outcome_of_file(error: Errno) -> Outcome {
     }
 }
 
-/// What an error at a file's directory means for the file.
+/// Outcome for a file of an error at its directory.
 pub(crate) fn outcome_of_parent(error: Errno) -> Outcome {
     match error {
         // Beneath what is no directory there is no file either.

@@ -12,11 +12,11 @@ use crate::stores::root::Imprint;
 
 /// A directory on the way down.
 pub(crate) struct Frame<'a> {
-    /// Where its name begins in the walk's path.
+    /// Position at which its name begins in the walk's path.
     pub(crate) name_at: usize,
     /// The innermost have one.
     pub(crate) handle: Option<Rc<OwnedFd>>,
-    /// Where its files are moved to, if they are and the first was.
+    /// Place that its files are moved to, if they are and the first was.
     pub(crate) target: Option<Rc<OwnedFd>>,
     pub(crate) imprint: Imprint,
     /// When something last came or went in it, in nanoseconds since 1970.
@@ -24,7 +24,7 @@ pub(crate) struct Frame<'a> {
     /// Nothing was ever found in it.
     pub(crate) empty: bool,
     pub(crate) marks: Option<&'a Marks>,
-    /// What would go from it was counted elsewhere.
+    /// Set if what would go from it was counted elsewhere.
     pub(crate) counted: bool,
     /// The directories in it that are still to be entered.
     pub(crate) inner: Names,

@@ -1,4 +1,4 @@
-//! What is to be removed, and what became of it. Pure: touches no file.
+//! Removal requests and their outcomes. Pure: touches no file.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use crate::decide::file::Seen;
 use crate::policy::{AgeBy, StorePath};
 use crate::stores::RawPath;
 
-/// What is to be removed.
+/// Removal request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doomed {
     pub path: RawPath,
@@ -18,10 +18,10 @@ pub struct Doomed {
     pub spared: Vec<StorePath>,
     /// A file goes only as it was seen then, where it was.
     pub seen: Option<Seen>,
-    /// What was changed since, in nanoseconds since 1970, stays, and with it the directories that it is in; a directory in
+    /// Instant, in nanoseconds since 1970: what was changed since stays, and with it the directories that it is in; a directory in
     /// which nothing is stays if it was changed itself.
     pub changed_before_ns: Option<i128>,
-    /// What counts as a change there.
+    /// Change that counts there.
     pub age_by: AgeBy,
 }
 
@@ -48,7 +48,7 @@ impl Doomed {
     }
 }
 
-/// What became (or, in a plan, would become) of what was doomed.
+/// Outcome of a removal request; in a plan, the one that it would have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Gone: the file, or the directory and everything that was in it. `files` are files, links and whatever else is no
@@ -72,17 +72,17 @@ pub enum Outcome {
     Stopped,
 }
 
-/// What went of a directory that stays, and what stays.
+/// Removed and kept parts of a directory that stays.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Part {
-    /// What went of it, as in [`Outcome::Removed`].
+    /// Removed part of it, as in [`Outcome::Removed`].
     pub files: u64,
     pub size_bytes: u64,
     /// It went to the trash.
     pub trashed: bool,
-    /// How many files and directories in it are kept for good; what is spared is not counted.
+    /// Number of files and directories in it that are kept for good; those that are referenced are not counted.
     pub kept: u64,
-    /// How many could not be removed now.
+    /// Number of those that could not be removed now.
     pub failed: u64,
     /// A stop came before its end.
     pub stopped: bool,
@@ -139,19 +139,19 @@ impl fmt::Display for Why {
 /// A file (or whatever else is no directory) in a doomed directory, which would go with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inside {
-    /// Where the directory is in the list that was given.
+    /// Position of the directory in the list that was given.
     pub place: usize,
     /// Beneath the root; bytes that are no text are shown as `\u{fffd}`.
     pub path: String,
-    /// What a file frees when it is the last link, however many it has.
+    /// Bytes that a file frees when it is the last link, however many it has.
     pub size_bytes: u64,
 }
 
-/// What a look hears, and knows before.
+/// Listener of a look, with what it knows before.
 #[derive(Clone, Default)]
 pub struct Look {
     pub listener: Option<Listener>,
-    /// Whether a path would be gone by now: it was looked at before.
+    /// Set if a path would be gone by now: it was looked at before.
     pub gone: Option<GoneBefore>,
 }
 

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// What is beneath the root, directories included.
+/// Paths beneath the root, directories included.
 fn everything(world: &World) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut directories = vec![world.root()];

@@ -201,7 +201,7 @@ fn denied(path: &str) -> Left {
     left(path, Why::Failed("permission denied (os error 13)".to_owned()))
 }
 
-/// What a user without rights gets; run by the next test as a process of its own.
+/// Removes as a user without rights; run by the next test as a process of its own.
 #[tokio::test]
 async fn child_without_rights_within() {
     let Ok(root) = std::env::var(STORE) else { return };

@@ -127,7 +127,7 @@ async fn access_tells_rights_owner_and_mount() {
 
 const STORE: &str = "RETAIND_TEST_STORE";
 
-/// What a user without rights gets; run by the next test as a process of its own.
+/// Removes as a user without rights; run by the next test as a process of its own.
 #[tokio::test]
 async fn child_without_rights() {
     let Ok(root) = std::env::var(STORE) else { return };

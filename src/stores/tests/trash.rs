@@ -16,7 +16,7 @@ pub fn trash_of(world: &World, run: Uuid) -> PathBuf {
     world.root().join(".retaind/trash").join(run.to_string())
 }
 
-/// What lies in the trash of a run.
+/// Contents of the trash of a run.
 pub fn trashed(world: &World, run: Uuid) -> BTreeSet<String> {
     let trash = trash_of(world, run);
     if trash.exists() { names(&trash) } else { BTreeSet::new() }

@@ -26,7 +26,7 @@ use crate::stores::{Doomed, Look, Outcome};
 /// Its name in `.retaind`.
 pub(crate) const TRASH: &str = "trash";
 
-/// How what is doomed goes.
+/// Way in which something is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// For good.
@@ -35,31 +35,31 @@ pub enum Way {
     Trash { run: Uuid },
 }
 
-/// What lies in the trash of one run.
+/// Contents of the trash of one run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrashedRun {
     pub run: Uuid,
     /// Files, links and whatever else is no directory.
     pub files: u64,
-    /// What comes free when it is emptied.
+    /// Bytes that come free when it is emptied.
     pub size_bytes: u64,
     /// When a run last put something there, or less: nothing is overdue before its time after this.
     pub changed_at: Timestamp,
 }
 
-/// What was emptied.
+/// Result of emptying the trash.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Emptied {
     /// Runs of which nothing is left.
     pub runs: u64,
-    /// What went and what stays of all of them; paths begin at the root.
+    /// Outcome of all of them; paths begin at the root.
     pub part: Part,
 }
 
-/// What was restored.
+/// Result of a restoration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Restored {
-    /// What is back, and what stays in the trash, with the paths that it is to have again.
+    /// Outcome of each path, which is the one that it is to have again.
     pub part: Part,
     /// Of the paths that were asked for: those that the run's trash does not have.
     pub missing: Vec<RawPath>,
@@ -79,7 +79,7 @@ pub enum TrashError {
     Broken(#[source] tokio::task::JoinError),
 }
 
-/// Where a run's trash goes, made where it is missing.
+/// Directory of a run's trash, made where it is missing.
 pub(crate) fn destination(root: &Root, run: Uuid) -> Result<Destination, String> {
     if let Some(why) = root.replaced() {
         return Err(why);
@@ -146,7 +146,7 @@ pub(crate) fn restore(
     Ok(Restored { part: Part { trashed: false, ..part }, missing })
 }
 
-/// What could not be made durable counts as failed.
+/// Counts as failed what could not be made durable.
 fn settle(part: &mut Part, synced: Result<(), Errno>) {
     if let Err(error) = synced {
         let why = Why::Failed(format!("what was done may be undone by a power cut: {}", words(error)));

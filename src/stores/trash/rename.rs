@@ -13,15 +13,15 @@ use crate::stores::private_dir::{self, Owner};
 use crate::stores::root::{Root, facts};
 use crate::stores::sys::{kind, look, unlink, words};
 
-/// How many names are tried in the trash for what has the same path as something there.
+/// Number of names that are tried in the trash for what has the same path as something there.
 const NAMES_TRIED: u32 = 1000;
 
-/// Where names are moved to.
+/// Place that names are moved to.
 #[derive(Debug)]
 pub(crate) struct Destination {
     /// The directory beneath which each is to have its path.
     base: OwnedFd,
-    /// How many bytes of a path beneath the root come before that which is kept.
+    /// Number of bytes of a path beneath the root before the part that is kept.
     skip: usize,
     purpose: Purpose,
 }

@@ -1,4 +1,4 @@
-//! What a walk found and nobody has dealt with yet: directories, shared among its workers only when one of them has none,
+//! Work of a walk that nobody has dealt with yet: directories, shared among its workers only when one of them has none,
 //! and parts and files of large directories, which would keep one worker busy while the others wait.
 
 use std::os::fd::OwnedFd;
@@ -14,7 +14,7 @@ pub(crate) struct Batch {
     /// The directory that they are in, beneath the root.
     pub(crate) parent: Vec<u8>,
     pub(crate) names: Names,
-    /// What of it was not read for this batch yet.
+    /// Part of it that was not read for this batch yet.
     pub(crate) more: Option<Span>,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Large {
     pub(crate) path: Vec<u8>,
 }
 
-/// What is to be done by whoever is free.
+/// Work for whoever is free.
 pub(crate) enum Task {
     Read(Batch),
     /// Part of a directory that nobody has read yet.
@@ -46,7 +46,7 @@ pub(crate) enum Task {
 /// Pieces that are put aside for each worker but the one that reads them.
 const PIECES_EACH: usize = 2;
 
-/// What is to be done, and who waits for it.
+/// Work to be done, and who waits for it.
 pub(crate) struct Pool {
     offered: Mutex<Offered>,
     changed: Condvar,

@@ -1,4 +1,4 @@
-//! Which part of a directory is read. A directory is read from its beginning to its end by one thread, unless it is known
+//! Range of a directory that is read. A directory is read from its beginning to its end by one thread, unless it is known
 //! which positions its names have: ext4 keeps the names of a large directory in the order of a hash, and takes any value of
 //! that for a position, so that two threads can read a half each.
 

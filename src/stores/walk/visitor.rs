@@ -1,8 +1,8 @@
-//! What a walk tells, and to whom. Pure.
+//! Reports of a walk, and who receives them. Pure.
 
 use crate::decide::file::{FileFacts, FileKind};
 
-/// What a walk names of what it could not look at.
+/// Number of things that a walk could not look at and yet names.
 pub const ERRORS_AT_MOST: usize = 100;
 
 /// Hears of a store. Each worker of a walk has one of its own, so that it needs no lock.
@@ -31,14 +31,14 @@ pub trait Visitor: Send + 'static {
     fn end(&mut self, _directory: &[u8], _names: u64) {}
 }
 
-/// Whether facts about a file are wanted.
+/// Wish for facts about a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
     Nothing,
     Facts,
 }
 
-/// What a walk came across.
+/// Counts of a walk.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Surveyed {
     /// Directories that were read, the root included.
@@ -47,7 +47,7 @@ pub struct Surveyed {
     pub files: u64,
     /// Mount points, which were not entered.
     pub mounts: u64,
-    /// What could not be looked at, so that files may be missing from what was told.
+    /// Number of things that could not be looked at, so that files may be missing from the report.
     pub errors: u64,
     /// The first of those, at most [`ERRORS_AT_MOST`].
     pub first_errors: Vec<Unseen>,
@@ -74,7 +74,7 @@ pub enum WalkError {
     Broken(#[source] tokio::task::JoinError),
 }
 
-/// What a walk tells in the end.
+/// Final report of a walk.
 #[derive(Debug)]
 pub struct Walked<V> {
     pub surveyed: Surveyed,

@@ -159,7 +159,7 @@ impl<V: Visitor> Worker<'_, V> {
         inner
     }
 
-    /// The same of a part that another worker left.
+    /// Takes up a part that another worker left.
     fn read_on(&mut self, large: Large, span: Span, buffer: &mut Vec<u8>) -> Option<Batch> {
         self.path = large.path;
         match again(&large.directory) {
@@ -291,7 +291,7 @@ impl<V: Visitor> Worker<'_, V> {
         }
     }
 
-    /// What the name at the end of the path is; none where that is not to be known.
+    /// Kind of the name at the end of the path; none where that is not to be known.
     fn kind(&mut self, directory: &OwnedFd, told: &Told<'_>) -> Option<FileType> {
         if told.kind != FileType::Unknown {
             return Some(told.kind);
@@ -350,9 +350,9 @@ impl<V: Visitor> Worker<'_, V> {
 struct Inner {
     names: Names,
     count: usize,
-    /// Where those begin that are too many.
+    /// Position at which those begin that are too many.
     more: Option<u64>,
-    /// Where the names after the last one begin.
+    /// Position at which the names after the last one begin.
     after: u64,
 }
 
