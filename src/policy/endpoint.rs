@@ -1,7 +1,7 @@
 //! Where a source is and how it is reached.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -12,6 +12,13 @@ pub enum Engine {
     Postgres,
     MySql,
     Sqlite,
+}
+
+impl Engine {
+    /// True if its databases are files, without a server.
+    pub fn is_file(self) -> bool {
+        self == Engine::Sqlite
+    }
 }
 
 impl fmt::Display for Engine {
@@ -40,6 +47,35 @@ impl Endpoint {
             Endpoint::MySql(_) => Engine::MySql,
             Endpoint::Sqlite { .. } => Engine::Sqlite,
         }
+    }
+
+    /// The server; none where the database is a file.
+    pub fn server(&self) -> Option<&Server> {
+        match self {
+            Endpoint::Postgres(server) | Endpoint::MySql(server) => Some(server),
+            Endpoint::Sqlite { .. } => None,
+        }
+    }
+
+    /// The server, to be changed.
+    pub(super) fn server_mut(&mut self) -> Option<&mut Server> {
+        match self {
+            Endpoint::Postgres(server) | Endpoint::MySql(server) => Some(server),
+            Endpoint::Sqlite { .. } => None,
+        }
+    }
+
+    /// The file that the database is; none where there is a server.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Endpoint::Postgres(_) | Endpoint::MySql(_) => None,
+            Endpoint::Sqlite { path } => Some(path),
+        }
+    }
+
+    /// True if names without a schema are looked up along a search path.
+    pub(super) fn has_search_path(&self) -> bool {
+        matches!(self, Endpoint::Postgres(_))
     }
 
     /// What tells this database from another: engine, place and database, without user, password or options.

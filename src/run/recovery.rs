@@ -23,7 +23,7 @@ use super::store_identity;
 use crate::ledger::{IntentBatch, IntentOwner, LeaseOutcome, Ledger, LedgerError};
 use crate::outcome::Tally;
 use crate::policy::{FilePath, Ident, Mode, Name, Outside, OwnedFile, PathTemplate, Settings, TableName};
-use crate::sources::{NamedBy, SourceError, TransactionOutcome, transaction_outcome};
+use crate::sources::{NamedBy, SourceError, TransactionOutcome};
 use crate::stores::OpenStore;
 use crate::text::chain;
 
@@ -185,7 +185,7 @@ impl Runner {
             return Ok(Outcome::Committed);
         }
         let Some(mark) = &batch.transaction_id else { return Ok(Outcome::Over) };
-        Ok(match transaction_outcome(session, mark).await? {
+        Ok(match session.transaction_outcome(mark).await? {
             TransactionOutcome::Committed => Outcome::Committed,
             TransactionOutcome::Aborted => Outcome::Aborted,
             TransactionOutcome::Unknown => Outcome::Over,

@@ -93,12 +93,10 @@ impl Sessions {
     pub(super) fn held(&mut self, name: &Name) -> Result<&mut Session, SourceError> {
         match self.open.get_mut(name) {
             Some((session, _)) if session.is_open() => Ok(session),
-            _ => Err(SourceError {
-                source_name: name.clone(),
-                operation: "going on with a transaction".to_owned(),
-                kind: ErrorKind::Lost,
-                cause: "the connection was lost".into(),
-            }),
+            _ => {
+                let cause = "the connection was lost";
+                Err(SourceError::new(name, "going on with a transaction", ErrorKind::Lost, cause))
+            }
         }
     }
 
@@ -148,10 +146,5 @@ impl Sessions {
 }
 
 fn unknown(name: &Name) -> SourceError {
-    SourceError {
-        source_name: name.clone(),
-        operation: "connecting".to_owned(),
-        kind: ErrorKind::Connect,
-        cause: "the configuration has no such source".into(),
-    }
+    SourceError::new(name, "connecting", ErrorKind::Connect, "the configuration has no such source")
 }

@@ -147,17 +147,13 @@ pub(super) async fn search(
         }
         meant.reads_long |= !few;
         if meant.hits.len() > HITS_AT_MOST {
-            return Err(SourceError {
-                source_name: column.source.clone(),
-                operation: format!("asking which files {} means", column.table),
-                kind: ErrorKind::Other,
-                cause: format!(
-                    "more than {HITS_AT_MOST} rows name files that are to go by other spellings, so that it cannot be told which \
-                     of them they mean; rewrite them, or set strip_prefix of store {} to how they begin",
-                    store.name
-                )
-                .into(),
-            });
+            let cause = format!(
+                "more than {HITS_AT_MOST} rows name files that are to go by other spellings, so that it cannot be told which \
+                 of them they mean; rewrite them, or set strip_prefix of store {} to how they begin",
+                store.name
+            );
+            let operation = format!("asking which files {} means", column.table);
+            return Err(SourceError::new(&column.source, operation, ErrorKind::Other, cause));
         }
     }
     meant.outside = Arc::new(outside.finish());

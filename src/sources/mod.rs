@@ -11,8 +11,8 @@ mod statement;
 
 pub use age::Age;
 pub use catalog::{
-    Column, ColumnType, ForeignKeyAction, InboundForeignKey, IndexFacts, MissingIndex, Privilege, Privileges,
-    TableFacts, is_named, missing_indexes,
+    Column, ForeignKeyAction, InboundForeignKey, IndexFacts, MissingIndex, Privilege, Privileges, TableFacts, is_named,
+    missing_indexes,
 };
 pub use error::{ErrorKind, SourceError};
 pub use references::holders::Unusual;
@@ -36,8 +36,8 @@ pub use rows::triggers::Veto;
 pub use rows::unreadable::{SampledAges, Unreadable};
 pub use rows::window::Window;
 pub use rows::windows::Walker;
-pub use session::commit_status::{transaction_mark, transaction_outcome};
 pub use session::{Canceller, PathSchema, Reader, Returning, Session, TextRow, TransactionOutcome};
-pub use sql::dialect::Term;
+pub use sql::dialect::ColumnType;
 pub use sql::instants::Instants;
+pub use sql::term::Term;
 pub use statement::Sql;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::sql::dialect::{Dialect, Traits, dialect};
 use crate::policy::{Engine, Ident, TableName};
 
 /// An SQL text with its bound values, for one engine. Every value is bound as text (or NULL) and cast by the text
@@ -29,19 +30,66 @@ impl Sql {
         self.engine
     }
 
-    /// Adds text as it is; it never holds a placeholder.
-    pub fn push(&mut self, text: &str) -> &mut Self {
-        match self.pieces.last_mut() {
-            Some(Piece::Text(last)) => last.push_str(text),
-            _ => self.pieces.push(Piece::Text(text.to_owned())),
+    /// The words of its engine.
+    pub(crate) fn dialect(&self) -> &'static dyn Dialect {
+        dialect(self.engine)
+    }
+
+    /// The traits of its engine.
+    pub(crate) fn traits(&self) -> &'static Traits {
+        self.dialect().traits()
+    }
+
+    /// Adds a part: text as it is, which never holds a placeholder, or what writes itself.
+    pub fn push(&mut self, part: impl SqlPart) -> &mut Self {
+        part.write(self);
+        self
+    }
+
+    /// Adds what a function writes.
+    pub fn with(&mut self, write: impl FnOnce(&mut Sql)) -> &mut Self {
+        write(self);
+        self
+    }
+
+    /// Adds each item, with `separator` between them.
+    pub(crate) fn separated<T>(
+        &mut self,
+        separator: &str,
+        items: &[T],
+        mut write: impl FnMut(&mut Sql, &T),
+    ) -> &mut Self {
+        for (position, item) in items.iter().enumerate() {
+            if position > 0 {
+                self.push(separator);
+            }
+            write(self, item);
+        }
+        self
+    }
+
+    /// Adds bound texts, with commas between them.
+    pub(crate) fn binds_of(&mut self, texts: &[String]) -> &mut Self {
+        self.separated(", ", texts, |sql, text| {
+            sql.bind(text.clone());
+        })
+    }
+
+    /// Adds a text with holes: `@` and lower-case letters, which `fill` is told and fills.
+    pub(crate) fn template(&mut self, template: &str, mut fill: impl FnMut(&mut Sql, &str)) -> &mut Self {
+        let mut pieces = template.split('@');
+        self.push(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            let end = piece.find(|letter: char| !letter.is_ascii_lowercase()).unwrap_or(piece.len());
+            fill(self, &piece[..end]);
+            self.push(&piece[end..]);
         }
         self
     }
 
     /// Adds a quoted identifier.
     pub fn ident(&mut self, ident: &Ident) -> &mut Self {
-        let quoted = quote(self.engine, ident.as_str());
-        self.push(&quoted)
+        self.push(&self.traits().quoted(ident.as_str()))
     }
 
     /// Adds a quoted table name, with its schema where it has one.
@@ -61,6 +109,11 @@ impl Sql {
             self.ident(ident);
         }
         self
+    }
+
+    /// Adds a bound value between two texts.
+    pub(crate) fn bind_in(&mut self, (before, behind): (&str, &str), value: impl Into<Option<String>>) -> &mut Self {
+        self.push(before).bind(value).push(behind)
     }
 
     /// Adds a placeholder and the value (or NULL) bound to it. Its type is text: PostgreSQL gets `$n::text`.
@@ -85,23 +138,15 @@ impl Sql {
     pub fn without_binds(&self) -> Self {
         let mut sql = Self::new(self.engine);
         for piece in &self.pieces {
-            let value = match piece {
-                Piece::Text(text) => {
-                    sql.push(text);
-                    continue;
+            match piece {
+                Piece::Text(text) => sql.push(text),
+                Piece::Bind(None) => sql.push("NULL"),
+                Piece::Bind(Some(value)) => {
+                    let digits: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+                    let (before, behind) = self.traits().literal;
+                    sql.push(before).push(&digits).push(behind)
                 }
-                Piece::Bind(None) => {
-                    sql.push("NULL");
-                    continue;
-                }
-                Piece::Bind(Some(value)) => value,
             };
-            let digits: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
-            sql.push(&match self.engine {
-                Engine::Postgres => format!("convert_from(decode('{digits}', 'hex'), 'UTF8')"),
-                Engine::MySql => format!("_utf8mb4 X'{digits}'"),
-                Engine::Sqlite => format!("CAST(X'{digits}' AS TEXT)"),
-            });
         }
         sql
     }
@@ -124,10 +169,7 @@ impl Sql {
                 Piece::Text(piece) => text.push_str(piece),
                 Piece::Bind(_) => {
                     number += 1;
-                    match self.engine {
-                        Engine::Postgres => text.push_str(&format!("${number}::text")),
-                        Engine::MySql | Engine::Sqlite => text.push('?'),
-                    }
+                    text.push_str(&self.traits().placeholder.replace("@number", &number.to_string()));
                 }
             }
         }
@@ -150,12 +192,24 @@ impl fmt::Debug for Sql {
     }
 }
 
-/// Quotes an identifier. SQLite takes a double-quoted name that it does not know for a string literal, so that a
-/// missing column would compare as a constant; in backticks it is an error.
-fn quote(engine: Engine, name: &str) -> String {
-    match engine {
-        Engine::Postgres => format!("\"{}\"", name.replace('"', "\"\"")),
-        Engine::MySql | Engine::Sqlite => format!("`{}`", name.replace('`', "``")),
+/// A part of a statement that writes itself.
+pub trait SqlPart {
+    /// Adds it to the end of a statement.
+    fn write(self, sql: &mut Sql);
+}
+
+impl SqlPart for &str {
+    fn write(self, sql: &mut Sql) {
+        match sql.pieces.last_mut() {
+            Some(Piece::Text(last)) => last.push_str(self),
+            _ => sql.pieces.push(Piece::Text(self.to_owned())),
+        }
+    }
+}
+
+impl SqlPart for &String {
+    fn write(self, sql: &mut Sql) {
+        self.as_str().write(sql);
     }
 }
 

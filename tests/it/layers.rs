@@ -3,6 +3,7 @@
 //! Reads tokens, not text: comments and strings never count, and a path inside a function or a macro does.
 
 mod circles;
+mod dialects;
 mod names;
 mod words;
 

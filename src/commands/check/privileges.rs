@@ -1,15 +1,15 @@
 //! What the login may do with a table, and the GRANT that lets it do what a policy needs.
 
-use crate::policy::{Engine, Ident};
+use crate::policy::Ident;
 use crate::report::Findings;
 use crate::sources::{Privilege, Privileges, Session, TableFacts};
 use crate::text::chain;
 
 /// What it takes to delete rows; `locks`: they are locked first.
-pub(super) fn deleting(engine: Engine, locks: bool) -> &'static [Privilege] {
-    match (engine, locks) {
-        (Engine::Postgres, true) => &[Privilege::Select, Privilege::Delete, Privilege::Update],
-        (Engine::Postgres, false) | (Engine::MySql | Engine::Sqlite, _) => &[Privilege::Select, Privilege::Delete],
+pub(super) fn deleting(session: &Session, locks: bool) -> &'static [Privilege] {
+    match locks && session.locking_needs_update() {
+        true => &[Privilege::Select, Privilege::Delete, Privilege::Update],
+        false => &[Privilege::Select, Privilege::Delete],
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) async fn may_set(
     if missing.is_empty() {
         return;
     }
-    if session.engine() == Engine::Sqlite {
+    if session.engine().is_file() {
         return may(session, facts, &[Privilege::Update], subject, findings).await;
     }
     let user = session.user().unwrap_or_default();
@@ -69,7 +69,7 @@ pub(super) async fn may_set(
 
 /// Whether a run can go around rows that somebody else holds locked.
 pub(super) async fn may_skip(session: &mut Session, facts: &TableFacts, subject: &str, findings: &mut Findings) {
-    if session.engine() != Engine::Postgres {
+    if !session.locking_needs_update() {
         return;
     }
     // What else is missing was told of before.

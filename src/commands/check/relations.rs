@@ -101,7 +101,7 @@ impl<'a> Around<'a> {
         findings: &mut Findings,
     ) {
         let needs = match (self.enforces, on_delete) {
-            (true, OnDelete::Delete) => deleting(session.engine(), true),
+            (true, OnDelete::Delete) => deleting(session, true),
             (true, OnDelete::SetNull | OnDelete::KeepParent) | (false, _) => &[Privilege::Select],
         };
         self.may(session, facts, needs, findings).await;

@@ -1,14 +1,16 @@
 //! One source: whether it answers, how the way to it is secured, whether its clock is right, and then its tables.
 
+use std::path::Path;
+
 use jiff::Timestamp;
 
 use super::policies::{enforces, rows_policies};
 use super::service::Service;
 use super::{names, sampled, table};
 use crate::clock::Clock;
-use crate::policy::{Endpoint, Engine, Host, Settings, Source, TlsMode};
+use crate::policy::{Host, Settings, Source, TlsMode};
 use crate::report::Findings;
-use crate::sources::{ErrorKind, NamedBy, Session, SourceError, Sql};
+use crate::sources::{ErrorKind, NamedBy, Session, SourceError};
 use crate::text::chain;
 use crate::text::human::duration;
 
@@ -28,8 +30,7 @@ pub(super) async fn check(settings: &Settings, source: &Source, clock: &Clock, s
             return findings;
         }
     };
-    let version = version(&mut session).await;
-    match version {
+    match session.version().await {
         Ok(version) => findings.ok(&subject, format!("{version}, {}", way(&mut session, source).await)),
         Err(error) => findings.error(&subject, chain(&error), ""),
     }
@@ -51,36 +52,15 @@ pub(super) async fn check(settings: &Settings, source: &Source, clock: &Clock, s
     findings
 }
 
-async fn version(session: &mut Session) -> Result<String, SourceError> {
-    let mut sql = session.sql();
-    sql.push(match session.engine() {
-        Engine::Postgres => "SELECT current_setting('server_version')",
-        Engine::MySql => "SELECT VERSION()",
-        Engine::Sqlite => "SELECT sqlite_version()",
-    });
-    let version = first(session, "asking for the version", &sql).await?;
-    let product = if version.contains("MariaDB") { "MariaDB".to_owned() } else { session.engine().to_string() };
-    Ok(format!("{product} {version}"))
-}
-
 /// Whether the connection is encrypted.
 async fn way(session: &mut Session, source: &Source) -> String {
-    let server = match &source.endpoint {
-        Endpoint::Sqlite { path } => return format!("file {}", path.display()),
-        Endpoint::Postgres(server) | Endpoint::MySql(server) => server,
+    let Some(server) = source.endpoint.server() else {
+        return source.endpoint.path().map(|path| format!("file {}", path.display())).unwrap_or_default();
     };
     if let Host::Unix { path, .. } = &server.host {
         return format!("unix socket {}", path.display());
     }
-    let mut sql = session.sql();
-    sql.push(match session.engine() {
-        Engine::MySql => "SHOW SESSION STATUS LIKE 'Ssl_version'",
-        Engine::Postgres | Engine::Sqlite => {
-            "SELECT 'tls', CASE WHEN ssl THEN version ELSE '' END FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
-        }
-    });
-    let tls = session.query("asking whether the connection is encrypted", &sql).await;
-    let tls = tls.ok().and_then(|rows| rows.into_iter().next()).and_then(|row| row.0.into_iter().nth(1).flatten());
+    let tls = session.tls_version().await;
     let verified = match server.tls.mode {
         TlsMode::VerifyFull => "verified",
         TlsMode::VerifyCa => "verified, but for the host name",
@@ -168,8 +148,7 @@ fn schemas(session: &Session, source: &Source, subject: &str, findings: &mut Fin
 
 /// A SQLite file is written by the service itself, and its journal beside it.
 fn sandbox(settings: &Settings, source: &Source, service: &Service, subject: &str, findings: &mut Findings) {
-    let Endpoint::Sqlite { path } = &source.endpoint else { return };
-    let Some(directory) = path.parent() else { return };
+    let Some(directory) = source.endpoint.path().and_then(Path::parent) else { return };
     let is_written =
         rows_policies(settings).any(|(policy, rows)| rows.source == source.name && enforces(settings, policy));
     if let Some(drop_in) = service.wall(directory).filter(|_| is_written) {
@@ -183,20 +162,14 @@ fn sandbox(settings: &Settings, source: &Source, service: &Service, subject: &st
 
 fn how_to_connect(source: &Source, error: &SourceError) -> String {
     let name = &source.name;
-    match (error.kind, &source.endpoint) {
+    match (error.kind, source.endpoint.path()) {
         (ErrorKind::Busy, _) => "somebody holds the file locked for long; try again".to_owned(),
-        (_, Endpoint::Sqlite { path }) => {
+        (_, Some(path)) => {
             format!("see whether {} is there and this user may read and write it and its directory", path.display())
         }
-        (_, Endpoint::Postgres(_) | Endpoint::MySql(_)) => format!(
+        (_, None) => format!(
             "see whether the server runs, and whether url, user and password of [sources.{name}] are right; \
              until it answers, runs of its policies fail and the daemon tries again"
         ),
     }
-}
-
-/// The first column of the first row.
-async fn first(session: &mut Session, operation: &str, sql: &Sql) -> Result<String, SourceError> {
-    let rows = session.query(operation, sql).await?;
-    Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().next().flatten()).unwrap_or_default())
 }

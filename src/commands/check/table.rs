@@ -45,8 +45,7 @@ pub(super) async fn check_policy(
     };
     let before = findings.findings.len();
     let deletes = rows.action == Action::Delete;
-    let needs =
-        if enforces && deletes { deleting(session.engine(), target.locks_rows_first()) } else { &[Privilege::Select] };
+    let needs = if enforces && deletes { deleting(session, target.locks_rows_first()) } else { &[Privilege::Select] };
     may(session, &facts, needs, &subject, findings).await;
     match &rows.action {
         Action::Update(set) if enforces => {

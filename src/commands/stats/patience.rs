@@ -30,7 +30,7 @@ pub(super) async fn connect(source: &Source, until: Instant) -> Option<Result<Se
     match timeout_at(until.max(Instant::now() + CONNECTING), &mut opening).await {
         Ok(opened) => Some(opened),
         Err(_) => {
-            if source.endpoint.engine() == Engine::Sqlite {
+            if source.endpoint.engine().is_file() {
                 // Somebody has locked the file. Dropped, it would be waited for; it ends with the process.
                 std::mem::forget(opening);
             }
@@ -50,7 +50,7 @@ pub(super) async fn within<T>(
     let mut statement = Box::pin(statement);
     let done = match timeout_at(until, &mut statement).await {
         Ok(done) => done,
-        Err(_) if engine == Engine::Sqlite => {
+        Err(_) if engine.is_file() => {
             // Dropped, it would be waited for; it ends with the process.
             std::mem::forget(statement);
             return Waited::Abandoned;

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::patience::{PLANNING, Waited, connect, within};
 use super::queue::{Candidate, Fitted, Queue, Work};
-use crate::policy::{Alive, Engine, Params, Settings, Source};
+use crate::policy::{Alive, Params, Settings, Source};
 use crate::report::{OldestRow, PolicyStats, Precision};
 use crate::sources::{Counted, Instants, ResolveInput, Session, SourceError, Target};
 use crate::text::chain;
@@ -176,7 +176,7 @@ impl Worker<'_> {
         counted: Counted,
         until: Instant,
     ) -> Result<Option<(u64, Precision)>, Trouble> {
-        let steps = if target.engine == Engine::Sqlite { &STEPS[..] } else { &[] };
+        let steps = if target.engine.is_file() { &STEPS[..] } else { &[] };
         let mut at_least = None;
         for limit in steps.iter().map(|limit| Some(*limit)).chain([None]) {
             let counting = async |session: &mut Session| target.count_up_to(session, at, counted, limit).await;

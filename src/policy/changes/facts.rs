@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, AgeFormat, Daemon, EARLIEST, Endpoint, Name, ParamDeclaration, Policy, PolicyKind, RowsPolicy, Source,
-    Store, Task, Trigger,
+    Action, AgeFormat, Daemon, EARLIEST, Name, ParamDeclaration, Policy, PolicyKind, RowsPolicy, Source, Store, Task,
+    Trigger,
 };
 use super::fact::{Fact, fact, optional, secret};
 use super::trees;
@@ -42,18 +42,15 @@ impl Named for Source {
             fact("timezone", zone(timezone)),
             optional("search_path", search_path.as_ref().map(|schemas| schemas.join(", "))),
         ];
-        match endpoint {
-            Endpoint::Postgres(server) | Endpoint::MySql(server) => {
-                let password = server.password.as_ref().map(|password| password.expose().to_owned());
-                facts.extend([
-                    fact("user", &server.user),
-                    secret("password", password),
-                    fact("sslmode", format!("{:?}", server.tls.mode)),
-                    optional("sslrootcert", server.tls.root_cert.as_ref().map(|path| path.display())),
-                    fact("returning", server.returning),
-                ]);
-            }
-            Endpoint::Sqlite { path: _ } => {}
+        if let Some(server) = endpoint.server() {
+            let password = server.password.as_ref().map(|password| password.expose().to_owned());
+            facts.extend([
+                fact("user", &server.user),
+                secret("password", password),
+                fact("sslmode", format!("{:?}", server.tls.mode)),
+                optional("sslrootcert", server.tls.root_cert.as_ref().map(|path| path.display())),
+                fact("returning", server.returning),
+            ]);
         }
         facts
     }

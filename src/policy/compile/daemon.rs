@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::raw::Raw;
 use crate::config::{Diagnostic, Fault, KeyPath, Origin};
 
-use super::super::{Daemon, Endpoint};
+use super::super::Daemon;
 use super::value::parse_absolute;
 use super::{Gather, url};
 
@@ -47,11 +47,8 @@ impl Gather<'_> {
 }
 
 fn parse_ledger_url(text: &str) -> Result<PathBuf, Fault> {
-    match url::parse(text)? {
-        Endpoint::Sqlite { path } => Ok(path),
-        Endpoint::Postgres(_) | Endpoint::MySql(_) => {
-            let hint = "write \"sqlite:/PATH\", or leave the key out";
-            Err(Fault::new("a ledger on a server is not supported yet").hint(hint))
-        }
-    }
+    url::parse(text)?.path().map(Path::to_owned).ok_or_else(|| {
+        let hint = "write \"sqlite:/PATH\", or leave the key out";
+        Fault::new("a ledger on a server is not supported yet").hint(hint)
+    })
 }

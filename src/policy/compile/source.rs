@@ -35,7 +35,7 @@ impl Gather<'_> {
     }
 
     fn check_search_path(&mut self, list: &KeyPath, schemas: &[String], endpoint: Option<&Endpoint>) {
-        if let Some(Endpoint::MySql(_) | Endpoint::Sqlite { .. }) = endpoint {
+        if endpoint.is_some_and(|endpoint| !endpoint.has_search_path()) {
             self.refuse_key(list, "only PostgreSQL has a search path", "leave it out");
         }
         if schemas.is_empty() {
@@ -76,14 +76,11 @@ impl Gather<'_> {
     }
 
     fn with_password(&mut self, mut endpoint: Endpoint, given: Vec<(KeyPath, Option<Secret>)>) -> Option<Endpoint> {
-        let server = match &mut endpoint {
-            Endpoint::Postgres(server) | Endpoint::MySql(server) => server,
-            Endpoint::Sqlite { .. } => {
-                for (path, _) in &given {
-                    self.refuse_key(path, "a SQLite database has no password", "leave it out");
-                }
-                return Some(endpoint);
+        let Some(server) = endpoint.server_mut() else {
+            for (path, _) in &given {
+                self.refuse_key(path, "a SQLite database has no password", "leave it out");
             }
+            return Some(endpoint);
         };
         let mut is_given = server.password.is_some();
         for (path, password) in given {

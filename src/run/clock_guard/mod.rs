@@ -16,7 +16,7 @@ use crate::decide::clock::{Leap, Plausibility, began_in_the_future, judge};
 use crate::decide::guards::MAX_SKEW_SECS;
 use crate::ledger::LedgerError;
 use crate::outcome::RunMode;
-use crate::policy::{ClockTrust, Endpoint, Name, Settings};
+use crate::policy::{ClockTrust, Name, Settings};
 use crate::text::chain;
 use asked::is_recent;
 
@@ -100,16 +100,16 @@ impl Runner {
     }
 
     async fn is_elsewhere(&self, source: &Name) -> bool {
-        match self.settings.source(source).map(|source| &source.endpoint) {
-            Some(Endpoint::Postgres(server) | Endpoint::MySql(server)) => elsewhere::is_elsewhere(&server.host).await,
-            Some(Endpoint::Sqlite { .. }) | None => false,
+        match self.settings.source(source).and_then(|source| source.endpoint.server()) {
+            Some(server) => elsewhere::is_elsewhere(&server.host).await,
+            None => false,
         }
     }
 }
 
 /// The sources that are servers.
 fn servers(settings: &Settings) -> impl Iterator<Item = &Name> {
-    let servers = settings.sources.iter().filter(|source| !matches!(source.endpoint, Endpoint::Sqlite { .. }));
+    let servers = settings.sources.iter().filter(|source| source.endpoint.server().is_some());
     servers.map(|source| &source.name)
 }
 

@@ -18,7 +18,7 @@ use crate::ledger::IntentBatch;
 use crate::outcome::Tally;
 use crate::run::owners::{Action, Later, Settled, reads_long, search_all, settle};
 use crate::run::recovery::{Begun, Resolved};
-use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError, transaction_mark};
+use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError};
 use crate::text::chain;
 
 /// How often rows of one batch are found to have been given such paths since it began, before it is tried again later.
@@ -124,13 +124,10 @@ impl Deleter<'_> {
     }
 
     fn rewritten(&self) -> SourceError {
-        let table = &self.facts.target.node.table;
-        SourceError {
-            source_name: self.facts.target.source.clone(),
-            operation: format!("taking a batch of {table}"),
-            kind: ErrorKind::Busy,
-            cause: "its rows are given paths that are none of their store's while it runs".into(),
-        }
+        let target = &self.facts.target;
+        let operation = format!("taking a batch of {}", target.node.table);
+        let cause = "its rows are given paths that are none of their store's while it runs";
+        SourceError::new(&target.source, operation, ErrorKind::Busy, cause)
     }
 
     /// Steps 2 and 3.
@@ -138,7 +135,7 @@ impl Deleter<'_> {
         let mut batch = self.intents(taken, files);
         // The very session that holds the transaction: a new one would commit nothing and say that it did.
         let session = self.sessions.held(&self.facts.target.source)?;
-        match transaction_mark(session).await {
+        match session.transaction_mark().await {
             Ok(mark) => batch.transaction_id = mark,
             Err(error) => {
                 roll_back(session).await;

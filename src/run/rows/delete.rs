@@ -41,7 +41,7 @@ impl Deleter<'_> {
             walker = Walker::new(target.clone(), self.facts.at, batch).at_its_end();
         }
         let mut snapshot = match self.facts.custodies.is_empty() {
-            true => Snapshot::take(self.sessions, &target.source, target.engine).await,
+            true => Snapshot::take(self.sessions, &target.source, target).await,
             false => None,
         };
         while let Some(window) = self.next_window(&mut walker).await? {

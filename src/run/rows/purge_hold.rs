@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::policy::{Engine, Name};
+use crate::policy::Name;
 use crate::run::sessions::Sessions;
-use crate::sources::Session;
+use crate::sources::{Session, Target};
 use crate::text::chain;
 
 const HELD_AT_MOST: Duration = Duration::from_secs(10);
@@ -24,8 +24,8 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     /// Takes one on MySQL, where a connection is to spare. It only makes a run faster, so none is no failure.
-    pub(crate) async fn take(sessions: &mut Sessions, source: &Name, engine: Engine) -> Option<Self> {
-        if engine != Engine::MySql {
+    pub(crate) async fn take(sessions: &mut Sessions, source: &Name, target: &Target) -> Option<Self> {
+        if !target.cleans_up_behind() {
             return None;
         }
         let (mut session, permit) = sessions.spare(source).await?;

@@ -153,10 +153,5 @@ impl Deleter<'_> {
 }
 
 fn copy_of(error: &SourceError) -> SourceError {
-    SourceError {
-        source_name: error.source_name.clone(),
-        operation: error.operation.clone(),
-        kind: error.kind,
-        cause: error.cause.to_string().into(),
-    }
+    SourceError::new(&error.source_name, error.operation.as_str(), error.kind, error.cause.to_string())
 }

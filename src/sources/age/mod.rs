@@ -8,9 +8,7 @@ mod digits;
 mod moment;
 mod number;
 mod read;
-mod sqlite;
 mod template;
-mod text;
 mod typed;
 mod value;
 
@@ -19,10 +17,11 @@ use jiff::tz::TimeZone;
 
 use self::moment::Moments;
 use self::value::Range;
-use super::sql::dialect::Term;
+use super::sql::term::Term;
 use super::{ColumnType, Sql};
 use crate::decide::rows::AgeValue;
 use crate::policy::{AgeFormat, Engine, LATEST};
+use crate::sources::sql::dialect::dialect;
 
 /// An age column, the zone of its naive values, what its numbers count, and from when on it is believed.
 #[derive(Debug, Clone)]
@@ -47,11 +46,10 @@ enum Reading {
 
 /// True if a column of this type, read so, can tell an age. SQLite has no type for instants and stores any value in
 /// any column, so there the format decides how one that is declared as an instant is read.
-pub fn tells_age(engine: Engine, kind: ColumnType, format: Option<AgeFormat>) -> bool {
+pub fn tells_age(kind: ColumnType, format: Option<AgeFormat>) -> bool {
     match kind {
         ColumnType::TimestampTz | ColumnType::Timestamp | ColumnType::Date => format.is_none(),
-        ColumnType::Text => true,
-        ColumnType::SqliteDateTime => engine == Engine::Sqlite,
+        ColumnType::Text | ColumnType::SqliteDateTime => true,
         ColumnType::Integer | ColumnType::Real => format.is_some(),
         ColumnType::Uuid | ColumnType::Binary | ColumnType::Compound | ColumnType::Other => false,
     }
@@ -66,28 +64,27 @@ impl Age {
             sql.push("FALSE");
             return;
         };
-        match (self.reading(), sql.engine()) {
-            (Reading::Typed, _) => {
+        match self.reading() {
+            Reading::Typed => {
                 if !above_floor {
-                    self.push_floor(sql);
-                    sql.push(" AND ");
+                    sql.with(|sql| self.push_floor(sql)).push(" AND ");
                 }
                 self.push_ceiling(sql, cutoff);
             }
-            (Reading::Number(format), engine) => {
-                // SQLite uses no index for an operand with a sign.
-                let sign = if engine == Engine::Sqlite { "+" } else { "" };
+            Reading::Number(format) => {
+                let bare = sql.traits().bare_number;
                 if !above_floor {
-                    number::push_floor(sql.push(sign), &self.term, format, range);
+                    number::push_floor(sql.push(bare), &self.term, format, range);
                     sql.push(" AND ");
                 }
-                sql.push(sign);
-                number::push_ceiling(sql, &self.term, format, range);
+                number::push_ceiling(sql.push(bare), &self.term, format, range);
             }
-            (Reading::Digits(format), _) => digits::push_within(sql, &self.term, format, range),
-            (Reading::Text, Engine::Sqlite) => sqlite::push_older(sql, &self.term, &self.moments(range)),
-            (Reading::Text, Engine::Postgres | Engine::MySql) => {
-                text::push_older(sql, &self.term, &self.moments(range));
+            Reading::Digits(format) => {
+                let (from, to) = (number::first_from(format, range.from), format.whole(range.to));
+                self.term.push_in(sql, &sql.dialect().digits_within(from, to));
+            }
+            Reading::Text => {
+                template::push(sql, &sql.dialect().old_text(), &self.term, Some(&self.moments(range)));
             }
         }
     }
@@ -97,7 +94,7 @@ impl Age {
     pub fn is_ordered(&self, engine: Engine) -> bool {
         match self.reading() {
             Reading::Typed | Reading::Number(_) => true,
-            Reading::Text => engine == Engine::Sqlite,
+            Reading::Text => dialect(engine).traits().orders_texts_by_time,
             Reading::Digits(_) => false,
         }
     }
@@ -107,13 +104,15 @@ impl Age {
     /// order of time. For a column that is not ordered it bounds nothing.
     pub fn push_floor(&self, sql: &mut Sql) {
         let range = Range { from: self.earliest, to: LATEST };
-        match (self.reading(), sql.engine()) {
-            (Reading::Typed, _) => typed::push_floor(sql, &self.term, &self.moments(range)),
-            (Reading::Number(format), _) => number::push_floor(sql, &self.term, format, range),
-            (Reading::Text, Engine::Sqlite) => sqlite::push_floor(sql, &self.term, &self.moments(range)),
-            (Reading::Digits(_), _) | (Reading::Text, Engine::Postgres | Engine::MySql) => {
-                self.term.push(sql);
-                sql.push(" IS NOT NULL");
+        match self.reading() {
+            Reading::Typed => typed::push_floor(sql, &self.term, &self.moments(range)),
+            Reading::Number(format) => number::push_floor(sql, &self.term, format, range),
+            Reading::Text if sql.traits().orders_texts_by_time => {
+                let day = self.moments(range).two_days_before();
+                sql.push(&self.term).push(" >= ").with(|sql| self.term.push_value(sql, &day));
+            }
+            Reading::Text | Reading::Digits(_) => {
+                sql.push(&self.term).push(" IS NOT NULL");
             }
         }
     }
@@ -124,27 +123,34 @@ impl Age {
             sql.push("FALSE");
             return;
         };
-        match (self.reading(), sql.engine()) {
-            (Reading::Typed, _) => typed::push_ceiling(sql, &self.term, &self.moments(range)),
-            (Reading::Number(format), _) => number::push_ceiling(sql, &self.term, format, range),
-            (Reading::Text, Engine::Sqlite) => sqlite::push_ceiling(sql, &self.term, &self.moments(range)),
-            (Reading::Digits(_), _) | (Reading::Text, Engine::Postgres | Engine::MySql) => {
-                self.push_older(sql, cutoff, false);
+        match self.reading() {
+            Reading::Typed => typed::push_ceiling(sql, &self.term, &self.moments(range)),
+            Reading::Number(format) => number::push_ceiling(sql, &self.term, format, range),
+            Reading::Text if sql.traits().orders_texts_by_time => {
+                let day = self.moments(range).in_two_days();
+                sql.push(&self.term).push(" < ").with(|sql| self.term.push_value(sql, &day));
             }
+            Reading::Text | Reading::Digits(_) => self.push_older(sql, cutoff, false),
         }
     }
 
     /// Writes "there is a value, and it can't be read as an instant"; false, with nothing written, where the type can
     /// hold no such value. NULL and the empty text are missing ages, not unreadable ones. Never NULL itself.
     pub fn push_unreadable(&self, sql: &mut Sql) -> bool {
-        match (self.reading(), sql.engine()) {
-            (Reading::Typed, _) => return false,
-            (Reading::Number(_), _) => return number::push_unreadable(sql, &self.term),
-            (Reading::Digits(_), _) => digits::push_unreadable(sql, &self.term),
-            (Reading::Text, Engine::Sqlite) => sqlite::push_unreadable(sql, &self.term),
-            (Reading::Text, Engine::Postgres | Engine::MySql) => text::push_unreadable(sql, &self.term),
+        let dialect = sql.dialect();
+        let template = match self.reading() {
+            Reading::Typed => None,
+            Reading::Number(_) => {
+                let may_be_other = self.term.kind() == ColumnType::Real || sql.traits().stores_anything;
+                sql.traits().no_number.filter(|_| may_be_other).map(str::to_owned)
+            }
+            Reading::Digits(_) => Some(dialect.unreadable_digits()),
+            Reading::Text => Some(dialect.unreadable_text()),
+        };
+        if let Some(template) = &template {
+            self.term.push_in(sql, template);
         }
-        true
+        template.is_some()
     }
 
     /// Writes "there is no date": the value is missing, cannot be read, or is beyond the floor or the ceiling. Never NULL
@@ -155,9 +161,7 @@ impl Age {
             Reading::Typed => typed::push_undated(sql, &self.term, &self.moments(range)),
             Reading::Number(format) => number::push_undated(sql, &self.term, format, range),
             Reading::Text | Reading::Digits(_) => {
-                sql.push("((");
-                self.push_older(sql, LATEST, false);
-                sql.push(") IS NOT TRUE)");
+                sql.push("((").with(|sql| self.push_older(sql, LATEST, false)).push(") IS NOT TRUE)");
             }
         }
     }
@@ -165,15 +169,13 @@ impl Age {
     /// Writes the age as text, for [`Age::read`] and to show it to a person: as the column holds it, cut at 64
     /// letters, for no date is as long.
     pub fn push_instant_text(&self, sql: &mut Sql) {
-        match (self.reading(), sql.engine()) {
-            (Reading::Typed, _) => self.term.push_text(sql),
-            (Reading::Text | Reading::Number(_) | Reading::Digits(_), Engine::Sqlite) => {
-                sqlite::push_shown(sql, &self.term);
-            }
-            (Reading::Text | Reading::Number(_) | Reading::Digits(_), Engine::Postgres | Engine::MySql) => {
-                sql.push("left(");
-                self.term.push_text(sql);
-                sql.push(", 64)");
+        match self.reading() {
+            Reading::Typed => self.term.push_text(sql),
+            Reading::Text | Reading::Number(_) | Reading::Digits(_) => {
+                sql.template(sql.traits().shown_age, |sql, hole| match hole {
+                    "text" => self.term.push_text(sql),
+                    _ => self.term.push(sql),
+                });
             }
         }
     }
@@ -181,16 +183,16 @@ impl Age {
     /// Reads what [`Age::push_instant_text`] selected, by the rules of the statements: a row is older than a cutoff
     /// exactly when its age is before it, where the cutoff is whole microseconds, or whole units of a column of numbers;
     /// statements leave out what is less. A date is its last nanosecond. The empty text is a missing time.
-    pub fn read(&self, engine: Engine, raw_text: &str) -> AgeValue {
-        self.read_as(engine, self.format, raw_text)
+    pub fn read(&self, raw_text: &str) -> AgeValue {
+        self.read_as(self.format, raw_text)
     }
 
     /// The same, as if the column counted another unit.
-    pub(super) fn read_as(&self, engine: Engine, format: Option<AgeFormat>, raw_text: &str) -> AgeValue {
+    pub(super) fn read_as(&self, format: Option<AgeFormat>, raw_text: &str) -> AgeValue {
         let range = Range { from: self.earliest, to: LATEST };
         let told = match self.reading_as(format) {
             _ if raw_text.is_empty() => return AgeValue::NoTime,
-            Reading::Typed => read::typed(engine, self.term.kind(), &self.timezone, raw_text),
+            Reading::Typed => read::typed(self.term.kind(), &self.timezone, raw_text),
             Reading::Text => read::text(&self.timezone, raw_text),
             Reading::Number(format) => return number::read(format, range, raw_text),
             Reading::Digits(format) => return digits::read(format, range, raw_text),
@@ -232,19 +234,17 @@ mod tests {
     #[test]
     fn a_format_belongs_to_numbers_and_texts() {
         let (none, unix) = (None, Some(AgeFormat::Unix));
-        for engine in [Engine::Postgres, Engine::MySql, Engine::Sqlite] {
-            for kind in [ColumnType::TimestampTz, ColumnType::Timestamp, ColumnType::Date] {
-                assert!(tells_age(engine, kind, none) && !tells_age(engine, kind, unix), "{kind:?}");
-            }
-            assert!(tells_age(engine, ColumnType::Text, none) && tells_age(engine, ColumnType::Text, unix));
-            for kind in [ColumnType::Integer, ColumnType::Real] {
-                assert!(!tells_age(engine, kind, none) && tells_age(engine, kind, unix), "{kind:?}");
-            }
-            for kind in [ColumnType::Uuid, ColumnType::Binary, ColumnType::Other] {
-                assert!(!tells_age(engine, kind, none) && !tells_age(engine, kind, unix), "{kind:?}");
-            }
+        for kind in [ColumnType::TimestampTz, ColumnType::Timestamp, ColumnType::Date] {
+            assert!(tells_age(kind, none) && !tells_age(kind, unix), "{kind:?}");
         }
-        assert!(tells_age(Engine::Sqlite, ColumnType::SqliteDateTime, none));
-        assert!(tells_age(Engine::Sqlite, ColumnType::SqliteDateTime, unix));
+        assert!(tells_age(ColumnType::Text, none) && tells_age(ColumnType::Text, unix));
+        for kind in [ColumnType::Integer, ColumnType::Real] {
+            assert!(!tells_age(kind, none) && tells_age(kind, unix), "{kind:?}");
+        }
+        for kind in [ColumnType::Uuid, ColumnType::Binary, ColumnType::Other] {
+            assert!(!tells_age(kind, none) && !tells_age(kind, unix), "{kind:?}");
+        }
+        assert!(tells_age(ColumnType::SqliteDateTime, none));
+        assert!(tells_age(ColumnType::SqliteDateTime, unix));
     }
 }

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use super::super::{ColumnType, Sql};
 use super::value::Range;
 use crate::decide::rows::AgeValue;
-use crate::policy::{AgeFormat, Engine};
-use crate::sources::sql::dialect::Term;
+use crate::policy::AgeFormat;
+use crate::sources::sql::term::Term;
 
 /// The least number that is at or after an instant.
 pub(super) fn first_from(format: AgeFormat, at: Timestamp) -> i128 {
@@ -27,53 +27,20 @@ pub(super) fn push_ceiling(sql: &mut Sql, term: &Term, format: AgeFormat, range:
     push_compared(sql, term, "<", format.whole(range.to));
 }
 
-/// Writes "there is a value, and it is not a number"; false, with nothing written, where the type holds only numbers.
-pub(super) fn push_unreadable(sql: &mut Sql, term: &Term) -> bool {
-    match (sql.engine(), term.kind()) {
-        (Engine::Sqlite, _) => {
-            sql.push("(typeof(");
-            term.push(sql);
-            sql.push(") IN ('text', 'blob') AND ");
-            term.push(sql);
-            sql.push(" IS NOT '' COLLATE BINARY)");
-        }
-        (Engine::Postgres, ColumnType::Real) => {
-            sql.push("(");
-            term.push(sql);
-            sql.push(" IS NOT NULL AND ");
-            term.push(sql);
-            sql.push(" = 'NaN')");
-        }
-        (Engine::Postgres | Engine::MySql, _) => return false,
-    }
-    true
-}
-
 /// Writes "there is no value, or one that is beyond the range": what is no number is beyond every one.
 pub(super) fn push_undated(sql: &mut Sql, term: &Term, format: AgeFormat, range: Range) {
-    sql.push("(");
-    term.push(sql);
-    sql.push(" IS NULL OR ");
-    push_compared(sql, term, "<", first_from(format, range.from));
-    sql.push(" OR ");
-    push_compared(sql, term, ">=", first_from(format, range.to));
-    sql.push(")");
+    sql.push("(").push(term).push(" IS NULL OR ");
+    sql.with(|sql| push_compared(sql, term, "<", first_from(format, range.from))).push(" OR ");
+    sql.with(|sql| push_compared(sql, term, ">=", first_from(format, range.to))).push(")");
 }
 
 /// The bound has the column's kind of number, so that an index on the column serves.
 fn push_compared(sql: &mut Sql, term: &Term, operator: &str, bound: i128) {
-    term.push(sql);
-    sql.push(&format!(" {operator} "));
-    let declared = term.declared().to_ascii_lowercase();
-    let (before, after, bound) = match (sql.engine(), term.kind()) {
-        (Engine::Postgres, ColumnType::Real) if declared.starts_with("numeric") => ("(", ")::numeric", bound),
-        (Engine::Postgres, ColumnType::Real) => ("(", ")::double precision", bound),
-        (Engine::Postgres, _) => ("(", ")::bigint", within_64_bits(bound)),
-        (Engine::MySql, ColumnType::Real) => ("CAST(", " AS DECIMAL(40, 0))", bound),
-        (Engine::MySql, _) => ("CAST(", " AS SIGNED)", within_64_bits(bound)),
-        (Engine::Sqlite, _) => ("CAST(", " AS NUMERIC)", bound),
-    };
-    sql.push(before).bind(bound.to_string()).push(after);
+    let may_have_fraction = term.kind() == ColumnType::Real || sql.traits().stores_anything;
+    let bound = if may_have_fraction { bound } else { within_64_bits(bound) };
+    let is_exact = term.typed().declared.to_ascii_lowercase().starts_with("numeric");
+    let cast = sql.traits().numbers[if term.kind() != ColumnType::Real { 0 } else { 2 - usize::from(is_exact) }];
+    sql.push(term).push(&format!(" {operator} ")).bind_in(cast, bound.to_string());
 }
 
 /// What a column of whole numbers can hold.

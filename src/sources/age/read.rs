@@ -7,9 +7,8 @@ use jiff::tz::{Offset, TimeZone};
 
 use super::super::ColumnType;
 use super::moment::{at_offset, end_of, instant_of};
-use super::text::ZERO_DATES;
 use crate::decide::rows::AgeValue;
-use crate::policy::Engine;
+use crate::sources::sql::dialect::ZERO_DATES;
 
 /// A date, perhaps with a time and an offset from UTC.
 struct Written {
@@ -38,20 +37,18 @@ pub(super) fn text(zone: &TimeZone, raw: &str) -> AgeValue {
 }
 
 /// An age of a type that the server knows, as the server writes it.
-pub(super) fn typed(engine: Engine, kind: ColumnType, zone: &TimeZone, raw: &str) -> AgeValue {
-    let written = match (engine, kind) {
-        // PostgreSQL writes `+00` for UTC.
-        (Engine::Postgres, _) => match raw.strip_suffix("+00") {
-            Some(utc) => parse(utc).map(|written| written.instant(&TimeZone::UTC)),
-            None => parse(raw).map(|written| written.instant(zone)),
-        },
+pub(super) fn typed(kind: ColumnType, zone: &TimeZone, raw: &str) -> AgeValue {
+    let utc = &TimeZone::UTC;
+    let (raw, zone) = match raw.strip_suffix("+00") {
+        // PostgreSQL writes it for UTC.
+        Some(raw) => (raw, utc),
         // Written in the session's zone, which is UTC.
-        (_, ColumnType::TimestampTz) => parse(raw).map(|written| written.instant(&TimeZone::UTC)),
-        (_, _) => parse(raw).map(|written| written.instant(zone)),
+        None if kind == ColumnType::TimestampTz => (raw, utc),
+        None => (raw, zone),
     };
     // Such a type holds nothing that is not a date: what is written otherwise is infinite, before Christ, beyond the year
     // 9999, or a zero date.
-    written.map_or(AgeValue::NoTime, AgeValue::At)
+    parse(raw).map_or(AgeValue::NoTime, |written| AgeValue::At(written.instant(zone)))
 }
 
 /// `YYYY-MM-DD`, then perhaps `T` or a blank and `hh:mm`, `:ss`, a fraction of up to nine digits, and `Z` or `±hh:mm` up

@@ -2,25 +2,19 @@
 
 use super::super::Sql;
 use super::moment::Moments;
-use crate::sources::sql::dialect::Term;
+use crate::sources::sql::term::Term;
 use crate::sources::sql::wall_clock::seconds;
 
 /// Writes a template: `@raw` is the bare column; `@utc`, `@local`, `@date`, `@earlier` and `@later` are bound values of the cutoff,
 /// and `@utcsecond` and `@fraction` are `@utc` taken apart; `@floorutc` and so on are those of the floor. A template holds no other `@`.
 pub(super) fn push(sql: &mut Sql, template: &str, term: &Term, cutoff: Option<&Moments>) {
-    let mut pieces = template.split('@');
-    sql.push(pieces.next().unwrap_or_default());
-    for piece in pieces {
-        let end = piece.find(|letter: char| !letter.is_ascii_lowercase()).unwrap_or(piece.len());
-        let (hole, rest) = piece.split_at(end);
-        if hole == "raw" {
-            term.push(sql);
-        } else {
-            // NULL, with which nothing is older, for what a template has no cutoff for.
+    sql.template(template, |sql, hole| match hole {
+        "raw" => term.push(sql),
+        // NULL, with which nothing is older, for what a template has no cutoff for.
+        hole => {
             sql.bind(cutoff.and_then(|cutoff| value(hole, cutoff)));
         }
-        sql.push(rest);
-    }
+    });
 }
 
 fn value(hole: &str, cutoff: &Moments) -> Option<String> {

@@ -4,54 +4,43 @@ use jiff::civil::DateTime;
 
 use super::super::{ColumnType, Sql};
 use super::moment::Moments;
-use crate::policy::Engine;
-use crate::sources::sql::dialect::Term;
+use crate::sources::sql::term::Term;
 use crate::sources::sql::wall_clock::seconds;
 
-/// A TIMESTAMP of MySQL cannot be compared with a date before 1970, and holds none but zero dates, which sort before
-/// every other.
-const MYSQL_TIMESTAMPS: &str = "1970-01-02 00:00:00.000000";
-
 pub(super) fn push_floor(sql: &mut Sql, term: &Term, moments: &Moments) {
-    let floor = written(sql.engine(), term.kind(), moments.floor_utc, moments.floor_local);
-    let is_before =
-        (sql.engine(), term.kind()) == (Engine::MySql, ColumnType::TimestampTz) && floor.as_str() < MYSQL_TIMESTAMPS;
-    push_compared(sql, term, ">=", if is_before { MYSQL_TIMESTAMPS } else { &floor });
+    let floor = written(sql, term, moments.floor_utc, moments.floor_local);
+    let first = first_instant(sql, term).filter(|first| floor.as_str() < *first);
+    push_compared(sql, term, ">=", first.unwrap_or(&floor));
 }
 
 pub(super) fn push_ceiling(sql: &mut Sql, term: &Term, moments: &Moments) {
-    let ceiling = written(sql.engine(), term.kind(), moments.utc, moments.local);
+    let ceiling = written(sql, term, moments.utc, moments.local);
     push_compared(sql, term, "<", &ceiling);
 }
 
 /// Writes "there is no value, or one that is beyond the range". An infinite instant is beyond every other.
 pub(super) fn push_undated(sql: &mut Sql, term: &Term, moments: &Moments) {
-    sql.push("(");
-    term.push(sql);
-    sql.push(" IS NULL OR NOT (");
-    push_floor(sql, term, moments);
-    sql.push(")");
-    // A TIMESTAMP of MySQL ends long before.
-    if (sql.engine(), term.kind()) != (Engine::MySql, ColumnType::TimestampTz) {
-        sql.push(" OR NOT (");
-        push_ceiling(sql, term, moments);
-        sql.push(")");
+    sql.push("(").push(term).push(" IS NULL OR NOT (").with(|sql| push_floor(sql, term, moments)).push(")");
+    if first_instant(sql, term).is_none() {
+        sql.push(" OR NOT (").with(|sql| push_ceiling(sql, term, moments)).push(")");
     }
     sql.push(")");
 }
 
 fn push_compared(sql: &mut Sql, term: &Term, operator: &str, value: &str) {
-    term.push(sql);
-    sql.push(&format!(" {operator} "));
-    term.push_value(sql, value);
+    sql.push(term).push(&format!(" {operator} ")).with(|sql| term.push_value(sql, value));
+}
+
+/// The first instant that the column is compared with, where it cannot hold every one.
+fn first_instant(sql: &Sql, term: &Term) -> Option<&'static str> {
+    sql.traits().first_instant.filter(|_| term.kind() == ColumnType::TimestampTz)
 }
 
 /// An instant as the column's type has it, from what a clock shows in UTC and on the wall.
-fn written(engine: Engine, kind: ColumnType, utc: DateTime, local: DateTime) -> String {
-    match (engine, kind) {
-        (Engine::Postgres, ColumnType::TimestampTz) => format!("{}+00", seconds(utc)),
-        (_, ColumnType::TimestampTz) => seconds(utc),
-        (_, ColumnType::Date) => local.date().to_string(),
-        (_, _) => seconds(local),
+fn written(sql: &Sql, term: &Term, utc: DateTime, local: DateTime) -> String {
+    match term.kind() {
+        ColumnType::TimestampTz => seconds(utc) + sql.traits().utc,
+        ColumnType::Date => local.date().to_string(),
+        _ => seconds(local),
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{ForeignKeyAction, InboundForeignKey, TableFacts};
 use crate::policy::{Engine, Ident, TableName};
+use crate::sources::sql::dialect::dialect;
 use crate::sources::{Session, SourceError, Sql};
 
 /// A foreign key whose own columns no index serves: for each row that goes, the database reads the whole table that
@@ -70,7 +71,7 @@ impl TableFacts {
 
     /// The statement that makes an index of some columns; where none can be made here, where it belongs.
     pub fn create_index(&self, columns: &[Ident], engine: Engine) -> String {
-        let TableName { schema, table } = &self.name;
+        let table = &self.name.table;
         let names: Vec<_> = columns.iter().map(Ident::as_str).collect();
         if self.relation == "view" {
             let shown = if names.len() == 1 { "column" } else { "columns" };
@@ -80,32 +81,30 @@ impl TableFacts {
                 names.join(", ")
             );
         }
-        let mut sql = Sql::new(engine);
-        match (engine, Ident::parse(&format!("{table}_{}_idx", names.join("_")))) {
+        let (mut sql, traits) = (Sql::new(engine), dialect(engine).traits());
+        let index = Ident::parse(&format!("{table}_{}_idx", names.join("_"))).ok();
+        let begin = match (self.relation.as_str(), &index) {
             // PostgreSQL makes none of a partitioned table CONCURRENTLY.
-            (Engine::Postgres, _) if self.relation == "partitioned table" => {
-                sql.push("CREATE INDEX ON ").table(&self.name)
-            }
-            // Writers are not held up, and PostgreSQL finds a name by itself.
-            (Engine::Postgres, _) => sql.push("CREATE INDEX CONCURRENTLY ON ").table(&self.name),
-            (Engine::MySql | Engine::Sqlite, Err(_)) => sql.push("CREATE INDEX ON ").table(&self.name),
-            (Engine::MySql, Ok(name)) => sql.push("CREATE INDEX ").ident(&name).push(" ON ").table(&self.name),
-            // SQLite wants the schema before the index's name and nowhere else.
-            (Engine::Sqlite, Ok(name)) => {
-                let name = TableName { schema: schema.clone(), table: name };
-                sql.push("CREATE INDEX ").table(&name).push(" ON ").ident(table)
-            }
+            ("partitioned table", _) => traits.create_index.replace("CONCURRENTLY ", ""),
+            (_, None) => traits.create_index.replace("@name ", ""),
+            (_, Some(_)) => traits.create_index.to_owned(),
         };
-        // MySQL indexes a text only by its beginning.
-        let is_long = |column: &Ident| {
+        let has_schema = traits.index_has_schema && index.is_some();
+        let table = TableName { schema: self.name.schema.clone().filter(|_| !has_schema), table: table.clone() };
+        sql.template(&begin, |sql, _| {
+            if let Some(name) = &index {
+                sql.table(&TableName { schema: self.name.schema.clone().filter(|_| has_schema), table: name.clone() });
+            }
+        });
+        sql.table(&table);
+        let prefix = |column: &Ident| {
             let declared =
                 self.columns.iter().find(|known| known.name == *column).map(|known| known.declared.to_lowercase());
-            engine == Engine::MySql
-                && declared.is_some_and(|declared| ["text", "blob"].iter().any(|kind| declared.contains(kind)))
+            let is_long = declared.is_some_and(|declared| ["text", "blob"].iter().any(|kind| declared.contains(kind)));
+            if traits.indexes_beginnings && is_long { "(255)" } else { "" }
         };
         for (position, column) in columns.iter().enumerate() {
-            sql.push(if position == 0 { " (" } else { ", " }).ident(column);
-            sql.push(if is_long(column) { "(255)" } else { "" });
+            sql.push(if position == 0 { " (" } else { ", " }).ident(column).push(prefix(column));
         }
         sql.push(");").text()
     }
@@ -113,8 +112,9 @@ impl TableFacts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::{Column, ColumnType};
+    use super::super::table::Column;
     use super::*;
+    use crate::sources::ColumnType;
 
     fn facts(schema: &str) -> TableFacts {
         let column = Column {

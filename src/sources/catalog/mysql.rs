@@ -2,10 +2,11 @@
 
 use super::foreign_key::{InboundForeignKey, collect_inbound};
 use super::listing::{cells, looking_up};
+use super::privileges::{Privileges, asking_for};
 use super::raw_index::{RawIndex, choose_key, unique_keys};
-use super::table::{Column, ColumnType, TableFacts};
-use crate::policy::{Engine, Ident, TableName};
-use crate::sources::{Session, SourceError, Sql, TextRow};
+use super::table::{Column, TableFacts};
+use crate::policy::{Ident, TableName};
+use crate::sources::{ColumnType, ErrorKind, Session, SourceError, Sql, TextRow};
 
 pub(super) async fn load(session: &mut Session, table: &TableName) -> Result<Option<TableFacts>, SourceError> {
     let operation = looking_up(table);
@@ -30,7 +31,7 @@ struct Found {
 }
 
 async fn find(session: &mut Session, operation: &str, table: &TableName) -> Result<Option<Found>, SourceError> {
-    let mut sql = Sql::new(Engine::MySql);
+    let mut sql = session.sql();
     sql.push(
         "SELECT t.table_schema, t.table_name, t.table_type, COALESCE(t.create_options, ''), COALESCE(t.engine, ''), \
          COALESCE(e.transactions, ''), CAST(@@lower_case_table_names AS CHAR) FROM information_schema.tables t \
@@ -67,10 +68,9 @@ fn relation(kind: &str, options: &str, engine: &str, transactional: bool) -> Str
 }
 
 async fn load_columns(session: &mut Session, operation: &str, table: &TableName) -> Result<Vec<Column>, SourceError> {
-    let mut sql = Sql::new(Engine::MySql);
+    let mut sql = session.sql();
     sql.push("SELECT column_name, column_type, data_type, is_nullable, extra, collation_name FROM information_schema.columns");
-    push_where(&mut sql, "", table);
-    sql.push(" ORDER BY ordinal_position");
+    sql.with(|sql| push_where(sql, "", table)).push(" ORDER BY ordinal_position");
     let rows = session.query(operation, &sql).await?;
     let is_long = |row: &TextRow| row.0.get(2).and_then(Option::as_deref) == Some("longtext");
     let json = match rows.iter().any(is_long) {
@@ -98,13 +98,13 @@ async fn load_columns(session: &mut Session, operation: &str, table: &TableName)
 
 /// Columns that MariaDB made of JSON: long texts with a check that they are valid. MySQL has a type of its own.
 async fn json_columns(session: &mut Session, operation: &str, table: &TableName) -> Result<Vec<String>, SourceError> {
-    let mut sql = Sql::new(Engine::MySql);
+    let mut sql = session.sql();
     sql.push("SELECT VERSION()");
     let version = session.query(operation, &sql).await?;
     if !version.into_iter().any(|row| cells::<1>(row)[0].contains("MariaDB")) {
         return Ok(Vec::new());
     }
-    let mut sql = Sql::new(Engine::MySql);
+    let mut sql = session.sql();
     sql.push(
         "SELECT constraint_name, check_clause FROM information_schema.check_constraints WHERE constraint_schema = ",
     );
@@ -134,7 +134,7 @@ fn kind(data_type: &str) -> ColumnType {
 }
 
 async fn load_indexes(session: &mut Session, operation: &str, table: &TableName) -> Result<Vec<RawIndex>, SourceError> {
-    let mut sql = Sql::new(Engine::MySql);
+    let mut sql = session.sql();
     // A part of an index without a column is an expression. A prefix is not in the order of the whole value.
     sql.push(
         "SELECT s.index_name, CAST(s.index_name = 'PRIMARY' AS CHAR), CAST(s.non_unique = 0 AS CHAR), s.column_name, \
@@ -163,7 +163,7 @@ fn push_where(sql: &mut Sql, alias: &str, table: &TableName) {
 }
 
 pub(super) async fn inbound(session: &mut Session, table: &TableFacts) -> Result<Vec<InboundForeignKey>, SourceError> {
-    let mut sql = Sql::new(Engine::MySql);
+    let mut sql = session.sql();
     sql.push(
         "SELECT k.table_schema, k.table_name, k.constraint_name, k.column_name, k.referenced_column_name, r.delete_rule \
          FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r \
@@ -175,4 +175,47 @@ pub(super) async fn inbound(session: &mut Session, table: &TableFacts) -> Result
     sql.push(" AS BINARY) ORDER BY k.table_schema, k.table_name, k.constraint_name, k.ordinal_position");
     let operation = format!("looking up what points to table {}", table.name);
     Ok(collect_inbound(session.query(&operation, &sql).await?))
+}
+
+/// Has the server explain each statement: that asks for the same privileges as the statement, roles included, and
+/// touches nothing.
+pub(super) async fn privileges(session: &mut Session, table: &TableFacts) -> Result<Privileges, SourceError> {
+    let mut select = session.sql();
+    select.push("EXPLAIN SELECT 1 FROM ").table(&table.name);
+    // Nothing is ever deleted from a view, and of some the server would not even explain how.
+    if table.relation.contains("view") {
+        let select = may(session, table, &select).await?;
+        return Ok(Privileges { select, delete: false, update: false, schema: true });
+    }
+    let mut delete = session.sql();
+    delete.push("EXPLAIN DELETE FROM ").table(&table.name).push(" LIMIT 0");
+    let mut update = false;
+    for column in table.columns.iter().filter(|column| !column.generated) {
+        update = may_set(session, table, &column.name).await?;
+        if update {
+            break;
+        }
+    }
+    Ok(Privileges {
+        select: may(session, table, &select).await?,
+        delete: may(session, table, &delete).await?,
+        update,
+        schema: true,
+    })
+}
+
+pub(super) async fn may_set(session: &mut Session, table: &TableFacts, column: &Ident) -> Result<bool, SourceError> {
+    let mut sql = session.sql();
+    sql.push("EXPLAIN UPDATE ").table(&table.name).push(" SET ").ident(column).push(" = NULL LIMIT 0");
+    may(session, table, &sql).await
+}
+
+async fn may(session: &mut Session, table: &TableFacts, explain: &Sql) -> Result<bool, SourceError> {
+    match session.execute(&asking_for(table), explain).await {
+        // A server that takes no changes at all is told of by itself.
+        Ok(_) => Ok(true),
+        Err(error) if error.kind == ErrorKind::ReadOnly => Ok(true),
+        Err(error) if error.kind == ErrorKind::Permission => Ok(false),
+        Err(error) => Err(error),
+    }
 }

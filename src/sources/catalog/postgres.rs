@@ -2,10 +2,11 @@
 
 use super::foreign_key::{InboundForeignKey, collect_inbound};
 use super::listing::{cells, looking_up};
+use super::privileges::{Privileges, asking_for};
 use super::raw_index::{RawIndex, choose_key, unique_keys};
-use super::table::{Column, ColumnType, TableFacts};
-use crate::policy::{Engine, Ident, TableName};
-use crate::sources::{ErrorKind, Session, SourceError, Sql};
+use super::table::{Column, TableFacts};
+use crate::policy::{Ident, TableName};
+use crate::sources::{ColumnType, ErrorKind, Session, SourceError, Sql};
 
 pub(super) async fn load(session: &mut Session, table: &TableName) -> Result<Option<TableFacts>, SourceError> {
     let operation = looking_up(table);
@@ -38,7 +39,7 @@ fn finding(session: &Session, table: &TableName) -> Option<Sql> {
         Some(schema) => vec![schema.as_str().to_owned()],
         None => session.path_schemas().iter().map(|schema| schema.name.clone()).collect(),
     };
-    let mut sql = Sql::new(Engine::Postgres);
+    let mut sql = session.sql();
     sql.push(
         "SELECT c.oid::text, n.nspname::text, c.relname::text, c.relkind::text, \
          EXISTS (SELECT FROM pg_inherits i WHERE i.inhparent = c.oid)::int::text, c.relowner::text FROM (VALUES ",
@@ -75,8 +76,7 @@ fn refuse_shadow(
         creators.creators.join(" and "),
         others.join(" and ")
     );
-    let source_name = session.source_name().clone();
-    Err(SourceError { source_name, operation: operation.to_owned(), kind: ErrorKind::Other, cause: cause.into() })
+    Err(SourceError::new(session.source_name(), operation, ErrorKind::Other, cause))
 }
 
 fn relation(kind: &str, has_heirs: bool) -> &'static str {
@@ -95,7 +95,7 @@ fn relation(kind: &str, has_heirs: bool) -> &'static str {
 }
 
 async fn load_columns(session: &mut Session, operation: &str, oid: &str) -> Result<Vec<Column>, SourceError> {
-    let mut sql = Sql::new(Engine::Postgres);
+    let mut sql = session.sql();
     // A domain means what its base type means. `attgenerated` and `collisdeterministic` came with version 12: read as
     // JSON they may be absent.
     sql.push("WITH RECURSIVE base AS (SELECT a.attnum, a.atttypid AS type FROM pg_attribute a WHERE a.attrelid = ");
@@ -145,7 +145,7 @@ fn kind(base: &str) -> ColumnType {
 }
 
 async fn load_indexes(session: &mut Session, operation: &str, oid: &str) -> Result<Vec<RawIndex>, SourceError> {
-    let mut sql = Sql::new(Engine::Postgres);
+    let mut sql = session.sql();
     // A deferrable constraint lets two rows share a key for a while.
     sql.push(
         "SELECT ic.relname::text, i.indisprimary::int::text, (i.indisunique AND i.indimmediate)::int::text, \
@@ -161,7 +161,7 @@ async fn load_indexes(session: &mut Session, operation: &str, oid: &str) -> Resu
 }
 
 pub(super) async fn inbound(session: &mut Session, table: &TableFacts) -> Result<Vec<InboundForeignKey>, SourceError> {
-    let mut sql = Sql::new(Engine::Postgres);
+    let mut sql = session.sql();
     // The copies of a constraint on the partitions of a partitioned table have a parent.
     sql.push(
         "SELECT n.nspname::text, c.relname::text, k.conname::text, ours.attname::text, theirs.attname::text, \
@@ -181,4 +181,32 @@ pub(super) async fn inbound(session: &mut Session, table: &TableFacts) -> Result
     sql.push(" ORDER BY n.nspname, c.relname, k.conname, pair.position");
     let operation = format!("looking up what points to table {}", table.name);
     Ok(collect_inbound(session.query(&operation, &sql).await?))
+}
+
+/// What the login may do with a table.
+pub(super) async fn privileges(session: &mut Session, table: &TableFacts) -> Result<Privileges, SourceError> {
+    let mut sql = session.sql();
+    sql.push(
+        "SELECT has_table_privilege(c.oid, 'SELECT')::int::text, has_table_privilege(c.oid, 'DELETE')::int::text, \
+         has_any_column_privilege(c.oid, 'UPDATE')::int::text, has_schema_privilege(n.oid, 'USAGE')::int::text \
+         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ",
+    );
+    sql.bind(table.name.table.to_string()).push(" AND n.nspname = ");
+    sql.bind(table.name.schema.as_ref().map(Ident::to_string));
+    let rows = session.query(&asking_for(table), &sql).await?;
+    let [select, delete, update, schema] = rows.into_iter().next().map(cells).unwrap_or_default();
+    Ok(Privileges { select: select == "1", delete: delete == "1", update: update == "1", schema: schema == "1" })
+}
+
+/// Whether the login may set a column.
+pub(super) async fn may_set(session: &mut Session, table: &TableFacts, column: &Ident) -> Result<bool, SourceError> {
+    let mut sql = session.sql();
+    sql.push("SELECT has_column_privilege(c.oid, ").bind(column.to_string()).push(
+        ", 'UPDATE')::int::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relname = ",
+    );
+    sql.bind(table.name.table.to_string()).push(" AND n.nspname = ");
+    sql.bind(table.name.schema.as_ref().map(Ident::to_string));
+    let rows = session.query(&asking_for(table), &sql).await?;
+    let [may_set] = rows.into_iter().next().map(cells).unwrap_or_default();
+    Ok(may_set == "1")
 }

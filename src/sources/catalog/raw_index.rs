@@ -75,8 +75,8 @@ pub(super) fn unique_keys(indexes: &[RawIndex]) -> Vec<Vec<Ident>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::ColumnType;
     use super::*;
+    use crate::sources::ColumnType;
 
     fn index(name: &str, primary: bool, columns: &[(&str, bool, bool)]) -> RawIndex {
         let columns = columns.iter().map(|(name, descending, plain)| RawIndexColumn {

@@ -1,11 +1,15 @@
 //! SQLite's catalog, by way of its table-valued pragmas. Names know no case there; the catalog's spelling is kept.
 
+use std::path::Path;
+
 use super::foreign_key::{InboundForeignKey, collect_inbound};
 use super::listing::{cells, looking_up};
+use super::privileges::{Privileges, asking_for};
 use super::raw_index::{RawIndex, choose_key, unique_keys};
-use super::table::{Column, ColumnType, IndexFacts, TableFacts};
-use crate::policy::{Engine, Ident, TableName};
-use crate::sources::{Session, SourceError, Sql, TextRow};
+use super::table::{Column, IndexFacts, TableFacts};
+use crate::policy::{Ident, TableName};
+use crate::sources::session::is_writable;
+use crate::sources::{ColumnType, Session, SourceError, TextRow};
 
 /// The only database that a session opens.
 const SCHEMA: &str = "main";
@@ -15,7 +19,7 @@ pub(super) async fn load(session: &mut Session, table: &TableName) -> Result<Opt
         return Ok(None);
     }
     let operation = looking_up(table);
-    let mut sql = Sql::new(Engine::Sqlite);
+    let mut sql = session.sql();
     sql.push("SELECT name, type, CAST(wr AS TEXT) FROM pragma_table_list WHERE schema = ").bind(SCHEMA.to_owned());
     sql.push(" AND name = ").bind(table.table.to_string()).push(" COLLATE NOCASE");
     let Some(found) = session.query(&operation, &sql).await?.into_iter().next() else { return Ok(None) };
@@ -61,7 +65,7 @@ async fn load_columns(
     operation: &str,
     table: &Ident,
 ) -> Result<Vec<(Column, usize)>, SourceError> {
-    let mut sql = Sql::new(Engine::Sqlite);
+    let mut sql = session.sql();
     sql.push(
         "SELECT name, type, CAST(`notnull` AS TEXT), CAST(hidden AS TEXT), CAST(pk AS TEXT) FROM pragma_table_xinfo(",
     );
@@ -133,7 +137,7 @@ async fn load_indexes(
     table: &Ident,
     columns: &mut [(Column, usize)],
 ) -> Result<Vec<RawIndex>, SourceError> {
-    let mut sql = Sql::new(Engine::Sqlite);
+    let mut sql = session.sql();
     sql.push(
         "SELECT i.name, CAST(i.origin = 'pk' AS TEXT), CAST(i.`unique` AS TEXT), c.name, CAST(c.`desc` AS TEXT), \
          CAST(c.coll = 'BINARY' AS TEXT), c.coll FROM pragma_index_list(",
@@ -157,7 +161,7 @@ async fn load_indexes(
 }
 
 pub(super) async fn inbound(session: &mut Session, table: &TableFacts) -> Result<Vec<InboundForeignKey>, SourceError> {
-    let mut sql = Sql::new(Engine::Sqlite);
+    let mut sql = session.sql();
     // Without a column named, a foreign key points to the primary key.
     sql.push("SELECT ").bind(SCHEMA.to_owned()).push(
         ", m.name, CAST(f.id AS TEXT), f.`from`, COALESCE(f.`to`, (SELECT p.name FROM pragma_table_info(f.`table`) AS p \
@@ -167,6 +171,20 @@ pub(super) async fn inbound(session: &mut Session, table: &TableFacts) -> Result
     sql.bind(table.name.table.to_string()).push(" COLLATE NOCASE ORDER BY m.name, f.id, f.seq");
     let operation = format!("looking up what points to table {}", table.name);
     Ok(collect_inbound(session.query(&operation, &sql).await?))
+}
+
+/// Whether the file and its directory may be written.
+pub(super) async fn privileges(session: &mut Session, table: &TableFacts) -> Result<Privileges, SourceError> {
+    let mut sql = session.sql();
+    sql.push("SELECT file FROM pragma_database_list WHERE name = 'main'");
+    let rows = session.query(&asking_for(table), &sql).await?;
+    let [file] = rows.into_iter().next().map(cells).unwrap_or_default();
+    let writable = is_writable(Path::new(&file));
+    Ok(Privileges { select: true, delete: writable, update: writable, schema: true })
+}
+
+pub(super) async fn may_set(session: &mut Session, table: &TableFacts, _column: &Ident) -> Result<bool, SourceError> {
+    Ok(privileges(session, table).await?.update)
 }
 
 #[cfg(test)]

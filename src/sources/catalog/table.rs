@@ -1,6 +1,7 @@
 //! Facts about a table and its columns: plain data, as the catalog has them.
 
 use crate::policy::{Ident, TableName};
+use crate::sources::ColumnType;
 
 /// Facts that the catalog has about a table.
 #[derive(Debug, Clone)]
@@ -41,27 +42,6 @@ pub struct Column {
     /// How its texts are compared, as it is written behind COLLATE, where that is known and may take different texts for
     /// equal, or may differ from column to column: always on MySQL; on SQLite where an index has the column.
     pub collation: Option<String>,
-}
-
-/// Meaning of a column's type to us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColumnType {
-    /// An instant: PostgreSQL timestamptz, MySQL TIMESTAMP.
-    TimestampTz,
-    /// Date and time without zone: PostgreSQL timestamp, MySQL DATETIME.
-    Timestamp,
-    Date,
-    Integer,
-    /// A number that may have a fraction, exact or not.
-    Real,
-    Text,
-    Uuid,
-    Binary,
-    /// Several values in one: an array, JSON, a composite, a range. It cannot hold a path.
-    Compound,
-    Other,
-    /// SQLite stores any value in any column; declared TIMESTAMP, DATETIME or DATE.
-    SqliteDateTime,
 }
 
 /// True where a table of the catalog is the one that somebody names.

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use crate::policy::{
     FilePath, ReferenceMatch, Source, Store, StorePath, file_forms, name_forms, written_forms, written_name_forms,
 };
-use crate::sources::sql::dialect::{Term, separated};
 use crate::sources::sql::keys::{keys, shown};
+use crate::sources::sql::term::Term;
 use crate::sources::{NamedPath, Naming, Reader, ReferenceColumn, Rows, Session, SourceError, Sql, TableFacts};
 
 /// Rows that may mean a file by other spellings, at most.
@@ -107,8 +107,7 @@ impl ReferenceColumn {
     fn select_keys(&self, key: &[Term], condition: &Sql, limit: usize) -> Sql {
         let mut sql = Sql::new(self.engine());
         let columns: Vec<_> = key.iter().chain(self.terms()).collect();
-        sql.push("SELECT ");
-        separated(&mut sql, ", ", &columns, |sql, term| term.push_text(sql));
+        sql.push("SELECT ").separated(", ", &columns, |sql, term| term.push_text(sql));
         sql.push(" FROM ").table(&self.table).push(" WHERE (").append(condition).push(&format!(") LIMIT {limit}"));
         sql
     }

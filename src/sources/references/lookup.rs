@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::scan::push_last_segment;
-use crate::policy::{Engine, FilePath, PathTemplate, ReferenceMatch, Store, StorePath, TemplatePart};
-use crate::sources::sql::dialect::{Term, separated};
+use crate::policy::{FilePath, PathTemplate, ReferenceMatch, Store, StorePath, TemplatePart};
+use crate::sources::sql::term::Term;
 use crate::sources::{ColumnType, Gone, ReferenceColumn, Session, SourceError, Sql};
 
 /// Texts in one question.
@@ -17,11 +17,9 @@ impl ReferenceColumn {
         match (self.path(), self.terms()) {
             (FilePath::Column(_), [column]) if self.matching() == ReferenceMatch::Name => {
                 let names: HashSet<_> = paths.iter().map(|path| path.split().1.to_owned()).collect();
-                push_last_segment(&mut sql, column);
-                sql.push(" IN (");
+                sql.with(|sql| push_last_segment(sql, column)).push(" IN (");
                 let names: Vec<_> = names.into_iter().collect();
-                separated(&mut sql, ", ", &names, |sql, name| column.push_path_part(sql, name));
-                sql.push(")");
+                sql.separated(", ", &names, |sql, name| column.push_path_part(sql, name)).push(")");
             }
             (FilePath::Column(_), [column]) => {
                 let spellings: Vec<_> = paths.iter().flat_map(|path| store.spellings(path)).collect();
@@ -37,12 +35,10 @@ impl ReferenceColumn {
             }
             (path, _) => {
                 let paths: Vec<_> = paths.iter().map(StorePath::to_string).collect();
-                self.push_path(&mut sql);
-                push_among_texts(&mut sql, &paths);
+                sql.with(|sql| self.push_path(sql)).with(|sql| push_among_texts(sql, &paths));
                 let any_binary = self.terms().iter().any(|term| term.kind() == ColumnType::Binary);
                 if let (FilePath::Template(template), true) = (path, any_binary) {
-                    sql.push(" OR ");
-                    self.push_made(&mut sql, template, Term::push_path_text);
+                    sql.push(" OR ").with(|sql| self.push_made(sql, template, Term::push_path_text));
                     push_among_texts(&mut sql, &paths);
                 }
             }
@@ -75,7 +71,7 @@ impl ReferenceColumn {
         match (self.path(), self.terms()) {
             (FilePath::Column(_), [column]) => {
                 column.push_path_text(sql);
-                sql.push(&format!(", 1, {}) = ", column.path_length(self.engine(), beginning)));
+                sql.push(&format!(", 1, {}) = ", column.path_length(sql.traits(), beginning)));
                 column.push_path_part(sql, beginning);
             }
             _ => {
@@ -114,10 +110,10 @@ impl ReferenceColumn {
     }
 
     fn push_made(&self, sql: &mut Sql, template: &PathTemplate, push: fn(&Term, &mut Sql)) {
-        let (begin, between) = if self.engine() == Engine::MySql { ("CONCAT(", ", ") } else { ("(", " || ") };
+        let (begin, between) = sql.traits().concat;
         let mut terms = self.terms().iter();
         sql.push(begin);
-        separated(sql, between, template.parts(), |sql, part| match part {
+        sql.separated(between, template.parts(), |sql, part| match part {
             TemplatePart::Text(text) => {
                 sql.bind(text.clone());
             }
@@ -135,9 +131,7 @@ impl ReferenceColumn {
 fn push_among_values(sql: &mut Sql, column: &Term, values: &[String]) {
     match column.kind() {
         ColumnType::Text | ColumnType::Integer | ColumnType::Uuid => {
-            column.push(sql);
-            sql.push(" IN (");
-            separated(sql, ", ", values, |sql, value| column.push_value(sql, value));
+            sql.push(column).push(" IN (").separated(", ", values, |sql, value| column.push_value(sql, value));
             sql.push(")");
         }
         ColumnType::Binary => {
@@ -146,26 +140,18 @@ fn push_among_values(sql: &mut Sql, column: &Term, values: &[String]) {
                 |value: &&String| value.len().is_multiple_of(2) && value.bytes().all(|b| b.is_ascii_hexdigit());
             let bytes: Vec<_> = values.iter().filter(hexadecimal).collect();
             if !bytes.is_empty() {
-                sql.push(" OR ");
-                column.push(sql);
-                sql.push(" IN (");
-                separated(sql, ", ", &bytes, |sql, value| column.push_value(sql, value));
-                sql.push(")");
+                sql.push(" OR ").push(column).push(" IN (");
+                sql.separated(", ", &bytes, |sql, value| column.push_value(sql, value)).push(")");
             }
         }
         _ => {
-            column.push_text(sql);
-            push_among_texts(sql, values);
+            sql.with(|sql| column.push_text(sql)).with(|sql| push_among_texts(sql, values));
         }
     }
 }
 
 fn push_among_texts(sql: &mut Sql, texts: &[String]) {
-    sql.push(" IN (");
-    separated(sql, ", ", texts, |sql, text| {
-        sql.bind(text.clone());
-    });
-    sql.push(")");
+    sql.push(" IN (").binds_of(texts).push(")");
 }
 
 /// True if a column of that kind can hold the text at all: the server must not be asked to read one that is no number.

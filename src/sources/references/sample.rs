@@ -1,7 +1,6 @@
 //! What the first rows of a column that names files have written: a bounded look, for `check`.
 
 use crate::policy::{FilePath, Mapped, Store, StorePath};
-use crate::sources::sql::dialect::separated;
 use crate::sources::{ReferenceColumn, Session, SourceError, Sql};
 
 /// How the first rows name files of a store.
@@ -26,8 +25,7 @@ impl ReferenceColumn {
         rows: u32,
     ) -> Result<Sampled, SourceError> {
         let mut sql = Sql::new(self.engine());
-        sql.push("SELECT ");
-        separated(&mut sql, ", ", self.terms(), |sql, term| term.push_text(sql));
+        sql.push("SELECT ").separated(", ", self.terms(), |sql, term| term.push_text(sql));
         sql.push(" FROM ").table(&self.table).push(&format!(" LIMIT {rows}"));
         let found = session.query(&format!("looking at the first rows of {}", self.table), &sql).await?;
         let mut sampled = Sampled { rows: found.len() as u64, ..Sampled::default() };

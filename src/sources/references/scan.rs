@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use super::spelling::listed;
 use super::still_named::{ReferenceColumn, push_all_equal};
-use crate::policy::{Engine, FilePath, ReferenceMatch, Store};
-use crate::sources::sql::dialect::{Term, separated};
+use crate::policy::{FilePath, ReferenceMatch, Store};
+use crate::sources::sql::term::Term;
 use crate::sources::{Reader, Session, SourceError, Sql};
 
 /// What a row of a reference names.
@@ -50,12 +50,10 @@ impl ReferenceColumn {
         each: &mut (dyn FnMut(Naming<'_>) -> ControlFlow<()> + Send),
     ) -> Result<Option<Reader>, SourceError> {
         let mut sql = Sql::new(self.engine());
-        sql.push("SELECT ");
-        separated(&mut sql, ", ", self.terms(), |sql, term| term.push_text(sql));
+        sql.push("SELECT ").separated(", ", self.terms(), |sql, term| term.push_text(sql));
         sql.push(" FROM ").table(&self.table);
         if let (Rows::Holding, [_, ..]) = (rows, self.releases()) {
-            sql.push(" WHERE (");
-            separated(&mut sql, " OR ", self.releases(), |sql, values| push_all_equal(sql, values));
+            sql.push(" WHERE (").separated(" OR ", self.releases(), |sql, values| push_all_equal(sql, values));
             sql.push(") IS NOT TRUE");
         }
         let operation = format!("reading which files {} names", self.table);
@@ -73,8 +71,7 @@ impl ReferenceColumn {
         each: &mut (dyn FnMut(Naming<'_>) -> ControlFlow<()> + Send),
     ) -> Result<bool, SourceError> {
         let mut sql = Sql::new(self.engine());
-        sql.push("SELECT ");
-        separated(&mut sql, ", ", self.terms(), |sql, term| term.push_text(sql));
+        sql.push("SELECT ").separated(", ", self.terms(), |sql, term| term.push_text(sql));
         sql.push(" FROM ").table(&self.table).push(&format!(" LIMIT {}", at_most + 1));
         let rows = session.query(&format!("reading which files {} names", self.table), &sql).await?;
         if rows.len() > at_most {
@@ -163,17 +160,5 @@ impl Naming<'_> {
 
 /// Writes what follows the last slash of a column, slashes at its end left out.
 pub(crate) fn push_last_segment(sql: &mut Sql, column: &Term) {
-    // The column stands between each two parts.
-    let parts: &[&str] = match sql.engine() {
-        Engine::Postgres => &["substring(rtrim(", ", '/') from '[^/]*$')"],
-        Engine::MySql => &["SUBSTRING_INDEX(TRIM(TRAILING '/' FROM ", "), '/', -1)"],
-        // SQLite finds no last slash: the length of what is left without the characters that follow it is its place.
-        Engine::Sqlite => &["substr(rtrim(", ", '/'), length(rtrim(rtrim(", ", '/'), replace(", ", '/', ''))) + 1)"],
-    };
-    for (position, part) in parts.iter().enumerate() {
-        if position > 0 {
-            column.push_path_text(sql);
-        }
-        sql.push(part);
-    }
+    sql.template(sql.traits().last_segment, |sql, _| column.push_path_text(sql));
 }

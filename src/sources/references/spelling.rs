@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::policy::Engine;
-use crate::sources::sql::dialect::{Term, separated};
+use crate::sources::sql::dialect::Traits;
+use crate::sources::sql::term::Term;
 use crate::sources::{ColumnType, Sql};
 
 impl Term {
@@ -42,59 +42,37 @@ impl Term {
         if self.kind() != ColumnType::Binary {
             return self.push_text(sql);
         }
-        let (before, after) = match sql.engine() {
-            Engine::Postgres => ("encode(", ", 'escape')"),
-            Engine::MySql => ("TRIM(TRAILING 0x00 FROM ", ")"),
-            Engine::Sqlite => ("CAST(", " AS TEXT)"),
-        };
-        sql.push(before);
-        self.push(sql);
-        sql.push(after);
+        self.push_in(sql, sql.traits().path_text);
     }
 
     /// Writes a bound text as [`Term::push_path_text`] has it.
     pub(crate) fn push_path_part(&self, sql: &mut Sql, text: &str) {
-        match (self.kind(), sql.engine()) {
-            (ColumnType::Binary, Engine::Postgres) => sql.bind(escaped(text)),
-            (ColumnType::Binary, Engine::MySql) => sql.push("CAST(").bind(text.to_owned()).push(" AS BINARY)"),
+        match self.kind() {
+            ColumnType::Binary => sql.template(sql.traits().path_value, |sql, _| {
+                sql.bind(sql.traits().path_bytes(text));
+            }),
             _ => sql.bind(text.to_owned()),
         };
     }
 
     /// How long a bound text is in [`Term::push_path_text`], as the engine counts.
-    pub(crate) fn path_length(&self, engine: Engine, text: &str) -> usize {
-        match (self.kind(), engine) {
-            (ColumnType::Binary, Engine::Postgres) => escaped(text).len(),
-            (ColumnType::Binary, Engine::MySql) => text.len(),
-            _ => text.chars().count(),
-        }
+    pub(crate) fn path_length(&self, traits: &Traits, text: &str) -> usize {
+        if self.kind() == ColumnType::Binary { traits.path_length(text) } else { text.chars().count() }
     }
 
     /// Writes "what the column holds, be it text or bytes, is one of these"; compared bare where that can be, so that an
     /// index on the column serves.
     pub(crate) fn push_holds(&self, sql: &mut Sql, texts: &[String]) {
-        let engine = sql.engine();
-        match (self.kind(), engine) {
-            (ColumnType::Text | ColumnType::Binary, _) => self.push(sql),
+        match self.kind() {
+            ColumnType::Text | ColumnType::Binary => self.push(sql),
             _ => self.push_text(sql),
         }
+        let held = sql.dialect().held(self.typed());
         sql.push(" IN (");
-        separated(sql, ", ", texts, |sql, text| {
-            match (self.kind(), engine) {
-                (ColumnType::Binary, Engine::Postgres) => {
-                    sql.push("convert_to(").bind(text.clone()).push(", 'UTF8')");
-                }
-                (ColumnType::Binary, Engine::MySql) => {
-                    sql.push("CAST(").bind(text.clone()).push(" AS ").push(&self.binary()).push(")");
-                }
-                // A value has the type there that it was stored with, whatever its column says.
-                (ColumnType::Text | ColumnType::Binary, Engine::Sqlite) => {
-                    sql.bind(text.clone()).push(", CAST(").bind(text.clone()).push(" AS BLOB)");
-                }
-                _ => {
-                    sql.bind(text.clone());
-                }
-            };
+        sql.separated(", ", texts, |sql, text| {
+            sql.template(&held, |sql, _| {
+                sql.bind(text.clone());
+            });
         });
         sql.push(")");
     }
@@ -104,32 +82,8 @@ impl Term {
         if self.kind() == ColumnType::Binary {
             return self.push_holds(sql, texts);
         }
-        self.push_text(sql);
-        sql.push(" IN (");
-        separated(sql, ", ", texts, |sql, text| {
-            sql.bind(text.clone());
-        });
-        sql.push(")");
+        sql.with(|sql| self.push_text(sql)).push(" IN (").binds_of(texts).push(")");
     }
-
-    /// The type that pads with zeros as the column does.
-    fn binary(&self) -> String {
-        let declared = self.declared().to_ascii_lowercase();
-        if declared.starts_with("binary(") { declared.to_ascii_uppercase() } else { "BINARY".to_owned() }
-    }
-}
-
-/// As PostgreSQL's `encode(…, 'escape')` writes bytes.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'\\' => escaped.push_str("\\\\"),
-            0 | 0x80.. => escaped.push_str(&format!("\\{byte:03o}")),
-            byte => escaped.push(char::from(byte)),
-        }
-    }
-    escaped
 }
 
 /// The texts in a value that lists several as JSON; none where it is no such list.
@@ -171,10 +125,5 @@ mod tests {
         for other in ["[2024] a.jpg", "{a}", "[1]", "[]", "a.jpg", "[", ""] {
             assert_eq!(listed(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn f2_bytes_are_escaped_as_the_server_does() {
-        assert_eq!(escaped("a\\b\u{e9}.jpg"), "a\\\\b\\303\\251.jpg");
     }
 }

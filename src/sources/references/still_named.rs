@@ -9,7 +9,8 @@ use crate::policy::{
 use crate::sources::rows::assumed_gone::{Gone, push_remaining};
 use crate::sources::rows::resolve::{Unfit, find};
 use crate::sources::rows::target::literal;
-use crate::sources::sql::dialect::{KeyTerms, Term, separated};
+use crate::sources::sql::keys::KeyTerms;
+use crate::sources::sql::term::Term;
 use crate::sources::{ColumnType, ErrorKind, RowId, Session, SourceError, Sql, TableFacts};
 
 /// Most paths in one question.
@@ -203,16 +204,9 @@ impl ReferenceColumn {
     ) -> Result<HashSet<StorePath>, SourceError> {
         if self.matching == ReferenceMatch::Name && !directories.is_empty() {
             // A configuration that asks this is refused; what it left owing before it was changed stays.
-            return Err(SourceError {
-                source_name: self.source.clone(),
-                operation: self.asking(),
-                kind: ErrorKind::Other,
-                cause: format!(
-                    "its rows name files of store {} by name, which does not tell in what directory",
-                    store.name
-                )
-                .into(),
-            });
+            let store = &store.name;
+            let cause = format!("its rows name files of store {store} by name, which does not tell in what directory");
+            return Err(SourceError::new(&self.source, self.asking(), ErrorKind::Other, cause));
         }
         let mut named = HashSet::new();
         for some in directories.chunks(DIRECTORIES_AT_ONCE) {
@@ -222,7 +216,7 @@ impl ReferenceColumn {
             });
             let beginnings: Vec<_> = beginnings.map(|spelling| format!("{spelling}/")).collect();
             let sql = self.select(gone, |sql| {
-                separated(sql, " OR ", &beginnings, |sql, beginning| self.push_begins(sql, beginning));
+                sql.separated(" OR ", &beginnings, |sql, beginning| self.push_begins(sql, beginning));
             });
             let rows = session.query(&self.asking(), &sql).await?;
             named.extend(rows.into_iter().filter_map(|row| self.path_of(row.0, store)));
@@ -248,26 +242,19 @@ impl ReferenceColumn {
 
     pub(crate) fn select(&self, gone: &[Gone], condition: impl FnOnce(&mut Sql)) -> Sql {
         let mut sql = Sql::new(self.engine);
-        sql.push("SELECT DISTINCT ");
-        separated(&mut sql, ", ", &self.terms, |sql, term| term.push_text(sql));
+        sql.push("SELECT DISTINCT ").separated(", ", &self.terms, |sql, term| term.push_text(sql));
         sql.push(" FROM ").table(&self.table).push(" WHERE (");
         condition(&mut sql);
         sql.push(")");
         if !self.released.is_empty() {
-            sql.push(" AND ");
-            push_all_equal(&mut sql, &self.released);
-            sql.push(" IS NOT TRUE");
+            sql.push(" AND ").with(|sql| push_all_equal(sql, &self.released)).push(" IS NOT TRUE");
         }
         if let Some((key, row)) = &self.except {
-            sql.push(" AND NOT (");
-            key.push_among(&mut sql, std::slice::from_ref(row));
-            sql.push(")");
+            sql.push(" AND NOT (").with(|sql| key.push_among(sql, std::slice::from_ref(row))).push(")");
         }
         push_remaining(&mut sql, gone, &self.source, &self.table);
         for (index, updated) in gone.iter().enumerate().filter(|(_, gone)| self.lets_go(gone)) {
-            sql.push(" AND ");
-            updated.push_taken(&mut sql, &gone[..index]);
-            sql.push(" IS NOT TRUE");
+            sql.push(" AND ").with(|sql| updated.push_taken(sql, &gone[..index])).push(" IS NOT TRUE");
         }
         sql
     }
@@ -305,10 +292,8 @@ fn let_go(set: &[Assignment], facts: &TableFacts, engine: Engine) -> Option<Vec<
 /// Writes "the row has all these values".
 pub(crate) fn push_all_equal(sql: &mut Sql, values: &[(Term, String)]) {
     sql.push("(");
-    separated(sql, " AND ", values, |sql, (term, value)| {
-        term.push(sql);
-        sql.push(" = ");
-        term.push_value(sql, value);
+    sql.separated(" AND ", values, |sql, (term, value)| {
+        sql.push(term).push(" = ").with(|sql| term.push_value(sql, value));
     });
     sql.push(")");
 }

@@ -30,14 +30,12 @@ impl Gone {
 
     /// Writes "the row of the target's own table is among them".
     pub(crate) fn push_taken(&self, sql: &mut Sql, before: &[Gone]) {
-        sql.push("(");
-        self.target.push_eligible(sql, self.at, before);
+        sql.push("(").with(|sql| self.target.push_eligible(sql, self.at, before));
         if let Some(window) = &self.until {
             self.target.push_until(sql, window);
         }
         if !self.kept.is_empty() {
-            sql.push(" AND NOT ");
-            self.target.node.key.push_among(sql, &self.kept);
+            sql.push(" AND NOT ").with(|sql| self.target.node.key.push_among(sql, &self.kept));
         }
         sql.push(")");
     }
@@ -48,8 +46,7 @@ impl Gone {
         let parent = above.last().map_or(&self.target.node, |branch| &branch.node);
         sql.push("EXISTS (SELECT 1 FROM ").table(&parent.table).push(" WHERE ");
         branch.push_joined(sql, &parent.table, &|sql, column| column.push_of(sql, &branch.node.table));
-        sql.push(" AND ");
-        self.push_gone(sql, above, before);
+        sql.push(" AND ").with(|sql| self.push_gone(sql, above, before));
         for (index, earlier) in
             before.iter().enumerate().filter(|(_, earlier)| self.finds_left_by(earlier, branch, parent))
         {
@@ -81,9 +78,7 @@ impl Gone {
         let mut paths = Vec::new();
         collect_paths(&self.target.node, table, &mut Vec::new(), &mut paths);
         for path in paths {
-            sql.push(" AND (");
-            self.push_gone(sql, &path, before);
-            sql.push(") IS NOT TRUE");
+            sql.push(" AND (").with(|sql| self.push_gone(sql, &path, before)).push(") IS NOT TRUE");
         }
     }
 }

@@ -10,9 +10,10 @@ use std::collections::{BTreeMap, HashSet};
 use super::assumed_gone::{Gone, push_remaining};
 use super::node::{Branch, Claim, Node, OwnedRow};
 use super::scope::{KEYS_AT_ONCE, Scope};
-use super::statements::{count_text, number};
+use super::statements::number;
 use super::target::Target;
 use crate::policy::{Engine, OnDelete, TableName};
+use crate::sources::sql::dialect::dialect;
 use crate::sources::sql::instants::Instants;
 use crate::sources::{ErrorKind, Returning, Session, SourceError, Sql};
 
@@ -49,8 +50,7 @@ impl Target {
         let mut batch = Batch::default();
         let rows = if self.takes_in_one_statement(session, scope) {
             let mut sql = self.changing(at);
-            self.push_scope(&mut sql, at, scope, &[]);
-            sql.push(" RETURNING ");
+            sql.with(|sql| self.push_scope(sql, at, scope, &[])).push(" RETURNING ");
             self.node.push_returned(&mut sql);
             let rows = self.node.rows(session, &self.doing(), &sql).await?;
             let rows = batch.readable(rows);
@@ -87,8 +87,7 @@ impl Target {
         if self.updates() || self.node.takes_others_along() || self.is_tree() || self.may_be_vetoed() {
             return false;
         }
-        // SQLite has one writer at a time: what a statement of our transaction sees, nobody changes.
-        let needs_locks = self.engine != Engine::Sqlite && (scope.unlocked || self.asks_other_rows());
+        let needs_locks = self.traits().locks_rows && (scope.unlocked || self.asks_other_rows());
         match self.has_key() {
             true => session.returning() == Returning::Yes && !needs_locks,
             false => true,
@@ -118,7 +117,7 @@ impl Target {
         batch: &mut Batch,
     ) -> Result<Vec<OwnedRow>, SourceError> {
         let takes_others = self.node.takes_others_along();
-        if self.asks_other_rows() && self.engine != Engine::Sqlite {
+        if self.asks_other_rows() && self.traits().locks_rows {
             locked = self.still_eligible(session, at, scope, locked).await?;
         }
         let mut generations = vec![locked];
@@ -134,8 +133,7 @@ impl Target {
         if takes_others {
             Box::pin(self.descend(session, &self.node, &locked, &[], &mut None, batch)).await?;
         }
-        // A scan of several keys may stop at a row that is locked; the look-up of a single key never does.
-        let at_once = if scope.unlocked && self.engine == Engine::MySql { 1 } else { KEYS_AT_ONCE };
+        let at_once = if scope.unlocked && self.traits().scan_stops_at_locks { 1 } else { KEYS_AT_ONCE };
         let (mut changed, mut updated) = (0, HashSet::new());
         for some in statements.iter().flat_map(|rows| rows.chunks(at_once)) {
             let keys: Vec<_> = some.iter().map(|row| row.key.clone()).collect();
@@ -149,8 +147,7 @@ impl Target {
                 super::row_tree::push_in_order(&mut sql, &self.node.key, &keys);
             }
             if self.updates() && self.may_be_vetoed() {
-                sql.push(" RETURNING ");
-                self.node.push_returned(&mut sql);
+                sql.push(" RETURNING ").with(|sql| self.node.push_returned(sql));
                 let rows = self.node.rows(session, &self.doing(), &sql).await?;
                 changed += rows.len() as u64;
                 updated.extend(rows.into_iter().map(|row| row.key));
@@ -184,32 +181,25 @@ impl Target {
     /// True if a statement that changes the table may not ask about other rows of it: MySQL refuses that (error 1093),
     /// also where the question is a view's. The locked rows have been asked about right before.
     fn may_not_ask_itself(&self, session: &Session) -> bool {
-        self.engine == Engine::MySql && session.returning() == Returning::No && self.asks_other_rows()
+        !self.traits().may_ask_itself && session.returning() == Returning::No && self.asks_other_rows()
     }
 
     fn push_locked(&self, sql: &mut Sql, at: Instants, keys: &[Vec<String>]) {
         if self.age.is_some() && at.cutoff.is_some() {
-            self.push_old(sql, at);
-            sql.push(" AND ");
+            sql.with(|sql| self.push_old(sql, at)).push(" AND ");
         }
         self.node.key.push_among(sql, keys);
     }
 
     fn changed_meanwhile(&self) -> SourceError {
-        SourceError {
-            source_name: self.source.clone(),
-            operation: self.doing(),
-            kind: ErrorKind::Other,
-            cause:
-                "rows that were locked stayed as they were: a trigger or rule keeps them, or something has just come \
-                    to keep them"
-                    .into(),
-        }
+        let cause = "rows that were locked stayed as they were: a trigger or rule keeps them, or something has just come \
+                     to keep them";
+        SourceError::new(&self.source, self.doing(), ErrorKind::Other, cause)
     }
 
     fn unreadable_child(&self, table: &TableName, why: String) -> SourceError {
-        let cause = format!("a row of {table} that goes with it cannot be read: {why}").into();
-        SourceError { source_name: self.source.clone(), operation: self.doing(), kind: ErrorKind::Constraint, cause }
+        let cause = format!("a row of {table} that goes with it cannot be read: {why}");
+        SourceError::new(&self.source, self.doing(), ErrorKind::Constraint, cause)
     }
 
     /// Deals with the rows of other tables that point to `rows`, deepest first; with `foreseen`, only looks.
@@ -322,12 +312,11 @@ impl Target {
             let operation = format!("looking for rows of {table} that keep those of {}", node.table);
             for values in branch.values(rows).chunks(KEYS_AT_ONCE) {
                 let mut sql = Sql::new(self.engine);
-                sql.push("SELECT ").push(count_text(self.engine)).push(" FROM ").table(table).push(" WHERE ");
+                sql.push("SELECT ").push(self.traits().count).push(" FROM ").table(table).push(" WHERE ");
                 branch.push_among(&mut sql, values);
                 if number(session, &operation, &sql).await? > 0 {
                     let cause = format!("rows of {table} came that keep what was about to go");
-                    let source_name = self.source.clone();
-                    return Err(SourceError { source_name, operation, kind: ErrorKind::Busy, cause: cause.into() });
+                    return Err(SourceError::new(&self.source, operation, ErrorKind::Busy, cause));
                 }
             }
         }
@@ -340,12 +329,10 @@ impl Target {
         let operation = format!("unlinking rows of {table} from a batch of {}", self.node.table);
         let mut sql = Sql::new(self.engine);
         sql.push("UPDATE ").table(table).push(" SET ");
-        crate::sources::sql::dialect::separated(&mut sql, ", ", &branch.unlinked, |sql, column| {
-            column.push(sql);
-            sql.push(" = NULL");
+        sql.separated(", ", &branch.unlinked, |sql, column| {
+            sql.push(column).push(" = NULL");
         });
-        sql.push(" WHERE ");
-        branch.push_among(&mut sql, values);
+        sql.push(" WHERE ").with(|sql| branch.push_among(sql, values));
         session.execute(&operation, &sql).await
     }
 }
@@ -371,9 +358,9 @@ impl Batch {
 }
 
 pub(crate) fn locking(engine: Engine, unlocked: bool) -> &'static str {
-    match (engine, unlocked) {
-        (Engine::Sqlite, _) => "",
-        (Engine::Postgres | Engine::MySql, false) => " FOR UPDATE",
-        (Engine::Postgres | Engine::MySql, true) => " FOR UPDATE SKIP LOCKED",
+    match (dialect(engine).traits().locks_rows, unlocked) {
+        (false, _) => "",
+        (true, false) => " FOR UPDATE",
+        (true, true) => " FOR UPDATE SKIP LOCKED",
     }
 }

@@ -4,8 +4,7 @@
 use super::node::{Branch, FileOwner, Node, Tree, Way};
 use super::resolve::{Fitting, Unfit};
 use crate::policy::{Child, Ident, OnDelete, Outside, OwnedFile, Reference, ReferenceMatch, TableName};
-use crate::sources::sql::dialect::KeyTerms;
-use crate::sources::sql::keys::keys;
+use crate::sources::sql::keys::{KeyTerms, keys};
 use crate::sources::{ColumnType, ForeignKeyAction, InboundForeignKey, SourceError, TableFacts};
 
 impl Fitting<'_> {

@@ -5,7 +5,8 @@ use super::explain::{AskedRow, RowId, WhichRow, push_equal};
 use super::node::{Branch, Claim, Node, OwnedRow};
 use super::target::Target;
 use crate::policy::{OnDelete, TableName};
-use crate::sources::sql::dialect::{KeyTerms, Term, separated};
+use crate::sources::sql::keys::KeyTerms;
+use crate::sources::sql::term::Term;
 use crate::sources::{Session, SourceError, Sql};
 
 /// A table of a policy whose rows follow those of its own.
@@ -46,8 +47,7 @@ impl Target {
     ) -> Result<Option<(RowId, Vec<Claim>)>, SourceError> {
         let Some(Branch { node, .. }) = self.branches_of(following).pop() else { return Ok(None) };
         let mut sql = node.selecting(self.engine);
-        row.push_it(&mut sql);
-        sql.push(" LIMIT 1");
+        sql.with(|sql| row.push_it(sql)).push(" LIMIT 1");
         let found = node.rows(session, &format!("looking for a row of {}", node.table), &sql).await?;
         Ok(found.into_iter().next().map(|row| {
             let mut claims = Vec::new();
@@ -77,8 +77,7 @@ impl Target {
         let mut pointed_to = Vec::new();
         for branch in self.branches_of(following).into_iter().rev() {
             let mut sql = Sql::new(self.engine);
-            sql.push("SELECT ");
-            separated(&mut sql, ", ", &branch.columns.0, |sql, term| term.push_text(sql));
+            sql.push("SELECT ").separated(", ", &branch.columns.0, |sql, term| term.push_text(sql));
             sql.push(" FROM ").table(&branch.node.table).push(" WHERE ").append(&condition).push(" LIMIT 1");
             let operation = format!("looking for what a row of {} points to", branch.node.table);
             let values = session.query(&operation, &sql).await?.into_iter().next().map(|row| row.0);
@@ -87,7 +86,7 @@ impl Target {
             };
             pointed_to = branch.referenced.iter().map(|(term, _)| term.clone()).zip(values).collect();
             condition = Sql::new(self.engine);
-            separated(&mut condition, " AND ", &pointed_to, |sql, (term, value)| push_equal(sql, term, value));
+            condition.separated(" AND ", &pointed_to, |sql, (term, value)| push_equal(sql, term, value));
         }
         Ok(Some(WhichRow::PointedTo(pointed_to)))
     }

@@ -8,18 +8,14 @@ use super::target::{Change, KeepTerms, NewValue, Protecting, Target, literal};
 use crate::policy::{Name, TableName};
 use crate::sources::Sql;
 use crate::sources::sql::condition::push_condition;
-use crate::sources::sql::dialect::separated;
 use crate::sources::sql::instants::Instants;
 
 impl Target {
     /// Writes the whole eligibility: old enough, as `where` says, and kept by nothing.
     pub fn push_eligible(&self, sql: &mut Sql, at: Instants, gone: &[Gone]) {
         if self.judges_tree() {
-            sql.push("(");
-            self.push_eligible_alone(sql, at, gone);
-            sql.push(" AND ");
-            self.push_unneeded(sql, at, gone);
-            sql.push(")");
+            sql.push("(").with(|sql| self.push_eligible_alone(sql, at, gone)).push(" AND ");
+            sql.with(|sql| self.push_unneeded(sql, at, gone)).push(")");
         } else {
             self.push_eligible_alone(sql, at, gone);
         }
@@ -31,16 +27,13 @@ impl Target {
             return self.push_judged(sql, at, |sql| {
                 self.push_condition(sql, at);
                 if self.may_be_kept_alone() {
-                    sql.push(" AND ");
-                    self.push_unkept_alone(sql, at, gone);
+                    sql.push(" AND ").with(|sql| self.push_unkept_alone(sql, at, gone));
                 }
             });
         }
-        sql.push("(");
-        self.push_matching(sql, at);
+        sql.push("(").with(|sql| self.push_matching(sql, at));
         if self.may_be_kept_alone() {
-            sql.push(" AND ");
-            self.push_unkept_alone(sql, at, gone);
+            sql.push(" AND ").with(|sql| self.push_unkept_alone(sql, at, gone));
         }
         sql.push(")");
     }
@@ -52,13 +45,11 @@ impl Target {
         }
         let mut before = "(";
         if let (Some(_), Some(_)) = (&self.age, at.cutoff) {
-            sql.push(before);
-            self.push_old(sql, at);
+            sql.push(before).with(|sql| self.push_old(sql, at));
             before = " AND ";
         }
         if let Some(condition) = &self.condition {
-            sql.push(before);
-            push_condition(sql, condition, at, &self.bound);
+            sql.push(before).with(|sql| push_condition(sql, condition, at, &self.bound));
         }
         sql.push(")");
     }
@@ -69,19 +60,13 @@ impl Target {
         let Some(KeepTerms { term, by }) = &self.keep else { return age.push_older(sql, cutoff, at.above_floor) };
         let before = |keep| at.now.checked_sub(keep).unwrap_or(Timestamp::MIN);
         sql.push("(");
-        separated(sql, " OR ", &by.values, |sql, (value, keep)| {
-            sql.push("(");
-            term.push_is_one_of(sql, std::slice::from_ref(value));
-            sql.push(" AND ");
-            age.push_older(sql, before(*keep), at.above_floor);
-            sql.push(")");
+        sql.separated(" OR ", &by.values, |sql, (value, keep)| {
+            sql.push("(").with(|sql| term.push_is_one_of(sql, std::slice::from_ref(value))).push(" AND ");
+            sql.with(|sql| age.push_older(sql, before(*keep), at.above_floor)).push(")");
         });
         if let Some(keep) = by.default {
-            sql.push(" OR ((");
-            self.push_unlisted(sql);
-            sql.push(") AND ");
-            age.push_older(sql, before(keep), at.above_floor);
-            sql.push(")");
+            sql.push(" OR ((").with(|sql| self.push_unlisted(sql)).push(") AND ");
+            sql.with(|sql| age.push_older(sql, before(keep), at.above_floor)).push(")");
         }
         sql.push(")");
     }
@@ -90,10 +75,7 @@ impl Target {
     pub(crate) fn push_unlisted(&self, sql: &mut Sql) {
         let Some(KeepTerms { term, by }) = &self.keep else { return };
         let values: Vec<_> = by.values.iter().map(|(value, _)| value.clone()).collect();
-        term.push(sql);
-        sql.push(" IS NULL OR NOT (");
-        term.push_is_one_of(sql, &values);
-        sql.push(")");
+        sql.push(term).push(" IS NULL OR NOT (").with(|sql| term.push_is_one_of(sql, &values)).push(")");
     }
 
     /// Writes "nothing keeps the row": no liveness in SQL, no protection, no child that keeps its parent, no row of the same
@@ -101,8 +83,7 @@ impl Target {
     pub(crate) fn push_unkept(&self, sql: &mut Sql, at: Instants, gone: &[Gone]) {
         sql.push("(");
         if self.may_be_kept_alone() {
-            self.push_unkept_alone(sql, at, gone);
-            sql.push(if self.judges_tree() { " AND " } else { "" });
+            sql.with(|sql| self.push_unkept_alone(sql, at, gone)).push(if self.judges_tree() { " AND " } else { "" });
         }
         if self.judges_tree() {
             self.push_unneeded(sql, at, gone);
@@ -113,21 +94,17 @@ impl Target {
     fn push_unkept_alone(&self, sql: &mut Sql, at: Instants, gone: &[Gone]) {
         let mut before = "(";
         if let Some(alive) = &self.alive {
-            sql.push(before);
-            push_condition(sql, alive, at, &self.bound);
-            sql.push(" IS FALSE");
+            sql.push(before).with(|sql| push_condition(sql, alive, at, &self.bound)).push(" IS FALSE");
             before = " AND ";
         }
         for index in 0..self.protections.len() {
-            sql.push(before).push("NOT EXISTS (SELECT 1");
-            self.push_protecting(sql, at, index, gone);
+            sql.push(before).push("NOT EXISTS (SELECT 1").with(|sql| self.push_protecting(sql, at, index, gone));
             sql.push(")");
             before = " AND ";
         }
         for path in self.keeping() {
             sql.push(before).push("NOT EXISTS (SELECT 1");
-            self.push_pointing(sql, &self.node.table, &path, gone);
-            sql.push(")");
+            sql.with(|sql| self.push_pointing(sql, &self.node.table, &path, gone)).push(")");
             before = " AND ";
         }
         sql.push(")");
@@ -138,8 +115,7 @@ impl Target {
         let Some((branch, rest)) = path.split_first() else { return };
         branch.push_pointing(sql, &self.source, parent, gone);
         if !rest.is_empty() {
-            sql.push(" AND EXISTS (SELECT 1");
-            self.push_pointing(sql, &branch.node.table, rest, gone);
+            sql.push(" AND EXISTS (SELECT 1").with(|sql| self.push_pointing(sql, &branch.node.table, rest, gone));
             sql.push(")");
         }
     }
@@ -147,11 +123,9 @@ impl Target {
     /// Writes " FROM … WHERE …": the rows that protect a row of the policy's table.
     pub(crate) fn push_protecting(&self, sql: &mut Sql, at: Instants, index: usize, gone: &[Gone]) {
         let Protecting { table, on, condition } = &self.protections[index];
-        sql.push(" FROM ").table(table).push(" WHERE ");
-        push_condition(sql, on, at, &self.bound);
+        sql.push(" FROM ").table(table).push(" WHERE ").with(|sql| push_condition(sql, on, at, &self.bound));
         if let Some(condition) = condition {
-            sql.push(" AND ");
-            push_condition(sql, condition, at, &self.bound);
+            sql.push(" AND ").with(|sql| push_condition(sql, condition, at, &self.bound));
         }
         push_remaining(sql, gone, &self.source, table);
     }
@@ -159,9 +133,8 @@ impl Target {
     /// Writes what is set, for an update.
     pub(crate) fn push_set(&self, sql: &mut Sql, at: Instants) {
         let Change::Update(set) = &self.change else { return };
-        separated(sql, ", ", set, |sql, (term, value)| {
-            term.push(sql);
-            sql.push(" = ");
+        sql.separated(", ", set, |sql, (term, value)| {
+            sql.push(term).push(" = ");
             match value {
                 NewValue::Sql(expression) => push_condition(sql, expression, at, &self.bound),
                 NewValue::Literal(value) => {
@@ -182,8 +155,7 @@ impl Branch {
         sql.push(" FROM ").table(&self.node.table).push(if itself { " AS pointing WHERE " } else { " WHERE " });
         self.push_joined(sql, parent, &|sql, column| match itself {
             true => {
-                sql.push("pointing.");
-                column.push(sql);
+                sql.push("pointing.").push(column);
             }
             false => column.push_of(sql, &self.node.table),
         });

@@ -11,7 +11,6 @@ use super::scope::Counted;
 use super::statements::number;
 use super::target::{KeepTerms, Target};
 use crate::decide::rows::AgeValue;
-use crate::policy::Engine;
 use crate::sources::sql::instants::Instants;
 use crate::sources::{ErrorKind, Session, SourceError, Sql};
 
@@ -60,21 +59,13 @@ impl Target {
         at: Instants,
         counted: Counted,
     ) -> Result<Option<u64>, SourceError> {
+        let Some(explain) = self.traits().explain else { return self.sample(session, at, counted).await };
         let mut sql = Sql::new(self.engine);
-        match self.engine {
-            Engine::Postgres => sql.push("EXPLAIN (FORMAT JSON) SELECT 1 FROM "),
-            Engine::MySql => sql.push("EXPLAIN FORMAT=JSON SELECT 1 FROM "),
-            Engine::Sqlite => return self.sample(session, at, counted).await,
-        };
-        sql.table(&self.node.table).push(" WHERE ");
+        sql.push(explain).push("SELECT 1 FROM ").table(&self.node.table).push(" WHERE ");
         self.push_counted(&mut sql, at, counted, &[]);
-        let rows = session.query(&format!("asking how many rows of {} to expect", self.node.table), &sql).await?;
-        let plan = rows.into_iter().next().and_then(|row| row.0.into_iter().next().flatten());
+        let plan = session.single(&format!("asking how many rows of {} to expect", self.node.table), &sql).await?;
         let plan = plan.and_then(|plan| serde_json::from_str(&plan).ok());
-        Ok(plan.and_then(|plan: Value| match self.engine {
-            Engine::Postgres => plan.pointer("/0/Plan/Plan Rows").and_then(Value::as_f64).map(rounded),
-            Engine::MySql | Engine::Sqlite => expected_by_mysql(&plan, self.node.table.table.as_str()),
-        }))
+        Ok(plan.and_then(|plan| expected_rows(&plan, self.node.table.table.as_str())))
     }
 
     /// Judges one row id, chosen at random, of each of so many equal parts of the table.
@@ -134,33 +125,32 @@ impl Target {
     ) -> Result<Option<Oldest>, SourceError> {
         let Some(age) = &self.age else { return Ok(None) };
         let mut sql = Sql::new(self.engine);
-        sql.push("SELECT ");
-        age.push_instant_text(&mut sql);
+        sql.push("SELECT ").with(|sql| age.push_instant_text(sql));
         sql.push(" FROM ").table(&self.node.table).push(" WHERE ");
         self.push_counted(&mut sql, at, Counted::Eligible, &[]);
         match (sharing, &self.keep) {
             (Sharing::All, _) | (_, None) => {}
             (Sharing::Value(value), Some(KeepTerms { term, .. })) => {
-                sql.push(" AND ");
-                term.push_text(&mut sql);
-                sql.push(" = ").bind(value.to_owned());
+                sql.push(" AND ").with(|sql| term.push_text(sql)).push(" = ").bind(value.to_owned());
             }
             (Sharing::Unlisted, Some(_)) => {
-                sql.push(" AND (");
-                self.push_unlisted(&mut sql);
-                sql.push(")");
+                sql.push(" AND (").with(|sql| self.push_unlisted(sql)).push(")");
             }
         }
-        sql.push(" ORDER BY ");
-        age.term.push_of(&mut sql, &self.node.table);
-        sql.push(" LIMIT 1");
-        let rows = session.query(&format!("looking for the oldest eligible row of {}", self.node.table), &sql).await?;
-        let value = rows.into_iter().next().and_then(|row| row.0.into_iter().next().flatten());
+        sql.push(" ORDER BY ").with(|sql| age.term.push_of(sql, &self.node.table)).push(" LIMIT 1");
+        let value =
+            session.single(&format!("looking for the oldest eligible row of {}", self.node.table), &sql).await?;
         Ok(value.and_then(|value| {
-            let AgeValue::At(at) = age.read(self.engine, &value) else { return None };
+            let AgeValue::At(at) = age.read(&value) else { return None };
             Some(Oldest { value, at, eligible_since: at.checked_add(keep).unwrap_or(Timestamp::MAX) })
         }))
     }
+}
+
+/// Rows that a plan expects: what PostgreSQL writes at its top, and MySQL at the table.
+fn expected_rows(plan: &Value, table: &str) -> Option<u64> {
+    let at_the_top = plan.pointer("/0/Plan/Plan Rows").and_then(Value::as_f64).map(rounded);
+    at_the_top.or_else(|| expected_by_mysql(plan, table))
 }
 
 /// Rows that MySQL or MariaDB expects a table to yield: those that it reads, and the share of them that it takes. MySQL 9

@@ -6,9 +6,9 @@ use super::target::{KeepTerms, Target};
 use crate::decide::rows::{Keeper, RowAge, RowFacts};
 use crate::policy::{Engine, Name, TableName};
 use crate::sources::sql::condition::push_condition;
-use crate::sources::sql::dialect::{KeyTerms, Term, separated};
 use crate::sources::sql::instants::Instants;
-use crate::sources::sql::keys::{self, keys};
+use crate::sources::sql::keys::{self, KeyTerms, keys};
+use crate::sources::sql::term::Term;
 use crate::sources::{ColumnType, ErrorKind, Session, SourceError, Sql, TableFacts};
 
 /// A row that somebody asks about, by the key that results show.
@@ -66,24 +66,20 @@ impl AskedRow {
     /// True if the table has it.
     pub async fn exists(&self, session: &mut Session) -> Result<bool, SourceError> {
         let mut sql = session.sql();
-        sql.push("SELECT ");
-        self.push_texts(&mut sql);
-        sql.push(" FROM ").table(&self.table).push(" WHERE ");
-        self.push_it(&mut sql);
-        sql.push(" LIMIT 1");
+        sql.push("SELECT ").with(|sql| self.push_texts(sql)).push(" FROM ").table(&self.table).push(" WHERE ");
+        sql.with(|sql| self.push_it(sql)).push(" LIMIT 1");
         Ok(!session.query(&format!("looking for a row of {}", self.table), &sql).await?.is_empty())
     }
 
     fn push_texts(&self, sql: &mut Sql) {
-        separated(sql, ", ", &self.key, |sql, (term, _)| term.push_text(sql));
+        sql.separated(", ", &self.key, |sql, (term, _)| term.push_text(sql));
     }
 
     /// Writes "it is the row". A value that the column cannot hold must not make the statement fail.
     pub(crate) fn push_it(&self, sql: &mut Sql) {
-        separated(sql, " AND ", &self.key, |sql, (term, value)| match value {
+        sql.separated(" AND ", &self.key, |sql, (term, value)| match value {
             None => {
-                term.push(sql);
-                sql.push(" IS NULL");
+                sql.push(term).push(" IS NULL");
             }
             Some(value) => push_equal(sql, term, value),
         });
@@ -101,25 +97,18 @@ pub(crate) fn push_equal(sql: &mut Sql, term: &Term, value: &str) {
     if term.kind() == ColumnType::Binary {
         push_equal_bytes(sql, term, value);
     } else if typed {
-        term.push(sql);
-        sql.push(" = ");
-        term.push_value(sql, value);
+        sql.push(term).push(" = ").with(|sql| term.push_value(sql, value));
     } else {
-        term.push_text(sql);
-        sql.push(" = ").bind(value.to_owned());
+        sql.with(|sql| term.push_text(sql)).push(" = ").bind(value.to_owned());
     }
 }
 
 /// Compares bytes that are written as a text, in hexadecimal as results show them, or as a UUID.
 fn push_equal_bytes(sql: &mut Sql, term: &Term, value: &str) {
     let value = uuid::Uuid::try_parse(value).map_or_else(|_| value.to_owned(), |uuid| uuid.simple().to_string());
-    sql.push("(");
-    term.push_holds(sql, std::slice::from_ref(&value));
+    sql.push("(").with(|sql| term.push_holds(sql, std::slice::from_ref(&value)));
     if value.len().is_multiple_of(2) && value.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        sql.push(" OR ");
-        term.push(sql);
-        sql.push(" = ");
-        term.push_value(sql, &value);
+        sql.push(" OR ").push(term).push(" = ").with(|sql| term.push_value(sql, &value));
     }
     sql.push(")");
 }
@@ -154,13 +143,10 @@ impl Target {
         which: &WhichRow<'_>,
     ) -> Result<Option<Judgement>, SourceError> {
         let mut sql = Sql::new(self.engine);
-        sql.push("SELECT ");
-        self.node.push_returned(&mut sql);
+        sql.push("SELECT ").with(|sql| self.node.push_returned(sql));
         let returned = self.node.returned();
-        self.push_parts(&mut sql, at);
-        sql.push(" FROM ").table(&self.node.table).push(" WHERE ");
-        self.push_which(&mut sql, which);
-        sql.push(" LIMIT 1");
+        sql.with(|sql| self.push_parts(sql, at)).push(" FROM ").table(&self.node.table).push(" WHERE ");
+        sql.with(|sql| self.push_which(sql, which)).push(" LIMIT 1");
         let rows = session.query(&format!("judging a row of {}", self.node.table), &sql).await?;
         let Some(mut columns) = rows.into_iter().next().map(|row| row.0) else { return Ok(None) };
         let mut parts = columns.split_off(returned.min(columns.len())).into_iter();
@@ -196,18 +182,14 @@ impl Target {
             push_truth(sql, |sql| push_condition(sql, condition, at, &self.bound));
         }
         if let Some(age) = &self.age {
-            sql.push(", ");
-            age.push_instant_text(sql);
+            sql.push(", ").with(|sql| age.push_instant_text(sql));
         }
         if let Some(keep) = &self.keep {
-            sql.push(", ");
-            keep.term.push_text(sql);
+            sql.push(", ").with(|sql| keep.term.push_text(sql));
         }
         for keeper in self.keepers() {
             push_truth(sql, |sql| {
-                sql.push("EXISTS (SELECT 1");
-                self.push_keeping(sql, at, &keeper);
-                sql.push(")");
+                sql.push("EXISTS (SELECT 1").with(|sql| self.push_keeping(sql, at, &keeper)).push(")");
             });
         }
     }
@@ -216,14 +198,14 @@ impl Target {
         match which {
             WhichRow::Asked(row) => row.push_it(sql),
             WhichRow::PointedTo(values) => {
-                separated(sql, " AND ", values, |sql, (term, value)| push_equal(sql, term, value));
+                sql.separated(" AND ", values, |sql, (term, value)| push_equal(sql, term, value));
             }
         }
     }
 
     fn judged_age(&self, at: Instants, value: Option<String>, decided_by: Option<(String, Option<String>)>) -> RowAge {
         let age = self.age.as_ref();
-        let read = age.and_then(|age| Some(age.read(self.engine, value.as_deref()?)));
+        let read = age.and_then(|age| Some(age.read(value.as_deref()?)));
         let keep = match (&self.keep, &decided_by, at.cutoff) {
             (Some(KeepTerms { by, .. }), Some((_, value)), _) => {
                 let listed = by.values.iter().find(|(listed, _)| Some(listed) == value.as_ref());
@@ -268,16 +250,11 @@ impl Target {
         let mut sql = Sql::new(self.engine);
         sql.push("SELECT ");
         // One column at a time, all of them of the same row.
-        separated(&mut sql, ", ", &shown, |sql, term| {
-            sql.push("(SELECT ");
-            term.push_text(sql);
-            self.push_keeping(sql, at, keeper);
-            sql.push(" ORDER BY ");
-            separated(sql, ", ", &shown, |sql, term| term.push(sql));
-            sql.push(" LIMIT 1)");
+        sql.separated(", ", &shown, |sql, term| {
+            sql.push("(SELECT ").with(|sql| term.push_text(sql)).with(|sql| self.push_keeping(sql, at, keeper));
+            sql.push(" ORDER BY ").separated(", ", &shown, |sql, term| term.push(sql)).push(" LIMIT 1)");
         });
-        sql.push(" FROM ").table(&self.node.table).push(" WHERE ");
-        self.push_which(&mut sql, which);
+        sql.push(" FROM ").table(&self.node.table).push(" WHERE ").with(|sql| self.push_which(sql, which));
         sql.push(" LIMIT 1");
         let operation = format!("looking for what keeps a row of {}", self.node.table);
         let rows = if shown.is_empty() { Vec::new() } else { session.query(&operation, &sql).await? };
@@ -287,12 +264,11 @@ impl Target {
 
     /// True if another session holds the row locked; none where that cannot be asked.
     pub async fn is_locked(&self, session: &mut Session, row: &OwnedRow) -> Result<Option<bool>, SourceError> {
-        if self.engine == Engine::Sqlite || !self.has_key() {
+        if !self.traits().locks_rows || !self.has_key() {
             return Ok(None);
         }
         let mut sql = self.node.selecting(self.engine);
-        self.node.key.push_among(&mut sql, std::slice::from_ref(&row.key));
-        sql.push(" FOR UPDATE NOWAIT");
+        sql.with(|sql| self.node.key.push_among(sql, std::slice::from_ref(&row.key))).push(" FOR UPDATE NOWAIT");
         session.begin().await?;
         let asked = session.query(&format!("asking whether a row of {} is locked", self.node.table), &sql).await;
         session.rollback().await?;

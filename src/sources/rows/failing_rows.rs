@@ -97,10 +97,8 @@ impl Target {
         offset: u64,
     ) -> Result<Option<OwnedRow>, SourceError> {
         let mut sql = self.node.selecting(self.engine);
-        self.push_old_within(&mut sql, at, range);
-        sql.push(" ORDER BY ");
-        self.node.key.push_order(&mut sql, &self.node.table);
-        sql.push(&format!(" LIMIT 1 OFFSET {offset}"));
+        sql.with(|sql| self.push_old_within(sql, at, range)).push(" ORDER BY ");
+        sql.with(|sql| self.node.key.push_order(sql, &self.node.table)).push(&format!(" LIMIT 1 OFFSET {offset}"));
         let operation = format!("looking for rows of {} that cannot be judged", self.node.table);
         Ok(self.node.rows(session, &operation, &sql).await?.into_iter().next())
     }
@@ -116,8 +114,7 @@ impl Target {
         for part in 0..TRIED_FIRST {
             let Some(row) = self.row_at(session, at, range, rows / TRIED_FIRST * part).await? else { return Ok(false) };
             let sql = self.counting(None, |sql| {
-                self.push_eligible_alone(sql, at, &[]);
-                sql.push(" AND ");
+                sql.with(|sql| self.push_eligible_alone(sql, at, &[])).push(" AND ");
                 self.node.key.push_among(sql, std::slice::from_ref(&row.key));
             });
             match number(session, &format!("judging a row of {}", self.node.table), &sql).await {
@@ -145,19 +142,14 @@ impl Target {
         let has_age = self.age.is_some() && at.cutoff.is_some();
         sql.push("(");
         if has_age {
-            self.push_old(sql, at);
-            sql.push(" AND ");
+            sql.with(|sql| self.push_old(sql, at)).push(" AND ");
         }
         sql.push("CASE");
         if has_age {
-            sql.push(" WHEN (");
-            self.push_old(sql, at);
-            sql.push(") IS NOT TRUE THEN FALSE");
+            sql.push(" WHEN (").with(|sql| self.push_old(sql, at)).push(") IS NOT TRUE THEN FALSE");
         }
         if let Some(unjudged) = self.unjudged.as_ref().filter(|keys| !keys.is_empty()) {
-            sql.push(" WHEN ");
-            self.node.key.push_among(sql, unjudged);
-            sql.push(" THEN FALSE");
+            sql.push(" WHEN ").with(|sql| self.node.key.push_among(sql, unjudged)).push(" THEN FALSE");
         }
         if !has_age && self.unjudged.as_ref().is_none_or(Vec::is_empty) {
             sql.push(" WHEN 1 = 0 THEN FALSE");
@@ -180,9 +172,7 @@ impl Target {
     /// Writes "the row would be eligible, and something keeps it".
     pub(crate) fn push_kept(&self, sql: &mut Sql, at: Instants, gone: &[Gone]) {
         let kept = |sql: &mut Sql| {
-            sql.push(" AND ");
-            self.push_unkept(sql, at, gone);
-            sql.push(" IS NOT TRUE");
+            sql.push(" AND ").with(|sql| self.push_unkept(sql, at, gone)).push(" IS NOT TRUE");
         };
         if self.unjudged.is_some() {
             return self.push_judged(sql, at, |sql| {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::policy::{FilePath, LONGEST_BYTES, Mapped, OnDelete, OwnedFile, Store, StorePath, TableName};
 use crate::sources::session::invalid_text;
-use crate::sources::sql::dialect::{KeyTerms, Term, separated};
-use crate::sources::sql::keys::shown;
+use crate::sources::sql::keys::{KeyTerms, shown};
+use crate::sources::sql::term::Term;
 use crate::sources::{ColumnType, Sql};
 use crate::text::{SHOWN_BYTES, cut};
 
@@ -166,7 +166,7 @@ impl Node {
         let shown = self.shown_key.iter().map(|term| (term, Some(SHOWN_BYTES + 1)));
         let carried = self.carried.iter().map(|carried| (&carried.term, carried.chars));
         let terms: Vec<_> = keys.chain(shown).chain(carried).collect();
-        separated(sql, ", ", &terms, |sql, (term, chars)| match chars {
+        sql.separated(", ", &terms, |sql, (term, chars)| match chars {
             Some(chars) => term.push_beginning(sql, *chars),
             None => term.push_text(sql),
         });

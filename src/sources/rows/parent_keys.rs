@@ -21,7 +21,7 @@ impl Fitting<'_> {
         let named = match (&child.references, by_key, of_more) {
             (Some(named), Some(by_key), _) if *named != by_key => {
                 let (parent, table) = (facts.name.table.to_string(), child_facts.name.table.to_string());
-                let (columns, referenced) = (crate::sources::sql::dialect::joined(&child.columns), written(&by_key));
+                let (columns, referenced) = (crate::sources::sql::term::joined(&child.columns), written(&by_key));
                 self.misfits.push(Unfit::OtherParent { parent, table, columns, referenced });
                 return None;
             }
@@ -64,7 +64,7 @@ impl Fitting<'_> {
         if child.columns.iter().any(nullable) {
             return true;
         }
-        let (table, column) = (facts.name.table.to_string(), crate::sources::sql::dialect::joined(&child.columns));
+        let (table, column) = (facts.name.table.to_string(), crate::sources::sql::term::joined(&child.columns));
         self.misfits.push(Unfit::NeverNull { table, column });
         false
     }

@@ -8,8 +8,8 @@ use crate::policy::{
 };
 use crate::sources::age::Age;
 use crate::sources::sql::condition::{Bound, BoundParam, ReadAs, checked};
-use crate::sources::sql::dialect::Term;
 use crate::sources::sql::fragment::{Fragment, FragmentFitter};
+use crate::sources::sql::term::Term;
 use crate::sources::{Column, ColumnType, Returning, Session, SourceError, TableFacts};
 
 /// Input of the resolution of a policy against its tables.
@@ -82,7 +82,7 @@ fn hint(suggestion: &Option<String>) -> String {
 impl Unfit {
     /// A column that cannot hold a path.
     pub(crate) fn not_a_path(table: &str, term: &Term) -> Self {
-        let declared = term.declared().to_owned();
+        let declared = term.typed().declared.clone();
         let example = match declared.as_str() {
             "json" => "SELECT jsonb_array_elements_text(COLUMN::jsonb), or JSON_TABLE on MySQL",
             "jsonb" => "SELECT jsonb_array_elements_text(COLUMN)",
@@ -241,7 +241,7 @@ impl Fitting<'_> {
     fn age(&mut self, facts: &TableFacts) -> Option<Age> {
         let age = self.asked.policy.age.as_ref()?;
         let column = self.column(facts, &age.column)?;
-        if !crate::sources::age::tells_age(self.engine(), column.kind, age.format) {
+        if !crate::sources::age::tells_age(column.kind, age.format) {
             let why = match (column.kind, age.format) {
                 (ColumnType::Integer | ColumnType::Real, _) => {
                     "; say what it counts: age_format = \"unix\", \"unix_ms\", \"unix_us\" or \"unix_ns\""

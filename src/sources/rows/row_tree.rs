@@ -13,14 +13,14 @@ use super::node::{Node, OwnedRow, Tree, Way};
 use super::scope::KEYS_AT_ONCE;
 use super::target::Target;
 use crate::policy::Engine;
-use crate::sources::sql::dialect::{KeyTerms, Term, separated};
+use crate::sources::sql::dialect::{TreeOrder, dialect};
 use crate::sources::sql::instants::Instants;
+use crate::sources::sql::keys::KeyTerms;
+use crate::sources::sql::term::Term;
 use crate::sources::{Session, SourceError, Sql};
 
 /// Most rows that are taken together from a table that points to itself: each is bound twice.
 pub const TREE_ROWS_AT_ONCE: u32 = 4000;
-/// Most rows of one ordered statement on MySQL.
-const ORDERED_AT_ONCE: usize = 250;
 
 impl Tree {
     fn referenced(&self) -> impl Iterator<Item = &Term> {
@@ -81,11 +81,9 @@ impl Target {
         let Some(tree) = &self.node.tree else { return };
         let referenced: Vec<&Term> = tree.referenced().collect();
         let names: Vec<_> = (0..referenced.len()).map(|number| format!("r{number}")).collect();
-        sql.push("((");
-        separated(sql, ", ", &referenced, |sql, term| term.push(sql));
+        sql.push("((").separated(", ", &referenced, |sql, term| term.push(sql));
         sql.push(&format!(") IN (WITH RECURSIVE retaind_needed({}) AS (", names.join(", ")));
-        separated(sql, " UNION ", &tree.ways, |sql, way| self.push_needed_at_once(sql, at, way, gone));
-        sql.push(" UNION ");
+        sql.separated(" UNION ", &tree.ways, |sql, way| self.push_needed_at_once(sql, at, way, gone)).push(" UNION ");
         self.push_needed_above(sql, tree, &names);
         sql.push(&format!(") SELECT {} FROM retaind_needed)) IS NOT TRUE", names.join(", ")));
     }
@@ -94,25 +92,19 @@ impl Target {
     fn push_needed_at_once(&self, sql: &mut Sql, at: Instants, way: &Way, gone: &[Gone]) {
         let (node, columns) = (&self.node, &way.branch.columns.0);
         let pointing = |sql: &mut Sql, term: &Term| {
-            sql.push("pointing.");
-            term.push(sql);
+            sql.push("pointing.").push(term);
         };
-        sql.push("SELECT ");
-        separated(sql, ", ", columns, |sql, term| pointing(sql, term));
+        sql.push("SELECT ").separated(", ", columns, |sql, term| pointing(sql, term));
         sql.push(" FROM ").table(&node.table).push(" AS pointing WHERE (");
-        separated(sql, ", ", columns, |sql, term| pointing(sql, term));
-        sql.push(") IN (SELECT ");
+        sql.separated(", ", columns, |sql, term| pointing(sql, term)).push(") IN (SELECT ");
         let referenced: Vec<&Term> = way.branch.referenced.iter().map(|(term, _)| term).collect();
-        separated(sql, ", ", &referenced, |sql, term| term.push(sql));
-        sql.push(" FROM ").table(&node.table).push(" WHERE ");
-        self.push_matching(sql, at);
-        sql.push(") AND NOT ");
+        sql.separated(", ", &referenced, |sql, term| term.push(sql)).push(" FROM ").table(&node.table).push(" WHERE ");
+        sql.with(|sql| self.push_matching(sql, at)).push(") AND NOT ");
         self.push_same_row(sql, |sql| self.push_eligible_alone(sql, at, gone));
         if !gone.is_empty() {
             sql.push(" AND ");
             self.push_same_row(sql, |sql| {
-                sql.push("1 = 1");
-                push_remaining(sql, gone, &self.source, &node.table);
+                sql.push("1 = 1").with(|sql| push_remaining(sql, gone, &self.source, &node.table));
             });
         }
     }
@@ -121,10 +113,8 @@ impl Target {
     fn push_same_row(&self, sql: &mut Sql, condition: impl FnOnce(&mut Sql)) {
         let table = &self.node.table;
         sql.push("EXISTS (SELECT 1 FROM ").table(table).push(" WHERE ");
-        separated(sql, " AND ", &self.node.key.0, |sql, term| {
-            term.push_of(sql, table);
-            sql.push(" = pointing.");
-            term.push(sql);
+        sql.separated(" AND ", &self.node.key.0, |sql, term| {
+            sql.with(|sql| term.push_of(sql, table)).push(" = pointing.").push(term);
         });
         sql.push(" AND ");
         condition(sql);
@@ -144,14 +134,9 @@ impl Target {
             }
             sql.push(" END");
         };
-        sql.push("SELECT ");
-        separated(sql, ", ", &numbered, |sql, number| pointer(sql, *number));
+        sql.push("SELECT ").separated(", ", &numbered, |sql, number| pointer(sql, *number));
         // From what is needed to what it points to, by index: a server that turns this round reads the table at each level.
-        let join = match sql.engine() {
-            Engine::Postgres => "JOIN",
-            Engine::MySql => "STRAIGHT_JOIN",
-            Engine::Sqlite => "CROSS JOIN",
-        };
+        let join = sql.traits().join_in_order;
         let ways = 0..tree.ways.len();
         let ways: Vec<_> =
             ways.map(|which| format!("SELECT {which}{}", if which == 0 { " AS n" } else { "" })).collect();
@@ -159,13 +144,11 @@ impl Target {
         sql.push(&format!(" FROM retaind_needed CROSS JOIN ({ways}) AS ways {join} "));
         sql.table(&self.node.table).push(" AS pointing ON ");
         let referenced: Vec<_> = tree.referenced().zip(names).collect();
-        separated(sql, " AND ", &referenced, |sql, (term, name)| {
-            sql.push("pointing.");
-            term.push(sql);
-            sql.push(&format!(" = retaind_needed.{name}"));
+        sql.separated(" AND ", &referenced, |sql, (term, name)| {
+            sql.push("pointing.").push(term).push(&format!(" = retaind_needed.{name}"));
         });
         sql.push(" WHERE ");
-        separated(sql, " AND ", &numbered, |sql, number| {
+        sql.separated(" AND ", &numbered, |sql, number| {
             pointer(sql, *number);
             sql.push(" IS NOT NULL");
         });
@@ -175,10 +158,8 @@ impl Target {
     pub(crate) fn push_needing(&self, sql: &mut Sql, at: Instants) {
         let Some(tree) = &self.node.tree else { return };
         sql.push(" FROM ").table(&self.node.table).push(" AS pointing WHERE (");
-        separated(sql, " OR ", &tree.ways, |sql, way| {
-            sql.push("(");
-            self.push_points_to(sql, way);
-            sql.push(")");
+        sql.separated(" OR ", &tree.ways, |sql, way| {
+            sql.push("(").with(|sql| self.push_points_to(sql, way)).push(")");
         });
         sql.push(") AND NOT ");
         self.push_same_row(sql, |sql| self.push_eligible(sql, at, &[]));
@@ -186,8 +167,7 @@ impl Target {
 
     fn push_points_to(&self, sql: &mut Sql, way: &Way) {
         way.branch.push_joined(sql, &self.node.table, &|sql, column| {
-            sql.push("pointing.");
-            column.push(sql);
+            sql.push("pointing.").push(column);
         });
     }
 
@@ -234,22 +214,16 @@ impl Target {
         let node = &self.node;
         for way in &tree.ways {
             let mut sql = Sql::new(self.engine);
-            sql.push("SELECT ");
-            node.key.push_texts(&mut sql);
-            sql.push(" FROM ").table(&node.table).push(" WHERE ");
+            sql.push("SELECT ").with(|sql| node.key.push_texts(sql)).push(" FROM ").table(&node.table).push(" WHERE ");
             node.key.push_among(&mut sql, &keys);
             sql.push(" AND EXISTS (SELECT 1 FROM ").table(&node.table).push(" AS pointing WHERE ");
-            self.push_points_to(&mut sql, way);
-            sql.push(" AND NOT (");
+            sql.with(|sql| self.push_points_to(sql, way)).push(" AND NOT (");
             node.key.push_written_among(&mut sql, &keys, &node.key, |sql, _, column| {
-                sql.push("pointing.");
-                column.push(sql);
+                sql.push("pointing.").push(column);
             });
             sql.push("))");
-            if self.engine == Engine::MySql {
-                // What others have committed by now, also where the transaction sees an older state.
-                sql.push(" LOCK IN SHARE MODE");
-            }
+            // What others have committed by now, also where the transaction sees an older state.
+            sql.push(self.traits().share_lock);
             let operation = format!("asking what points to a batch of {}", node.table);
             let rows = session.query(&operation, &sql).await?;
             needed.extend(rows.into_iter().filter_map(|row| row.0.into_iter().collect::<Option<Vec<_>>>()));
@@ -296,28 +270,23 @@ impl Target {
 }
 
 /// The statements in which rows of a table that points to itself are deleted: the rows of each, and whether their order
-/// counts. PostgreSQL judges a statement when it is over; MySQL and SQLite judge row by row.
+/// counts.
 pub(crate) fn statements(engine: Engine, generations: Vec<Vec<OwnedRow>>) -> Vec<Vec<OwnedRow>> {
-    match engine {
-        Engine::Postgres => vec![generations.into_iter().flatten().collect()],
-        Engine::Sqlite => generations,
-        Engine::MySql => {
-            let all: Vec<_> = generations.into_iter().flatten().collect();
-            all.chunks(ORDERED_AT_ONCE).map(<[OwnedRow]>::to_vec).collect()
-        }
+    match dialect(engine).traits().tree_order {
+        TreeOrder::AtTheEnd => vec![generations.concat()],
+        TreeOrder::ByGeneration => generations,
+        TreeOrder::InOrder(at_once) => generations.concat().chunks(at_once).map(<[OwnedRow]>::to_vec).collect(),
     }
 }
 
-/// Writes " ORDER BY …" for a deletion on MySQL, in the order of `keys`; nothing elsewhere.
+/// Writes " ORDER BY …" for a deletion in the order of `keys`, where that order counts.
 pub(crate) fn push_in_order(sql: &mut Sql, key: &KeyTerms, keys: &[Vec<String>]) {
-    if sql.engine() != Engine::MySql || keys.len() < 2 {
+    if !matches!(sql.traits().tree_order, TreeOrder::InOrder(_)) || keys.len() < 2 {
         return;
     }
     sql.push(" ORDER BY CASE");
     for (number, one) in keys.iter().enumerate() {
-        sql.push(" WHEN ");
-        key.push_among(sql, std::slice::from_ref(one));
-        sql.push(&format!(" THEN {number}"));
+        sql.push(" WHEN ").with(|sql| key.push_among(sql, std::slice::from_ref(one))).push(&format!(" THEN {number}"));
     }
     sql.push(" END");
 }

@@ -4,7 +4,6 @@
 use jiff::Timestamp;
 
 use super::target::{Protecting, Target};
-use crate::policy::Engine;
 use crate::sources::sql::condition::push_condition;
 use crate::sources::sql::instants::Instants;
 use crate::sources::{ErrorKind, Session, SourceError, Sql};
@@ -39,7 +38,7 @@ impl Target {
     /// whoever only deletes.
     pub fn locks_rows_first(&self) -> bool {
         let asks = self.node.takes_others_along() || self.asks_other_rows() || self.is_tree();
-        self.engine != Engine::Sqlite && self.has_key() && asks
+        self.traits().locks_rows && self.has_key() && asks
     }
 
     fn parts(&self, at: Instants) -> Vec<(String, Sql)> {
@@ -52,14 +51,11 @@ impl Target {
         }
         for (index, Protecting { table, .. }) in self.protections.iter().enumerate() {
             let sql = self.looking(|sql| {
-                sql.push("EXISTS (SELECT 1");
-                self.push_protecting(sql, at, index, &[]);
-                sql.push(")");
+                sql.push("EXISTS (SELECT 1").with(|sql| self.push_protecting(sql, at, index, &[])).push(")");
             });
             parts.push((format!("protected_by of {table}"), sql));
         }
-        if !self.updates() && self.engine == Engine::Sqlite {
-            // What a table's indexes and triggers use is looked for only where a deletion is compiled.
+        if !self.updates() && self.traits().compiles_deletions {
             for node in self.node.and_those_below() {
                 let mut sql = Sql::new(self.engine);
                 sql.push("EXPLAIN DELETE FROM ").table(&node.table).push(" WHERE 1 = 0");
@@ -76,16 +72,9 @@ impl Target {
 
     fn looking(&self, condition: impl FnOnce(&mut Sql)) -> Sql {
         let mut sql = Sql::new(self.engine);
-        sql.push("SELECT ").push(one(self.engine)).push(" FROM ").table(&self.node.table).push(" WHERE ");
+        sql.push("SELECT ").push(self.traits().one).push(" FROM ").table(&self.node.table).push(" WHERE ");
         condition(&mut sql);
         sql.push(" LIMIT 0");
         sql
-    }
-}
-
-fn one(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Postgres | Engine::Sqlite => "CAST(1 AS text)",
-        Engine::MySql => "CAST(1 AS CHAR)",
     }
 }

@@ -57,7 +57,7 @@ impl Target {
 
     pub(crate) fn counting(&self, limit: Option<u64>, condition: impl FnOnce(&mut Sql)) -> Sql {
         let mut sql = Sql::new(self.engine);
-        sql.push("SELECT ").push(count_text(self.engine)).push(" FROM ");
+        sql.push("SELECT ").push(self.traits().count).push(" FROM ");
         if limit.is_some() {
             sql.push("(SELECT 1 AS one FROM ");
         }
@@ -82,8 +82,7 @@ impl Target {
         self.push_scope(&mut sql, at, scope, gone);
         push_remaining(&mut sql, gone, &self.source, &self.node.table);
         if self.has_key() {
-            sql.push(" ORDER BY ");
-            self.node.key.push_order(&mut sql, &self.node.table);
+            sql.push(" ORDER BY ").with(|sql| self.node.key.push_order(sql, &self.node.table));
         }
         if let Some(limit) = limit {
             sql.push(&format!(" LIMIT {limit}"));
@@ -103,8 +102,7 @@ impl Target {
         let mut sql = Sql::new(self.engine);
         match self.updates() {
             true => {
-                sql.push("UPDATE ").table(&self.node.table).push(" SET ");
-                self.push_set(&mut sql, at);
+                sql.push("UPDATE ").table(&self.node.table).push(" SET ").with(|sql| self.push_set(sql, at));
             }
             false => {
                 sql.push("DELETE FROM ").table(&self.node.table);
@@ -118,8 +116,7 @@ impl Target {
         self.push_eligible(sql, Instants { above_floor: scope.window.is_above_floor(), ..at }, gone);
         self.push_window(sql, at, scope.window);
         if let Some(keys) = scope.keys {
-            sql.push(" AND ");
-            self.node.key.push_among(sql, keys);
+            sql.push(" AND ").with(|sql| self.node.key.push_among(sql, keys));
         }
     }
 
@@ -136,9 +133,7 @@ impl Node {
     /// The beginning of a question for whole rows, up to its condition.
     pub(crate) fn selecting(&self, engine: Engine) -> Sql {
         let mut sql = Sql::new(engine);
-        sql.push("SELECT ");
-        self.push_returned(&mut sql);
-        sql.push(" FROM ").table(&self.table).push(" WHERE ");
+        sql.push("SELECT ").with(|sql| self.push_returned(sql)).push(" FROM ").table(&self.table).push(" WHERE ");
         sql
     }
 
@@ -153,22 +148,10 @@ impl Node {
     }
 }
 
-pub(crate) fn count_text(engine: Engine) -> &'static str {
-    match engine {
-        Engine::Postgres => "count(*)::text",
-        Engine::MySql => "CAST(count(*) AS CHAR)",
-        Engine::Sqlite => "CAST(count(*) AS TEXT)",
-    }
-}
-
 pub(crate) async fn number(session: &mut Session, operation: &str, sql: &Sql) -> Result<u64, SourceError> {
-    let rows = session.query(operation, sql).await?;
-    let text = rows.into_iter().next().and_then(|row| row.0.into_iter().next().flatten());
+    let number = session.single(operation, sql).await?.and_then(|text| text.parse().ok());
     // A count that cannot be read must never pass for "nothing": a guard stands on it.
-    text.and_then(|text| text.parse().ok()).ok_or_else(|| SourceError {
-        source_name: session.source_name().clone(),
-        operation: operation.to_owned(),
-        kind: ErrorKind::Other,
-        cause: "the server answered no number".into(),
-    })
+    let unread =
+        || SourceError::new(session.source_name(), operation, ErrorKind::Other, "the server answered no number");
+    number.ok_or_else(unread)
 }

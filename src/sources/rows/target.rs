@@ -8,8 +8,9 @@ use crate::policy::{Engine, Ident, KeepByValue, Name, OwnedFile, SetValue, Table
 use crate::sources::ColumnType;
 use crate::sources::age::Age;
 use crate::sources::sql::condition::Bound;
-use crate::sources::sql::dialect::Term;
+use crate::sources::sql::dialect::{Traits, dialect};
 use crate::sources::sql::fragment::Fragment;
+use crate::sources::sql::term::Term;
 
 /// A rows policy whose tables were looked up: every column is there and of a type that can be judged.
 #[derive(Debug, Clone)]
@@ -88,6 +89,11 @@ impl Target {
         paths
     }
 
+    /// The traits of its engine.
+    pub(crate) fn traits(&self) -> &'static Traits {
+        dialect(self.engine).traits()
+    }
+
     /// True if eligibility depends on other rows. Such a question is answered as of the beginning of a statement,
     /// however long that then waits for a row's lock; so the rows are locked first and asked about again.
     pub(crate) fn asks_other_rows(&self) -> bool {
@@ -101,13 +107,18 @@ impl Target {
             || self.is_tree()
             || self.may_be_vetoed()
             || (wants_details && !self.details.is_empty());
-        let locks = self.asks_other_rows() && self.engine != Engine::Sqlite && !self.node.key.0.is_empty();
+        let locks = self.asks_other_rows() && self.traits().locks_rows && !self.node.key.0.is_empty();
         !tells && !locks && !self.node.takes_others_along()
     }
 
     /// True if rows may stay without an error; MySQL knows no such trigger.
     pub(crate) fn may_be_vetoed(&self) -> bool {
-        self.engine != Engine::MySql && !self.vetoes.is_empty() && self.has_key()
+        self.traits().has_silent_vetoes && !self.vetoes.is_empty() && self.has_key()
+    }
+
+    /// True if the engine cleans up behind a deletion while the next batch is under way, and a snapshot has it wait (InnoDB).
+    pub fn cleans_up_behind(&self) -> bool {
+        self.traits().clusters_by_key
     }
 
     /// True if its rows are those of a table that points to itself.
@@ -144,7 +155,7 @@ impl Target {
     /// would be met again.
     pub(crate) fn is_walked_by_key(&self) -> bool {
         let any = |is: fn(&Term) -> bool| self.node.key.0.iter().any(is);
-        let disordered = self.engine == Engine::MySql && any(Term::is_enumerated);
+        let disordered = self.traits().orders_enums_by_number && any(Term::is_enumerated);
         self.has_key() && !disordered && !(self.updates() && any(Term::is_place))
     }
 
@@ -204,7 +215,7 @@ impl Target {
 
     /// True if the bounds of a window are what an index is entered by, because the exact predicate on the age is not.
     pub(crate) fn needs_bounds(&self) -> bool {
-        self.engine == Engine::Sqlite || self.keep.is_some()
+        self.traits().enters_by_window || self.keep.is_some()
     }
 }
 
@@ -212,8 +223,7 @@ impl Target {
 pub(crate) fn literal(value: &SetValue, engine: Engine) -> Option<String> {
     match value {
         SetValue::Text(text) | SetValue::Number(text) => Some(text.clone()),
-        SetValue::Flag(flag) if engine == Engine::Postgres => Some(flag.to_string()),
-        SetValue::Flag(flag) => Some(u8::from(*flag).to_string()),
+        SetValue::Flag(flag) => Some(dialect(engine).traits().flags[usize::from(*flag)].to_owned()),
         SetValue::Sql(_) => None,
     }
 }

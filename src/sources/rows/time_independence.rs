@@ -4,11 +4,11 @@
 use super::assumed_gone::Gone;
 use super::scope::Counted;
 use super::target::Target;
-use crate::policy::{AgeFormat, EARLIEST, Engine, Param, TableName};
+use crate::policy::{AgeFormat, EARLIEST, Param, TableName};
 use crate::sources::sql::condition::{Bound, bound_at, push_condition};
-use crate::sources::sql::dialect::{Term, separated};
 use crate::sources::sql::fragment::{Comparison, Fragment, Likeness, Named};
 use crate::sources::sql::instants::Instants;
+use crate::sources::sql::term::Term;
 use crate::sources::{ColumnType, ErrorKind, Session, SourceError, Sql};
 use jiff::Timestamp;
 
@@ -18,13 +18,6 @@ const ROWS_AT_MOST: usize = 200;
 const LAST: Timestamp = Timestamp::constant(253_402_128_000, 0);
 /// Columns whose kinds of value tell rows apart.
 const COLUMNS_AT_MOST: usize = 3;
-
-/// Which kind of value a column `@` has; SQLite has types of values.
-const SQLITE_CLASS: &str = "typeof(@) <> 'text' THEN typeof(@) WHEN @ NOT GLOB '*[^0-9.]*' THEN 'digits' \
-    WHEN @ GLOB '[0-9][0-9][0-9][0-9]-*' AND (@ < '1980-01-02' OR @ >= '9000-') THEN 'never' ELSE 'text' END || ' '";
-const MYSQL_CLASS: &str = "@ IS NULL THEN 'null ' \
-    WHEN @ REGEXP '^([0-9]{1,7}|[0-9]{9,13}|[0-9]{15,})([.][0-9]*)?$' THEN 'digits ' \
-    WHEN @ REGEXP '^[0-9]{4}-' AND (@ < '1980-01-02' OR @ >= '9000') THEN 'never ' ELSE 'text ' END";
 
 /// A comparison that does not depend on the time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,13 +158,11 @@ impl Target {
         let [(early, early_bound), (late, late_bound)] = ends;
         // A span of time is over at both ends.
         for (at, bound) in [(early, &early_bound), (at, &self.bound), (late, &late_bound)] {
-            push_truth(&mut sql, &comparison.fragment, at, bound);
-            sql.push(", ");
+            sql.with(|sql| push_truth(sql, &comparison.fragment, at, bound)).push(", ");
         }
-        self.push_class(&mut sql, comparison);
-        sql.push(" FROM ");
+        sql.with(|sql| self.push_class(sql, comparison)).push(" FROM ");
         let tables = if comparison.tables.is_empty() { std::slice::from_ref(own) } else { &comparison.tables };
-        separated(&mut sql, ", ", tables, |sql, named| {
+        sql.separated(", ", tables, |sql, named| {
             sql.table(&named.table);
             if let Some(alias) = &named.alias {
                 sql.push(" AS ").ident(alias);
@@ -180,51 +171,32 @@ impl Target {
         sql.push(" WHERE ");
         narrow(&mut sql);
         sql.push("(");
-        separated(&mut sql, " OR ", &comparison.columns, |sql, column| {
-            push_column(sql, comparison, column);
-            sql.push(" IS NOT NULL");
+        sql.separated(" OR ", &comparison.columns, |sql, column| {
+            sql.with(|sql| push_column(sql, comparison, column)).push(" IS NOT NULL");
         });
-        sql.push(if comparison.columns.is_empty() { "1 = 1" } else { "" });
-        sql.push(&format!(") LIMIT {ROWS_AT_MOST}"));
+        sql.push(if comparison.columns.is_empty() { "1 = 1" } else { "" }).push(&format!(") LIMIT {ROWS_AT_MOST}"));
         sql
     }
 
     /// Writes the kinds of value that the columns of a row have, where a column may hold several.
     fn push_class(&self, sql: &mut Sql, comparison: &Comparison) {
+        let traits = self.traits();
         let may_differ = |(_, term): &&(usize, Term)| {
-            self.engine == Engine::Sqlite || (self.engine == Engine::MySql && term.kind() == ColumnType::Text)
+            traits.stores_anything || (traits.converts_values && term.kind() == ColumnType::Text)
         };
-        let columns: Vec<_> = comparison.columns.iter().filter(may_differ).take(COLUMNS_AT_MOST).collect();
-        let is_mysql = self.engine == Engine::MySql;
-        sql.push(if is_mysql { "CONCAT(''" } else { "''" });
-        for column in columns {
-            sql.push(if is_mysql { ", CASE WHEN " } else { " || CASE WHEN " });
-            let class = match self.engine {
-                Engine::Sqlite => SQLITE_CLASS,
-                Engine::Postgres | Engine::MySql => MYSQL_CLASS,
-            };
-            for (number, piece) in class.split('@').enumerate() {
-                if number > 0 {
-                    push_column(sql, comparison, column);
-                }
-                sql.push(piece);
-            }
+        let (begin, between) = traits.concat;
+        sql.push(begin).push("''");
+        for column in comparison.columns.iter().filter(may_differ).take(COLUMNS_AT_MOST) {
+            sql.push(between).push("CASE WHEN ").template(traits.class, |sql, _| push_column(sql, comparison, column));
         }
-        sql.push(if is_mysql { ")" } else { "" });
+        sql.push(")");
     }
 
     fn timeless_of(&self, part: String, comparison: &Comparison, tried: usize) -> Timeless {
         let time = comparison.times.first();
         let (param, bound_as, advice) = match time {
             Some(Param::Time(time)) => {
-                let bound_as = match (time.unit, self.engine) {
-                    (Some(_), Engine::Postgres) => "a bigint",
-                    (Some(_), Engine::MySql) => "a BIGINT",
-                    (Some(_), Engine::Sqlite) => "an integer",
-                    (None, Engine::Postgres) => "a timestamp",
-                    (None, Engine::MySql) => "a DATETIME",
-                    (None, Engine::Sqlite) => "a text such as '2026-01-31 12:00:00'",
-                };
+                let bound_as = self.traits().bound_as[usize::from(time.unit.is_none())];
                 let other = |unit| time.in_unit(unit).to_string();
                 let units = AgeFormat::ALL.into_iter().filter(|unit| Some(*unit) != time.unit);
                 let units: Vec<_> = units.map(|unit| format!("{} for {}", other(Some(unit)), unit.unit())).collect();
@@ -243,11 +215,8 @@ impl Target {
 
 /// Writes '1', '0' or NULL for what a comparison says at a time.
 fn push_truth(sql: &mut Sql, fragment: &Fragment, at: Instants, bound: &Bound) {
-    sql.push("CASE WHEN ");
-    push_condition(sql, fragment, at, bound);
-    sql.push(" IS TRUE THEN '1' WHEN ");
-    push_condition(sql, fragment, at, bound);
-    sql.push(" IS FALSE THEN '0' END");
+    sql.push("CASE WHEN ").with(|sql| push_condition(sql, fragment, at, bound)).push(" IS TRUE THEN '1' WHEN ");
+    sql.with(|sql| push_condition(sql, fragment, at, bound)).push(" IS FALSE THEN '0' END");
 }
 
 /// Writes a column by its table's name where there are several.

@@ -7,8 +7,8 @@ use super::assumed_gone::{Gone, push_remaining};
 use super::node::{Branch, Node, OwnedRow};
 use super::scope::KEYS_AT_ONCE;
 use super::target::Target;
-use crate::sources::sql::dialect::KeyTerms;
 use crate::sources::sql::instants::Instants;
+use crate::sources::sql::keys::KeyTerms;
 use crate::sources::{Session, SourceError, Sql, Window};
 
 /// Rows of other tables go with each row: so many times fewer rows are looked at first.
@@ -71,10 +71,8 @@ impl Target {
         keys: &[Vec<String>],
     ) -> Result<Vec<Vec<String>>, SourceError> {
         let mut sql = Sql::new(self.engine);
-        sql.push("SELECT DISTINCT ");
-        branch.columns.push_texts(&mut sql);
-        sql.push(" FROM ").table(&branch.node.table).push(" WHERE ");
-        branch.node.key.push_among(&mut sql, keys);
+        sql.push("SELECT DISTINCT ").with(|sql| branch.columns.push_texts(sql));
+        sql.push(" FROM ").table(&branch.node.table).push(" WHERE ").with(|sql| branch.node.key.push_among(sql, keys));
         let operation = format!("looking for what rows of {} point to", branch.node.table);
         let rows = session.query(&operation, &sql).await?;
         Ok(rows.into_iter().filter_map(|row| row.0.into_iter().collect()).collect())
@@ -91,12 +89,10 @@ impl Target {
     ) -> Result<Vec<OwnedRow>, SourceError> {
         let most = if self.node.takes_others_along() { (most / FEWER_WITH_OTHERS).max(1) } else { most };
         let mut sql = self.node.selecting(self.engine);
-        self.push_eligible(&mut sql, at, gone);
-        self.push_window(&mut sql, at, &Window::All);
+        sql.with(|sql| self.push_eligible(sql, at, gone)).with(|sql| self.push_window(sql, at, &Window::All));
         push_remaining(&mut sql, gone, &self.source, &self.node.table);
         if let Some(age) = self.age.as_ref().filter(|_| self.age_indexed) {
-            sql.push(" ORDER BY ");
-            age.term.push_of(&mut sql, &self.node.table);
+            sql.push(" ORDER BY ").with(|sql| age.term.push_of(sql, &self.node.table));
         }
         sql.push(&format!(" LIMIT {most}"));
         self.node.rows(session, &format!("looking at the first rows of {}", self.node.table), &sql).await

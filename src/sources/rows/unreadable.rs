@@ -95,9 +95,7 @@ impl Target {
     ) -> Result<(u64, Vec<Unreadable>), SourceError> {
         let Some(condition) = self.unreadable_condition(at, gone) else { return Ok((0, Vec::new())) };
         let mut sql = Sql::new(self.engine);
-        sql.push("SELECT ");
-        self.node.push_returned(&mut sql);
-        sql.push(", ");
+        sql.push("SELECT ").with(|sql| self.node.push_returned(sql)).push(", ");
         if let Some(age) = &self.age {
             age.push_instant_text(&mut sql);
         }
@@ -109,7 +107,7 @@ impl Target {
             return Ok((found.len() as u64, found));
         }
         let mut sql = Sql::new(self.engine);
-        sql.push("SELECT ").push(super::statements::count_text(self.engine)).push(" FROM ").table(&self.node.table);
+        sql.push("SELECT ").push(self.traits().count).push(" FROM ").table(&self.node.table);
         sql.push(" WHERE ").append(&condition);
         Ok((number(session, &operation, &sql).await?, found))
     }
@@ -119,8 +117,7 @@ impl Target {
     pub async fn count_undated(&self, session: &mut Session, at: Instants, gone: &[Gone]) -> Result<u64, SourceError> {
         let Some(age) = &self.age else { return Ok(0) };
         let sql = self.counting(None, |sql| {
-            age.push_undated(sql);
-            self.push_also_where(sql, at, gone);
+            sql.with(|sql| age.push_undated(sql)).with(|sql| self.push_also_where(sql, at, gone));
         });
         number(session, &format!("counting the rows of {} without a time", self.node.table), &sql).await
     }
@@ -129,16 +126,14 @@ impl Target {
     pub async fn sample_ages(&self, session: &mut Session, now: Timestamp) -> Result<Option<SampledAges>, SourceError> {
         let Some(age) = &self.age else { return Ok(None) };
         let mut sql = Sql::new(self.engine);
-        sql.push("SELECT ");
-        age.push_instant_text(&mut sql);
-        sql.push(" FROM ").table(&self.node.table).push(" WHERE ");
-        age.term.push(&mut sql);
+        sql.push("SELECT ").with(|sql| age.push_instant_text(sql));
+        sql.push(" FROM ").table(&self.node.table).push(" WHERE ").push(&age.term);
         sql.push(&format!(" IS NOT NULL LIMIT {AGES_AT_MOST}"));
         let rows = session.query(&format!("looking at ages in {}", self.node.table), &sql).await?;
         let texts = rows.into_iter().filter_map(|row| row.0.into_iter().next().flatten());
         // Zero says "never" in every unit.
         let texts: Vec<String> = texts.filter(|text| !text.is_empty() && text.parse() != Ok(0.0)).collect();
-        let told = |format, text: &String| age.read_as(self.engine, format, text);
+        let told = |format, text: &String| age.read_as(format, text);
         let latest = now.checked_add(PLAUSIBLE_HOURS.hours()).unwrap_or(Timestamp::MAX);
         let sensible = |format| {
             let is_sensible = |text: &&String| matches!(told(Some(format), text), AgeValue::At(at) if at < latest);
@@ -168,8 +163,7 @@ impl Target {
         if !self.age.as_ref()?.push_unreadable(&mut sql) {
             return None;
         }
-        sql.push(")");
-        self.push_also_where(&mut sql, at, gone);
+        sql.push(")").with(|sql| self.push_also_where(sql, at, gone));
         Some(sql)
     }
 
@@ -198,13 +192,9 @@ impl Target {
     ) -> Result<Vec<String>, SourceError> {
         let Some(keep) = &self.keep else { return Ok(Vec::new()) };
         let mut sql = Sql::new(self.engine);
-        sql.push("SELECT DISTINCT ");
-        keep.term.push_beginning(&mut sql, SHOWN_BYTES);
-        sql.push(" FROM ").table(&self.node.table).push(" WHERE (");
-        self.push_unlisted(&mut sql);
-        sql.push(")");
-        self.push_also_where(&mut sql, at, gone);
-        sql.push(&format!(" ORDER BY 1 LIMIT {VALUES_AT_MOST}"));
+        sql.push("SELECT DISTINCT ").with(|sql| keep.term.push_beginning(sql, SHOWN_BYTES));
+        sql.push(" FROM ").table(&self.node.table).push(" WHERE (").with(|sql| self.push_unlisted(sql)).push(")");
+        sql.with(|sql| self.push_also_where(sql, at, gone)).push(&format!(" ORDER BY 1 LIMIT {VALUES_AT_MOST}"));
         let operation = format!("looking for values of {} that keep does not list", keep.term.name());
         let rows = session.query(&operation, &sql).await?;
         let read = |value: String| keep.term.read_path(&value).into_owned();

@@ -10,7 +10,6 @@ use std::sync::Arc;
 use super::assumed_gone::Gone;
 use super::target::Target;
 use super::window::{AgeBound, Window};
-use crate::policy::Engine;
 use crate::sources::sql::instants::Instants;
 use crate::sources::{ColumnType, ErrorKind, Session, SourceError, Sql};
 
@@ -146,22 +145,17 @@ impl Walker {
     async fn age_after(&self, session: &mut Session, from: Option<&AgeBound>) -> Result<Option<String>, SourceError> {
         let (Some(age), Some(cutoff)) = (&self.target.age, self.at.cutoff) else { return Ok(None) };
         let mut sql = Sql::new(self.target.engine);
-        sql.push("SELECT ");
-        age.term.push_text(&mut sql);
-        sql.push(" FROM ").table(&self.target.node.table).push(" WHERE ");
-        age.push_ceiling(&mut sql, cutoff);
+        sql.push("SELECT ").with(|sql| age.term.push_text(sql));
+        sql.push(" FROM ").table(&self.target.node.table).push(" WHERE ").with(|sql| age.push_ceiling(sql, cutoff));
         match from {
             Some(_) => self.target.push_age_from(&mut sql, from),
             None => {
-                sql.push(" AND ");
-                age.push_floor(&mut sql);
+                sql.push(" AND ").with(|sql| age.push_floor(sql));
             }
         }
-        sql.push(" ORDER BY ");
-        age.term.push_of(&mut sql, &self.target.node.table);
+        sql.push(" ORDER BY ").with(|sql| age.term.push_of(sql, &self.target.node.table));
         sql.push(&format!(" LIMIT 1 OFFSET {}", self.rows));
-        let rows = session.query(&format!("finding the next batch of {}", self.target.node.table), &sql).await?;
-        Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().next().flatten()))
+        session.single(&format!("finding the next batch of {}", self.target.node.table), &sql).await
     }
 
     /// The least and the greatest key of a window. MySQL keeps its rows in the order of the key: where rows of one age
@@ -173,23 +167,16 @@ impl Walker {
         window: &Window,
     ) -> Result<Option<(String, String)>, SourceError> {
         let target = &self.target;
-        let (Engine::MySql, [key], Some(age), Some(cutoff)) =
-            (target.engine, target.node.key.0.as_slice(), &target.age, self.at.cutoff)
-        else {
+        let ([key], Some(age), Some(cutoff)) = (target.node.key.0.as_slice(), &target.age, self.at.cutoff) else {
             return Ok(None);
         };
-        if key.kind() != ColumnType::Integer {
+        if key.kind() != ColumnType::Integer || !target.traits().clusters_by_key {
             return Ok(None);
         }
         let mut sql = Sql::new(target.engine);
-        sql.push("SELECT CAST(min(");
-        key.push(&mut sql);
-        sql.push(") AS CHAR), CAST(max(");
-        key.push(&mut sql);
-        sql.push(") AS CHAR) FROM ").table(&target.node.table).push(" WHERE ");
-        age.push_floor(&mut sql);
-        sql.push(" AND ");
-        age.push_ceiling(&mut sql, cutoff);
+        sql.push("SELECT CAST(min(").push(key).push(") AS CHAR), CAST(max(").push(key);
+        sql.push(") AS CHAR) FROM ").table(&target.node.table).push(" WHERE ").with(|sql| age.push_floor(sql));
+        sql.push(" AND ").with(|sql| age.push_ceiling(sql, cutoff));
         target.push_window(&mut sql, self.at, window);
         let rows = session.query(&format!("finding the keys of the next batch of {}", target.node.table), &sql).await?;
         let ends = rows.into_iter().next().and_then(|row| row.0.into_iter().collect::<Option<Vec<_>>>());
@@ -202,15 +189,12 @@ impl Walker {
         from: Option<&[String]>,
     ) -> Result<Option<Vec<String>>, SourceError> {
         let mut sql = Sql::new(self.target.engine);
-        sql.push("SELECT ");
-        self.target.node.key.push_texts(&mut sql);
+        sql.push("SELECT ").with(|sql| self.target.node.key.push_texts(sql));
         sql.push(" FROM ").table(&self.target.node.table);
         if let Some(from) = from {
-            sql.push(" WHERE ");
-            self.target.node.key.push_from(&mut sql, from);
+            sql.push(" WHERE ").with(|sql| self.target.node.key.push_from(sql, from));
         }
-        sql.push(" ORDER BY ");
-        self.target.node.key.push_order(&mut sql, &self.target.node.table);
+        sql.push(" ORDER BY ").with(|sql| self.target.node.key.push_order(sql, &self.target.node.table));
         sql.push(&format!(" LIMIT 1 OFFSET {}", self.rows));
         let rows = session.query(&format!("finding the next batch of {}", self.target.node.table), &sql).await?;
         Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().collect()))
@@ -221,12 +205,9 @@ impl Walker {
         let target = &self.target;
         let mut sql = Sql::new(target.engine);
         let names: Vec<_> = (0..target.node.key.0.len()).map(|position| format!("k{position}")).collect();
-        sql.push(&format!("SELECT {} FROM (SELECT ", names.join(", ")));
-        target.node.key.push_texts(&mut sql);
-        sql.push(", row_number() OVER (ORDER BY ");
-        target.node.key.push_order(&mut sql, &target.node.table);
-        sql.push(") AS n FROM ").table(&target.node.table).push(" WHERE ");
-        target.push_same_age(&mut sql, age);
+        sql.push(&format!("SELECT {} FROM (SELECT ", names.join(", "))).with(|sql| target.node.key.push_texts(sql));
+        sql.push(", row_number() OVER (ORDER BY ").with(|sql| target.node.key.push_order(sql, &target.node.table));
+        sql.push(") AS n FROM ").table(&target.node.table).push(" WHERE ").with(|sql| target.push_same_age(sql, age));
         sql.push(&format!(") AS numbered WHERE (n - 1) % {} = 0 ORDER BY n", self.rows));
         let rows = session.query(&format!("finding batches of one age in {}", target.node.table), &sql).await?;
         Ok(rows.into_iter().filter_map(|row| row.0.into_iter().collect()).collect())
@@ -242,20 +223,15 @@ impl Target {
                 self.push_age_from(sql, from.as_ref());
                 self.push_age_before(sql, to.as_deref());
                 if let (Some((least, greatest)), [key]) = (keys, self.node.key.0.as_slice()) {
-                    sql.push(" AND ");
-                    key.push(sql);
-                    sql.push(" BETWEEN ");
-                    key.push_value(sql, least);
-                    sql.push(" AND ");
+                    sql.push(" AND ").push(key).push(" BETWEEN ").with(|sql| key.push_value(sql, least)).push(" AND ");
                     key.push_value(sql, greatest);
                 }
                 self.push_open_ends(sql, at, from.is_none(), to.is_none());
             }
             Window::SameAge { age, from, to } => {
-                // PostgreSQL must come by the key here: the index on the age holds the rows of one age in no order.
-                let by_key = sql.engine() == Engine::Postgres && self.age.is_some() && from.is_some();
-                sql.push(if by_key { " AND (" } else { " AND " });
-                self.push_same_age(sql, age);
+                // It must come by the key then.
+                let by_key = sql.traits().same_age_is_unordered && self.age.is_some() && from.is_some();
+                sql.push(if by_key { " AND (" } else { " AND " }).with(|sql| self.push_same_age(sql, age));
                 sql.push(if by_key { ") IS TRUE" } else { "" });
                 self.node.key.push_between(sql, from.as_deref(), to.as_deref());
             }
@@ -270,12 +246,10 @@ impl Target {
             return;
         }
         if floor {
-            sql.push(" AND ");
-            age.push_floor(sql);
+            sql.push(" AND ").with(|sql| age.push_floor(sql));
         }
         if ceiling {
-            sql.push(" AND ");
-            age.push_ceiling(sql, cutoff);
+            sql.push(" AND ").with(|sql| age.push_ceiling(sql, cutoff));
         }
     }
 
@@ -285,12 +259,9 @@ impl Target {
             Window::All => {}
             Window::Ages { to, .. } => self.push_age_before(sql, to.as_deref()),
             Window::SameAge { age, to, .. } => {
-                sql.push(" AND (");
-                self.push_age(sql, "<", age);
-                sql.push(" OR ");
+                sql.push(" AND (").with(|sql| self.push_age(sql, "<", age)).push(" OR ");
                 self.push_same_age(sql, age);
-                self.node.key.push_between(sql, None, to.as_deref());
-                sql.push(")");
+                sql.with(|sql| self.node.key.push_between(sql, None, to.as_deref())).push(")");
             }
             Window::Keys { to, .. } => self.node.key.push_between(sql, None, to.as_deref()),
         }
@@ -302,14 +273,12 @@ impl Target {
             Some(AgeBound::At(value)) => (">=", value),
             Some(AgeBound::After(value)) => (">", value),
         };
-        sql.push(" AND ");
-        self.push_age(sql, operator, value);
+        sql.push(" AND ").with(|sql| self.push_age(sql, operator, value));
     }
 
     fn push_age_before(&self, sql: &mut Sql, to: Option<&str>) {
         if let Some(to) = to {
-            sql.push(" AND ");
-            self.push_age(sql, "<", to);
+            sql.push(" AND ").with(|sql| self.push_age(sql, "<", to));
         }
     }
 
@@ -320,8 +289,6 @@ impl Target {
     fn push_age(&self, sql: &mut Sql, operator: &str, value: &str) {
         // Windows of ages exist only for targets with an age.
         let Some(age) = &self.age else { return };
-        age.term.push(sql);
-        sql.push(&format!(" {operator} "));
-        age.term.push_value(sql, value);
+        sql.push(&age.term).push(&format!(" {operator} ")).with(|sql| age.term.push_value(sql, value));
     }
 }

@@ -22,11 +22,11 @@ use tokio::time::timeout;
 use super::connect::{self, Cause};
 use super::connection::Statement;
 use super::interrupt::Interrupt;
+use super::judge::Judge;
 use super::postgres::Postgres;
 use super::text_row::sqlite_bytes;
 use super::{Sql, kind_of_refusal};
 use crate::policy::{Endpoint, Name, Source};
-use crate::sources::error::Judge;
 use crate::sources::{ErrorKind, SourceError};
 
 /// Columns that make a path, at most.
@@ -70,12 +70,8 @@ impl Reader {
                 lock_timeout: source.lock_timeout,
                 statement_timeout: source.statement_timeout,
             };
-            SourceError {
-                source_name: source.name.clone(),
-                operation: "connecting for a reading from end to end".to_owned(),
-                kind: kind_of_refusal(&judge, cause.as_ref()),
-                cause,
-            }
+            let kind = kind_of_refusal(&judge, cause.as_ref());
+            SourceError::new(&source.name, "connecting for a reading from end to end", kind, cause)
         };
         let client = match timeout(source.connect_timeout, Client::open(source)).await {
             Ok(client) => client.map_err(failed)?,
@@ -116,7 +112,7 @@ impl Reader {
             }
             Failure::Cause(cause) => (ErrorKind::Other, cause),
         };
-        SourceError { source_name: self.source_name.clone(), operation: operation.to_owned(), kind, cause }
+        SourceError::new(&self.source_name, operation, kind, cause)
     }
 
     async fn read_sqlite(

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::table_lock::{Claim, Refusal};
-use crate::policy::{Endpoint, TableName};
+use crate::policy::TableName;
 use crate::sources::{ErrorKind, SourceError};
 
 impl Session {
@@ -31,7 +31,7 @@ impl Session {
 
     /// Why nothing keeps another retaind from a table while this one changes it, if so (SQLite).
     pub fn cannot_lock_out_others(&self) -> Option<String> {
-        let Endpoint::Sqlite { path } = &self.endpoint else { return None };
+        let path = self.endpoint.path()?;
         let directory = path.parent()?;
         let refused = rustix::fs::access(directory, rustix::fs::Access::WRITE_OK).is_err();
         refused.then(|| {
@@ -51,8 +51,11 @@ impl Session {
     /// MySQL: takes the lock of the claimed table.
     pub(super) async fn take_lock(&mut self) -> Result<(), SourceError> {
         let Some(claim) = &self.claim else { return Ok(()) };
-        let (table, mut sql) = (claim.table.clone(), self.sql());
-        sql.push(&claim.taking(self.engine));
+        let (table, taking, mut sql) = (claim.table.clone(), claim.taking(self.engine), self.sql());
+        if taking.is_empty() {
+            return Ok(());
+        }
+        sql.push(&taking);
         let rows = self.query("taking the lock of the table", &sql).await?;
         self.holds_lock = rows.first().and_then(|row| row.0.first()).is_some_and(|had| had.as_deref() == Some("1"));
         if self.holds_lock { Ok(()) } else { Err(self.in_use(&table)) }
@@ -63,7 +66,7 @@ impl Session {
         if !std::mem::take(&mut self.holds_lock) || self.closed {
             return;
         }
-        let Some(statement) = self.claim.as_ref().map(Claim::giving_back) else { return };
+        let Some(statement) = self.claim.as_ref().map(|claim| claim.giving_back(self.engine)) else { return };
         self.closed |= self.batch("giving the lock of the table back", &statement).await.is_err();
     }
 }

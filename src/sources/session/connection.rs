@@ -79,6 +79,29 @@ impl Connection {
         Box::pin(count.map_ok(|count| u64::try_from(count).unwrap_or(u64::MAX)))
     }
 
+    /// Runs the only statement of an open transaction, and commits it where the two can be sent at once.
+    pub fn execute_and_commit<'a>(&'a mut self, sql: &'a Sql) -> BoxFuture<'a, QueryResult<u64>> {
+        match self {
+            Connection::Postgres(connection) => Box::pin(connection.change_and_commit(sql)),
+            Connection::MySql(_) | Connection::Sqlite(_) => self.execute(Statement { sql, keep: false }),
+        }
+    }
+
+    /// Begins a transaction; PostgreSQL is sent the session's settings with it, and `then`, to which it answers.
+    pub fn begin<'a>(&'a mut self, begin: &'a str, then: &'a str) -> BoxFuture<'a, QueryResult<Option<String>>> {
+        match self {
+            Connection::Postgres(connection) => Box::pin(connection.begin(begin, then)),
+            Connection::MySql(_) | Connection::Sqlite(_) => Box::pin(self.batch(begin).map_ok(|()| None)),
+        }
+    }
+
+    /// Replaces the settings that each transaction of PostgreSQL begins with.
+    pub fn set_settings(&mut self, settings: String) {
+        if let Connection::Postgres(connection) = self {
+            connection.set_settings(settings);
+        }
+    }
+
     /// Runs fixed text of our own, without values.
     pub fn batch<'a>(&'a mut self, text: &'a str) -> BoxFuture<'a, QueryResult<()>> {
         match self {

@@ -4,11 +4,11 @@ mod activity;
 mod bulk_reader;
 mod cancel;
 mod claimed_table;
-pub(super) mod commit_status;
 mod connect;
 mod connection;
 mod interrupt;
 pub(super) mod invalid_text;
+mod judge;
 mod postgres;
 mod read_only;
 mod returning;
@@ -22,6 +22,7 @@ mod watch;
 
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -37,11 +38,12 @@ pub use transaction_state::TransactionOutcome;
 use activity::Activity;
 use connect::PostgresTerms;
 use connection::{Connection, Statement};
+use judge::Judge;
 use table_lock::Claim;
 use transaction_state::Transaction;
 use watch::{Watched, watch};
 
-use super::error::Judge;
+use super::sql::dialect::{Traits, dialect};
 use super::statement::Sql;
 use super::{ErrorKind, SourceError};
 use crate::policy::{Endpoint, Engine, Name, Source};
@@ -79,18 +81,12 @@ pub struct Session {
 impl Session {
     /// Connects, checks TLS as asked, and sets the session up.
     pub async fn open(source: &Source) -> Result<Self, SourceError> {
-        let place = match &source.endpoint {
-            Endpoint::Postgres(server) | Endpoint::MySql(server) => {
-                format!("{} (database {}, user {})", server.host, server.database, server.user)
-            }
-            Endpoint::Sqlite { path } => path.display().to_string(),
+        let place = match source.endpoint.server() {
+            Some(server) => format!("{} (database {}, user {})", server.host, server.database, server.user),
+            None => source.endpoint.path().unwrap_or(Path::new("")).display().to_string(),
         };
-        let failed = |kind, cause| SourceError {
-            source_name: source.name.clone(),
-            operation: format!("connecting to {place}"),
-            kind,
-            cause,
-        };
+        let failed =
+            |kind, cause: connect::Cause| SourceError::new(&source.name, format!("connecting to {place}"), kind, cause);
         let engine = source.endpoint.engine();
         let mut judge = Judge {
             engine,
@@ -139,6 +135,11 @@ impl Session {
         self.engine
     }
 
+    /// The traits of its engine.
+    pub(super) fn traits(&self) -> &'static Traits {
+        dialect(self.engine).traits()
+    }
+
     /// An empty statement for this engine.
     pub fn sql(&self) -> Sql {
         Sql::new(self.engine)
@@ -147,6 +148,11 @@ impl Session {
     /// Whom privileges are granted to: a role on PostgreSQL, `name@host` on MySQL; `None` on SQLite.
     pub fn user(&self) -> Option<&str> {
         self.user.as_deref()
+    }
+
+    /// True if whoever locks rows needs UPDATE for it.
+    pub fn locking_needs_update(&self) -> bool {
+        self.traits().locking_needs_update
     }
 
     /// Whether DELETE … RETURNING may be used.
@@ -188,26 +194,18 @@ impl Session {
     }
 
     async fn execute_alone(&mut self, operation: &str, sql: &Sql) -> Result<u64, SourceError> {
-        match self.engine {
-            Engine::Postgres => {
-                self.begin().await?;
-                let began = self.begin_call(operation).await?;
-                let Connection::Postgres(connection) = &mut self.connection else {
-                    return Err(self.error(operation, ErrorKind::Other, "this is not PostgreSQL".into()));
-                };
-                let result = watch(self.patience, &self.canceller, connection.change_and_commit(sql)).await;
-                // Committed, or rolled back by the same COMMIT.
-                self.transaction = Transaction::None;
-                self.end_call(operation, began, result).await
-            }
-            Engine::MySql => {
-                self.take_lock().await?;
-                let done = self.execute_within(operation, sql).await;
-                self.give_lock_back().await;
-                done
-            }
-            Engine::Sqlite => self.execute_within(operation, sql).await,
+        if !self.traits().commits_at_once {
+            self.take_lock().await?;
+            let done = self.execute_within(operation, sql).await;
+            self.give_lock_back().await;
+            return done;
         }
+        self.begin().await?;
+        let began = self.begin_call(operation).await?;
+        let result = watch(self.patience, &self.canceller, self.connection.execute_and_commit(sql)).await;
+        // Committed, or rolled back by the same COMMIT.
+        self.transaction = Transaction::None;
+        self.end_call(operation, began, result).await
     }
 
     /// PostgreSQL: the schemas in which a table without one is looked for, in order.
@@ -223,10 +221,10 @@ impl Session {
 
     /// PostgreSQL: lets the owner of a table that the configuration names define names in his schemas.
     pub(super) fn trust_owner(&mut self, owner: &str) {
-        if let (Some(terms), Connection::Postgres(connection)) = (&mut self.postgres, &mut self.connection)
+        if let Some(terms) = &mut self.postgres
             && terms.path.trust(owner)
         {
-            connection.set_settings(terms.text());
+            self.connection.set_settings(terms.text());
         }
     }
 
@@ -286,7 +284,7 @@ impl Session {
     }
 
     fn error(&self, operation: &str, kind: ErrorKind, cause: connect::Cause) -> SourceError {
-        SourceError { source_name: self.source_name.clone(), operation: operation.to_owned(), kind, cause }
+        SourceError::new(&self.source_name, operation, kind, cause)
     }
 
     /// True if the statement comes at least for the second time, and is worth keeping prepared.

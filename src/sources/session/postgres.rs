@@ -13,8 +13,6 @@ use crate::sources::statement::Sql;
 
 /// Begins what only looks; outside of a transaction this is around each query.
 const BEGIN_READING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
-/// Begins what changes rows. READ WRITE is left out: a database that an administrator made read-only stays so.
-pub(super) const BEGIN_WRITING: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// An open connection.
 pub(super) struct Postgres {

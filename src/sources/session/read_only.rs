@@ -4,8 +4,7 @@ use std::path::Path;
 
 use rustix::fs::Access;
 
-use super::{Session, Sql, TextRow};
-use crate::policy::{Endpoint, Engine};
+use super::{Session, TextRow};
 use crate::sources::SourceError;
 
 impl Session {
@@ -13,40 +12,28 @@ impl Session {
     /// on a MySQL server that is read-only does not: what is written on a replica parts it from its primary.
     pub async fn refuses_changes(&mut self) -> Result<Option<String>, SourceError> {
         let name = self.source_name.clone();
-        let question = match &self.endpoint {
-            Endpoint::Sqlite { path } => {
-                return Ok((!is_writable(path)).then(|| {
-                    format!(
-                        "source {name} cannot be written by this user: the file, its -wal and -shm files and its directory \
-                         must be writable, because SQLite keeps its journal there"
-                    )
-                }));
-            }
-            Endpoint::Postgres(_) => {
-                "SELECT pg_is_in_recovery()::int::text, \
-                 (current_setting('default_transaction_read_only') = 'on')::int::text"
-            }
-            Endpoint::MySql(_) => "SELECT '0', CAST(@@global.read_only AS CHAR)",
-        };
-        let mut sql = Sql::new(self.engine);
-        sql.push(question);
+        if let Some(path) = self.endpoint.path() {
+            return Ok((!is_writable(path)).then(|| {
+                format!(
+                    "source {name} cannot be written by this user: the file, its -wal and -shm files and its directory \
+                     must be writable, because SQLite keeps its journal there"
+                )
+            }));
+        }
+        let mut sql = self.sql();
+        sql.push(self.traits().takes_changes);
         let rows = self.query("asking whether the database takes changes", &sql).await?;
         let Some(TextRow(values)) = rows.into_iter().next() else { return Ok(None) };
         let is_set = |place: usize| {
             let value = values.get(place).and_then(Option::as_deref).unwrap_or("0");
             !matches!(value, "0" | "OFF")
         };
-        Ok(match (self.engine, is_set(0), is_set(1)) {
-            (_, false, false) => None,
-            (_, true, _) => Some(format!(
+        Ok(match (is_set(0), is_set(1)) {
+            (false, false) => None,
+            (true, _) => Some(format!(
                 "source {name} is a standby (in recovery), which takes no changes: write the primary into its url"
             )),
-            (Engine::MySql, ..) => Some(format!(
-                "source {name} is read-only (read_only is on), a replica perhaps: write the primary into its url"
-            )),
-            (Engine::Postgres | Engine::Sqlite, ..) => Some(format!(
-                "source {name} is read-only (default_transaction_read_only is on for this database or login)"
-            )),
+            (false, true) => Some(format!("source {name} {}", self.traits().is_read_only)),
         })
     }
 }

@@ -3,9 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::policy::Engine;
-use crate::sources::Sql;
-
 /// A schema of the search path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathSchema {
@@ -43,13 +40,10 @@ impl SearchPath {
 
     /// The statement that sets the path for a transaction.
     pub(super) fn setting(&self) -> String {
-        let mut sql = Sql::new(Engine::Postgres);
-        sql.push("SET LOCAL search_path = pg_catalog");
-        for schema in self.schemas.iter().filter(|schema| self.admits(schema)) {
-            sql.push(", ").push(&quoted(&schema.name));
-        }
+        let admitted = self.schemas.iter().filter(|schema| self.admits(schema));
+        let names: String = admitted.map(|schema| format!(", {}", quoted(&schema.name))).collect();
         // Last: a temporary table never stands before a table.
-        sql.push(", pg_temp").text()
+        format!("SET LOCAL search_path = pg_catalog{names}, pg_temp")
     }
 
     /// All schemas, in which tables without a schema are looked for.

@@ -12,6 +12,7 @@ use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
 use crate::policy::{Endpoint, Engine, TableName};
+use crate::sources::sql::dialect::dialect;
 
 /// A table that the session has, or takes with each batch.
 pub(super) struct Claim {
@@ -30,30 +31,26 @@ pub(super) enum Refusal {
 impl Claim {
     /// Of a table as the catalog resolved it. On SQLite it is had now or refused.
     pub fn new(endpoint: &Endpoint, table: &TableName) -> Result<Self, Refusal> {
-        let (database, file) = match endpoint {
-            Endpoint::Postgres(server) | Endpoint::MySql(server) => (server.database.as_str(), None),
-            Endpoint::Sqlite { path } => ("", lock_file(path, table)?),
-        };
+        let database = endpoint.server().map_or("", |server| &server.database);
+        let file = endpoint.path().map(|path| lock_file(path, table)).transpose()?.flatten();
         let schema = table.schema.as_ref().map(ToString::to_string).unwrap_or_default();
         let key = fingerprint([database, &schema, table.table.as_str()]);
         Ok(Self { table: table.clone(), key, _file: file })
     }
 
-    /// What asks for the lock: '1' or true when it is had.
+    /// What asks for the lock: '1' when it is had; empty where the file is the lock.
     pub fn taking(&self, engine: Engine) -> String {
-        match engine {
-            // It ends with the transaction.
-            Engine::Postgres => {
-                format!("SELECT pg_catalog.pg_try_advisory_xact_lock({})::int::text", self.key.cast_signed())
-            }
-            Engine::MySql => format!("SELECT CAST(GET_LOCK('retaind.{:016x}', 0) AS CHAR)", self.key),
-            Engine::Sqlite => String::new(),
-        }
+        self.of(dialect(engine).traits().table_lock)
     }
 
-    /// What gives the lock of MySQL back.
-    pub fn giving_back(&self) -> String {
-        format!("DO RELEASE_LOCK('retaind.{:016x}')", self.key)
+    /// What gives the lock back.
+    pub fn giving_back(&self, engine: Engine) -> String {
+        self.of(dialect(engine).traits().table_unlock)
+    }
+
+    fn of(&self, text: &str) -> String {
+        let signed = self.key.cast_signed().to_string();
+        text.replace("@signed", &signed).replace("@hex", &format!("{:016x}", self.key))
     }
 }
 

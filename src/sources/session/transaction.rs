@@ -7,91 +7,63 @@ use jiff::Timestamp;
 use tokio::time::{Instant, sleep};
 
 use super::Session;
-use super::connection::Connection;
-use super::postgres::BEGIN_WRITING;
 use super::transaction_state::{Transaction, TransactionOutcome};
 use super::watch::watch;
-use crate::policy::Engine;
 use crate::sources::{ErrorKind, SourceError};
 
 /// Pause between two tries at SQLite's write lock, where `busy_timeout` does not wait by itself.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// Tells one incarnation of a PostgreSQL server from the next: statistics start anew after a crash, and are a standby's
-/// own. An id that had not reached the disk before a crash is given to another transaction after it, whose status would
-/// be taken for ours.
-const INCARNATION: &str = "coalesce(extract(epoch FROM stats_reset)::text, 'never')";
-
 impl Session {
     /// Begins a transaction: READ COMMITTED on the servers, IMMEDIATE on SQLite. It has the table that was claimed, or
     /// fails.
     pub async fn begin(&mut self) -> Result<(), SourceError> {
-        match self.engine {
-            Engine::Postgres => {
-                let claim = self.claim.as_ref().map(|claim| (claim.table.clone(), claim.taking(self.engine)));
-                let (table, taking) = claim.unzip();
-                let had = self.start_postgres(BEGIN_WRITING, taking.as_deref().unwrap_or_default()).await?;
-                match table {
-                    Some(table) if had.as_deref() != Some("1") => {
-                        self.rollback().await?;
-                        Err(self.in_use(&table))
-                    }
-                    Some(_) | None => Ok(()),
-                }
+        if !self.traits().commits_at_once {
+            self.take_lock().await?;
+            let started = self.start_patiently().await;
+            if started.is_err() {
+                self.give_lock_back().await;
             }
-            // The isolation level is the session's.
-            Engine::MySql => {
-                self.take_lock().await?;
-                let started = self.start("START TRANSACTION READ WRITE").await;
-                if started.is_err() {
-                    self.give_lock_back().await;
-                }
-                started
+            return started;
+        }
+        let claim = self.claim.as_ref().map(|claim| (claim.table.clone(), claim.taking(self.engine)));
+        let (table, taking) = claim.unzip();
+        let had = self.start(self.traits().begin, taking.as_deref().unwrap_or_default()).await?;
+        match table {
+            Some(table) if had.as_deref() != Some("1") => {
+                self.rollback().await?;
+                Err(self.in_use(&table))
             }
-            Engine::Sqlite => self.start_immediate().await,
+            Some(_) | None => Ok(()),
         }
     }
 
     /// Begins a read-only view for paging: REPEATABLE READ READ ONLY on the servers, DEFERRED on SQLite.
     pub async fn begin_snapshot(&mut self) -> Result<(), SourceError> {
-        match self.engine {
-            Engine::Postgres => {
-                self.start_postgres("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", "").await.map(drop)
-            }
-            Engine::MySql => {
-                self.batch("beginning a snapshot", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ").await?;
-                self.start("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY").await
-            }
-            Engine::Sqlite => self.start("BEGIN DEFERRED").await,
+        let Some((begin, before)) = self.traits().snapshot.split_last() else { return Ok(()) };
+        for text in before {
+            self.batch("beginning a snapshot", text).await?;
         }
+        self.start(begin, "").await.map(drop)
     }
 
-    /// Begins with the settings of the session; the answer to `then`.
-    async fn start_postgres(&mut self, begin: &str, then: &str) -> Result<Option<String>, SourceError> {
+    /// Begins with the settings of the session; the answer to `then`, where it can be sent along.
+    async fn start(&mut self, begin: &str, then: &str) -> Result<Option<String>, SourceError> {
         const OPERATION: &str = "beginning a transaction";
         let began = self.begin_call(OPERATION).await?;
-        let Connection::Postgres(connection) = &mut self.connection else {
-            return Err(self.error(OPERATION, ErrorKind::Other, "this is not PostgreSQL".into()));
-        };
-        let result = watch(self.patience, &self.canceller, connection.begin(begin, then)).await;
+        let result = watch(self.patience, &self.canceller, self.connection.begin(begin, then)).await;
         let answer = self.end_call(OPERATION, began, result).await?;
         self.transaction = Transaction::Open;
         Ok(answer)
     }
 
-    async fn start(&mut self, text: &str) -> Result<(), SourceError> {
-        self.batch("beginning a transaction", text).await?;
-        self.transaction = Transaction::Open;
-        Ok(())
-    }
-
     /// SQLite does not wait for its lock in every case that `busy_timeout` covers, so the rest is waited for here.
-    async fn start_immediate(&mut self) -> Result<(), SourceError> {
+    async fn start_patiently(&mut self) -> Result<(), SourceError> {
         let deadline = Instant::now() + self.judge.lock_timeout;
         loop {
-            match self.start("BEGIN IMMEDIATE").await {
+            match self.start(self.traits().begin, "").await {
                 Err(error) if error.kind == ErrorKind::Busy && Instant::now() < deadline => sleep(RETRY_PAUSE).await,
-                other => return other,
+                other => return other.map(drop),
             }
         }
     }
@@ -125,17 +97,10 @@ impl Session {
 
     /// True if such an answer to COMMIT means for certain that nothing was committed.
     fn is_refusal(&self, kind: ErrorKind) -> bool {
-        match self.engine {
+        match self.judge.foreign_language {
             // What is told apart by time alone may have been the server's end.
-            Engine::Postgres if self.judge.foreign_language => kind == ErrorKind::Constraint,
-            // A deferred constraint or trigger, before the commit is written.
-            Engine::Postgres => {
-                matches!(kind, ErrorKind::Constraint | ErrorKind::Busy | ErrorKind::Timeout | ErrorKind::Cancelled)
-            }
-            // A cluster that found a conflict; an interrupted COMMIT may have been written.
-            Engine::MySql => kind == ErrorKind::Busy,
-            // A reader in the way, or a deferred foreign key: the transaction is still open.
-            Engine::Sqlite => matches!(kind, ErrorKind::Busy | ErrorKind::Constraint),
+            true => kind == ErrorKind::Constraint,
+            false => self.traits().refusals.contains(&kind),
         }
     }
 
@@ -147,7 +112,7 @@ impl Session {
         }
         // SQLite may have rolled back by itself (disk full, I/O error), and then refuses.
         let rolled_back = match self.batch("rolling back", "ROLLBACK").await {
-            Err(error) if self.engine == Engine::Sqlite && error.kind != ErrorKind::Lost => {
+            Err(error) if error.kind != ErrorKind::Lost => {
                 let gone = error.cause.to_string().contains("no transaction is active");
                 if gone { Ok(()) } else { Err(error) }
             }
@@ -159,28 +124,26 @@ impl Session {
         rolled_back
     }
 
-    /// The id of the transaction in progress, for [`Session::transaction_outcome`] (PostgreSQL; `None` elsewhere).
-    pub async fn transaction_id(&mut self) -> Result<Option<String>, SourceError> {
-        if self.engine != Engine::Postgres {
-            return Ok(None);
-        }
+    /// What the server can later be asked about the transaction in progress: PostgreSQL's transaction id; on MySQL the
+    /// connection, which tells only that the transaction is over; nothing on SQLite, where it ends with its process.
+    pub async fn transaction_mark(&mut self) -> Result<Option<String>, SourceError> {
+        let Some(mark) = self.traits().mark else { return Ok(None) };
         let mut sql = self.sql();
-        sql.push("SELECT txid_current()::text || '@' || ").push(INCARNATION).push(" FROM pg_stat_bgwriter");
+        sql.push(mark);
         self.single("asking for the transaction's id", &sql).await
     }
 
-    /// What became of a transaction whose commit was not answered; ask on another session. `Unknown` on engines that
-    /// cannot say.
-    pub async fn transaction_outcome(&mut self, id: &str) -> Result<TransactionOutcome, SourceError> {
-        let (number, incarnation) = id.split_once('@').unwrap_or((id, ""));
-        if self.engine != Engine::Postgres || !number.parse::<i64>().is_ok_and(|number| number > 0) {
+    /// What became of the transaction with that mark, whose commit was not answered; ask on another session. `Unknown`: it
+    /// is over, or the server cannot say, and the rows themselves must tell.
+    pub async fn transaction_outcome(&mut self, mark: &str) -> Result<TransactionOutcome, SourceError> {
+        let (number, incarnation) = mark.split_once('@').unwrap_or((mark, ""));
+        if self.traits().mark.is_none() || !number.parse::<i64>().is_ok_and(|number| number > 0) {
             return Ok(TransactionOutcome::Unknown);
         }
         let mut sql = self.sql();
-        // The status of an id that was not given out yet is an error, hence the comparison first.
-        sql.push("SELECT CASE WHEN ").push(INCARNATION).push(" = ").bind(incarnation.to_owned());
-        sql.push(" AND ").bind(number.to_owned()).push("::bigint < txid_current() THEN txid_status(");
-        sql.bind(number.to_owned()).push("::bigint) END FROM pg_stat_bgwriter");
+        sql.template(self.traits().outcome, |sql, hole| {
+            sql.bind(if hole == "number" { number } else { incarnation }.to_owned());
+        });
         let status = self.single("asking what became of a transaction", &sql).await?;
         Ok(match status.as_deref() {
             Some("committed") => TransactionOutcome::Committed,
@@ -194,19 +157,34 @@ impl Session {
     pub async fn server_time(&mut self) -> Result<Timestamp, SourceError> {
         const OPERATION: &str = "asking for the time";
         let mut sql = self.sql();
-        sql.push(match self.engine {
-            Engine::Postgres => {
-                "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-            }
-            Engine::MySql => "SELECT DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%fZ')",
-            Engine::Sqlite => "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
-        });
+        sql.push(self.traits().time);
         let text = self.single(OPERATION, &sql).await?.unwrap_or_default();
         text.parse().map_err(|error: jiff::Error| self.error(OPERATION, ErrorKind::Other, Box::new(error)))
     }
 
+    /// The server's version, with its name.
+    pub async fn version(&mut self) -> Result<String, SourceError> {
+        let mut sql = self.sql();
+        sql.push(self.traits().version);
+        let version = self.single("asking for the version", &sql).await?.unwrap_or_default();
+        let product = if version.contains("MariaDB") { "MariaDB".to_owned() } else { self.engine.to_string() };
+        Ok(format!("{product} {version}"))
+    }
+
+    /// By which version of TLS the session came; empty: it is not encrypted, none: that is not known.
+    pub async fn tls_version(&mut self) -> Option<String> {
+        let mut sql = self.sql();
+        sql.push(self.traits().tls);
+        let rows = self.query("asking whether the connection is encrypted", &sql).await.ok()?;
+        rows.into_iter().next()?.0.into_iter().nth(1)?
+    }
+
     /// The first column of the first row.
-    async fn single(&mut self, operation: &str, sql: &super::Sql) -> Result<Option<String>, SourceError> {
+    pub(in crate::sources) async fn single(
+        &mut self,
+        operation: &str,
+        sql: &super::Sql,
+    ) -> Result<Option<String>, SourceError> {
         let rows = self.query(operation, sql).await?;
         Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().next()).flatten())
     }

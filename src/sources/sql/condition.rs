@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::dialect::Term;
+use super::dialect::{ColumnType, dialect};
 use super::fragment::Fragment;
 use super::instants::Instants;
+use super::term::Term;
 use super::wall_clock::{earliest_local, seconds};
 use crate::policy::{Engine, Param, ParamKind, Segment, TimeParam, TimePoint};
 use crate::sources::Sql;
@@ -38,10 +39,9 @@ pub(crate) fn push_condition(sql: &mut Sql, fragment: &Fragment, at: Instants, b
             Segment::Sql(text) => {
                 sql.push(text);
             }
-            // SQLite takes an unknown name in double quotes for a string, which could make every row eligible; a name in
-            // backticks must be a column.
-            Segment::DoubleQuoted(name) if sql.engine() == Engine::Sqlite => {
-                sql.push("`").push(&name.replace('`', "``")).push("`");
+            // An unknown name could make every row eligible; quoted in another way, it must be a column.
+            Segment::DoubleQuoted(text) if sql.traits().mistakes_names => {
+                sql.push(&sql.traits().quoted(text));
             }
             Segment::DoubleQuoted(text) => {
                 sql.push("\"").push(text).push("\"");
@@ -62,13 +62,8 @@ fn push_time(sql: &mut Sql, time: TimeParam, at: Instants, wall: Option<&TimeZon
         TimePoint::NowMinus(ago) => at.now.checked_sub(ago).unwrap_or(Timestamp::MIN),
     };
     let Some(unit) = time.unit else { return push_instant(sql, instant, wall) };
-    let (before, after) = match sql.engine() {
-        Engine::Postgres => ("(", ")::bigint"),
-        Engine::MySql => ("CAST(", " AS SIGNED)"),
-        Engine::Sqlite => ("CAST(", " AS INTEGER)"),
-    };
     let whole = unit.whole(instant).clamp(i128::from(i64::MIN), i128::from(i64::MAX));
-    sql.push(before).bind(whole.to_string()).push(after);
+    sql.bind_in(sql.traits().integer, whole.to_string());
 }
 
 fn push_named(sql: &mut Sql, name: &str, bound: &Bound, wall: Option<&TimeZone>) {
@@ -87,31 +82,11 @@ fn push_named(sql: &mut Sql, name: &str, bound: &Bound, wall: Option<&TimeZone>)
     {
         return push_instant(sql, at, wall);
     }
-    let (before, after) = match (sql.engine(), kind) {
-        (Engine::Postgres, kind) => ("", postgres_cast(kind)),
-        (Engine::MySql, ParamKind::Integer | ParamKind::Boolean) => ("CAST(", " AS SIGNED)"),
-        (Engine::MySql, ParamKind::Timestamp) => ("CAST(", " AS DATETIME(6))"),
-        (Engine::MySql, ParamKind::Date) => ("CAST(", " AS DATE)"),
-        (Engine::Sqlite, ParamKind::Integer | ParamKind::Boolean) => ("CAST(", " AS INTEGER)"),
-        (Engine::MySql | Engine::Sqlite, _) => ("", ""),
-    };
-    sql.push(before).bind(param.value.clone()).push(after);
-}
-
-fn postgres_cast(kind: ParamKind) -> &'static str {
-    match kind {
-        ParamKind::Text => "",
-        ParamKind::Integer => "::bigint",
-        ParamKind::Boolean => "::boolean",
-        ParamKind::Timestamp => "::timestamptz",
-        ParamKind::Date => "::date",
-        ParamKind::Uuid => "::uuid",
-    }
+    sql.bind_in(sql.traits().parameters[kind as usize], param.value.clone());
 }
 
 /// A value as its type wants it; what is wrong with one that is none.
 pub(crate) fn checked(value: &str, read_as: &ReadAs, engine: Engine) -> Result<String, String> {
-    use crate::sources::ColumnType;
     let kind = match read_as {
         ReadAs::Kind(kind) => *kind,
         ReadAs::Column(term) if term.kind() == ColumnType::Integer => ParamKind::Integer,
@@ -125,12 +100,9 @@ pub(crate) fn checked(value: &str, read_as: &ReadAs, engine: Engine) -> Result<S
             Ok(number) => Ok(number.to_string()),
             Err(_) => Err(wrong("whole number")),
         },
-        ParamKind::Boolean => match (value, engine) {
-            ("true", Engine::Postgres) => Ok("true".to_owned()),
-            ("false", Engine::Postgres) => Ok("false".to_owned()),
-            ("true", _) => Ok("1".to_owned()),
-            ("false", _) => Ok("0".to_owned()),
-            _ => Err(wrong("boolean; write true or false")),
+        ParamKind::Boolean => match value.parse::<bool>() {
+            Ok(flag) => Ok(dialect(engine).traits().flags[usize::from(flag)].to_owned()),
+            Err(_) => Err(wrong("boolean; write true or false")),
         },
         ParamKind::Timestamp => match value.parse::<Timestamp>() {
             Ok(instant) => Ok(instant.to_string()),
@@ -169,10 +141,12 @@ fn push_instant(sql: &mut Sql, at: Timestamp, wall: Option<&TimeZone>) {
         Some(zone) => earliest_local(at, zone),
         None => TimeZone::UTC.to_datetime(at),
     };
-    match (sql.engine(), wall) {
-        (Engine::Postgres, None) => sql.bind(format!("{}+00", seconds(shown))).push("::timestamptz"),
-        (Engine::Postgres, Some(_)) => sql.bind(seconds(shown)).push("::timestamp"),
-        (Engine::MySql, _) => sql.push("CAST(").bind(seconds(shown)).push(" AS DATETIME(6))"),
-        (Engine::Sqlite, _) => sql.bind(shown.strftime("%Y-%m-%d %H:%M:%S").to_string()),
-    };
+    let (traits, mut value) = (sql.traits(), seconds(shown));
+    if traits.whole_seconds {
+        value = shown.strftime("%Y-%m-%d %H:%M:%S").to_string();
+    }
+    if wall.is_none() {
+        value.push_str(traits.utc);
+    }
+    sql.bind_in(traits.instants[usize::from(wall.is_some())], value);
 }

@@ -3,7 +3,8 @@
 
 use jiff::tz::TimeZone;
 
-use super::dialect::Term;
+use super::dialect::dialect;
+use super::term::Term;
 use super::tokens::{Kind, Piece, Token, piece_around, slice, tokens};
 use crate::policy::{Condition, Engine, Ident, Param, ParamDeclaration, ParamKind, TableName};
 use crate::sources::{Column, ColumnType, Session, SourceError, TableFacts};
@@ -150,7 +151,9 @@ impl FragmentFitter<'_> {
         let is_date =
             |kind: &ColumnType| matches!(kind, ColumnType::Timestamp | ColumnType::Date | ColumnType::SqliteDateTime);
         let has_none = kinds.iter().any(is_date)
-            || (self.engine != Engine::Postgres && !has_zone && kinds.contains(&ColumnType::Text));
+            || (dialect(self.engine).traits().compares_texts_with_times
+                && !has_zone
+                && kinds.contains(&ColumnType::Text));
         let zone = self.zone;
         if has_zone && has_none && zone.iana_name().is_none_or(|name| name != "UTC") && *zone != TimeZone::UTC {
             self.mixed_zones += 1;
@@ -171,7 +174,7 @@ impl FragmentFitter<'_> {
         let tokens = &tokens[piece.range.clone()];
         let sliced = slice(condition, tokens);
         let times: Vec<Param> = sliced.params().filter(|param| self.is_time(param)).cloned().collect();
-        let is_certain = self.engine != Engine::Sqlite && is_plain(tokens, &times, &columns);
+        let is_certain = !dialect(self.engine).traits().stores_anything && is_plain(tokens, &times, &columns);
         if is_certain || (piece.subquery.is_some() && columns.is_empty()) {
             return None;
         }
@@ -200,7 +203,7 @@ impl FragmentFitter<'_> {
     fn likeness(&self, tokens: &[Token], times: &[Param], columns: &[(usize, &Column)]) -> Likeness {
         // What a function or a subquery makes of a column has a type of its own.
         let is_direct = !tokens.iter().any(|token| token.kind == Kind::Open);
-        if self.engine != Engine::MySql || !is_direct {
+        if !dialect(self.engine).traits().converts_values || !is_direct {
             return Likeness::Unknown;
         }
         let any = |kinds: &[ColumnType]| columns.iter().any(|(_, column)| kinds.contains(&column.kind));
@@ -267,8 +270,7 @@ fn named_tables(tokens: &[Token], engine: Engine) -> Vec<(usize, Named)> {
 fn read_table(tokens: &[Token], at: usize, engine: Engine) -> Option<(Named, usize)> {
     let ident = |at: usize| {
         let token = tokens.get(at)?;
-        // PostgreSQL reads a name without quotes in lower case.
-        let folds = engine == Engine::Postgres && matches!(token.kind, Kind::Word(_));
+        let folds = dialect(engine).traits().folds_names && matches!(token.kind, Kind::Word(_));
         let name = token.name()?;
         Ident::parse(&if folds { name.to_lowercase() } else { name.to_owned() }).ok()
     };

@@ -1,5 +1,6 @@
 //! The operator's SQL as words, names and signs: read just far enough to see what a parameter is compared with.
 
+use super::dialect::dialect;
 use crate::policy::{Condition, Engine, Segment};
 
 /// A word, name or sign of a condition, and where it stands.
@@ -91,7 +92,9 @@ pub(crate) fn tokens(condition: &Condition, engine: Engine) -> Vec<Token> {
         let mut whole = |kind, len| tokens.push(Token { kind, from: (index, 0), to: (index, len) });
         match segment {
             Segment::Sql(text) => of_text(text, index, &mut tokens),
-            Segment::DoubleQuoted(text) if engine == Engine::MySql => whole(Kind::Text(text.clone()), text.len()),
+            Segment::DoubleQuoted(text) if dialect(engine).traits().double_quotes_texts => {
+                whole(Kind::Text(text.clone()), text.len())
+            }
             Segment::DoubleQuoted(name) => whole(Kind::Name(name.clone()), name.len()),
             Segment::Param(_) => {
                 whole(Kind::Param(params), 0);

@@ -4,7 +4,7 @@ use retaind::decide::store::RootThen;
 use retaind::ledger::{IntentBatch, IntentItem, IntentOwner, RunStart};
 use retaind::outcome::{RunMode, RunTrigger, Status, Tally};
 use retaind::policy::{Name, StorePath};
-use retaind::sources::{Session, transaction_mark};
+use retaind::sources::Session;
 use retaind::stores::OpenStore;
 
 use crate::engines::EngineKind;
@@ -198,5 +198,5 @@ async fn delete_uncommitted(session: &mut Session, id: u64) -> Option<String> {
     let mut sql = session.sql();
     sql.push(&format!("DELETE FROM item WHERE id = {id}"));
     session.execute("deleting an item", &sql).await.unwrap();
-    transaction_mark(session).await.unwrap()
+    session.transaction_mark().await.unwrap()
 }

@@ -248,7 +248,7 @@ async fn the_outcome_of_a_transaction_can_be_asked_for() {
     for (commit, outcome) in [(true, TransactionOutcome::Committed), (false, TransactionOutcome::Aborted)] {
         session.begin().await.unwrap();
         execute(&mut session, "INSERT INTO t VALUES (1)").await.unwrap();
-        id = session.transaction_id().await.unwrap().unwrap();
+        id = session.transaction_mark().await.unwrap().unwrap();
         assert_eq!(other.transaction_outcome(&id).await.unwrap(), TransactionOutcome::InProgress);
         if commit {
             session.commit().await.unwrap()
@@ -266,7 +266,7 @@ async fn the_outcome_of_a_transaction_can_be_asked_for() {
     }
     let lite = Database::create(EngineKind::Sqlite);
     let mut session = open(&lite).await;
-    assert_eq!(session.transaction_id().await.unwrap(), None);
+    assert_eq!(session.transaction_mark().await.unwrap(), None);
     assert_eq!(session.transaction_outcome("1").await.unwrap(), TransactionOutcome::Unknown);
 }
 

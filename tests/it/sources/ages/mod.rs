@@ -96,7 +96,7 @@ impl Aged {
 
     /// The instant that a text is; none where it is not one.
     pub fn instant(&self, text: &str) -> Option<Timestamp> {
-        match self.age.read(self.engine, text) {
+        match self.age.read(text) {
             AgeValue::At(at) => Some(at),
             AgeValue::NoTime | AgeValue::Unreadable => None,
         }

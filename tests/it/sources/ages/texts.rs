@@ -289,7 +289,7 @@ for_each_engine! {
             let instants: Vec<_> = texts.iter().map(|text| aged.instant(text)).collect();
             let readable = instants.iter().flatten().count();
             assert!((100..500).contains(&readable), "{readable} of the texts can be read");
-            let odd = (1..).zip(&texts).filter(|(_, text)| aged.age.read(aged.engine, text) == AgeValue::Unreadable);
+            let odd = (1..).zip(&texts).filter(|(_, text)| aged.age.read(text) == AgeValue::Unreadable);
             let odd: BTreeSet<usize> = odd.map(|(id, _)| id).collect();
             let unreadable = aged.unreadable().await;
             let differing: Vec<_> = odd.symmetric_difference(&unreadable).map(|id| &texts[id - 1]).collect();
