@@ -61,10 +61,10 @@ Examples:
 
 pub const CHECK: &str = "\
 Looks at the configuration, the connection to every source, tables, columns, keys and indexes, privileges, stores and \
-the state directory. Each thing that is amiss is shown with what mends it: a drop-in, a GRANT, a CREATE INDEX. Run it \
+the state directory. Each problem is shown with its fix: a drop-in, a GRANT, a CREATE INDEX. Run it \
 as the service's user: another user may be able to do more, or less.
 
-Exit status: 0 usable (there may be warnings), 1 something is amiss, 78 the configuration is bad.";
+Exit status: 0 usable (there may be warnings), 1 there is a problem, 78 the configuration is bad.";
 
 pub const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -131,7 +131,7 @@ condition away; a run far larger than usual; a new ledger beside an old store. T
 the approved configuration and under the one that is written, with a sample, and asks. Whoever agrees lets its next runs go on.
 
 One approval also lifts max_rows, max_fraction, max_files and max_growth, for one run and for no more than was shown: what comes \
-up later is none of it. What an approval does not lift (another disk in a store's place, clocks that differ) is told, and not \
+up later is none of it. What an approval does not lift (another disk in a store's place, clocks that differ) is shown, and not \
 approved.
 
 NAME is a task or a policy. Without names, on a terminal: what is held. The ledger keeps who agreed, when, and to how much.

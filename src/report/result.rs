@@ -125,8 +125,8 @@ pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> S
         remarks.push((PLAIN, format!("{paths} of rows that go not of their store: released, no file was touched")));
     }
     if tally.files_pending > 0 {
-        let owed = counted(tally.files_pending, "file");
-        remarks.push((CARE, format!("{owed} still pending: removing is tried again before the next run")));
+        let pending = counted(tally.files_pending, "file");
+        remarks.push((CARE, format!("{pending} still pending: removing is tried again before the next run")));
     }
     remarks.extend(of_files(policy));
     remarks.extend(policy.notes.iter().map(|note| (PLAIN, printable(note).into_owned())));
