@@ -291,10 +291,6 @@ pub(super) mod tests {
 
     pub fn policy(name: &str, status: Status) -> PolicyResult {
         PolicyResult {
-            policy: Name::parse(name).unwrap(),
-            kind: "rows".to_owned(),
-            mode: RunMode::Enforce,
-            status,
             cutoff: Some("2025-01-01T03:00:00.5Z".parse().unwrap()),
             duration_ms: 3_249,
             tally: Tally {
@@ -306,18 +302,9 @@ pub(super) mod tests {
                 bytes_reclaimed: 1_288_490_188,
                 ..Tally::default()
             },
-            details: Vec::new(),
-            missing: Vec::new(),
-            outside: Vec::new(),
-            alike: Vec::new(),
-            blocked_by: None,
-            blocked_code: None,
-            held: None,
             guards: vec![GuardReading { guard: "max_rows".to_owned(), value: 1204.0, limit: 1_000_000.0 }],
             sample: vec![Sample { key: "17".to_owned(), files: vec!["a/\u{1b}[31mb.jpg".to_owned()] }],
-            errors: Vec::new(),
-            error_count: 0,
-            notes: Vec::new(),
+            ..PolicyResult::new(Name::parse(name).unwrap(), "rows", RunMode::Enforce, status)
         }
     }
 

@@ -70,25 +70,12 @@ pub fn tally(rows: u64) -> Tally {
 
 pub fn result(policy: &str, tally: Tally) -> PolicyResult {
     PolicyResult {
-        policy: name(policy),
-        kind: "rows".to_owned(),
-        mode: RunMode::Enforce,
-        status: Status::Completed,
         cutoff: Some(at(-30)),
         duration_ms: 12,
         tally,
-        details: Vec::new(),
-        missing: Vec::new(),
-        outside: Vec::new(),
-        alike: Vec::new(),
-        blocked_by: None,
-        blocked_code: None,
-        held: None,
         guards: vec![GuardReading { guard: "max_fraction".to_owned(), value: 0.25, limit: 0.9 }],
-        sample: Vec::new(),
-        errors: Vec::new(),
-        error_count: 0,
         notes: vec!["the age column has no index".to_owned()],
+        ..PolicyResult::new(name(policy), "rows", RunMode::Enforce, Status::Completed)
     }
 }
 
