@@ -84,8 +84,7 @@ impl Leaping {
 
     fn command(&self, words: &[&str]) -> Output {
         let config = self.world.dir.join("retaind.toml");
-        let output = Command::new(RETAIND)
-            .env_remove("RETAIND_TESTS")
+        let output = binary::command(RETAIND)
             .args(words)
             .arg("--config")
             .arg(config)
