@@ -62,8 +62,6 @@ pub struct LastLook {
     pub now: Timestamp,
     /// As it was seen when its removal was decided, where it was.
     pub seen: Option<Seen>,
-    /// Another name of it was removed by the same hands, which is a change of it, too.
-    pub is_unlinked: bool,
 }
 
 /// Reason that something stays at the last look before its removal.
@@ -83,7 +81,8 @@ pub enum Stays {
     WrittenLater,
     /// Its name, owner or rights were changed later, a short time ago: kept for now, and asked about again. Either an
     /// upload was renamed into its place, whose row is still on its way; or it is what was decided about, with other
-    /// rights. The first shows as soon as that row is there.
+    /// rights. The first shows as soon as that row is there. The removal of another of its names is a change, too: whoever
+    /// did that knows better.
     ChangedLately,
 }
 
@@ -124,7 +123,7 @@ impl FileFacts {
         Seen { inode, size_bytes, modified_ns, changed_ns, born_ns }
     }
 
-    /// True if it may be removed as what it was taken for.
+    /// Checks that it is of the kind that it was taken for; the error says what it is instead.
     pub fn is(&self, wanted: FileKind) -> Result<(), Stays> {
         if self.kind == wanted { Ok(()) } else { Err(Stays::OtherKind { found: self.kind, wanted }) }
     }
@@ -148,7 +147,7 @@ impl FileFacts {
             // A time of writing can be set at will; one that has not come yet says nothing about when it was written.
             return Some(Stays::WrittenLater);
         }
-        let is_doubtful = look.seen.is_none() && !look.is_unlinked && self.is_changed_lately(decided_ns, look.now);
+        let is_doubtful = look.seen.is_none() && self.is_changed_lately(decided_ns, look.now);
         is_doubtful.then_some(Stays::ChangedLately)
     }
 

@@ -38,7 +38,7 @@ pub(super) fn file_facts(facts: &Statx) -> FileFacts {
 const SMALL_BYTES: u64 = 4096;
 
 /// What comes free when the last link of a file goes.
-pub(super) fn freed_bytes(facts: &Statx) -> u64 {
+fn freed_bytes(facts: &Statx) -> u64 {
     match kind(facts) {
         FileType::RegularFile if facts.stx_size <= SMALL_BYTES => facts.stx_size,
         FileType::RegularFile => facts.stx_size.min(facts.stx_blocks.saturating_mul(512)),

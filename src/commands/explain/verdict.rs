@@ -82,7 +82,7 @@ impl Judge<'_> {
         match facts.kind {
             FileKind::File => {
                 let now = self.seen.now;
-                let look = LastLook { decided_at: now, now, seen: None, is_unlinked: false };
+                let look = LastLook { decided_at: now, now, seen: None };
                 reasons.extend(facts.stays(look).map(FileReason::Stays));
             }
             kind => reasons.push(FileReason::NotFile { kind }),

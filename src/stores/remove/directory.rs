@@ -16,10 +16,10 @@ use super::exclusions::{Mark, Marks};
 use super::file::{outcome_of_parent, stays};
 use super::frame::Frame;
 use super::request::{Inside, LEFT_AT_MOST, Left, Part, Why};
-use crate::decide::file::{FileKind, Stays};
+use crate::decide::file::{FileFacts, FileKind, Stays};
 use crate::policy::AgeBy;
 use crate::stores::dir_reader::{Scratch, read};
-use crate::stores::metadata::{file_facts, freed_bytes};
+use crate::stores::metadata::file_facts;
 use crate::stores::path::shown;
 use crate::stores::root::{climb, facts};
 use crate::stores::sys::{kind, look, sync, sync_all, unlink, words};
@@ -253,7 +253,7 @@ impl<'a> Walk<'a> {
             return self.stay();
         }
         match self.ground.take(directory, name, &facts, || self.target()) {
-            Ok(()) => self.count(name, &facts),
+            Ok(()) => self.count(name, &seen),
             Err(Unmoved::Error(Errno::NOENT)) => {}
             Err(Unmoved::Error(Errno::ISDIR)) => self.postpone(name),
             Err(Unmoved::Error(error)) => self.leave(Some(name), Why::Failed(words(error))),
@@ -282,15 +282,15 @@ impl<'a> Walk<'a> {
         self.ground.target(&self.path, &mut frame.target)
     }
 
-    fn count(&mut self, name: &[u8], facts: &Statx) {
+    fn count(&mut self, name: &[u8], facts: &FileFacts) {
         let Some(frame) = self.frames.last_mut() else { return };
         frame.touched = true;
         if frame.counted {
             return;
         }
-        let size_bytes = freed_bytes(facts);
+        let size_bytes = facts.freed_bytes;
         self.part.files += 1;
-        self.part.size_bytes += self.ground.links.freed(facts.stx_ino, facts.stx_nlink, size_bytes);
+        self.part.size_bytes += self.ground.links.freed(facts.inode, facts.links, size_bytes);
         if let Some(listener) = &self.ground.terms.look.listener {
             listener(Inside { place: self.place, path: self.shown(Some(name)), size_bytes });
         }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::request::{LEFT_AT_MOST, Left, Why};
 use crate::clock::Clock;
-use crate::decide::file::{FileKind, LastLook};
+use crate::decide::file::{FileKind, LastLook, Stays};
 use crate::stores::metadata::file_facts;
 use crate::stores::path::{RawPath, is_own, shown, split};
 use crate::stores::root::Root;
@@ -82,9 +82,10 @@ fn remove(root: &Root, path: &[u8], before: Timestamp, idle_since_ns: Option<i12
     };
     let facts = file_facts(&facts);
     let is_busy = idle_since_ns.is_some_and(|since| facts.modified_ns >= since);
-    // What came and went in it, and its name, change it: only when it was made counts.
-    let last = LastLook { decided_at: before, now: Clock::system().now(), seen: None, is_unlinked: true };
-    if facts.is(FileKind::Directory).is_err() || is_busy || facts.stays(last).is_some() {
+    // Emptying it was a change of it: only when it was made counts.
+    let stays = facts.stays(LastLook { decided_at: before, now: Clock::system().now(), seen: None });
+    let is_kept = stays.is_some_and(|why| why != Stays::ChangedLately);
+    if facts.is(FileKind::Directory).is_err() || is_busy || is_kept {
         return Err(None);
     }
     match unlink(&above, name, AtFlags::REMOVEDIR) {

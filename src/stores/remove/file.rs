@@ -45,17 +45,20 @@ pub(crate) fn visit(
     }
 }
 
-/// Reason that something stays, by what is known of it now.
+/// Reason that something stays, by what is known of it now. That this removal took another name of it is no doubt.
 pub(crate) fn stays(ground: Ground<'_>, facts: &FileFacts, seen: Option<Seen>) -> Option<Stays> {
-    let is_unlinked = ground.root.has_unlinked(facts.inode);
-    facts.stays(LastLook { decided_at: ground.terms.decided_at, now: Clock::system().now(), seen, is_unlinked })
+    let look = LastLook { decided_at: ground.terms.decided_at, now: Clock::system().now(), seen };
+    facts.stays(look).filter(|why| *why != Stays::ChangedLately || !ground.root.has_unlinked(facts.inode))
 }
 
 fn outcome_of_file(error: Errno) -> Outcome {
     match error {
         // No file can have a name that its file system does not take.
         Errno::NOENT | Errno::NAMETOOLONG => Outcome::Missing,
-        Errno::ISDIR => Outcome::Mismatch("is a directory, not a file".to_owned()),
+        Errno::ISDIR => {
+            let (found, wanted) = (FileKind::Directory, FileKind::File);
+            Outcome::Mismatch(Stays::OtherKind { found, wanted }.to_string())
+        }
         other => Outcome::Failed(words(other)),
     }
 }
