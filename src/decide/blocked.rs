@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::store::StoreDoubt;
-use crate::outcome::{Held, HoldKind, RunId};
+use crate::outcome::{Held, HoldKind, PolicyResult, RunId};
 use crate::policy::{Name, TableName};
 use crate::text::human::counted;
 
@@ -183,6 +183,13 @@ impl Blocked {
             | Blocked::BeyondApproval { .. } => true,
             _ => false,
         }
+    }
+
+    /// Writes into the result of a policy why it took nothing.
+    pub fn write_to(&self, result: &mut PolicyResult) {
+        result.blocked_by = Some(self.to_string());
+        result.blocked_code = Some(self.code().to_owned());
+        result.held = self.held().cloned();
     }
 
     /// The hold, where an approval is all that it needs.

@@ -9,7 +9,7 @@ use super::style::{BAD, CARE, FAINT, GOOD, PLAIN, STRONG, of_status, paint, stat
 use super::table::{Align, Cell, Layout, Table};
 use crate::outcome::{RunId, RunMode, Status, Totals};
 use crate::policy::{Mode, Name, Trigger};
-use crate::text::human::{between, counted, duration, instant, instant_from, size};
+use crate::text::human::{between, counted, duration, instant, instant_from, length, size};
 
 /// Everything that `status --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -101,7 +101,7 @@ pub struct Pending {
 pub fn schedule_words(trigger: &Trigger) -> String {
     match trigger {
         Trigger::Cron(expression) => expression.clone(),
-        Trigger::Every(every) => format!("every {}", duration(u64::try_from(every.as_millis()).unwrap_or(u64::MAX))),
+        Trigger::Every(every) => format!("every {}", length(*every)),
     }
 }
 

@@ -7,7 +7,6 @@ use super::plan_state::Foreseen;
 use super::policy_run::PolicyRun;
 use super::sessions::Sessions;
 use crate::clock::millis_between;
-use crate::decide::blocked::Blocked;
 use crate::outcome::{PolicyResult, RunMode};
 use crate::policy::{Mode, PolicyKind};
 use crate::sources::Instants;
@@ -25,7 +24,7 @@ impl PolicyRun<'_> {
         };
         let Outcome { status, account, guards, blocked, as_of } = outcome;
         let mode = if self.policy.mode == Mode::Report { RunMode::Report } else { self.mode };
-        PolicyResult {
+        let mut result = PolicyResult {
             cutoff: as_of.map_or(at.cutoff, |as_of| self.policy.kind.cutoff(as_of)),
             duration_ms: millis_between(began_at, self.runner.clock.now()),
             tally: account.tally,
@@ -33,16 +32,16 @@ impl PolicyRun<'_> {
             missing: account.missing,
             outside: account.outside,
             alike: account.alike,
-            blocked_by: blocked.as_ref().map(ToString::to_string),
-            blocked_code: blocked.as_ref().map(|by| by.code().to_owned()),
-            held: blocked.as_ref().and_then(Blocked::held).cloned(),
             guards,
             sample: account.sample,
             errors: account.failures,
             error_count: account.failure_count,
             notes: account.notes,
             ..PolicyResult::new(self.policy.name.clone(), self.policy.kind.word(), mode, status)
+        };
+        if let Some(by) = blocked {
+            by.write_to(&mut result);
         }
-        .cut()
+        result.cut()
     }
 }

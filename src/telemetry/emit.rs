@@ -7,7 +7,7 @@ use tracing::{debug, error, info, warn};
 use super::{Event, RunEvent, message_id};
 use crate::outcome::Status;
 use crate::policy::Name;
-use crate::text::human::{counted, duration, size};
+use crate::text::human::{counted, duration, length, size};
 use crate::text::{safe_chain, without_passwords};
 
 impl Event<'_> {
@@ -128,7 +128,7 @@ impl Event<'_> {
                     none if none.is_empty() => none,
                     what => format!(", degraded: {what}"),
                 };
-                format!("Ready after {} with {tasks} and {policies}{but}", duration(millis(*took)))
+                format!("Ready after {} with {tasks} and {policies}{but}", length(*took))
             }
             Event::StartFailed { error } => format!("Start failed: {}", safe_chain(*error)),
             Event::ReloadDone { changes: "" } => "Reloaded the configuration: nothing changed".to_owned(),
@@ -155,7 +155,7 @@ impl Event<'_> {
             }
             Event::SourceDown { source, error } => format!("Source {source} is down: {}", safe_chain(*error)),
             Event::SourceUp { source, down_for } => {
-                format!("Source {source} is up again after {}", duration(millis(*down_for)))
+                format!("Source {source} is up again after {}", length(*down_for))
             }
             Event::Recovered { batches, files_deleted, kept } => {
                 let batches = counted(*batches, "unsettled batch");
@@ -169,10 +169,10 @@ impl Event<'_> {
                 format!("Shutting down, stopping {} between batches", counted(*running as u64, "run"))
             }
             Event::ShutdownDone { duration: took, forced: false } => {
-                format!("Shut down in {}", duration(millis(*took)))
+                format!("Shut down in {}", length(*took))
             }
             Event::ShutdownDone { duration: took, forced: true } => {
-                format!("Shut down by force after {}, the next start resolves what is pending", duration(millis(*took)))
+                format!("Shut down by force after {}, the next start resolves what is pending", length(*took))
             }
         }
     }

@@ -138,9 +138,7 @@ fn blocked(policy: &Policy, failure: &HookFailure) -> PolicyResult {
         Mode::Enforce => RunMode::Enforce,
         Mode::Report => RunMode::Report,
     };
-    PolicyResult {
-        blocked_by: Some(by.to_string()),
-        blocked_code: Some(by.code().to_owned()),
-        ..PolicyResult::new(policy.name.clone(), policy.kind.word(), mode, Status::Blocked)
-    }
+    let mut result = PolicyResult::new(policy.name.clone(), policy.kind.word(), mode, Status::Blocked);
+    by.write_to(&mut result);
+    result
 }

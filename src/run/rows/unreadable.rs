@@ -2,6 +2,7 @@
 //! nobody foresaw.
 
 use super::facts::Facts;
+use crate::decide::rows::{RowReason, shown};
 use crate::outcome::SHOWN_AT_MOST;
 use crate::policy::{Keep, RowsPolicy};
 use crate::run::account::Account;
@@ -9,9 +10,6 @@ use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
 use crate::sources::{ErrorKind, Gone, SourceError, Unreadable};
 use crate::text::chain;
-
-/// A value is shown no longer than this.
-const SHOWN_CHARS: usize = 60;
 
 /// A policy whose doubts are told.
 pub(crate) struct Doubts<'a> {
@@ -109,12 +107,12 @@ impl Doubts<'_> {
             asked => asked?,
         };
         let column = target.age_column().unwrap_or_default();
-        let shown = rows.len() as u64;
+        let listed = rows.len() as u64;
         for Unreadable { key, value } in rows {
-            let value: String = value.chars().take(SHOWN_CHARS).collect();
-            account.fail(Some(key), None, format!("kept: its {column} {value:?} cannot be read as a date"));
+            let why = RowReason::AgeUnreadable { column: column.clone(), value: shown(&value) };
+            account.fail(Some(key), None, format!("kept: {why}"));
         }
-        account.failure_count += count.saturating_sub(shown);
+        account.failure_count += count.saturating_sub(listed);
         Ok(count)
     }
 }
