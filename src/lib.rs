@@ -14,6 +14,7 @@ pub mod policy;
 pub mod report;
 pub mod run;
 pub mod schedule;
+pub mod server;
 pub mod sources;
 pub mod stores;
 pub mod telemetry;

@@ -9,6 +9,7 @@ use super::exit::Exit;
 use super::output::{Output, complain, say};
 use super::refusal::Refusal;
 use crate::commands::approve::{self, Shown, Wanted};
+use crate::commands::operator::operator;
 use crate::commands::params::check_params;
 use crate::commands::selection::{Selection, select};
 use crate::policy::{Policy, Settings};
@@ -112,7 +113,7 @@ async fn answer(says_yes: bool, question: &str) -> Result<Answer, Refusal> {
 /// Records approvals of the configuration that is written now, if that is the one that was shown.
 async fn record(settings: &Settings, reload: Reload<'_>, shown: &mut [Shown]) -> Result<(), Refusal> {
     let written = reload()?;
-    let changed = approve::approve(settings, shown, &written).await?;
+    let changed = approve::approve(settings, shown, &written, &operator()).await?;
     changed.map_err(|error| Refusal::Failed(anyhow::Error::from(error).context("retaind approve shows it anew")))
 }
 
@@ -135,7 +136,7 @@ pub async fn approve_widened(
             return Ok(None);
         }
         // The run goes by this configuration, whatever is written meanwhile.
-        approve::approve(settings, &mut shown, settings).await?.map_err(anyhow::Error::from)?;
+        approve::approve(settings, &mut shown, settings, &operator()).await?.map_err(anyhow::Error::from)?;
     }
     Ok(Some(shown))
 }

@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
+use super::operator::operator;
 use super::planned::{Foreseen, foresee};
 use super::selection::Selection;
 use super::status::{self, with_advice};
 use crate::clock::Clock;
-use crate::ledger::{Approval, Ledger, Operator};
-use crate::outcome::{Held, HoldKind};
+use crate::ledger::{Approval, Ledger};
+use crate::outcome::{Held, HoldKind, Operator};
 use crate::policy::compile::recompile;
 use crate::policy::{Mode, Name, Params, Policy, Settings, Wording, changed_words};
 use crate::report::{ClockToConfirm, ToApprove};
@@ -165,6 +166,7 @@ pub async fn approve(
     settings: &Settings,
     shown: &mut [Shown],
     now_written: &Settings,
+    approver: &Operator,
 ) -> anyhow::Result<Result<(), ChangedMeanwhile>> {
     for Shown { page, .. } in shown.iter().filter(|shown| shown.page.can_be_approved()) {
         let present = now_written.policy(&page.policy).map(|policy| Wording::of(now_written, policy).fingerprint());
@@ -173,7 +175,6 @@ pub async fn approve(
         }
     }
     let ledger = open_ledger(settings).await?;
-    let approver = operator();
     for Shown { page, wording } in shown.iter_mut().filter(|shown| shown.page.can_be_approved()) {
         let approval = Approval {
             policy: page.policy.clone(),
@@ -208,14 +209,6 @@ pub async fn clock(settings: &Settings, clock: &Clock) -> anyhow::Result<ClockTo
 /// Takes the operator's word that the clock is right.
 pub async fn confirm_clock(settings: &Settings, clock: &Clock) -> anyhow::Result<()> {
     Ok(open_ledger(settings).await?.confirm_clock(&clock.reading(), &operator()).await?)
-}
-
-/// Who this process runs for.
-fn operator() -> Operator {
-    let uid = rustix::process::getuid().as_raw();
-    let user = crate::stores::user_name(uid);
-    let sudo_user = std::env::var("SUDO_USER").ok().filter(|user| !user.is_empty());
-    Operator { uid, user, sudo_user }
 }
 
 async fn open_ledger(settings: &Settings) -> anyhow::Result<Ledger> {

@@ -150,23 +150,14 @@ mod tests {
 
     use super::*;
     use crate::policy::fixtures::{self, rows_policy};
-    use crate::policy::{Hook, Mode, PolicyKind, Trigger};
+    use crate::policy::{Hook, Mode, PolicyKind};
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
     }
 
     fn task(task: &str, enabled: bool) -> Arc<Task> {
-        Arc::new(Task {
-            name: name(task),
-            trigger: Trigger::Every(Duration::from_secs(60)),
-            misfire_grace: Duration::from_secs(60),
-            catch_up: true,
-            timeout: None,
-            enabled,
-            before: None,
-            after: None,
-        })
+        Arc::new(Task { enabled, ..fixtures::task(task) })
     }
 
     fn policy(policy: &str, task: Option<&str>, enabled: bool) -> Arc<Policy> {

@@ -22,6 +22,8 @@ pub struct Inputs {
     pub credentials_dir: Option<PathBuf>,
     /// `$STATE_DIRECTORY`.
     pub state_dir: Option<PathBuf>,
+    /// `$RUNTIME_DIRECTORY`.
+    pub runtime_dir: Option<PathBuf>,
 }
 
 impl Inputs {
@@ -46,8 +48,8 @@ impl Inputs {
         };
         let packaged = || Some(PathBuf::from(SERVICE_CREDENTIALS)).filter(|path| path.is_dir());
         let credentials_dir = directory("CREDENTIALS_DIRECTORY").or_else(packaged);
-        let state_dir = directory("STATE_DIRECTORY");
-        Self { file: file.into(), env, set, credentials_dir, state_dir }
+        let (state_dir, runtime_dir) = (directory("STATE_DIRECTORY"), directory("RUNTIME_DIRECTORY"));
+        Self { file: file.into(), env, set, credentials_dir, state_dir, runtime_dir }
     }
 
     /// Splits `KEY=VALUE` as `--set` takes it.
@@ -77,6 +79,7 @@ impl fmt::Debug for Inputs {
             .field("set", &self.set.iter().map(|(key, _)| mask_message(key)).collect::<Vec<_>>())
             .field("credentials_dir", &self.credentials_dir)
             .field("state_dir", &self.state_dir)
+            .field("runtime_dir", &self.runtime_dir)
             .finish_non_exhaustive()
     }
 }

@@ -1,12 +1,16 @@
 //! The daemon's life: start, reload, shutdown, and what it tells systemd.
 
+mod active_runs;
 mod backoff;
 mod clock_watch;
+mod control;
 mod holds;
 mod live;
 mod recovery;
 mod reload;
 mod report;
+mod run_ends;
+mod runs;
 mod serve;
 mod signals;
 mod source_health;

@@ -8,6 +8,15 @@ use crate::policy::Settings;
 /// Loads and compiles the configuration from where the daemon was told that it is.
 pub type Loader = Arc<dyn Fn() -> Result<Settings, Refusal> + Send + Sync>;
 
+/// Loads off the loop: files, credentials and zones are read.
+pub(super) async fn load(loader: &Loader) -> Result<Settings, Refusal> {
+    let loader = Arc::clone(loader);
+    match tokio::task::spawn_blocking(move || loader()).await {
+        Ok(loaded) => loaded,
+        Err(error) => Err(Refusal::because(format!("loading it broke off by a bug in retaind: {error}"))),
+    }
+}
+
 /// A configuration that was refused, with everything that is wrong in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
@@ -40,9 +49,11 @@ impl std::error::Error for Refusal {}
 
 /// True if a running daemon can change from one configuration to the other.
 pub fn check_reloadable(old: &Settings, new: &Settings) -> Result<(), Refusal> {
+    let socket = |settings: &Settings| settings.serving.socket.clone().unwrap_or_default();
     let places = [
-        ("[daemon] state_dir", &old.daemon.state_dir, &new.daemon.state_dir),
-        ("[ledger] url", &old.daemon.ledger_path, &new.daemon.ledger_path),
+        ("[daemon] state_dir", old.daemon.state_dir.clone(), new.daemon.state_dir.clone()),
+        ("[ledger] url", old.daemon.ledger_path.clone(), new.daemon.ledger_path.clone()),
+        ("[server] socket", socket(old), socket(new)),
     ];
     let moved = places.iter().filter(|(_, old, new)| old != new).map(|(key, old, new)| {
         let (old, new) = (old.display(), new.display());

@@ -1,19 +1,18 @@
 //! Reports of the daemon's parts to its main loop.
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::status_line::EndedRun;
 use crate::policy::Name;
-use crate::run::Progress;
 use crate::sources::SourceError;
 
 /// Something that the main loop shows, or acts on.
 #[derive(Debug)]
 pub enum Report {
-    /// A run of a task began.
-    Begun { task: Name, progress: watch::Receiver<Progress> },
-    /// It ended. A policy failed on each of the `suspects`: perhaps they are down.
-    Ended { task: Name, last: Option<EndedRun>, suspects: Vec<Name> },
+    /// A run began.
+    Begun,
+    /// A run ended. A policy failed on each of the `suspects`: perhaps they are down.
+    Ended { last: Option<EndedRun>, suspects: Vec<Name> },
     /// A source was tried; an outcome of an earlier generation is stale.
     Tried { source: Name, generation: u64, outcome: Result<(), SourceError> },
     /// Unsettled batches were looked at; so many are kept for later.

@@ -9,20 +9,22 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::clock_watch::{self, look_at_clock};
+use super::control::{Order, Snapshot};
 use super::holds::{self, announce};
 use super::live::scheduled_tasks;
-use super::reload::{Refusal, check_reloadable};
+use super::reload::{Refusal, check_reloadable, load};
 use super::report::Report;
 use super::signals::{Signal, Signals};
 use super::source_health::Change;
-use super::start::{StartError, load, remembered_tasks, start};
-use super::state::{Daemon, Options, Run};
+use super::start::{StartError, remembered_tasks, start};
+use super::state::{Daemon, Options};
 use super::status_line::{Picture, degraded, render};
 use super::systemd::{ServiceManager, watchdog_period};
 use crate::commands::held::held_now;
 use crate::policy::{Mode, Settings, changes, more_careful};
 use crate::run::Runner;
 use crate::schedule::{Pulse, TaskStatus};
+use crate::server::SourceState;
 use crate::telemetry::Event;
 use crate::text::chain;
 
@@ -101,6 +103,7 @@ impl Daemon {
         let picture = self.picture(&settings, &pulse.tasks);
         let (line, degraded) = (render(&picture), degraded(&picture));
         self.manager.ready(line);
+        self.publish();
         Event::Ready {
             duration: self.began.elapsed(),
             tasks: scheduled_tasks(&settings).count(),
@@ -126,6 +129,7 @@ impl Daemon {
                     Signal::Reload => self.begin_reload(),
                 },
                 Some(report) = self.heard.recv() => self.note(report).await,
+                Some(order) = self.orders.recv() => self.obey(order).await,
                 loaded = join(&mut self.reload.loading), if self.reload.loading.is_some() => {
                     self.end_reload(loaded).await;
                 }
@@ -134,18 +138,15 @@ impl Daemon {
                     let runner = self.live.runner();
                     tokio::spawn(async move { look_at_clock(&runner).await });
                 }
-                _ = follow.tick(), if !self.running.is_empty() => self.show_status().await,
+                _ = follow.tick(), if !self.runs.active().is_empty() => self.show_status().await,
             }
         }
     }
 
     async fn note(&mut self, report: Report) {
         match report {
-            Report::Begun { task, progress } => {
-                self.running.insert(task, Run { since: self.clock.now(), progress });
-            }
-            Report::Ended { task, last, suspects } => {
-                self.running.remove(&task);
+            Report::Begun => {}
+            Report::Ended { last, suspects } => {
                 self.watch.suspect(&suspects);
                 self.last = last.or(self.last.take());
                 self.look_at_holds().await;
@@ -158,6 +159,27 @@ impl Daemon {
             Report::Recovered { kept } => self.batches_kept = kept,
         }
         self.show_status().await;
+    }
+
+    async fn obey(&mut self, order: Order) {
+        match order {
+            // Whoever asked may have gone.
+            Order::Answer(answer) => {
+                let _ = answer.send(());
+            }
+            Order::Reload(answer) => {
+                match self.reload.loading.is_some() {
+                    // What was written since the one under way began is for the next one.
+                    true => self.reload.next.push(answer),
+                    false => self.reload.waiting.push(answer),
+                }
+                self.begin_reload();
+            }
+            Order::LookAtHolds => {
+                self.look_at_holds().await;
+                self.show_status().await;
+            }
+        }
     }
 
     /// Tells the watchdog that all is well, if the loop that starts the runs says so too. What is not told makes the
@@ -201,6 +223,19 @@ impl Daemon {
         let (settings, pulse) = (self.live.settings(), self.pulse().await);
         let line = render(&self.picture(&settings, &pulse.tasks));
         self.manager.status(line);
+        self.publish();
+    }
+
+    /// Shows the server what the main loop knows.
+    fn publish(&self) {
+        let settings = self.live.settings();
+        let down = self.watch.down();
+        let state = |source: &Arc<crate::policy::Source>| SourceState {
+            source: source.name.clone(),
+            is_up: !down.contains(&&source.name),
+        };
+        let sources = settings.sources.iter().map(state).collect();
+        self.snapshot.send_replace(Snapshot { sources, reload_errors: self.reload.errors });
     }
 
     fn picture<'a>(&'a self, settings: &'a Settings, tasks: &'a [TaskStatus]) -> Picture<'a> {
@@ -215,7 +250,7 @@ impl Daemon {
             ledger_lost: !self.ledger.is_in_place(),
             disk_full: self.ledger.is_reserve_spent(),
             tasks,
-            running: self.running.iter().map(|(task, run)| run.shown(task)).collect(),
+            running: self.runs.active().shown(),
             last: self.last.as_ref(),
         }
     }
@@ -236,6 +271,8 @@ impl Daemon {
             Ok(settings) => self.apply(settings).await,
             Err(refusal) => Err(refusal),
         };
+        let waiting = std::mem::replace(&mut self.reload.waiting, std::mem::take(&mut self.reload.next));
+        let answered = outcome.clone();
         match outcome {
             Ok(changes) => {
                 self.reload.errors = None;
@@ -252,6 +289,11 @@ impl Daemon {
         let (settings, pulse) = (self.live.settings(), self.pulse().await);
         let line = render(&self.picture(&settings, &pulse.tasks));
         self.manager.ready(line);
+        self.publish();
+        for answer in waiting {
+            // Whoever asked may have gone.
+            let _ = answer.send(answered.clone());
+        }
         if std::mem::take(&mut self.reload.again) {
             self.begin_reload();
         }
@@ -271,7 +313,7 @@ impl Daemon {
             self.live.swap(before);
             return Err(Refusal::because(chain(&error)));
         }
-        self.runs.hold(&more_careful(&old, &new), &new);
+        self.runs.active().hold(&more_careful(&old, &new), &new);
         self.watch.follow(&new);
         // What was pending may have waited for this.
         if self.batches_kept > 0 {
@@ -288,7 +330,7 @@ impl Daemon {
     async fn shut_down(mut self, signals: &mut Signals) -> DaemonEnd {
         let began = Instant::now();
         let grace = self.live.settings().daemon.shutdown_grace;
-        let running = self.pulse().await.running;
+        let running = self.runs.active().all().len();
         Event::ShutdownBegun { running }.emit();
         let line = if running > 0 { "Stopping: waiting for what runs" } else { "Stopping" };
         self.manager.stopping(line.to_owned(), grace + STOP_MARGIN);
@@ -296,7 +338,11 @@ impl Daemon {
         self.schedule.close().await;
         let all_ended = async {
             self.schedule.ended().await;
+            self.requests.ended().await;
             self.recovery.ended().await;
+            if let Some(server) = self.server.take() {
+                server.stop().await;
+            }
         };
         let ended = tokio::select! {
             () = all_ended => DaemonEnd::InOrder,

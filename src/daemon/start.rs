@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::clock_watch::look_at_clock;
+use super::control::{Controller, Requests, Snapshot};
 use super::holds::{self, announce};
 use super::live::{Live, scheduled_tasks};
 use super::recovery::{Background, recover};
-use super::reload::{Loader, Refusal};
+use super::reload::{Loader, Refusal, load};
 use super::report::{Report, Reports};
+use super::runs::Runs;
 use super::source_health::SourceWatch;
 use super::state::{Daemon, Options};
 use super::status_line::EndedRun;
@@ -21,15 +23,19 @@ use crate::clock::Clock;
 use crate::commands::held::held_now;
 use crate::ledger::{Ledger, LedgerError, StateLock, StateLockError, give_up_reserve, lock_state_dir};
 use crate::outcome::Held;
-use crate::policy::{Name, Settings};
+use crate::policy::{Name, Serving, Settings};
 use crate::run::Runner;
 use crate::schedule::{Alarm, Past, Schedule, ScheduleError, Scheduled};
+use crate::server::ApiServer;
+use crate::text::chain;
 
 /// Sources are tried while the rest of the start goes on, and are then waited for so long: one that neither answers
 /// nor refuses does not hold up the daemon.
 const SOURCE_PATIENCE: Duration = Duration::from_secs(1);
 /// Number of the newest runs that are searched for the last one of a task.
 const RUNS_SEARCHED: u32 = 20;
+/// Orders of the server that wait for the main loop.
+const ORDERS_AHEAD: usize = 16;
 
 /// Why a daemon did not start.
 #[derive(Debug, thiserror::Error)]
@@ -85,15 +91,6 @@ pub(super) async fn start(options: &Options, cancel: &CancellationToken) -> Resu
     recovered.schedule(options, cancel, began).await
 }
 
-/// Loads off the loop: files, credentials and zones are read.
-pub(super) async fn load(loader: &Loader) -> Result<Settings, Refusal> {
-    let loader = Arc::clone(loader);
-    match tokio::task::spawn_blocking(move || loader()).await {
-        Ok(loaded) => loaded,
-        Err(error) => Err(Refusal::because(format!("loading it broke off by a bug in retaind: {error}"))),
-    }
-}
-
 impl Configured {
     async fn load(loader: &Loader) -> Result<Self, StartError> {
         Ok(Self { settings: load(loader).await.map_err(StartError::Configuration)? })
@@ -146,11 +143,17 @@ impl Recovered {
         let last = last_run(&ledger).await?;
         let tasks = remembered_tasks(&settings, &ledger, clock.now()).await?;
         hear_sources(&mut watch, &mut heard, began).await;
-        let runs = TaskRuns::new(live.clone(), ledger.clone(), clock.clone(), reports.clone());
+        let runs = Runs::new(live.clone(), ledger.clone(), clock.clone(), reports.clone());
         let zone = settings.daemon.timezone.clone();
         let schedule =
-            Schedule::start(zone, &tasks, clock.clone(), Alarm::kernel(), Arc::new(runs.clone()), cancel).await?;
+            Schedule::start(zone, &tasks, clock.clone(), Alarm::kernel(), Arc::new(TaskRuns(runs.clone())), cancel)
+                .await?;
         let recovery = Background::start(live.clone(), reports, cancel.clone(), batches_kept);
+        let requests = Requests::new(cancel.child_token());
+        let (order, orders) = mpsc::channel(ORDERS_AHEAD);
+        let (snapshot, seen) = watch::channel(Snapshot::default());
+        let controller = Controller::new((runs.clone(), requests.clone()), Arc::clone(&options.load), order, seen);
+        let server = answer(&settings.serving, controller, &lock);
         Ok(Daemon {
             load: Arc::clone(&options.load),
             clock,
@@ -161,16 +164,34 @@ impl Recovered {
             recovery,
             watch,
             heard,
+            requests,
+            orders,
+            snapshot,
+            server,
             cancel: cancel.clone(),
             batches_kept,
             held,
             last,
             began,
             manager: Default::default(),
-            running: Default::default(),
             reload: Default::default(),
             _lock: lock,
         })
+    }
+}
+
+/// Answers on the socket. Where that cannot be, the daemon does its work all the same.
+fn answer(serving: &Serving, controller: Controller, lock: &StateLock) -> Option<ApiServer> {
+    let path = serving.socket.as_deref()?;
+    match ApiServer::start(path, serving.read_only, Arc::new(controller)) {
+        Ok(server) => {
+            lock.note_socket(path);
+            Some(server)
+        }
+        Err(error) => {
+            tracing::error!(error = chain(&error), "The daemon answers no command: {}", chain(&error));
+            None
+        }
     }
 }
 

@@ -33,14 +33,17 @@ pub struct Picture<'a> {
     /// The ledger's disk is full.
     pub disk_full: bool,
     pub tasks: &'a [TaskStatus],
-    pub running: Vec<Running<'a>>,
+    pub running: Vec<Running>,
     pub last: Option<&'a EndedRun>,
 }
 
 /// A run under way.
 #[derive(Debug)]
-pub struct Running<'a> {
-    pub task: &'a Name,
+pub struct Running {
+    /// The task that is run as a whole.
+    pub task: Option<Name>,
+    /// Its name, or those of the policies.
+    pub subject: String,
     pub since: Timestamp,
     pub progress: Progress,
 }
@@ -113,11 +116,11 @@ fn held(held: &[(Name, Held)]) -> Option<String> {
 }
 
 fn doing(picture: &Picture<'_>) -> String {
-    let render_run = |run: &Running<'_>| {
+    let render_run = |run: &Running| {
         let progress = render_progress(&run.progress);
-        let overrun = picture.tasks.iter().any(|task| task.task == *run.task && task.overrun);
+        let overrun = picture.tasks.iter().any(|task| Some(&task.task) == run.task.as_ref() && task.overrun);
         let overrun = if overrun { ", well past its timeout" } else { "" };
-        format!("running {} since {}{progress}{overrun}", run.task, moment(run.since, picture))
+        format!("running {} since {}{progress}{overrun}", run.subject, moment(run.since, picture))
     };
     match (picture.running.is_empty(), picture.report_mode) {
         (true, false) => "idle".to_owned(),
@@ -288,7 +291,10 @@ mod tests {
         let zone = TimeZone::UTC;
         let mut tasks = [task("retention", "11T01:00:00")];
         tasks[0].overrun = true;
-        let retention = name("retention");
+        let running = |progress| {
+            let (task, subject) = (Some(name("retention")), "retention".to_owned());
+            Running { task, subject, since: at("10T11:59:00"), progress }
+        };
         let mut picture = picture(&zone, &tasks, None);
         let progress = Progress {
             policy: Some(name("detections")),
@@ -299,14 +305,14 @@ mod tests {
             files_deleted: 9,
             bytes_reclaimed: 0,
         };
-        picture.running = vec![Running { task: &retention, since: at("10T11:59:00"), progress }];
+        picture.running = vec![running(progress)];
         assert_eq!(
             render(&picture),
             "Running retention since 11:59 (policy detections, 1 of 3: 5,000 rows of 20,000, 9 files), well past its \
              timeout; next: retention at 01:00"
         );
         let progress = Progress { hook: Some(HookPoint::Before), ..Progress::default() };
-        picture.running = vec![Running { task: &retention, since: at("10T11:59:00"), progress }];
+        picture.running = vec![running(progress)];
         assert!(render(&picture).starts_with("Running retention since 11:59 (before hook), "));
     }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::store::StoreDoubt;
-use crate::outcome::{Held, HoldKind, PolicyResult, RunId};
+use crate::outcome::{Held, HoldKind, Pause, PolicyResult, RunId, Subject};
 use crate::policy::{Name, TableName};
 use crate::text::human::counted;
 
@@ -15,6 +15,15 @@ use crate::text::human::counted;
 pub enum Blocked {
     /// It waits for an approval.
     Held(Held),
+    /// An operator has set it aside, or the task that is run as a whole.
+    Paused {
+        subject: Subject,
+        pause: Pause,
+    },
+    /// It is not known whether it is paused.
+    PauseUnknown {
+        why: String,
+    },
     ClockSkew {
         source: Name,
         secs: f64,
@@ -146,6 +155,8 @@ impl Blocked {
     pub fn code(&self) -> &'static str {
         match self {
             Blocked::Held(_) => "held",
+            Blocked::Paused { .. } => "paused",
+            Blocked::PauseUnknown { .. } => "pause_unknown",
             Blocked::ClockSkew { .. } => "clock_skew",
             Blocked::ClockSetBack { .. } => "clock_set_back",
             Blocked::ClockUnknown { .. } => "clock_unknown",
@@ -217,6 +228,17 @@ impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Blocked::Held(held) => f.write_str(&held.sentence()),
+            Blocked::Paused { subject, pause: Pause { since, by, reason } } => {
+                let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+                write!(
+                    f,
+                    "paused: {subject} is paused since {since:.0} by {by}{reason}; `retaind resume {}` lets it go on",
+                    subject.name()
+                )
+            }
+            Blocked::PauseUnknown { why } => {
+                write!(f, "paused: it is not known whether it is paused, so nothing is taken: {why}")
+            }
             Blocked::ClockSkew { source, secs, most } => write!(
                 f,
                 "clock_skew: the clock of source {source} is {secs:.0} s away from this machine's (at most {most} s \

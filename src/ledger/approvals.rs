@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use super::holds::{policy_enforced, set_baseline};
 use super::schema::{approvals, holds, policy_results, runs};
 use super::words::{instant, number, read_instant, read_word, word};
-use super::{Ledger, LedgerError, Operator};
+use super::{Ledger, LedgerError};
 use crate::decide::growth::PastRun;
-use crate::outcome::{RunId, RunMode, RunTrigger, Status, Tally};
+use crate::outcome::{Operator, RunId, RunMode, RunTrigger, Status, Tally};
 use crate::policy::{Name, Wording};
 
 /// Consent to the configuration of a policy, and to what it would have taken at an instant.

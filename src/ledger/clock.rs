@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use super::schema::{clock, holds};
 use super::words::{instant, number, read_instant, read_number};
 use super::{Fault, Ledger, LedgerError};
 use crate::clock::Reading;
+use crate::outcome::Operator;
 
 /// The only row.
 const ROW: i32 = 1;
@@ -28,17 +28,6 @@ pub struct ConfirmedClock {
     pub at: jiff::Timestamp,
     /// The boot in which that was.
     pub boot_id: Option<String>,
-}
-
-/// Person who confirms something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Operator {
-    pub uid: u32,
-    /// The name behind it, where it is known.
-    pub user: Option<String>,
-    /// Who became that user by sudo.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sudo_user: Option<String>,
 }
 
 /// The columns of the row.

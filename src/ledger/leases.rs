@@ -31,7 +31,7 @@ impl Ledger {
             connection.immediate_transaction(|connection| {
                 let row: Option<LeaseRow> =
                     leases::table.find(policy.as_str()).select(LeaseRow::as_select()).first(connection).optional()?;
-                let Some(lock) = ledger.locks.try_lock(&format!("policy-{policy}.lock"))? else {
+                let Some(lock) = ledger.locks.try_lock(&lock_file(&policy))? else {
                     return held(row);
                 };
                 let token = row.map_or(1, |row| row.token + 1);
@@ -50,6 +50,25 @@ impl Ledger {
                     .execute(connection)?;
                 results::begin(connection, &run.to_string(), policy.as_str())?;
                 Ok(LeaseOutcome::Granted(Lease { policy: policy.clone(), token, _lock: lock }))
+            })
+        })
+        .await
+    }
+
+    /// The run that has the lease of a policy now, in whatever process; none where nobody has it.
+    pub async fn holder(&self, policy: &Name) -> Result<Option<RunId>, LedgerError> {
+        let policy = policy.clone();
+        self.call("looking up the lease of a policy", move |connection, ledger| {
+            connection.immediate_transaction(|connection| {
+                if ledger.locks.try_lock(&lock_file(&policy))?.is_some() {
+                    return Ok(None);
+                }
+                let row: Option<LeaseRow> =
+                    leases::table.find(policy.as_str()).select(LeaseRow::as_select()).first(connection).optional()?;
+                match held(row)? {
+                    LeaseOutcome::Held { run_id, .. } => Ok(Some(run_id)),
+                    LeaseOutcome::Granted(_) => Ok(None),
+                }
             })
         })
         .await
@@ -81,6 +100,10 @@ impl Ledger {
         })
         .await
     }
+}
+
+fn lock_file(policy: &Name) -> String {
+    format!("policy-{policy}.lock")
 }
 
 fn held(row: Option<LeaseRow>) -> Result<LeaseOutcome, Fault> {

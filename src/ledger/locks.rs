@@ -135,9 +135,17 @@ pub struct StateLock {
 impl StateLock {
     /// Writes down which ledger the daemon has open, so that others can tell whether it is the one at its path.
     pub fn note_ledger(&self, (device, inode): FileId) {
-        let written = self.lock.file.try_clone().and_then(|file| {
-            std::fs::File::from(file).write_all(format!("{LEDGER_MARK}{device}:{inode}\n").as_bytes())
-        });
+        self.note(&format!("{LEDGER_MARK}{device}:{inode}\n"));
+    }
+
+    /// Writes down where the daemon answers, so that commands find it.
+    pub fn note_socket(&self, path: &Path) {
+        self.note(&format!("{SOCKET_MARK}{}\n", path.display()));
+    }
+
+    fn note(&self, line: &str) {
+        let file = self.lock.file.try_clone();
+        let written = file.and_then(|file| std::fs::File::from(file).write_all(line.as_bytes()));
         if let Err(error) = written {
             tracing::debug!(%error, "The file of the daemon's lock cannot be written");
         }
@@ -145,12 +153,14 @@ impl StateLock {
 }
 
 /// The daemon that holds a state directory, as its lock file says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateHolder {
     pub pid: Option<u32>,
     pub since: Option<Timestamp>,
     /// Device and inode of the ledger that it has open.
     pub ledger: Option<FileId>,
+    /// Socket on which it answers.
+    pub socket: Option<PathBuf>,
 }
 
 impl StateHolder {
@@ -159,8 +169,10 @@ impl StateHolder {
         let mut lines = text.lines();
         let pid = lines.next().and_then(|line| line.trim().parse().ok());
         let since = lines.next().and_then(|line| line.parse().ok());
-        let ledger = lines.find_map(|line| line.strip_prefix(LEDGER_MARK)?.split_once(':'));
+        let notes: Vec<&str> = lines.collect();
+        let ledger = notes.iter().find_map(|line| line.strip_prefix(LEDGER_MARK)?.split_once(':'));
         Self {
+            socket: notes.iter().find_map(|line| line.strip_prefix(SOCKET_MARK)).map(PathBuf::from),
             pid,
             since,
             ledger: ledger.and_then(|(device, inode)| Some((device.parse().ok()?, inode.parse().ok()?))),
@@ -169,6 +181,7 @@ impl StateHolder {
 }
 
 const LEDGER_MARK: &str = "ledger ";
+const SOCKET_MARK: &str = "socket ";
 
 /// Why a state directory could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -200,7 +213,7 @@ fn holder(pid: Option<u32>, since: Option<Timestamp>) -> String {
 pub fn lock_state_dir(directory: &Path, now: Timestamp) -> Result<StateLock, StateLockError> {
     match claim(directory, now) {
         Ok(Claim::Ours(lock)) => Ok(StateLock { lock }),
-        Ok(Claim::Theirs(StateHolder { pid, since, ledger: _ })) => {
+        Ok(Claim::Theirs(StateHolder { pid, since, .. })) => {
             Err(StateLockError::Held { directory: directory.to_owned(), pid, since })
         }
         Err(cause) => Err(StateLockError::Failed { directory: directory.to_owned(), cause }),

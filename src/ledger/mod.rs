@@ -12,6 +12,7 @@ mod latest;
 mod leases;
 mod listing;
 mod locks;
+mod pauses;
 mod reserve;
 mod results;
 mod runs;
@@ -32,12 +33,13 @@ use crate::outcome::{RunId, RunMode, RunTrigger, Status, Tally, Totals};
 use crate::policy::{Name, StorePath};
 pub use agreed::Agreed;
 pub use approvals::Approval;
-pub use clock::{ConfirmedClock, Operator, SeenClock};
+pub use clock::{ConfirmedClock, SeenClock};
 pub use file::{Ledger, give_up_reserve};
 pub use holds::Baseline;
 pub use latest::LatestRun;
 use locks::Lock;
 pub use locks::{FileId, StateHolder, StateLock, StateLockError, lock_state_dir};
+pub use pauses::{FoundPause, PauseError, Pauses};
 pub use stores::Adoption;
 
 /// What failed inside, of whatever type.

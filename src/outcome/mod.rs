@@ -2,12 +2,16 @@
 //! for an approval. The ledger stores it, reports render it, events echo it; nothing here is computed from anything but itself.
 
 mod held;
+mod operator;
+mod pause;
 mod references;
 mod result;
 mod running;
 mod tally;
 
 pub use held::{Held, HoldKind};
+pub use operator::Operator;
+pub use pause::{Pause, Subject};
 pub use references::{AlikeFile, MissingFile, OutsidePaths};
 pub use result::{
     Cause, EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger,

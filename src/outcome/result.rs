@@ -29,6 +29,13 @@ pub enum Status {
     Blocked,
 }
 
+impl Status {
+    /// True if it did not come to its end: it is not known what it would have been.
+    pub fn is_cut_short(self) -> bool {
+        matches!(self, Status::Failed | Status::Cancelled)
+    }
+}
+
 /// What a run was allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -46,6 +53,13 @@ pub enum RunTrigger {
     Schedule,
     CatchUp,
     Api,
+}
+
+impl RunTrigger {
+    /// True if the schedule started it, and no person.
+    pub fn is_schedule(self) -> bool {
+        matches!(self, RunTrigger::Schedule | RunTrigger::CatchUp)
+    }
 }
 
 /// One execution of a task or of chosen policies.
@@ -107,6 +121,8 @@ pub struct HookFailure {
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     Signal,
+    /// A person asked for it.
+    Request,
     Timeout,
     /// The configuration became more careful about a policy while it ran.
     Reload,

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{Action, ClockTrust, Condition, Daemon, Mode, Name, RowsPolicy, Settings, TableName};
+use super::{
+    Action, ClockTrust, Condition, Daemon, Mode, Name, RowsPolicy, Serving, Settings, TableName, Task, Trigger,
+};
 
 /// A configuration that declares nothing.
 pub(crate) fn settings(state_dir: &Path) -> Settings {
@@ -20,11 +22,26 @@ pub(crate) fn settings(state_dir: &Path) -> Settings {
             clock: ClockTrust::Check,
             approve_changes: true,
         },
+        serving: Serving { socket: None, read_only: false },
         sources: Vec::new(),
         stores: Vec::new(),
         tasks: Vec::new(),
         policies: Vec::new(),
         written: Default::default(),
+    }
+}
+
+/// A task that is due each minute.
+pub(crate) fn task(name: &str) -> Task {
+    Task {
+        name: Name::parse(name).unwrap(),
+        trigger: Trigger::Every(Duration::from_secs(60)),
+        misfire_grace: Duration::from_secs(60),
+        catch_up: true,
+        timeout: None,
+        enabled: true,
+        before: None,
+        after: None,
     }
 }
 

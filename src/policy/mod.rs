@@ -30,7 +30,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use changes::{Widening, Wider, changed_words, changes, changes_by_thing, more_careful, widened, wider_than};
+pub use changes::{
+    Widening, Wider, changed_words, changes, changes_by_thing, more_careful, widened, wider_than, words_of,
+};
 pub use command::{Argument, CommandLine, Hook};
 pub use endpoint::{Endpoint, Engine, Host, Secret, Server, Tls, TlsMode};
 pub use file::{FilePath, OwnedFile, PathTemplate, TemplatePart};
@@ -57,6 +59,7 @@ pub use words::{AgeBy, AgeFormat, ClockTrust, Mode, OnDelete, OpenFiles, Outside
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub daemon: Daemon,
+    pub serving: Serving,
     pub sources: Vec<Arc<Source>>,
     pub stores: Vec<Arc<Store>>,
     /// The three shipped tasks are always there, then those that the operator declared, in declared order.
@@ -80,6 +83,15 @@ pub struct Daemon {
     /// True if a change that lets a policy take more than before is held until it was approved.
     pub approve_changes: bool,
     pub clock: ClockTrust,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Serving {
+    /// The unix socket; none where the daemon answers nowhere.
+    pub socket: Option<PathBuf>,
+    /// Nothing can be started, stopped or changed through it.
+    pub read_only: bool,
 }
 
 /// A database whose rows are governed.

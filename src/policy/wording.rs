@@ -39,6 +39,11 @@ impl Written {
         Self(words)
     }
 
+    /// SHA-256 of all words in a fixed order, in hexadecimal: the same wherever the same is written.
+    pub fn fingerprint(&self) -> String {
+        fingerprint(&self.0)
+    }
+
     /// The tree, as it would be loaded from a file.
     pub(super) fn into_tree(self) -> Value {
         Value::Table(self.0)
@@ -77,19 +82,23 @@ impl Wording {
 
     /// SHA-256 of the words in a fixed order, in hexadecimal: the same wherever the same is written.
     pub fn fingerprint(&self) -> String {
-        let mut canonical = String::new();
-        write_sorted(&Value::Table(self.0.clone()), &mut canonical);
-        Sha256::digest(canonical.as_bytes()).iter().fold(String::new(), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        fingerprint(&self.0)
     }
 
     /// The same as a configuration of its own.
     pub(super) fn into_written(self) -> Written {
         Written(self.0)
     }
+}
+
+fn fingerprint(table: &Table) -> String {
+    let mut canonical = String::new();
+    write_sorted(&Value::Table(table.clone()), &mut canonical);
+    Sha256::digest(canonical.as_bytes()).iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Policies and stores by which it is decided what a policy may take. Rows that own files of a store name them, and what is

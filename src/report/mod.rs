@@ -9,6 +9,7 @@ mod difference;
 mod findings;
 mod held;
 mod plan;
+mod policies;
 mod question;
 mod restoration;
 mod result;
@@ -27,6 +28,7 @@ pub use difference::{AmountsChange, ComparedWith, Difference, WouldHold, render_
 pub use findings::{Finding, Findings, Level, render_findings};
 pub use held::{HeldPolicy, held_words};
 pub use plan::{plan_summary, render_plan};
+pub use policies::PolicyOverview;
 pub use question::{plan_question, render_sums};
 pub use restoration::{FileLeft, Restoration, StoreRestored, render_restoration};
 pub use result::{render_run, summary};

@@ -275,6 +275,7 @@ pub(super) fn reported(result: &RunResult) -> Option<String> {
 fn cause_words(cause: Option<Cause>) -> &'static str {
     match cause {
         Some(Cause::Signal) => " by a signal",
+        Some(Cause::Request) => " on request",
         Some(Cause::Timeout) => " by its timeout",
         Some(Cause::Reload) => ", because the configuration became more careful",
         Some(Cause::Interrupted) => " (its process died)",

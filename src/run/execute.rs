@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 
 use super::Standing;
+use super::brake::HoldReason;
+use super::pauses::paused;
 use super::plan_state::Foreseen;
 use super::policy_run::PolicyRun;
 use super::programs::hooks::Hooks;
@@ -12,13 +14,21 @@ use super::runner::Runner;
 use super::sessions::Sessions;
 use super::stop::Stop;
 use crate::clock::millis_between;
+use crate::decide::blocked::Blocked;
 use crate::ledger::{Begin, LedgerError, RunStart};
-use crate::outcome::{Cause, PolicyResult, RunMode, RunResult, Status, Totals};
+use crate::outcome::{Cause, RunMode, RunResult, Status, Totals};
 use crate::policy::Mode;
 
 /// Said of a policy that a reload has stopped.
 const MORE_CAREFUL: &str = "the configuration became more careful about this policy while it ran, so it was stopped between two \
                             batches; where it still has a schedule, it runs again under the new configuration";
+
+fn note_of(why: HoldReason) -> &'static str {
+    match why {
+        HoldReason::Reload => MORE_CAREFUL,
+        HoldReason::Pause => "it was paused while it ran, so it was stopped between two batches",
+    }
+}
 
 impl Runner {
     /// Executes a request to its end; never panics on bad data, and never returns before what it began is settled or
@@ -84,11 +94,15 @@ impl Runner {
             let stop = &stop.of_policy(&policy.name, &request.brake);
             let earlier = &result.policies;
             let standing = standings.get(index).and_then(Option::as_ref);
+            let paused = paused(&self.settings, &policy.name, request.task.as_ref());
+            // Whoever may not look into the state directory plans without it.
+            let paused = paused.filter(|by| mode != RunMode::Plan || !matches!(by, Blocked::PauseUnknown { .. }));
             let run = PolicyRun::new(self, request, (policy, standing), mode, (now, stop), (&reporter, earlier));
+            let run = PolicyRun { paused: paused.as_ref(), ..run };
             // Boxed: the futures of a whole run nested in one another are too deep a type for the compiler.
             let mut done = Box::pin(run.execute(&mut sessions, &mut foreseen)).await;
-            if done.status == Status::Cancelled && request.brake.holds(&policy.name) {
-                done.notes.push(MORE_CAREFUL.to_owned());
+            if let (Status::Cancelled, Some(why)) = (done.status, request.brake.holds(&policy.name)) {
+                done.notes.push(note_of(why).to_owned());
             }
             match mode {
                 RunMode::Enforce => self.note_outcome(request, (standing, now), &mut done).await?,
@@ -108,9 +122,15 @@ impl Runner {
         let now = self.clock.now();
         result.finished_at = Some(now);
         result.duration_ms = millis_between(result.started_at, now);
-        let held = |done: &PolicyResult| done.status == Status::Cancelled && request.brake.holds(&done.policy);
-        let reloaded = result.policies.iter().any(held).then_some(Cause::Reload);
-        result.cause = stop.cause().or(reloaded);
+        let cancelled = result.policies.iter().filter(|done| done.status == Status::Cancelled);
+        let held = cancelled.filter_map(|done| request.brake.holds(&done.policy)).next().map(|why| match why {
+            HoldReason::Reload => Cause::Reload,
+            HoldReason::Pause => Cause::Request,
+        });
+        result.cause = match stop.cause() {
+            Some(Cause::Signal) if request.brake.is_requested() => Some(Cause::Request),
+            cause => cause.or(held),
+        };
         result.add_up();
     }
 

@@ -10,6 +10,7 @@ mod holds;
 mod lister;
 mod outcome;
 mod owners;
+mod pauses;
 mod plan_state;
 mod policy;
 mod policy_run;
@@ -26,7 +27,7 @@ mod store_identity;
 mod table_turns;
 mod trash;
 
-pub use brake::Brake;
+pub use brake::{Brake, HoldReason};
 pub use holds::Reviewed;
 pub use holds::standing::Standing;
 pub use programs::liveness::{Verdict, ask_one};

@@ -7,7 +7,7 @@ use super::plan_state::Foreseen;
 use super::policy_run::PolicyRun;
 use super::sessions::Sessions;
 use crate::clock::millis_between;
-use crate::outcome::{PolicyResult, RunMode};
+use crate::outcome::{PolicyResult, RunMode, Status};
 use crate::policy::{Mode, PolicyKind};
 use crate::sources::Instants;
 
@@ -16,13 +16,18 @@ impl PolicyRun<'_> {
     pub(super) async fn execute(&self, sessions: &mut Sessions, foreseen: &mut Foreseen) -> PolicyResult {
         let began_at = self.runner.clock.now();
         let at = Instants::new(self.now, self.policy.kind.cutoff(self.now));
+        // What is paused takes nothing away from what comes after it.
+        let mut apart = self.paused.map(|_| Foreseen::new(&[std::sync::Arc::new(self.policy.clone())]));
+        let foreseen = apart.as_mut().unwrap_or(foreseen);
         let outcome = match (self.stop.is_set(), &self.policy.kind) {
+            _ if self.mode == RunMode::Enforce && self.paused.is_some() => Outcome::new(Account::default()),
             (true, _) => Outcome::cancelled(Account::default()),
             (false, PolicyKind::Rows(rows)) => self.run_rows(rows, at, sessions, foreseen).await,
             (false, PolicyKind::Files(files)) => self.run_tree(Tree::Files(files), sessions, foreseen).await,
             (false, PolicyKind::Orphans(orphans)) => self.run_tree(Tree::Orphans(orphans), sessions, foreseen).await,
         };
         let Outcome { status, account, guards, blocked, as_of } = outcome;
+        let status = if self.paused.is_some() && !status.is_cut_short() { Status::Blocked } else { status };
         let mode = if self.policy.mode == Mode::Report { RunMode::Report } else { self.mode };
         let mut result = PolicyResult {
             cutoff: as_of.map_or(at.cutoff, |as_of| self.policy.kind.cutoff(as_of)),
@@ -39,7 +44,7 @@ impl PolicyRun<'_> {
             notes: account.notes,
             ..PolicyResult::new(self.policy.name.clone(), self.policy.kind.word(), mode, status)
         };
-        if let Some(by) = blocked {
+        if let Some(by) = blocked.as_ref().or(self.paused) {
             by.write_to(&mut result);
         }
         result.cut()

@@ -31,6 +31,8 @@ pub(super) struct PolicyRun<'a> {
     pub(super) earlier: &'a [PolicyResult],
     /// State between what was agreed to and what is configured; none where nothing can be deleted.
     pub(super) standing: Option<&'a Standing>,
+    /// What keeps it from taking anything, whatever there is.
+    pub(super) paused: Option<&'a Blocked>,
     /// The approval that takes the place of guards on how much may go.
     pub(super) lift: Option<Unused>,
 }
@@ -47,7 +49,7 @@ impl<'a> PolicyRun<'a> {
     ) -> Self {
         let guarded = standing.and_then(|standing| standing.guarded.as_ref());
         let policy = guarded.map_or(policy, |guarded| &guarded.policy);
-        Self { runner, request, policy, mode, now, stop, reporter, earlier, standing, lift: None }
+        Self { runner, request, policy, mode, now, stop, reporter, earlier, standing, paused: None, lift: None }
     }
 }
 
@@ -66,7 +68,7 @@ impl PolicyRun<'_> {
 
     /// Fate of what is found: in this run, or in one that a plan stands for.
     pub(super) fn fate(&self, blocked: Option<&Blocked>) -> Fate {
-        match (blocked, self.mode, self.policy.mode) {
+        match (blocked.or(self.paused), self.mode, self.policy.mode) {
             (Some(_), _, _) => Fate::Blocked,
             (None, RunMode::Plan | RunMode::Enforce, Mode::Enforce) => Fate::Enforce,
             (None, _, _) => Fate::Report,

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::account::Account;
 use super::custody::Custody;
 use super::owners::{Action, Later, search_all, settle};
+use super::pauses::paused;
 use super::runner::Runner;
 use super::sessions::Sessions;
 use super::store_identity;
@@ -277,9 +278,10 @@ fn brake(settings: &Settings, name: &Name) -> Option<String> {
         (true, Mode::Report) => {
             Some("its mode is \"report\", which deletes nothing, pending files included".to_owned())
         }
-        (true, Mode::Enforce) => task
-            .filter(|task| !task.enabled)
-            .map(|task| format!("its task {} is switched off (enabled = false)", task.name)),
+        (true, Mode::Enforce) => match task.filter(|task| !task.enabled) {
+            Some(task) => Some(format!("its task {} is switched off (enabled = false)", task.name)),
+            None => paused(settings, name, policy.task.as_ref()).map(|by| by.to_string()),
+        },
     }
 }
 

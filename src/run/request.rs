@@ -40,7 +40,7 @@ pub struct Request {
 impl Request {
     /// True if the schedule asked for it, and no person.
     pub(super) fn is_scheduled(&self) -> bool {
-        matches!(self.trigger, RunTrigger::Schedule | RunTrigger::CatchUp)
+        self.trigger.is_schedule()
     }
 }
 

@@ -15,6 +15,8 @@ keys! {
         daemon: RawDaemon = [];
         /// The daemon's own database.
         ledger: RawLedger = [];
+        /// What answers commands and HTTP requests.
+        server: RawServer = [];
         /// Databases whose rows are governed, by name.
         sources: Named<RawSource> = [];
         /// Directories whose files are governed, by name.
@@ -47,6 +49,14 @@ keys! {
     pub struct RawLedger {
         /// `sqlite:/PATH`.
         url: String, default "`ledger.db in state_dir`";
+    }
+
+    /// `[server]`
+    pub struct RawServer {
+        /// Absolute path of the unix socket on which the daemon [answers](api.md). `""`: it answers nowhere.
+        socket: String, default "`retaind.sock` in systemd's `$RUNTIME_DIRECTORY`, or else in `state_dir`";
+        /// `true`: nothing can be started, stopped or changed through it.
+        read_only: bool = false;
     }
 
     /// `[sources.NAME]`

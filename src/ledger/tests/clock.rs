@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::clock::Reading;
+use crate::outcome::Operator;
 
 fn reading(secs: i64, up: u64, boot: &str) -> Reading {
     Reading { at: at(secs), up: Duration::from_secs(up), boot_id: Some(boot.to_owned()) }

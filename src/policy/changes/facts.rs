@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, AgeFormat, Daemon, EARLIEST, Name, ParamDeclaration, Policy, PolicyKind, RowsPolicy, Source, Store, Task,
-    Trigger,
+    Action, AgeFormat, Daemon, EARLIEST, Name, ParamDeclaration, Policy, PolicyKind, RowsPolicy, Serving, Source,
+    Store, Task, Trigger,
 };
 use super::fact::{Fact, fact, optional, secret};
 use super::trees;
@@ -174,6 +174,12 @@ fn rows_facts(rows: &RowsPolicy) -> Vec<Fact> {
 fn param(declaration: &ParamDeclaration) -> String {
     let kind = declaration.kind.map(|kind| format!(":{}", kind.word())).unwrap_or_default();
     format!("{}{kind}", declaration.name)
+}
+
+/// Of `[server]`.
+pub(super) fn serving_facts(serving: &Serving) -> Vec<Fact> {
+    let Serving { socket, read_only } = serving;
+    vec![optional("socket", socket.as_ref().map(|path| path.display())), fact("read_only", read_only)]
 }
 
 /// Of `[daemon]` and `[ledger]`.

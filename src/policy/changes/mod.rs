@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::{Name, Policy, Settings};
 use fact::Fact;
-use facts::{Named, daemon_facts};
+use facts::{Named, daemon_facts, serving_facts};
 pub use widening::{Widening, Wider, more_careful, widened, wider_than};
 
 /// Everything that differs, in one line for the journal: `policy detections: keep 30d → 60d; + task x`. Empty where
@@ -24,6 +24,7 @@ pub fn changes(old: &Settings, new: &Settings) -> String {
 pub fn changes_by_thing(old: &Settings, new: &Settings) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(differences("daemon", &daemon_facts(&old.daemon), &daemon_facts(&new.daemon)));
+    lines.extend(differences("server", &serving_facts(&old.serving), &serving_facts(&new.serving)));
     lines.extend(named_changes(&old.sources, &new.sources));
     lines.extend(named_changes(&old.stores, &new.stores));
     lines.extend(named_changes(&old.tasks, &new.tasks));
@@ -69,6 +70,12 @@ pub fn changed_words(old: &Settings, new: &Settings, policy: &Name) -> [BTreeMap
         shown.collect()
     };
     [words(&before, &after), words(&after, &before)]
+}
+
+/// The properties of a policy, each by its key, in words. What may be secret is left out.
+pub fn words_of(policy: &Policy) -> BTreeMap<String, String> {
+    let shown = policy.facts().into_iter().filter(|fact| !fact.is_secret);
+    shown.filter_map(|fact| Some((fact.key.to_owned(), fact.value?))).collect()
 }
 
 fn value_of(facts: &[Fact], key: &str) -> Option<String> {

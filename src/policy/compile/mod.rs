@@ -69,6 +69,7 @@ impl<'a> Gather<'a> {
     /// `None` where something was found that leaves no settings to return.
     fn settings(&mut self, raw: &Raw) -> Option<Settings> {
         let daemon = self.daemon(raw);
+        let serving = daemon.as_ref().and_then(|daemon| self.serving(raw, &daemon.state_dir));
         let sources = self.sources(raw);
         let stores = self.stores(raw);
         let tasks = self.tasks(raw);
@@ -81,6 +82,7 @@ impl<'a> Gather<'a> {
         }
         Some(Settings {
             daemon: daemon?,
+            serving: serving?,
             sources: sources.into_iter().map(Arc::new).collect(),
             stores: stores.into_iter().map(Arc::new).collect(),
             tasks: tasks.into_iter().map(Arc::new).collect(),

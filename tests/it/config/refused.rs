@@ -182,7 +182,7 @@ fn g10_sections_are_checked_like_policies() {
         ("[daemon]\ntimezone = \"Europe/Berln\"", "retaind.toml:2:12: daemon.timezone: there is no time zone"),
         ("[ledger]\nurl = \"postgres://u@h/d\"", "retaind.toml:2:7: ledger.url: a ledger on a server is not supported"),
         ("daemon = [\"report\"]", "retaind.toml:1:10: daemon: expected a table, found a list"),
-        ("[server]", "retaind.toml:1:2: server: unknown key (hint: known are daemon, ledger"),
+        ("[logging]", "retaind.toml:1:2: logging: unknown key (hint: known are daemon, ledger"),
         ("\"a.b\" = 1", "retaind.toml:1:1: \"a.b\": unknown key"),
         ("policies = 1", "retaind.toml:1:12: policies: expected a table, found a bare number"),
         ("[daemon]\nmode = 99999999999999999999", "retaind.toml:2:8: daemon.mode: the number is too large"),

@@ -115,7 +115,7 @@ fn what_an_editor_can_see_is_marked() {
     for (document, place) in [
         ("[daemon]\nmoed = \"report\"", ".daemon.moed"),
         ("[daemon]\nmode = \"enforced\"", ".daemon.mode"),
-        ("[server]", ".server"),
+        ("[logging]", ".logging"),
         ("[sources.Nvr]\nurl = \"sqlite:/a\"", ".sources.Nvr"),
         ("[sources.x]\nmax_connections = 101", ".sources.x.max_connections"),
         ("[tasks.x]\nevery = 30", ".tasks.x.every"),

@@ -10,7 +10,8 @@ mod usual;
 
 use std::collections::BTreeMap;
 
-use retaind::ledger::{Approval, Operator};
+use retaind::ledger::Approval;
+use retaind::outcome::Operator;
 use retaind::outcome::{Held, HoldKind, PolicyResult, RunMode, RunResult, RunTrigger, Status};
 use retaind::policy::{Name, Wording};
 use retaind::run::{Request, Reviewed};

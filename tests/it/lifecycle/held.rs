@@ -1,7 +1,8 @@
 //! What makes a policy take more than was agreed to waits, and says so: in the status line, in the journal and in results.
 
 use retaind::config::Inputs;
-use retaind::ledger::{Approval, Operator};
+use retaind::ledger::Approval;
+use retaind::outcome::Operator;
 use retaind::policy::{Name, Wording, compile};
 
 use super::*;

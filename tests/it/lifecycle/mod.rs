@@ -1,5 +1,6 @@
 //! The daemon as a process: what it tells the service manager from start to end, and how it takes signals.
 
+mod api;
 mod brake;
 mod clock;
 mod health;
@@ -12,7 +13,7 @@ mod slots;
 
 use std::io::Read;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 

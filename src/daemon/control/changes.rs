@@ -1,0 +1,131 @@
+//! Changes through the server: pauses, approvals, reloads.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::controller::{Controller, Order, internal, stopping, unknown_name};
+use super::state::paused;
+use crate::commands::approve::{self, Shown};
+use crate::commands::operator::operator_of;
+use crate::commands::selection::{Selection, select};
+use crate::ledger::{FoundPause, Pauses};
+use crate::outcome::{Pause, Subject};
+use crate::policy::{Name, Params, Settings};
+use crate::report::ToApprove;
+use crate::run::HoldReason;
+use crate::server::{Caller, Paused, Problem, ProblemCode, Reloaded, SeenProposal};
+
+/// Longest reason of a pause, in bytes.
+const LONGEST_REASON: usize = 500;
+
+impl Controller {
+    pub(super) async fn pause_subject(
+        &self,
+        subject: Subject,
+        reason: Option<String>,
+        caller: Caller,
+    ) -> Result<Paused, Problem> {
+        let settings = self.settings();
+        known(&settings, &subject)?;
+        if reason.as_ref().is_some_and(|reason| reason.len() > LONGEST_REASON) {
+            let detail = format!("a reason has at most {LONGEST_REASON} bytes");
+            return Err(Problem::new(ProblemCode::InvalidRequest, detail));
+        }
+        let by = operator_of(caller.uid, caller.on_behalf_of);
+        tracing::info!(%subject, by = %by, "Paused {subject}, by {by}");
+        let pause = Pause { since: self.runs.clock().now(), by, reason };
+        let pauses = Pauses::of(&settings.daemon.state_dir);
+        pauses.set(&subject, &pause).map_err(internal)?;
+        for run in self.runs.active().all() {
+            match &subject {
+                Subject::Policy(policy) => run.brake.hold(policy, HoldReason::Pause),
+                Subject::Task(task) if run.task.as_ref() == Some(task) => {
+                    run.policies.iter().for_each(|policy| run.brake.hold(policy, HoldReason::Pause));
+                }
+                Subject::Task(_) => {}
+            }
+        }
+        let found = pauses.find(&subject).map_err(internal)?;
+        Ok(paused(found.unwrap_or(FoundPause { subject, pause: Ok(pause) })))
+    }
+
+    pub(super) async fn resume_subject(&self, subject: Subject, caller: Caller) -> Result<bool, Problem> {
+        let was_paused = Pauses::of(&self.settings().daemon.state_dir).lift(&subject).map_err(internal)?;
+        if was_paused {
+            let by = operator_of(caller.uid, caller.on_behalf_of);
+            tracing::info!(%subject, by = %by, "Resumed {subject}, by {by}");
+        }
+        Ok(was_paused)
+    }
+
+    pub(super) async fn propose(&self, policy: Name) -> Result<ToApprove, Problem> {
+        Ok(self.look(&self.settings(), &policy).await?.page)
+    }
+
+    pub(super) async fn approve_policy(
+        &self,
+        policy: Name,
+        seen: SeenProposal,
+        caller: Caller,
+    ) -> Result<ToApprove, Problem> {
+        let settings = self.settings();
+        let shown = self.look(&settings, &policy).await?;
+        let page = &shown.page;
+        let changed = |detail: String| {
+            Problem::new(ProblemCode::Changed, detail)
+                .hint(format!("look again: GET /api/v1/policies/{policy}/proposal"))
+        };
+        if page.fingerprint != seen.fingerprint {
+            return Err(changed(format!(
+                "another configuration of policy {policy} is in force than the one that was shown"
+            )));
+        }
+        if page.amount > seen.amount {
+            let detail = format!("{} would go by policy {policy} now, and {} were shown", page.amount, seen.amount);
+            return Err(changed(detail));
+        }
+        if !page.can_be_approved() {
+            let nothing = || format!("there is nothing about policy {policy} to approve");
+            return Err(Problem::new(ProblemCode::NotHeld, page.obstacle.clone().unwrap_or_else(nothing)));
+        }
+        let by = operator_of(caller.uid, caller.on_behalf_of);
+        let mut shown = [shown];
+        let approved = approve::approve(&settings, &mut shown, &self.settings(), &by).await.map_err(internal)?;
+        approved.map_err(|error| changed(error.to_string()))?;
+        tracing::info!(%policy, by = %by, "Approved policy {policy}, by {by}");
+        // The main loop is gone only when the daemon ends.
+        let _ = self.orders.send(Order::LookAtHolds).await;
+        let [Shown { page, .. }] = shown;
+        Ok(page)
+    }
+
+    async fn look(&self, settings: &Arc<Settings>, policy: &Name) -> Result<Shown, Problem> {
+        let selection = select(settings, &[format!("policy:{policy}")]).map_err(unknown_name)?;
+        let selection = Selection { task: None, ..selection };
+        let shown = approve::look(settings, &selection, &Params::new()).await.map_err(internal)?;
+        shown.and_then(|mut shown| shown.pop()).ok_or_else(stopping)
+    }
+
+    pub(super) async fn reload_configuration(&self, caller: Caller) -> Result<Reloaded, Problem> {
+        let by = operator_of(caller.uid, caller.on_behalf_of);
+        tracing::info!(by = %by, "A reload is asked for by {by}");
+        let (answer, answered) = oneshot::channel();
+        self.orders.send(Order::Reload(answer)).await.map_err(|_| stopping())?;
+        match answered.await.map_err(|_| stopping())? {
+            Ok(changes) => Ok(Reloaded { changes, digest: self.settings().written.fingerprint() }),
+            Err(refusal) => {
+                let problem = Problem::new(ProblemCode::ConfigurationInvalid, refusal.to_string());
+                Err(Problem { errors: refusal.errors, ..problem }.hint("the configuration before it is still in force"))
+            }
+        }
+    }
+}
+
+fn known(settings: &Settings, subject: &Subject) -> Result<(), Problem> {
+    let is_known = match subject {
+        Subject::Task(name) => settings.task(name).is_some(),
+        Subject::Policy(name) => settings.policy(name).is_some(),
+    };
+    is_known.then_some(()).ok_or_else(|| Problem::new(ProblemCode::UnknownName, format!("there is no {subject}")))
+}

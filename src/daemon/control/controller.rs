@@ -1,0 +1,68 @@
+//! The one who answers for the daemon, and its orders to the main loop.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::super::reload::{Loader, Refusal};
+use super::super::runs::Runs;
+use super::on_disk::OnDisk;
+use super::requests::Requests;
+use crate::policy::Settings;
+use crate::server::{Problem, ProblemCode, SourceState};
+
+/// Something that the main loop is asked to do.
+pub enum Order {
+    /// Answer, to show that it lives.
+    Answer(oneshot::Sender<()>),
+    /// Load the configuration anew; the answer says what changed.
+    Reload(oneshot::Sender<Result<String, Refusal>>),
+    /// Look at what is held, because something was approved.
+    LookAtHolds,
+}
+
+/// State of the main loop that others may read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    pub sources: Vec<SourceState>,
+    pub reload_errors: Option<usize>,
+}
+
+/// Answers for the daemon. Cheap to clone.
+#[derive(Clone)]
+pub struct Controller {
+    pub(super) runs: Runs,
+    pub(super) requests: Requests,
+    pub(super) orders: mpsc::Sender<Order>,
+    pub(super) snapshot: watch::Receiver<Snapshot>,
+    pub(super) on_disk: Arc<OnDisk>,
+}
+
+impl Controller {
+    pub(in crate::daemon) fn new(
+        (runs, requests): (Runs, Requests),
+        load: Loader,
+        orders: mpsc::Sender<Order>,
+        snapshot: watch::Receiver<Snapshot>,
+    ) -> Self {
+        Self { runs, requests, orders, snapshot, on_disk: Arc::new(OnDisk::new(load)) }
+    }
+
+    /// The configuration in force.
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        self.runs.live().settings()
+    }
+}
+
+/// Problem of an answer that failed in the daemon itself.
+pub(super) fn internal(error: impl Into<anyhow::Error>) -> Problem {
+    Problem::internal(&error.into())
+}
+
+pub(super) fn stopping() -> Problem {
+    Problem::new(ProblemCode::Stopping, "the daemon is stopping")
+}
+
+pub(super) fn unknown_name(error: crate::commands::selection::SelectError) -> Problem {
+    Problem::new(ProblemCode::UnknownName, error.to_string()).hint(error.hint())
+}

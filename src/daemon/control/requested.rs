@@ -1,0 +1,151 @@
+//! Runs that somebody asks for: begun, followed, cancelled.
+
+use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::super::active_runs::ActiveRun;
+use super::super::runs::mode_of;
+use super::controller::{Controller, internal, stopping, unknown_name};
+use super::requests::Ended;
+use crate::commands::operator::operator_of;
+use crate::commands::params::check_params;
+use crate::commands::selection::select;
+use crate::outcome::{RunId, RunMode, RunTrigger};
+use crate::policy::Settings;
+use crate::run::{Progress, Request};
+use crate::server::{Caller, Problem, ProblemCode, RunUpdate, RunWanted};
+
+impl Controller {
+    pub(super) async fn begin_run(&self, wanted: RunWanted, caller: Caller) -> Result<RunId, Problem> {
+        if self.requests.cancel.is_cancelled() {
+            return Err(stopping());
+        }
+        let (run, (runner, request)) =
+            self.runs.enter(&self.requests.cancel, |settings| request_of(settings, &wanted, &caller))?;
+        if let Err(busy) = self.check_free(&run).await {
+            self.runs.active().leave(run.run_id);
+            return Err(busy);
+        }
+        let (run_id, by) = (run.run_id, operator_of(caller.uid, caller.on_behalf_of));
+        tracing::info!(%run_id, by = %by, "Run {run_id} is asked for by {by}");
+        self.requests.spawn(&self.runs, run, runner, request);
+        Ok(run_id)
+    }
+
+    /// Refuses a run of which another run has a policy.
+    async fn check_free(&self, run: &ActiveRun) -> Result<(), Problem> {
+        if run.mode != RunMode::Enforce {
+            return Ok(());
+        }
+        for policy in &run.policies {
+            if let Some(holder) = self.runs.ledger().holder(policy).await.map_err(internal)? {
+                let busy = Problem::new(ProblemCode::Busy, format!("policy {policy} is being run by run {holder}"));
+                return Err(Problem { run_id: Some(holder), ..busy });
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn cancel_run(&self, id: String, caller: Caller) -> Result<RunId, Problem> {
+        let run = self.active(&id).await?;
+        let by = operator_of(caller.uid, caller.on_behalf_of);
+        tracing::info!(run_id = %run.run_id, by = %by, "Run {} is cancelled by {by}", run.run_id);
+        run.stop_on_request();
+        Ok(run.run_id)
+    }
+
+    /// The run under way of an id or a piece of it.
+    async fn active(&self, id: &str) -> Result<ActiveRun, Problem> {
+        let exact = RunId::parse_str(id).ok().and_then(|id| self.runs.active().get(id));
+        if let Some(run) = exact {
+            return Ok(run);
+        }
+        let recorded = self.recorded(id).await?;
+        self.runs.active().get(recorded.run_id).ok_or_else(|| {
+            let ended = recorded.status.is_some();
+            let detail = if ended { "it has ended" } else { "another process runs it" };
+            let problem = Problem::new(ProblemCode::RunEnded, format!("run {}: {detail}", recorded.run_id));
+            Problem { run_id: Some(recorded.run_id), ..problem }
+        })
+    }
+
+    pub(super) async fn follow_run(&self, id: String) -> Result<BoxStream<'static, RunUpdate>, Problem> {
+        if let Some(ended) = RunId::parse_str(&id).ok().and_then(|id| self.requests.remembered(id)) {
+            return Ok(stream::iter([end_event(ended)]).boxed());
+        }
+        let run = match self.active(&id).await {
+            Ok(run) => run,
+            Err(problem) => match problem.run_id {
+                Some(run_id) if problem.code == ProblemCode::RunEnded => {
+                    return Ok(stream::iter([self.end_of(run_id).await]).boxed());
+                }
+                _ => return Err(problem),
+            },
+        };
+        let first = RunUpdate::Progress(Box::new(run.progress()));
+        let rest = stream::unfold(Some((self.clone(), run)), |state| async move {
+            let (controller, mut run) = state?;
+            tokio::select! {
+                biased;
+                () = run.ended.cancelled() => {
+                    let end = controller.end_of(run.run_id).await;
+                    Some((end, None))
+                }
+                () = next_progress(&mut run.progress) => {
+                    let progress = RunUpdate::Progress(Box::new(run.progress()));
+                    Some((progress, Some((controller, run))))
+                }
+            }
+        });
+        Ok(stream::iter([first]).chain(rest).boxed())
+    }
+
+    async fn end_of(&self, run_id: RunId) -> RunUpdate {
+        match self.requests.remembered(run_id) {
+            Some(ended) => end_event(ended),
+            None => end_event(self.recorded(&run_id.to_string()).await),
+        }
+    }
+}
+
+/// Interval at which progress is sent at most.
+const PROGRESS_PERIOD: std::time::Duration = std::time::Duration::from_millis(200);
+
+/// Waits for progress, and then a little for more of it. Where its sender is gone, the end is near.
+async fn next_progress(progress: &mut watch::Receiver<Progress>) {
+    tokio::time::sleep(PROGRESS_PERIOD).await;
+    if progress.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+fn end_event(ended: Ended) -> RunUpdate {
+    match ended {
+        Ok(result) => RunUpdate::End(Box::new(result)),
+        Err(problem) => RunUpdate::Failed(problem),
+    }
+}
+
+fn request_of(settings: &Settings, wanted: &RunWanted, caller: &Caller) -> Result<Request, Problem> {
+    let selection = select(settings, &wanted.names).map_err(unknown_name)?;
+    let given: Vec<(String, String)> = wanted.params.clone().into_iter().collect();
+    let params = check_params(&selection, &given)
+        .map_err(|error| Problem::new(ProblemCode::InvalidParameter, error.to_string()).hint(error.hint()))?;
+    Ok(Request {
+        run_id: RunId::now_v7(),
+        policies: selection.policies,
+        task: selection.task.as_ref().map(|task| task.name.clone()),
+        due_at: None,
+        trigger: if caller.is_command { RunTrigger::Cli } else { RunTrigger::Api },
+        mode: wanted.mode.unwrap_or_else(|| mode_of(settings)),
+        params,
+        timeout: selection.task.and_then(|task| task.timeout),
+        cancel: CancellationToken::new(),
+        brake: Default::default(),
+        is_temporary: false,
+        count_first: true,
+        progress: None,
+        list: None,
+    })
+}

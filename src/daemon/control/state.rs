@@ -1,0 +1,162 @@
+//! State of the daemon as it reports it: status, policies, statistics, runs.
+
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::super::active_runs::ActiveRun;
+use super::controller::{Controller, Order, internal, stopping, unknown_name};
+use crate::commands::params::check_params;
+use crate::commands::selection::{select, select_enabled};
+use crate::commands::{policies, stats, status};
+use crate::ledger::{LedgerError, Pauses};
+use crate::outcome::{RunId, RunResult};
+use crate::policy::Settings;
+use crate::report::{PolicyOverview, RunEntry, Stats};
+use crate::server::{ConfigInForce, LiveStatus, Paused, Problem, ProblemCode, RunDocument, RunProgress, RunsWanted};
+
+/// Patience of an answer with the main loop.
+const LOOP_PATIENCE: Duration = Duration::from_secs(5);
+/// Runs in a list, unless another number is asked for.
+const USUAL_LIMIT: u32 = 100;
+const LARGEST_LIMIT: u32 = 1000;
+
+impl Controller {
+    pub(super) async fn answers(&self) -> Result<(), Problem> {
+        let (answer, answered) = oneshot::channel();
+        let asking = async {
+            self.orders.send(Order::Answer(answer)).await.ok()?;
+            answered.await.ok()
+        };
+        match tokio::time::timeout(LOOP_PATIENCE, asking).await {
+            Ok(Some(())) => Ok(()),
+            Ok(None) => Err(stopping()),
+            Err(_) => Err(Problem::new(ProblemCode::Internal, "the daemon's main loop does not answer")),
+        }
+    }
+
+    pub(super) async fn live_status(&self) -> Result<LiveStatus, Problem> {
+        let settings = self.settings();
+        let overview = status::overview(&settings, self.runs.clock()).await.map_err(internal)?;
+        let digest = settings.written.fingerprint();
+        let snapshot = self.snapshot.borrow().clone();
+        Ok(LiveStatus {
+            overview,
+            progress: self.runs.active().all().iter().map(ActiveRun::progress).collect(),
+            sources: snapshot.sources,
+            paused: self.paused(&settings)?,
+            configuration: ConfigInForce {
+                mode: settings.daemon.mode,
+                differs_from_disk: self.on_disk.differs_from(&digest).await,
+                reload_errors: snapshot.reload_errors,
+                digest,
+            },
+        })
+    }
+
+    fn paused(&self, settings: &Settings) -> Result<Vec<Paused>, Problem> {
+        let all = Pauses::of(&settings.daemon.state_dir).all().map_err(internal)?;
+        Ok(all.into_iter().map(paused).collect())
+    }
+
+    pub(super) async fn all_policies(&self) -> Result<Vec<PolicyOverview>, Problem> {
+        policies::policies(&self.settings(), self.runs.ledger()).await.map_err(internal)
+    }
+
+    pub(super) async fn statistics(&self, names: Vec<String>) -> Result<Stats, Problem> {
+        let settings = self.settings();
+        let selection = match names.as_slice() {
+            [] => select_enabled(&settings, &[]).0,
+            names => select(&settings, names).map_err(unknown_name)?,
+        };
+        let params = check_params(&selection, &[])
+            .map_err(|error| Problem::new(ProblemCode::InvalidParameter, error.to_string()).hint(error.hint()))?;
+        Ok(stats::stats(&settings, &selection.policies, &params, self.runs.clock()).await)
+    }
+
+    pub(super) async fn list_runs(&self, wanted: RunsWanted) -> Result<Vec<RunEntry>, Problem> {
+        let limit = wanted.limit.unwrap_or(USUAL_LIMIT).clamp(1, LARGEST_LIMIT);
+        let runs = self.runs.ledger().runs(limit).await.map_err(internal)?;
+        Ok(runs.iter().map(RunEntry::from).collect())
+    }
+
+    pub(super) async fn one_run(&self, id: String) -> Result<RunDocument, Problem> {
+        let live = RunId::parse_str(&id).ok().and_then(|id| self.runs.active().get(id));
+        if let Some(result) = RunId::parse_str(&id).ok().and_then(|id| self.requests.remembered(id)) {
+            return result.map(|result| RunDocument { result, live: None });
+        }
+        if let Some(run) = &live
+            && run.mode == crate::outcome::RunMode::Plan
+        {
+            return Ok(RunDocument { result: run.begun(), live: Some(run.progress()) });
+        }
+        let result = match (self.recorded(&id).await, &live) {
+            // It is about to be recorded.
+            (Err(Problem { code: ProblemCode::UnknownRun, .. }), Some(run)) => run.begun(),
+            (result, _) => result?,
+        };
+        let live = live.or_else(|| self.runs.active().get(result.run_id));
+        Ok(RunDocument { result, live: live.as_ref().map(ActiveRun::progress) })
+    }
+
+    /// A run that the ledger has.
+    pub(super) async fn recorded(&self, id: &str) -> Result<RunResult, Problem> {
+        match self.runs.ledger().run(id).await {
+            Ok(Some(result)) => Ok(result),
+            Ok(None) => Err(unknown_run(id)),
+            Err(error @ LedgerError::Ambiguous { .. }) => {
+                Err(Problem::new(ProblemCode::AmbiguousRun, error.to_string()))
+            }
+            Err(error) => Err(internal(error)),
+        }
+    }
+}
+
+pub(super) fn paused(found: crate::ledger::FoundPause) -> Paused {
+    let (pause, error) = match found.pause {
+        Ok(pause) => (Some(pause), None),
+        Err(error) => (None, Some(error)),
+    };
+    Paused { subject: found.subject, pause, error }
+}
+
+fn unknown_run(id: &str) -> Problem {
+    Problem::new(ProblemCode::UnknownRun, format!("there is no run {id:?} in the ledger"))
+        .hint("GET /api/v1/runs lists the runs that there are")
+}
+
+impl ActiveRun {
+    /// Progress as it is shown.
+    pub(super) fn progress(&self) -> RunProgress {
+        let at = self.progress.borrow().clone();
+        let (position, of) = at.position;
+        let planned = match at.rows_total {
+            Some(total) if total > 0 => at.rows_done.min(total) as f64 / total as f64,
+            _ => 0.0,
+        };
+        let done = if of == 0 { 0.0 } else { (position.saturating_sub(1) as f64 + planned) / of as f64 };
+        let message = match (&at.hook, &at.policy) {
+            (Some(hook), _) => format!("{} hook", hook.word()),
+            (None, Some(policy)) => format!("policy {policy}, {position} of {of}"),
+            (None, None) => "begins".to_owned(),
+        };
+        RunProgress {
+            run_id: self.run_id,
+            task: self.task.clone(),
+            policies: self.policies.clone(),
+            mode: self.mode,
+            trigger: self.trigger,
+            since: self.since,
+            // Never back, and not all before the end.
+            progress: self.furthest((done * 100.0) as u8).min(99),
+            message,
+            policy: at.policy,
+            hook: at.hook,
+            position,
+            rows_done: at.rows_done,
+            rows_total: at.rows_total,
+            files_deleted: at.files_deleted,
+            bytes_reclaimed: at.bytes_reclaimed,
+        }
+    }
+}

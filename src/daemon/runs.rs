@@ -1,0 +1,162 @@
+//! Carries runs out, for the schedule and for whoever asks: enters them, reports them, and ends those that broke off.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::active_runs::{ActiveRun, ActiveRuns};
+use super::live::Live;
+use super::report::{Report, Reports};
+use super::run_ends::{emit_result, last_run, suspects};
+use crate::clock::{Clock, millis_between};
+use crate::ledger::{Ledger, LedgerError};
+use crate::outcome::{RunId, RunMode, RunResult, Status};
+use crate::policy::{Mode, Settings};
+use crate::run::{Progress, Request, RunError, Runner};
+use crate::text::chain;
+
+/// Time for which the ledger remembers a run.
+const RUNS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
+/// Interval at which the older ones are dropped.
+const PRUNE_PERIOD: SignedDuration = SignedDuration::from_hours(24);
+
+/// The daemon's runs. Cheap to clone.
+#[derive(Clone)]
+pub struct Runs(Arc<Inner>);
+
+struct Inner {
+    live: Live,
+    ledger: Ledger,
+    clock: Clock,
+    reports: Reports,
+    active: ActiveRuns,
+    pruned_at: Mutex<Option<Timestamp>>,
+}
+
+impl Runs {
+    pub fn new(live: Live, ledger: Ledger, clock: Clock, reports: Reports) -> Self {
+        let (active, pruned_at) = (ActiveRuns::default(), Mutex::default());
+        Self(Arc::new(Inner { live, ledger, clock, reports, active, pruned_at }))
+    }
+
+    pub fn active(&self) -> &ActiveRuns {
+        &self.0.active
+    }
+
+    pub fn live(&self) -> &Live {
+        &self.0.live
+    }
+
+    pub fn ledger(&self) -> &Ledger {
+        &self.0.ledger
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Enters a run of what `choose` makes of the configuration in force, with the runner of that configuration.
+    pub fn enter<E>(
+        &self,
+        cancel: &CancellationToken,
+        choose: impl FnOnce(&Arc<Settings>) -> Result<Request, E>,
+    ) -> Result<(ActiveRun, (Runner, Request)), E> {
+        self.0.active.enter(|| {
+            let runner = self.0.live.runner();
+            let (sender, progress) = watch::channel(Progress::default());
+            let request =
+                Request { progress: Some(sender), cancel: cancel.child_token(), ..choose(runner.settings())? };
+            let run = ActiveRun::of(&request, runner.settings(), progress, self.0.clock.now());
+            Ok((run, (runner, request)))
+        })
+    }
+
+    /// Executes a run that was entered, to its end.
+    pub async fn carry_out(&self, runner: Runner, request: Request) -> Result<RunResult, RunError> {
+        let (run_id, task, mode) = (request.run_id, request.task.clone(), request.mode);
+        self.report(Report::Begun);
+        let result = runner.run(request).await;
+        self.0.active.leave(run_id);
+        let (mut last, mut suspected) = (None, Vec::new());
+        if let (Ok(result), true) = (&result, mode != RunMode::Plan) {
+            emit_result(result);
+            (last, suspected) = (Some(last_run(result, self.0.clock.now())), suspects(runner.settings(), result));
+        }
+        if mode != RunMode::Plan {
+            self.prune().await;
+        }
+        // A run on request does not take the place of a task's last run in the status line.
+        self.report(Report::Ended { last: last.filter(|_| task.is_some()), suspects: suspected });
+        result
+    }
+
+    /// Ends a run that a panic broke off, in the ledger, with what it did so far. A panic is a bug of ours, and the daemon
+    /// goes on.
+    pub async fn lose(&self, run_id: RunId, panic: &str) {
+        let left = self.0.active.leave(run_id);
+        tracing::error!(%run_id, error = panic, "Run {run_id} broke off by a bug in retaind: {panic}");
+        let last = match self.end_lost(run_id).await {
+            Ok(result) => result.map(|result| {
+                emit_result(&result);
+                last_run(&result, self.0.clock.now())
+            }),
+            Err(error) => {
+                tracing::error!(%run_id, error = chain(&error), "The end of run {run_id} could not be recorded");
+                None
+            }
+        };
+        self.report(Report::Ended { last, suspects: Vec::new() });
+        if let Some(run) = left {
+            run.ended.cancel();
+        }
+    }
+
+    async fn end_lost(&self, run_id: RunId) -> Result<Option<RunResult>, LedgerError> {
+        let Some(mut result) = self.0.ledger.run(&run_id.to_string()).await? else { return Ok(None) };
+        if result.status.is_none() {
+            let now = self.0.clock.now();
+            result.status = Some(Status::Failed);
+            result.finished_at = Some(now);
+            result.duration_ms = millis_between(result.started_at, now);
+            self.0.ledger.finish_run(&result).await?;
+        }
+        Ok(Some(result))
+    }
+
+    /// Drops old runs, once a day, after a run: an idle daemon is not woken for it.
+    async fn prune(&self) {
+        // By a clock that leapt every run is old.
+        if !matches!(self.0.live.runner().note_clock().await, Ok(None)) {
+            return;
+        }
+        let now = self.0.clock.now();
+        {
+            let mut pruned_at = self.0.pruned_at.lock().unwrap_or_else(PoisonError::into_inner);
+            if pruned_at.is_some_and(|at| now.duration_since(at) < PRUNE_PERIOD) {
+                return;
+            }
+            *pruned_at = Some(now);
+        }
+        match self.0.ledger.prune(now, RUNS_KEPT).await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::info!(forgotten, "Dropped {forgotten} old runs from the ledger"),
+            Err(error) => tracing::warn!(error = chain(&error), "Old runs could not be dropped from the ledger"),
+        }
+    }
+
+    fn report(&self, report: Report) {
+        // The main loop is gone only when the daemon ends.
+        let _ = self.0.reports.send(report);
+    }
+}
+
+/// The mode of a run that is to do what the configuration says.
+pub(super) fn mode_of(settings: &Settings) -> RunMode {
+    match settings.daemon.mode {
+        Mode::Enforce => RunMode::Enforce,
+        Mode::Report => RunMode::Report,
+    }
+}

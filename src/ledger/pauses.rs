@@ -1,0 +1,181 @@
+//! Pauses, one file each in `pauses/` of the state directory, so that a lost ledger loses none. What cannot be read counts
+//! as a pause: nobody knows that it is none.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+
+use super::locks::own_like;
+use crate::outcome::{Pause, Subject};
+use crate::policy::Name;
+
+/// The pauses of a state directory.
+#[derive(Debug, Clone)]
+pub struct Pauses {
+    directory: PathBuf,
+}
+
+/// A pause that is in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundPause {
+    pub subject: Subject,
+    /// As its file has it; an error in words where that cannot be read.
+    pub pause: Result<Pause, String>,
+}
+
+/// The pauses could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+#[error("pauses in {}: {operation} failed", directory.display())]
+pub struct PauseError {
+    directory: PathBuf,
+    operation: &'static str,
+    #[source]
+    cause: std::io::Error,
+}
+
+impl Pauses {
+    /// Those of a state directory; their own is made by the first of them.
+    pub fn of(state_dir: &Path) -> Self {
+        Self { directory: state_dir.join("pauses") }
+    }
+
+    /// The pause of something; none where it goes on.
+    pub fn find(&self, subject: &Subject) -> Result<Option<FoundPause>, PauseError> {
+        match std::fs::read(self.path(subject)) {
+            Ok(text) => Ok(Some(in_force(subject.clone(), &text))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(self.error("reading one", cause)),
+        }
+    }
+
+    /// All of them, in the order of their subjects.
+    pub fn all(&self) -> Result<Vec<FoundPause>, PauseError> {
+        let entries = match std::fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(|cause| self.error("listing them", cause))?,
+        };
+        let mut all = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|cause| self.error("listing them", cause))?;
+            let Some(subject) = entry.file_name().to_str().and_then(subject_of) else { continue };
+            all.extend(self.find(&subject)?);
+        }
+        all.sort_by(|one, other| one.subject.cmp(&other.subject));
+        Ok(all)
+    }
+
+    /// Pauses something, until it is resumed. One that was paused before keeps that pause.
+    pub fn set(&self, subject: &Subject, pause: &Pause) -> Result<(), PauseError> {
+        if self.find(subject)?.is_some_and(|known| known.pause.is_ok()) {
+            return Ok(());
+        }
+        self.write(subject, pause).map_err(|cause| self.error("writing one", cause))
+    }
+
+    /// Lets something go on; false where it was not paused.
+    pub fn lift(&self, subject: &Subject) -> Result<bool, PauseError> {
+        #[expect(clippy::disallowed_methods, reason = "a file of the daemon's own, in its state directory")]
+        let removed = std::fs::remove_file(self.path(subject));
+        match removed {
+            Ok(()) => self.sync().map(|()| true).map_err(|cause| self.error("lifting one", cause)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+            Err(cause) => Err(self.error("lifting one", cause)),
+        }
+    }
+
+    fn write(&self, subject: &Subject, pause: &Pause) -> std::io::Result<()> {
+        if let Err(error) = std::fs::create_dir(&self.directory)
+            && error.kind() != std::io::ErrorKind::AlreadyExists
+        {
+            return Err(error);
+        }
+        let directory = self.open()?;
+        if let Some(parent) = self.directory.parent() {
+            own_like(&directory, std::fs::File::open(parent)?)?;
+        }
+        let mut file = tempfile::Builder::new().prefix(".").tempfile_in(&self.directory)?;
+        own_like(file.as_file(), &directory)?;
+        file.write_all(&serde_json::to_vec(pause)?)?;
+        file.as_file().sync_all()?;
+        file.persist(self.path(subject)).map_err(|error| error.error)?;
+        self.sync()
+    }
+
+    fn sync(&self) -> std::io::Result<()> {
+        Ok(rustix::fs::fsync(self.open()?)?)
+    }
+
+    fn open(&self) -> std::io::Result<rustix::fd::OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(rustix::fs::open(&self.directory, flags, Mode::empty())?)
+    }
+
+    fn path(&self, subject: &Subject) -> PathBuf {
+        let (kind, name) = match subject {
+            Subject::Task(name) => ("task", name),
+            Subject::Policy(name) => ("policy", name),
+        };
+        self.directory.join(format!("{kind}.{name}"))
+    }
+
+    fn error(&self, operation: &'static str, cause: std::io::Error) -> PauseError {
+        PauseError { directory: self.directory.clone(), operation, cause }
+    }
+}
+
+fn in_force(subject: Subject, text: &[u8]) -> FoundPause {
+    let pause = serde_json::from_slice(text).map_err(|error| format!("its file cannot be understood: {error}"));
+    FoundPause { subject, pause }
+}
+
+fn subject_of(file: &str) -> Option<Subject> {
+    let (kind, name) = file.split_once('.')?;
+    let name = Name::parse(name).ok()?;
+    match kind {
+        "task" => Some(Subject::Task(name)),
+        "policy" => Some(Subject::Policy(name)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Operator;
+
+    fn policy(name: &str) -> Subject {
+        Subject::Policy(Name::parse(name).unwrap())
+    }
+
+    fn pause(by: &str) -> Pause {
+        let by = Operator { uid: 7, user: Some(by.to_owned()), sudo_user: None };
+        Pause { since: "2026-01-01T00:00:00Z".parse().unwrap(), by, reason: None }
+    }
+
+    #[test]
+    fn the_first_pause_stays_until_it_is_lifted() {
+        let directory = tempfile::tempdir().unwrap();
+        let pauses = Pauses::of(directory.path());
+        assert_eq!(pauses.all().unwrap(), []);
+        pauses.set(&policy("events"), &pause("ada")).unwrap();
+        pauses.set(&policy("events"), &pause("bob")).unwrap();
+        let expected = FoundPause { subject: policy("events"), pause: Ok(pause("ada")) };
+        assert_eq!(pauses.all().unwrap(), [expected]);
+        assert_eq!(pauses.find(&Subject::Task(Name::parse("events").unwrap())).unwrap(), None);
+        assert!(pauses.lift(&policy("events")).unwrap());
+        assert!(!pauses.lift(&policy("events")).unwrap());
+        assert_eq!(pauses.find(&policy("events")).unwrap(), None);
+    }
+
+    #[test]
+    fn g5_an_unreadable_file_pauses() {
+        let directory = tempfile::tempdir().unwrap();
+        let pauses = Pauses::of(directory.path());
+        pauses.set(&policy("a"), &pause("ada")).unwrap();
+        std::fs::write(directory.path().join("pauses/policy.a"), "").unwrap();
+        assert!(pauses.find(&policy("a")).unwrap().unwrap().pause.is_err());
+        pauses.set(&policy("a"), &pause("bob")).unwrap();
+        assert_eq!(pauses.find(&policy("a")).unwrap().unwrap().pause, Ok(pause("bob")));
+    }
+}

@@ -1,0 +1,27 @@
+//! Person who asks for something that is remembered.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Person who asks for a run, agrees to something, or pauses it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    pub uid: u32,
+    /// The name behind it, where it is known.
+    pub user: Option<String>,
+    /// Who became that user by sudo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sudo_user: Option<String>,
+}
+
+impl fmt::Display for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.sudo_user, &self.user) {
+            (Some(person), Some(user)) => write!(f, "{person} as {user}"),
+            (None, Some(user)) => f.write_str(user),
+            (Some(person), None) => write!(f, "{person} as user {}", self.uid),
+            (None, None) => write!(f, "user {}", self.uid),
+        }
+    }
+}

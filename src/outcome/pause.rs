@@ -1,0 +1,45 @@
+//! Pauses: what an operator has set aside for a time.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Operator;
+use crate::policy::Name;
+
+/// Thing that can be paused.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subject {
+    /// Its schedule rests, and it is not run as a whole.
+    Task(Name),
+    /// No run takes anything by it.
+    Policy(Name),
+}
+
+impl Subject {
+    pub fn name(&self) -> &Name {
+        match self {
+            Subject::Task(name) | Subject::Policy(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Subject::Task(name) => write!(f, "task {name}"),
+            Subject::Policy(name) => write!(f, "policy {name}"),
+        }
+    }
+}
+
+/// Since when something is paused, and by whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    pub since: Timestamp,
+    pub by: Operator,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}

@@ -1,0 +1,28 @@
+//! The policies in force, as programs read them.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::outcome::Held;
+use crate::policy::{Mode, Name};
+
+/// A policy in force.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PolicyOverview {
+    pub policy: Name,
+    pub kind: &'static str,
+    /// The task that runs it; null where it runs on request only.
+    pub task: Option<Name>,
+    pub enabled: bool,
+    /// The mode of its runs; with `report` they delete nothing.
+    pub mode: Mode,
+    /// Each key that decides what it may take, in words; what may be secret is left out.
+    pub configuration: BTreeMap<String, String>,
+    /// Of its configuration, as an approval names it.
+    pub fingerprint: String,
+    /// Why it waits for an approval.
+    pub held: Option<Held>,
+    /// True if it, or its task, is paused.
+    pub is_paused: bool,
+}

@@ -1,0 +1,166 @@
+//! A client of the daemon's socket, for commands. One connection, one request after another.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Method, Request, Response, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+
+use super::control::RunProgress;
+use super::problem::Problem;
+use super::socket::{ON_BEHALF_OF, USER_AGENT};
+use crate::outcome::{Operator, RunResult};
+
+/// Time in which a daemon that lives has to answer what it does not have to work for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Failure between a command and the daemon.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No daemon answers there.
+    #[error("no daemon answers on {}", path.display())]
+    Absent {
+        path: PathBuf,
+        #[source]
+        cause: std::io::Error,
+    },
+    /// The daemon refused.
+    #[error("{}", .0.detail)]
+    Refused(Box<Problem>),
+    #[error("the daemon does not answer on {}: {why}", path.display())]
+    Broken { path: PathBuf, why: String },
+}
+
+/// A connection to a daemon.
+pub struct Client {
+    path: PathBuf,
+    sender: SendRequest<Full<Bytes>>,
+    on_behalf_of: Option<String>,
+}
+
+/// An event of a run that is followed.
+pub enum Followed {
+    Progress(Box<RunProgress>),
+    End(Box<RunResult>),
+}
+
+impl Client {
+    /// Connects to a socket, for a person.
+    pub async fn connect(path: &Path, operator: &Operator) -> Result<Self, ClientError> {
+        let absent = |cause| ClientError::Absent { path: path.to_owned(), cause };
+        let stream = UnixStream::connect(path).await.map_err(absent)?;
+        let broken = |error: hyper::Error| ClientError::Broken { path: path.to_owned(), why: error.to_string() };
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        // What ends it is told to whoever sends the next request.
+        tokio::spawn(connection);
+        let on_behalf_of = operator.sudo_user.clone().or_else(|| operator.user.clone());
+        Ok(Self { path: path.to_owned(), sender, on_behalf_of })
+    }
+
+    /// Another connection to the same daemon.
+    pub async fn another(&self) -> Result<Self, ClientError> {
+        let operator = Operator { uid: 0, user: self.on_behalf_of.clone(), sudo_user: None };
+        Self::connect(&self.path, &operator).await
+    }
+
+    /// Asks for something.
+    pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, ClientError> {
+        let response = self.send(Method::GET, path, Bytes::new(), Some(PATIENCE)).await?;
+        self.read(response).await
+    }
+
+    /// Asks for a change.
+    pub async fn post<T: DeserializeOwned>(&mut self, path: &str, body: &impl Serialize) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).map_err(|error| self.broken(error.to_string()))?;
+        let response = self.send(Method::POST, path, body.into(), Some(PATIENCE)).await?;
+        self.read(response).await
+    }
+
+    /// Follows a run to its end, and hands over each progress.
+    pub async fn follow(&mut self, run: &str, mut seen: impl FnMut(RunProgress)) -> Result<RunResult, ClientError> {
+        let path = format!("/api/v1/runs/{run}/events");
+        let mut response = self.send(Method::GET, &path, Bytes::new(), None).await?;
+        if response.status() != StatusCode::OK {
+            return self.read(response).await;
+        }
+        let mut buffer = String::new();
+        while let Some(frame) = response.body_mut().frame().await {
+            let frame = frame.map_err(|error| self.broken(error.to_string()))?;
+            buffer.push_str(&String::from_utf8_lossy(frame.data_ref().map_or(&[][..], |data| data)));
+            while let Some((event, rest)) = buffer.split_once("\n\n") {
+                let (event, rest) = (event.to_owned(), rest.to_owned());
+                buffer = rest;
+                match self.parse(&event)? {
+                    Some(Followed::Progress(progress)) => seen(*progress),
+                    Some(Followed::End(result)) => return Ok(*result),
+                    None => {}
+                }
+            }
+        }
+        Err(self.broken(format!("it ended before run {run} did")))
+    }
+
+    fn parse(&self, event: &str) -> Result<Option<Followed>, ClientError> {
+        let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        let data = field("data").unwrap_or_default();
+        let malformed = |error: serde_json::Error| self.broken(error.to_string());
+        match field("event") {
+            Some("progress") => Ok(Some(Followed::Progress(serde_json::from_str(data).map_err(malformed)?))),
+            Some("end") => Ok(Some(Followed::End(serde_json::from_str(data).map_err(malformed)?))),
+            Some("error") => Err(ClientError::Refused(serde_json::from_str(data).map_err(malformed)?)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+        patience: Option<Duration>,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, "retaind")
+            .header(header::USER_AGENT, USER_AGENT);
+        if let Some(person) = &self.on_behalf_of {
+            request = request.header(ON_BEHALF_OF, person);
+        }
+        if !body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        let request = request.body(Full::new(body)).map_err(|error| self.broken(error.to_string()))?;
+        let answer = self.sender.send_request(request);
+        let answer = match patience {
+            Some(patience) => {
+                tokio::time::timeout(patience, answer).await.map_err(|_| self.broken("it took too long".to_owned()))?
+            }
+            None => answer.await,
+        };
+        answer.map_err(|error| self.broken(error.to_string()))
+    }
+
+    async fn read<T: DeserializeOwned>(&self, response: Response<Incoming>) -> Result<T, ClientError> {
+        let status = response.status();
+        let body = response.into_body().collect().await.map_err(|error| self.broken(error.to_string()))?.to_bytes();
+        if !status.is_success() {
+            return Err(match serde_json::from_slice(&body) {
+                Ok(problem) => ClientError::Refused(Box::new(problem)),
+                Err(_) => self.broken(format!("it answered with status {status}")),
+            });
+        }
+        serde_json::from_slice(&body).map_err(|error| self.broken(format!("its answer is not understood: {error}")))
+    }
+
+    fn broken(&self, why: String) -> ClientError {
+        ClientError::Broken { path: self.path.clone(), why }
+    }
+}

@@ -1,0 +1,193 @@
+//! Border of the server: what can be asked of a daemon, and what it answers. `daemon` implements [`Control`].
+
+use std::collections::BTreeMap;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::problem::Problem;
+use crate::outcome::{HookPoint, Pause, RunId, RunMode, RunResult, RunTrigger, Subject};
+use crate::policy::{Mode, Name};
+use crate::report::{Overview, PolicyOverview, RunEntry, Stats, ToApprove};
+
+/// An answer, or why there is none.
+pub type Answer<'a, T> = BoxFuture<'a, Result<T, Problem>>;
+
+/// Questions and orders that a daemon takes.
+pub trait Control: Send + Sync + 'static {
+    /// Answers where the daemon's main loop does.
+    fn alive(&self) -> Answer<'_, ()>;
+    /// State of everything, as it is in force.
+    fn status(&self) -> Answer<'_, LiveStatus>;
+    /// The policies in force.
+    fn policies(&self) -> Answer<'_, Vec<PolicyOverview>>;
+    /// Eligible rows of policies, without names of all of them.
+    fn stats(&self, names: Vec<String>) -> Answer<'_, Stats>;
+    /// Past and present runs, the newest first.
+    fn runs(&self, wanted: RunsWanted) -> Answer<'_, Vec<RunEntry>>;
+    /// A run by its id, or by a beginning or end of it.
+    fn run(&self, id: String) -> Answer<'_, RunDocument>;
+    /// Follows a run to its end.
+    fn follow(&self, id: String) -> Answer<'_, BoxStream<'static, RunUpdate>>;
+    /// Begins a run.
+    fn begin(&self, wanted: RunWanted, caller: Caller) -> Answer<'_, RunId>;
+    /// Asks a run to stop between two batches.
+    fn cancel(&self, id: String, caller: Caller) -> Answer<'_, RunId>;
+    /// Pauses a task or policy.
+    fn pause(&self, subject: Subject, reason: Option<String>, caller: Caller) -> Answer<'_, Paused>;
+    /// Lets a task or policy go on; false where it was not paused.
+    fn resume(&self, subject: Subject, caller: Caller) -> Answer<'_, bool>;
+    /// Look at a policy before it is approved: everything that it would take.
+    fn proposal(&self, policy: Name) -> Answer<'_, ToApprove>;
+    /// Approves a policy, if it is still the one that was shown.
+    fn approve(&self, policy: Name, seen: SeenProposal, caller: Caller) -> Answer<'_, ToApprove>;
+    /// Loads the configuration anew.
+    fn reload(&self, caller: Caller) -> Answer<'_, Reloaded>;
+}
+
+/// Whoever asks.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// User of the other end of the socket; none where the sandbox hides who that is.
+    pub uid: Option<u32>,
+    /// Person for whom a command says that it asks.
+    pub on_behalf_of: Option<String>,
+    /// It is a command of retaind, which asks for a person at a terminal.
+    pub is_command: bool,
+}
+
+/// Answer of `GET /api/v1/status`: the page of `retaind status`, and what only the daemon knows.
+#[derive(Debug, Clone, Serialize)]
+pub struct LiveStatus {
+    #[serde(flatten)]
+    pub overview: Overview,
+    /// Progress of the runs of this daemon that are under way.
+    pub progress: Vec<RunProgress>,
+    pub sources: Vec<SourceState>,
+    pub paused: Vec<Paused>,
+    pub configuration: ConfigInForce,
+}
+
+/// State of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SourceState {
+    pub source: Name,
+    pub is_up: bool,
+}
+
+/// Something that is paused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Paused {
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// Null where its file cannot be read, which pauses as well.
+    pub pause: Option<Pause>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// The configuration that the daemon works by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ConfigInForce {
+    /// SHA-256 of what is written in it, in hexadecimal.
+    pub digest: String,
+    pub mode: Mode,
+    /// True if what is written on disk is something else, or wrong.
+    pub differs_from_disk: bool,
+    /// Errors of the last reload, where it failed.
+    pub reload_errors: Option<usize>,
+}
+
+/// Progress of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunProgress {
+    pub run_id: RunId,
+    pub task: Option<Name>,
+    pub policies: Vec<Name>,
+    pub mode: RunMode,
+    pub trigger: RunTrigger,
+    pub since: Timestamp,
+    /// Work done of the work planned, in hundredths. Never falls; 100 only at the end.
+    pub progress: u8,
+    /// The stage that it is in, in words.
+    pub message: String,
+    /// The policy that is run now.
+    pub policy: Option<Name>,
+    /// The hook that is run instead.
+    pub hook: Option<HookPoint>,
+    /// Position of the policy in the run, from 1.
+    pub position: usize,
+    pub rows_done: u64,
+    /// None where it was not counted.
+    pub rows_total: Option<u64>,
+    pub files_deleted: u64,
+    pub bytes_reclaimed: u64,
+}
+
+/// Answer of `GET /api/v1/runs/{id}`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunDocument {
+    #[serde(flatten)]
+    pub result: RunResult,
+    /// While this daemon runs it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<RunProgress>,
+}
+
+/// News of a run that is followed.
+#[derive(Debug, Clone)]
+pub enum RunUpdate {
+    Progress(Box<RunProgress>),
+    /// The last one.
+    End(Box<RunResult>),
+    /// The last one, where there is no result.
+    Failed(Problem),
+}
+
+/// Choice of runs to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunsWanted {
+    pub task: Option<Name>,
+    pub policy: Option<Name>,
+    pub status: Option<String>,
+    pub since: Option<Timestamp>,
+    /// At most so many; 100 if left out, 1000 at most.
+    pub limit: Option<u32>,
+}
+
+/// Proposal that somebody has looked at before approving it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeenProposal {
+    /// Of the policy's configuration.
+    pub fingerprint: String,
+    /// Rows or files that would have gone.
+    pub amount: u64,
+}
+
+/// Request for a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunWanted {
+    /// Tasks and policies; without any, all that are scheduled.
+    #[serde(default)]
+    pub names: Vec<String>,
+    /// `plan` and `report` delete nothing. Without it: what the configuration says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<RunMode>,
+    /// Values of the parameters that the policies declare.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params: BTreeMap<String, String>,
+}
+
+/// A reload that is done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloaded {
+    /// Differences, in words; empty where nothing did.
+    pub changes: String,
+    /// Of the configuration in force now.
+    pub digest: String,
+}

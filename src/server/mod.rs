@@ -1,0 +1,18 @@
+//! Answers over HTTP: requests in, the daemon's [`Control`] asked, results out. Knows neither databases nor file trees, and
+//! changes nothing itself.
+
+mod client;
+mod control;
+mod events;
+mod extract;
+mod problem;
+mod routes;
+mod socket;
+
+pub use client::{Client, ClientError};
+pub use control::{
+    Answer, Caller, ConfigInForce, Control, LiveStatus, Paused, Reloaded, RunDocument, RunProgress, RunUpdate,
+    RunWanted, RunsWanted, SeenProposal, SourceState,
+};
+pub use problem::{Problem, ProblemCode};
+pub use socket::{ApiServer, BindError};

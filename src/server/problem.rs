@@ -1,0 +1,166 @@
+//! Errors as RFC 9457 describes them, each with a code that stays the same.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::RunId;
+
+/// Media type of a problem.
+const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// Kind of a problem: what a program decides by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemCode {
+    /// The request is malformed.
+    InvalidRequest,
+    /// The caller may not do this here.
+    Forbidden,
+    /// Nothing is changed through this server.
+    ReadOnly,
+    UnknownPath,
+    UnknownRun,
+    /// No task or policy has that name, or it is switched off.
+    UnknownName,
+    /// An id could be that of several runs.
+    AmbiguousRun,
+    /// A parameter is missing, unknown or malformed.
+    InvalidParameter,
+    MethodNotAllowed,
+    /// Another run has the policy.
+    Busy,
+    /// The run has ended.
+    RunEnded,
+    /// Another configuration is in force than the one that was shown.
+    Changed,
+    /// There is nothing to approve, or an approval would not do.
+    NotHeld,
+    /// The configuration on disk cannot be used.
+    ConfigurationInvalid,
+    TooLarge,
+    TimedOut,
+    Internal,
+    /// The daemon is stopping.
+    Stopping,
+}
+
+impl ProblemCode {
+    fn status(self) -> StatusCode {
+        match self {
+            ProblemCode::InvalidRequest => StatusCode::BAD_REQUEST,
+            ProblemCode::Forbidden | ProblemCode::ReadOnly => StatusCode::FORBIDDEN,
+            ProblemCode::UnknownPath | ProblemCode::UnknownRun | ProblemCode::UnknownName => StatusCode::NOT_FOUND,
+            ProblemCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            ProblemCode::AmbiguousRun
+            | ProblemCode::Busy
+            | ProblemCode::RunEnded
+            | ProblemCode::Changed
+            | ProblemCode::NotHeld => StatusCode::CONFLICT,
+            ProblemCode::InvalidParameter | ProblemCode::ConfigurationInvalid => StatusCode::UNPROCESSABLE_ENTITY,
+            ProblemCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ProblemCode::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            ProblemCode::Stopping => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            ProblemCode::InvalidRequest => "The request is malformed",
+            ProblemCode::Forbidden => "The caller may not do this",
+            ProblemCode::ReadOnly => "The server is read-only",
+            ProblemCode::UnknownPath => "There is nothing at this path",
+            ProblemCode::UnknownRun => "There is no such run",
+            ProblemCode::UnknownName => "There is no such task or policy",
+            ProblemCode::AmbiguousRun => "The id could be that of several runs",
+            ProblemCode::InvalidParameter => "A parameter does not fit the policies",
+            ProblemCode::MethodNotAllowed => "The path does not take this method",
+            ProblemCode::Busy => "Another run has the policy",
+            ProblemCode::RunEnded => "The run has ended",
+            ProblemCode::Changed => "Another configuration is in force",
+            ProblemCode::NotHeld => "There is nothing that can be approved",
+            ProblemCode::ConfigurationInvalid => "The configuration cannot be used",
+            ProblemCode::TooLarge => "The request is too large",
+            ProblemCode::TimedOut => "The request took too long to arrive",
+            ProblemCode::Internal => "The daemon failed to answer",
+            ProblemCode::Stopping => "The daemon is stopping",
+        }
+    }
+}
+
+/// A problem: what kind, and what went wrong here.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Problem {
+    pub code: ProblemCode,
+    /// In words.
+    pub detail: String,
+    /// Advice on what to do.
+    #[serde(default)]
+    pub hint: Option<String>,
+    /// The run that it is about.
+    #[serde(default)]
+    pub run_id: Option<RunId>,
+    /// All errors, where there are several.
+    #[serde(default)]
+    pub errors: Vec<String>,
+}
+
+/// A problem as it is sent.
+#[derive(Serialize)]
+struct Sent<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    code: ProblemCode,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run_id: Option<RunId>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [String],
+}
+
+impl Serialize for Problem {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { code, detail, hint, run_id, errors } = self;
+        // The word of the code is the one that JSON has.
+        let word = serde_json::to_value(code).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default();
+        Sent {
+            r#type: format!("urn:retaind:problem:{word}"),
+            title: code.title(),
+            status: code.status().as_u16(),
+            code: *code,
+            detail,
+            hint: hint.as_deref(),
+            run_id: *run_id,
+            errors,
+        }
+        .serialize(serializer)
+    }
+}
+
+impl Problem {
+    pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), hint: None, run_id: None, errors: Vec::new() }
+    }
+
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// Problem of something that failed in the daemon itself, with its causes.
+    pub fn internal(error: &anyhow::Error) -> Self {
+        Self::new(ProblemCode::Internal, format!("{error:#}"))
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = (self.code.status(), axum::Json(self)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, MEDIA_TYPE);
+        response
+    }
+}

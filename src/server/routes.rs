@@ -1,0 +1,259 @@
+//! The paths, and what each asks of the daemon.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{DefaultBodyLimit, Extension, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json as Reply, Router};
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+
+use super::control::{Caller, Control, RunDocument, RunUpdate, RunWanted, RunsWanted, SeenProposal};
+use super::events;
+use super::extract::{Asked, Json, PathName, Piece};
+use super::problem::{Problem, ProblemCode};
+use crate::outcome::{RunId, Subject};
+use crate::policy::Name;
+
+/// Longest time that a request waits for its run.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+/// Parts that every handler works with.
+#[derive(Clone)]
+pub(super) struct App {
+    pub(super) control: Arc<dyn Control>,
+    pub(super) read_only: bool,
+}
+
+/// All paths.
+pub(super) fn router(app: App) -> Router {
+    let api = Router::new()
+        .route("/status", get(status))
+        .route("/policies", get(policies))
+        .route("/policies/{name}/proposal", get(proposal))
+        .route("/policies/{name}/approve", post(approve))
+        .route("/policies/{name}/pause", post(pause_policy))
+        .route("/policies/{name}/resume", post(resume_policy))
+        .route("/tasks/{name}/pause", post(pause_task))
+        .route("/tasks/{name}/resume", post(resume_task))
+        .route("/stats", get(stats))
+        .route("/runs", get(runs))
+        .route("/runs/{id}", get(run))
+        .route("/runs/{id}/events", get(follow))
+        .route("/runs/{id}/cancel", post(cancel))
+        .route("/run", post(begin))
+        .route("/reload", post(reload));
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/healthz", get(alive))
+        .route("/readyz", get(alive))
+        .fallback(nothing_there)
+        .method_not_allowed_fallback(not_that_method)
+        .layer(DefaultBodyLimit::disable())
+        .with_state(app)
+}
+
+type Answered<T> = Result<Reply<T>, Problem>;
+
+async fn nothing_there(uri: axum::http::Uri) -> Problem {
+    Problem::new(ProblemCode::UnknownPath, format!("there is nothing at {}", uri.path()))
+        .hint("the paths are in docs/api.md and begin with /api/v1")
+}
+
+async fn not_that_method(method: axum::http::Method, uri: axum::http::Uri) -> Problem {
+    Problem::new(ProblemCode::MethodNotAllowed, format!("{} does not take {method}", uri.path()))
+}
+
+async fn alive(State(app): State<App>) -> Result<&'static str, Problem> {
+    app.control.alive().await.map(|()| "ok\n")
+}
+
+async fn status(State(app): State<App>) -> Result<Response, Problem> {
+    Ok(Reply(app.control.status().await?).into_response())
+}
+
+async fn policies(State(app): State<App>) -> Result<Response, Problem> {
+    Ok(Reply(app.control.policies().await?).into_response())
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Names {
+    /// Separated by commas.
+    names: Option<String>,
+}
+
+async fn stats(State(app): State<App>, Asked(Names { names }): Asked<Names>) -> Result<Response, Problem> {
+    let names = names.iter().flat_map(|names| names.split(',')).filter(|name| !name.is_empty());
+    Ok(Reply(app.control.stats(names.map(str::to_owned).collect()).await?).into_response())
+}
+
+async fn runs(State(app): State<App>, Asked(wanted): Asked<RunsWanted>) -> Result<Response, Problem> {
+    Ok(Reply(app.control.runs(wanted).await?).into_response())
+}
+
+async fn run(State(app): State<App>, Piece(id): Piece) -> Answered<RunDocument> {
+    app.control.run(id).await.map(Reply)
+}
+
+async fn follow(State(app): State<App>, Piece(id): Piece) -> Result<Response, Problem> {
+    app.control.follow(id).await.map(events::respond)
+}
+
+/// Time to wait for the run: `60s`, `5m`.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wait {
+    wait: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Begun {
+    run_id: RunId,
+    status: &'static str,
+}
+
+async fn begin(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Asked(Wait { wait }): Asked<Wait>,
+    Json(wanted): Json<RunWanted>,
+) -> Result<Response, Problem> {
+    app.may_change()?;
+    let wait = wait.as_deref().map(parse_wait).transpose()?;
+    let run_id = app.control.begin(wanted, caller).await?;
+    if let Some(wait) = wait
+        && let Ok(end) = tokio::time::timeout(wait, ended(&app, run_id)).await
+    {
+        return end;
+    }
+    let place = format!("/api/v1/runs/{run_id}");
+    let mut response = (StatusCode::ACCEPTED, Reply(Begun { run_id, status: "running" })).into_response();
+    if let Ok(place) = HeaderValue::from_str(&place) {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    Ok(response)
+}
+
+/// Waits for the end of a run, and answers its result.
+async fn ended(app: &App, run_id: RunId) -> Result<Response, Problem> {
+    let mut events = app.control.follow(run_id.to_string()).await?;
+    while let Some(event) = events.next().await {
+        match event {
+            RunUpdate::Progress(_) => {}
+            RunUpdate::End(result) => return Ok(Reply(*result).into_response()),
+            RunUpdate::Failed(problem) => return Err(problem),
+        }
+    }
+    Err(Problem::new(ProblemCode::Internal, format!("run {run_id} ended without a result")))
+}
+
+fn parse_wait(text: &str) -> Result<Duration, Problem> {
+    let wait = text.parse::<jiff::SignedDuration>().ok().and_then(|wait| Duration::try_from(wait).ok());
+    let malformed = || Problem::new(ProblemCode::InvalidRequest, format!("wait={text} is not a duration"));
+    Ok(wait.ok_or_else(|| malformed().hint("write it as wait=60s"))?.min(LONGEST_WAIT))
+}
+
+async fn cancel(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Piece(id): Piece,
+) -> Result<Response, Problem> {
+    app.may_change()?;
+    let run_id = app.control.cancel(id, caller).await?;
+    Ok((StatusCode::ACCEPTED, Reply(Begun { run_id, status: "stopping" })).into_response())
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Because {
+    reason: Option<String>,
+}
+
+async fn pause_task(
+    state: State<App>,
+    caller: Extension<Caller>,
+    PathName(name): PathName,
+    reason: Json<Because>,
+) -> Result<Response, Problem> {
+    pause(state, caller, Subject::Task(name), reason).await
+}
+
+async fn pause_policy(
+    state: State<App>,
+    caller: Extension<Caller>,
+    PathName(name): PathName,
+    reason: Json<Because>,
+) -> Result<Response, Problem> {
+    pause(state, caller, Subject::Policy(name), reason).await
+}
+
+async fn pause(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    subject: Subject,
+    Json(Because { reason }): Json<Because>,
+) -> Result<Response, Problem> {
+    app.may_change()?;
+    Ok(Reply(app.control.pause(subject, reason, caller).await?).into_response())
+}
+
+#[derive(Serialize)]
+struct Resumed {
+    #[serde(flatten)]
+    subject: Subject,
+    was_paused: bool,
+}
+
+async fn resume_task(state: State<App>, caller: Extension<Caller>, PathName(name): PathName) -> Answered<Resumed> {
+    resume(state, caller, Subject::Task(name)).await
+}
+
+async fn resume_policy(state: State<App>, caller: Extension<Caller>, PathName(name): PathName) -> Answered<Resumed> {
+    resume(state, caller, Subject::Policy(name)).await
+}
+
+async fn resume(State(app): State<App>, Extension(caller): Extension<Caller>, subject: Subject) -> Answered<Resumed> {
+    app.may_change()?;
+    let was_paused = app.control.resume(subject.clone(), caller).await?;
+    Ok(Reply(Resumed { subject, was_paused }))
+}
+
+async fn proposal(State(app): State<App>, PathName(name): PathName) -> Result<Response, Problem> {
+    Ok(Reply(app.control.proposal(name).await?).into_response())
+}
+
+async fn approve(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    PathName(name): PathName,
+    Json(seen): Json<Option<SeenProposal>>,
+) -> Result<Response, Problem> {
+    app.may_change()?;
+    let seen = seen.ok_or_else(|| nothing_seen(&name))?;
+    Ok(Reply(app.control.approve(name, seen, caller).await?).into_response())
+}
+
+fn nothing_seen(name: &Name) -> Problem {
+    Problem::new(ProblemCode::InvalidRequest, "the body does not say what is approved")
+        .hint(format!("look at GET /api/v1/policies/{name}/proposal, and send its fingerprint and amount"))
+}
+
+async fn reload(State(app): State<App>, Extension(caller): Extension<Caller>) -> Result<Response, Problem> {
+    app.may_change()?;
+    Ok(Reply(app.control.reload(caller).await?).into_response())
+}
+
+impl App {
+    fn may_change(&self) -> Result<(), Problem> {
+        match self.read_only {
+            false => Ok(()),
+            true => {
+                Err(Problem::new(ProblemCode::ReadOnly, "[server] read_only = true: nothing is changed by requests"))
+            }
+        }
+    }
+}
