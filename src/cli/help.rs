@@ -213,7 +213,10 @@ Examples:
 
 pub const STATUS: &str = "\
 Shows for every task its schedule, its next slot and its last run; what runs at the moment; and files that are still \
-pending: their row is gone, and they are removed before the policy's next run. \"never ran\" and \"overdue\" stand out.";
+pending: their row is gone, and they are removed before the policy's next run. \"never ran\" and \"overdue\" stand out.
+
+Needs the state directory only: with an error in the configuration, or without the passwords that it names, it shows the \
+configuration that was last in force, says what is wrong with the one on disk, and ends with 0.";
 
 pub const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -273,7 +276,8 @@ Examples:
 
 pub const RUNS: &str = "\
 Lists the runs in the ledger, newest first, or shows one with all its results, as `retaind run` printed it. An ID may be \
-shortened to a beginning or end that only one run has: the list shows such an end.";
+shortened to a beginning or end that only one run has: the list shows such an end. Like `retaind status` it needs the state \
+directory only.";
 
 pub const RUNS_EXAMPLES: &str = "\
 Examples:

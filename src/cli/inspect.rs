@@ -4,12 +4,14 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use super::exit::Exit;
-use super::output::Output;
+use super::load::load_known;
+use super::output::{Output, remark};
 use super::perform::RunArguments;
 use super::refusal::Refusal;
 use crate::commands::params::check_params;
 use crate::commands::selection::{select, select_enabled};
 use crate::commands::{check, diff, explain, stats, status};
+use crate::config::Inputs;
 use crate::policy::Settings;
 use crate::report::{
     FoundAs, Level, RunEntry, render_difference, render_findings, render_held, render_run, render_runs, render_stats,
@@ -25,8 +27,10 @@ pub async fn check(settings: &Arc<Settings>, config_only: bool, output: Output) 
 }
 
 /// Shows tasks, their runs, and what is pending.
-pub async fn status(settings: &Settings, output: Output) -> Result<Exit, Refusal> {
-    let overview = status::overview(settings, &Default::default()).await?;
+pub async fn status(inputs: &Inputs, output: Output) -> Result<Exit, Refusal> {
+    let clock = Default::default();
+    let known = load_known(inputs, output).await?;
+    let overview = status::overview(&known.settings, known.objection(), &clock).await?;
     output.show(&overview, render_status)?;
     Ok(Exit::Done)
 }
@@ -103,8 +107,13 @@ pub async fn why_file(settings: &Settings, store: &str, path: &OsStr, output: Ou
 }
 
 /// Lists runs, or shows one.
-pub async fn runs(settings: &Settings, id: Option<&str>, limit: u32, output: Output) -> Result<Exit, Refusal> {
+pub async fn runs(inputs: &Inputs, id: Option<&str>, limit: u32, output: Output) -> Result<Exit, Refusal> {
     let clock = Default::default();
+    let known = load_known(inputs, output).await?;
+    if let Some(objection) = known.objection() {
+        remark(&objection);
+    }
+    let settings = &known.settings;
     let Some(id) = id else {
         let (runs, now) = status::runs(settings, &clock, limit).await?;
         output.show(&runs, |runs: &Vec<RunEntry>, layout| render_runs(runs, now, layout))?;

@@ -10,6 +10,7 @@ mod completions;
 mod exit;
 mod help;
 mod inspect;
+mod load;
 mod output;
 mod perform;
 mod progress;
@@ -22,13 +23,13 @@ use std::sync::Arc;
 use clap::Parser;
 use futures_util::FutureExt;
 
-use crate::config::{Diagnostics, Inputs};
+use crate::config::Inputs;
 use crate::daemon;
-use crate::policy::Settings;
 use crate::policy::compile;
 pub use args::{Args, Shared};
 use args::{Command, ConfigCommand};
 pub use exit::Exit;
+use load::{inputs, load, load_from};
 use output::{Output, complain, say};
 use perform::RunArguments;
 use refusal::Refusal;
@@ -134,10 +135,7 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             let settings = load(shared, output)?;
             restore::restore(&settings, &run, &paths, output).boxed_local().await
         }
-        Command::Status => {
-            let settings = load(shared, output)?;
-            inspect::status(&settings, output).await
-        }
+        Command::Status => inspect::status(&inputs(shared), output).boxed_local().await,
         Command::Stats { names } => {
             let settings = load(shared, output)?;
             inspect::stats(&settings, RunArguments { names, params, is_temporary }, output).boxed_local().await
@@ -158,10 +156,7 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             })?;
             inspect::why(&settings, &thing, &key, &params, output).boxed_local().await
         }
-        Command::Runs { id, limit } => {
-            let settings = load(shared, output)?;
-            inspect::runs(&settings, id.as_deref(), limit, output).await
-        }
+        Command::Runs { id, limit } => inspect::runs(&inputs(shared), id.as_deref(), limit, output).boxed_local().await,
     }
 }
 
@@ -179,35 +174,5 @@ async fn daemon(inputs: Inputs) -> Result<Exit, Refusal> {
             Err(Refusal::Told(Exit::BadConfiguration))
         }
         Err(error) => Err(Refusal::Failed(error.into())),
-    }
-}
-
-fn inputs(shared: Shared) -> Inputs {
-    Inputs::from_process(shared.config, shared.set)
-}
-
-/// Output of every command with `--json` when the configuration is bad.
-#[derive(serde::Serialize)]
-struct Problems<'a> {
-    errors: &'a Diagnostics,
-}
-
-/// Loads and compiles the configuration; tells every error in it.
-fn load(shared: Shared, output: Output) -> Result<Arc<Settings>, Refusal> {
-    load_from(&inputs(shared), output)
-}
-
-fn load_from(inputs: &Inputs, output: Output) -> Result<Arc<Settings>, Refusal> {
-    match compile::load(inputs) {
-        Ok(settings) => Ok(Arc::new(settings)),
-        Err(problems) => {
-            if output.json {
-                output.value(&Problems { errors: &problems })?;
-            } else {
-                say(problems.render(output::stderr_color()).trim_end());
-                say(&format!("\n{} in the configuration", crate::text::human::counted(problems.len() as u64, "error")));
-            }
-            Err(Refusal::Told(Exit::BadConfiguration))
-        }
     }
 }

@@ -50,6 +50,11 @@ pub fn say(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
+/// Writes something that a person should look at to standard error.
+pub fn remark(matter: &str) {
+    say(&format!("{} {matter}", style::paint(style::CARE, "attention:")));
+}
+
 /// Writes an error with its causes, one a line, and what to do.
 pub fn complain(error: &anyhow::Error, hint: Option<&str>) {
     let mut text = format!("{} {error}", style::paint(style::BAD, "error:"));

@@ -7,6 +7,7 @@ pub mod diff;
 pub mod execute;
 pub mod explain;
 pub(crate) mod held;
+pub mod known;
 pub mod operator;
 pub mod params;
 mod planned;

@@ -21,8 +21,8 @@ use crate::text::human;
 /// Runs that are looked through for unfinished ones; they are among the newest.
 const LOOKED_THROUGH: u32 = 200;
 
-/// Everything that `status` shows.
-pub async fn overview(settings: &Settings, clock: &Clock) -> anyhow::Result<Overview> {
+/// Everything that `status` shows. `objection`: what is wrong with the configuration on disk.
+pub async fn overview(settings: &Settings, objection: Option<String>, clock: &Clock) -> anyhow::Result<Overview> {
     let now = clock.now();
     let ledger = open(settings, now).await?;
     let (states, runs, pending) = match &ledger {
@@ -60,7 +60,7 @@ pub async fn overview(settings: &Settings, clock: &Clock) -> anyhow::Result<Over
         },
         attention: Vec::new(),
     };
-    overview.attention = attention(&overview);
+    overview.attention = objection.into_iter().chain(attention(&overview)).collect();
     overview.attention.extend(ledger.and_then(|ledger| full_disk(&ledger)));
     Ok(overview)
 }

@@ -118,6 +118,15 @@ impl Diagnostic {
         &self.origin
     }
 
+    /// True if the call is at fault, whatever is on disk: a `--set`, or a variable without a meaning.
+    pub fn is_of_the_call(&self) -> bool {
+        match &self.origin {
+            Origin::Set(_) => true,
+            Origin::Env(_) => self.key.is_empty(),
+            Origin::Text { .. } | Origin::File(_) => false,
+        }
+    }
+
     /// The file, where it comes from one.
     pub fn file(&self) -> Option<&Path> {
         match &self.origin {

@@ -37,7 +37,7 @@ impl Controller {
 
     pub(super) async fn live_status(&self) -> Result<LiveStatus, Problem> {
         let settings = self.settings();
-        let overview = status::overview(&settings, self.runs.clock()).await.map_err(internal)?;
+        let overview = status::overview(&settings, None, self.runs.clock()).await.map_err(internal)?;
         let digest = settings.written.fingerprint();
         let snapshot = self.snapshot.borrow().clone();
         Ok(LiveStatus {

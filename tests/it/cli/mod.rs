@@ -12,6 +12,7 @@ mod completion;
 mod golden;
 mod held;
 mod hooks;
+mod known;
 mod restore;
 mod spelled;
 mod stats;

@@ -87,7 +87,7 @@ fn bad_configuration() -> String {
 #[test]
 fn g10_a_bad_configuration_is_exit_code_78_with_every_error() {
     let config = bad_configuration();
-    for command in ["check", "plan", "run", "status", "runs", "daemon"] {
+    for command in ["check", "plan", "run", "stats", "daemon"] {
         let ended = call(&[command, "--config", &config]).with(78);
         assert_eq!(ended.stdout, "");
         for part in ["retaind.toml:7:1", "did you mean `table`?", "retaind.toml:9:8", "\"30d\""] {
