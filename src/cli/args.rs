@@ -7,6 +7,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
+use super::since::Since;
 use super::{candidates, help};
 use crate::config::Inputs;
 
@@ -161,7 +162,14 @@ pub enum Command {
     },
     /// Show schedules, last runs and what is pending
     #[command(long_about = help::STATUS, after_long_help = help::STATUS_EXAMPLES)]
-    Status,
+    Status {
+        /// Print one line for a monitor, and end as its plug-ins do
+        #[arg(long)]
+        check: bool,
+        /// Show it anew every two seconds, until Ctrl-C
+        #[arg(long, conflicts_with = "check")]
+        watch: bool,
+    },
     /// Count what could be cleaned now
     #[command(long_about = help::STATS, after_long_help = help::STATS_EXAMPLES)]
     Stats {
@@ -185,9 +193,8 @@ pub enum Command {
         /// A run's id, or a beginning or end of it
         #[arg(value_name = "ID", add = ArgValueCompleter::new(candidates::runs))]
         id: Option<String>,
-        /// Number of runs to list
-        #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
-        limit: u32,
+        #[command(flatten)]
+        wanted: RunsWanted,
     },
     /// Print a completion script for a shell
     #[command(long_about = help::COMPLETIONS, after_long_help = help::COMPLETIONS_EXAMPLES)]
@@ -209,6 +216,38 @@ pub enum Command {
 pub enum ConfigCommand {
     /// Print the JSON schema by which editors complete and check a configuration
     Schema,
+}
+
+/// Which runs `runs` lists.
+#[derive(Debug, clap::Args)]
+pub struct RunsWanted {
+    /// Number of runs to list
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
+    pub limit: u32,
+    /// Only runs of that task as a whole
+    #[arg(long, value_name = "TASK", conflicts_with = "id", add = ArgValueCandidates::new(candidates::task_names))]
+    pub task: Option<String>,
+    /// Only runs that came to that policy
+    #[arg(long, value_name = "POLICY", conflicts_with = "id", add = ArgValueCandidates::new(candidates::policies))]
+    pub policy: Option<String>,
+    /// Only runs that ended so
+    #[arg(long, value_name = "STATUS", conflicts_with = "id")]
+    pub status: Option<RunStatus>,
+    /// Only runs that began since then: a time, a date (in UTC), or a length of time such as 7d
+    #[arg(long, value_name = "WHEN", conflicts_with = "id", value_parser = Since::parse)]
+    pub since: Option<Since>,
+}
+
+/// Values of `runs --status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum RunStatus {
+    Completed,
+    CompletedWithErrors,
+    Failed,
+    Cancelled,
+    Blocked,
+    Running,
 }
 
 /// Values of `run --mode`: a command line can make a run more careful than its configuration, never less.

@@ -53,6 +53,16 @@ pub fn policies_and_tasks() -> Vec<CompletionCandidate> {
     policies.chain(tasks(&raw).into_iter().map(|name| candidate(name, "task".to_owned()))).collect()
 }
 
+/// Policies.
+pub fn policies() -> Vec<CompletionCandidate> {
+    configured().policies.into_iter().map(|(name, _)| CompletionCandidate::new(name)).collect()
+}
+
+/// Tasks.
+pub fn task_names() -> Vec<CompletionCandidate> {
+    tasks(&configured()).into_iter().map(CompletionCandidate::new).collect()
+}
+
 /// Stores.
 pub fn stores() -> Vec<CompletionCandidate> {
     let stores = configured().stores.into_iter();
@@ -132,8 +142,9 @@ pub fn runs(current: &OsStr) -> Vec<CompletionCandidate> {
     let Some(current) = current.to_str() else { return Vec::new() };
     let Ok(settings) = compile::load(&inputs()) else { return Vec::new() };
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return Vec::new() };
-    let clock = Default::default();
-    let runs = runtime.block_on(async { tokio::time::timeout(PATIENCE, status::runs(&settings, &clock, RUNS)).await });
+    let (clock, all) = Default::default();
+    let runs = runtime
+        .block_on(async { tokio::time::timeout(PATIENCE, status::runs(&settings, &clock, |_| all, RUNS)).await });
     runtime.shutdown_background();
     let Ok(Ok((runs, _))) = runs else { return Vec::new() };
     let ids = runs.iter().flat_map(|run| {

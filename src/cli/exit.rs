@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::report::Status;
+use crate::report::{MonitorState, Status};
 
 /// Exit code of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +30,18 @@ impl From<Status> for Exit {
             Status::Failed => Exit::Failed,
             Status::Cancelled => Exit::Cancelled,
             Status::Blocked => Exit::Blocked,
+        }
+    }
+}
+
+impl From<MonitorState> for Exit {
+    /// Plug-ins of monitors have codes of their own for the same numbers: 0 well, 1 warning, 2 critical, 3 unknown.
+    fn from(state: MonitorState) -> Self {
+        match state {
+            MonitorState::Ok => Exit::Done,
+            MonitorState::Warning => Exit::Failed,
+            MonitorState::Critical => Exit::Usage,
+            MonitorState::Unknown => Exit::CompletedWithErrors,
         }
     }
 }

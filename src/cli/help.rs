@@ -216,14 +216,22 @@ Shows for every task its schedule, its next slot and its last run; what runs at 
 pending: their row is gone, and they are removed before the policy's next run. \"never ran\" and \"overdue\" stand out.
 
 Needs the state directory only: with an error in the configuration, or without the passwords that it names, it shows the \
-configuration that was last in force, says what is wrong with the one on disk, and ends with 0.";
+configuration that was last in force, says what is wrong with the one on disk, and ends with 0.
+
+--check is a plug-in for Nagios, Icinga and their kin: one line on standard output, and as exit status 0 all is well, 1 warning, \
+2 critical, 3 unknown. Which matter is which stands in docs/operations.md. Without --check the exit status is 0 whatever needs \
+attention.";
 
 pub const STATUS_EXAMPLES: &str = "\
 Examples:
   At a glance:
       retaind status
-  For a monitor, anything that wants a person's attention:
-      retaind status --json | jq -e '.attention == []'";
+  Again and again, while a run goes on:
+      retaind status --watch
+  For a monitor:
+      sudo -u retaind retaind status --check
+  For another one, the codes of all that wants a person's attention:
+      retaind status --json | jq -r '.attention_codes[].code'";
 
 pub const STATS: &str = "\
 Counts for each policy what it could clean now: eligible rows, the oldest of them, for how long that one has been eligible \
@@ -277,12 +285,16 @@ Examples:
 pub const RUNS: &str = "\
 Lists the runs in the ledger, newest first, or shows one with all its results, as `retaind run` printed it. An ID may be \
 shortened to a beginning or end that only one run has: the list shows such an end. Like `retaind status` it needs the state \
-directory only.";
+directory only.
+
+A run that only reported shows what would have gone.";
 
 pub const RUNS_EXAMPLES: &str = "\
 Examples:
   The last twenty:
       retaind runs
+  Those of a week in which a policy was blocked:
+      retaind runs --policy detections --status blocked --since 7d
   One of them, with its errors:
       retaind runs 0000beef
   Everything about it:

@@ -1,21 +1,18 @@
-//! `check`, `status`, `stats`, `why` and `runs`: what is, without changing it.
+//! `check`, `diff`, `stats` and `why`: what is, without changing it.
 
 use std::ffi::OsStr;
 use std::sync::Arc;
 
 use super::exit::Exit;
-use super::load::load_known;
-use super::output::{Output, remark};
+use super::output::Output;
 use super::perform::RunArguments;
 use super::refusal::Refusal;
 use crate::commands::params::check_params;
 use crate::commands::selection::{select, select_enabled};
-use crate::commands::{check, diff, explain, stats, status};
-use crate::config::Inputs;
+use crate::commands::{check, diff, explain, stats};
 use crate::policy::Settings;
 use crate::report::{
-    FoundAs, Level, RunEntry, render_difference, render_findings, render_held, render_run, render_runs, render_stats,
-    render_status, render_why, render_why_file,
+    FoundAs, Level, render_difference, render_findings, render_held, render_stats, render_why, render_why_file,
 };
 
 /// Looks at everything that a run needs, or at the configuration alone, which loading has done.
@@ -24,15 +21,6 @@ pub async fn check(settings: &Arc<Settings>, config_only: bool, output: Output) 
         if config_only { check::config(settings) } else { check::everything(settings, &Default::default()).await };
     output.show(&findings, render_findings)?;
     Ok(if findings.count(Level::Error) > 0 { Exit::Failed } else { Exit::Done })
-}
-
-/// Shows tasks, their runs, and what is pending.
-pub async fn status(inputs: &Inputs, output: Output) -> Result<Exit, Refusal> {
-    let clock = Default::default();
-    let known = load_known(inputs, output).await?;
-    let overview = status::overview(&known.settings, known.objection(), &clock).await?;
-    output.show(&overview, render_status)?;
-    Ok(Exit::Done)
 }
 
 /// Shows what a reload would change, or only what it would hold.
@@ -102,31 +90,6 @@ pub async fn why_file(settings: &Settings, store: &str, path: &OsStr, output: Ou
         Err(error) => {
             let hint = error.hint();
             Err(Refusal::Usage(error.into(), hint))
-        }
-    }
-}
-
-/// Lists runs, or shows one.
-pub async fn runs(inputs: &Inputs, id: Option<&str>, limit: u32, output: Output) -> Result<Exit, Refusal> {
-    let clock = Default::default();
-    let known = load_known(inputs, output).await?;
-    if let Some(objection) = known.objection() {
-        remark(&objection);
-    }
-    let settings = &known.settings;
-    let Some(id) = id else {
-        let (runs, now) = status::runs(settings, &clock, limit).await?;
-        output.show(&runs, |runs: &Vec<RunEntry>, layout| render_runs(runs, now, layout))?;
-        return Ok(Exit::Done);
-    };
-    match status::run(settings, &clock, id).await? {
-        Some(result) => {
-            output.show(&result, render_run)?;
-            Ok(Exit::Done)
-        }
-        None => {
-            let error = anyhow::anyhow!("there is no run {id:?} in the ledger");
-            Err(Refusal::Usage(error, "`retaind runs` lists the runs that there are".to_owned()))
         }
     }
 }

@@ -16,6 +16,9 @@ mod perform;
 mod progress;
 mod refusal;
 mod restore;
+mod runs;
+mod since;
+mod status;
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -135,7 +138,9 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             let settings = load(shared, output)?;
             restore::restore(&settings, &run, &paths, output).boxed_local().await
         }
-        Command::Status => inspect::status(&inputs(shared), output).boxed_local().await,
+        Command::Status { check: true, .. } => status::check(&inputs(shared), output).boxed_local().await,
+        Command::Status { watch: true, .. } => status::watch(&inputs(shared), output).boxed_local().await,
+        Command::Status { .. } => status::status(&inputs(shared), output).boxed_local().await,
         Command::Stats { names } => {
             let settings = load(shared, output)?;
             inspect::stats(&settings, RunArguments { names, params, is_temporary }, output).boxed_local().await
@@ -156,7 +161,8 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             })?;
             inspect::why(&settings, &thing, &key, &params, output).boxed_local().await
         }
-        Command::Runs { id, limit } => inspect::runs(&inputs(shared), id.as_deref(), limit, output).boxed_local().await,
+        Command::Runs { id: Some(id), .. } => runs::one(&inputs(shared), &id, output).boxed_local().await,
+        Command::Runs { id: None, wanted } => runs::list(&inputs(shared), wanted, output).boxed_local().await,
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod adopt;
 pub mod approve;
+mod attention;
 pub mod check;
 pub mod diff;
 pub mod execute;

@@ -5,18 +5,16 @@ use jiff::Timestamp;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
+use super::attention::attention;
 use super::held::held_now;
 use crate::clock::Clock;
+pub use crate::ledger::RunFilter;
 use crate::ledger::{Ledger, StateHolder, TaskState};
-use crate::outcome::{RunResult, Status};
+use crate::outcome::RunResult;
 use crate::policy::{Name, Settings, Task};
-use crate::report::{
-    DaemonState, HeldPolicy, LastRun, Overview, Pending, RunEntry, TaskOverview, held_words, schedule_words, short_id,
-    status_words,
-};
+use crate::report::{DaemonState, HeldPolicy, LastRun, Overview, Pending, RunEntry, TaskOverview, schedule_words};
 use crate::run::waits_for;
 use crate::schedule::{Past, Timing, next_slot};
-use crate::text::human;
 
 /// Runs that are looked through for unfinished ones; they are among the newest.
 const LOOKED_THROUGH: u32 = 200;
@@ -60,8 +58,7 @@ pub async fn overview(settings: &Settings, objection: Option<String>, clock: &Cl
         },
         attention: Vec::new(),
     };
-    overview.attention = objection.into_iter().chain(attention(&overview)).collect();
-    overview.attention.extend(ledger.and_then(|ledger| full_disk(&ledger)));
+    overview.attention = attention(&overview, objection, (settings, ledger.as_ref())).await?;
     Ok(overview)
 }
 
@@ -75,11 +72,16 @@ async fn pending_by(settings: &Settings, ledger: &Ledger, pending: Vec<(Name, u6
     Ok(all)
 }
 
-/// The newest runs, at most `limit`, and when they were looked up.
-pub async fn runs(settings: &Settings, clock: &Clock, limit: u32) -> anyhow::Result<(Vec<RunEntry>, Timestamp)> {
+/// The newest runs that a filter lets through, at most `limit`, and when they were looked up.
+pub async fn runs(
+    settings: &Settings,
+    clock: &Clock,
+    filter: impl FnOnce(Timestamp) -> RunFilter,
+    limit: u32,
+) -> anyhow::Result<(Vec<RunEntry>, Timestamp)> {
     let now = clock.now();
     let runs = match open(settings, now).await? {
-        Some(ledger) => ledger.runs(limit).await?,
+        Some(ledger) => ledger.filtered_runs(&filter(now), limit).await?,
         None => Vec::new(),
     };
     Ok((runs.iter().map(RunEntry::from).collect(), now))
@@ -182,49 +184,4 @@ fn daemon_of(settings: &Settings) -> DaemonState {
         }
         Ok(()) | Err(_) => NONE,
     }
-}
-
-fn full_disk(ledger: &Ledger) -> Option<String> {
-    ledger.is_reserve_spent().then(|| {
-        let path = ledger.path().display();
-        format!("the disk of the ledger {path} is full, and its reserve is given up: free some space there")
-    })
-}
-
-fn attention(overview: &Overview) -> Vec<String> {
-    let mut matters = Vec::new();
-    let is_scheduled = |task: &&TaskOverview| task.enabled && !task.policies.is_empty();
-    if !overview.daemon.running && overview.tasks.iter().any(|task| is_scheduled(&task)) {
-        matters.push("no daemon runs, so nothing is done on schedule: systemctl enable --now retaind".to_owned());
-    }
-    if overview.daemon.ledger_lost {
-        let lost = "the ledger was removed or replaced while the daemon had it open, so its runs fail and delete nothing: put \
-                    it back, or systemctl restart retaind";
-        matters.push(lost.to_owned());
-    }
-    let held = overview
-        .held
-        .iter()
-        .map(|HeldPolicy { policy, held, .. }| format!("policy {policy} is {}", held_words(policy, held)));
-    matters.extend(held);
-    for task in overview.tasks.iter().filter(is_scheduled) {
-        let name = &task.task;
-        if let Some(since) = task.overdue_since {
-            matters.push(format!("task {name} should have run at {} and did not", human::instant(since)));
-        }
-        if let Some(LastRun { run_id, status: Some(status), .. }) = &task.last_run
-            && *status != Status::Completed
-        {
-            let (words, id) = (status_words(Some(*status)), short_id(run_id));
-            matters.push(format!("the last run of task {name}: {words}; see it by retaind runs {id}"));
-        }
-    }
-    for Pending { policy, files, waits_for } in &overview.pending {
-        let files = human::counted(*files, "file");
-        matters.push(match waits_for {
-            None => format!("{files} of policy {policy} are still pending; its next run tries to remove them again"),
-            Some(why) => format!("{files} of policy {policy} are still pending, and wait: {why}"),
-        });
-    }
-    matters
 }

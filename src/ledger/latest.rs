@@ -1,9 +1,10 @@
 //! The newest run of a policy, finished or not. Changes nothing.
 
+use diesel::dsl::max;
 use diesel::prelude::*;
 
 use super::schema::{policy_results, runs};
-use super::words::{read_instant, read_number, read_run_id, read_word};
+use super::words::{read_instant, read_name, read_number, read_run_id, read_word};
 use super::{Ledger, LedgerError};
 use crate::outcome::{RunId, RunMode, Status, Tally};
 use crate::policy::Name;
@@ -21,6 +22,25 @@ pub struct LatestRun {
 }
 
 impl Ledger {
+    /// The newest ended run of each policy, and how the policy ended in it.
+    pub async fn latest_endings(&self) -> Result<Vec<(Name, RunId, Status)>, LedgerError> {
+        self.call("reading how policies ended", move |connection, _| {
+            let newest: Vec<Option<i64>> = policy_results::table
+                .filter(policy_results::status.is_not_null())
+                .group_by(policy_results::policy)
+                .select(max(policy_results::id))
+                .load(connection)?;
+            let columns = (policy_results::policy, policy_results::run_id, policy_results::status.assume_not_null());
+            let mut endings = Vec::new();
+            for id in newest.into_iter().flatten() {
+                let row: (String, String, String) = policy_results::table.find(id).select(columns).first(connection)?;
+                endings.push((read_name(&row.0)?, read_run_id(&row.1)?, read_word(&row.2)?));
+            }
+            Ok(endings)
+        })
+        .await
+    }
+
     /// The newest run that came to the policy.
     pub async fn latest_run(&self, policy: &Name) -> Result<Option<LatestRun>, LedgerError> {
         let policy = policy.to_string();

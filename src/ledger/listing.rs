@@ -3,10 +3,10 @@
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
-use super::schema::runs;
-use super::words::{read_instant, read_name, read_number, read_run_id, read_word};
-use super::{Fault, Ledger, LedgerError, RunSummary, results};
-use crate::outcome::{RunId, RunResult};
+use super::schema::{policy_results, runs};
+use super::words::{instant, read_instant, read_name, read_number, read_run_id, read_word, word};
+use super::{Fault, Ledger, LedgerError, RunFilter, RunSummary, results};
+use crate::outcome::{PolicyResult, RunId, RunResult};
 
 /// A run, as columns.
 #[derive(Queryable, Selectable)]
@@ -29,13 +29,32 @@ struct RunRow {
 impl Ledger {
     /// The newest runs first.
     pub async fn runs(&self, limit: u32) -> Result<Vec<RunSummary>, LedgerError> {
+        self.filtered_runs(&RunFilter::default(), limit).await
+    }
+
+    /// The newest runs first, of those that a filter lets through.
+    pub async fn filtered_runs(&self, filter: &RunFilter, limit: u32) -> Result<Vec<RunSummary>, LedgerError> {
+        let RunFilter { task, policy, status, since } = filter.clone();
         self.call("reading runs", move |connection, _| {
-            let rows: Vec<RunRow> = runs::table
-                .order((runs::started_at.desc(), runs::run_id.desc()))
-                .limit(i64::from(limit))
-                .select(RunRow::as_select())
-                .load(connection)?;
-            rows.into_iter().map(RunRow::summary).collect()
+            let mut query = runs::table.into_boxed();
+            if let Some(task) = &task {
+                query = query.filter(runs::task.eq(task));
+            }
+            if let Some(policy) = &policy {
+                let of_policy = policy_results::table.filter(policy_results::policy.eq(policy));
+                query = query.filter(runs::run_id.eq_any(of_policy.select(policy_results::run_id)));
+            }
+            query = match status {
+                None => query,
+                Some(None) => query.filter(runs::status.is_null()),
+                Some(Some(status)) => query.filter(runs::status.eq(word(&status)?)),
+            };
+            if let Some(since) = since {
+                query = query.filter(runs::started_at.ge(instant(since)));
+            }
+            let newest = query.order((runs::started_at.desc(), runs::run_id.desc())).limit(i64::from(limit));
+            let rows: Vec<RunRow> = newest.select(RunRow::as_select()).load(connection)?;
+            rows.into_iter().map(|row| row.summary(connection)).collect()
         })
         .await
     }
@@ -52,7 +71,7 @@ impl Ledger {
                 };
                 let row: RunRow = runs::table.find(&run_id).select(RunRow::as_select()).first(connection)?;
                 let policies = results::of_run(connection, &run_id)?;
-                row.result(policies).map(Some)
+                row.result(connection, policies).map(Some)
             })
         })
         .await
@@ -85,8 +104,9 @@ fn find(connection: &mut SqliteConnection, given: &str) -> Result<Option<String>
 }
 
 impl RunRow {
-    fn summary(self) -> Result<RunSummary, Fault> {
+    fn summary(self, connection: &mut SqliteConnection) -> Result<RunSummary, Fault> {
         Ok(RunSummary {
+            reported: results::reported(connection, &self.run_id)?,
             run_id: read_run_id(&self.run_id)?,
             mode: read_word(&self.mode)?,
             trigger: read_word(&self.trigger)?,
@@ -98,12 +118,13 @@ impl RunRow {
         })
     }
 
-    fn result(self, policies: Vec<crate::outcome::PolicyResult>) -> Result<RunResult, Fault> {
+    fn result(self, connection: &mut SqliteConnection, policies: Vec<PolicyResult>) -> Result<RunResult, Fault> {
         let duration_ms = read_number(self.duration_ms);
         let hook_errors = serde_json::from_str(&self.hook_errors)?;
         let trash_emptied = serde_json::from_str(&self.trash_emptied)?;
         let cause = self.cause.as_deref().map(read_word).transpose()?;
-        let RunSummary { run_id, mode, trigger, task, status, started_at, finished_at, totals } = self.summary()?;
+        let RunSummary { run_id, mode, trigger, task, status, started_at, finished_at, totals, reported: _ } =
+            self.summary(connection)?;
         Ok(RunResult {
             run_id,
             mode,

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::decide::store::RootThen;
-use crate::outcome::{RunId, RunMode, RunTrigger, Status, Tally, Totals};
+use crate::outcome::{Reported, RunId, RunMode, RunTrigger, Status, Tally, Totals};
 use crate::policy::{Name, StorePath};
 pub use agreed::Agreed;
 pub use approvals::Approval;
@@ -134,6 +134,19 @@ pub enum Begin {
     AlreadyRun,
 }
 
+/// Runs that a listing has: those to which all of it applies.
+#[derive(Debug, Clone, Default)]
+pub struct RunFilter {
+    /// The task that was run as a whole.
+    pub task: Option<String>,
+    /// A policy that the run came to.
+    pub policy: Option<String>,
+    /// How the run ended; `Some(None)`: it is still running.
+    pub status: Option<Option<Status>>,
+    /// The earliest start.
+    pub since: Option<Timestamp>,
+}
+
 /// A run in a listing.
 #[derive(Debug, Clone)]
 pub struct RunSummary {
@@ -146,6 +159,8 @@ pub struct RunSummary {
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
     pub totals: Totals,
+    /// Amounts that match in policies that only reported; none where all policies enforced.
+    pub reported: Option<Reported>,
 }
 
 /// A batch of files that a committed (or perhaps committed) row deletion owes.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::schema::{policy_results, runs};
 use super::words::{number, read_name, read_number, word};
 use super::{Fault, Ledger, LedgerError};
-use crate::outcome::{EmptiedTrash, HookFailure, PolicyResult, RunId, SHOWN_AT_MOST, Tally, Totals};
+use crate::outcome::{EmptiedTrash, HookFailure, PolicyResult, Reported, RunId, SHOWN_AT_MOST, Tally, Totals};
 use crate::policy::Name;
 
 /// Fields of a result that are columns, beside its sums.
@@ -152,6 +152,21 @@ pub(super) fn of_run(connection: &mut SqliteConnection, run_id: &str) -> Result<
         .select(ResultRow::as_select())
         .load(connection)?;
     rows.into_iter().filter_map(|row| row.read().transpose()).collect()
+}
+
+/// Amounts of the policies of a run that only reported; none where no policy did.
+pub(super) fn reported(connection: &mut SqliteConnection, run_id: &str) -> Result<Option<Reported>, Fault> {
+    let only_reports = diesel::dsl::sql::<diesel::sql_types::Bool>("json_extract(account, '$.mode') = 'report'");
+    let tallies: Vec<String> = policy_results::table
+        .filter(policy_results::run_id.eq(run_id).and(policy_results::account.is_not_null()))
+        .filter(only_reports)
+        .select(policy_results::tally)
+        .load(connection)?;
+    let mut sums = Reported::default();
+    for tally in &tallies {
+        sums.add(&serde_json::from_str(tally)?);
+    }
+    Ok((!tallies.is_empty()).then_some(sums))
 }
 
 /// Sums up the policies of a run anew, unrecorded ones included, so that its totals are right whoever added last.

@@ -17,7 +17,7 @@ pub use result::{
     Cause, EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger,
     SHOWN_AT_MOST, Sample, Status,
 };
-pub use tally::{StoreTally, Tally, Totals};
+pub use tally::{Reported, StoreTally, Tally, Totals};
 
 /// Names a run: a UUID of version 7.
 pub type RunId = uuid::Uuid;

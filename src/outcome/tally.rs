@@ -93,6 +93,14 @@ sums! {
         pub bytes_reclaimed: u64,
     }
 
+    /// Sums over the policies of a run that only reported: what would have gone.
+    pub struct Reported {
+        pub rows_eligible: u64,
+        pub files_eligible: u64,
+        /// Only of policies that are about a store.
+        pub bytes_eligible: u64,
+    }
+
     /// Sums over the policies of a run.
     pub struct Totals {
         pub rows_deleted: u64,
@@ -100,6 +108,15 @@ sums! {
         pub files_deleted: u64,
         pub bytes_reclaimed: u64,
         pub errors: u64,
+    }
+}
+
+impl Reported {
+    /// Adds a policy that only reported.
+    pub fn add(&mut self, tally: &Tally) {
+        self.rows_eligible += tally.rows_matched;
+        self.files_eligible += tally.files_matched;
+        self.bytes_eligible += tally.bytes_matched;
     }
 }
 

@@ -8,6 +8,8 @@ mod approval;
 mod difference;
 mod findings;
 mod held;
+mod matter;
+mod monitor;
 mod plan;
 mod policies;
 mod question;
@@ -27,6 +29,8 @@ pub use approval::{Amounts, ClockToConfirm, ToApprove, approval_question, render
 pub use difference::{AmountsChange, ComparedWith, Difference, WouldHold, render_difference, render_held};
 pub use findings::{Finding, Findings, Level, render_findings};
 pub use held::{HeldPolicy, held_words};
+pub use matter::{Matter, MatterCode, Severity};
+pub use monitor::{MonitorState, render_monitor, render_unknown};
 pub use plan::{plan_summary, render_plan};
 pub use policies::PolicyOverview;
 pub use question::{plan_question, render_sums};

@@ -7,7 +7,7 @@ use super::result::trigger_words;
 use super::style::{BAD, PLAIN, of_status, status_words};
 use super::table::{Align, Cell, Layout, Table};
 use crate::ledger::RunSummary;
-use crate::outcome::{RunId, RunMode, RunTrigger, Status, Totals};
+use crate::outcome::{Reported, RunId, RunMode, RunTrigger, Status, Totals};
 use crate::policy::Name;
 use crate::text::human::{between, count, counted, duration, instant, size};
 
@@ -26,11 +26,14 @@ pub struct RunEntry {
     /// Null while it runs.
     pub duration_ms: Option<u64>,
     pub totals: Totals,
+    /// Amounts that match in policies that only reported: what would have gone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reported: Option<Reported>,
 }
 
 impl From<&RunSummary> for RunEntry {
     fn from(run: &RunSummary) -> Self {
-        let RunSummary { run_id, mode, trigger, task, status, started_at, finished_at, totals } = run;
+        let RunSummary { run_id, mode, trigger, task, status, started_at, finished_at, totals, reported } = run;
         let millis = |end: Timestamp| u64::try_from(end.duration_since(*started_at).as_millis()).unwrap_or(0);
         Self {
             run_id: *run_id,
@@ -42,6 +45,7 @@ impl From<&RunSummary> for RunEntry {
             finished_at: *finished_at,
             duration_ms: finished_at.map(millis),
             totals: totals.clone(),
+            reported: reported.clone(),
         }
     }
 }
@@ -55,13 +59,17 @@ pub fn short_id(run: &RunId) -> String {
 /// The width from which every number of a run has a column of its own.
 const WIDE: usize = 112;
 
-/// The runs as a table, in the order given.
-pub fn render_runs(runs: &[RunEntry], now: Timestamp, layout: Layout) -> String {
+/// Room that a status with what would have gone takes beside.
+const REPORTED: usize = 40;
+
+/// The runs as a table, in the order given. `filtered`: others may be there.
+pub fn render_runs(runs: &[RunEntry], filtered: bool, now: Timestamp, layout: Layout) -> String {
     use Align::{Left, Right};
     if runs.is_empty() {
-        return "No run so far.\n".to_owned();
+        return if filtered { "No such run.\n" } else { "No run so far.\n" }.to_owned();
     }
-    let is_narrow = matches!(layout, Layout::Tables { width } if width < WIDE);
+    let wide = if runs.iter().any(|run| run.reported.is_some()) { WIDE + REPORTED } else { WIDE };
+    let is_narrow = matches!(layout, Layout::Tables { width } if width < wide);
     let mut columns = vec![("RUN", Left), ("STARTED", Left), ("TASK", Left), ("BY", Left)];
     if is_narrow {
         columns.push(("RESULT", Left));
@@ -104,7 +112,13 @@ fn ending(run: &RunEntry) -> String {
         RunMode::Report => " (report mode)",
         RunMode::Plan => " (plan)",
     };
-    format!("{}{mode}", status_words(run.status))
+    let reported = run.reported.as_ref().map(|Reported { rows_eligible, files_eligible, .. }| {
+        let rows = (*rows_eligible > 0).then(|| counted(*rows_eligible, "row"));
+        let files = (*files_eligible > 0).then(|| counted(*files_eligible, "file"));
+        let all: Vec<String> = rows.into_iter().chain(files).collect();
+        format!(", would delete {}", if all.is_empty() { "nothing".to_owned() } else { all.join(" and ") })
+    });
+    format!("{}{mode}{}", status_words(run.status), reported.unwrap_or_default())
 }
 
 /// Duration, so far where it still runs.
@@ -140,6 +154,7 @@ pub(super) mod tests {
             finished_at: status.map(|_| "2025-01-31T03:00:04.2Z".parse().unwrap()),
             duration_ms: status.map(|_| 3_300),
             totals: Totals { rows_deleted: 1204, files_deleted: 800, bytes_reclaimed: 2048, ..Totals::default() },
+            reported: None,
         }
     }
 
@@ -147,14 +162,14 @@ pub(super) mod tests {
     fn runs_show_their_short_id_and_sums() {
         let runs = [entry(Some(Status::Completed)), RunEntry { task: None, ..entry(None) }];
         let now = "2025-01-31T03:01:00.9Z".parse().unwrap();
-        let page = strip_str(&render_runs(&runs, now, Layout::Tables { width: 120 })).to_string();
+        let page = strip_str(&render_runs(&runs, false, now, Layout::Tables { width: 120 })).to_string();
         let expected = "\
 RUN       STARTED               TASK       BY        STATUS      ROWS  FILES     SIZE  ERRORS   TIME
 0000beef  2025-01-31T03:00:00Z  retention  schedule  completed  1,204    800  2.0 KiB       0  3.3 s
 0000beef  2025-01-31T03:00:00Z  -          schedule  running    1,204    800  2.0 KiB       0  1 min
 ";
         assert_eq!(page, expected);
-        let narrow = strip_str(&render_runs(&runs[..1], now, Layout::Tables { width: 80 })).to_string();
+        let narrow = strip_str(&render_runs(&runs[..1], false, now, Layout::Tables { width: 80 })).to_string();
         let expected = "\
 RUN       STARTED               TASK       BY        RESULT
 0000beef  2025-01-31T03:00:00Z  retention  schedule  completed: 1,204 rows, 800
@@ -162,7 +177,25 @@ RUN       STARTED               TASK       BY        RESULT
                                                      3.3 s
 ";
         assert_eq!(narrow, expected);
-        assert_eq!(render_runs(&[], now, Layout::Lines), "No run so far.\n");
+        assert_eq!(render_runs(&[], false, now, Layout::Lines), "No run so far.\n");
+        assert_eq!(render_runs(&[], true, now, Layout::Lines), "No such run.\n");
+    }
+
+    #[test]
+    fn a_run_that_only_reported_shows_what_would_go() {
+        let now = "2025-01-31T03:01:00.9Z".parse().unwrap();
+        let page = |reported: Reported| {
+            let run = RunEntry {
+                mode: RunMode::Report,
+                totals: Totals::default(),
+                reported: Some(reported),
+                ..entry(Some(Status::Completed))
+            };
+            strip_str(&render_runs(&[run], false, now, Layout::Lines)).to_string()
+        };
+        let some = page(Reported { rows_eligible: 10, files_eligible: 1, bytes_eligible: 0 });
+        assert!(some.contains("status completed (report mode), would delete 10 rows and 1 file, rows 0"), "{some}");
+        assert!(page(Reported::default()).contains("(report mode), would delete nothing, "));
     }
 
     #[test]

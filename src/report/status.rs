@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::held::HeldPolicy;
+use super::matter::{self, Matter};
 use super::runs::{RunEntry, short_id};
 use super::style::{BAD, CARE, FAINT, GOOD, PLAIN, STRONG, of_status, paint, status_words};
 use super::table::{Align, Cell, Layout, Table};
@@ -33,8 +34,9 @@ pub struct Overview {
     pub pending: Vec<Pending>,
     /// Policies that take nothing until somebody has looked.
     pub held: Vec<HeldPolicy>,
-    /// What a person should look at, in words; empty when all is well.
-    pub attention: Vec<String>,
+    /// Matters that a person should look at; none when all is well.
+    #[serde(flatten, serialize_with = "matter::serialize")]
+    pub attention: Vec<Matter>,
 }
 
 /// Writes what is pending also as `owed`, as earlier versions named it.
@@ -127,7 +129,7 @@ pub fn render_status(overview: &Overview, layout: Layout) -> String {
         page.push_str(&format!("Pending for {}: {}\n", pending.policy, counted(pending.files, "file")));
     }
     for matter in &overview.attention {
-        page.push_str(&format!("{} {matter}\n", paint(CARE, "attention:")));
+        page.push_str(&format!("{} {}\n", paint(CARE, "attention:"), matter.message));
     }
     page
 }
@@ -201,6 +203,7 @@ fn last_cell(task: &TaskOverview, now: Timestamp) -> Cell {
 
 #[cfg(test)]
 mod tests {
+    use super::super::matter::MatterCode;
     use super::*;
     use anstream::adapter::strip_str;
 
@@ -244,7 +247,11 @@ mod tests {
             running: vec![super::super::runs::tests::entry(None)],
             pending: vec![Pending { policy: name("a"), files: 3, waits_for: None }],
             held: Vec::new(),
-            attention: vec!["task log-purge is overdue".to_owned()],
+            attention: vec![Matter::of_task(
+                MatterCode::Overdue,
+                &name("log-purge"),
+                "task log-purge is overdue".to_owned(),
+            )],
         }
     }
 
@@ -283,5 +290,11 @@ attention: task log-purge is overdue
         assert_eq!(json["tasks"][1]["overdue_since"], "2025-01-31T03:00:00Z");
         assert_eq!(json["pending"], json["owed"]);
         assert_eq!(json["pending"], serde_json::json!([{ "policy": "a", "files": 3 }]));
+        assert_eq!(json["attention"], serde_json::json!(["task log-purge is overdue"]));
+        let codes = serde_json::json!([{
+            "code": "overdue", "level": "critical", "task": "log-purge", "policy": null,
+            "message": "task log-purge is overdue",
+        }]);
+        assert_eq!(json["attention_codes"], codes);
     }
 }

@@ -1,0 +1,57 @@
+//! `status`: once, again and again on a terminal, or as one line for a monitor.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use super::exit::Exit;
+use super::load::load_known;
+use super::output::{Output, written};
+use super::refusal::Refusal;
+use crate::commands::status::overview;
+use crate::config::Inputs;
+use crate::report::{MonitorState, Overview, render_monitor, render_status, render_unknown};
+
+/// Pause between two looks.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// Moves to the upper left corner, and clears what is there.
+const CLEAR: &[u8] = b"\x1b[H\x1b[J";
+
+/// Shows tasks, their runs, and what is pending.
+pub async fn status(inputs: &Inputs, output: Output) -> Result<Exit, Refusal> {
+    output.show(&look(inputs, output).await?, render_status)?;
+    Ok(Exit::Done)
+}
+
+/// Shows the same again and again, until Ctrl-C ends the process.
+pub async fn watch(inputs: &Inputs, output: Output) -> Result<Exit, Refusal> {
+    if output.json || !std::io::stdout().is_terminal() {
+        let error = anyhow::anyhow!("--watch draws on a terminal, and standard output is none or was to be JSON");
+        return Err(Refusal::Usage(error, "leave --watch out, and call retaind status again and again".to_owned()));
+    }
+    loop {
+        let page = render_status(&look(inputs, output).await?, output.layout);
+        // Not through what drops styles: it would drop this as well.
+        written(std::io::stdout().lock().write_all(CLEAR))?;
+        output.page(&page)?;
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+/// Answers a monitor: one line, or the overview as JSON, and the exit code of a plug-in.
+pub async fn check(inputs: &Inputs, output: Output) -> Result<Exit, Refusal> {
+    let overview = match look(inputs, output).await {
+        Ok(overview) => overview,
+        Err(Refusal::Failed(error)) => {
+            output.page(&render_unknown(&format!("{error:#}")))?;
+            return Ok(MonitorState::Unknown.into());
+        }
+        Err(refusal) => return Err(refusal),
+    };
+    output.show(&overview, |overview, _| render_monitor(overview))?;
+    Ok(MonitorState::of(&overview).into())
+}
+
+async fn look(inputs: &Inputs, output: Output) -> Result<Overview, Refusal> {
+    let known = load_known(inputs, output).await?;
+    Ok(overview(&known.settings, known.objection(), &Default::default()).await?)
+}

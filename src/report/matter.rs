@@ -1,0 +1,96 @@
+//! Matters that a person should look at: a stable code for programs, how much it matters, and a sentence.
+
+use serde::{Serialize, Serializer};
+
+use crate::outcome::Status;
+use crate::policy::Name;
+
+/// Something that a person should look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Matter {
+    pub code: MatterCode,
+    pub level: Severity,
+    /// The task that it is about, where it is about one.
+    pub task: Option<Name>,
+    /// The policy that it is about, where it is about one.
+    pub policy: Option<Name>,
+    pub message: String,
+}
+
+/// Kind of a matter. The words are stable; new ones may come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MatterCode {
+    ConfigInvalid,
+    DaemonDown,
+    LedgerLost,
+    DiskFull,
+    Clock,
+    Held,
+    Overdue,
+    NeverRan,
+    Failed,
+    Blocked,
+    Cancelled,
+    CompletedWithErrors,
+    Pending,
+}
+
+/// How much a matter matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Somebody should look at it when there is time.
+    Warning,
+    /// Something does not get done until somebody has looked.
+    Critical,
+}
+
+impl Matter {
+    /// A matter of no task and no policy.
+    pub fn new(code: MatterCode, message: impl Into<String>) -> Self {
+        Self { code, level: code.level(), task: None, policy: None, message: message.into() }
+    }
+
+    /// A matter of a task.
+    pub fn of_task(code: MatterCode, task: &Name, message: String) -> Self {
+        Self { task: Some(task.clone()), ..Self::new(code, message) }
+    }
+
+    /// A matter of a policy.
+    pub fn of_policy(code: MatterCode, policy: &Name, message: String) -> Self {
+        Self { policy: Some(policy.clone()), ..Self::new(code, message) }
+    }
+}
+
+impl MatterCode {
+    fn level(self) -> Severity {
+        use MatterCode::*;
+        match self {
+            DaemonDown | LedgerLost | DiskFull | Clock | Overdue | NeverRan | Failed | Blocked => Severity::Critical,
+            ConfigInvalid | Held | Cancelled | CompletedWithErrors | Pending => Severity::Warning,
+        }
+    }
+
+    /// Code of a run or a policy that did not simply complete.
+    pub fn of_status(status: Status) -> Option<Self> {
+        match status {
+            Status::Completed => None,
+            Status::CompletedWithErrors => Some(Self::CompletedWithErrors),
+            Status::Failed => Some(Self::Failed),
+            Status::Cancelled => Some(Self::Cancelled),
+            Status::Blocked => Some(Self::Blocked),
+        }
+    }
+}
+
+/// Writes matters as sentences (`attention`) and, beside them, with their codes (`attention_codes`).
+pub(super) fn serialize<S: Serializer>(matters: &[Matter], serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Both<'a> {
+        attention: Vec<&'a str>,
+        attention_codes: &'a [Matter],
+    }
+    let attention = matters.iter().map(|matter| matter.message.as_str()).collect();
+    Both { attention, attention_codes: matters }.serialize(serializer)
+}
