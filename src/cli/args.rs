@@ -91,9 +91,8 @@ pub enum Command {
         /// Tasks and policies; without any: all that are scheduled
         #[arg(value_name = "NAME", add = ArgValueCandidates::new(candidates::policies_and_tasks))]
         names: Vec<String>,
-        /// Print every row key and file path, one JSON object a line
-        #[arg(long)]
-        list: bool,
+        #[command(flatten)]
+        form: PlanForm,
     },
     /// Run policies now
     #[command(long_about = help::RUN, after_long_help = help::RUN_EXAMPLES)]
@@ -218,7 +217,18 @@ pub enum ConfigCommand {
     Schema,
 }
 
-/// Which runs `runs` lists.
+/// Answer that `plan` gives.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct PlanForm {
+    /// Print every row key and file path, one JSON object a line
+    #[arg(long)]
+    pub list: bool,
+    /// End with 3 where a run would do something
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+/// Runs that `runs` lists.
 #[derive(Debug, clap::Args)]
 pub struct RunsWanted {
     /// Number of runs to list

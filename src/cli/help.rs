@@ -81,7 +81,10 @@ bytes, how near its guards are, and a sample. Needs no ledger.
 
 NAME is a task or a policy; task:NAME and policy:NAME tell apart what has the same name. Without names: every policy \
 that is switched on and has a task that is switched on. A policy that takes parameters has no task: name it, and give \
-each with --param.";
+each with --param.
+
+Exit status: 0 planned; with --exit-code 0 a run would do nothing, 3 it would do something; 3 planned with errors; 4 a policy would \
+be blocked; 1 none could be planned; 5 stopped by a signal.";
 
 pub const PLAN_EXAMPLES: &str = "\
 Examples:
@@ -92,7 +95,9 @@ Examples:
   Every row key and file path, one JSON object a line; the sums go to standard error:
       retaind plan detections --list > planned.jsonl
   A policy that takes a parameter:
-      retaind plan session-images --param session_id=42";
+      retaind plan session-images --param session_id=42
+  In a script, is there anything to do?
+      retaind plan --exit-code > /dev/null; [ $? -eq 3 ] && echo yes";
 
 pub const RUN: &str = "\
 Runs policies now, batch by batch, and records the run in the ledger like a scheduled one. A policy never runs twice at \

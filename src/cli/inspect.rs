@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::exit::Exit;
 use super::output::Output;
 use super::perform::RunArguments;
-use super::refusal::Refusal;
+use super::refusal::{NotThere, Refusal};
 use crate::commands::params::check_params;
 use crate::commands::selection::{select, select_enabled};
 use crate::commands::{check, diff, explain, stats};
@@ -72,7 +72,10 @@ pub async fn why(
             output.show(&answer, render_why)?;
             Ok(Exit::Done)
         }
-        Ok(None) => Err(Refusal::Failed(anyhow::anyhow!("there is no row {key:?} in {table}"))),
+        Ok(None) => {
+            let row = NotThere::Row { table: table.to_owned(), key: key.to_owned() };
+            Err(Refusal::Failed(row.into()))
+        }
         Err(error) => {
             let hint = error.hint();
             Err(Refusal::Usage(error.into(), hint))

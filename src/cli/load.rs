@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::args::Shared;
 use super::exit::Exit;
-use super::output::{self, Output, say};
+use super::output::{self, Output, Problem, say};
 use super::refusal::Refusal;
 use crate::commands::known::{self, Known};
 use crate::config::{Diagnostics, Inputs};
@@ -19,6 +19,7 @@ pub fn inputs(shared: Shared) -> Inputs {
 /// Output of every command with `--json` when the configuration is bad.
 #[derive(serde::Serialize)]
 struct Problems<'a> {
+    error: Problem<'a>,
     errors: &'a Diagnostics,
 }
 
@@ -46,11 +47,16 @@ pub async fn load_known(inputs: &Inputs, output: Output) -> Result<Known, Refusa
 }
 
 fn refuse<T>(problems: &Diagnostics, output: Output) -> Result<T, Refusal> {
+    let message = format!("{} in the configuration", counted(problems.len() as u64, "error"));
     if output.json {
-        output.value(&Problems { errors: problems })?;
+        let hint = problems.iter().next().and_then(|first| first.advice());
+        output.value(&Problems {
+            error: Problem { code: "config_invalid", message: &message, hint },
+            errors: problems,
+        })?;
     } else {
         say(problems.render(output::stderr_color()).trim_end());
-        say(&format!("\n{} in the configuration", counted(problems.len() as u64, "error")));
+        say(&format!("\n{message}"));
     }
     Err(Refusal::Told(Exit::BadConfiguration))
 }

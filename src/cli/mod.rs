@@ -30,10 +30,10 @@ use crate::config::Inputs;
 use crate::daemon;
 use crate::policy::compile;
 pub use args::{Args, Shared};
-use args::{Command, ConfigCommand};
+use args::{Command, ConfigCommand, PlanForm};
 pub use exit::Exit;
 use load::{inputs, load, load_from};
-use output::{Output, complain, say};
+use output::{Output, say};
 use perform::RunArguments;
 use refusal::Refusal;
 
@@ -54,17 +54,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Args, Exit
 /// Carries a command out.
 pub async fn execute(args: Args) -> Exit {
     let output = Output::new(&args.shared);
-    match dispatch(args, output).await {
-        Ok(exit) | Err(Refusal::Told(exit)) => exit,
-        Err(Refusal::Failed(error)) => {
-            complain(&error, None);
-            Exit::Failed
-        }
-        Err(Refusal::Usage(error, hint)) => {
-            complain(&error, Some(&hint));
-            Exit::Usage
-        }
-    }
+    dispatch(args, output).await.unwrap_or_else(|refusal| refusal.report(output))
 }
 
 async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
@@ -89,7 +79,7 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             Ok(Exit::Done)
         }
         Command::Config { what: ConfigCommand::Schema } => {
-            output.value(&crate::config::schema::schema())?;
+            output.plain(&format!("{:#}", crate::config::schema::schema()))?;
             Ok(Exit::Done)
         }
         // The large ones are boxed, or the compiler gives up on the size of this one.
@@ -98,13 +88,14 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             let settings = load(shared, output)?;
             inspect::check(&settings, config_only, output).boxed_local().await
         }
-        Command::Plan { names, list } => {
+        Command::Plan { names, form } => {
             let settings = load(shared, output)?;
-            perform::plan(settings, RunArguments { names, params, is_temporary }, list, output).boxed_local().await
+            perform::plan(settings, RunArguments { names, params, is_temporary }, form, output).boxed_local().await
         }
         Command::Run { names, dry_run: true, .. } => {
             let settings = load(shared, output)?;
-            perform::plan(settings, RunArguments { names, params, is_temporary }, false, output).boxed_local().await
+            let (asked, form) = (RunArguments { names, params, is_temporary }, PlanForm::default());
+            perform::plan(settings, asked, form, output).boxed_local().await
         }
         Command::Run { names, mode, yes, dry_run: false } => {
             let settings = load(shared, output)?;

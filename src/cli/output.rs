@@ -1,14 +1,33 @@
 //! Streams of a command: data to standard output, everything else to standard error. Never panics on a closed pipe.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 
 use super::args::{Color, Shared};
+use crate::outcome::FORMAT_VERSION;
 use crate::report::{Layout, style};
 
 /// Narrower than this no table is readable; a terminal that says so is not believed.
 const NARROWEST: u16 = 20;
+
+/// True once a document was written: a program that asked gets one.
+static HAS_ANSWERED: AtomicBool = AtomicBool::new(false);
+
+/// Answer of every command with `--json` that did not do what it was asked to.
+#[derive(serde::Serialize)]
+struct Refused<'a> {
+    error: Problem<'a>,
+}
+
+/// Problem by a stable word, and in words.
+#[derive(serde::Serialize)]
+pub struct Problem<'a> {
+    pub code: &'a str,
+    pub message: &'a str,
+    pub hint: Option<&'a str>,
+}
 
 /// The two streams, and how to write to them.
 #[derive(Debug, Clone, Copy)]
@@ -32,11 +51,33 @@ impl Output {
         written(anstream::stdout().lock().write_all(text.as_bytes()))
     }
 
-    /// Writes a value to standard output as JSON.
+    /// Writes a value to standard output as JSON. An object says of which version it is; a list has no place for that.
     pub fn value(&self, value: &impl serde::Serialize) -> anyhow::Result<()> {
-        let mut text = serde_json::to_string_pretty(value).context("the result cannot be written as JSON")?;
-        text.push('\n');
-        written(io::stdout().lock().write_all(text.as_bytes()))
+        let text = serde_json::to_string_pretty(value).context("the result cannot be written as JSON")?;
+        let text = match text.strip_prefix('{') {
+            Some("}") => format!("{{\n  \"format_version\": {FORMAT_VERSION}\n}}"),
+            Some(fields) => format!("{{\n  \"format_version\": {FORMAT_VERSION},{fields}"),
+            None => text,
+        };
+        self.plain(&text)
+    }
+
+    /// Writes a document that is of a form of its own.
+    pub fn plain(&self, text: &str) -> anyhow::Result<()> {
+        HAS_ANSWERED.store(true, Ordering::Relaxed);
+        written(io::stdout().lock().write_all(format!("{text}\n").as_bytes()))
+    }
+
+    /// Writes why a command did not do what it was asked to. Programs read it on standard output, where nothing else was
+    /// written.
+    pub fn refuse(&self, code: &str, error: &anyhow::Error, hint: Option<&str>) {
+        complain(error, hint);
+        if self.json && !HAS_ANSWERED.load(Ordering::Relaxed) {
+            let causes = causes(error);
+            let message = std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ");
+            // Standard output that cannot be written was no better than the error.
+            let _ = self.value(&Refused { error: Problem { code, message: &message, hint } });
+        }
     }
 
     /// Writes a value as JSON or as a page, as was asked.
@@ -55,16 +96,17 @@ pub fn remark(matter: &str) {
     say(&format!("{} {matter}", style::paint(style::CARE, "attention:")));
 }
 
+/// Causes of an error, without those that the one before has said.
+fn causes(error: &anyhow::Error) -> Vec<String> {
+    let all: Vec<String> = error.chain().map(ToString::to_string).collect();
+    all.windows(2).filter(|pair| !pair[0].ends_with(&pair[1])).map(|pair| pair[1].clone()).collect()
+}
+
 /// Writes an error with its causes, one a line, and what to do.
 pub fn complain(error: &anyhow::Error, hint: Option<&str>) {
     let mut text = format!("{} {error}", style::paint(style::BAD, "error:"));
-    let mut said = error.to_string();
-    for cause in error.chain().skip(1) {
-        let cause = cause.to_string();
-        if !said.ends_with(&cause) {
-            text.push_str(&format!("\n  caused by: {cause}"));
-        }
-        said = cause;
+    for cause in causes(error) {
+        text.push_str(&format!("\n  caused by: {cause}"));
     }
     if let Some(hint) = hint {
         text.push_str(&format!("\n{} {hint}", style::paint(style::CARE, "hint:")));

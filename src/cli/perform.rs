@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::args::ModeFlag;
+use super::args::{ModeFlag, PlanForm};
 use super::exit::Exit;
 use super::output::{Output, say, written};
 use super::refusal::Refusal;
@@ -33,19 +33,29 @@ pub struct RunArguments {
 }
 
 /// Shows what a run would do.
-pub async fn plan(settings: Arc<Settings>, asked: RunArguments, list: bool, output: Output) -> Result<Exit, Refusal> {
+pub async fn plan(
+    settings: Arc<Settings>,
+    asked: RunArguments,
+    PlanForm { list, exit_code }: PlanForm,
+    output: Output,
+) -> Result<Exit, Refusal> {
     let chosen = choose(&settings, &asked)?;
-    if !list {
-        return perform(settings, chosen, RunMode::Plan, output, None, |result| output.show(result, render_plan)).await;
-    }
-    let (sender, receiver) = mpsc::channel(LISTED_AHEAD);
-    let writer = tokio::task::spawn_blocking(move || write_list(receiver));
-    let exit = perform(settings, chosen, RunMode::Plan, output, Some((sender, writer)), |result| {
-        say(plan_summary(result).trim_end());
-        Ok(())
+    let mut has_work = false;
+    let listing = list.then(|| {
+        let (sender, receiver) = mpsc::channel(LISTED_AHEAD);
+        (sender, tokio::task::spawn_blocking(move || write_list(receiver)))
+    });
+    let exit = perform(settings, chosen, RunMode::Plan, output, listing, |result| {
+        let totals = &result.totals;
+        has_work = totals.rows_deleted + totals.rows_updated + totals.files_deleted > 0;
+        if list {
+            say(plan_summary(result).trim_end());
+            return Ok(());
+        }
+        output.show(result, render_plan)
     })
     .await?;
-    Ok(exit)
+    Ok(if exit_code && exit == Exit::Done && has_work { Exit::CompletedWithErrors } else { exit })
 }
 
 /// Runs policies.

@@ -4,7 +4,7 @@ use super::args::{RunStatus, RunsWanted};
 use super::exit::Exit;
 use super::load::load_known;
 use super::output::{Output, remark};
-use super::refusal::Refusal;
+use super::refusal::{NotThere, Refusal};
 use crate::commands::known::Known;
 use crate::commands::status::{self, RunFilter};
 use crate::config::{Inputs, did_you_mean};
@@ -33,13 +33,13 @@ pub async fn list(inputs: &Inputs, wanted: RunsWanted, output: Output) -> Result
 
 /// Refuses a name that is not in the configuration.
 fn check_name<'a>(
-    thing: &str,
+    thing: &'static str,
     name: Option<&str>,
     known: impl Iterator<Item = &'a str> + Clone,
 ) -> Result<(), Refusal> {
     let Some(name) = name.filter(|name| !known.clone().any(|known| known == *name)) else { return Ok(()) };
     let hint = did_you_mean(name, known).unwrap_or_else(|| "`retaind status` shows what there is".to_owned());
-    Err(Refusal::Usage(anyhow::anyhow!("there is no {thing} {name:?}, and no run of one"), hint))
+    Err(Refusal::Usage(NotThere::Name { thing, name: name.to_owned() }.into(), hint))
 }
 
 /// Shows one run.
@@ -51,7 +51,7 @@ pub async fn one(inputs: &Inputs, id: &str, output: Output) -> Result<Exit, Refu
             Ok(Exit::Done)
         }
         None => {
-            let error = anyhow::anyhow!("there is no run {id:?} in the ledger");
+            let error = NotThere::Run(id.to_owned()).into();
             Err(Refusal::Usage(error, "`retaind runs` lists the runs that there are".to_owned()))
         }
     }

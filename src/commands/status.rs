@@ -9,7 +9,7 @@ use super::attention::attention;
 use super::held::held_now;
 use crate::clock::Clock;
 pub use crate::ledger::RunFilter;
-use crate::ledger::{Ledger, StateHolder, TaskState};
+use crate::ledger::{Ledger, LedgerError, StateHolder, TaskState};
 use crate::outcome::RunResult;
 use crate::policy::{Name, Settings, Task};
 use crate::report::{DaemonState, HeldPolicy, LastRun, Overview, Pending, RunEntry, TaskOverview, schedule_words};
@@ -93,6 +93,11 @@ pub async fn run(settings: &Settings, clock: &Clock, id: &str) -> anyhow::Result
         Some(ledger) => Ok(ledger.run(id).await?),
         None => Ok(None),
     }
+}
+
+/// True if several runs have what was given of an id.
+pub fn is_ambiguous_run(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(LedgerError::Ambiguous { .. }))
 }
 
 /// Opens the ledger if there is one: looking must not create it.

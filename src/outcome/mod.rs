@@ -1,6 +1,7 @@
 //! What a run comes to, as plain data: the result of a run and of each of its policies, their sums, and why a policy waits
 //! for an approval. The ledger stores it, reports render it, events echo it; nothing here is computed from anything but itself.
 
+mod document;
 mod held;
 mod operator;
 mod pause;
@@ -9,6 +10,7 @@ mod result;
 mod running;
 mod tally;
 
+pub use document::{Document, FORMAT_VERSION};
 pub use held::{Held, HoldKind};
 pub use operator::Operator;
 pub use pause::{Pause, Subject};

@@ -42,6 +42,8 @@ macro_rules! sums {
 sums! {
     /// Counts of one policy in one run. Plan and run count the same things.
     pub struct Tally {
+        /// Rows that are eligible: the same number for the same world, whether they go, would go, or only are counted.
+        #[serde(flatten, with = "eligible")]
         pub rows_matched: u64,
         pub rows_deleted: u64,
         pub rows_updated: u64,
@@ -117,6 +119,27 @@ impl Reported {
         self.rows_eligible += tally.rows_matched;
         self.files_eligible += tally.files_matched;
         self.bytes_eligible += tally.bytes_matched;
+    }
+}
+
+/// JSON of the rows that are eligible: `rows_matched` is the name that was there first.
+mod eligible {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Default, Serialize, Deserialize)]
+    #[serde(default)]
+    struct Names {
+        rows_matched: Option<u64>,
+        rows_eligible: Option<u64>,
+    }
+
+    pub(super) fn serialize<S: Serializer>(count: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+        Names { rows_matched: Some(*count), rows_eligible: Some(*count) }.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+        let Names { rows_matched, rows_eligible } = Names::deserialize(deserializer)?;
+        Ok(rows_matched.or(rows_eligible).unwrap_or(0))
     }
 }
 

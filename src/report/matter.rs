@@ -36,7 +36,7 @@ pub enum MatterCode {
     Pending,
 }
 
-/// How much a matter matters.
+/// Weight of a matter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {

@@ -182,7 +182,7 @@ RUN       STARTED               TASK       BY        RESULT
     }
 
     #[test]
-    fn a_run_that_only_reported_shows_what_would_go() {
+    fn a_report_shows_what_would_go() {
         let now = "2025-01-31T03:01:00.9Z".parse().unwrap();
         let page = |reported: Reported| {
             let run = RunEntry {

@@ -122,7 +122,8 @@ keys! {
 
     /// `[tasks.NAME]`
     pub struct RawTask {
-        /// Five fields of cron: minute, hour, day of month, month, day of week. Either this or `every`.
+        /// Five fields of cron: minute, hour, day of month, month, day of week; or `@hourly`, `@daily`, `@weekly`,
+        /// `@monthly`, `@yearly`, each at its beginning. Either this or `every`.
         schedule: String;
         /// Every so often, counted from the last slot. Where `schedule` and `every` come from different layers (a file,
         /// a fragment, the environment, `--set`), the later one counts.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::process::{Command, Ending};
 use crate::decide::blocked::Blocked;
-use crate::outcome::{HookFailure, HookPoint, PolicyResult, RunMode, RunResult, Status};
+use crate::outcome::{Document, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, Status};
 use crate::policy::{Hook, Mode, Policy, Task};
 use crate::run::holds::standing::Standing;
 use crate::run::request::Request;
@@ -98,7 +98,7 @@ impl<'a> Hooks<'a> {
         }
         tracing::debug!(task = name.as_str(), %run_id, program = %hook.program.display(), "Running the {word} hook");
         let failed = |ending, error: String| Err((ending, HookFailure { hook: point, error: cut(error) }));
-        let mut input = match serde_json::to_vec(result) {
+        let mut input = match serde_json::to_vec(&Document::new(result)) {
             Ok(input) => input,
             Err(error) => return failed(Ending::CouldNotStart(error.into()), "its input could not be made".to_owned()),
         };

@@ -129,7 +129,8 @@ fn hooks_are_given_the_run_as_far_as_it_is_known() {
         "rows_deleted": 0, "rows_updated": 0, "files_deleted": 0, "bytes_reclaimed": 0, "errors": 0
     });
     let expected = json!({
-        "run_id": result["run_id"], "mode": "enforce", "trigger": "cli", "task": "sweep", "status": "running",
+        "format_version": 1, "run_id": result["run_id"], "mode": "enforce", "trigger": "cli", "task": "sweep",
+        "status": "running",
         "started_at": result["started_at"], "finished_at": null, "duration_ms": 0, "policies": [], "totals": nothing,
     });
     assert_eq!(begun, expected);

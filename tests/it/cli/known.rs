@@ -66,7 +66,7 @@ async fn a_missing_password_hides_neither_tasks_nor_runs() {
 }
 
 #[tokio::test]
-async fn an_unreadable_main_file_leaves_the_service_s_directory() {
+async fn an_unreadable_main_file_leaves_the_state_directory() {
     let (world, run) = ran().await;
     let config = world.dir.join("retaind.toml");
     std::fs::write(&config, "[daemon\n").unwrap();

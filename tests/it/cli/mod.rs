@@ -9,6 +9,7 @@ mod check_files;
 mod check_parts;
 mod check_trees;
 mod completion;
+mod contract;
 mod golden;
 mod held;
 mod hooks;

@@ -25,7 +25,7 @@ fn listed(world: &World, arguments: &[&str]) -> Vec<Value> {
 }
 
 #[test]
-fn runs_are_chosen_by_task_policy_status_and_time() {
+fn runs_are_listed_by_what_is_wanted() {
     let world = world();
     let run = |arguments: &[&str], code: i32| {
         call_in(&world, &[&["run", "--json"], arguments].concat()).with(code).json()["run_id"].clone()

@@ -176,6 +176,14 @@ fn g10_sections_are_checked_like_policies() {
         ("[tasks.x]", "retaind.toml:1:8: tasks.x: the task has neither schedule nor every"),
         ("[tasks.x]\nevery = \"1h\"\nschedule = \"0 3 * * *\"", "retaind.toml:2:1: tasks.x.every: the task has both"),
         ("[tasks.x]\nschedule = \"0 0 3 * * *\"", "retaind.toml:2:12: tasks.x.schedule: a schedule has five fields"),
+        (
+            "[tasks.x]\nschedule = \"61 3 * * *\"",
+            "retaind.toml:2:12: tasks.x.schedule: \"61\" cannot be the minute (hint: write 0 to 59: ",
+        ),
+        (
+            "[tasks.x]\nschedule = \"@dayly\"",
+            "retaind.toml:2:12: tasks.x.schedule: there is no schedule \"@dayly\" (hint: did you mean `@daily`?)",
+        ),
         ("[tasks.x]\nschedule = \"0 0 30 2 *\"", "retaind.toml:2:12: tasks.x.schedule: the schedule never comes true"),
         ("[tasks.x]\nevery = 30", "retaind.toml:2:9: tasks.x.every: expected a duration such as \"30d\""),
         ("[tasks.x]\nevery = \"0s\"", "retaind.toml:2:9: tasks.x.every: nothing can be zero long"),
