@@ -215,6 +215,8 @@ pub enum Command {
 pub enum ConfigCommand {
     /// Print the JSON schema by which editors complete and check a configuration
     Schema,
+    /// Show every key with its value, and where that comes from
+    Show,
 }
 
 /// Answer that `plan` gives.

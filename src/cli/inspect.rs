@@ -4,15 +4,19 @@ use std::ffi::OsStr;
 use std::sync::Arc;
 
 use super::exit::Exit;
+use super::load::refuse;
 use super::output::Output;
 use super::perform::RunArguments;
 use super::refusal::{NotThere, Refusal};
+use crate::commands::configured::configured;
 use crate::commands::params::check_params;
 use crate::commands::selection::{select, select_enabled};
 use crate::commands::{check, diff, explain, stats};
+use crate::config::Inputs;
 use crate::policy::Settings;
 use crate::report::{
-    FoundAs, Level, render_difference, render_findings, render_held, render_stats, render_why, render_why_file,
+    FoundAs, Level, render_configuration, render_difference, render_findings, render_held, render_stats, render_why,
+    render_why_file,
 };
 
 /// Looks at everything that a run needs, or at the configuration alone, which loading has done.
@@ -21,6 +25,14 @@ pub async fn check(settings: &Arc<Settings>, config_only: bool, output: Output) 
         if config_only { check::config(settings) } else { check::everything(settings, &Default::default()).await };
     output.show(&findings, render_findings)?;
     Ok(if findings.count(Level::Error) > 0 { Exit::Failed } else { Exit::Done })
+}
+
+/// Shows every key of the configuration, and where its value comes from.
+pub fn configuration(inputs: &Inputs, output: Output) -> Result<(), Refusal> {
+    match configured(inputs) {
+        Ok(configuration) => Ok(output.show(&configuration, render_configuration)?),
+        Err(problems) => refuse(&problems, output),
+    }
 }
 
 /// Shows what a reload would change, or only what it would hold.

@@ -46,7 +46,8 @@ pub async fn load_known(inputs: &Inputs, output: Output) -> Result<Known, Refusa
     }
 }
 
-fn refuse<T>(problems: &Diagnostics, output: Output) -> Result<T, Refusal> {
+/// Reports what is wrong with the configuration.
+pub fn refuse<T>(problems: &Diagnostics, output: Output) -> Result<T, Refusal> {
     let message = format!("{} in the configuration", counted(problems.len() as u64, "error"));
     if output.json {
         let hint = problems.iter().next().and_then(|first| first.advice());

@@ -82,6 +82,10 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             output.plain(&format!("{:#}", crate::config::schema::schema()))?;
             Ok(Exit::Done)
         }
+        Command::Config { what: ConfigCommand::Show } => {
+            inspect::configuration(&inputs(shared), output)?;
+            Ok(Exit::Done)
+        }
         // The large ones are boxed, or the compiler gives up on the size of this one.
         Command::Daemon => daemon(inputs(shared)).boxed_local().await,
         Command::Check { config_only } => {

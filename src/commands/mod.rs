@@ -4,6 +4,7 @@ pub mod adopt;
 pub mod approve;
 mod attention;
 pub mod check;
+pub mod configured;
 pub mod diff;
 pub mod execute;
 pub mod explain;

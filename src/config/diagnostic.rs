@@ -59,6 +59,23 @@ impl Origin {
         (kind, position)
     }
 
+    /// The file, where it is in one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Origin::Text { source, .. } => Some(&source.path),
+            Origin::File(path) => Some(path),
+            Origin::Env(_) | Origin::Set(_) => None,
+        }
+    }
+
+    /// Line and column, both from 1.
+    pub fn line_column(&self) -> Option<(usize, usize)> {
+        match self {
+            Origin::Text { source, span } => Some(source.line_column(span.start)),
+            Origin::File(_) | Origin::Env(_) | Origin::Set(_) => None,
+        }
+    }
+
     fn rank(&self) -> (usize, usize, usize) {
         match self {
             Origin::File(_) => (0, 0, 0),
@@ -129,19 +146,12 @@ impl Diagnostic {
 
     /// The file, where it comes from one.
     pub fn file(&self) -> Option<&Path> {
-        match &self.origin {
-            Origin::Text { source, .. } => Some(&source.path),
-            Origin::File(path) => Some(path),
-            Origin::Env(_) | Origin::Set(_) => None,
-        }
+        self.origin.file()
     }
 
     /// Line and column, both from 1.
     pub fn line_column(&self) -> Option<(usize, usize)> {
-        match &self.origin {
-            Origin::Text { source, span } => Some(source.line_column(span.start)),
-            Origin::File(_) | Origin::Env(_) | Origin::Set(_) => None,
-        }
+        self.origin.line_column()
     }
 
     fn place(&self) -> String {

@@ -37,6 +37,12 @@ pub(super) fn mask_source(text: &str) -> String {
     cover(text, &ranges)
 }
 
+/// True if values of a key are nobody's business. Where a password is may be known.
+pub(super) fn is_secret(key: &str) -> bool {
+    SENSITIVE.iter().any(|word| key.to_ascii_lowercase().contains(word))
+        && !["_credential", "_file"].iter().any(|place| key.ends_with(place))
+}
+
 /// Masks passwords of urls in a message, and drops control characters.
 pub(super) fn mask_message(text: &str) -> String {
     cover(text, &url_passwords(text))

@@ -17,6 +17,7 @@ mod overlay;
 mod path;
 pub mod raw;
 pub mod schema;
+mod shown;
 pub mod values;
 pub mod words;
 
@@ -30,6 +31,7 @@ pub use file::read_regular;
 pub use hint::{did_you_mean, listed};
 pub use inputs::Inputs;
 pub use path::{KeyPath, KeySegment};
+pub use shown::ShownKey;
 
 use document::Place;
 use form::{Form, FormReader};

@@ -5,6 +5,7 @@
 
 mod adoption;
 mod approval;
+mod configuration;
 mod difference;
 mod findings;
 mod held;
@@ -26,6 +27,7 @@ mod why_file;
 pub use crate::outcome::{RunMode, RunResult, Status};
 pub use adoption::{MarkerFound, ReferenceFound, StoreFound, render_found};
 pub use approval::{Amounts, ClockToConfirm, ToApprove, approval_question, render_approvals, render_clock};
+pub use configuration::{Configuration, ConfiguredKey, KeyOrigin, render_configuration};
 pub use difference::{AmountsChange, ComparedWith, Difference, WouldHold, render_difference, render_held};
 pub use findings::{Finding, Findings, Level, render_findings};
 pub use held::{HeldPolicy, held_words};
