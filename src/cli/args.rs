@@ -84,6 +84,9 @@ pub enum Command {
         /// Check the configuration only, without any connection
         #[arg(long)]
         config_only: bool,
+        /// Print the fixes of what is found, as one shell script
+        #[arg(long, conflicts_with = "config_only")]
+        script: bool,
     },
     /// Show what a run would do, and delete nothing
     #[command(long_about = help::PLAN, after_long_help = help::PLAN_EXAMPLES)]
@@ -201,7 +204,7 @@ pub enum Command {
         #[arg(value_name = "SHELL")]
         shell: clap_complete::Shell,
     },
-    /// Print what is known of the configuration's keys
+    /// Print the configuration with the origin of each key, or what keys there are
     #[command(long_about = help::CONFIG, after_long_help = help::CONFIG_EXAMPLES)]
     #[command(subcommand_required = true, arg_required_else_help = true)]
     Config {

@@ -64,6 +64,9 @@ Looks at the configuration, the connection to every source, tables, columns, key
 the state directory. Each problem is shown with its fix: a drop-in, a GRANT, a CREATE INDEX. Run it \
 as the service's user: another user may be able to do more, or less.
 
+--script prints the fixes of all that is found as one shell script, to be read and then run as root: logins, grants, indexes, rights \
+of files, drop-ins, and the restart, each once. What a person has to decide stands in it as a remark. It ends with 0.
+
 Exit status: 0 usable (there may be warnings), 1 there is a problem, 78 the configuration is bad.";
 
 pub const CHECK_EXAMPLES: &str = "\
@@ -72,6 +75,8 @@ Examples:
       sudo -u retaind retaind check
   Only the configuration, without any connection:
       retaind check --config-only
+  All fixes at once:
+      sudo -u retaind retaind check --script > fixes.sh
   For a program:
       retaind check --json | jq '.findings[] | select(.level == \"error\")'";
 
@@ -218,7 +223,7 @@ Examples:
 
 pub const STATUS: &str = "\
 Shows for every task its schedule, its next slot and its last run; what runs at the moment; and files that are still \
-pending: their row is gone, and they are removed before the policy's next run. \"never ran\" and \"overdue\" stand out.
+pending: their row is gone, and they are removed before the policy's next run. \"never\" and \"overdue\" stand out.
 
 Needs the state directory only: with an error in the configuration, or without the passwords that it names, it shows the \
 configuration that was last in force, says what is wrong with the one on disk, and ends with 0.
@@ -306,7 +311,10 @@ Examples:
       retaind runs 0000beef --json";
 
 pub const CONFIG: &str = "\
-Prints the JSON schema of the configuration. Editors that know TOML complete and explain keys by it and mark what is wrong: \
+`show` prints every key with its value and where that comes from: a file and its line, an environment variable, --set, or the \
+default. Passwords are left out.
+
+`schema` prints the JSON schema of the configuration. Editors that know TOML complete and explain keys by it and mark what is wrong: \
 taplo, and with it \"Even Better TOML\", go by a first line `#:schema /usr/share/retaind/retaind.schema.json`, which is where the \
 package has it. What only a look at all files can tell, `retaind check` says.";
 
@@ -315,7 +323,9 @@ Examples:
   For an editor on another machine:
       retaind config schema > retaind.schema.json
   Every key of a policy:
-      retaind config schema | jq -r '.\"$defs\".Policy.properties | keys[]'";
+      retaind config schema | jq -r '.\"$defs\".Policy.properties | keys[]'
+  Why is detections kept so long?
+      sudo -u retaind retaind config show | grep '^policies.detections'";
 
 pub const COMPLETIONS: &str = "\
 Prints a completion script for a shell. The package installs them already. The shell then asks retaind itself, which knows the \

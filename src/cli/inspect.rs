@@ -27,6 +27,12 @@ pub async fn check(settings: &Arc<Settings>, config_only: bool, output: Output) 
     Ok(if findings.count(Level::Error) > 0 { Exit::Failed } else { Exit::Done })
 }
 
+/// Prints the fixes of everything that a run needs, as a script.
+pub async fn fixes(settings: &Settings, output: Output) -> Result<Exit, Refusal> {
+    output.page(&check::fixes(settings, &Default::default()).await)?;
+    Ok(Exit::Done)
+}
+
 /// Shows every key of the configuration, and where its value comes from.
 pub fn configuration(inputs: &Inputs, output: Output) -> Result<(), Refusal> {
     match configured(inputs) {

@@ -88,7 +88,11 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
         }
         // The large ones are boxed, or the compiler gives up on the size of this one.
         Command::Daemon => daemon(inputs(shared)).boxed_local().await,
-        Command::Check { config_only } => {
+        Command::Check { script: true, .. } => {
+            let settings = load(shared, output)?;
+            inspect::fixes(&settings, output).boxed_local().await
+        }
+        Command::Check { config_only, .. } => {
             let settings = load(shared, output)?;
             inspect::check(&settings, config_only, output).boxed_local().await
         }

@@ -2,12 +2,14 @@
 
 mod approved;
 mod families;
+mod logins;
 mod names;
 mod policies;
 mod privileges;
 mod programs;
 mod relations;
 mod sampled;
+mod script;
 mod service;
 mod source;
 mod state;
@@ -19,7 +21,7 @@ use futures_util::future::join_all;
 
 use super::status;
 use crate::clock::Clock;
-use crate::policy::{Mode, Settings};
+use crate::policy::{Mode, Settings, Source};
 use crate::report::Findings;
 use crate::text::human::counted;
 use service::Service;
@@ -43,30 +45,45 @@ pub fn config(settings: &Settings) -> Findings {
 
 /// Everything: the configuration, sources and their tables, stores, the state directory, and the service's sandbox.
 pub async fn everything(settings: &Settings, clock: &Clock) -> Findings {
-    let mut findings = config(settings);
+    let (mut findings, by_source, rest) = gather(settings, clock).await;
+    by_source.into_iter().for_each(|(_, found)| findings.extend(found));
+    findings.extend(rest);
+    findings
+}
+
+/// All fixes of the same, in the order in which they have to be made, as a shell script.
+pub async fn fixes(settings: &Settings, clock: &Clock) -> String {
+    let (mut findings, by_source, rest) = gather(settings, clock).await;
+    findings.extend(rest);
+    script::script(&by_source, &findings)
+}
+
+/// What was found before the sources, at each of them, and after them.
+async fn gather<'a>(settings: &'a Settings, clock: &Clock) -> (Findings, Vec<(&'a Source, Findings)>, Findings) {
+    let mut first = config(settings);
     let service = Service::look_up().await;
     if rustix::process::geteuid().is_root() {
         let user = service.user();
-        findings.warn(
+        first.warn(
             "user",
             format!("this was checked as root, who may do more than the service's user {user}"),
             format!("sudo -u {user} retaind check"),
         );
     }
-    state::check(settings, &mut findings).await;
+    state::check(settings, &mut first).await;
     // At once, so that two servers that do not answer take the time of one.
     let sources = settings.sources.iter().map(|source| source::check(settings, source, clock, &service));
-    for found in join_all(sources).await {
-        findings.extend(found);
-    }
-    programs::hooks(settings, &mut findings);
+    let found = join_all(sources).await;
+    let by_source = settings.sources.iter().map(AsRef::as_ref).zip(found).collect();
+    let mut rest = Findings::default();
+    programs::hooks(settings, &mut rest);
     // What is amiss with the ledger was told of with the state directory.
     let ledger = status::open(settings, clock.now()).await.ok().flatten();
     for store in &settings.stores {
-        store::check(settings, store, &service, ledger.as_ref(), &mut findings).await;
+        store::check(settings, store, &service, ledger.as_ref(), &mut rest).await;
     }
     if let Some(ledger) = &ledger {
-        approved::check(settings, ledger, clock, &mut findings).await;
+        approved::check(settings, ledger, clock, &mut rest).await;
     }
-    findings
+    (first, by_source, rest)
 }

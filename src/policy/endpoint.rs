@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::text::shell_word;
+
 /// The three database engines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -85,6 +87,46 @@ impl Endpoint {
             Endpoint::Postgres(server) => format!("postgres:{}/{}", server.host, server.database),
             Endpoint::MySql(server) => format!("mysql:{}/{}", server.host, server.database),
             Endpoint::Sqlite { path } => format!("sqlite:{}", path.display()),
+        }
+    }
+
+    /// The command by which an administrator of the machine sends statements there.
+    pub fn administration(&self) -> String {
+        let here = ["localhost", "127.0.0.1", "::1"];
+        let database = |server: &Server| shell_word(&server.database).into_owned();
+        match self {
+            Endpoint::Sqlite { path } => {
+                let path = path.to_string_lossy();
+                let path = shell_word(&path);
+                // What root writes beside the file, nobody else could write.
+                format!("runuser -u \"$(stat -c %U -- {path})\" -- sqlite3 -bail {path}")
+            }
+            Endpoint::Postgres(server) => {
+                let psql = "psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1";
+                let (run, place) = match &server.host {
+                    Host::Unix { path, port } => (
+                        "runuser -u postgres -- ",
+                        format!("--host={} --port={port}", shell_word(&path.to_string_lossy())),
+                    ),
+                    Host::Tcp { name, port } if here.contains(&name.as_str()) => {
+                        ("runuser -u postgres -- ", format!("--port={port}"))
+                    }
+                    Host::Tcp { name, port } => {
+                        ("", format!("--host={} --port={port} --username=postgres", shell_word(name)))
+                    }
+                };
+                format!("{run}{psql} {place} --dbname={}", database(server))
+            }
+            Endpoint::MySql(server) => {
+                let place = match &server.host {
+                    Host::Unix { path, .. } => format!("--socket={}", shell_word(&path.to_string_lossy())),
+                    Host::Tcp { name, .. } if here.contains(&name.as_str()) => "--host=localhost".to_owned(),
+                    Host::Tcp { name, port } => {
+                        format!("--host={} --port={port} --user=root --password", shell_word(name))
+                    }
+                };
+                format!("mysql {place} --database={}", database(server))
+            }
         }
     }
 

@@ -172,7 +172,7 @@ fn backlog_cell(policy: &PolicyStats) -> Cell {
 }
 
 fn last_cell(run: Option<&LastPolicyRun>, now: Timestamp) -> Cell {
-    let Some(run) = run else { return Cell::styled("never ran", CARE) };
+    let Some(run) = run else { return Cell::styled("never", CARE) };
     let only = if run.mode == RunMode::Report { ", report only" } else { "" };
     let text = format!("{} {}{only}", status_words(run.status), instant_from(run.started_at, now));
     Cell::styled(text, of_status(run.status))
@@ -251,7 +251,7 @@ mod tests {
 POLICY  TABLE          ELIGIBLE  OLDEST                         BACKLOG  PROTECTED  LAST RUN
 events  nvr.events        1,204  2024-12-01 00:00:00+00 (62 d)  32 d             0  completed 2025-01-31T00:00:00Z \
 (1 d ago), report only
-logs    nvr.events  ≈ 9,000,000  -                              -         ≥ 10,000  never ran
+logs    nvr.events  ≈ 9,000,000  -                              -         ≥ 10,000  never
 attention: policy events is falling behind: a row has been eligible for 32 d, more than two periods of its schedule
 logs: error: the server\\x1b[31m
 by-hand takes parameters

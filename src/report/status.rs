@@ -185,7 +185,7 @@ fn next_cell(task: &TaskOverview, now: Timestamp) -> Cell {
 fn last_cell(task: &TaskOverview, now: Timestamp) -> Cell {
     let Some(run) = &task.last_run else {
         let matters = task.enabled && !task.policies.is_empty();
-        return Cell::styled("never ran", if matters { CARE } else { PLAIN });
+        return Cell::styled("never", if matters { CARE } else { PLAIN });
     };
     let mut text = format!("{} {}", status_words(run.status), instant_from(run.started_at, now));
     if let Some(duration_ms) = run.duration_ms {
@@ -256,15 +256,15 @@ mod tests {
     }
 
     #[test]
-    fn the_page_makes_never_ran_and_overdue_visible() {
+    fn the_page_makes_never_and_overdue_visible() {
         let page = strip_str(&render_status(&overview(), Layout::Tables { width: 200 })).to_string();
         let expected = "\
 Daemon running (process 42); mode report (but a run that began before may still delete)
 TASK         SCHEDULE   POLICIES  NEXT                                LAST RUN
 retention    0 3 * * *  a b       2025-02-01T03:00:00Z (in 2 h)       completed with errors 2025-01-31T03:00:00Z \
 (21 h 59 min ago), took 3.3 s, 1,204 rows, 0 files (0 B), 2 errors
-log-purge    0 3 * * *  c         overdue since 2025-01-31T03:00:00Z  never ran
-orphan-scan  0 3 * * *  none      switched off                        never ran
+log-purge    0 3 * * *  c         overdue since 2025-01-31T03:00:00Z  never
+orphan-scan  0 3 * * *  none      switched off                        never
 On request only: by-hand
 Running: 0000beef of task retention, since 2025-01-31T03:00:00Z (21 h 59 min)
 Pending for a: 3 files
@@ -276,8 +276,7 @@ attention: task log-purge is overdue
     #[test]
     fn without_a_terminal_a_task_is_a_line() {
         let page = strip_str(&render_status(&overview(), Layout::Lines)).to_string();
-        let line =
-            "log-purge: schedule 0 3 * * *, policies c, next overdue since 2025-01-31T03:00:00Z, last run never ran";
+        let line = "log-purge: schedule 0 3 * * *, policies c, next overdue since 2025-01-31T03:00:00Z, last run never";
         assert!(page.lines().any(|shown| shown == line), "{page}");
     }
 

@@ -11,8 +11,8 @@ mod statement;
 
 pub use age::Age;
 pub use catalog::{
-    Column, ForeignKeyAction, InboundForeignKey, IndexFacts, MissingIndex, Privilege, Privileges, TableFacts, is_named,
-    missing_indexes,
+    Column, ForeignKeyAction, InboundForeignKey, IndexFacts, MissingIndex, Privilege, Privileges, RefusedLogin,
+    TableFacts, is_named, missing_indexes,
 };
 pub use error::{ErrorKind, SourceError};
 pub use references::holders::Unusual;

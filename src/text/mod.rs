@@ -5,7 +5,9 @@ mod cut;
 mod error;
 mod escape;
 pub mod human;
+mod shell;
 
 pub use cut::{SHOWN_BYTES, cut, cut_at};
 pub use error::{chain, safe_chain, without_passwords};
 pub use escape::printable;
+pub use shell::shell_word;

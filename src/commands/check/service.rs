@@ -80,8 +80,10 @@ impl Service {
     fn lists(&self, property: &str, directory: &Path) -> bool {
         self.get(property).split_whitespace().any(|entry| {
             let entry = entry.trim_start_matches(['-', '+']);
-            let inside = entry.rsplit_once(':').map_or(entry, |(outside, _)| outside);
-            directory.starts_with(inside) || directory.starts_with(entry)
+            // SOURCE:DESTINATION:OPTIONS, of which the first alone is enough.
+            let mut parts = entry.split(':');
+            let outside = parts.next().unwrap_or(entry);
+            directory.starts_with(parts.next().unwrap_or(outside))
         })
     }
 
@@ -111,6 +113,7 @@ mod tests {
         let service = Service::parse(SHOWN);
         assert_eq!(service.wall(Path::new("/srv/nvr/thumbnails")), None);
         assert_eq!(service.wall(Path::new("/mnt/x")), None);
+        assert_eq!(service.wall(Path::new("/home/nvr/a/thumbnails")), None);
         let expected = "systemctl edit retaind\n[Service]\nReadWritePaths=/srv/nvr2";
         assert_eq!(service.wall(Path::new("/srv/nvr2")).as_deref(), Some(expected));
         let expected = "systemctl edit retaind\n[Service]\nProtectHome=tmpfs\nBindPaths=/home/nvr/b";

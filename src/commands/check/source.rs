@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::policies::{enforces, rows_policies};
 use super::service::Service;
-use super::{names, sampled, table};
+use super::{logins, names, sampled, table};
 use crate::clock::Clock;
 use crate::policy::{Host, Settings, Source, TlsMode};
 use crate::report::Findings;
@@ -25,7 +25,8 @@ pub(super) async fn check(settings: &Settings, source: &Source, clock: &Clock, s
     let mut session = match Session::open(source).await {
         Ok(session) => session,
         Err(error) => {
-            let fix = how_to_connect(source, &error);
+            let fix = logins::how_to_make(settings, source, &error);
+            let fix = fix.unwrap_or_else(|| how_to_connect(source, &error));
             findings.error(subject, chain(&error), fix);
             return findings;
         }

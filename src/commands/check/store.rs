@@ -9,7 +9,7 @@ use crate::ledger::Ledger;
 use crate::policy::{OpenFiles, OwnedFile, PolicyKind, Settings, Store};
 use crate::report::Findings;
 use crate::stores::{Access, Closed, OpenStore, Removal, StoreError};
-use crate::text::chain;
+use crate::text::{chain, shell_word};
 
 /// Opens the store and asks what it is, and what this user, and the service, may do in it.
 pub(super) async fn check(
@@ -158,7 +158,8 @@ fn how_to_open(error: &StoreError, service: &Service) -> String {
 
 fn grant(user: &str, root: &impl std::fmt::Display) -> String {
     format!(
-        "setfacl -R -m u:{user}:rwX,d:u:{user}:rwX {root}\n\
-         or add the user to the group of {root}, with g+rwx on its directories; and x on each directory above it"
+        "setfacl -R -m u:{user}:rwX,d:u:{user}:rwX {}\n\
+         or add the user to the group of {root}, with g+rwx on its directories; and x on each directory above it",
+        shell_word(&root.to_string())
     )
 }

@@ -12,7 +12,7 @@ mod table;
 
 pub use foreign_key::{ForeignKeyAction, InboundForeignKey};
 pub use indexes::{MissingIndex, missing_indexes};
-pub use privileges::{Privilege, Privileges};
+pub use privileges::{Privilege, Privileges, RefusedLogin};
 pub use table::{Column, IndexFacts, TableFacts, is_named};
 
 use super::{Session, SourceError};

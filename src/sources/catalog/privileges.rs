@@ -1,7 +1,7 @@
 //! What the login may do with a table, and the statement that lets it do what it may not.
 
 use super::table::TableFacts;
-use crate::policy::{Engine, Ident, TableName};
+use crate::policy::{Endpoint, Engine, Ident, TableName};
 use crate::sources::Sql;
 use crate::sources::sql::dialect::dialect;
 
@@ -40,7 +40,7 @@ impl Privileges {
     pub fn grant_columns(engine: Engine, table: &TableName, user: &str, columns: &[Ident]) -> String {
         let mut sql = Sql::new(engine);
         sql.push("GRANT UPDATE (").idents(columns).push(") ON ").table(table).push(" TO ");
-        sql.push(&grantee(engine, user)).push(";").text()
+        sql.push(&quoted_grantee(engine, user)).push(";").text()
     }
 
     /// Which of `needs` are missing.
@@ -64,7 +64,7 @@ impl Privileges {
             return None;
         }
         let words: Vec<_> = missing.iter().map(|privilege| privilege.word()).collect();
-        let (mut sql, user) = (Sql::new(engine), grantee(engine, user));
+        let (mut sql, user) = (Sql::new(engine), quoted_grantee(engine, user));
         if let (false, Some(schema)) = (self.schema, &table.schema) {
             sql.push("GRANT USAGE ON SCHEMA ").ident(schema).push(" TO ").push(&user).push("; ");
         }
@@ -73,8 +73,38 @@ impl Privileges {
     }
 }
 
+/// A login that a server refused, and what lets it in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusedLogin {
+    /// The SQL by which an administrator makes it.
+    pub create: String,
+    /// As [`Privileges::grant_hint`] takes it.
+    pub grantee: String,
+    /// Whoever locks rows needs UPDATE.
+    pub locking_needs_update: bool,
+}
+
+impl RefusedLogin {
+    /// The login of an endpoint, where an error says that the server refused it. `password` stands where one is to be written.
+    pub fn of(endpoint: &Endpoint, said: &str, password: &str) -> Option<Self> {
+        let (server, engine) = (endpoint.server()?, endpoint.engine());
+        let (user, traits) = (server.user.as_str(), dialect(engine).traits());
+        let (_, create) = traits.logins.iter().find(|(phrase, _)| said.contains(&phrase.replace("@user", user)))?;
+        let grantee = match traits.grants_to_hosts {
+            true => {
+                let host = said.split("'@'").nth(1).and_then(|rest| rest.split('\'').next());
+                format!("{user}@{}", host.unwrap_or("%"))
+            }
+            false => user.to_owned(),
+        };
+        let create = create.replace("@password", password).replace("@text", &format!("'{}'", user.replace('\'', "''")));
+        let create = create.replace("@login", &quoted_grantee(engine, &grantee));
+        Some(Self { create, grantee, locking_needs_update: traits.locking_needs_update })
+    }
+}
+
 /// A login as [`Session::user`](crate::sources::Session::user) tells it, quoted.
-fn grantee(engine: Engine, user: &str) -> String {
+fn quoted_grantee(engine: Engine, user: &str) -> String {
     let traits = dialect(engine).traits();
     match user.rsplit_once('@').filter(|_| traits.grants_to_hosts) {
         Some((name, host)) => format!("{}@{}", traits.quoted(name), traits.quoted(host)),

@@ -7,6 +7,7 @@ mod check;
 mod check_families;
 mod check_files;
 mod check_parts;
+mod check_script;
 mod check_trees;
 mod completion;
 mod contract;

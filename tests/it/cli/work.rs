@@ -85,7 +85,7 @@ fn a_task_run_by_name_is_its_last_run() {
     };
     assert!(!world.dir.join("state/ledger.db").exists(), "looking makes no ledger");
     assert_eq!((&task(&before)["last_run"], &before["daemon"]["running"]), (&Value::Null, &json!(false)));
-    assert!(call_in(&world, &["status"]).with(0).stdout.contains("never ran"));
+    assert!(call_in(&world, &["status"]).with(0).stdout.contains("last run never\n"));
     assert_eq!(call_in(&world, &["runs"]).with(0).stdout, "No run so far.\n");
     let run = call_in(&world, &["run", "retention", "--json"]).with(0).json();
     assert_eq!(run["task"], "retention");

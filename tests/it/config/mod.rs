@@ -10,6 +10,7 @@ mod refused_rows;
 mod rows;
 mod schema;
 mod secrets;
+mod shown;
 mod trees;
 
 use std::path::PathBuf;

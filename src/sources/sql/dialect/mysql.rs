@@ -91,6 +91,7 @@ const TRAITS: Traits = Traits {
     create_index: "CREATE INDEX @name ON ",
     index_has_schema: false,
     indexes_beginnings: true,
+    logins: &[("Access denied for user '@user'@", "CREATE USER IF NOT EXISTS @login IDENTIFIED BY @password;")],
     grants_to_hosts: true,
     table_lock: "SELECT CAST(GET_LOCK('retaind.@hex', 0) AS CHAR)",
     table_unlock: "DO RELEASE_LOCK('retaind.@hex')",

@@ -95,6 +95,15 @@ const TRAITS: Traits = Traits {
     create_index: "CREATE INDEX CONCURRENTLY ON ",
     index_has_schema: false,
     indexes_beginnings: false,
+    logins: &[
+        ("role \"@user\" does not exist", "CREATE ROLE @login LOGIN;"),
+        // Whether there is such a role, it does not say.
+        (
+            "authentication failed for user \"@user\"",
+            "DO $retaind$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = @text) THEN CREATE ROLE @login LOGIN \
+             PASSWORD @password; END IF; END $retaind$;",
+        ),
+    ],
     grants_to_hosts: false,
     table_lock: "SELECT pg_catalog.pg_try_advisory_xact_lock(@signed)::int::text",
     table_unlock: "",

@@ -76,6 +76,7 @@ const TRAITS: Traits = Traits {
     create_index: "CREATE INDEX @name ON ",
     index_has_schema: true,
     indexes_beginnings: false,
+    logins: &[],
     grants_to_hosts: false,
     table_lock: "",
     table_unlock: "",

@@ -142,6 +142,9 @@ pub(crate) struct Traits {
     pub(crate) index_has_schema: bool,
     /// A long text is indexed only by its beginning.
     pub(crate) indexes_beginnings: bool,
+    /// What a server says that refuses a login, `@user`, and the statement that makes it: `@login` with its name as grants have
+    /// it, `@text` with its name as a text, `@password` where one is to be written.
+    pub(crate) logins: &'static [(&'static str, &'static str)],
     /// Whom privileges are granted to has a host behind an `@`.
     pub(crate) grants_to_hosts: bool,
     /// Asks for the lock of a table that has this number, `@signed` or in hexadecimal: '1' when it is had; empty: there is none.
