@@ -46,7 +46,8 @@ pub async fn stats(settings: &Settings, policies: &[Arc<Policy>], params: &Param
         stats.held = waits.map(|position| held.swap_remove(position).1);
         let period = policy.task.as_ref().and_then(|task| schedules.period_secs(settings, task, now));
         stats.falling_behind = match (stats.overdue_secs, period) {
-            (Some(overdue), Some(period)) => overdue > period.saturating_mul(2),
+            // What only reports gets nothing done, and is not meant to.
+            (Some(overdue), Some(period)) => settings.may_take(policy) && overdue > period.saturating_mul(2),
             (_, None) | (None, _) => false,
         };
     }

@@ -10,7 +10,7 @@ use super::held::held_now;
 use crate::clock::Clock;
 pub use crate::ledger::RunFilter;
 use crate::ledger::{Ledger, LedgerError, StateHolder, TaskState};
-use crate::outcome::RunResult;
+use crate::outcome::{PolicyResult, Reported, RunMode, RunResult};
 use crate::policy::{Name, Settings, Task};
 use crate::report::{DaemonState, HeldPolicy, LastRun, Overview, Pending, RunEntry, TaskOverview, schedule_words};
 use crate::run::waits_for;
@@ -152,6 +152,7 @@ fn task_overview(
         policies,
         next_due_at: if is_due { next_slot(task, &settings.daemon.timezone, &past, now) } else { None },
         last_run: last_run.map(|run| LastRun {
+            reported: reported(&run.policies),
             run_id: run.run_id,
             status: run.status,
             started_at: run.started_at,
@@ -161,6 +162,15 @@ fn task_overview(
         }),
         overdue_since: if is_due && !is_running { overdue_since(settings, task, &past, now) } else { None },
     }
+}
+
+/// Amounts of the policies that only reported; none where all enforced.
+fn reported(policies: &[PolicyResult]) -> Option<Reported> {
+    let mut reporting = policies.iter().filter(|policy| policy.mode == RunMode::Report).peekable();
+    reporting.peek()?;
+    let mut sums = Reported::default();
+    reporting.for_each(|policy| sums.add(&policy.tally));
+    Some(sums)
 }
 
 /// The first slot that should have been run by now, later than its grace allows, and was neither run nor skipped.

@@ -112,13 +112,15 @@ fn ending(run: &RunEntry) -> String {
         RunMode::Report => " (report mode)",
         RunMode::Plan => " (plan)",
     };
-    let reported = run.reported.as_ref().map(|Reported { rows_eligible, files_eligible, .. }| {
-        let rows = (*rows_eligible > 0).then(|| counted(*rows_eligible, "row"));
-        let files = (*files_eligible > 0).then(|| counted(*files_eligible, "file"));
-        let all: Vec<String> = rows.into_iter().chain(files).collect();
-        format!(", would delete {}", if all.is_empty() { "nothing".to_owned() } else { all.join(" and ") })
-    });
-    format!("{}{mode}{}", status_words(run.status), reported.unwrap_or_default())
+    format!("{}{mode}{}", status_words(run.status), run.reported.as_ref().map(reported_words).unwrap_or_default())
+}
+
+/// Amounts that would have gone, to be put behind a status.
+pub(super) fn reported_words(Reported { rows_eligible, files_eligible, .. }: &Reported) -> String {
+    let rows = (*rows_eligible > 0).then(|| counted(*rows_eligible, "row"));
+    let files = (*files_eligible > 0).then(|| counted(*files_eligible, "file"));
+    let all: Vec<String> = rows.into_iter().chain(files).collect();
+    format!(", would delete {}", if all.is_empty() { "nothing".to_owned() } else { all.join(" and ") })
 }
 
 /// Duration, so far where it still runs.

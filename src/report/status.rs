@@ -5,10 +5,10 @@ use serde::{Serialize, Serializer};
 
 use super::held::HeldPolicy;
 use super::matter::{self, Matter};
-use super::runs::{RunEntry, short_id};
+use super::runs::{RunEntry, reported_words, short_id};
 use super::style::{BAD, CARE, FAINT, GOOD, PLAIN, STRONG, of_status, paint, status_words};
 use super::table::{Align, Cell, Layout, Table};
-use crate::outcome::{RunId, RunMode, Status, Totals};
+use crate::outcome::{Reported, RunId, RunMode, Status, Totals};
 use crate::policy::{Mode, Name, Trigger};
 use crate::text::human::{between, counted, duration, instant, instant_from, length, size};
 
@@ -87,6 +87,9 @@ pub struct LastRun {
     pub finished_at: Option<Timestamp>,
     pub duration_ms: Option<u64>,
     pub totals: Totals,
+    /// Amounts that match in policies that only reported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reported: Option<Reported>,
 }
 
 /// Files that a policy still owes.
@@ -195,6 +198,7 @@ fn last_cell(task: &TaskOverview, now: Timestamp) -> Cell {
     let rows = counted(totals.rows_deleted + totals.rows_updated, "row");
     let files = counted(totals.files_deleted, "file");
     text.push_str(&format!(", {rows}, {files} ({})", size(totals.bytes_reclaimed)));
+    text.push_str(&run.reported.as_ref().map(reported_words).unwrap_or_default());
     if totals.errors > 0 {
         text.push_str(&format!(", {}", counted(totals.errors, "error")));
     }
@@ -232,6 +236,7 @@ mod tests {
             finished_at: Some(at("2025-01-31T03:00:03.8Z")),
             duration_ms: Some(3_300),
             totals: Totals { rows_deleted: 1204, errors: 2, ..Totals::default() },
+            reported: None,
         };
         Overview {
             at: at("2025-02-01T01:00:00Z"),
@@ -278,6 +283,16 @@ attention: task log-purge is overdue
         let page = strip_str(&render_status(&overview(), Layout::Lines)).to_string();
         let line = "log-purge: schedule 0 3 * * *, policies c, next overdue since 2025-01-31T03:00:00Z, last run never";
         assert!(page.lines().any(|shown| shown == line), "{page}");
+    }
+
+    #[test]
+    fn no_task_is_wider_than_the_terminal() {
+        for width in [80, 100, 160] {
+            let page = strip_str(&render_status(&overview(), Layout::Tables { width })).to_string();
+            let tasks: Vec<&str> = page.lines().skip(1).take_while(|line| !line.starts_with("On request")).collect();
+            assert!(tasks.iter().all(|line| line.chars().count() <= width), "{width}: {page}");
+            assert!(tasks.iter().any(|line| line.contains("1,204 rows")), "{width}: {page}");
+        }
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Table {
                 let last = widths.last().copied().unwrap_or(0);
                 match width.checked_sub(before_last) {
                     Some(room) if room >= last || room >= NARROWEST => self.aligned(&widths, last.min(room)),
-                    _ => self.stacked(),
+                    _ => self.stacked(width),
                 }
             }
         }
@@ -116,8 +116,10 @@ impl Table {
     }
 
     /// For a terminal too narrow for the table: a row is a block, a cell a line.
-    fn stacked(&self) -> String {
+    fn stacked(&self, width: usize) -> String {
         let widest = self.columns.iter().skip(1).map(|(title, _)| title.width()).max().unwrap_or(0);
+        let indent = GAP + widest + GAP;
+        let room = width.saturating_sub(indent).max(NARROWEST);
         let mut text = String::new();
         for row in &self.rows {
             for (index, (cell, (title, _))) in row.iter().zip(&self.columns).enumerate() {
@@ -128,8 +130,12 @@ impl Table {
                     let space = " ".repeat(widest - title.width());
                     text.push_str(&format!("  {}{space}  ", paint(FAINT, title)));
                 }
-                text.push_str(&paint(cell.style, &cell.text));
-                text.push('\n');
+                let pieces = if index > 0 { wrap(&cell.text, room) } else { vec![cell.text.clone()] };
+                for (number, piece) in pieces.iter().enumerate() {
+                    text.push_str(&" ".repeat(if number > 0 { indent } else { 0 }));
+                    text.push_str(&paint(cell.style, piece));
+                    text.push('\n');
+                }
             }
         }
         text
@@ -213,7 +219,8 @@ mod tests {
             "{text}"
         );
         assert!(text.lines().all(|line| line.width() <= 36), "{text}");
-        assert_eq!(shown(20), "detections\n  ROWS  1,204\n  NOTE  all of them went\n写真\n  ROWS  7\n");
+        let blocks = "detections\n  ROWS  1,204\n  NOTE  all of them\n        went\n写真\n  ROWS  7\n";
+        assert_eq!(shown(20), blocks);
     }
 
     #[test]

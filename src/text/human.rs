@@ -30,7 +30,7 @@ pub fn counted(number: u64, noun: &str) -> String {
 pub fn size(size_bytes: u64) -> String {
     const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     if size_bytes < 1024 {
-        return format!("{size_bytes} B");
+        return format!("{} B", count(size_bytes));
     }
     let mut value = size_bytes as f64 / 1024.0;
     let mut unit = 0;
@@ -56,7 +56,8 @@ pub fn duration(duration_ms: u64) -> String {
 }
 
 fn two(large: u64, large_unit: &str, small: u64, small_unit: &str) -> String {
-    if small == 0 { format!("{large} {large_unit}") } else { format!("{large} {large_unit} {small} {small_unit}") }
+    let large = format!("{} {large_unit}", count(large));
+    if small == 0 { large } else { format!("{large} {small} {small_unit}") }
 }
 
 /// A duration: as of [`duration`].
@@ -108,7 +109,7 @@ mod tests {
     fn sizes_take_the_unit_that_keeps_them_short() {
         for (bytes, shown) in [
             (0, "0 B"),
-            (1023, "1023 B"),
+            (1023, "1,023 B"),
             (1024, "1.0 KiB"),
             (1_048_575, "1.0 MiB"),
             (1_288_490_188, "1.2 GiB"),
@@ -129,6 +130,7 @@ mod tests {
             (252_000, "4 min 12 s"),
             (7_500_000, "2 h 5 min"),
             (273_600_000, "3 d 4 h"),
+            (218_196_000_000, "2,525 d 10 h"),
         ] {
             assert_eq!(duration(ms), shown);
         }

@@ -82,9 +82,9 @@ fn f45_a_run_without_names_at_a_terminal_shows_the_sums_and_asks() {
     let world = world();
     let asked = "\
 This run would delete
-  items  2 rows, 1 file (1000 B)
+  items  2 rows, 1 file (1,000 B)
   idle   nothing
-Delete 2 rows and 1 file (1000 B)? [y/N] ";
+Delete 2 rows and 1 file (1,000 B)? [y/N] ";
     for typed in ["", "\n", "n\n", "yep\n", "\u{3}"] {
         let (code, shown, stdout) = AtTerminal::start(&world, "run --json").answers(typed);
         assert_eq!((code, stdout.as_str()), (Some(5), ""), "{typed:?}: {shown}");
@@ -131,7 +131,7 @@ fn f45_a_plan_that_is_not_complete_is_asked_about() {
     let (code, shown, _) = AtTerminal::start(&world, "run").answers("n\n");
     assert_eq!(code, Some(5), "{shown}");
     assert!(shown.contains("  lost   nobody knows what: it could not be planned: "), "{shown}");
-    assert!(shown.contains("Delete at least 2 rows and 1 file (1000 B)? [y/N] "), "{shown}");
+    assert!(shown.contains("Delete at least 2 rows and 1 file (1,000 B)? [y/N] "), "{shown}");
     assert_eq!(world.ids(), set([1, 2, 3]));
 }
 

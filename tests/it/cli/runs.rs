@@ -60,6 +60,9 @@ fn a_week_of_watching_shows_what_would_go() {
     assert_eq!(run["totals"]["rows_deleted"], 0);
     let page = call_in(&world, &["runs"]).with(0).stdout;
     assert!(page.contains("completed (report mode), would delete 2 rows and 1 file"), "{page}");
+    call_in(&world, &["run", "retention", "--mode", "report"]).with(0);
+    let status = call_in(&world, &["status"]).with(0).stdout;
+    assert!(status.contains("0 rows, 0 files (0 B), would delete 2 rows and 1 file\n"), "{status}");
     call_in(&world, &["run", "items"]).with(0);
     assert_eq!(call_in(&world, &["runs", "--json"]).with(0).json()[0].get("reported"), None);
 }

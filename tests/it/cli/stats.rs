@@ -94,6 +94,9 @@ for_each_engine! {
         let page = call_in(&world, &["stats", "items"]).with(0).stdout;
         assert!(page.contains("eligible 2,") && page.contains("backlog 10 d") && page.contains("protected 1,"), "{page}");
         assert!(page.contains("attention: policy items is falling behind"), "{page}");
+        // What only reports is not meant to keep up.
+        let report = call_in(&world, &["stats", "items", "--json", "--set", "policies.items.mode=report"]).with(0).json();
+        assert_eq!(policy(&report, "items")["falling_behind"], false);
     }
 
     fn a_count_that_takes_too_long_is_an_estimate_in_time(db) {

@@ -64,7 +64,7 @@ fn a_listing_has_a_line_for_each_row_and_file_and_sums_beside_it() {
     };
     assert_eq!(of("row", "key"), ["1", "2"]);
     assert_eq!(of("file", "path"), ["1.jpg"]);
-    assert!(listed.stderr.contains("2 rows and 1 file (1000 B)"), "{}", listed.stderr);
+    assert!(listed.stderr.contains("2 rows and 1 file (1,000 B)"), "{}", listed.stderr);
     let mut child = retaind(&["plan", "--list", "--config"])
         .arg(world.config_file())
         .stdout(Stdio::piped())
@@ -96,7 +96,7 @@ fn a_task_run_by_name_is_its_last_run() {
     assert_eq!(task(&after)["policies"], json!(["items"]));
     assert!(task(&after)["next_due_at"].is_string());
     let page = call_in(&world, &["status"]).with(0).stdout;
-    assert!(page.contains("last run completed") && page.contains("2 rows, 1 file (1000 B)"), "{page}");
+    assert!(page.contains("last run completed") && page.contains("2 rows, 1 file (1,000 B)"), "{page}");
 }
 
 #[test]
