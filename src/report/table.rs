@@ -38,6 +38,8 @@ pub struct Table {
 const GAP: usize = 2;
 /// A last column narrower than this is not worth wrapping into.
 const NARROWEST: usize = 16;
+/// A last column that takes more lines than this makes a pillar beside which nothing stands.
+const MOST_LINES: usize = 3;
 
 impl Cell {
     pub fn new(text: impl Into<String>) -> Self {
@@ -70,7 +72,8 @@ impl Table {
                 let before_last: usize = widths.iter().rev().skip(1).map(|width| width + GAP).sum();
                 let last = widths.last().copied().unwrap_or(0);
                 match width.checked_sub(before_last) {
-                    Some(room) if room >= last || room >= NARROWEST => self.aligned(&widths, last.min(room)),
+                    Some(room) if room >= last => self.aligned(&widths, last),
+                    Some(room) if room >= NARROWEST && last.div_ceil(room) <= MOST_LINES => self.aligned(&widths, room),
                     _ => self.stacked(width),
                 }
             }
@@ -119,7 +122,7 @@ impl Table {
     fn stacked(&self, width: usize) -> String {
         let widest = self.columns.iter().skip(1).map(|(title, _)| title.width()).max().unwrap_or(0);
         let indent = GAP + widest + GAP;
-        let room = width.saturating_sub(indent).max(NARROWEST);
+        let room = width.saturating_sub(indent).max(1);
         let mut text = String::new();
         for row in &self.rows {
             for (index, (cell, (title, _))) in row.iter().zip(&self.columns).enumerate() {
