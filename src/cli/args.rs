@@ -196,7 +196,7 @@ pub enum Command {
         #[arg(value_name = "ID", add = ArgValueCompleter::new(candidates::runs))]
         id: Option<String>,
         #[command(flatten)]
-        wanted: RunsWanted,
+        wanted: RunsArguments,
     },
     /// Print a completion script for a shell
     #[command(long_about = help::COMPLETIONS, after_long_help = help::COMPLETIONS_EXAMPLES)]
@@ -235,7 +235,7 @@ pub struct PlanForm {
 
 /// Runs that `runs` lists.
 #[derive(Debug, clap::Args)]
-pub struct RunsWanted {
+pub struct RunsArguments {
     /// Number of runs to list
     #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
     pub limit: u32,

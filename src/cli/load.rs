@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::args::Shared;
 use super::exit::Exit;
-use super::output::{self, Output, Problem, say};
+use super::output::{self, Complaint, Output, say};
 use super::refusal::Refusal;
 use crate::commands::known::{self, Known};
 use crate::config::{Diagnostics, Inputs};
@@ -19,7 +19,7 @@ pub fn inputs(shared: Shared) -> Inputs {
 /// Output of every command with `--json` when the configuration is bad.
 #[derive(serde::Serialize)]
 struct Problems<'a> {
-    error: Problem<'a>,
+    error: Complaint<'a>,
     errors: &'a Diagnostics,
 }
 
@@ -52,7 +52,7 @@ pub fn refuse<T>(problems: &Diagnostics, output: Output) -> Result<T, Refusal> {
     if output.json {
         let hint = problems.iter().next().and_then(|first| first.advice());
         output.value(&Problems {
-            error: Problem { code: "config_invalid", message: &message, hint },
+            error: Complaint { code: "config_invalid", message: &message, hint },
             errors: problems,
         })?;
     } else {

@@ -18,12 +18,12 @@ static HAS_ANSWERED: AtomicBool = AtomicBool::new(false);
 /// Answer of every command with `--json` that did not do what it was asked to.
 #[derive(serde::Serialize)]
 struct Refused<'a> {
-    error: Problem<'a>,
+    error: Complaint<'a>,
 }
 
-/// Problem by a stable word, and in words.
+/// Complaint by a stable word, and in words.
 #[derive(serde::Serialize)]
-pub struct Problem<'a> {
+pub struct Complaint<'a> {
     pub code: &'a str,
     pub message: &'a str,
     pub hint: Option<&'a str>,
@@ -76,7 +76,7 @@ impl Output {
             let causes = causes(error);
             let message = std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ");
             // Standard output that cannot be written was no better than the error.
-            let _ = self.value(&Refused { error: Problem { code, message: &message, hint } });
+            let _ = self.value(&Refused { error: Complaint { code, message: &message, hint } });
         }
     }
 

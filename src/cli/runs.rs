@@ -1,6 +1,6 @@
 //! `runs`: the runs that the ledger knows, or one of them.
 
-use super::args::{RunStatus, RunsWanted};
+use super::args::{RunStatus, RunsArguments};
 use super::exit::Exit;
 use super::load::load_known;
 use super::output::{Output, remark};
@@ -11,9 +11,9 @@ use crate::config::{Inputs, did_you_mean};
 use crate::report::{RunEntry, Status, render_run, render_runs};
 
 /// Lists the newest runs of those that are wanted.
-pub async fn list(inputs: &Inputs, wanted: RunsWanted, output: Output) -> Result<Exit, Refusal> {
+pub async fn list(inputs: &Inputs, wanted: RunsArguments, output: Output) -> Result<Exit, Refusal> {
     let Known { settings, .. } = &load(inputs, output).await?;
-    let RunsWanted { limit, task, policy, status, since } = &wanted;
+    let RunsArguments { limit, task, policy, status, since } = &wanted;
     let filter = |now| RunFilter {
         task: task.clone(),
         policy: policy.clone(),
