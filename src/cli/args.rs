@@ -103,15 +103,35 @@ pub enum Command {
         /// Tasks and policies; without any: all that are scheduled
         #[arg(value_name = "NAME", add = ArgValueCandidates::new(candidates::policies_and_tasks))]
         names: Vec<String>,
-        /// "report": decide and record everything, delete nothing
-        #[arg(long, value_name = "MODE")]
-        mode: Option<ModeFlag>,
         /// Show what would be done, as `retaind plan` does, and do nothing
         #[arg(short = 'n', long)]
         dry_run: bool,
-        /// Do not ask
-        #[arg(short, long)]
-        yes: bool,
+        #[command(flatten)]
+        form: RunForm,
+    },
+    /// Stop a run of the daemon between two batches
+    #[command(long_about = help::CANCEL, after_long_help = help::CANCEL_EXAMPLES)]
+    Cancel {
+        /// A run's id, or a beginning or end of it; without it: the only one that is under way
+        #[arg(value_name = "RUN", add = ArgValueCompleter::new(candidates::runs))]
+        run: Option<String>,
+    },
+    /// Let nothing be taken by a policy, or rest the schedule of a task
+    #[command(long_about = help::PAUSE, after_long_help = help::PAUSE_EXAMPLES)]
+    Pause {
+        /// A task or a policy
+        #[arg(value_name = "NAME", add = ArgValueCandidates::new(candidates::policies_and_tasks))]
+        name: String,
+        /// Why, for whoever wonders
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Let a task or a policy that is paused go on
+    #[command(long_about = help::RESUME, after_long_help = help::RESUME_EXAMPLES)]
+    Resume {
+        /// A task or a policy
+        #[arg(value_name = "NAME", add = ArgValueCandidates::new(candidates::policies_and_tasks))]
+        name: String,
     },
     /// Look at what is held, and agree to it
     #[command(long_about = help::APPROVE, after_long_help = help::APPROVE_EXAMPLES)]
@@ -263,6 +283,20 @@ pub enum RunStatus {
     Cancelled,
     Blocked,
     Running,
+}
+
+/// Options of `run`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::Args)]
+pub struct RunForm {
+    /// "report": decide and record everything, delete nothing
+    #[arg(long, value_name = "MODE")]
+    pub mode: Option<ModeFlag>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Leave the run to the daemon, and do not wait for its end
+    #[arg(short, long)]
+    pub detach: bool,
 }
 
 /// Values of `run --mode`: a command line can make a run more careful than its configuration, never less.

@@ -135,6 +135,38 @@ Examples:
   For a program, with the result as JSON:
       retaind run detections --json | jq .totals";
 
+pub const CANCEL: &str = "\
+Asks the daemon to stop a run, whoever asked for it or when the schedule began it. It stops between two batches, within a second, \
+ends as cancelled, and keeps what it did. A run that a command does by itself is stopped by Ctrl-C in its terminal.";
+
+pub const CANCEL_EXAMPLES: &str = "\
+Examples:
+  Stop the only run that is under way:
+      retaind cancel
+  Stop one of several, which `retaind status` shows:
+      retaind cancel 5ae00c1d";
+
+pub const PAUSE: &str = "\
+No run takes anything by a policy that is paused, whoever asks for it; one that is under way stops after its batch. A task that \
+is paused skips its slots and is not run as a whole. A pause outlives the daemon and the ledger: it holds until `retaind resume`.";
+
+pub const PAUSE_EXAMPLES: &str = "\
+Examples:
+  Keep all detections while the application is migrated:
+      retaind pause detections --reason \"migration to version 9\"
+  Rest the schedule of a task:
+      retaind pause retention
+  See what is paused:
+      retaind status";
+
+pub const RESUME: &str = "\
+Takes the pause of a task or policy away. Slots that passed meanwhile are not made up for: the task runs when it is next due.";
+
+pub const RESUME_EXAMPLES: &str = "\
+Examples:
+  Let a policy go on:
+      retaind resume detections";
+
 pub const APPROVE: &str = "\
 What lets a policy take more than somebody has agreed to is held: a shorter keep, another table, a fragment that takes a \
 condition away; a run far larger than usual; a new ledger beside an old store. This shows what each such policy would take under \

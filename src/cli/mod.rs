@@ -7,6 +7,7 @@ mod args;
 mod ask;
 mod candidates;
 mod completions;
+mod control;
 mod exit;
 mod help;
 mod inspect;
@@ -15,6 +16,7 @@ mod output;
 mod perform;
 mod progress;
 mod refusal;
+mod remote;
 mod restore;
 mod runs;
 mod since;
@@ -105,10 +107,13 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             let (asked, form) = (RunArguments { names, params, is_temporary }, PlanForm::default());
             perform::plan(settings, asked, form, output).boxed_local().await
         }
-        Command::Run { names, mode, yes, dry_run: false } => {
+        Command::Run { names, form, dry_run: false } => {
             let settings = load(shared, output)?;
-            perform::run(settings, RunArguments { names, params, is_temporary }, mode, yes, output).boxed_local().await
+            perform::run(settings, RunArguments { names, params, is_temporary }, form, output).boxed_local().await
         }
+        Command::Cancel { run } => control::cancel(&inputs(shared), run, output).boxed_local().await,
+        Command::Pause { name, reason } => control::pause(&inputs(shared), &name, reason, output).boxed_local().await,
+        Command::Resume { name } => control::resume(&inputs(shared), &name, output).boxed_local().await,
         Command::Approve { .. } if is_temporary => {
             let error = anyhow::anyhow!(
                 "an approval is one of the configuration that is written, and --set is for this command alone"

@@ -3,22 +3,23 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::args::{ModeFlag, PlanForm};
+use super::args::{ModeFlag, PlanForm, RunForm};
 use super::exit::Exit;
 use super::output::{Output, say, written};
 use super::refusal::Refusal;
-use super::{approve, ask, progress};
+use super::{approve, ask, progress, remote};
 use crate::commands::approve::withdraw;
 use crate::commands::execute::{Job, JobEnd, Listed, execute};
 use crate::commands::params::check_params;
 use crate::commands::selection::{Selection, select};
 use crate::policy::{Mode, Params, Settings};
 use crate::report::{RunMode, RunResult, Status, plan_question, plan_summary, render_plan, render_run, render_sums};
+use crate::server::{Client, RunWanted};
 
 /// Lines of a listing that wait to be written before the plan is held up.
 const LISTED_AHEAD: usize = 4096;
@@ -62,12 +63,12 @@ pub async fn plan(
 pub async fn run(
     settings: Arc<Settings>,
     asked: RunArguments,
-    mode: Option<ModeFlag>,
-    yes: bool,
+    RunForm { mode, yes, detach }: RunForm,
     output: Output,
 ) -> Result<Exit, Refusal> {
     let is_anything = asked.names.is_empty();
     let chosen = choose(&settings, &asked)?;
+    let daemon = daemon_for(&settings, &chosen, detach).await?;
     let mode = match mode {
         Some(ModeFlag::Report) => RunMode::Report,
         None => RunMode::Enforce,
@@ -83,22 +84,73 @@ pub async fn run(
             agreed(&settings, &chosen, output).await?;
         }
         if !is_anything {
-            return run_named(settings, chosen, yes, output).await;
+            return run_named(settings, chosen, (daemon, detach), yes, output).await;
         }
     }
-    perform(settings, chosen, mode, output, None, |result| output.show(result, render_run)).await
+    run_by(settings, chosen, (daemon, detach), mode, output).await
+}
+
+/// The daemon that does a run; none where the command does it by itself, which is said.
+async fn daemon_for(settings: &Settings, chosen: &Chosen, detach: bool) -> Result<Option<Client>, Refusal> {
+    if chosen.is_temporary {
+        if detach {
+            let error = anyhow!("--set is for this command alone, and --detach leaves the run to the daemon");
+            return Err(Refusal::Usage(error, "leave one of them out".to_owned()));
+        }
+        return Ok(None);
+    }
+    let daemon = remote::daemon_in_step(settings).await?;
+    if daemon.is_none() {
+        if detach {
+            let error = anyhow!("no daemon answers that the run could be left to");
+            return Err(Refusal::Usage(error, "leave --detach out, or systemctl start retaind".to_owned()));
+        }
+        say("No daemon answers: this command does the run by itself");
+    }
+    Ok(daemon)
+}
+
+/// Runs by way of the daemon where there is one, and else here.
+async fn run_by(
+    settings: Arc<Settings>,
+    chosen: Chosen,
+    (daemon, detach): (Option<Client>, bool),
+    mode: RunMode,
+    output: Output,
+) -> Result<Exit, Refusal> {
+    let Some(mut client) = daemon else {
+        return perform(settings, chosen, mode, output, None, |result| output.show(result, render_run)).await;
+    };
+    let mode = (mode == RunMode::Report).then_some(mode);
+    let wanted = RunWanted { names: chosen.names, mode, params: chosen.params };
+    if detach {
+        let run = remote::begin(&mut client, &wanted).await?;
+        match output.json {
+            true => output.value(&serde_json::json!({ "run_id": run, "status": "running" }))?,
+            false => say(&format!("Run {run} is under way: `retaind runs {run}` shows it")),
+        }
+        return Ok(Exit::Done);
+    }
+    let result = remote::run(client, &wanted, output).await?;
+    output.show(&*result, render_run)?;
+    Ok(result.status.map_or(Exit::Failed, Exit::from))
 }
 
 /// Runs policies that were named; those that became wider after they were approved, by whoever is asked.
-async fn run_named(settings: Arc<Settings>, chosen: Chosen, yes: bool, output: Output) -> Result<Exit, Refusal> {
+async fn run_named(
+    settings: Arc<Settings>,
+    chosen: Chosen,
+    by: (Option<Client>, bool),
+    yes: bool,
+    output: Output,
+) -> Result<Exit, Refusal> {
     let widened = (&chosen.selection, &chosen.params);
     let Some(approved) = approve::approve_widened(&settings, widened, yes, output).boxed_local().await? else {
         say("Cancelled: nothing was approved, and nothing ran");
         return Ok(Exit::Cancelled);
     };
     let (is_temporary, of_run) = (chosen.is_temporary, Arc::clone(&settings));
-    let show = |result: &RunResult| output.show(result, render_run);
-    let ended = perform(of_run, chosen, RunMode::Enforce, output, None, show).await;
+    let ended = run_by(of_run, chosen, by, RunMode::Enforce, output).await;
     if is_temporary {
         withdraw(&settings, &approved).await?;
     }
@@ -133,12 +185,14 @@ fn choose(settings: &Settings, asked: &RunArguments) -> Result<Chosen, Refusal> 
             None => say("No policy has a task that is switched on: there is nothing to do"),
         }
     }
-    Ok(Chosen { selection, params, is_temporary: asked.is_temporary })
+    Ok(Chosen { names: asked.names.clone(), selection, params, is_temporary: asked.is_temporary })
 }
 
 /// Policies that were chosen, and under what.
 #[derive(Clone)]
 struct Chosen {
+    /// As they were given.
+    names: Vec<String>,
     selection: Selection,
     params: Params,
     is_temporary: bool,
@@ -162,7 +216,7 @@ async fn perform(
 /// Starts a plan or a run, follows it, and waits for its result.
 async fn carry_out(
     settings: Arc<Settings>,
-    Chosen { selection, params, is_temporary }: Chosen,
+    Chosen { names: _, selection, params, is_temporary }: Chosen,
     mode: RunMode,
     output: Output,
     listing: Option<Listing>,

@@ -19,6 +19,7 @@ pub async fn list(inputs: &Inputs, wanted: RunsArguments, output: Output) -> Res
         policy: policy.clone(),
         status: status.map(ending),
         since: since.map(|since| since.instant(now)),
+        before: None,
     };
     let (runs, now) = status::runs(settings, &Default::default(), filter, *limit).await?;
     // Of what is no longer there runs may be left.

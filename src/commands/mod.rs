@@ -12,6 +12,7 @@ pub(crate) mod held;
 pub mod known;
 pub mod operator;
 pub mod params;
+pub mod pause;
 mod planned;
 pub mod policies;
 pub mod restore;

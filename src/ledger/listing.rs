@@ -34,7 +34,7 @@ impl Ledger {
 
     /// The newest runs first, of those that a filter lets through.
     pub async fn filtered_runs(&self, filter: &RunFilter, limit: u32) -> Result<Vec<RunSummary>, LedgerError> {
-        let RunFilter { task, policy, status, since } = filter.clone();
+        let RunFilter { task, policy, status, since, before } = filter.clone();
         self.call("reading runs", move |connection, _| {
             let mut query = runs::table.into_boxed();
             if let Some(task) = &task {
@@ -51,6 +51,11 @@ impl Ledger {
             };
             if let Some(since) = since {
                 query = query.filter(runs::started_at.ge(instant(since)));
+            }
+            if let Some(before) = before.map(|run| run.to_string()) {
+                let began: String = runs::table.find(&before).select(runs::started_at).first(connection)?;
+                let same = runs::started_at.eq(began.clone()).and(runs::run_id.lt(before));
+                query = query.filter(runs::started_at.lt(began).or(same));
             }
             let newest = query.order((runs::started_at.desc(), runs::run_id.desc())).limit(i64::from(limit));
             let rows: Vec<RunRow> = newest.select(RunRow::as_select()).load(connection)?;

@@ -141,10 +141,12 @@ pub struct RunFilter {
     pub task: Option<String>,
     /// A policy that the run came to.
     pub policy: Option<String>,
-    /// How the run ended; `Some(None)`: it is still running.
+    /// End of the run; `Some(None)`: it is still running.
     pub status: Option<Option<Status>>,
     /// The earliest start.
     pub since: Option<Timestamp>,
+    /// Only runs that began before this one.
+    pub before: Option<RunId>,
 }
 
 /// A run in a listing.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
-use crate::outcome::{HookPoint, Pause, RunId, RunMode, RunResult, RunTrigger, Subject};
+use crate::outcome::{HookPoint, Pause, RunId, RunMode, RunResult, RunTrigger, Status, Subject};
 use crate::policy::{Mode, Name};
 use crate::report::{Overview, PolicyOverview, RunEntry, Stats, ToApprove};
 
@@ -146,14 +146,30 @@ pub enum RunUpdate {
     Failed(Problem),
 }
 
+/// End of a run; none while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct RunState(#[serde(deserialize_with = "running_or_ended")] pub Option<Status>);
+
+fn running_or_ended<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Status>, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    if word == "running" {
+        return Ok(None);
+    }
+    Status::deserialize(serde::de::value::StringDeserializer::new(word)).map(Some)
+}
+
 /// Choice of runs to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunsWanted {
     pub task: Option<Name>,
     pub policy: Option<Name>,
-    pub status: Option<String>,
+    pub status: Option<RunState>,
+    /// Instant of the earliest start.
     pub since: Option<Timestamp>,
+    /// Only runs that began before this one: the last of a page leads to the next.
+    pub before: Option<RunId>,
     /// At most so many; 100 if left out, 1000 at most.
     pub limit: Option<u32>,
 }
@@ -166,6 +182,17 @@ pub struct SeenProposal {
     pub fingerprint: String,
     /// Rows or files that would have gone.
     pub amount: u64,
+}
+
+impl RunsWanted {
+    /// Runs of a page, unless another number is asked for, and at most.
+    const USUAL: u32 = 100;
+    const MOST: u32 = 1000;
+
+    /// Number of runs of a page.
+    pub fn limit(&self) -> u32 {
+        self.limit.unwrap_or(Self::USUAL).clamp(1, Self::MOST)
+    }
 }
 
 /// Request for a run.

@@ -11,12 +11,13 @@ use axum::{Json as Reply, Router};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 
-use super::control::{Caller, Control, RunDocument, RunUpdate, RunWanted, RunsWanted, SeenProposal};
+use super::control::{Caller, Control, RunUpdate, RunWanted, RunsWanted, SeenProposal};
 use super::events;
 use super::extract::{Asked, Json, PathName, Piece};
 use super::problem::{Problem, ProblemCode};
-use crate::outcome::{RunId, Subject};
+use crate::outcome::{Document, RunId, Subject};
 use crate::policy::Name;
+use crate::report::{PolicyOverview, RunEntry};
 
 /// Longest time that a request waits for its run.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
@@ -56,7 +57,22 @@ pub(super) fn router(app: App) -> Router {
         .with_state(app)
 }
 
-type Answered<T> = Result<Reply<T>, Problem>;
+/// A document of the version that this program writes.
+fn document<T: Serialize>(of: &T) -> Response {
+    Reply(Document::new(of)).into_response()
+}
+
+#[derive(Serialize)]
+struct Policies {
+    policies: Vec<PolicyOverview>,
+}
+
+#[derive(Serialize)]
+struct Runs {
+    runs: Vec<RunEntry>,
+    /// Value of `before` for the next page. Null where there is none.
+    next: Option<RunId>,
+}
 
 async fn nothing_there(uri: axum::http::Uri) -> Problem {
     Problem::new(ProblemCode::UnknownPath, format!("there is nothing at {}", uri.path()))
@@ -72,11 +88,11 @@ async fn alive(State(app): State<App>) -> Result<&'static str, Problem> {
 }
 
 async fn status(State(app): State<App>) -> Result<Response, Problem> {
-    Ok(Reply(app.control.status().await?).into_response())
+    Ok(document(&app.control.status().await?))
 }
 
 async fn policies(State(app): State<App>) -> Result<Response, Problem> {
-    Ok(Reply(app.control.policies().await?).into_response())
+    Ok(document(&Policies { policies: app.control.policies().await? }))
 }
 
 #[derive(Default, Deserialize)]
@@ -88,15 +104,19 @@ struct Names {
 
 async fn stats(State(app): State<App>, Asked(Names { names }): Asked<Names>) -> Result<Response, Problem> {
     let names = names.iter().flat_map(|names| names.split(',')).filter(|name| !name.is_empty());
-    Ok(Reply(app.control.stats(names.map(str::to_owned).collect()).await?).into_response())
+    Ok(document(&app.control.stats(names.map(str::to_owned).collect()).await?))
 }
 
 async fn runs(State(app): State<App>, Asked(wanted): Asked<RunsWanted>) -> Result<Response, Problem> {
-    Ok(Reply(app.control.runs(wanted).await?).into_response())
+    let limit = wanted.limit() as usize;
+    let runs = app.control.runs(wanted).await?;
+    let is_full = runs.len() >= limit;
+    let next = runs.last().filter(|_| is_full).map(|run| run.run_id);
+    Ok(document(&Runs { runs, next }))
 }
 
-async fn run(State(app): State<App>, Piece(id): Piece) -> Answered<RunDocument> {
-    app.control.run(id).await.map(Reply)
+async fn run(State(app): State<App>, Piece(id): Piece) -> Result<Response, Problem> {
+    Ok(document(&app.control.run(id).await?))
 }
 
 async fn follow(State(app): State<App>, Piece(id): Piece) -> Result<Response, Problem> {
@@ -131,7 +151,7 @@ async fn begin(
         return end;
     }
     let place = format!("/api/v1/runs/{run_id}");
-    let mut response = (StatusCode::ACCEPTED, Reply(Begun { run_id, status: "running" })).into_response();
+    let mut response = (StatusCode::ACCEPTED, document(&Begun { run_id, status: "running" })).into_response();
     if let Ok(place) = HeaderValue::from_str(&place) {
         response.headers_mut().insert(header::LOCATION, place);
     }
@@ -144,7 +164,7 @@ async fn ended(app: &App, run_id: RunId) -> Result<Response, Problem> {
     while let Some(event) = events.next().await {
         match event {
             RunUpdate::Progress(_) => {}
-            RunUpdate::End(result) => return Ok(Reply(*result).into_response()),
+            RunUpdate::End(result) => return Ok(document(&*result)),
             RunUpdate::Failed(problem) => return Err(problem),
         }
     }
@@ -164,7 +184,7 @@ async fn cancel(
 ) -> Result<Response, Problem> {
     app.may_change()?;
     let run_id = app.control.cancel(id, caller).await?;
-    Ok((StatusCode::ACCEPTED, Reply(Begun { run_id, status: "stopping" })).into_response())
+    Ok((StatusCode::ACCEPTED, document(&Begun { run_id, status: "stopping" })).into_response())
 }
 
 #[derive(Default, Deserialize)]
@@ -198,7 +218,7 @@ async fn pause(
     Json(Because { reason }): Json<Because>,
 ) -> Result<Response, Problem> {
     app.may_change()?;
-    Ok(Reply(app.control.pause(subject, reason, caller).await?).into_response())
+    Ok(document(&app.control.pause(subject, reason, caller).await?))
 }
 
 #[derive(Serialize)]
@@ -208,22 +228,34 @@ struct Resumed {
     was_paused: bool,
 }
 
-async fn resume_task(state: State<App>, caller: Extension<Caller>, PathName(name): PathName) -> Answered<Resumed> {
+async fn resume_task(
+    state: State<App>,
+    caller: Extension<Caller>,
+    PathName(name): PathName,
+) -> Result<Response, Problem> {
     resume(state, caller, Subject::Task(name)).await
 }
 
-async fn resume_policy(state: State<App>, caller: Extension<Caller>, PathName(name): PathName) -> Answered<Resumed> {
+async fn resume_policy(
+    state: State<App>,
+    caller: Extension<Caller>,
+    PathName(name): PathName,
+) -> Result<Response, Problem> {
     resume(state, caller, Subject::Policy(name)).await
 }
 
-async fn resume(State(app): State<App>, Extension(caller): Extension<Caller>, subject: Subject) -> Answered<Resumed> {
+async fn resume(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    subject: Subject,
+) -> Result<Response, Problem> {
     app.may_change()?;
     let was_paused = app.control.resume(subject.clone(), caller).await?;
-    Ok(Reply(Resumed { subject, was_paused }))
+    Ok(document(&Resumed { subject, was_paused }))
 }
 
 async fn proposal(State(app): State<App>, PathName(name): PathName) -> Result<Response, Problem> {
-    Ok(Reply(app.control.proposal(name).await?).into_response())
+    Ok(document(&app.control.proposal(name).await?))
 }
 
 async fn approve(
@@ -234,7 +266,7 @@ async fn approve(
 ) -> Result<Response, Problem> {
     app.may_change()?;
     let seen = seen.ok_or_else(|| nothing_seen(&name))?;
-    Ok(Reply(app.control.approve(name, seen, caller).await?).into_response())
+    Ok(document(&app.control.approve(name, seen, caller).await?))
 }
 
 fn nothing_seen(name: &Name) -> Problem {
@@ -244,7 +276,7 @@ fn nothing_seen(name: &Name) -> Problem {
 
 async fn reload(State(app): State<App>, Extension(caller): Extension<Caller>) -> Result<Response, Problem> {
     app.may_change()?;
-    Ok(Reply(app.control.reload(caller).await?).into_response())
+    Ok(document(&app.control.reload(caller).await?))
 }
 
 impl App {

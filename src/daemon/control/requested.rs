@@ -23,7 +23,10 @@ impl Controller {
         }
         let (run, (runner, request)) =
             self.runs.enter(&self.requests.cancel, |settings| request_of(settings, &wanted, &caller))?;
-        if let Err(busy) = self.check_free(&run).await {
+        // A command is given the result of a run that was blocked, as one that runs by itself.
+        if !caller.is_command
+            && let Err(busy) = self.check_free(&run).await
+        {
             self.runs.active().leave(run.run_id);
             return Err(busy);
         }

@@ -9,17 +9,16 @@ use super::controller::{Controller, Order, internal, stopping, unknown_name};
 use crate::commands::params::check_params;
 use crate::commands::selection::{select, select_enabled};
 use crate::commands::{policies, stats, status};
-use crate::ledger::{LedgerError, Pauses};
+use crate::ledger::{LedgerError, Pauses, RunFilter};
 use crate::outcome::{RunId, RunResult};
 use crate::policy::Settings;
 use crate::report::{PolicyOverview, RunEntry, Stats};
-use crate::server::{ConfigInForce, LiveStatus, Paused, Problem, ProblemCode, RunDocument, RunProgress, RunsWanted};
+use crate::server::{
+    ConfigInForce, LiveStatus, Paused, Problem, ProblemCode, RunDocument, RunProgress, RunState, RunsWanted,
+};
 
 /// Patience of an answer with the main loop.
 const LOOP_PATIENCE: Duration = Duration::from_secs(5);
-/// Runs in a list, unless another number is asked for.
-const USUAL_LIMIT: u32 = 100;
-const LARGEST_LIMIT: u32 = 1000;
 
 impl Controller {
     pub(super) async fn answers(&self) -> Result<(), Problem> {
@@ -75,8 +74,19 @@ impl Controller {
     }
 
     pub(super) async fn list_runs(&self, wanted: RunsWanted) -> Result<Vec<RunEntry>, Problem> {
-        let limit = wanted.limit.unwrap_or(USUAL_LIMIT).clamp(1, LARGEST_LIMIT);
-        let runs = self.runs.ledger().runs(limit).await.map_err(internal)?;
+        let limit = wanted.limit();
+        let RunsWanted { task, policy, status, since, before, limit: _ } = wanted;
+        if let Some(before) = before {
+            self.recorded(&before.to_string()).await?;
+        }
+        let filter = RunFilter {
+            task: task.map(|name| name.to_string()),
+            policy: policy.map(|name| name.to_string()),
+            status: status.map(|RunState(status)| status),
+            since,
+            before,
+        };
+        let runs = self.runs.ledger().filtered_runs(&filter, limit).await.map_err(internal)?;
         Ok(runs.iter().map(RunEntry::from).collect())
     }
 

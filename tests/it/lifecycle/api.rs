@@ -100,7 +100,7 @@ fn a_run_on_request_deletes_and_is_recorded() {
     );
     assert_eq!(run["totals"]["rows_deleted"], 2);
     assert_eq!(left(&world), ["3"]);
-    let listed = get(&world, "/runs").body;
+    let listed = get(&world, "/runs").body["runs"].clone();
     assert_eq!(listed[0]["run_id"], begun.body["run_id"]);
     daemon.stop();
 }
@@ -204,7 +204,7 @@ fn a_paused_policy_takes_nothing() {
     assert_eq!(plan["policies"][0]["blocked_code"], "paused");
     assert_eq!(plan["policies"][0]["rows_matched"], 2, "a plan counts all the same");
     assert_eq!(get(&world, "/status").body["paused"][0]["policy"], "items");
-    assert_eq!(get(&world, "/policies").body[0]["is_paused"], true);
+    assert_eq!(get(&world, "/policies").body["policies"][0]["is_paused"], true);
     assert_eq!(left(&world).len(), 3);
     assert_eq!(post(&world, "/policies/items/resume", json!({})).body["was_paused"], true);
     assert_eq!(post(&world, "/policies/items/resume", json!({})).body["was_paused"], false);
@@ -331,7 +331,7 @@ fn a_malformed_request_is_a_problem() {
     let large = format!("{{\"names\":[\"{}\"]}}", "a".repeat(70_000));
     assert_eq!(request(&world, "POST", "/api/v1/run", &large).status, 413);
     assert!(send(&world, b"hello\r\n\r\n").starts_with("HTTP/1.1 400"));
-    assert_eq!(get(&world, "/runs").body, json!([]));
+    assert_eq!(get(&world, "/runs").body["runs"], json!([]));
     assert_eq!(left(&world).len(), 3);
     assert_eq!(request(&world, "GET", "/healthz", "").status, 200);
     assert_eq!(request(&world, "GET", "/readyz", "").status, 200);
@@ -374,7 +374,7 @@ fn status_says_what_is_in_force() {
     assert_eq!(status["sources"], json!([{ "source": "app", "is_up": true }]));
     assert_eq!(status["tasks"].as_array().unwrap().last().unwrap()["task"], "sweep");
     assert_eq!(status["configuration"]["mode"], "enforce");
-    let policies = get(&world, "/policies").body;
+    let policies = get(&world, "/policies").body["policies"].clone();
     assert_eq!(policies[0]["configuration"]["keep"], "30d", "{policies}");
     assert_eq!(get(&world, "/stats?names=items").body["policies"][0]["rows_eligible"], 2);
     daemon.stop();

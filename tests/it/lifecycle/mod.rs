@@ -3,6 +3,7 @@
 mod api;
 mod brake;
 mod clock;
+mod commands;
 mod health;
 mod held;
 mod hooks;

@@ -1,0 +1,158 @@
+//! Commands by way of the daemon: the connection to it, and a run of it that is followed from a terminal.
+
+use anyhow::anyhow;
+use futures_util::StreamExt;
+use serde::Deserialize;
+use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook_tokio::Signals;
+use tokio::sync::watch;
+
+use super::ask::{self, Leave};
+use super::exit::Exit;
+use super::output::{Output, say};
+use super::progress;
+use super::refusal::Refusal;
+use crate::commands::execute::Progress;
+use crate::commands::operator::operator;
+use crate::commands::pause::sockets;
+use crate::policy::Settings;
+use crate::report::{RunResult, short_id};
+use crate::server::{Client, ClientError, ProblemCode, RunProgress, RunWanted};
+
+/// Parts of the daemon's status that a command goes by.
+#[derive(Debug, Deserialize)]
+pub(super) struct Reached {
+    state_dir: String,
+    pub(super) progress: Vec<RunProgress>,
+    configuration: Digest,
+}
+
+#[derive(Debug, Deserialize)]
+struct Digest {
+    digest: String,
+}
+
+/// The daemon of a configuration, or without one that of the package; none where none answers.
+pub(super) async fn daemon(settings: Option<&Settings>) -> Option<(Client, Reached)> {
+    for socket in sockets(settings) {
+        let Ok(mut client) = Client::connect(&socket, &operator()).await else { continue };
+        let Ok(known) = client.get::<Reached>("/api/v1/status").await else { continue };
+        let is_its = |settings: &Settings| settings.daemon.state_dir.to_str() == Some(&known.state_dir);
+        if settings.is_none_or(is_its) {
+            return Some((client, known));
+        }
+    }
+    None
+}
+
+/// The daemon, if what it works by is this configuration. A difference is said; whoever cannot be asked is refused.
+pub(super) async fn daemon_in_step(settings: &Settings) -> Result<Option<Client>, Refusal> {
+    let Some((client, known)) = daemon(Some(settings)).await else { return Ok(None) };
+    if known.configuration.digest == settings.written.fingerprint() {
+        return Ok(Some(client));
+    }
+    say("The configuration on disk is not the one that the daemon works by: `retaind diff` shows the difference, and \
+         `systemctl reload retaind` puts it in force");
+    if !ask::is_possible() {
+        return Err(Refusal::Told(Exit::BadConfiguration));
+    }
+    if ask::is_confirmed("Run by the configuration that the daemon works by?").await? {
+        return Ok(Some(client));
+    }
+    say("Cancelled: nothing ran");
+    Err(Refusal::Told(Exit::Cancelled))
+}
+
+/// Has the daemon run something, and follows it to its end.
+pub(super) async fn run(client: Client, wanted: &RunWanted, output: Output) -> Result<Box<RunResult>, Refusal> {
+    let mut client = client;
+    let mut stopper = client.another().await.map_err(refused)?;
+    let run = begin(&mut client, wanted).await?;
+    let (sender, receiver) = watch::channel(Progress::default());
+    let follower = progress::follow(receiver, output.bars);
+    let seen = |now: RunProgress| {
+        sender.send_replace(shown(now));
+    };
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(anyhow::Error::from)?;
+    let followed = {
+        let following = client.follow(&run, seen);
+        tokio::pin!(following);
+        loop {
+            tokio::select! {
+                ended = &mut following => break ended.map_err(refused),
+                Some(_) = signals.next() => match interrupted(&mut stopper, &run).await {
+                    Ok(()) => {}
+                    Err(left) => break Err(left),
+                },
+            }
+        }
+    };
+    drop(sender);
+    // It clears its line before anything else is written.
+    let _ = follower.await;
+    Ok(Box::new(followed?))
+}
+
+/// Has the daemon run something, and leaves it to it; the id of the run.
+pub(super) async fn begin(client: &mut Client, wanted: &RunWanted) -> Result<String, Refusal> {
+    #[derive(Deserialize)]
+    struct Begun {
+        run_id: String,
+    }
+    let begun: Begun = client.post("/api/v1/run", wanted).await.map_err(refused)?;
+    Ok(begun.run_id)
+}
+
+/// A signal while a run is followed: it is cancelled, or left to the daemon where a person says so.
+async fn interrupted(stopper: &mut Client, run: &str) -> Result<(), Refusal> {
+    let id = run.parse().map(|id| short_id(&id)).unwrap_or_else(|_| run.to_owned());
+    match ask::how_to_leave().await? {
+        Leave::GoOn => Ok(()),
+        Leave::Detach => {
+            say(&format!("Run {id} goes on: `retaind runs {id}` shows it, `retaind cancel {id}` stops it"));
+            Err(Refusal::Told(Exit::Done))
+        }
+        Leave::Cancel => {
+            say("Stopping after the current batch; the run's result follows");
+            match cancel(stopper, run).await {
+                // It has ended meanwhile.
+                Err(Refusal::Usage(..)) | Ok(()) => Ok(()),
+                failed => failed,
+            }
+        }
+    }
+}
+
+/// Asks the daemon to stop a run.
+pub(super) async fn cancel(client: &mut Client, run: &str) -> Result<(), Refusal> {
+    client
+        .post::<serde_json::Value>(&format!("/api/v1/runs/{run}/cancel"), &serde_json::json!({}))
+        .await
+        .map(drop)
+        .map_err(refused)
+}
+
+fn shown(now: RunProgress) -> Progress {
+    let RunProgress { policy, hook, position, policies, rows_done, rows_total, files_deleted, bytes_reclaimed, .. } =
+        now;
+    let position = (position, policies.len());
+    Progress { policy, hook, position, rows_done, rows_total, files_deleted, bytes_reclaimed }
+}
+
+/// Refusal of the daemon, in the words and with the exit code of a command.
+pub(super) fn refused(error: ClientError) -> Refusal {
+    let ClientError::Refused(problem) = error else { return Refusal::Failed(error.into()) };
+    let error = anyhow!(problem.detail.clone());
+    match (problem.code, problem.hint.clone()) {
+        (ProblemCode::Busy, _) => {
+            say(&format!("error: {}", problem.detail));
+            Refusal::Told(Exit::Blocked)
+        }
+        (ProblemCode::UnknownName | ProblemCode::UnknownRun | ProblemCode::AmbiguousRun, hint)
+        | (ProblemCode::InvalidParameter | ProblemCode::RunEnded, hint) => {
+            Refusal::Usage(error, hint.unwrap_or_else(|| "`retaind status` shows what there is".to_owned()))
+        }
+        (_, Some(hint)) => Refusal::Failed(error.context(hint)),
+        (_, None) => Refusal::Failed(error),
+    }
+}

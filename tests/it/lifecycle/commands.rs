@@ -1,0 +1,168 @@
+//! Commands by way of the daemon: runs, cancel, pause, resume.
+
+use std::process::Output;
+
+use super::api::{get, post};
+use super::*;
+use serde_json::{Value, json};
+
+fn retaind(world: &World, arguments: &[&str]) -> Output {
+    let config = world.dir.join("retaind.toml");
+    binary::command(RETAIND).arg("--config").arg(config).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json_of(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+fn left(world: &World) -> u64 {
+    world.db.value("SELECT COUNT(*) FROM item").unwrap().parse().unwrap()
+}
+
+fn with_rows(rows: u64) -> (World, Daemon) {
+    let world = world("every = \"20d\"");
+    fill(&world, rows);
+    let daemon = Daemon::ready(&world);
+    (world, daemon)
+}
+
+/// What the daemon wrote of its runs: each begins there, and not in a command.
+fn runs_of_the_daemon(world: &World) -> usize {
+    log(world).matches("is asked for by").count()
+}
+
+#[test]
+fn a_run_by_the_daemon_looks_alike() {
+    let (world, daemon) = with_rows(250);
+    let output = retaind(&world, &["run", "items", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let run = json_of(&output);
+    assert_eq!((&run["trigger"], &run["totals"]["rows_deleted"]), (&json!("cli"), &json!(250)));
+    assert_eq!((left(&world), runs_of_the_daemon(&world)), (0, 1));
+    daemon.stop();
+    fill(&world, 50);
+    let alone = retaind(&world, &["run", "items", "--json"]);
+    assert!(stderr(&alone).contains("No daemon answers"), "{}", stderr(&alone));
+    let keys = |run: &Value| run.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&json_of(&alone)), keys(&run));
+    assert_eq!(left(&world), 0);
+}
+
+#[test]
+fn a_detached_run_ends_by_itself() {
+    let (world, daemon) = with_rows(30_000);
+    let output = retaind(&world, &["run", "items", "--detach", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let run = json_of(&output)["run_id"].as_str().unwrap().to_owned();
+    assert_eq!(get(&world, &format!("/runs/{run}")).body["run_id"], run);
+    await_runs(&world, 1);
+    assert_eq!(left(&world), 0);
+    daemon.stop();
+    let alone = retaind(&world, &["run", "items", "--detach"]);
+    assert_eq!(alone.status.code(), Some(2), "{}", stderr(&alone));
+}
+
+#[test]
+fn g8_cancel_stops_the_only_run() {
+    let (world, daemon) = with_rows(60_000);
+    retaind(&world, &["run", "items", "--detach"]);
+    await_purge(&world, 60_000);
+    let output = retaind(&world, &["cancel"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(text(&await_runs(&world, 1)[0][1]), "cancelled");
+    assert!(left(&world) > 0);
+    let again = retaind(&world, &["cancel"]);
+    assert_eq!(again.status.code(), Some(2), "{}", stderr(&again));
+    daemon.stop();
+    assert_eq!(retaind(&world, &["cancel"]).status.code(), Some(2));
+}
+
+#[test]
+fn g8_a_signal_to_the_command_cancels_its_run() {
+    let (world, daemon) = with_rows(60_000);
+    let command = binary::command(RETAIND)
+        .arg("--config")
+        .arg(world.dir.join("retaind.toml"))
+        .args(["run", "items", "--json"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    await_purge(&world, 60_000);
+    kill_process(Pid::from_child(&command), Signal::INT).unwrap();
+    let output = command.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
+    let run = json_of(&output);
+    assert_eq!((&run["status"], &run["cause"]), (&json!("cancelled"), &json!("request")));
+    assert_eq!(left(&world) + run["totals"]["rows_deleted"].as_u64().unwrap(), 60_000);
+    daemon.stop();
+}
+
+#[test]
+fn a_killed_command_leaves_its_run_to_the_daemon() {
+    let (world, daemon) = with_rows(30_000);
+    let mut command = binary::command(RETAIND)
+        .arg("--config")
+        .arg(world.dir.join("retaind.toml"))
+        .args(["run", "items"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    await_purge(&world, 30_000);
+    command.kill().unwrap();
+    command.wait().unwrap();
+    assert_eq!(text(&await_runs(&world, 1)[0][1]), "completed");
+    assert_eq!(left(&world), 0);
+    daemon.stop();
+}
+
+#[test]
+fn another_configuration_than_that_in_force_runs_nothing() {
+    let (world, daemon) = with_rows(10);
+    edit(&world, "keep = \"30d\"", "keep = \"35d\"");
+    let output = retaind(&world, &["run", "items"]);
+    assert_eq!(output.status.code(), Some(78), "{}", stderr(&output));
+    assert!(stderr(&output).contains("retaind diff"), "{}", stderr(&output));
+    assert_eq!(left(&world), 10);
+    assert_eq!(post(&world, "/reload", json!({})).status, 200);
+    assert_eq!(retaind(&world, &["run", "items"]).status.code(), Some(0));
+    assert_eq!(left(&world), 0);
+    daemon.stop();
+}
+
+#[test]
+fn pauses_hold_with_and_without_a_daemon() {
+    let (world, daemon) = with_rows(10);
+    let paused = retaind(&world, &["pause", "items", "--reason", "quiet, please"]);
+    assert_eq!(paused.status.code(), Some(0), "{}", stderr(&paused));
+    assert_eq!(retaind(&world, &["run", "items"]).status.code(), Some(4));
+    daemon.stop();
+    let alone = retaind(&world, &["run", "items", "--json"]);
+    assert_eq!(json_of(&alone)["policies"][0]["blocked_code"], "paused", "{alone:?}");
+    let told = json_of(&alone)["policies"][0]["blocked_by"].to_string();
+    assert!(told.contains("quiet, please") && told.contains("retaind resume items"), "{told}");
+    assert_eq!(retaind(&world, &["resume", "items"]).status.code(), Some(0));
+    assert_eq!(retaind(&world, &["pause", "sweep"]).status.code(), Some(0));
+    assert_eq!(retaind(&world, &["run", "sweep"]).status.code(), Some(4));
+    let resumed = retaind(&world, &["resume", "sweep", "--json"]);
+    assert_eq!(json_of(&resumed)["was_paused"], true);
+    assert_eq!(retaind(&world, &["pause", "nothing"]).status.code(), Some(2));
+    assert_eq!(left(&world), 10);
+    assert_eq!(retaind(&world, &["run", "items"]).status.code(), Some(0));
+    assert_eq!(left(&world), 0);
+}
+
+#[test]
+fn a_temporary_configuration_is_run_here() {
+    let (world, daemon) = with_rows(10);
+    let output = retaind(&world, &["run", "items", "--set", "policies.items.keep=60d"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!((left(&world), runs_of_the_daemon(&world)), (10, 0));
+    daemon.stop();
+}
