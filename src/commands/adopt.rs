@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::config::did_you_mean;
 use crate::decide;
 use crate::decide::file::{FileFacts, FileKind};
+use crate::decide::store::StoreDoubt;
 use crate::ledger::Adoption;
 use crate::policy::{Reference, ReferenceMatch, Settings, Store};
 use crate::report::{MarkerFound, ReferenceFound, StoreFound};
@@ -70,7 +71,7 @@ pub async fn look(settings: &Settings, store: &Arc<Store>, clock: &Clock) -> any
     };
     let (marker, marker_error, file_system) = match open.identify() {
         Ok(identity) => {
-            let mismatch = objection(&identity, store, adoption);
+            let mismatch = objection(&identity, store, adoption).map(|doubt| doubt.to_string());
             let found = identity.marker.map(|marker| MarkerFound {
                 mismatch,
                 store: marker.store,
@@ -106,10 +107,10 @@ pub async fn look(settings: &Settings, store: &Arc<Store>, clock: &Clock) -> any
 }
 
 /// Why a marker is not that of the store as it was adopted last.
-pub(crate) fn objection(identity: &Identity, store: &Store, adoption: Option<Adoption>) -> Option<String> {
+pub(crate) fn objection(identity: &Identity, store: &Store, adoption: Option<Adoption>) -> Option<StoreDoubt> {
     let marker = identity.found(&store.name)?;
     let why = decide::store::identity(Some(&marker), adoption.map(|adoption| adoption.id), false)?;
-    Some(why.of(store).to_string())
+    Some(why.of(store))
 }
 
 /// Writes the marker and remembers it. The ledger comes first: a store whose adoption nobody remembers would be guarded by

@@ -143,7 +143,7 @@ impl Asker<'_> {
             && !rows.allow_time_independent
             && let Some(timeless) = target.timeless(&mut self.session, at, &[]).await?
         {
-            reasons.push(RowReason::TimeIndependent { why: timeless.to_string() });
+            reasons.push(RowReason::TimeIndependent(timeless));
             reasons.sort_by_key(RowReason::kind);
         }
         let (row, claims) = (target.identity(&judgement.row), target.claims_of(std::slice::from_ref(&judgement.row)));

@@ -19,7 +19,7 @@ use crate::outcome::RunId;
 use crate::policy::{Settings, Store};
 use crate::report::{FileLeft, Restoration, StoreRestored};
 use crate::run::store_guard;
-use crate::stores::{Left, OpenStore, RawPath, Restored, TrashError, Why};
+use crate::stores::{Left, OpenStore, RawPath, Restored, TrashError};
 use crate::text::chain;
 
 /// Something that cannot be restored because there is no such thing.
@@ -219,9 +219,7 @@ fn told(store: &Store, run: &RunId, restored: Result<Restored, TrashError>) -> S
                 .into_iter()
                 .map(|Left { path, why }| FileLeft {
                     path: path.strip_prefix(&prefix).map(str::to_owned).unwrap_or(path),
-                    why: match why {
-                        Why::Kept(why) | Why::Failed(why) => why,
-                    },
+                    why: why.cause().to_string(),
                 })
                 .collect();
         }

@@ -66,7 +66,7 @@ pub async fn overview(settings: &Settings, objection: Option<String>, clock: &Cl
 async fn pending_by(settings: &Settings, ledger: &Ledger, pending: Vec<(Name, u64)>) -> anyhow::Result<Vec<Pending>> {
     let mut all = Vec::new();
     for (policy, files) in pending {
-        let waits_for = waits_for(settings, ledger, &policy).await?;
+        let waits_for = waits_for(settings, ledger, &policy).await?.map(|why| why.to_string());
         all.push(Pending { policy, files, waits_for });
     }
     Ok(all)

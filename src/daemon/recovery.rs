@@ -23,7 +23,7 @@ pub async fn recover(runner: &Runner, cancel: &CancellationToken) -> Result<usiz
     let recovery = Box::pin(runner.recover(None, cancel)).await?;
     let kept = recovery.kept.len();
     for why in &recovery.kept {
-        tracing::debug!(why, "An unsettled batch is kept for later: {why}");
+        tracing::debug!(%why, "An unsettled batch is kept for later: {why}");
     }
     if recovery.batches_settled > 0 || kept > 0 {
         let (batches, files_deleted) = (recovery.batches_settled, recovery.files_deleted);

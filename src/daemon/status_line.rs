@@ -250,7 +250,10 @@ mod tests {
         let zone = TimeZone::UTC;
         let held = |policy: &str, kind, reasons: &[&str]| {
             let reasons = reasons.iter().map(|reason| (*reason).to_owned()).collect();
-            (name(policy), Held { since: at("10T03:00:00"), kind, reasons, old: None, new: None })
+            (
+                name(policy),
+                Held { since: at("10T03:00:00"), kind, reasons, old: None, new: None, facts: Default::default() },
+            )
         };
         let mut picture = picture(&zone, &[], None);
         let slip = [held("items", HoldKind::Changed, &["keep 30d → 3d"])];

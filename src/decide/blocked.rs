@@ -3,15 +3,19 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
+use super::facts::{facts_of, in_seconds};
+use super::source::{TakesNoChanges, Timeless};
 use super::store::StoreDoubt;
-use crate::outcome::{Held, HoldKind, Pause, PolicyResult, RunId, Subject};
+use crate::outcome::{Facts, Held, HoldKind, Pause, PolicyResult, RunId, Subject};
 use crate::policy::{Name, TableName};
-use crate::text::human::counted;
+use crate::text::human::{counted, spell};
 
 /// Reason that a policy of a run takes nothing.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum Blocked {
     /// It waits for an approval.
     Held(Held),
@@ -31,9 +35,11 @@ pub enum Blocked {
     },
     /// The clock was set back while it ran.
     ClockSetBack {
-        by: String,
+        #[serde(rename = "by_secs", serialize_with = "in_seconds")]
+        by: SignedDuration,
     },
     ClockUnknown {
+        #[serde(skip)]
         why: String,
     },
     MaxRows {
@@ -64,13 +70,8 @@ pub enum Blocked {
         most: u64,
     },
     /// A comparison with a time says the same at every time.
-    TimeIndependent {
-        why: String,
-    },
-    /// The source takes no changes.
-    ReadOnlySource {
-        why: String,
-    },
+    TimeIndependent(Timeless),
+    ReadOnlySource(TakesNoChanges),
     /// Another run has the policy.
     Leased {
         policy: Name,
@@ -80,14 +81,22 @@ pub enum Blocked {
     },
     /// Another program has the table.
     InUse {
+        #[serde(skip)]
         why: String,
     },
     HookFailed {
         hook: &'static str,
+        #[serde(skip)]
         error: String,
     },
     /// A store or one of its references cannot be opened.
     StoreUnavailable {
+        store: Name,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        source: Option<Name>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
+        #[serde(skip)]
         why: String,
     },
     Store(StoreDoubt),
@@ -99,6 +108,7 @@ pub enum Blocked {
     /// Nothing can be removed there, so that rows would go and files stay.
     Unremovable {
         store: Name,
+        #[serde(skip)]
         why: String,
     },
     /// Nearly all files that eligible rows name are not there (D3).
@@ -164,8 +174,8 @@ impl Blocked {
             Blocked::MaxRowsFraction { .. } | Blocked::MaxFilesFraction { .. } => "max_fraction",
             Blocked::MaxFiles { .. } => "max_files",
             Blocked::BeyondApproval { .. } => "approved",
-            Blocked::TimeIndependent { .. } => "time_independent",
-            Blocked::ReadOnlySource { .. } => "read_only_source",
+            Blocked::TimeIndependent(_) => "time_independent",
+            Blocked::ReadOnlySource(_) => "read_only_source",
             Blocked::Leased { .. } => "already_running",
             Blocked::InUse { .. } => "in_use",
             Blocked::HookFailed { .. } => "hook_failed",
@@ -200,7 +210,19 @@ impl Blocked {
     pub fn write_to(&self, result: &mut PolicyResult) {
         result.blocked_by = Some(self.to_string());
         result.blocked_code = Some(self.code().to_owned());
+        result.blocked_facts = self.facts();
         result.held = self.held().cloned();
+    }
+
+    /// The facts of a hold in which this guard is the reason.
+    pub fn guard_facts(&self) -> Facts {
+        let guard = ("guard".to_owned(), self.code().into());
+        std::iter::once(guard).chain(self.facts()).collect()
+    }
+
+    /// The numbers and names in its sentence; a hold has its own.
+    pub fn facts(&self) -> Facts {
+        if self.held().is_some() { Facts::new() } else { facts_of(self) }
     }
 
     /// The hold, where an approval is all that it needs.
@@ -246,8 +268,9 @@ impl fmt::Display for Blocked {
             ),
             Blocked::ClockSetBack { by } => write!(
                 f,
-                "held: the clock was set back by {by} since this run began, so it is not known what is old by it; the next \
-                 run goes by the clock as it is then"
+                "held: the clock was set back by {} since this run began, so it is not known what is old by it; the next run \
+                 goes by the clock as it is then",
+                spell(*by)
             ),
             Blocked::ClockUnknown { why } => {
                 write!(f, "held: it is not known whether the clock can be trusted: {why}")
@@ -270,10 +293,9 @@ impl fmt::Display for Blocked {
                 "approved: {amount} {things} would go that were eligible at {shown_at:.0}, and {most} were shown when that \
                  was approved; see what they are with `retaind approve`"
             ),
-            Blocked::TimeIndependent { why }
-            | Blocked::ReadOnlySource { why }
-            | Blocked::InUse { why }
-            | Blocked::StoreUnavailable { why } => f.write_str(why),
+            Blocked::TimeIndependent(timeless) => timeless.fmt(f),
+            Blocked::ReadOnlySource(source) => source.fmt(f),
+            Blocked::InUse { why } | Blocked::StoreUnavailable { why, .. } => f.write_str(why),
             Blocked::Leased { policy, run_id, pid, since } => {
                 write!(f, "policy {policy} is being run already: run {run_id}, process {pid}, since {since}")
             }
@@ -336,5 +358,53 @@ impl fmt::Display for Blocked {
                 Example(example)
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_doubt_never_asks_for_a_higher_limit() {
+        let (store, root, example) = (name("images"), PathBuf::from("/srv/images"), Some("a.jpg".to_owned()));
+        let reference = "app.link.path".to_owned();
+        for blocked in [
+            Blocked::ReferenceEmpty { reference: reference.clone(), store: store.clone() },
+            Blocked::ReferenceWithoutFiles { reference: reference.clone(), rows: 3 },
+            Blocked::ReferenceOutside {
+                reference: reference.clone(),
+                store: store.clone(),
+                root: root.clone(),
+                outside: 2,
+                inside: 1,
+                examples: "\"/mnt/new/1.png\"".to_owned(),
+            },
+            Blocked::ReferenceAbsent { reference, path: "a.jpg".to_owned(), store: store.clone(), orphans: 1 },
+            Blocked::ManyMissing { store: store.clone(), missing: 20, orphans: 20, example: example.clone() },
+            Blocked::AllMissing { store, root, named: 3, example },
+        ] {
+            let said = blocked.to_string();
+            for word in ["max_", "raise", "increase", "higher", "threshold", "limit"] {
+                assert!(!said.contains(word), "{said}");
+            }
+        }
+    }
+
+    #[test]
+    fn facts_are_the_values_of_the_sentence() {
+        let facts = |blocked: Blocked| serde_json::to_value(blocked.facts()).unwrap();
+        assert_eq!(facts(Blocked::MaxFiles { going: 5, most: 2 }), serde_json::json!({ "going": 5, "most": 2 }));
+        let by = SignedDuration::from_hours(1);
+        assert_eq!(facts(Blocked::ClockSetBack { by }), serde_json::json!({ "by_secs": 3600 }));
+        let (store, root) = (name("images"), PathBuf::from("/srv/images"));
+        let why = super::super::store::WhyStore::NotAdopted;
+        let doubt = serde_json::json!({ "store": "images", "root": "/srv/images", "doubt": "not_adopted" });
+        assert_eq!(facts(Blocked::Store(StoreDoubt { store, root, why })), doubt);
+        assert_eq!(facts(Blocked::InUse { why: "locked".to_owned() }), serde_json::json!({}));
     }
 }

@@ -1,10 +1,13 @@
 //! Pure judgement of the machine's clock: what it says now, by what it said when it was last trusted.
 
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 
 use super::blocked::Blocked;
+use super::facts::{facts_of, in_seconds};
 use crate::clock::Reading;
 use crate::outcome::{Held, HoldKind};
+use crate::text::human::spell;
 
 /// Time within one boot that the wall clock may run ahead of what the machine counted: no slew, zone or leap second comes
 /// near it.
@@ -24,12 +27,13 @@ pub enum Plausibility {
 }
 
 /// More time on the wall clock than is accounted for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Leap {
     /// When the clock was last trusted.
     seen_at: Timestamp,
     now: Timestamp,
     /// What the machine counted of the time in between.
+    #[serde(rename = "counted_secs", serialize_with = "in_seconds")]
     counted: SignedDuration,
     /// The machine was started anew in between.
     rebooted: bool,
@@ -75,27 +79,14 @@ impl Leap {
              machine agrees. If it is right, say so with `retaind approve --clock`; on a machine that nothing synchronises, \
              write clock = \"trust\" in [daemon]"
         );
-        Held { since, kind: HoldKind::Clock, reasons: vec![reason], old: None, new: None }
+        Held::new(since, HoldKind::Clock, reason, facts_of(self))
     }
 }
 
 /// Reason to end a run that began under a clock that was ahead and was set right since: what it takes for old may not be.
 pub fn began_in_the_future(began_at: Timestamp, now: Timestamp) -> Option<Blocked> {
     let ahead = began_at.duration_since(now);
-    (ahead > SignedDuration::from_secs(60)).then(|| Blocked::ClockSetBack { by: spell(ahead) })
-}
-
-/// A span of time in its largest unit, for people.
-fn spell(span: SignedDuration) -> String {
-    let seconds = span.as_secs().max(0);
-    let (count, unit) = match seconds {
-        0..120 => (seconds, "second"),
-        120..7_200 => (seconds / 60, "minute"),
-        7_200..172_800 => (seconds / 3_600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {unit}{plural}")
+    (ahead > SignedDuration::from_secs(60)).then_some(Blocked::ClockSetBack { by: ahead })
 }
 
 #[cfg(test)]

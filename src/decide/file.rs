@@ -6,11 +6,14 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
+use super::facts::facts_of;
 use crate::policy::AgeBy;
 
 /// Kind of a thing that a store holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum FileKind {
     File,
     Directory,
@@ -65,7 +68,8 @@ pub struct LastLook {
 }
 
 /// Reason that something stays at the last look before its removal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(tag = "stays", rename_all = "snake_case")]
 pub enum Stays {
     /// It is not of the kind that was to be removed: for a file, or else for a directory.
     OtherKind {
@@ -84,6 +88,16 @@ pub enum Stays {
     /// rights. The first shows as soon as that row is there. The removal of another of its names is a change, too: whoever
     /// did that knows better.
     ChangedLately,
+    /// It is in a directory that goes, and was changed a short time ago.
+    Young,
+    /// Somebody still names it.
+    Named,
+    /// A directory in its path is a symbolic link, a mount point, or by now a file.
+    LinkInPath,
+    MountInPath,
+    FileInPath,
+    /// There is something already where it was to go.
+    Taken,
 }
 
 /// The kernel stamps files with a clock that lags the precise one by at most one tick, 10 ms at 100 Hz: a file stamped
@@ -169,6 +183,13 @@ impl Seen {
     }
 }
 
+impl Stays {
+    /// The word that JSON has, which stays the same.
+    pub fn word(&self) -> Option<String> {
+        facts_of(self).get("stays").and_then(|word| word.as_str()).map(str::to_owned)
+    }
+}
+
 impl fmt::Display for FileKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -195,6 +216,12 @@ impl fmt::Display for Stays {
                 "was changed after its removal was decided, as by an upload that took its place: kept for now, and asked \
                  about again",
             ),
+            Stays::Young => f.write_str("was changed a short time ago"),
+            Stays::Named => f.write_str("somebody still names it"),
+            Stays::LinkInPath => f.write_str("a directory in its path is a symbolic link"),
+            Stays::MountInPath => f.write_str("a directory in its path is a mount point"),
+            Stays::FileInPath => f.write_str("a directory in its path is a file now"),
+            Stays::Taken => f.write_str("something is there already"),
         }
     }
 }

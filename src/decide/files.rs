@@ -6,8 +6,9 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use super::facts::in_seconds;
 use super::file::{FileFacts, FileKind, Stays};
 use super::policy::Standstill;
 use super::store::StoreDoubt;
@@ -23,7 +24,8 @@ pub enum AgeOf {
 }
 
 /// Something that keeps a file.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum FileReason {
     /// A link, a socket, a directory: no policy takes it by itself.
     NotFile {
@@ -34,6 +36,7 @@ pub enum FileReason {
     Standstill(Standstill),
     /// The store may not be the one that was adopted: runs are blocked.
     NotAdopted {
+        #[serde(flatten)]
         why: StoreState,
     },
     NotMatched {
@@ -51,6 +54,7 @@ pub enum FileReason {
     },
     /// It could not be asked whether a row names it.
     NamesUnknown {
+        #[serde(skip)]
         why: String,
     },
     /// No row can be asked for it.
@@ -58,38 +62,78 @@ pub enum FileReason {
     /// It is one of the newest, which stay.
     Newest {
         last: NonZeroU64,
+        #[serde(serialize_with = "per_word")]
         per: Per,
     },
     /// Others were changed at the very same time.
     MaybeNewest {
         last: NonZeroU64,
+        #[serde(serialize_with = "per_word")]
         per: Per,
     },
     /// What is limited is within its limits.
     WithinLimits {
+        #[serde(serialize_with = "as_text")]
         max_total: Option<ByteCount>,
+        #[serde(serialize_with = "as_text")]
         min_free: Option<Space>,
     },
     /// Its place among the others is not known.
     PlaceUnknown {
+        #[serde(skip)]
         why: String,
     },
     /// The room on its file system is not known.
     RoomUnknown {
+        #[serde(skip)]
         why: String,
     },
     TooYoung {
         changed_at: Option<Timestamp>,
+        #[serde(rename = "keep_secs", serialize_with = "in_seconds")]
         keep: Duration,
+        #[serde(skip)]
         now: Timestamp,
     },
 }
 
 /// What is known against a store: that it is another one, or that this cannot be asked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum StoreState {
     Doubt(StoreDoubt),
+    #[serde(skip)]
     Unknown(String),
+}
+
+/// Rule by which a policy takes a file.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum GoesFor {
+    /// No row names it.
+    Unnamed,
+    /// It is older than `keep`.
+    Age {
+        keep: Duration,
+    },
+    KeepLast {
+        last: NonZeroU64,
+    },
+    MaxTotal {
+        most: ByteCount,
+    },
+    MinFree {
+        wanted: Space,
+        lacking: u64,
+    },
+}
+
+/// Reason that a file which a row names stays when the row goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StaysBehind {
+    /// Its path is not one of the store's.
+    Unmapped { why: String },
+    /// Another row names it, or something in it.
+    Named { table: String, column: String },
 }
 
 /// The words of reasons, from the most lasting to what is over soon.
@@ -110,6 +154,13 @@ pub enum FileReasonKind {
     WithinLimits,
     PlaceUnknown,
     TooYoung,
+}
+
+impl FileReasonKind {
+    /// The word that JSON has, which stays the same.
+    pub fn word(self) -> Option<String> {
+        serde_json::to_value(self).ok()?.as_str().map(str::to_owned)
+    }
 }
 
 /// Time from which on a file ages, in nanoseconds since 1970.
@@ -184,6 +235,64 @@ impl FileReason {
                 FileReasonKind::PlaceUnknown
             }
             FileReason::TooYoung { .. } => FileReasonKind::TooYoung,
+        }
+    }
+}
+
+impl GoesFor {
+    /// The word that JSON has: the key of the configuration, or `unnamed`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            GoesFor::Unnamed => "unnamed",
+            GoesFor::Age { .. } => "keep",
+            GoesFor::KeepLast { .. } => "keep_last",
+            GoesFor::MaxTotal { .. } => "max_total",
+            GoesFor::MinFree { .. } => "min_free",
+        }
+    }
+}
+
+impl StaysBehind {
+    /// The word that JSON has.
+    pub fn code(&self) -> &'static str {
+        match self {
+            StaysBehind::Unmapped { .. } => "unmapped",
+            StaysBehind::Named { .. } => "named",
+        }
+    }
+}
+
+fn per_word<S: Serializer>(per: &Per, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(per.word())
+}
+
+/// Writes a size as the configuration has it.
+fn as_text<S: Serializer, T: fmt::Display>(size: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    match size {
+        Some(size) => serializer.collect_str(size),
+        None => serializer.serialize_none(),
+    }
+}
+
+impl fmt::Display for GoesFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GoesFor::Unnamed => f.write_str("no row names it"),
+            GoesFor::Age { keep } => write!(f, "it is older than keep ({})", human::length(*keep)),
+            GoesFor::KeepLast { last } => write!(f, "it is none of the newest {last}"),
+            GoesFor::MaxTotal { most } => write!(f, "with newer files it takes more than max_total ({most})"),
+            GoesFor::MinFree { wanted, lacking } => {
+                write!(f, "min_free ({wanted}) lacks {}, more than older files take", human::size(*lacking))
+            }
+        }
+    }
+}
+
+impl fmt::Display for StaysBehind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StaysBehind::Unmapped { why } => f.write_str(why),
+            StaysBehind::Named { table, column } => write!(f, "another row names it, in {column} of {table}"),
         }
     }
 }

@@ -7,6 +7,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::outcome::{Held, HoldKind};
+
 /// How long back runs tell what is usual, and how many tell it at least.
 pub const USUAL_DAYS: i64 = 30;
 pub const USUAL_RUNS: usize = 10;
@@ -66,8 +68,15 @@ impl Usual {
         self.largest.is_none()
     }
 
+    /// The hold of a run that would take so much; `most` of it, `of` everything that there is.
+    pub fn held(&self, since: Timestamp, amount: u64, what: &str, (most, of): (u64, u64)) -> Held {
+        let numbers = [("amount", Some(amount)), ("most", Some(most)), ("largest", self.largest)];
+        let numbers = numbers.into_iter().filter_map(|(name, number)| Some((name.to_owned(), number?.into())));
+        Held::new(since, HoldKind::Growth, self.reason(amount, what, (most, of)), numbers.collect())
+    }
+
     /// The reason for a hold, in words.
-    pub fn reason(&self, amount: u64, what: &str, (most, of): (u64, u64)) -> String {
+    fn reason(&self, amount: u64, what: &str, (most, of): (u64, u64)) -> String {
         match self.largest {
             Some(largest) => format!(
                 "{amount} {what} would go, and the largest of its recent runs took {largest}: more than {most} wait for an \

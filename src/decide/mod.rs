@@ -5,11 +5,14 @@
 pub mod blocked;
 pub mod choose;
 pub mod clock;
+pub mod facts;
 pub mod file;
 pub mod files;
 pub mod growth;
 pub mod guards;
+pub mod pending;
 pub mod policy;
 pub mod references;
 pub mod rows;
+pub mod source;
 pub mod store;

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::policy::{Mode, Name, Policy, Settings};
 
 /// Reason that scheduled runs of a policy take nothing, whatever there is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum Standstill {
     PolicyOff {
         policy: Name,

@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::Serialize;
 
+use super::facts::in_seconds;
 use super::policy::Standstill;
+use super::source::Timeless;
 use crate::policy::{Alive, RowsPolicy, TableName};
 use crate::text::human;
 
@@ -58,16 +60,16 @@ pub struct Keeper {
 }
 
 /// Something that keeps a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
 pub enum RowReason {
     /// The policy does not match its table.
     Unfit {
+        #[serde(skip)]
         why: String,
     },
     Standstill(Standstill),
-    TimeIndependent {
-        why: String,
-    },
+    TimeIndependent(Timeless),
     NeedsParameters {
         names: Vec<String>,
     },
@@ -114,22 +116,27 @@ pub enum RowReason {
         by: String,
     },
     AliveUnknown {
+        #[serde(skip)]
         why: String,
     },
     /// A path of its own, or of a row of another table that is deleted with it, is not one of its store's.
     Unmapped {
+        #[serde(skip)]
         of: Option<(String, String)>,
         column: String,
         value: String,
         store: String,
+        #[serde(skip)]
         why: String,
     },
     /// For a reason that has no other name.
     NotEligible,
     TooYoung {
         at: Timestamp,
+        #[serde(rename = "keep_secs", serialize_with = "in_seconds")]
         keep: Duration,
         expires: bool,
+        #[serde(skip)]
         now: Timestamp,
     },
     Locked,
@@ -158,11 +165,26 @@ pub enum ReasonKind {
     AliveUnknown,
     Unmapped,
     NotEligible,
+    /// The SQL of the policy fails on it.
+    SqlFails,
+    /// A column of it holds bytes that are no text.
+    Unreadable,
+    /// It stayed as it was without an error: a trigger or rule.
+    Vetoed,
+    /// The database refuses it.
+    Refused,
+    /// A row of its own table that stays needs it.
+    Needed,
     TooYoung,
     Locked,
 }
 
 impl ReasonKind {
+    /// The word that JSON has, which stays the same.
+    pub fn word(self) -> Option<String> {
+        serde_json::to_value(self).ok()?.as_str().map(str::to_owned)
+    }
+
     /// True if it goes away by waiting.
     pub fn passes(self) -> bool {
         matches!(self, ReasonKind::TooYoung | ReasonKind::Locked)
@@ -240,7 +262,7 @@ impl RowReason {
             RowReason::Standstill(Standstill::PolicyOff { .. }) => ReasonKind::PolicyOff,
             RowReason::Standstill(Standstill::TaskOff { .. }) => ReasonKind::TaskOff,
             RowReason::Standstill(Standstill::ReportMode { .. }) => ReasonKind::ReportMode,
-            RowReason::TimeIndependent { .. } => ReasonKind::TimeIndependent,
+            RowReason::TimeIndependent(_) => ReasonKind::TimeIndependent,
             RowReason::NeedsParameters { .. } => ReasonKind::NeedsParameters,
             RowReason::NoParent { .. } => ReasonKind::NoParent,
             RowReason::KeepsParent { .. } => ReasonKind::KeepsParent,
@@ -276,7 +298,7 @@ impl fmt::Display for RowReason {
         match self {
             RowReason::Unfit { why } => f.write_str(why),
             RowReason::Standstill(standstill) => standstill.fmt(f),
-            RowReason::TimeIndependent { why } => write!(f, "its runs are blocked: {why}"),
+            RowReason::TimeIndependent(timeless) => write!(f, "its runs are blocked: {timeless}"),
             RowReason::NeedsParameters { names } => write!(
                 f,
                 "it runs with the parameters {}; give them with --param to see what it says",

@@ -10,7 +10,8 @@ use uuid::Uuid;
 use crate::policy::{Name, Store};
 
 /// Something that tells the marker of a store from what stands in the store's root.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "mismatch", rename_all = "snake_case")]
 pub enum Mismatch {
     /// The marker was written for another store.
     Store { marked: Name },
@@ -40,15 +41,17 @@ pub struct RootThen {
 }
 
 /// Reason not to take files of a store: it may be another one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StoreDoubt {
     pub store: Name,
     pub root: PathBuf,
+    #[serde(flatten)]
     pub why: WhyStore,
 }
 
 /// What is known against a store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "doubt", rename_all = "snake_case")]
 pub enum WhyStore {
     /// Its root has no marker.
     NotAdopted,
@@ -59,7 +62,10 @@ pub enum WhyStore {
     /// Its root is another directory than when the rows went.
     OtherRoot,
     /// The marker cannot be read.
-    Unreadable { why: String },
+    Unreadable {
+        #[serde(skip)]
+        why: String,
+    },
 }
 
 /// Reason that a store may not be the one that was adopted. `adopted`: the marker's id in the ledger; `required`: it must
@@ -102,6 +108,15 @@ pub fn same_root(
 }
 
 impl WhyStore {
+    /// The word that JSON has.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            WhyStore::NotAdopted => "not_adopted",
+            WhyStore::Mismatch(_) | WhyStore::OlderMarker | WhyStore::OtherRoot => "other_store",
+            WhyStore::Unreadable { .. } => "store_unavailable",
+        }
+    }
+
     /// The doubt, with the store that it is about.
     pub fn of(self, store: &Store) -> StoreDoubt {
         StoreDoubt { store: store.name.clone(), root: store.root.clone(), why: self }
@@ -111,11 +126,7 @@ impl WhyStore {
 impl StoreDoubt {
     /// The word that JSON has.
     pub fn code(&self) -> &'static str {
-        match &self.why {
-            WhyStore::NotAdopted => "not_adopted",
-            WhyStore::Mismatch(_) | WhyStore::OlderMarker | WhyStore::OtherRoot => "other_store",
-            WhyStore::Unreadable { .. } => "store_unavailable",
-        }
+        self.why.code()
     }
 }
 

@@ -233,7 +233,7 @@ fn interrupted(
     let kind = results::last_kind(connection, &policy)?.unwrap_or_else(|| "rows".to_owned());
     Ok(PolicyResult {
         tally,
-        errors: vec![Failure { key: None, path: None, error }],
+        errors: vec![Failure { key: None, path: None, reason: None, error }],
         error_count: 1,
         ..PolicyResult::new(policy, kind, read_word(&run.mode)?, Status::Failed)
     })

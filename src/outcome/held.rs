@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Facts;
 use crate::policy::Name;
 
 /// Reasons that a line with little room has.
@@ -23,6 +24,9 @@ pub struct Held {
     /// Words of the present configuration for them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub new: Option<BTreeMap<String, String>>,
+    /// The numbers and names of reasons that are no difference of configurations: the guard that says no, how much would go.
+    #[serde(skip_serializing_if = "Facts::is_empty", default)]
+    pub facts: Facts,
 }
 
 /// Subject of a hold.
@@ -42,6 +46,11 @@ pub enum HoldKind {
 }
 
 impl Held {
+    /// A hold for one reason that is no difference of configurations.
+    pub fn new(since: Timestamp, kind: HoldKind, reason: String, facts: Facts) -> Self {
+        Self { since, kind, reasons: vec![reason], old: None, new: None, facts }
+    }
+
     /// The sentence that `blocked_by` has.
     pub fn sentence(&self) -> String {
         format!("held: {}", self.reasons.join(", "))

@@ -21,5 +21,8 @@ pub use result::{
 };
 pub use tally::{Reported, StoreTally, Tally, Totals};
 
+/// Data of a reason: what its sentence says, by name.
+pub type Facts = std::collections::BTreeMap<String, serde_json::Value>;
+
 /// Names a run: a UUID of version 7.
 pub type RunId = uuid::Uuid;

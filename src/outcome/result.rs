@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::RunId;
 use super::held::Held;
 use super::references::{AlikeFile, MissingFile, OutsidePaths};
 use super::tally::{Tally, Totals};
+use super::{Facts, RunId};
 use crate::policy::Name;
 use crate::text::{cut, cut_at};
 
@@ -157,6 +157,9 @@ pub struct PolicyResult {
     /// The same as a word that stays the same.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub blocked_code: Option<String>,
+    /// The numbers and names of that sentence.
+    #[serde(skip_serializing_if = "Facts::is_empty", default)]
+    pub blocked_facts: Facts,
     /// What it waits for until it is approved.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub held: Option<Held>,
@@ -193,6 +196,9 @@ pub struct Sample {
 pub struct Failure {
     pub key: Option<String>,
     pub path: Option<String>,
+    /// Word of the reason that the row or the file was kept, where that was a decision.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
     pub error: String,
 }
 
@@ -222,6 +228,7 @@ impl PolicyResult {
             alike: Vec::new(),
             blocked_by: None,
             blocked_code: None,
+            blocked_facts: Facts::new(),
             held: None,
             guards: Vec::new(),
             sample: Vec::new(),
@@ -240,7 +247,7 @@ impl PolicyResult {
             held.reasons.iter_mut().chain(words).for_each(|text| *text = cut(std::mem::take(text)));
         }
         self.notes = self.notes.into_iter().map(|note| cut_at(note, LONGEST_NOTE)).take(SHOWN_AT_MOST).collect();
-        for Failure { key, path, error } in &mut self.errors {
+        for Failure { key, path, reason: _, error } in &mut self.errors {
             (*key, *path) = (key.take().map(cut), path.take().map(cut));
             *error = cut(std::mem::take(error));
         }
@@ -252,7 +259,8 @@ impl PolicyResult {
         for MissingFile { reference: _, path } in &mut self.missing {
             *path = cut(std::mem::take(path));
         }
-        for value in self.details.iter_mut().flat_map(BTreeMap::values_mut) {
+        let facts = self.blocked_facts.values_mut();
+        for value in self.details.iter_mut().flat_map(BTreeMap::values_mut).chain(facts) {
             if let serde_json::Value::String(text) = value {
                 *text = cut(std::mem::take(text));
             }

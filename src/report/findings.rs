@@ -24,6 +24,9 @@ pub struct Finding {
     pub subject: String,
     /// State of the subject, in words.
     pub message: String,
+    /// Word of the reason, where it is one for which runs take nothing: what `blocked_code` has then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
     /// Fix: a sentence, a statement or a drop-in, ready to be copied. Null where there is no problem.
     pub fix: Option<String>,
 }
@@ -37,21 +40,40 @@ pub struct Findings {
 impl Findings {
     /// Something is as it should be.
     pub fn ok(&mut self, subject: impl Into<String>, message: impl Into<String>) {
-        self.push(Level::Ok, subject.into(), message.into(), None);
+        self.push(Level::Ok, None, subject.into(), message.into(), None);
     }
 
     /// Something works but should be looked at; `fix` may be empty.
     pub fn warn(&mut self, subject: impl Into<String>, message: impl Into<String>, fix: impl Into<String>) {
-        self.push(Level::Warn, subject.into(), message.into(), Some(fix.into()));
+        self.push(Level::Warn, None, subject.into(), message.into(), Some(fix.into()));
     }
 
     /// Something does not work; `fix` may be empty.
     pub fn error(&mut self, subject: impl Into<String>, message: impl Into<String>, fix: impl Into<String>) {
-        self.push(Level::Error, subject.into(), message.into(), Some(fix.into()));
+        self.push(Level::Error, None, subject.into(), message.into(), Some(fix.into()));
     }
 
-    fn push(&mut self, level: Level, subject: String, message: String, fix: Option<String>) {
-        let finding = Finding { level, subject, message, fix: fix.filter(|fix| !fix.is_empty()) };
+    /// Something for which runs take nothing, by the word that their results have for it.
+    pub fn blocks(
+        &mut self,
+        level: Level,
+        code: &'static str,
+        subject: impl Into<String>,
+        message: String,
+        fix: String,
+    ) {
+        self.push(level, Some(code), subject.into(), message, Some(fix));
+    }
+
+    fn push(
+        &mut self,
+        level: Level,
+        code: Option<&'static str>,
+        subject: String,
+        message: String,
+        fix: Option<String>,
+    ) {
+        let finding = Finding { level, subject, message, code, fix: fix.filter(|fix| !fix.is_empty()) };
         if !self.findings.contains(&finding) {
             self.findings.push(finding);
         }
@@ -60,8 +82,8 @@ impl Findings {
     /// Adds what was found elsewhere.
     pub fn extend(&mut self, others: Findings) {
         for finding in others.findings {
-            let Finding { level, subject, message, fix } = finding;
-            self.push(level, subject, message, fix);
+            let Finding { level, subject, message, code, fix } = finding;
+            self.push(level, code, subject, message, fix);
         }
     }
 

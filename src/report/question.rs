@@ -128,7 +128,7 @@ This run would delete
         let blocked = idle("over", Status::Blocked);
         assert_eq!(plan_question(&result(RunMode::Plan, vec![idle("logs", Status::Completed), blocked])), None);
         let mut down = idle("down", Status::Failed);
-        down.errors = vec![Failure { key: None, path: None, error: "connection refused".to_owned() }];
+        down.errors = vec![Failure { key: None, path: None, reason: None, error: "connection refused".to_owned() }];
         let plan = result(RunMode::Plan, vec![down.clone()]);
         assert_eq!(plan_question(&plan).unwrap(), "The plan is not complete. Run all the same?");
         let sums = strip_str(&render_sums(&plan)).to_string();

@@ -335,6 +335,7 @@ pub(super) mod tests {
             .map(|n| Failure {
                 key: Some(format!("k{n}\n")),
                 path: Some("a/b.jpg".to_owned()),
+                reason: None,
                 error: "permission denied (os error 13)".to_owned(),
             })
             .collect();

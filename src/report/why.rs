@@ -5,7 +5,10 @@ use serde::Serialize;
 
 use super::style::{BAD, CARE, FAINT, GOOD, STRONG, paint};
 use super::table::{Layout, wrap};
+use crate::decide::facts::facts_of;
+use crate::decide::files::StaysBehind;
 use crate::decide::rows::{ReasonKind, RowReason};
+use crate::outcome::Facts;
 use crate::policy::Name;
 use crate::text::human::instant_from;
 use crate::text::printable;
@@ -71,12 +74,15 @@ pub struct Reason {
     /// The row that keeps it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<RowName>,
+    /// The numbers and names of the message.
+    #[serde(skip_serializing_if = "Facts::is_empty")]
+    pub facts: Facts,
 }
 
 impl From<&RowReason> for Reason {
     fn from(reason: &RowReason) -> Self {
         let by = reason.by().map(|(table, key)| RowName { table: table.to_owned(), key: key.to_owned() });
-        Self { reason: reason.kind(), message: reason.to_string(), by }
+        Self { reason: reason.kind(), message: reason.to_string(), by, facts: facts_of(reason) }
     }
 }
 
@@ -91,6 +97,31 @@ pub struct FileWhy {
     pub goes: bool,
     /// Why it stays.
     pub stays: Option<String>,
+    /// Word of that reason: `named` by another row, or `unmapped`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// The column that names it besides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub named_by: Option<ColumnName>,
+}
+
+/// A column, as people name it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ColumnName {
+    pub table: String,
+    pub column: String,
+}
+
+impl FileWhy {
+    /// A file that goes with the row, or stays for a reason.
+    pub fn new(store: Name, path: String, directory: bool, stays: Option<StaysBehind>) -> Self {
+        let (words, reason) = (stays.as_ref().map(ToString::to_string), stays.as_ref().map(StaysBehind::code));
+        let named_by = match stays {
+            Some(StaysBehind::Named { table, column }) => Some(ColumnName { table, column }),
+            Some(StaysBehind::Unmapped { .. }) | None => None,
+        };
+        Self { store, path, directory, goes: words.is_none(), stays: words, reason, named_by }
+    }
 }
 
 /// The answer as a page: a block for each policy, its verdict first.
@@ -162,7 +193,9 @@ mod tests {
     fn why() -> RowWhy {
         let name = |text: &str| Name::parse(text).unwrap();
         let at: Timestamp = "2025-02-01T00:00:00Z".parse().unwrap();
-        let reason = |reason, message: &str| Reason { reason, message: message.to_owned(), by: None };
+        let reason =
+            |reason, message: &str| Reason { reason, message: message.to_owned(), by: None, facts: Facts::new() };
+        let named = StaysBehind::Named { table: "item".to_owned(), column: "image".to_owned() };
         let policy = PolicyWhy {
             policy: name("items"),
             parent: None,
@@ -172,13 +205,7 @@ mod tests {
             eligible_at: Some("2025-02-03T00:00:00Z".parse().unwrap()),
             taken_at: None,
             reasons: vec![reason(ReasonKind::Protected, "protected"), reason(ReasonKind::TooYoung, "too young: 1 d")],
-            files: vec![FileWhy {
-                store: name("thumbs"),
-                path: "a.jpg".to_owned(),
-                directory: false,
-                goes: false,
-                stays: Some("another row of item names it".to_owned()),
-            }],
+            files: vec![FileWhy::new(name("thumbs"), "a.jpg".to_owned(), false, Some(named))],
             remarks: vec!["its last run was blocked".to_owned()],
         };
         RowWhy { at, source: name("app"), table: "item".to_owned(), key: "1".to_owned(), policies: vec![policy] }
@@ -191,8 +218,8 @@ mod tests {
 items  kept: protected by row 7 of \\x1bhold
   old enough 2025-02-03T00:00:00Z (in 2 d)
   also kept  too young: 1 d
-  file       thumbs: a.jpg stays: another row of item names
-             it
+  file       thumbs: a.jpg stays: another row names it, in
+             image of item
   note       its last run was blocked
 ";
         assert_eq!(page, expected);

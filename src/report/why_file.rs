@@ -6,7 +6,9 @@ use serde::Serialize;
 use super::style::{BAD, CARE, FAINT, GOOD, STRONG, paint};
 use super::table::Layout;
 use super::why::verdict;
+use crate::decide::facts::facts_of;
 use crate::decide::files::{FileReason, FileReasonKind};
+use crate::outcome::Facts;
 use crate::policy::Name;
 use crate::text::human::{instant_from, size};
 use crate::text::printable;
@@ -66,6 +68,8 @@ pub struct PolicyOnFile {
     pub fate: FileFate,
     /// The same in words.
     pub summary: String,
+    /// The rule by which it goes: a key of the configuration, or that no row names it.
+    pub goes_for: Option<&'static str>,
     /// From when on its age is no reason any more.
     pub eligible_at: Option<Timestamp>,
     /// The slot that takes it, as far as can be told now.
@@ -92,11 +96,14 @@ pub enum FileFate {
 pub struct WhyKept {
     pub reason: FileReasonKind,
     pub message: String,
+    /// The numbers and names of the message.
+    #[serde(skip_serializing_if = "Facts::is_empty")]
+    pub facts: Facts,
 }
 
 impl From<&FileReason> for WhyKept {
     fn from(reason: &FileReason) -> Self {
-        Self { reason: reason.kind(), message: reason.to_string() }
+        Self { reason: reason.kind(), message: reason.to_string(), facts: facts_of(reason) }
     }
 }
 
@@ -181,7 +188,7 @@ mod tests {
     fn the_file_comes_first_then_each_policy_with_its_verdict() {
         let name = |text: &str| Name::parse(text).unwrap();
         let at: Timestamp = "2025-02-01T00:00:00Z".parse().unwrap();
-        let reason = |reason, message: &str| WhyKept { reason, message: message.to_owned() };
+        let reason = |reason, message: &str| WhyKept { reason, message: message.to_owned(), facts: Facts::new() };
         let answer = FileAnswer {
             at,
             store: name("images"),
@@ -203,6 +210,7 @@ mod tests {
                 fate: FileFate::Kept,
                 summary: "kept: row 7 of nvr.item names it".to_owned(),
                 eligible_at: None,
+                goes_for: None,
                 taken_at: None,
                 reasons: vec![
                     reason(FileReasonKind::Named, "row 7 of nvr.item names it"),

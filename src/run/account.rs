@@ -31,18 +31,23 @@ pub(super) struct Account {
 impl Account {
     /// Records something that failed and did not stop the rest.
     pub(super) fn fail(&mut self, key: Option<String>, path: Option<String>, error: String) {
+        self.keep(key, path, None, error);
+    }
+
+    /// Records something that was to go and was kept, with the word of the reason.
+    pub(super) fn keep(&mut self, key: Option<String>, path: Option<String>, reason: Option<String>, error: String) {
         let (key, path, error) = (key.map(cut), path.map(cut), cut(error));
-        tracing::debug!(key, path, error, "An item failed");
+        tracing::debug!(key, path, reason, error, "An item failed");
         self.failure_count += 1;
         if self.failures.len() < SHOWN_AT_MOST {
-            self.failures.push(Failure { key, path, error });
+            self.failures.push(Failure { key, path, reason, error });
         }
     }
 
     /// Records what explains all other failures, before them.
     pub(super) fn fail_first(&mut self, error: String) {
         self.failure_count += 1;
-        self.failures.insert(0, Failure { key: None, path: None, error });
+        self.failures.insert(0, Failure { key: None, path: None, reason: None, error });
         self.failures.truncate(SHOWN_AT_MOST);
     }
 

@@ -1,12 +1,16 @@
 //! A store of a policy, opened, with every column that may still name its files.
 
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
 use super::sessions::Sessions;
+use crate::decide::blocked::Blocked;
 use crate::outcome::RunId;
 use crate::policy::{Name, Namer, Settings, Store};
 use crate::sources::{NamedBy, ReferenceColumn, SourceError, TableFacts, Unfit};
 use crate::stores::{OpenStore, StoreError, Way};
+use crate::text::chain;
 
 /// A store, opened, with the columns that name its files.
 pub(super) struct Custody {
@@ -48,14 +52,45 @@ impl Naming {
 }
 
 /// Reason that a store's files cannot be taken care of.
+#[derive(Debug)]
+pub(super) struct CustodyError {
+    store: Name,
+    cause: Unavailable,
+}
+
+/// Part of a store that cannot be had.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CustodyError {
+enum Unavailable {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error("a reference of store {store} does not fit: {unfit}")]
-    Reference { store: Name, unfit: Unfit },
+    Reference { store: Name, reference: String, unfit: Unfit },
+}
+
+impl fmt::Display for CustodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl Error for CustodyError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.source()
+    }
+}
+
+impl CustodyError {
+    /// Reason that a policy takes nothing because of it.
+    pub(super) fn blocks(&self) -> Blocked {
+        let (source, reference) = match &self.cause {
+            Unavailable::Store(_) => (None, None),
+            Unavailable::Source(error) => (Some(error.source_name.clone()), None),
+            Unavailable::Reference { reference, .. } => (None, Some(reference.clone())),
+        };
+        Blocked::StoreUnavailable { store: self.store.clone(), source, reference, why: chain(self) }
+    }
 }
 
 impl Custody {
@@ -67,6 +102,17 @@ impl Custody {
         sessions: &mut Sessions,
         run_id: RunId,
     ) -> Result<Self, CustodyError> {
+        let opened = Self::open_all(store, owners, settings, sessions, run_id).await;
+        opened.map_err(|cause| CustodyError { store: store.name.clone(), cause })
+    }
+
+    async fn open_all(
+        store: &Arc<Store>,
+        owners: &[NamedBy],
+        settings: &Settings,
+        sessions: &mut Sessions,
+        run_id: RunId,
+    ) -> Result<Self, Unavailable> {
         let open = OpenStore::open(store)?;
         let mut references: Vec<Naming> = Vec::new();
         let own = owners.iter().map(|owner| (owner.clone(), None));
@@ -81,7 +127,10 @@ impl Custody {
                 Ok(column) => column,
                 // Rows of a table that is not there name nothing; its policy's own run tells of it.
                 Err(Unfit::NoTable { .. }) if implied => continue,
-                Err(unfit) => return Err(CustodyError::Reference { store: store.name.clone(), unfit }),
+                Err(unfit) => {
+                    let reference = format!("{}.{}.{}", named_by.source, named_by.table, named_by.path);
+                    return Err(Unavailable::Reference { store: store.name.clone(), reference, unfit });
+                }
             };
             let naming = Naming::new(column, namer);
             match references.iter_mut().find(|known| known.column.is_same(&naming.column)) {

@@ -10,6 +10,7 @@ use super::custody::{Custody, Naming};
 use super::plan_state::GoneFiles;
 use super::sessions::Sessions;
 use super::spellings::{self, Meant};
+use crate::decide::files::FileReasonKind;
 use crate::ledger::IntentItem;
 use crate::outcome::Tally;
 use crate::policy::{Name, Settings, StorePath};
@@ -270,7 +271,7 @@ impl Settled {
     fn leave(&mut self, items: &[IntentItem], error: &SourceError) {
         let why = format!("kept for now, because it is not known whether a row still names it: {}", chain(error));
         for item in items {
-            self.account.fail(Some(item.key.clone()), Some(item.path.to_string()), why.clone());
+            self.keep(item, FileReasonKind::NamesUnknown.word(), why.clone());
         }
         self.account.tally.files_matched += items.len() as u64;
         self.unknown += items.len();
@@ -295,22 +296,19 @@ impl Settled {
                 tally.stores.entry(custody.store.name.to_string()).or_default().files_missing += 1;
                 self.gone.push((item.clone(), None));
             }
-            Outcome::Kept(why) => {
-                let why = format!("kept: the file stays: {why}");
-                self.account.fail(Some(item.key.clone()), Some(item.path.to_string()), why);
-            }
+            Outcome::Kept(why) => self.keep(item, why.word(), format!("kept: the file stays: {why}")),
             Outcome::Mismatch(why) => {
                 let what = if item.owner.directory { "directory" } else { "file" };
-                let why = format!(
+                let text = format!(
                     "kept: what has the path of the row's {what} stays, and is pending until it is gone or is a {what}: {why}"
                 );
-                self.account.fail(Some(item.key.clone()), Some(item.path.to_string()), why);
+                self.keep(item, why.word(), text);
                 self.still_owed.push(item.clone());
             }
             Outcome::Failed(why) => {
                 self.failed += 1;
-                self.last_failure = Some(why.clone());
-                self.account.fail(Some(item.key.clone()), Some(item.path.to_string()), why);
+                self.last_failure = Some(why.to_string());
+                self.keep(item, why.stays().and_then(|stays| stays.word()), why.to_string());
                 self.still_owed.push(item.clone());
             }
             Outcome::Stopped => self.still_owed.push(item.clone()),
@@ -347,7 +345,12 @@ impl Settled {
             self.still_owed.push(item.clone());
         }
         for left in part.left {
-            self.account.fail(Some(item.key.clone()), Some(left.path), left.why.to_string());
+            let reason = left.why.stays().and_then(|stays| stays.word());
+            self.account.keep(Some(item.key.clone()), Some(left.path), reason, left.why.to_string());
         }
+    }
+
+    fn keep(&mut self, item: &IntentItem, reason: Option<String>, why: String) {
+        self.account.keep(Some(item.key.clone()), Some(item.path.to_string()), reason, why);
     }
 }

@@ -10,6 +10,7 @@
 //! The last line is safe in both cases. A row that is there names its file and so keeps it; a key that was used again
 //! by a new row names another file and so keeps nothing.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -21,9 +22,10 @@ use super::pauses::paused;
 use super::runner::Runner;
 use super::sessions::Sessions;
 use super::store_identity;
+use crate::decide::pending::{StillPending, brake};
 use crate::ledger::{IntentBatch, IntentOwner, LeaseOutcome, Ledger, LedgerError};
 use crate::outcome::Tally;
-use crate::policy::{FilePath, Ident, Mode, Name, Outside, OwnedFile, PathTemplate, Settings, TableName};
+use crate::policy::{FilePath, Ident, Name, Outside, OwnedFile, PathTemplate, Settings, TableName};
 use crate::sources::{NamedBy, SourceError, TransactionOutcome};
 use crate::stores::OpenStore;
 use crate::text::chain;
@@ -36,14 +38,27 @@ const BATCHES_AT_ONCE: u32 = 16;
 pub struct Recovery {
     pub batches_settled: u64,
     pub files_deleted: u64,
-    /// Batches kept for later, each with the reason.
-    pub kept: Vec<String>,
+    /// Batches kept for later.
+    pub kept: Vec<KeptBatch>,
+}
+
+/// Batch that is kept for later, or all of a policy's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptBatch {
+    pub policy: Name,
+    pub why: StillPending,
+}
+
+impl fmt::Display for KeptBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "policy {}: {}", self.policy, self.why)
+    }
 }
 
 /// What became of a batch of intents.
 pub(super) enum Resolved {
     Settled { account: Box<Account>, committed: bool },
-    Kept(String),
+    Kept(StillPending),
 }
 
 /// Whether files of a batch may have been removed that nobody counted.
@@ -59,7 +74,7 @@ enum Outcome {
     Aborted,
     /// The transaction is over; the rows must tell.
     Over,
-    Later(String),
+    Later(StillPending),
 }
 
 impl Runner {
@@ -72,8 +87,8 @@ impl Runner {
             None => ledger.owed().await?.into_iter().map(|(policy, _)| policy).collect(),
         };
         for name in names {
-            if let Some(why) = brake(&self.settings, &name) {
-                recovery.kept.push(format!("policy {name}: {why}"));
+            if let Some(why) = set_aside(&self.settings, &name) {
+                recovery.kept.push(KeptBatch { policy: name, why });
                 continue;
             }
             let run = uuid::Uuid::now_v7();
@@ -84,7 +99,8 @@ impl Runner {
                     done?;
                 }
                 LeaseOutcome::Held { pid, .. } => {
-                    recovery.kept.push(format!("policy {name} is running in process {pid}"));
+                    let why = StillPending::Running { pid };
+                    recovery.kept.push(KeptBatch { policy: name, why });
                 }
             }
         }
@@ -116,7 +132,7 @@ impl Runner {
                         recovery.files_deleted += part.tally.files_deleted;
                         account.add(*part);
                     }
-                    Resolved::Kept(why) => recovery.kept.push(format!("policy {policy}: {why}")),
+                    Resolved::Kept(why) => recovery.kept.push(KeptBatch { policy: policy.clone(), why }),
                 }
             }
         }
@@ -130,7 +146,7 @@ impl Runner {
         stop: &CancellationToken,
         begun: Begun,
     ) -> Result<Resolved, LedgerError> {
-        let Some(ledger) = &self.ledger else { return Ok(Resolved::Kept("there is no ledger".to_owned())) };
+        let Some(ledger) = &self.ledger else { return Ok(Resolved::Kept(StillPending::NoLedger)) };
         let known = match self.outcome(batch, sessions).await {
             Ok(Outcome::Later(why)) => return Ok(Resolved::Kept(why)),
             Ok(Outcome::Aborted) => {
@@ -139,7 +155,7 @@ impl Runner {
             }
             Ok(Outcome::Committed) => true,
             Ok(Outcome::Over) => false,
-            Err(error) => return Ok(Resolved::Kept(chain(&error))),
+            Err(error) => return Ok(Resolved::Kept(StillPending::Error { why: chain(&error) })),
         };
         if let Some(why) = doubt_of_stores(&self.settings, batch, ledger).await? {
             return Ok(Resolved::Kept(why));
@@ -153,7 +169,7 @@ impl Runner {
         let mut settled =
             settle(&custodies, (&searched, &Later::default()), sessions, batch.items.clone(), action).await;
         if settled.unknown > 0 && !known {
-            return Ok(Resolved::Kept("it could not be asked which files rows still name".to_owned()));
+            return Ok(Resolved::Kept(StillPending::NamesUnknown));
         }
         if begun == Begun::Perhaps && !batch.committed {
             settled.presume_removed(&custodies);
@@ -172,14 +188,11 @@ impl Runner {
 
     async fn outcome(&self, batch: &IntentBatch, sessions: &mut Sessions) -> Result<Outcome, SourceError> {
         let Some(source) = self.settings.source(&batch.source) else {
-            return Ok(Outcome::Later(format!("the configuration has no source {} any more", batch.source)));
+            return Ok(Outcome::Later(StillPending::SourceGone { source: batch.source.clone() }));
         };
         if source.endpoint.identity() != batch.source_identity {
-            let (now, then) = (source.endpoint.identity(), &batch.source_identity);
-            return Ok(Outcome::Later(format!(
-                "source {} is {now} now and was {then} when the rows went; set it back to resolve what is pending",
-                source.name
-            )));
+            let (now, then) = (source.endpoint.identity(), batch.source_identity.clone());
+            return Ok(Outcome::Later(StillPending::OtherSource { source: source.name.clone(), now, then }));
         }
         let session = sessions.get(&batch.source).await?;
         if batch.committed {
@@ -191,26 +204,23 @@ impl Runner {
             TransactionOutcome::Aborted => Outcome::Aborted,
             TransactionOutcome::Unknown => Outcome::Over,
             TransactionOutcome::InProgress => {
-                Outcome::Later(format!("its transaction {mark} is still in progress in source {}", batch.source))
+                let (transaction, source) = (mark.clone(), batch.source.clone());
+                Outcome::Later(StillPending::InProgress { transaction, source })
             }
         })
     }
 
     /// Opens the stores of a batch, each with the columns that owned its files.
-    async fn custodies(&self, batch: &IntentBatch, sessions: &mut Sessions) -> Result<Vec<Custody>, String> {
+    async fn custodies(&self, batch: &IntentBatch, sessions: &mut Sessions) -> Result<Vec<Custody>, StillPending> {
         let mut owners: Vec<(Arc<crate::policy::Store>, Vec<NamedBy>)> = Vec::new();
         for item in &batch.items {
             let store = self.settings.store(&item.owner.store);
-            let store = store.ok_or_else(|| format!("the configuration has no store {} any more", item.owner.store))?;
+            let store = store.ok_or_else(|| StillPending::StoreGone { store: item.owner.store.clone() })?;
             if store.root != item.owner.root {
-                return Err(format!(
-                    "store {} is at {} now and was at {} when the rows went; set it back to resolve what is pending",
-                    store.name,
-                    store.root.display(),
-                    item.owner.root.display()
-                ));
+                let (now, then) = (store.root.clone(), item.owner.root.clone());
+                return Err(StillPending::StoreMoved { store: store.name.clone(), now, then });
             }
-            let owner = named_by(&batch.source, &item.owner)?;
+            let owner = named_by(&batch.source, &item.owner).map_err(|why| StillPending::Error { why })?;
             match owners.iter_mut().find(|(known, _)| known.name == store.name) {
                 Some((_, known)) if known.contains(&owner) => {}
                 Some((_, known)) => known.push(owner),
@@ -220,7 +230,7 @@ impl Runner {
         let mut custodies = Vec::new();
         for (store, owners) in owners {
             let custody = Custody::open(&store, &owners, &self.settings, sessions, batch.run_id).await;
-            custodies.push(custody.map_err(|error| chain(&error))?);
+            custodies.push(custody.map_err(|error| StillPending::StoreUnavailable { why: chain(&error) })?);
         }
         Ok(custodies)
     }
@@ -232,7 +242,7 @@ async fn doubt_of_stores(
     settings: &Settings,
     batch: &IntentBatch,
     ledger: &Ledger,
-) -> Result<Option<String>, LedgerError> {
+) -> Result<Option<StillPending>, LedgerError> {
     let mut asked: Vec<&IntentOwner> = Vec::new();
     for owner in batch.items.iter().map(|item| item.owner.as_ref()) {
         if asked.iter().any(|known| known.store == owner.store && known.root_then == owner.root_then) {
@@ -243,19 +253,23 @@ async fn doubt_of_stores(
         let Some(store) = settings.store(&owner.store).filter(|store| store.root == owner.root) else { continue };
         let open = match OpenStore::open(store) {
             Ok(open) => open,
-            Err(error) => return Ok(Some(chain(&error))),
+            Err(error) => return Ok(Some(StillPending::StoreUnavailable { why: chain(&error) })),
         };
         let then = owner.root_then.as_ref();
         if let Some(why) = store_identity::doubt(&open, store, ledger, then, batch.recorded_at).await? {
-            return Ok(Some(why.to_string()));
+            return Ok(Some(StillPending::Store(why)));
         }
     }
     Ok(None)
 }
 
 /// Reason for which the pending files of a policy wait, as far as the configuration, the ledger and the stores tell.
-pub async fn waits_for(settings: &Settings, ledger: &Ledger, policy: &Name) -> Result<Option<String>, LedgerError> {
-    if let Some(why) = brake(settings, policy) {
+pub async fn waits_for(
+    settings: &Settings,
+    ledger: &Ledger,
+    policy: &Name,
+) -> Result<Option<StillPending>, LedgerError> {
+    if let Some(why) = set_aside(settings, policy) {
         return Ok(Some(why));
     }
     match ledger.unsettled(Some(policy), 0, 1).await?.first() {
@@ -264,25 +278,12 @@ pub async fn waits_for(settings: &Settings, ledger: &Ledger, policy: &Name) -> R
     }
 }
 
-/// Reason for which nothing of a policy is removed by itself now, whatever is pending.
-fn brake(settings: &Settings, name: &Name) -> Option<String> {
-    if settings.daemon.mode == Mode::Report {
-        return Some("[daemon] mode = \"report\" deletes nothing, pending files included".to_owned());
-    }
-    let Some(policy) = settings.policy(name) else {
-        return Some("the configuration has no such policy any more: put it back to have its files removed".to_owned());
-    };
-    let task = policy.task.as_ref().and_then(|task| settings.tasks.iter().find(|known| known.name == *task));
-    match (policy.enabled, policy.mode) {
-        (false, _) => Some("it is switched off (enabled = false)".to_owned()),
-        (true, Mode::Report) => {
-            Some("its mode is \"report\", which deletes nothing, pending files included".to_owned())
-        }
-        (true, Mode::Enforce) => match task.filter(|task| !task.enabled) {
-            Some(task) => Some(format!("its task {} is switched off (enabled = false)", task.name)),
-            None => paused(settings, name, policy.task.as_ref()).map(|by| by.to_string()),
-        },
-    }
+/// Reason for which nothing of a policy is removed by itself now: its configuration, or a pause.
+fn set_aside(settings: &Settings, name: &Name) -> Option<StillPending> {
+    brake(settings, name).or_else(|| {
+        let task = settings.policy(name)?.task.as_ref();
+        paused(settings, name, task).map(|by| StillPending::Paused { why: by.to_string() })
+    })
 }
 
 fn named_by(source: &Name, owner: &IntentOwner) -> Result<NamedBy, String> {

@@ -31,7 +31,7 @@ pub use rows::row_tree::TREE_ROWS_AT_ONCE;
 pub use rows::scope::{Counted, KEYS_AT_ONCE, Scope};
 pub use rows::sql_check::Refused;
 pub use rows::target::Target;
-pub use rows::time_independence::{Timeless, typed_form_hint};
+pub use rows::time_independence::typed_form_hint;
 pub use rows::triggers::Veto;
 pub use rows::unreadable::{SampledAges, Unreadable};
 pub use rows::window::Window;

@@ -36,7 +36,9 @@ pub use probe::space::Room;
 pub use probe::stat::Glance;
 use remove::context::{Act, Durable, Terms};
 pub use remove::empty_dirs::Pruned;
-pub use remove::request::{Doomed, GoneBefore, Inside, LEFT_AT_MOST, Left, Listener, Look, Outcome, Part, Why};
+pub use remove::request::{
+    Doomed, GoneBefore, Inside, LEFT_AT_MOST, Left, Listener, Look, Outcome, Part, Unremoved, Why,
+};
 use root::Root;
 pub use root::RootFacts;
 pub use trash::bin::{Emptied, Restored, TrashError, TrashedRun, Way};
@@ -135,14 +137,14 @@ impl OpenStore {
                 Some(Way::Unlink) => Act::Unlink,
                 Some(Way::Trash { run }) => match trash::bin::destination(&root, run) {
                     Ok(destination) => Act::Move(destination),
-                    Err(why) => return vec![Outcome::Failed(why); swept.len()],
+                    Err(why) => return vec![Outcome::Failed(why.into()); swept.len()],
                 },
             };
             let durable = durable.unwrap_or(Durable::Later);
             remove::batch::sweep(&root, &swept, &Terms { act, durable, decided_at, stop, look })
         });
         // The task is gone only where the runtime is shutting down: what it did will show when it is tried again.
-        let outcomes = task.await.unwrap_or_else(|error| vec![Outcome::Failed(error.to_string()); doomed.len()]);
+        let outcomes = task.await.unwrap_or_else(|error| vec![Outcome::Failed(error.to_string().into()); doomed.len()]);
         let doomed = Arc::try_unwrap(doomed).unwrap_or_else(|shared| shared.to_vec());
         doomed.into_iter().map(|doomed| doomed.path).zip(outcomes).collect()
     }

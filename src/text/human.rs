@@ -1,6 +1,6 @@
 //! Numbers, sizes, times and durations as a person reads them. Pure: what time it is comes from outside.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// A count with separators: `1,204`.
 pub fn count(number: u64) -> String {
@@ -87,6 +87,19 @@ pub fn instant_from(at: Timestamp, now: Timestamp) -> String {
 /// A share as a percentage: `41.5 %`.
 pub fn share(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
+}
+
+/// A span of time in its largest unit, for people.
+pub fn spell(span: SignedDuration) -> String {
+    let seconds = span.as_secs().max(0);
+    let (count, unit) = match seconds {
+        0..120 => (seconds, "second"),
+        120..7_200 => (seconds / 60, "minute"),
+        7_200..172_800 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod circles;
 mod dialects;
+mod english;
 mod names;
 mod words;
 

@@ -12,6 +12,7 @@ mod binary;
 mod cli;
 mod config;
 mod crash;
+mod decided;
 mod demo;
 mod docs;
 mod held;

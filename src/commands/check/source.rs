@@ -8,8 +8,9 @@ use super::policies::{enforces, rows_policies};
 use super::service::Service;
 use super::{logins, names, sampled, table};
 use crate::clock::Clock;
+use crate::decide::blocked::Blocked;
 use crate::policy::{Host, Settings, Source, TlsMode};
-use crate::report::Findings;
+use crate::report::{Findings, Level};
 use crate::sources::{ErrorKind, NamedBy, Session, SourceError};
 use crate::text::chain;
 use crate::text::human::duration;
@@ -104,7 +105,11 @@ async fn changes(session: &mut Session, settings: &Settings, source: &Source, su
     }
     match session.refuses_changes().await {
         Ok(None) => {}
-        Ok(Some(why)) => findings.error(subject, format!("{why}; runs of its policies are blocked"), ""),
+        Ok(Some(why)) => {
+            let (message, code) =
+                (format!("{why}; runs of its policies are blocked"), Blocked::ReadOnlySource(why).code());
+            findings.blocks(Level::Error, code, subject, message, String::new());
+        }
         Err(error) => findings.error(subject, chain(&error), ""),
     }
     if let Some(why) = session.cannot_lock_out_others() {

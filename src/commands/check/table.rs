@@ -6,10 +6,11 @@ use super::policies::enforces;
 use super::privileges::{deleting, may, may_set, may_skip};
 use super::programs;
 use super::relations::Around;
+use crate::decide::blocked::Blocked;
 use crate::policy::{
     Action, Alive, Assignment, Ident, Keep, Name, Policy, ReferenceMatch, RowsPolicy, Settings, Source,
 };
-use crate::report::Findings;
+use crate::report::{Findings, Level};
 use crate::sources::{
     ErrorKind, Instants, NamedBy, Privilege, ReferenceColumn, Refused, ResolveInput, Session, TableFacts, Target,
     typed_form_hint,
@@ -187,7 +188,10 @@ async fn times(
     }
     let at = Instants::new(now, rows.cutoff(now));
     match target.timeless(session, at, &[]).await {
-        Ok(Some(timeless)) => findings.error(subject, format!("runs are blocked: {timeless}"), ""),
+        Ok(Some(timeless)) => {
+            let (message, code) = (format!("runs are blocked: {timeless}"), Blocked::TimeIndependent(timeless).code());
+            findings.blocks(Level::Error, code, subject, message, String::new());
+        }
         Ok(None) => {}
         Err(error) if error.kind == ErrorKind::Timeout => findings.warn(subject, chain(&error), ""),
         Err(_) => {}

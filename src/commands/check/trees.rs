@@ -12,9 +12,10 @@ use super::policies::enforces;
 use crate::clock::Clock;
 use crate::commands::adopt::objection;
 use crate::decide::file::{FileFacts, FileKind};
+use crate::decide::store::WhyStore;
 use crate::ledger::Adoption;
 use crate::policy::{AgeBy, Policy, PolicyKind, Settings, Store};
-use crate::report::Findings;
+use crate::report::{Findings, Level};
 use crate::stores::{OpenStore, Visitor, Want};
 use crate::text::chain;
 use crate::text::human::{counted, instant, size};
@@ -42,10 +43,14 @@ pub(super) async fn check_store(
 }
 
 fn identity(settings: &Settings, store: &Store, open: &OpenStore, adoption: Option<Adoption>, findings: &mut Findings) {
+    const NOT_ADOPTED: &str = WhyStore::NotAdopted.code();
     let (name, subject) = (&store.name, format!("store {}", store.name));
     let identity = match open.identify() {
         Ok(identity) => identity,
-        Err(error) => return findings.error(subject, chain(&error), ""),
+        Err(error) => {
+            let why = WhyStore::Unreadable { why: chain(&error) };
+            return findings.blocks(Level::Error, why.code(), subject, chain(&error), String::new());
+        }
     };
     let (enforcing, others): (Vec<_>, Vec<_>) =
         settings.policies_in(name).filter(|policy| policy.enabled).partition(|policy| enforces(settings, policy));
@@ -55,13 +60,20 @@ fn identity(settings: &Settings, store: &Store, open: &OpenStore, adoption: Opti
             None => findings.ok(subject, format!("adopted {}", instant(marker.adopted_at))),
             Some(why) => {
                 let fix = format!("{right_disk}; if this is the right directory: retaind adopt {name} --again");
-                findings.error(subject, format!("{why}; no policy removes files in it"), fix);
+                findings.blocks(
+                    Level::Error,
+                    why.code(),
+                    subject,
+                    format!("{why}; no policy removes files in it"),
+                    fix,
+                );
             }
         },
         (None, Some(adoption)) => {
             let since = instant(adoption.adopted_at);
             let message = format!("it was adopted {since} and has no marker now; no policy removes files in it");
-            findings.error(subject, message, format!("{right_disk}; if it is: retaind adopt {name}"));
+            let fix = format!("{right_disk}; if it is: retaind adopt {name}");
+            findings.blocks(Level::Error, NOT_ADOPTED, subject, message, fix);
         }
         (None, None) if enforcing.is_empty() && others.is_empty() => {
             // Rows with files need no adoption, and lose their files unseen where the disk is another one.
@@ -72,18 +84,14 @@ fn identity(settings: &Settings, store: &Store, open: &OpenStore, adoption: Opti
                     "it is not adopted: policy {policy} takes files in whatever lies at {}, be it another disk or none",
                     store.root.display()
                 );
-                findings.warn(subject, message, format!("retaind adopt {name}"));
+                findings.blocks(Level::Warn, NOT_ADOPTED, subject, message, format!("retaind adopt {name}"));
             }
         }
         (None, None) => {
             let blocked: Vec<_> = enforcing.iter().chain(&others).map(|policy| policy.name.as_str()).collect();
             let message = format!("it is not adopted: until it is, {} may remove nothing in it", blocked.join(" and "));
-            let fix = format!("retaind adopt {name}");
-            if enforcing.is_empty() {
-                findings.warn(subject, message, fix)
-            } else {
-                findings.error(subject, message, fix)
-            }
+            let level = if enforcing.is_empty() { Level::Warn } else { Level::Error };
+            findings.blocks(level, NOT_ADOPTED, subject, message, format!("retaind adopt {name}"));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::decide::files::StaysBehind;
 use crate::policy::{Name, Settings, Store, StorePath};
 use crate::report::FileWhy;
 use crate::run::means;
@@ -33,19 +34,18 @@ impl<'a> Files<'a> {
         for Claim { owner, file, .. } in claims {
             let FileOwner { file: owned, store, .. } = &target.owners[owner];
             let (path, stays) = match file {
-                ClaimedFile::Outside(Unmapped { written, why, .. }) => (written, Some(why)),
+                ClaimedFile::Outside(Unmapped { written, why, .. }) => (written, Some(StaysBehind::Unmapped { why })),
                 ClaimedFile::Inside(path) => {
                     let named = self.named_by(session, target, row, store, &path, owned.directory).await?;
-                    (path.to_string(), named.map(|by| format!("another row names it, in {by}")))
+                    (path.to_string(), named.map(|(table, column)| StaysBehind::Named { table, column }))
                 }
             };
-            let directory = owned.directory;
-            files.push(FileWhy { store: store.name.clone(), path, directory, goes: stays.is_none(), stays });
+            files.push(FileWhy::new(store.name.clone(), path, owned.directory, stays));
         }
         Ok(files)
     }
 
-    /// The column by which another row names a file, or something in a directory.
+    /// The table and column by which another row names a file, or something in a directory.
     async fn named_by(
         &mut self,
         session: &mut Session,
@@ -54,7 +54,7 @@ impl<'a> Files<'a> {
         store: &Store,
         path: &StorePath,
         directory: bool,
-    ) -> anyhow::Result<Option<String>> {
+    ) -> anyhow::Result<Option<(String, String)>> {
         let owners = target.owners.iter().filter(|owner| owner.file.store == store.name).map(|owner| {
             let released = target.released(&owner.file);
             NamedBy::owner(target.source.clone(), owner.table.clone(), &owner.file, released)
@@ -103,7 +103,7 @@ impl<'a> Files<'a> {
                 named.insert(path.clone());
             }
             if named.iter().any(|named| named == path || (directory && named.is_beneath(path))) {
-                return Ok(Some(format!("{} of {}", named_by.path, named_by.table.table)));
+                return Ok(Some((named_by.table.table.to_string(), named_by.path.to_string())));
             }
         }
         Ok(None)

@@ -8,7 +8,7 @@ use super::namers::Names;
 use super::neighbours::{Place, place};
 use super::remembered::Remembered;
 use crate::decide::file::{FileFacts, FileKind, LastLook};
-use crate::decide::files::{AgeOf, FileReason, FileReasonKind, StoreState, age, newest, unmatched};
+use crate::decide::files::{AgeOf, FileReason, FileReasonKind, GoesFor, StoreState, age, newest, unmatched};
 use crate::decide::policy::standstills;
 use crate::policy::{FileMatch, FilesPolicy, Policy, PolicyKind, Settings, Store};
 use crate::report::{FileFate, PolicyOnFile, WhyKept};
@@ -41,8 +41,8 @@ struct Ruling {
     reasons: Vec<FileReason>,
     /// From when on its age is no reason any more.
     eligible_at: Option<Timestamp>,
-    /// Why it goes, if nothing keeps it.
-    because: String,
+    /// Rule by which it goes, if nothing keeps it.
+    because: Option<GoesFor>,
     /// It makes room, past the trash.
     for_good: bool,
     remarks: Vec<String>,
@@ -63,7 +63,7 @@ impl Judge<'_> {
                 let (eligible_at, young) = age(&facts, AgeOf::Orphan, self.store.age_by, orphans.keep, self.seen.now);
                 ruling.eligible_at = eligible_at;
                 ruling.reasons.extend(young);
-                ruling.because = "no row names it".to_owned();
+                ruling.because = Some(GoesFor::Unnamed);
                 if self.seen.path.text().is_none() {
                     ruling.reasons.push(FileReason::NameIsNoText);
                 }
@@ -127,12 +127,12 @@ impl Judge<'_> {
             ruling.reasons.extend(newest(last, files.keep_last_per(), place.newer, place.ties));
         }
         if is_old {
-            ruling.because = format!("it is older than keep ({})", human::length(files.keep.unwrap_or_default()));
+            ruling.because = files.keep.map(|keep| GoesFor::Age { keep });
             ruling.eligible_at = eligible_at;
             return;
         }
         if let Some(because) = self.beyond_limits(files, facts, place, ruling) {
-            ruling.because = because;
+            ruling.because = Some(because);
             return;
         }
         ruling.eligible_at = eligible_at;
@@ -143,21 +143,21 @@ impl Judge<'_> {
         }
     }
 
-    /// Why it goes although its age is no reason.
+    /// Rule by which it goes although its age is no reason.
     fn beyond_limits(
         &self,
         files: &FilesPolicy,
         facts: &FileFacts,
         place: Place,
         ruling: &mut Ruling,
-    ) -> Option<String> {
+    ) -> Option<GoesFor> {
         if let (Some(last), None, None, None) = (files.keep_last, files.keep, files.max_total, files.min_free) {
-            return Some(format!("it is none of the newest {last}"));
+            return Some(GoesFor::KeepLast { last });
         }
         if let Some(most) = files.max_total
             && place.newer_bytes.saturating_add(facts.freed_bytes) > most.get()
         {
-            return Some(format!("with newer files it takes more than max_total ({most})"));
+            return Some(GoesFor::MaxTotal { most });
         }
         let wanted = files.min_free?;
         let space = match self.open.space() {
@@ -169,8 +169,7 @@ impl Judge<'_> {
         };
         let lacking = wanted.of(space.total_bytes).saturating_sub(space.available_bytes);
         ruling.for_good = files.bypass_trash;
-        (lacking > place.older_bytes)
-            .then(|| format!("min_free ({wanted}) lacks {}, more than older files take", human::size(lacking)))
+        (lacking > place.older_bytes).then_some(GoesFor::MinFree { wanted, lacking })
     }
 
     fn conclude(&self, policy: &Policy, ruling: Ruling) -> PolicyOnFile {
@@ -186,6 +185,7 @@ impl Judge<'_> {
             kind: policy.kind.word(),
             fate: FileFate::Kept,
             summary: String::new(),
+            goes_for: None,
             eligible_at,
             taken_at: None,
             reasons: reasons.iter().map(WhyKept::from).collect(),
@@ -211,7 +211,8 @@ impl Judge<'_> {
         said.summary = match said.reasons.first() {
             None => {
                 said.fate = fate;
-                format!("{by}: {because}")
+                said.goes_for = because.map(|because| because.code());
+                because.map_or_else(|| by.clone(), |because| format!("{by}: {because}"))
             }
             Some(reason) => match eligible_at {
                 Some(at) => format!("kept until {}: {}; then {by}", human::instant_from(at, now), reason.message),

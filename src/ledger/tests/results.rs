@@ -49,7 +49,8 @@ async fn a_recorded_result_replaces_the_sums_and_later_batches_add_to_it() {
 async fn errors_and_details_are_cut_and_their_count_is_not() {
     let (_directory, ledger) = ledger().await;
     let run = begun(&ledger).await;
-    let failure = |key: usize| Failure { key: Some(key.to_string()), path: None, error: "busy".to_owned() };
+    let failure =
+        |key: usize| Failure { key: Some(key.to_string()), path: None, reason: None, error: "busy".to_owned() };
     let detail = |id: usize| BTreeMap::from([("id".to_owned(), serde_json::json!(id))]);
     let many = PolicyResult {
         status: Status::CompletedWithErrors,
@@ -93,7 +94,8 @@ async fn an_unknown_run_is_an_error() {
 
 #[test]
 fn json_has_the_keys_that_the_design_names_in_its_order() {
-    let failure = Failure { key: Some("17".to_owned()), path: Some("a/b.jpg".to_owned()), error: "no".to_owned() };
+    let failure =
+        Failure { key: Some("17".to_owned()), path: Some("a/b.jpg".to_owned()), reason: None, error: "no".to_owned() };
     let policy = PolicyResult { errors: vec![failure], error_count: 1, ..result("events", tally(1)) };
     let json = serde_json::to_string(&finished(RunId::nil(), vec![policy])).unwrap();
     let in_order = [

@@ -69,9 +69,7 @@ impl PolicyRun<'_> {
         };
         let mut custody = match self.tree_custody(store, sessions).await {
             Ok(custody) => custody,
-            Err(error) => {
-                return Outcome::blocked(Account::default(), Blocked::StoreUnavailable { why: chain(&error) });
-            }
+            Err(error) => return Outcome::blocked(Account::default(), error.blocks()),
         };
         let found = Looking {
             run: self,

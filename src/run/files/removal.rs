@@ -12,6 +12,7 @@ use super::found_files::{Found, Spool};
 use super::missing::Alike;
 use super::tree::{Holding, Tree};
 use crate::decide::choose::Choice;
+use crate::decide::files::FileReasonKind;
 use crate::outcome::{SHOWN_AT_MOST, Sample, Tally};
 use crate::policy::{Name, OpenFiles};
 use crate::run::account::Account;
@@ -22,7 +23,7 @@ use crate::run::policy_run::PolicyRun;
 use crate::run::request::{Fate, Listed};
 use crate::run::sessions::Sessions;
 use crate::run::spellings::{self, Meant};
-use crate::stores::{Doomed, FilesInUse, InUse, Inside, Left, Look, Outcome, Part, RawPath, Way, Why};
+use crate::stores::{Doomed, FilesInUse, InUse, Inside, Left, Look, Outcome, Part, RawPath, Way};
 use crate::text::chain;
 
 /// Files that are read from the spool together, and removed together where nobody is asked about them; not more, so that a
@@ -161,7 +162,8 @@ impl Taking<'_> {
             Err(error) => {
                 let why = format!("kept, because it is not known whether a row names it: {}", chain(&error));
                 for doomed in doomed {
-                    self.account.fail(None, Some(doomed.path.to_string()), why.clone());
+                    let reason = FileReasonKind::NamesUnknown.word();
+                    self.account.keep(None, Some(doomed.path.to_string()), reason, why.clone());
                 }
                 return Ok(());
             }
@@ -318,15 +320,17 @@ impl Taking<'_> {
                     (gone, gone_bytes) = (gone + part.files, gone_bytes + part.size_bytes);
                     self.note_emptied(&path);
                     for left in part.left {
-                        self.account.fail(None, Some(left.path), left.why.to_string());
+                        let reason = left.why.stays().and_then(|stays| stays.word());
+                        self.account.keep(None, Some(left.path), reason, left.why.to_string());
                     }
                 }
                 // Somebody else was faster.
                 Outcome::Missing | Outcome::Stopped => {}
-                Outcome::Kept(why) | Outcome::Mismatch(why) => self.stay(&why, 1),
+                Outcome::Kept(why) | Outcome::Mismatch(why) => self.stay(&why.to_string(), 1),
                 Outcome::Failed(why) => {
                     self.add(&Tally { files_matched: 1, ..Tally::default() });
-                    self.account.fail(None, Some(path.to_string()), why);
+                    let reason = why.stays().and_then(|stays| stays.word());
+                    self.account.keep(None, Some(path.to_string()), reason, why.to_string());
                 }
             }
         }
@@ -388,8 +392,9 @@ impl Taking<'_> {
             match self.custody.open.prune_empty(directories, self.decided_at, idle_since_ns, stop).await {
                 Ok(pruned) => {
                     removed += pruned.directories;
-                    for Left { path, why: Why::Kept(why) | Why::Failed(why) } in pruned.left {
-                        self.account.fail(None, Some(path), format!("the empty directory could not be removed: {why}"));
+                    for Left { path, why } in pruned.left {
+                        let why = format!("the empty directory could not be removed: {}", why.cause());
+                        self.account.fail(None, Some(path), why);
                     }
                 }
                 Err(why) => self.account.fail(None, None, format!("empty directories could not be removed: {why}")),

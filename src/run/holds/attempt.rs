@@ -37,7 +37,7 @@ impl<'a> PolicyRun<'a> {
         let second = Outcome { as_of: Some(self.now), ..second };
         match (first.held(), &second.blocked) {
             (Some(held), Some(by)) if by.is_by_amount() => {
-                let held = Held { reasons: vec![by.to_string()], ..held.clone() };
+                let held = Held { reasons: vec![by.to_string()], facts: by.guard_facts(), ..held.clone() };
                 Outcome { blocked: Some(Blocked::Held(held)), ..second }
             }
             _ => second,
@@ -50,6 +50,7 @@ impl<'a> PolicyRun<'a> {
         let guarded = self.standing?.guarded.as_ref().filter(|_| is_guard && self.lift.is_none())?;
         let mut held = guarded.held.clone();
         held.reasons.push(by.to_string());
+        held.facts = by.guard_facts();
         Some(held)
     }
 
@@ -109,7 +110,7 @@ impl<'a> PolicyRun<'a> {
         }
         // For people: how many there are in all.
         let eligible = facts.count(sessions, self.stop, None).await?;
-        Ok(Some(self.grown(usual.reason(eligible, "rows", (most, of)))))
+        Ok(Some(usual.held(self.runner.clock.now(), eligible, "rows", (most, of))))
     }
 
     /// The hold of a run that would take far more files than usual; `going`: those that go by their age or number.
@@ -117,10 +118,6 @@ impl<'a> PolicyRun<'a> {
         let Some(ledger) = self.runner.ledger.as_ref().filter(|_| going > NEVER_HELD) else { return Ok(None) };
         let Some(usual) = self.usual(ledger).await? else { return Ok(None) };
         let most = usual.most(self.policy.max_growth.get(), of);
-        Ok((going > most).then(|| self.grown(usual.reason(going, "files", (most, of)))))
-    }
-
-    fn grown(&self, reason: String) -> Held {
-        Held { since: self.runner.clock.now(), kind: HoldKind::Growth, reasons: vec![reason], old: None, new: None }
+        Ok((going > most).then(|| usual.held(self.runner.clock.now(), going, "files", (most, of))))
     }
 }

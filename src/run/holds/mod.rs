@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::request::Request;
 use super::runner::Runner;
 use crate::ledger::{Agreed, Baseline, Ledger, LedgerError};
-use crate::outcome::{Held, HoldKind, PolicyResult, RunMode, Status};
+use crate::outcome::{Facts, Held, HoldKind, PolicyResult, RunMode, Status};
 use crate::policy::compile::recompile;
 use crate::policy::{Mode, Name, Policy, Settings, Wider, Wording, changed_words, wider_than};
 use standing::Guarded;
@@ -203,10 +203,11 @@ fn compare(
     baseline: &Baseline,
     now: Timestamp,
 ) -> (Option<Held>, Option<Guarded>) {
-    let held = |reasons: Vec<String>, kind, old, new| Held { since: now, kind, reasons, old, new };
+    let held = |reasons: Vec<String>, kind, old, new| Held { since: now, kind, reasons, old, new, facts: Facts::new() };
     let incomparable = |why: &str| {
         let reason = format!("it was changed, and cannot be compared with what was approved: {why}");
-        (Some(held(vec![reason], HoldKind::Changed, None, None)), None)
+        let facts = Facts::from([("incomparable".to_owned(), why.into())]);
+        (Some(Held::new(now, HoldKind::Changed, reason, facts)), None)
     };
     let before = match recompile(&baseline.wording, settings) {
         Ok(before) => before,
@@ -234,5 +235,5 @@ fn beside_adopted(agreed: &Agreed, now: Timestamp) -> Option<Held> {
     let reason = format!(
         "the ledger is new, but store {store} was adopted before it began: what was run and approved until then is not known"
     );
-    Some(Held { since: now, kind: HoldKind::NewLedger, reasons: vec![reason], old: None, new: None })
+    Some(Held::new(now, HoldKind::NewLedger, reason, Facts::new()))
 }

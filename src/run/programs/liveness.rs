@@ -9,6 +9,7 @@ use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
 use super::process::{Command, Ending, ProcessEnd};
+use crate::decide::rows::ReasonKind;
 use crate::policy::{Argument, CommandLine};
 use crate::run::account::Account;
 use crate::run::stop::Stop;
@@ -135,7 +136,7 @@ pub(crate) async fn ask(command: &CommandLine, target: &Target, rows: Vec<OwnedR
                 asked.account.tally.rows_protected += 1;
                 asked.kept.push(row.key);
                 let why = format!("kept: it is not known whether its work still goes on: {why}");
-                asked.account.fail(Some(row.shown), None, why);
+                asked.account.keep(Some(row.shown), None, ReasonKind::AliveUnknown.word(), why);
             }
         }
     }

@@ -14,6 +14,7 @@ use super::deleter::{Deleter, roll_back};
 use super::ended::RowsEnd;
 use super::facts::{Facts, RowFiles, UnmappedRow};
 use crate::decide::guards::Judged;
+use crate::decide::rows::ReasonKind;
 use crate::ledger::IntentBatch;
 use crate::outcome::Tally;
 use crate::run::owners::{Action, Later, Settled, reads_long, search_all, settle};
@@ -102,7 +103,7 @@ impl Deleter<'_> {
             let rows = self.stop.watch(canceller, target.list(session, *at, scope, &[], None)).await?;
             self.facts.keep_unmapped(&mut self.account, rows.len() as u64, &kept.iter().collect::<Vec<_>>());
             let why = "kept: the table has no key to tell the other rows of the batch from these: all of them stay";
-            self.account.fail(None, None, why.to_owned());
+            self.account.keep(None, None, ReasonKind::Unmapped.word(), why.to_owned());
             return Ok(Vec::new());
         }
         let of_rows: Vec<_> = kept.iter().map(|row| (row.owner, &row.path.row)).collect();
@@ -201,7 +202,8 @@ impl Deleter<'_> {
             }
             Resolved::Settled { committed: false, .. } => Err(error.into()),
             Resolved::Kept(why) => {
-                self.account.fail(None, None, format!("the outcome of a batch is not known yet: {why}"));
+                let reason = Some(why.code().to_owned());
+                self.account.keep(None, None, reason, format!("the outcome of a batch is not known yet: {why}"));
                 Ok(Committed::Settled)
             }
         }

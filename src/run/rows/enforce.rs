@@ -96,7 +96,8 @@ impl PolicyRun<'_> {
         account.failure_count = recovered.failure_count;
         account.failures = recovered.failures;
         for why in recovery.kept {
-            account.fail(None, None, format!("files of an earlier run are still pending: {why}"));
+            let reason = Some(why.why.code().to_owned());
+            account.keep(None, None, reason, format!("files of an earlier run are still pending: {why}"));
         }
         Ok(account)
     }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::decide::rows::ReasonKind;
+use crate::decide::source::{TakesNoChanges, Timeless};
 use crate::ledger::{IntentItem, IntentOwner};
 use crate::outcome::RunId;
 use crate::policy::{FilePath, Name, Outside, Params, RowsPolicy, Settings};
@@ -13,7 +15,7 @@ use crate::run::stop::Stop;
 use crate::run::store_identity;
 use crate::sources::{
     Claim, ClaimedFile, ErrorKind, FileOwner, Gone, Instants, NamedBy, ResolveInput, Session, SourceError, Target,
-    Timeless, Unfit, Unjudged, Unmapped, typed_form_hint,
+    Unfit, Unjudged, Unmapped, typed_form_hint,
 };
 
 /// What is known before anything is decided.
@@ -34,7 +36,7 @@ pub(crate) struct Facts {
     /// A comparison with a time that says the same at every time, where that is not meant so.
     pub(crate) timeless: Option<Timeless>,
     /// Why the database takes no changes at all, if it does not.
-    pub(crate) refuses_changes: Option<String>,
+    pub(crate) refuses_changes: Option<TakesNoChanges>,
     /// What judges the rows of a table that points to itself, where the run goes by their order.
     pub(crate) judging: Option<Arc<Target>>,
     /// Rows on which the operator's SQL fails.
@@ -249,7 +251,8 @@ impl Facts {
     /// Tells of the rows on which the operator's SQL fails.
     pub(crate) fn report_unjudged(&self, account: &mut Account) {
         for Unjudged { row, cause } in &self.unjudged {
-            account.fail(Some(row.shown.clone()), None, format!("kept: the SQL of the policy fails on it: {cause}"));
+            let why = format!("kept: the SQL of the policy fails on it: {cause}");
+            account.keep(Some(row.shown.clone()), None, ReasonKind::SqlFails.word(), why);
         }
     }
 
@@ -284,7 +287,8 @@ impl Facts {
     pub(crate) fn keep_unmapped(&self, account: &mut Account, rows: u64, unmapped: &[&UnmappedRow]) {
         account.tally.rows_unmapped += rows;
         for row in unmapped {
-            account.fail(Some(row.key.clone()), Some(row.path.written.clone()), self.why_unmapped(row));
+            let (key, path) = (Some(row.key.clone()), Some(row.path.written.clone()));
+            account.keep(key, path, ReasonKind::Unmapped.word(), self.why_unmapped(row));
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::deleter::Deleter;
 use super::ended::RowsEnd;
+use crate::decide::rows::ReasonKind;
 use crate::sources::{Walker, Window};
 
 impl Deleter<'_> {
@@ -57,9 +58,10 @@ impl Deleter<'_> {
         if needed > 0 {
             self.account.tally.rows_matched += needed;
             let noun = if needed == 1 { "row" } else { "rows" };
-            self.account.fail(
+            self.account.keep(
                 None,
                 None,
+                ReasonKind::Needed.word(),
                 format!("{needed} {noun} kept: rows of the same table that could not be deleted, or that point to one another, need them"),
             );
         }

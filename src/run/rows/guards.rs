@@ -49,10 +49,10 @@ impl PolicyRun<'_> {
         let counts = Counts { skew_secs: facts.skew_secs, eligible: facts.eligible, total: facts.total };
         let mut judged = guards::judge(rows, counts, self.lift);
         if self.fate(judged.blocked.as_ref()) == Fate::Enforce {
-            judged.blocked = facts.refuses_changes.clone().map(|why| Blocked::ReadOnlySource { why });
+            judged.blocked = facts.refuses_changes.clone().map(Blocked::ReadOnlySource);
         }
         if let Some(timeless) = &facts.timeless {
-            judged.blocked.get_or_insert_with(|| Blocked::TimeIndependent { why: timeless.to_string() });
+            judged.blocked.get_or_insert_with(|| Blocked::TimeIndependent(timeless.clone()));
         }
         if judged.blocked.is_none()
             && let Some(doubt) = self.held_by_clock(sessions, Some((&rows.source, facts.skew_secs))).await
@@ -98,7 +98,7 @@ impl PolicyRun<'_> {
 pub(in crate::run) fn refused(account: Account, error: GatherError) -> Outcome {
     match error {
         GatherError::Unfit(misfits) => Outcome::failed(account, misfits.iter().map(ToString::to_string)),
-        GatherError::Custody(error) => Outcome::blocked(account, Blocked::StoreUnavailable { why: chain(&error) }),
+        GatherError::Custody(error) => Outcome::blocked(account, error.blocks()),
         GatherError::Source(_) | GatherError::Mismatch { .. } | GatherError::Unknown { .. } => {
             Outcome::failed(account, [chain(&error)])
         }

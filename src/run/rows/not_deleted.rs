@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::deleter::{Deleter, Part};
 use super::ended::RowsEnd;
+use crate::decide::rows::ReasonKind;
 use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, OwnedRow, Scope, SourceError, Stayed};
 use crate::text::chain;
 
@@ -25,7 +26,10 @@ impl Deleter<'_> {
             let vetoed = &mut self.pace.vetoed;
             self.account.tally.rows_matched += 1;
             match why {
-                Some(why) => self.account.fail(Some(row.shown), None, format!("kept: {why}")),
+                Some(why) => {
+                    let reason = ReasonKind::Unreadable.word();
+                    self.account.keep(Some(row.shown), None, reason, format!("kept: {why}"));
+                }
                 None => {
                     vetoed.rows += 1;
                     if vetoed.first.len() < NAMED_AT_MOST {
@@ -65,9 +69,10 @@ impl Deleter<'_> {
         let who = if vetoes.is_empty() { "a trigger or rule".to_owned() } else { vetoes.join(", ") };
         let (rows, first) = (vetoed.rows, vetoed.first.join(", "));
         let noun = if rows == 1 { "row" } else { "rows" };
-        self.account.fail(
+        self.account.keep(
             None,
             None,
+            ReasonKind::Vetoed.word(),
             format!("{rows} {noun} kept with their files: they stayed as they were ({who}); first keys: {first}"),
         );
     }
@@ -115,9 +120,10 @@ impl Deleter<'_> {
             Err(_) => (rows.len() as u64, "at least "),
         };
         self.account.tally.rows_matched += rows;
-        self.account.fail(
+        self.account.keep(
             None,
             None,
+            ReasonKind::Refused.word(),
             format!("{least}{rows} rows kept: each that was tried fails alike: {}", chain(error)),
         );
         Err(RowsEnd::Refused)

@@ -11,6 +11,7 @@ use super::presence::Presence;
 use super::unreadable::Doubts;
 use crate::clock::Clock;
 use crate::decide::guards::Judged;
+use crate::decide::rows::ReasonKind;
 use crate::ledger::IntentItem;
 use crate::outcome::{SHOWN_AT_MOST, Sample, Tally};
 use crate::policy::{Alive, Name, RowsPolicy, Settings};
@@ -212,7 +213,8 @@ impl Planner<'_> {
         let Some(why) = row.unreadable() else { return true };
         self.unreadable += 1;
         self.account.tally.rows_matched += 1;
-        self.account.fail(Some(row.shown.clone()), None, format!("kept: {why}"));
+        let reason = ReasonKind::Unreadable.word();
+        self.account.keep(Some(row.shown.clone()), None, reason, format!("kept: {why}"));
         false
     }
 

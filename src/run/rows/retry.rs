@@ -3,6 +3,7 @@
 
 use super::deleter::{Deleter, Part};
 use super::ended::{FAILURES_IN_A_ROW, RowsEnd};
+use crate::decide::rows::ReasonKind;
 use crate::sources::{ErrorKind, KEYS_AT_ONCE, MissingIndex, OwnedRow, Scope, SourceError, missing_indexes};
 use crate::text::chain;
 
@@ -45,7 +46,7 @@ impl Deleter<'_> {
         let why = format!("kept: locked by another session: {}", chain(&error));
         for row in self.remaining(part).await? {
             self.account.tally.rows_matched += 1;
-            self.account.fail(Some(row.shown), None, why.clone());
+            self.account.keep(Some(row.shown), None, ReasonKind::Locked.word(), why.clone());
         }
         Ok(())
     }

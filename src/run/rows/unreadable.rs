@@ -110,7 +110,7 @@ impl Doubts<'_> {
         let listed = rows.len() as u64;
         for Unreadable { key, value } in rows {
             let why = RowReason::AgeUnreadable { column: column.clone(), value: shown(&value) };
-            account.fail(Some(key), None, format!("kept: {why}"));
+            account.keep(Some(key), None, why.kind().word(), format!("kept: {why}"));
         }
         account.failure_count += count.saturating_sub(listed);
         Ok(count)

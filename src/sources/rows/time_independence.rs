@@ -4,6 +4,7 @@
 use super::assumed_gone::Gone;
 use super::scope::Counted;
 use super::target::Target;
+use crate::decide::source::Timeless;
 use crate::policy::{AgeFormat, EARLIEST, Param, TableName};
 use crate::sources::sql::condition::{Bound, bound_at, push_condition};
 use crate::sources::sql::fragment::{Comparison, Fragment, Likeness, Named};
@@ -18,32 +19,6 @@ const ROWS_AT_MOST: usize = 200;
 const LAST: Timestamp = Timestamp::constant(253_402_128_000, 0);
 /// Columns whose kinds of value tell rows apart.
 const COLUMNS_AT_MOST: usize = 3;
-
-/// A comparison that does not depend on the time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Timeless {
-    /// The key of the configuration, and the table where there are several.
-    pub part: String,
-    pub comparison: String,
-    /// The parameter, as the SQL has it.
-    pub param: String,
-    bound_as: &'static str,
-    advice: String,
-    tried: usize,
-}
-
-impl std::fmt::Display for Timeless {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { part, comparison, param, bound_as, advice, tried } = self;
-        let rows = if *tried == 1 { "the row that was".to_owned() } else { format!("all {tried} rows that were") };
-        write!(
-            f,
-            "the condition does not depend on the time: in {part}, {comparison:?} says the same of {rows} tried at 1980-01-02 \
-             as at 9999-12-30; {param} is bound as {bound_as}; {advice}; if it is meant so, write \
-             allow_time_independent = true"
-        )
-    }
-}
 
 /// What to say of an error that a comparison of a number with a time makes.
 pub fn typed_form_hint(error: &SourceError) -> Option<&'static str> {
@@ -194,22 +169,19 @@ impl Target {
 
     fn timeless_of(&self, part: String, comparison: &Comparison, tried: usize) -> Timeless {
         let time = comparison.times.first();
-        let (param, bound_as, advice) = match time {
+        let (param, bound_as, forms) = match time {
             Some(Param::Time(time)) => {
                 let bound_as = self.traits().bound_as[usize::from(time.unit.is_none())];
                 let other = |unit| time.in_unit(unit).to_string();
+                let dates = time.unit.map(|_| (other(None), "dates"));
                 let units = AgeFormat::ALL.into_iter().filter(|unit| Some(*unit) != time.unit);
-                let units: Vec<_> = units.map(|unit| format!("{} for {}", other(Some(unit)), unit.unit())).collect();
-                let dates = time.unit.map(|_| format!("{} for dates, ", other(None))).unwrap_or_default();
-                (time.to_string(), bound_as, format!("by what the column counts, write {dates}{}", units.join(", ")))
+                let units = units.map(|unit| (other(Some(unit)), unit.unit()));
+                (time.to_string(), bound_as, dates.into_iter().chain(units).collect())
             }
-            Some(Param::Named(name)) => {
-                let advice = "give it another type in params, or compare what it is compared with as a date".to_owned();
-                (format!(":{name}"), "a date", advice)
-            }
-            None => (String::new(), "a date", String::new()),
+            Some(Param::Named(name)) => (format!(":{name}"), "a date", Vec::new()),
+            None => (String::new(), "a date", Vec::new()),
         };
-        Timeless { part, comparison: comparison.fragment.condition.to_string(), param, bound_as, advice, tried }
+        Timeless { part, comparison: comparison.fragment.condition.to_string(), param, bound_as, forms, tried }
     }
 }
 

@@ -5,20 +5,17 @@ use std::path::Path;
 use rustix::fs::Access;
 
 use super::{Session, TextRow};
+use crate::decide::source::{TakesNoChanges, WhyNoChanges};
 use crate::sources::SourceError;
 
 impl Session {
-    /// Why the database takes no changes, in a sentence; `None` where it takes them. A login that may write all the same
-    /// on a MySQL server that is read-only does not: what is written on a replica parts it from its primary.
-    pub async fn refuses_changes(&mut self) -> Result<Option<String>, SourceError> {
-        let name = self.source_name.clone();
+    /// Reason that the database takes no changes; none where it takes them. A login that may write all the same on a MySQL
+    /// server that is read-only does not: what is written on a replica parts it from its primary.
+    pub async fn refuses_changes(&mut self) -> Result<Option<TakesNoChanges>, SourceError> {
+        let source = self.source_name.clone();
+        let refused = |because| Some(TakesNoChanges { source, because });
         if let Some(path) = self.endpoint.path() {
-            return Ok((!is_writable(path)).then(|| {
-                format!(
-                    "source {name} cannot be written by this user: the file, its -wal and -shm files and its directory \
-                     must be writable, because SQLite keeps its journal there"
-                )
-            }));
+            return Ok(if is_writable(path) { None } else { refused(WhyNoChanges::NotWritable) });
         }
         let mut sql = self.sql();
         sql.push(self.traits().takes_changes);
@@ -30,10 +27,8 @@ impl Session {
         };
         Ok(match (is_set(0), is_set(1)) {
             (false, false) => None,
-            (true, _) => Some(format!(
-                "source {name} is a standby (in recovery), which takes no changes: write the primary into its url"
-            )),
-            (false, true) => Some(format!("source {name} {}", self.traits().is_read_only)),
+            (true, _) => refused(WhyNoChanges::Standby),
+            (false, true) => refused(WhyNoChanges::ReadOnly(self.traits().is_read_only)),
         })
     }
 }

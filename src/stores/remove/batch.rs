@@ -12,6 +12,7 @@ use super::exclusions::{Mark, Marks};
 use super::file::{self, outcome_of_parent};
 use super::hard_links::Links;
 use super::request::Part;
+use crate::decide::file::Stays;
 use crate::stores::dir_reader::Scratch;
 use crate::stores::root::Root;
 use crate::stores::sys::{sync, sync_all, words};
@@ -87,7 +88,7 @@ pub(crate) fn sweep(root: &Root, doomed: &[Doomed], terms: &Terms) -> Vec<Outcom
         sweep.mark_settled(group[0].places);
     }
     sweep.sync_together();
-    let unseen = || Outcome::Failed("was not looked at".to_owned());
+    let unseen = || Outcome::Failed("was not looked at".to_owned().into());
     sweep.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unseen)).collect()
 }
 
@@ -133,7 +134,7 @@ impl Sweep<'_> {
     fn wave(&mut self, groups: &[Group<'_>]) {
         if let Some(why) = self.ground.root.replaced() {
             for &place in groups.iter().flat_map(|group| group.places) {
-                self.outcomes[place] = Some(Outcome::Failed(why.clone()));
+                self.outcomes[place] = Some(Outcome::Failed(why.clone().into()));
             }
             return;
         }
@@ -211,7 +212,7 @@ impl Sweep<'_> {
             let marks = self.marks.at(doomed.path.as_bytes());
             let outcome = match (outcomes.last().filter(|_| last == Some(name)), marks.and_then(|marks| marks.mark)) {
                 (Some(first), _) => again(first),
-                (None, Some(Mark::Spared)) => Outcome::Kept("somebody still names it".to_owned()),
+                (None, Some(Mark::Spared)) => Outcome::Kept(Stays::Named),
                 (None, Some(Mark::Gone)) => Outcome::Missing,
                 (None, _) if self.ground.terms.is_gone(doomed.path.as_bytes()) => Outcome::Missing,
                 // Only what is in a directory is ever counted before.
@@ -267,7 +268,7 @@ fn is_taken(outcome: &Outcome) -> bool {
 fn doubt(outcomes: &mut [Outcome], error: Errno) {
     for outcome in outcomes {
         if is_taken(outcome) {
-            *outcome = Outcome::Failed(format!("removed, but perhaps not for good: {}", words(error)));
+            *outcome = Outcome::Failed(format!("removed, but perhaps not for good: {}", words(error)).into());
         }
     }
 }

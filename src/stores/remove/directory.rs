@@ -30,8 +30,6 @@ use crate::stores::{Doomed, GoneBefore, Outcome};
 const HANDLES: usize = 32;
 /// Number of times that a directory is read again because something came into it while it was emptied.
 const READINGS: u32 = 16;
-/// Why something stays that may still be wanted.
-const LATE: &str = "was changed a short time ago";
 
 /// Looks at a directory and everything in it and takes what may go in the way that the terms say. `parent` is the open
 /// directory that it is in, `place` its place in the caller's list.
@@ -50,10 +48,10 @@ pub(crate) fn visit(
     let (handle, facts) = match open(ground, parent, name) {
         Ok(opened) => opened,
         Err(Refusal::Error(Errno::NOTDIR | Errno::LOOP)) => return outcome_of_no_directory(parent, name),
-        Err(Refusal::Error(Errno::XDEV)) => return Outcome::Mismatch(Stays::MountPoint.to_string()),
+        Err(Refusal::Error(Errno::XDEV)) => return Outcome::Mismatch(Stays::MountPoint),
         Err(Refusal::Error(error)) => return outcome_of_parent(error),
-        Err(Refusal::Stays(why @ Stays::ChangedLately)) => return Outcome::Failed(why.to_string()),
-        Err(Refusal::Stays(why)) => return Outcome::Kept(why.to_string()),
+        Err(Refusal::Stays(why @ Stays::ChangedLately)) => return Outcome::Failed(why.into()),
+        Err(Refusal::Stays(why)) => return Outcome::Kept(why),
     };
     let name_at = doomed.path.as_bytes().len() - name.len();
     let changed_ns = file_facts(&facts).touched_ns(doomed.age_by);
@@ -90,8 +88,8 @@ fn open(ground: Ground<'_>, parent: &OwnedFd, name: &[u8]) -> Result<(OwnedFd, S
 fn outcome_of_no_directory(parent: &OwnedFd, name: &[u8]) -> Outcome {
     match look(parent, name) {
         Ok(facts) => match file_facts(&facts).is(FileKind::Directory) {
-            Err(why) => Outcome::Mismatch(why.to_string()),
-            Ok(()) => Outcome::Failed("was replaced while it was looked at".to_owned()),
+            Err(why) => Outcome::Mismatch(why),
+            Ok(()) => Outcome::Failed("was replaced while it was looked at".to_owned().into()),
         },
         Err(error) => outcome_of_parent(error),
     }
@@ -100,8 +98,8 @@ fn outcome_of_no_directory(parent: &OwnedFd, name: &[u8]) -> Outcome {
 /// Why something stays in a directory: for good, or to be asked about again.
 fn why_left(stays: Stays) -> Why {
     match stays {
-        Stays::ChangedLately => Why::Failed(stays.to_string()),
-        for_good => Why::Kept(for_good.to_string()),
+        Stays::ChangedLately => Why::Failed(stays.into()),
+        for_good => Why::Kept(for_good),
     }
 }
 
@@ -167,7 +165,7 @@ impl<'a> Walk<'a> {
             // It was a directory when it was read.
             Err(Refusal::Error(Errno::NOTDIR | Errno::LOOP)) => self.file(&handle, name),
             Err(Refusal::Error(Errno::XDEV)) => self.leave(Some(name), why_left(Stays::MountPoint)),
-            Err(Refusal::Error(error)) => self.leave(Some(name), Why::Failed(words(error))),
+            Err(Refusal::Error(error)) => self.leave(Some(name), Why::Failed(error.into())),
             Err(Refusal::Stays(why)) => self.leave(Some(name), why_left(why)),
         }
     }
@@ -207,7 +205,7 @@ impl<'a> Walk<'a> {
             ControlFlow::Continue(())
         });
         if let Err(error) = done {
-            self.leave(None, Why::Failed(words(error)));
+            self.leave(None, Why::Failed(error.into()));
         }
     }
 
@@ -240,11 +238,11 @@ impl<'a> Walk<'a> {
             Ok(facts) if kind(&facts) == FileType::Directory => return self.postpone(name),
             Ok(facts) => facts,
             Err(Errno::NOENT) => return,
-            Err(error) => return self.leave(Some(name), Why::Failed(words(error))),
+            Err(error) => return self.leave(Some(name), Why::Failed(error.into())),
         };
         let seen = file_facts(&facts);
         if self.is_late(seen.touched_ns(self.age_by)) {
-            return self.leave(Some(name), Why::Kept(LATE.to_owned()));
+            return self.leave(Some(name), Why::Kept(Stays::Young));
         }
         if let Some(why) = stays(self.ground, &seen, None) {
             return self.leave(Some(name), why_left(why));
@@ -256,7 +254,7 @@ impl<'a> Walk<'a> {
             Ok(()) => self.count(name, &seen),
             Err(Unmoved::Error(Errno::NOENT)) => {}
             Err(Unmoved::Error(Errno::ISDIR)) => self.postpone(name),
-            Err(Unmoved::Error(error)) => self.leave(Some(name), Why::Failed(words(error))),
+            Err(Unmoved::Error(error)) => self.leave(Some(name), Why::Failed(error.into())),
             Err(Unmoved::Kept(why)) => self.leave(Some(name), Why::Kept(why)),
             Err(Unmoved::Failed(why)) => self.leave(Some(name), Why::Failed(why)),
         }
@@ -301,13 +299,13 @@ impl<'a> Walk<'a> {
         let outer = match self.outer() {
             Ok(outer) => outer,
             Err(why) => {
-                self.leave(None, Why::Failed(why));
+                self.leave(None, Why::Failed(why.into()));
                 self.end = Some(End::Lost);
                 return;
             }
         };
         if self.frames.last().is_some_and(|frame| frame.empty && self.is_late(frame.changed_ns)) {
-            self.leave(None, Why::Kept(LATE.to_owned()));
+            self.leave(None, Why::Kept(Stays::Young));
         }
         let Some(frame) = self.frames.last_mut() else { return };
         if frame.stays {
@@ -320,7 +318,7 @@ impl<'a> Walk<'a> {
                     frame.readings += 1;
                     return self.read(scratch);
                 }
-                Err(error) => self.leave(None, Why::Failed(words(error))),
+                Err(error) => self.leave(None, Why::Failed(error.into())),
             }
         }
         self.step_out(outer);
@@ -353,7 +351,7 @@ impl<'a> Walk<'a> {
             Act::Move(_) => sync_all(&handle),
         };
         if let Err(error) = synced {
-            self.leave(None, Why::Failed(format!("what was removed in it may come back: {}", words(error))));
+            self.leave(None, Why::Failed(format!("what was removed in it may come back: {}", words(error)).into()));
         }
     }
 

@@ -11,7 +11,7 @@ use crate::decide::file::{FileKind, LastLook, Stays};
 use crate::stores::metadata::file_facts;
 use crate::stores::path::{RawPath, is_own, shown, split};
 use crate::stores::root::Root;
-use crate::stores::sys::{look, unlink, words};
+use crate::stores::sys::{look, unlink};
 
 /// Outcome of directories that were to go if they are empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub(crate) fn prune(
                 Err(Some(error)) => {
                     pruned.failed += 1;
                     if pruned.left.len() < LEFT_AT_MOST {
-                        pruned.left.push(Left { path: shown(empty), why: Why::Failed(words(error)) });
+                        pruned.left.push(Left { path: shown(empty), why: Why::Failed(error.into()) });
                     }
                     None
                 }

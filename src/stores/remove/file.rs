@@ -10,7 +10,7 @@ use super::context::Ground;
 use crate::clock::Clock;
 use crate::decide::file::{FileFacts, FileKind, LastLook, Seen, Stays};
 use crate::stores::metadata::file_facts;
-use crate::stores::sys::{look, words};
+use crate::stores::sys::look;
 use crate::stores::trash::rename::Unmoved;
 use crate::stores::{Doomed, Outcome};
 
@@ -30,9 +30,9 @@ pub(crate) fn visit(
     let seen = file_facts(&facts);
     match seen.is(FileKind::File).err().or_else(|| stays(ground, &seen, doomed.seen)) {
         None => {}
-        Some(why @ (Stays::OtherKind { .. } | Stays::MountPoint)) => return Outcome::Mismatch(why.to_string()),
-        Some(why @ Stays::ChangedLately) => return Outcome::Failed(why.to_string()),
-        Some(why) => return Outcome::Kept(why.to_string()),
+        Some(why @ (Stays::OtherKind { .. } | Stays::MountPoint)) => return Outcome::Mismatch(why),
+        Some(why @ Stays::ChangedLately) => return Outcome::Failed(why.into()),
+        Some(why) => return Outcome::Kept(why),
     }
     match ground.take(directory, name, &facts, || ground.target(parent.unwrap_or_default(), target)) {
         Ok(()) => {
@@ -55,11 +55,8 @@ fn outcome_of_file(error: Errno) -> Outcome {
     match error {
         // No file can have a name that its file system does not take.
         Errno::NOENT | Errno::NAMETOOLONG => Outcome::Missing,
-        Errno::ISDIR => {
-            let (found, wanted) = (FileKind::Directory, FileKind::File);
-            Outcome::Mismatch(Stays::OtherKind { found, wanted }.to_string())
-        }
-        other => Outcome::Failed(words(other)),
+        Errno::ISDIR => Outcome::Mismatch(Stays::OtherKind { found: FileKind::Directory, wanted: FileKind::File }),
+        other => Outcome::Failed(other.into()),
     }
 }
 
@@ -68,8 +65,8 @@ pub(crate) fn outcome_of_parent(error: Errno) -> Outcome {
     match error {
         // Beneath what is no directory there is no file either.
         Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG => Outcome::Missing,
-        Errno::LOOP => Outcome::Mismatch("a directory in its path is a symbolic link".to_owned()),
-        Errno::XDEV => Outcome::Mismatch("a directory in its path is a mount point".to_owned()),
-        other => Outcome::Failed(words(other)),
+        Errno::LOOP => Outcome::Mismatch(Stays::LinkInPath),
+        Errno::XDEV => Outcome::Mismatch(Stays::MountInPath),
+        other => Outcome::Failed(other.into()),
     }
 }

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::decide::file::Seen;
+use rustix::io::Errno;
+
+use crate::decide::file::{Seen, Stays};
 use crate::policy::{AgeBy, StorePath};
 use crate::stores::RawPath;
+use crate::stores::sys::words;
 
 /// Removal request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,13 +64,13 @@ pub enum Outcome {
     Partly(Part),
     /// There was none.
     Missing,
-    /// Kept for good: it was written after its removal was decided, so it is somebody else's. Why, in words.
-    Kept(String),
+    /// Kept for good: it was written after its removal was decided, so it is somebody else's.
+    Kept(Stays),
     /// Kept, because what has the path is of another kind than what was to be removed (a directory in place of a file, a
-    /// link, a mount point): to be tried again. Why, in words.
-    Mismatch(String),
-    /// Could not be removed now (permission, I/O, read-only): to be tried again. The error, in words.
-    Failed(String),
+    /// link, a mount point): to be tried again.
+    Mismatch(Stays),
+    /// Could not be removed now (permission, I/O, read-only): to be tried again.
+    Failed(Unremoved),
     /// A directory that was not begun before the stop: to be tried again.
     Stopped,
 }
@@ -118,20 +121,84 @@ pub struct Left {
     pub why: Why,
 }
 
-/// Why something stays, in words.
+/// Reason that something stays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
     /// For good.
-    Kept(String),
+    Kept(Stays),
     /// To be tried again.
-    Failed(String),
+    Failed(Unremoved),
+}
+
+/// Reason that something could not be removed now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unremoved {
+    /// It may be another thing than was decided about.
+    Stays(Stays),
+    /// The error, in words.
+    Error(String),
+}
+
+impl Unremoved {
+    /// The reason, where it is not an error.
+    pub fn stays(&self) -> Option<Stays> {
+        match self {
+            Unremoved::Stays(stays) => Some(*stays),
+            Unremoved::Error(_) => None,
+        }
+    }
+}
+
+impl From<Stays> for Unremoved {
+    fn from(stays: Stays) -> Self {
+        Self::Stays(stays)
+    }
+}
+
+impl From<String> for Unremoved {
+    fn from(error: String) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<Errno> for Unremoved {
+    fn from(error: Errno) -> Self {
+        Self::Error(words(error))
+    }
+}
+
+impl fmt::Display for Unremoved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Unremoved::Stays(stays) => stays.fmt(f),
+            Unremoved::Error(error) => f.write_str(error),
+        }
+    }
+}
+
+impl Why {
+    /// The reason, where it is not an error.
+    pub fn stays(&self) -> Option<Stays> {
+        match self {
+            Why::Kept(stays) => Some(*stays),
+            Why::Failed(why) => why.stays(),
+        }
+    }
+
+    /// The reason without a word on whether it is tried again.
+    pub fn cause(&self) -> &dyn fmt::Display {
+        match self {
+            Why::Kept(stays) => stays,
+            Why::Failed(why) => why,
+        }
+    }
 }
 
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Why::Kept(why) => write!(f, "kept: {why}"),
-            Why::Failed(why) => f.write_str(why),
+            Why::Failed(why) => why.fmt(f),
         }
     }
 }

@@ -54,9 +54,9 @@ async fn what_is_no_directory_is_kept() {
         let before = everything(&world);
         let outcomes =
             remove_directories(&world, &["file", "link", "within", "dangling", "link/sub", "file/sub"]).await;
-        let link = kept("is a symbolic link, not a directory");
-        let through = kept("a directory in its path is a symbolic link");
-        let file = kept("is a file, not a directory");
+        let link = kept(other(FileKind::Link, FileKind::Directory));
+        let through = kept(Stays::LinkInPath);
+        let file = kept(other(FileKind::File, FileKind::Directory));
         assert_eq!(outcomes, [file, link.clone(), link.clone(), link, through, Outcome::Missing]);
         assert_eq!(everything(&world), before);
         assert_eq!(names(&world.outside()), set(&["a"]));
@@ -85,10 +85,9 @@ async fn what_was_written_after_the_decision_stays_with_the_directories_around_i
     assert_eq!((part.files, part.size_bytes, part.kept, part.failed, part.is_owed()), (3, 15, 2, 0, false));
     let mut stays = part.left.clone();
     stays.sort_by(|a, b| a.path.cmp(&b.path));
-    let written = Why::Kept("was written after its removal was decided".to_owned());
-    let made = "was made after its removal was decided";
-    assert_eq!(stays, [left("7/a/rewritten", written), left("7/b/new", Why::Kept(made.to_owned()))]);
-    assert_eq!((&outcomes[1].1, &outcomes[2].1), (&emptied(1), &kept(made)));
+    let written = Why::Kept(Stays::WrittenLater);
+    assert_eq!(stays, [left("7/a/rewritten", written), left("7/b/new", Why::Kept(Stays::MadeLater))]);
+    assert_eq!((&outcomes[1].1, &outcomes[2].1), (&emptied(1), &kept(Stays::MadeLater)));
     assert_eq!(world.survivors(), set(&["7/a/rewritten", "7/b/new/c", "9/a"]));
     assert!(!world.root().join("8").exists());
     let listed: BTreeSet<_> = listed.lock().unwrap().iter().map(|inside| inside.path.clone()).collect();
@@ -110,7 +109,7 @@ async fn g3_what_is_spared_stays_with_the_directories_around_it() {
         doomed[0].spared = paths(&["7"]);
         doomed[0].path = paths(&["7/f"]).remove(0).into();
         doomed.extend(files(&["7/f/g", "7/a/b/c"]));
-        let named = kept("somebody still names it");
+        let named = kept(Stays::Named);
         assert_eq!(remove_all(&world, doomed).await, [named.clone(), Outcome::Missing, named.clone(), named]);
         assert_eq!(world.survivors(), set(&["7/a/b/c", "7/f/g", "7/f/h/i"]));
     }
@@ -127,7 +126,7 @@ async fn what_is_doomed_within_a_doomed_directory_is_counted_once() {
         doomed.extend(files(&["7/preview", "7/a/b", "7/d", "7/absent", "7"]));
         let outcomes = remove_all(&world, doomed).await;
         let partly = |files: u64| Outcome::Partly(Part { files, size_bytes: 5 * files, ..Part::default() });
-        let directory = kept("is a directory, not a file");
+        let directory = kept(other(FileKind::Directory, FileKind::File));
         let expected =
             [partly(1), emptied(1), partly(0), partly(1), removed(), removed(), directory.clone(), Outcome::Missing];
         assert_eq!(outcomes[..8], expected);
@@ -144,7 +143,7 @@ async fn the_same_path_as_a_file_and_as_a_directory_goes_as_what_it_is() {
     let mut doomed = directories(&["file", "directory"]);
     doomed.extend(files(&["file", "directory"]));
     let outcomes = remove_all(&world, doomed).await;
-    assert_eq!(outcomes, [Outcome::Missing, emptied(1), removed(), kept("is a directory, not a file")]);
+    assert_eq!(outcomes, [Outcome::Missing, emptied(1), removed(), kept(other(FileKind::Directory, FileKind::File))]);
     assert_eq!(everything(&world), set(&[]));
 }
 
@@ -294,7 +293,10 @@ async fn d3_a_root_that_was_replaced_loses_no_directory() {
     std::fs::rename(world.root(), &old).unwrap();
     world.write("7/a");
     let outcomes = store.remove(directories(&["7"]), later(), Way::Unlink, &never()).await;
-    assert!(matches!(&outcomes[0].1, Outcome::Failed(why) if why.contains("replaced or unmounted")), "{outcomes:?}");
+    assert!(
+        matches!(&outcomes[0].1, Outcome::Failed(Unremoved::Error(why)) if why.contains("replaced or unmounted")),
+        "{outcomes:?}"
+    );
     assert!(old.join("7/a").exists() && world.root().join("7/a").exists());
 }
 
@@ -315,7 +317,7 @@ async fn d8_what_was_changed_lately_in_an_old_directory_stays() {
         .into_iter()
         .map(|path| Doomed::old_directory(path, before, AgeBy::Written));
     let outcomes = remove_all(&world, doomed.collect()).await;
-    let kept = |path: &str| vec![left(path, Why::Kept("was changed a short time ago".to_owned()))];
+    let kept = |path: &str| vec![left(path, Why::Kept(Stays::Young))];
     let part = |files, path| Part { files, size_bytes: 5 * files, kept: 1, left: kept(path), ..Part::default() };
     let partly = Outcome::Partly(part(1, "7/in/young"));
     assert_eq!(outcomes, [partly, emptied(1), Outcome::Partly(part(0, "young-and-empty"))]);

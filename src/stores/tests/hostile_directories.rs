@@ -48,7 +48,7 @@ async fn whatever_is_no_directory_goes_and_nothing_hangs() {
         assert_eq!(remove_directories(&world, &["7"]).await, [Outcome::Removed { files, size_bytes: 5 }]);
         assert!(!world.root().join("7").exists());
         assert!(make("pipe", FileType::Fifo));
-        assert_eq!(remove_directories(&world, &["pipe"]).await, [kept("is a named pipe, not a directory")]);
+        assert_eq!(remove_directories(&world, &["pipe"]).await, [kept(other(FileKind::Pipe, FileKind::Directory))]);
     }
 }
 
@@ -114,7 +114,7 @@ async fn what_stays_deep_down_is_named_and_keeps_all_directories_above() {
     world.write(&format!("{bottom}/new"));
     let examined = world.open().examine(directories(&["7"]), decided_at, &never(), Look::default()).await;
     let outcomes = world.open().remove(directories(&["7"]), decided_at, Way::Unlink, &never()).await;
-    let why = Why::Kept("was written after its removal was decided".to_owned());
+    let why = Why::Kept(Stays::WrittenLater);
     let left = vec![left(&format!("{bottom}/new"), why)];
     assert_eq!(outcomes[0].1, Outcome::Partly(Part { files: 3, size_bytes: 15, kept: 1, left, ..Part::default() }));
     assert_eq!(examined, outcomes);
@@ -188,9 +188,9 @@ async fn g4_no_mount_within_is_entered_and_the_directories_around_it_stay() {
         assert_eq!((part.files, part.kept, part.is_owed()), (3, 4, false), "{part:?}");
         let named: BTreeSet<_> = part.left.iter().map(|left| left.path.clone()).collect();
         assert_eq!(named, set(&["7/b/bind", "7/b/tmpfs", "7/same", "7/b/file"]));
-        let is_mount = Why::Kept("is a mount point".to_owned());
+        let is_mount = Why::Kept(Stays::MountPoint);
         assert!(part.left.iter().all(|left| left.why == is_mount), "{part:?}");
-        assert_eq!(outcomes[1].1, kept("is a mount point"));
+        assert_eq!(outcomes[1].1, kept(Stays::MountPoint));
         assert_eq!(world.survivors(), set(&["7/b/file", "8/a"]));
     }
 }
@@ -198,7 +198,7 @@ async fn g4_no_mount_within_is_entered_and_the_directories_around_it_stay() {
 const STORE: &str = "RETAIND_TEST_TREES";
 
 fn denied(path: &str) -> Left {
-    left(path, Why::Failed("permission denied (os error 13)".to_owned()))
+    left(path, Why::Failed("permission denied (os error 13)".to_owned().into()))
 }
 
 /// Removes as a user without rights; run by the next test as a process of its own.
@@ -216,7 +216,7 @@ async fn child_without_rights_within() {
     left.sort_by(|a, b| a.path.cmp(&b.path));
     assert_eq!(left, [denied("7/closed"), denied("7/open/read-only/a"), denied("7/open/read-only/empty")]);
     assert_eq!((part.files, part.failed, part.kept, part.is_owed()), (2, 3, 0, true));
-    assert_eq!(outcomes[1].1, Outcome::Failed("permission denied (os error 13)".to_owned()));
+    assert_eq!(outcomes[1].1, Outcome::Failed("permission denied (os error 13)".to_owned().into()));
     // All in it may go, but not its own name.
     let whole = Part { files: 1, size_bytes: 5, failed: 1, left: vec![denied("fast/8")], ..Part::default() };
     assert_eq!(outcomes[2].1, Outcome::Partly(whole));
@@ -313,7 +313,7 @@ fn g4_a_directory_that_moves_away_does_not_lead_up_to_where_it_went() {
                 Outcome::Partly(part) => {
                     assert!(level < 100 - 32 && part.is_owed(), "level {level}: {part:?}");
                     let moved = "was moved to another directory while it was looked at";
-                    assert_eq!(part.left[0].why, Why::Failed(moved.to_owned()));
+                    assert_eq!(part.left[0].why, Why::Failed(moved.to_owned().into()));
                     assert!(world.root().join("7").exists());
                 }
                 other => panic!("level {level}: {other:?}"),

@@ -26,7 +26,7 @@ use tempfile::TempDir;
 use super::metadata::file_facts;
 use super::*;
 use crate::clock::Clock;
-use crate::decide::file::{FileFacts, FileKind};
+use crate::decide::file::{FileFacts, FileKind, Stays};
 use crate::decide::store::Mismatch;
 use crate::policy::{AgeBy, StorePath};
 
@@ -210,12 +210,16 @@ pub fn removed() -> Outcome {
     Outcome::Removed { files: 1, size_bytes: 5 }
 }
 
-pub fn kept(why: &str) -> Outcome {
+pub fn kept(why: Stays) -> Outcome {
     // What is of another kind is tried again; what came later is somebody else's.
-    match ["was ", "changed ", "somebody "].iter().any(|later| why.starts_with(later)) {
-        true => Outcome::Kept(why.to_owned()),
-        false => Outcome::Mismatch(why.to_owned()),
+    match why {
+        Stays::OtherKind { .. } | Stays::MountPoint | Stays::LinkInPath | Stays::MountInPath => Outcome::Mismatch(why),
+        later => Outcome::Kept(later),
     }
+}
+
+pub fn other(found: FileKind, wanted: FileKind) -> Stays {
+    Stays::OtherKind { found, wanted }
 }
 
 pub fn set(names: &[&str]) -> BTreeSet<String> {

@@ -23,7 +23,7 @@ async fn a_path_named_twice_is_removed_once() {
     let world = World::new();
     world.write("a/x");
     std::fs::create_dir(world.root().join("a/y")).unwrap();
-    let directory = kept("is a directory, not a file");
+    let directory = kept(other(FileKind::Directory, FileKind::File));
     let outcomes = remove(&world, &["a/x", "a/y", "a/x", "a/y", "a/x"]).await;
     assert_eq!(outcomes, [removed(), directory.clone(), Outcome::Missing, directory, Outcome::Missing]);
 }
@@ -81,7 +81,7 @@ async fn what_was_written_after_the_decision_is_kept() {
     let examined = store.examine(named.clone(), decided_at, &never(), Look::default()).await;
     let outcomes = store.remove(named, decided_at, Way::Unlink, &never()).await;
     assert_eq!(examined, outcomes);
-    let new = kept("was written after its removal was decided");
+    let new = kept(Stays::WrittenLater);
     let outcomes: Vec<_> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(outcomes, [removed(), new.clone(), new, removed()]);
     assert_eq!(world.survivors(), set(&["rewritten", "replaced"]));
@@ -135,7 +135,7 @@ async fn child_without_rights() {
     let mut access = store.access().unwrap();
     assert_eq!((access.readable, access.writable), (true, false));
     let outcomes = store.remove(files(&["a.jpg", "closed/a.jpg", "absent"]), later(), Way::Unlink, &never()).await;
-    let denied = Outcome::Failed("permission denied (os error 13)".to_owned());
+    let denied = Outcome::Failed("permission denied (os error 13)".to_owned().into());
     let outcomes: Vec<_> = outcomes.into_iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(outcomes, [denied.clone(), denied, Outcome::Missing]);
     let Walked { surveyed, .. } = store.walk(walk::Diary::default, &never()).await.unwrap();
@@ -188,7 +188,7 @@ async fn an_immutable_file_fails_and_its_neighbour_goes() {
     }
     let outcomes = world.open().remove(files(&["fast", "loose"]), later(), Way::Unlink, &never()).await;
     assert!(set_flag("-i"));
-    assert_eq!(outcomes[0].1, Outcome::Failed("operation not permitted (os error 1)".to_owned()));
+    assert_eq!(outcomes[0].1, Outcome::Failed("operation not permitted (os error 1)".to_owned().into()));
     assert_eq!(outcomes[1].1, removed());
     assert_eq!(world.survivors(), set(&["fast"]));
 }

@@ -124,10 +124,10 @@ async fn a_restore_never_takes_the_place_of_anything() {
         let Restored { part, .. } = restore(&world, RUN, None).await;
         assert_eq!((part.files, part.kept, part.failed), (files, 4, 0), "{part:?}");
         let left: BTreeMap<_, _> = part.left.iter().map(|left| (left.path.as_str(), left.why.clone())).collect();
-        assert_eq!(left["a"], Why::Kept("something is there already".to_owned()));
-        assert_eq!(left["d/a"], Why::Kept("something is there already".to_owned()));
-        assert_eq!(left["u/file/a"], Why::Kept("a directory in its path is a file now".to_owned()));
-        assert_eq!(left["l/a"], Why::Kept("a directory in its path is a symbolic link".to_owned()));
+        assert_eq!(left["a"], Why::Kept(Stays::Taken));
+        assert_eq!(left["d/a"], Why::Kept(Stays::Taken));
+        assert_eq!(left["u/file/a"], Why::Kept(Stays::FileInPath));
+        assert_eq!(left["l/a"], Why::Kept(Stays::LinkInPath));
     }
     let mut after = identities(&world);
     assert!(after.remove("free").is_some());
@@ -288,7 +288,7 @@ async fn what_changed_since_it_was_seen_stays() {
         let outcomes = world.open().remove(doomed, later(), way, &never()).await;
         assert_eq!(files_of(&outcomes[0].1), 1, "{outcomes:?}");
         for (_, outcome) in &outcomes[1..] {
-            assert_eq!(*outcome, kept("changed since it was looked at"));
+            assert_eq!(*outcome, kept(Stays::Changed));
         }
         let mut left = identities(&world);
         assert_eq!(left.insert("same".to_owned(), before["same"]), None);

@@ -18,7 +18,7 @@ use crate::stores::private_dir::{self, found};
 use crate::stores::remove::context::{Act, Durable, Ground, Terms};
 use crate::stores::remove::directory;
 use crate::stores::remove::hard_links::Links;
-use crate::stores::remove::request::{Left, Part, Why};
+use crate::stores::remove::request::{Left, Part, Unremoved, Why};
 use crate::stores::root::{Root, facts};
 use crate::stores::sys::{look, sync, sync_all, words};
 use crate::stores::{Doomed, Look, Outcome};
@@ -149,7 +149,7 @@ pub(crate) fn restore(
 /// Counts as failed what could not be made durable.
 fn settle(part: &mut Part, synced: Result<(), Errno>) {
     if let Err(error) = synced {
-        let why = Why::Failed(format!("what was done may be undone by a power cut: {}", words(error)));
+        let why = Why::Failed(format!("what was done may be undone by a power cut: {}", words(error)).into());
         part.add(Part { failed: 1, left: vec![Left { path: format!("{OWN}/{TRASH}"), why }], ..Part::default() });
     }
 }
@@ -204,9 +204,12 @@ fn visit(root: &Root, trash: &OwnedFd, run: Uuid, act: Act, stop: &CancellationT
         Outcome::Partly(part) => part,
         Outcome::Missing => Part::default(),
         Outcome::Stopped => Part { stopped: true, ..Part::default() },
-        Outcome::Kept(why) | Outcome::Mismatch(why) | Outcome::Failed(why) => {
-            let left = Left { path: doomed.path.to_string(), why: Why::Failed(why) };
-            Part { failed: 1, left: vec![left], ..Part::default() }
-        }
+        Outcome::Kept(why) | Outcome::Mismatch(why) => not_removed(&doomed, why.into()),
+        Outcome::Failed(why) => not_removed(&doomed, why),
     }
+}
+
+fn not_removed(doomed: &Doomed, why: Unremoved) -> Part {
+    let left = Left { path: doomed.path.to_string(), why: Why::Failed(why) };
+    Part { failed: 1, left: vec![left], ..Part::default() }
 }

@@ -7,6 +7,8 @@ use std::os::fd::OwnedFd;
 use rustix::fs::{AtFlags, Mode, RenameFlags, Statx};
 use rustix::io::Errno;
 
+use crate::decide::file::Stays;
+use crate::stores::Unremoved;
 use crate::stores::metadata::{born_ns, nanoseconds};
 use crate::stores::path::RawPath;
 use crate::stores::private_dir::{self, Owner};
@@ -39,8 +41,8 @@ enum Purpose {
 /// Why something was not moved.
 pub(crate) enum Unmoved {
     Error(Errno),
-    Kept(String),
-    Failed(String),
+    Kept(Stays),
+    Failed(Unremoved),
 }
 
 impl From<Errno> for Unmoved {
@@ -103,11 +105,9 @@ impl Destination {
 
     fn unmade(&self, error: Errno) -> Unmoved {
         match (&self.purpose, error) {
-            (Purpose::Restore { .. }, Errno::NOTDIR) => {
-                Unmoved::Kept("a directory in its path is a file now".to_owned())
-            }
-            (_, Errno::LOOP) => Unmoved::Kept("a directory in its path is a symbolic link".to_owned()),
-            (_, Errno::XDEV) => Unmoved::Kept("a directory in its path is a mount point".to_owned()),
+            (Purpose::Restore { .. }, Errno::NOTDIR) => Unmoved::Kept(Stays::FileInPath),
+            (_, Errno::LOOP) => Unmoved::Kept(Stays::LinkInPath),
+            (_, Errno::XDEV) => Unmoved::Kept(Stays::MountInPath),
             (_, error) => Unmoved::Error(error),
         }
     }
@@ -118,7 +118,7 @@ impl Destination {
             Purpose::Trash => shelve(from, name, to).map_err(unable)?,
             Purpose::Restore { .. } => match rename(from, name, to, name) {
                 Ok(()) => name.to_vec(),
-                Err(Errno::EXIST) => return Err(Unmoved::Kept("something is there already".to_owned())),
+                Err(Errno::EXIST) => return Err(Unmoved::Kept(Stays::Taken)),
                 Err(error) => return Err(unable(error)),
             },
         };
@@ -132,10 +132,10 @@ impl Destination {
             return Ok(());
         }
         match rename(to, &taken, from, name) {
-            Ok(()) => Err(Unmoved::Failed("changed while it was moved, and was put back".to_owned())),
+            Ok(()) => Err(Unmoved::Failed("changed while it was moved, and was put back".to_owned().into())),
             Err(error) => {
                 let why = words(error);
-                Err(Unmoved::Failed(format!("changed while it was moved, and could not be put back: {why}")))
+                Err(Unmoved::Failed(format!("changed while it was moved, and could not be put back: {why}").into()))
             }
         }
     }
@@ -145,7 +145,8 @@ fn unable(error: Errno) -> Unmoved {
     match error {
         Errno::INVAL => Unmoved::Failed(
             "this file system cannot rename a file without the risk of replacing another, so that it can have no trash"
-                .to_owned(),
+                .to_owned()
+                .into(),
         ),
         error => Unmoved::Error(error),
     }

@@ -211,8 +211,9 @@ for_each_engine! {
         let status = library.json(&["status", "--json"]);
         assert_eq!(status["running"].as_array().map(Vec::len), Some(1), "{status:#}");
         let second = library.json_of(4, &["run", "stale-jobs", "--json"]);
-        let why = second["policies"][0]["blocked_by"].as_str().unwrap_or_default();
-        assert!(why.contains("stale-jobs is being run already"), "{second:#}");
+        let blocked = &second["policies"][0];
+        assert_eq!(blocked["blocked_code"], "already_running", "{second:#}");
+        assert_eq!(blocked["blocked_facts"]["policy"], "stale-jobs", "{second:#}");
         let asked = Instant::now();
         assert_eq!(first.stop(), Some(5));
         assert!(asked.elapsed().as_secs() < 5, "{:?}", asked.elapsed());

@@ -141,7 +141,7 @@ pub fn assert_counts(result: &Value, expected: &[(&str, Value)]) {
         }
         assert_eq!(told, wanted, "{} of {name}: {policy:#}", result["mode"]);
         let status = if number(policy, "/error_count") > 0 { "completed_with_errors" } else { "completed" };
-        assert_eq!((&policy["status"], &policy["blocked_by"]), (&status.into(), &Value::Null), "{name}");
+        assert_eq!((&policy["status"], &policy["blocked_code"]), (&status.into(), &Value::Null), "{name}");
     }
     for total in ["rows_deleted", "rows_updated", "files_deleted", "bytes_reclaimed"] {
         assert_eq!(number(result, &format!("/totals/{total}")), sum(result, None, &format!("/{total}")), "{total}");

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use serde_json::Value;
 
 use super::call_in;
+use super::check::findings;
 use crate::engines::{Database, EngineKind};
 use crate::world::World;
 
@@ -62,12 +63,11 @@ fn an_adopted_store_stays_as_it_is_and_is_remembered() {
     assert_ne!(marker(&world).unwrap()["id"], first["id"]);
     // Without its marker it is another directory, as the ledger remembers.
     std::fs::remove_dir_all(world.root("images").join(".retaind")).unwrap();
-    let lost = call_in(&world, &["check"]).with(1).stdout;
-    assert!(lost.contains("and has no marker now"), "{lost}");
+    assert_eq!(findings(&world, "error", 1)[0]["code"], "not_adopted");
     let found = call_in(&world, &["adopt", "images"]).with(2).stdout;
     assert!(found.contains("before a store of that name was adopted"), "{found}");
     call_in(&world, &["adopt", "images", "--yes"]).with(0);
-    assert!(!call_in(&world, &["check"]).stdout.contains("no marker now"));
+    assert_eq!(findings(&world, "error", 0), Vec::<Value>::new());
 }
 
 #[test]
@@ -78,15 +78,16 @@ fn d3_a_marker_of_another_store_or_disk_is_left_alone() {
     let ours = std::fs::read_to_string(&file).unwrap();
     let device = marker(&world).unwrap()["device"].to_string();
     let fsid = marker(&world).unwrap()["fsid"].to_string();
-    for (text, told) in [
-        (ours.replace("\"images\"", "\"thumbs\""), "was adopted as store thumbs"),
-        (ours.replace(marker(&world).unwrap()["id"].as_str().unwrap(), OLDER), "it may be an older copy"),
-        (ours.replace(&fsid, "\"f00\"").replace(&device, "1"), "was adopted on another file system"),
-        ("not JSON".to_owned(), "somebody else put it there"),
+    for (text, code) in [
+        (ours.replace("\"images\"", "\"thumbs\""), "other_store"),
+        (ours.replace(marker(&world).unwrap()["id"].as_str().unwrap(), OLDER), "other_store"),
+        (ours.replace(&fsid, "\"f00\"").replace(&device, "1"), "other_store"),
+        ("not JSON".to_owned(), "store_unavailable"),
     ] {
         std::fs::write(&file, &text).unwrap();
         let refused = call_in(&world, &["adopt", "images", "--yes"]).with(4);
-        assert!(refused.stderr.contains(told) && refused.stderr.contains("adopt images --again"), "{refused:?}");
+        assert!(refused.stderr.contains("adopt images --again"), "{refused:?}");
+        assert_eq!(findings(&world, "error", 1)[0]["code"], code);
         assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
         call_in(&world, &["adopt", "images", "--yes", "--again"]).with(0);
         assert_eq!(marker(&world).unwrap()["store"], "images");

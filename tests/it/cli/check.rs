@@ -19,7 +19,7 @@ fn world(db: Database) -> World {
 
 /// The findings of a level, but for the remarks that root may do more and that a store is not adopted.
 pub(super) fn findings(world: &World, level: &str, code: i32) -> Vec<Value> {
-    let adoption = |finding: &Value| text(&finding["message"]).starts_with("it is not adopted: policy ");
+    let adoption = |finding: &Value| finding["level"] == "warn" && finding["code"] == "not_adopted";
     all_findings(world, level, code).into_iter().filter(|finding| !adoption(finding)).collect()
 }
 

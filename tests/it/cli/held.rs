@@ -27,7 +27,8 @@ fn slipped(db: Database) -> World {
 fn held() -> World {
     let world = slipped(Database::create(EngineKind::Sqlite));
     let run = call_in(&world, &["run", "items", "--json"]).with(4).json();
-    assert_eq!(run["policies"][0]["blocked_by"], "held: keep 30d → 3d", "{run:#}");
+    assert_eq!(run["policies"][0]["blocked_code"], "held", "{run:#}");
+    assert_eq!(run["policies"][0]["held"]["reasons"], json!(["keep 30d → 3d"]));
     assert_eq!(world.ids(), [2, 3, 4, 5].into());
     world
 }

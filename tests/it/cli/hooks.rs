@@ -170,7 +170,7 @@ for_each_engine! {
         assert_eq!(result["totals"]["errors"], 1);
         let policy = &result["policies"][0];
         assert_eq!((&policy["policy"], &policy["status"]), (&json!("items"), &json!("blocked")));
-        assert_eq!(policy["blocked_by"], format!("before hook: {error}"));
+        assert_eq!((&policy["blocked_code"], &policy["blocked_facts"]["hook"]), (&json!("hook_failed"), &json!("before")));
         let kept = call_in(&world, &["runs", result["run_id"].as_str().unwrap(), "--json"]).with(0).json();
         assert_eq!(kept, result);
         assert_eq!(without_time(read_json(&world, "after.json")), without_time(result), "`after` runs all the same");

@@ -1,5 +1,8 @@
 //! Configurations that take more than the approved one, and those that do not.
 
+use crate::decided::{assert_blocked, assert_facts};
+use serde_json::json;
+
 use super::*;
 
 for_each_engine! {
@@ -11,7 +14,7 @@ for_each_engine! {
         assert!(reviewed[0].is_new && !reload(&world).await[0].is_new);
         let result = night(&world).await;
         let (hold, eligible) = held(&result);
-        assert_eq!((hold.sentence().as_str(), hold.kind, eligible), ("held: keep 30d → 3d", HoldKind::Changed, 4));
+        assert_eq!((hold.reasons.concat().as_str(), hold.kind, eligible), ("keep 30d → 3d", HoldKind::Changed, 4));
         assert_eq!((&hold.old, &hold.new), (&words(&[("keep", "30d")]), &words(&[("keep", "3d")])));
         assert_eq!(hold.since, reviewed[0].held.since);
         // By hand as well, and a plan shows it.
@@ -38,7 +41,7 @@ async fn the_way_back_holds_nothing_and_narrower_is_agreed_to_at_once() {
     world.redeclare(&keep(60));
     assert!(reload(&world).await.is_empty());
     world.redeclare(&keep(30));
-    assert_eq!(reload(&world).await[0].held.sentence(), "held: keep 60d → 30d");
+    assert_eq!(reload(&world).await[0].held.reasons, ["keep 60d → 30d"]);
 }
 
 #[tokio::test]
@@ -101,7 +104,10 @@ async fn another_database_is_held() {
     world.item(7, 50.0, None, None);
     reload(&world).await;
     let result = night(&world).await;
-    assert_eq!((held(&result).0.sentence().as_str(), held(&result).1), ("held: source app is another database", 1));
+    assert_eq!(
+        (held(&result).0.reasons.clone(), held(&result).1),
+        (vec!["source app is another database".to_owned()], 1)
+    );
     assert_eq!(world.ids(), set([7]));
     world.db = before;
     assert!(reload(&world).await.is_empty());
@@ -119,7 +125,8 @@ async fn a_loosened_guard_holds_only_what_exceeds_the_old_one() {
     let result = night(&world).await;
     let (hold, eligible) = held(&result);
     assert_eq!((hold.kind, eligible), (HoldKind::Guard, 2));
-    assert!(hold.sentence().starts_with("held: max_rows 1 → 100, max_rows: "), "{}", hold.sentence());
+    assert_eq!(hold.reasons[0], "max_rows 1 → 100");
+    assert_facts(&hold.facts, json!({ "guard": "max_rows", "most": 1 }));
     assert!(waits(&world, "items").await.is_some());
     world.db.execute("DELETE FROM item WHERE id = 1");
     completed(&night(&world).await, 1);
@@ -144,8 +151,7 @@ async fn an_approval_lifts_a_guard_once_and_for_what_was_shown() {
     // More old rows come before the run: they were not shown.
     world.item(6, 50.0, None, None);
     let more = night(&world).await;
-    let why = more.policies[0].blocked_by.clone().unwrap();
-    assert!(why.starts_with("approved: 3 rows would go"), "{why}");
+    assert_blocked(&more.policies[0], "approved", json!({ "amount": 3, "things": "rows", "most": 2 }));
     assert_eq!(world.ids(), set([1, 2, 3, 4, 5, 6]));
     assert_eq!(approve(&world, "items").await, 3);
     completed(&night(&world).await, 3);
@@ -153,7 +159,7 @@ async fn an_approval_lifts_a_guard_once_and_for_what_was_shown() {
         world.item(id, 50.0, None, None);
     }
     let again = night(&world).await;
-    assert!(again.policies[0].blocked_by.as_deref().unwrap().starts_with("max_rows: "), "it lifts it once: {again:?}");
+    assert_blocked(&again.policies[0], "max_rows", json!({ "most": 1 }));
     assert_eq!(world.ids(), set([3, 4, 5, 7, 8]));
 }
 

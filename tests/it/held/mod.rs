@@ -101,7 +101,7 @@ fn held(result: &RunResult) -> (&Held, u64) {
     assert_eq!(done.status, Status::Blocked, "{result:?}");
     assert_eq!((done.tally.rows_deleted, done.tally.files_deleted), (0, 0), "{result:?}");
     let held = done.held.as_ref().unwrap_or_else(|| panic!("it is not held: {result:?}"));
-    assert_eq!(done.blocked_by.as_deref(), Some(held.sentence().as_str()));
+    assert_eq!(done.blocked_code.as_deref(), Some("held"));
     (held, done.tally.rows_matched)
 }
 

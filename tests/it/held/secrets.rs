@@ -56,5 +56,5 @@ async fn a_password_is_not_remembered_and_another_one_is_no_change() {
     }
     world.redeclare(&url("", "postgres://u:x@db.example/other"));
     let reviewed = reload(&world).await;
-    assert_eq!(reviewed[0].held.sentence(), "held: source remote is another database");
+    assert_eq!(reviewed[0].held.reasons, ["source remote is another database"]);
 }

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use crate::decided::assert_facts;
+use serde_json::json;
+
 use retaind::stores::{Marker, OpenStore};
 
 use super::*;
@@ -168,7 +171,8 @@ async fn a_loosened_guard_of_files_holds_what_exceeds_the_old_one() {
     assert!(reload(&world).await.is_empty());
     let result = night(&world).await;
     let (hold, _) = held(&result);
-    assert!(hold.sentence().starts_with("held: max_files 2 → 100, max_files: "), "{}", hold.sentence());
+    assert_eq!(hold.reasons[0], "max_files 2 → 100");
+    assert_facts(&hold.facts, json!({ "guard": "max_files", "most": 2 }));
     assert_eq!((hold.kind, result.policies[0].tally.files_matched), (HoldKind::Guard, 3), "counted as in a plan");
     approve(&world, "spool").await;
     night(&world).await;

@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use crate::decided::assert_blocked;
+use serde_json::json;
+
 use retaind::outcome::Status;
 use retaind::policy::TableName;
 use retaind::sources::{Session, TableFacts};
@@ -33,7 +36,7 @@ for_each_engine! {
         let other = in_a_batch(&world).await;
         let result = world.run().await;
         assert_eq!(result.status, Some(Status::Blocked), "{result:?}");
-        assert!(result.policies[0].blocked_by.as_deref().unwrap().contains("another retaind"), "{result:?}");
+        assert_blocked(&result.policies[0], "in_use", json!({}));
         assert_eq!(world.ids(), (1..=5).collect());
         // Other tables are free, and so is this one for a look.
         assert_eq!(world.plan().await.0.status, Some(Status::Completed));

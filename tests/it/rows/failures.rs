@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use crate::decided::assert_blocked;
+use serde_json::json;
+
 use retaind::outcome::{RunMode, Status};
 
 use crate::engines::EngineKind;
@@ -140,7 +143,7 @@ for_each_engine! {
         receiver.wait_for(|progress| progress.rows_done >= 10).await.unwrap();
         let second = world.run().await;
         assert_eq!(second.status, Some(Status::Blocked), "{second:?}");
-        assert!(second.policies[0].blocked_by.as_deref().unwrap().contains("is being run already"), "{second:?}");
+        assert_blocked(&second.policies[0], "already_running", json!({ "policy": "items", "pid": std::process::id() }));
         let first = first.await.unwrap();
         assert_eq!((first.status, first.totals.rows_deleted), (Some(Status::Completed), 3000));
     }

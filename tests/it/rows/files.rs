@@ -2,6 +2,9 @@
 
 use std::os::unix::fs::symlink;
 
+use crate::decided::assert_blocked;
+use serde_json::json;
+
 use retaind::outcome::{Failure, Status};
 
 use crate::engines::EngineKind;
@@ -99,7 +102,8 @@ for_each_engine! {
         assert_eq!(result.error_count, hostile.len() as u64, "{result:?}");
         assert_eq!(result.tally.files_deleted, 0);
         for failure in &result.errors {
-            assert!(failure.key.is_some() && failure.path.is_some() && failure.error.starts_with("kept: "), "{failure:?}");
+            let is_kept = matches!(failure.reason.as_deref(), Some("unmapped" | "other_kind"));
+            assert!(failure.key.is_some() && failure.path.is_some() && is_kept, "{failure:?}");
         }
         let sorted = |errors: &[Failure]| {
             let mut errors: Vec<_> = errors.iter().map(|failure| (failure.key.clone(), failure.error.clone())).collect();
@@ -124,7 +128,7 @@ for_each_engine! {
         world.clock = retaind::clock::Clock::manual(world.clock.now().checked_sub(std::time::Duration::from_secs(20)).unwrap());
         let result = world.run().await;
         assert_eq!(result.status, Some(Status::CompletedWithErrors), "{result:?}");
-        assert!(result.policies[0].errors[0].error.contains("written after"), "{result:?}");
+        assert_eq!(result.policies[0].errors[0].reason.as_deref(), Some("written_later"), "{result:?}");
         assert_eq!(world.files("images"), paths(["1.png"]));
         assert!(ledger.owed().await.unwrap().is_empty());
     }
@@ -137,7 +141,7 @@ for_each_engine! {
         world.declare(WITH_FILES);
         let result = world.run().await;
         assert_eq!(result.status, Some(Status::Blocked), "{result:?}");
-        assert!(result.policies[0].blocked_by.as_deref().unwrap().contains("images"), "{result:?}");
+        assert_blocked(&result.policies[0], "store_unavailable", json!({ "store": "images" }));
         assert_eq!(world.ids(), set([1]));
     }
 
@@ -150,7 +154,7 @@ for_each_engine! {
         world.declare(WITH_FILES);
         let result = world.run().await;
         assert_eq!(result.status, Some(Status::Blocked), "{result:?}");
-        assert!(result.policies[0].blocked_by.as_deref().unwrap().contains("no column picture"), "{result:?}");
+        assert_blocked(&result.policies[0], "store_unavailable", json!({ "reference": "app.item.picture" }));
         assert_eq!((world.ids(), world.files("images")), (set([1]), paths(["1.png"])));
     }
 }

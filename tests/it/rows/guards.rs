@@ -1,5 +1,8 @@
 //! Guards stop a run before its first row.
 
+use crate::decided::assert_blocked;
+use serde_json::json;
+
 use retaind::outcome::Status;
 
 use crate::world::{World, set};
@@ -18,7 +21,7 @@ for_each_engine! {
         let result = world.run().await;
         for result in [&plan, &result] {
             assert_eq!(result.status, Some(Status::Blocked), "{result:?}");
-            assert!(result.policies[0].blocked_by.as_deref().unwrap().starts_with("max_rows: "), "{result:?}");
+            assert_blocked(&result.policies[0], "max_rows", json!({}));
             assert_eq!(result.totals.rows_deleted, 0);
         }
         assert_eq!(world.ids(), set([1, 2, 3, 4]));
@@ -42,7 +45,7 @@ for_each_engine! {
         world.declare(&format!("{AGED}max_fraction = 0.7"));
         let result = world.run().await;
         assert_eq!(result.status, Some(Status::Blocked), "{result:?}");
-        assert!(result.policies[0].blocked_by.as_deref().unwrap().starts_with("max_fraction: 3 of 4"), "{result:?}");
+        assert_blocked(&result.policies[0], "max_fraction", json!({ "eligible": 3, "total": 4 }));
         assert_eq!(world.ids(), set([1, 2, 3, 4]));
     }
 
@@ -81,7 +84,7 @@ for_each_engine! {
             return;
         }
         assert_eq!(result.status, Some(Status::Blocked), "{result:?}");
-        assert!(result.policies[0].blocked_by.as_deref().unwrap().starts_with("clock_skew"), "{result:?}");
+        assert_blocked(&result.policies[0], "clock_skew", json!({ "source": "app", "most": 60.0 }));
         assert_eq!(world.ids(), set([1]));
     }
 

@@ -200,6 +200,6 @@ for_each_engine! {
         assert_eq!(world.files("images"), paths(["1.png", "2.png", "3.png"]));
         let errors = &result.policies[0].errors;
         assert!(errors.iter().any(|failure| failure.key.as_deref() == Some("3")), "{errors:?}");
-        assert!(errors.iter().any(|failure| failure.error.starts_with("2 rows kept: ")), "{errors:?}");
+        assert!(errors.iter().any(|failure| failure.reason.as_deref() == Some("needed")), "{errors:?}");
     }
 }

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::decided::assert_blocked;
+use serde_json::json;
+
 use retaind::outcome::{RunMode, Status};
 
 use crate::cli::call_in;
@@ -21,17 +24,18 @@ fn world_on(server: &Server) -> World {
 }
 
 /// A plan, a run and `check` say the same, once.
-async fn assert_blocked(world: &World, by: &str) {
+async fn assert_refused(world: &World, because: &str) {
     let (plan, listed) = world.plan().await;
     let run = world.run().await;
     for result in [&plan, &run] {
         assert_eq!(result.status, Some(Status::Blocked), "{result:?}");
-        assert!(result.policies[0].blocked_by.as_deref().unwrap().contains(by), "{result:?}");
+        assert_blocked(&result.policies[0], "read_only_source", json!({ "source": "app", "because": because }));
         assert_eq!(result.policies[0].error_count, 0, "{result:?}");
     }
     assert_eq!(listed.len(), 5);
-    let checked = tokio::task::block_in_place(|| call_in(world, &["check"]));
-    assert!(checked.stdout.contains(by), "{checked:?}");
+    let checked = tokio::task::block_in_place(|| call_in(world, &["check", "--json"])).json();
+    let said = checked["findings"].as_array().unwrap().iter().filter(|finding| finding["code"] == "read_only_source");
+    assert_eq!(said.count(), 1, "{checked:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,7 +45,7 @@ async fn f40_a_standby_blocks_in_one_sentence_until_it_is_promoted() {
     let mut world = world_on(&primary);
     let standby = primary.standby();
     world.url = Some(standby.url_of(world.db.name()));
-    assert_blocked(&world, "is a standby (in recovery)").await;
+    assert_refused(&world, "standby").await;
     let runner = world.runner().await;
     tokio::task::block_in_place(|| standby.promote());
     let result = runner.run(world.request(RunMode::Enforce)).await.unwrap();
@@ -55,7 +59,7 @@ async fn f40_a_server_that_is_read_only_blocks_in_one_sentence() {
     let server = Server::start(EngineKind::MariaDb, ServerOptions::default());
     let world = world_on(&server);
     world.db.connect_as_superuser().execute("SET GLOBAL read_only = 1").unwrap();
-    assert_blocked(&world, "is read-only (read_only is on)").await;
+    assert_refused(&world, "read_only").await;
     world.db.connect_as_superuser().execute("SET GLOBAL read_only = 0").unwrap();
     assert_eq!((world.run().await.status, world.ids()), (Some(Status::Completed), set([])));
 }

@@ -89,7 +89,7 @@ for_each_engine! {
         assert_eq!(world.files("images"), paths(["5.png"]));
         let result = &result.policies[0];
         assert_eq!((result.tally.rows_updated, result.error_count), (9, 1), "{result:?}");
-        assert!(result.errors[0].error.contains("stayed as they were"), "{result:?}");
+        assert_eq!(result.errors[0].reason.as_deref(), Some("vetoed"), "{result:?}");
     }
 
     async fn a_row_that_is_let_go_of_during_the_run_goes_at_its_end(db) {

@@ -1,5 +1,8 @@
 //! A condition on time is compared as time, or nothing goes by it.
 
+use crate::decided::assert_blocked;
+use serde_json::json;
+
 use retaind::outcome::{RunResult, Status};
 use retaind::run::{Fate, Listed};
 
@@ -44,10 +47,12 @@ async fn expect_blocked(world: &World, part: &str, form: &str) {
     };
     assert!(listed.iter().all(is_blocked), "{listed:?}");
     for result in [&plan, &world.run().await] {
-        let said = result.policies[0].blocked_by.as_deref().unwrap_or_else(|| panic!("{result:?}"));
-        assert_eq!(result.status, Some(Status::Blocked), "{said}");
-        assert!(said.starts_with("the condition does not depend on the time: "), "{said}");
-        assert!(said.contains(part) && said.contains(form), "{said}");
+        assert_eq!(result.status, Some(Status::Blocked), "{result:?}");
+        assert_blocked(&result.policies[0], "time_independent", json!({}));
+        let facts = &result.policies[0].blocked_facts;
+        assert!(facts["part"] == part || facts["comparison"].as_str().unwrap().contains(part), "{facts:?}");
+        let forms = facts["forms"].as_array().unwrap();
+        assert!(forms.iter().any(|known| known[0] == form), "{facts:?}");
     }
     assert_eq!((world.ids(), world.files("thumbs")), (before, files));
 }

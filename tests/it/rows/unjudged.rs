@@ -39,7 +39,7 @@ for_each_engine! {
         let mut keys: Vec<_> = policy.errors.iter().filter_map(|failure| failure.key.as_deref()).collect();
         keys.sort_unstable();
         assert_eq!((keys, policy.error_count), (vec!["130", "17"], 2));
-        assert!(policy.errors[0].error.starts_with("kept: the SQL of the policy fails on it: "), "{policy:?}");
+        assert_eq!(policy.errors[0].reason.as_deref(), Some("sql_fails"), "{policy:?}");
         assert_eq!((&plan.policies[0].tally, plan.policies[0].error_count), (&policy.tally, 2));
         assert_eq!(lines.iter().filter(|line| matches!(line, Listed::Row { .. })).count(), 197);
     }
@@ -83,7 +83,7 @@ async fn a_path_that_is_no_text_stays(mut world: World, bytes: &str) {
         "{result:?}"
     );
     assert_eq!(policy.errors[0].key.as_deref(), Some("4"));
-    assert!(policy.errors[0].error.contains("its image holds bytes that are no text"), "{result:?}");
+    assert_eq!(policy.errors[0].reason.as_deref(), Some("unreadable"), "{result:?}");
     assert_eq!(world.files("images"), paths(["4.png"]));
     assert_eq!((&plan.policies[0].tally, plan.policies[0].error_count), (&policy.tally, 1));
     assert_eq!(lines.iter().filter(|line| matches!(line, Listed::Row { .. })).count(), 8);

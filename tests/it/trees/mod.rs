@@ -16,9 +16,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use retaind::outcome::{RunResult, Status};
+use retaind::outcome::{PolicyResult, RunResult, Status};
 use retaind::stores::{Marker, OpenStore};
 
+use crate::decided::assert_blocked;
 use crate::engines::Database;
 use crate::world::World;
 
@@ -66,19 +67,20 @@ fn files(world: &World, store: &str) -> BTreeSet<String> {
     world.files(store).into_iter().filter(|path| !path.starts_with(".retaind/")).collect()
 }
 
-/// Why the only policy is blocked, in a plan as in a run, neither of which deletes anything.
-async fn blocked(world: &World) -> String {
+/// The only policy, which is blocked in a plan as in a run, neither of which deletes anything.
+async fn blocked(world: &World) -> PolicyResult {
     let before = (world.files("images"), world.files("thumbs"));
     let (plan, listed) = world.plan().await;
-    let result = world.run().await;
+    let mut result = world.run().await;
     for result in [&plan, &result] {
         assert_eq!(result.status, Some(Status::Blocked), "{result:?}");
         assert_eq!((result.totals.files_deleted, result.totals.bytes_reclaimed), (0, 0), "{result:?}");
     }
     assert!(listed.iter().all(|line| format!("{line:?}").contains("Blocked")), "{listed:?}");
     assert_eq!(before, (world.files("images"), world.files("thumbs")));
-    assert_eq!(plan.policies[0].blocked_by, result.policies[0].blocked_by);
-    result.policies[0].blocked_by.clone().unwrap()
+    let why = |result: &RunResult| (result.policies[0].blocked_code.clone(), result.policies[0].blocked_facts.clone());
+    assert_eq!(why(&plan), why(&result));
+    result.policies.remove(0)
 }
 
 /// Runs, to the end and without an error.

@@ -106,9 +106,9 @@ fn compare_results(plan: &RunResult, result: &RunResult) {
         let exact = |tally: &Tally| Tally { files_referenced: 0, files_pending: 0, ..tally.clone() };
         let told = || format!("{}\nthe plan: {planned:#?}\nthe run: {done:#?}", planned.policy);
         assert_eq!(planned.status, done.status, "{}", told());
-        if planned.blocked_by.is_some() {
+        if planned.blocked_code.is_some() {
             // A plan tells what is eligible all the same; a run that is blocked does not look for it.
-            assert!(done.blocked_by.is_some(), "{}", told());
+            assert!(done.blocked_code.is_some(), "{}", told());
             continue;
         }
         assert_eq!(exact(&planned.tally), exact(&done.tally), "{}", told());

@@ -75,7 +75,7 @@ fn only_locks_hindered(result: &RunResult) {
         words.iter().any(|word| error.contains(word))
     };
     let other: Vec<_> = policy.errors.iter().filter(|failure| !is_lock(&failure.error)).collect();
-    assert!(other.is_empty() && policy.blocked_by.is_none(), "{other:?}\n{result:?}");
+    assert!(other.is_empty() && policy.blocked_code.is_none(), "{other:?}\n{result:?}");
 }
 
 /// What is there after the race.
