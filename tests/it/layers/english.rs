@@ -99,7 +99,7 @@ fn no_test_asserts_the_english_of_a_decision() {
 }
 
 #[test]
-fn a_sentence_is_found_by_a_part_of_it() {
+fn a_part_of_a_sentence_is_found() {
     let pieces = ["rows would go and".to_owned(), "is not adopted: there is no marker in".to_owned()];
     for literal in ["is not adopted", "store x is not adopted: there is no marker in /y", "rows would go"] {
         assert!(sentence_of(literal, &pieces).is_some(), "{literal}");
