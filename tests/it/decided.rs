@@ -11,10 +11,15 @@ pub fn assert_blocked(policy: &PolicyResult, code: &str, facts: Value) {
     assert_facts(&policy.blocked_facts, facts);
 }
 
-/// Asserts some of the facts of a reason; an expected null is a fact that is not there.
+/// Asserts some of the facts of a reason; an expected null is a fact that is not there. A reference is named with the schema
+/// that the engine gave its table, so that the end of it is enough.
 #[track_caller]
 pub fn assert_facts(facts: &Facts, expected: Value) {
     for (name, value) in expected.as_object().expect("an object of facts") {
-        assert_eq!(facts.get(name).unwrap_or(&Value::Null), value, "{name}: {facts:?}");
+        let found = facts.get(name).unwrap_or(&Value::Null);
+        match (name.as_str(), found, value) {
+            ("reference", Value::String(found), Value::String(end)) => assert!(found.ends_with(end), "{facts:?}"),
+            _ => assert_eq!(found, value, "{name}: {facts:?}"),
+        }
     }
 }

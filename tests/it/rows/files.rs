@@ -154,7 +154,7 @@ for_each_engine! {
         world.declare(WITH_FILES);
         let result = world.run().await;
         assert_eq!(result.status, Some(Status::Blocked), "{result:?}");
-        assert_blocked(&result.policies[0], "store_unavailable", json!({ "reference": "app.item.picture" }));
+        assert_blocked(&result.policies[0], "store_unavailable", json!({ "reference": ".item.picture" }));
         assert_eq!((world.ids(), world.files("images")), (set([1]), paths(["1.png"])));
     }
 }

@@ -29,14 +29,14 @@ for_each_engine! {
         let mut world = linked(db);
         three_live(&mut world);
         world.db.execute("DELETE FROM link");
-        assert_blocked(&blocked(&world).await, "reference_empty", json!({ "reference": "app.link.path", "store": "images" }));
+        assert_blocked(&blocked(&world).await, "reference_empty", json!({ "reference": ".link.path", "store": "images" }));
     }
 
     async fn d1_a_reference_table_that_is_missing_blocks(db) {
         let mut world = linked(db);
         three_live(&mut world);
         world.db.execute("DROP TABLE link");
-        assert_blocked(&blocked(&world).await, "store_unavailable", json!({ "store": "images", "reference": "app.link.path" }));
+        assert_blocked(&blocked(&world).await, "store_unavailable", json!({ "store": "images", "reference": ".link.path" }));
     }
 
     async fn d1_one_empty_table_of_two_blocks(db) {
@@ -44,7 +44,7 @@ for_each_engine! {
         three_live(&mut world);
         world.db.execute("CREATE TABLE more (id INTEGER PRIMARY KEY, path VARCHAR(50))");
         world.reference("images", "more", "path");
-        assert_blocked(&blocked(&world).await, "reference_empty", json!({ "reference": "app.more.path" }));
+        assert_blocked(&blocked(&world).await, "reference_empty", json!({ "reference": ".more.path" }));
     }
 
     async fn d1_rows_that_name_nothing_block(db) {
@@ -52,7 +52,7 @@ for_each_engine! {
         three_live(&mut world);
         world.db.execute("UPDATE link SET path = NULL WHERE id = 1");
         world.db.execute("UPDATE link SET path = '' WHERE id > 1");
-        assert_blocked(&blocked(&world).await, "reference_without_files", json!({ "reference": "app.link.path", "rows": 3 }));
+        assert_blocked(&blocked(&world).await, "reference_without_files", json!({ "reference": ".link.path", "rows": 3 }));
     }
 
     async fn d5_paths_that_map_outside_block(db) {
