@@ -6,6 +6,7 @@ mod clock_guard;
 mod custody;
 mod execute;
 mod files;
+mod fingerprints;
 mod holds;
 mod lister;
 mod outcome;
@@ -24,7 +25,6 @@ mod sessions;
 mod spellings;
 mod stop;
 mod store_identity;
-mod table_turns;
 mod trash;
 
 pub use brake::{Brake, HoldReason};

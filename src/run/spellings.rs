@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::custody::Custody;
-use super::files::fingerprints::{Collection, Fingerprinter, Fingerprints};
+use super::fingerprints::{Collection, Fingerprinter, Fingerprints};
 use super::sessions::Sessions;
 use crate::policy::{
     FilePath, ReferenceMatch, Settings, StorePath, file_forms, name_forms, written_forms, written_name_forms,

@@ -9,6 +9,7 @@ mod path;
 mod private_dir;
 mod probe;
 mod remove;
+mod request;
 mod root;
 mod sys;
 mod trash;
@@ -36,9 +37,7 @@ pub use probe::space::Room;
 pub use probe::stat::Glance;
 use remove::context::{Act, Durable, Terms};
 pub use remove::empty_dirs::Pruned;
-pub use remove::request::{
-    Doomed, GoneBefore, Inside, LEFT_AT_MOST, Left, Listener, Look, Outcome, Part, Unremoved, Why,
-};
+pub use request::{Doomed, GoneBefore, Inside, LEFT_AT_MOST, Left, Listener, Look, Outcome, Part, Unremoved, Why};
 use root::Root;
 pub use root::RootFacts;
 pub use trash::bin::{Emptied, Restored, TrashError, TrashedRun, Way};

@@ -5,13 +5,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::ended::TreeEnd;
-use super::fingerprints::{Collection, Fingerprinter, Fingerprints};
 use super::reference_index::Names;
 use crate::decide::references::JUDGED_FROM;
 use crate::outcome::{AlikeFile, MissingFile, SHOWN_AT_MOST};
 use crate::policy::{ReferenceMatch, StorePath, file_forms, name_forms, written_forms, written_name_forms};
 use crate::run::account::Account;
 use crate::run::custody::Custody;
+use crate::run::fingerprints::{Collection, Fingerprinter, Fingerprints};
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
 use crate::sources::{NamedPath, Naming, Rows};

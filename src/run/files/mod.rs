@@ -3,7 +3,6 @@
 mod aged;
 mod ended;
 mod finding;
-pub(super) mod fingerprints;
 mod found_files;
 mod missing;
 mod orphans;

@@ -2,11 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use super::fingerprints::{Collection, Fingerprinter, Fingerprints};
 use super::outside::{Beginnings, SHOWN_AT_MOST};
 use crate::outcome::OutsidePaths;
 use crate::policy::{Settings, Store, name_forms, written_name_forms};
 use crate::run::custody::Custody;
+use crate::run::fingerprints::{Collection, Fingerprinter, Fingerprints};
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
 use crate::sources::{NamedPath, Naming, ReferenceColumn, Rows, SourceError};

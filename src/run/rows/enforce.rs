@@ -5,6 +5,7 @@ use super::ended::RowsEnd;
 use super::facts::{Facts, GatherError, gather, gather_judging};
 use super::guards::refused;
 use super::presence::{Look, Presence};
+use super::table_turns::{claim, take_turn};
 use crate::decide::blocked::Blocked;
 use crate::decide::guards::Judged;
 use crate::ledger::{Lease, Ledger, LedgerError};
@@ -16,7 +17,6 @@ use crate::run::plan_state::{Foreseen, GoneFiles};
 use crate::run::policy_run::PolicyRun;
 use crate::run::recovery::Recovery;
 use crate::run::sessions::Sessions;
-use crate::run::table_turns::{claim, take_turn};
 use crate::sources::{ErrorKind, Instants};
 use crate::text::chain;
 

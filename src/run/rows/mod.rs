@@ -15,4 +15,5 @@ pub(super) mod presence;
 pub(super) mod preview;
 pub(super) mod purge_hold;
 pub(super) mod retry;
+mod table_turns;
 pub(super) mod unreadable;

@@ -9,9 +9,9 @@ use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
 use super::hard_links::Links;
+use super::rename::{Destination, Unmoved};
 use crate::stores::root::Root;
 use crate::stores::sys::unlink;
-use crate::stores::trash::rename::{Destination, Unmoved};
 use crate::stores::{Look, Outcome};
 
 /// On what terms things go.

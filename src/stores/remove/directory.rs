@@ -15,15 +15,15 @@ use super::context::{Act, Durable, Ground};
 use super::exclusions::{Mark, Marks};
 use super::file::{outcome_of_parent, stays};
 use super::frame::Frame;
-use super::request::{Inside, LEFT_AT_MOST, Left, Part, Why};
+use super::rename::Unmoved;
 use crate::decide::file::{FileFacts, FileKind, Stays};
 use crate::policy::AgeBy;
 use crate::stores::dir_reader::{Scratch, read};
 use crate::stores::metadata::file_facts;
 use crate::stores::path::shown;
+use crate::stores::request::{Inside, LEFT_AT_MOST, Left, Part, Why};
 use crate::stores::root::{climb, facts};
 use crate::stores::sys::{kind, look, sync, sync_all, unlink, words};
-use crate::stores::trash::rename::Unmoved;
 use crate::stores::{Doomed, GoneBefore, Outcome};
 
 /// Directories that one walk holds open.

@@ -5,11 +5,11 @@ use rustix::fs::AtFlags;
 use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
-use super::request::{LEFT_AT_MOST, Left, Why};
 use crate::clock::Clock;
 use crate::decide::file::{FileKind, LastLook, Stays};
 use crate::stores::metadata::file_facts;
 use crate::stores::path::{RawPath, is_own, shown, split};
+use crate::stores::request::{LEFT_AT_MOST, Left, Why};
 use crate::stores::root::Root;
 use crate::stores::sys::{look, unlink};
 

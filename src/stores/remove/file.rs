@@ -7,11 +7,11 @@ use std::rc::Rc;
 use rustix::io::Errno;
 
 use super::context::Ground;
+use super::rename::Unmoved;
 use crate::clock::Clock;
 use crate::decide::file::{FileFacts, FileKind, LastLook, Seen, Stays};
 use crate::stores::metadata::file_facts;
 use crate::stores::sys::look;
-use crate::stores::trash::rename::Unmoved;
 use crate::stores::{Doomed, Outcome};
 
 /// Looks at one file and, if it may go, takes it in the way that the terms say. `target` is where its directory's files

@@ -8,4 +8,4 @@ pub(super) mod exclusions;
 pub(super) mod file;
 pub(super) mod frame;
 pub(super) mod hard_links;
-pub(super) mod request;
+pub(super) mod rename;

@@ -10,7 +10,6 @@ use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::rename::Destination;
 use crate::stores::dir_reader::{Scratch, read};
 use crate::stores::metadata::nanoseconds;
 use crate::stores::path::{OWN, RawPath};
@@ -18,7 +17,8 @@ use crate::stores::private_dir::{self, found};
 use crate::stores::remove::context::{Act, Durable, Ground, Terms};
 use crate::stores::remove::directory;
 use crate::stores::remove::hard_links::Links;
-use crate::stores::remove::request::{Left, Part, Unremoved, Why};
+use crate::stores::remove::rename::Destination;
+use crate::stores::request::{Left, Part, Unremoved, Why};
 use crate::stores::root::{Root, facts};
 use crate::stores::sys::{look, sync, sync_all, words};
 use crate::stores::{Doomed, Look, Outcome};

@@ -1,4 +1,3 @@
 //! Keeps what a run removed for a time, and puts it back on request.
 
 pub(super) mod bin;
-pub(super) mod rename;

@@ -195,28 +195,90 @@ fn no_files_import_each_other_in_a_circle() {
     assert!(found.is_empty(), "what they share wants a file of its own:\n{}", found.join("\n"));
 }
 
-/// The rooms of `sources`, each of which imports only itself and those before it.
-const SOURCES: [&str; 9] =
-    ["error", "sql::dialect", "statement", "session", "catalog", "sql", "age", "rows", "references"];
+/// The sub-rooms of three rooms, and files that stand beside them; each imports only itself and those before it. A part of
+/// a sub-room that others need earlier stands before it.
+const ORDER: [(&str, &[&str]); 3] = [
+    ("sources", &["error", "sql::dialect", "statement", "session", "catalog", "sql", "age", "rows", "references"]),
+    (
+        "stores",
+        &[
+            "sys",
+            "metadata",
+            "dir_reader",
+            "path",
+            "root",
+            "private_dir",
+            "marker",
+            "request",
+            "walk",
+            "remove",
+            "trash",
+            "probe",
+        ],
+    ),
+    (
+        "run",
+        &[
+            "brake",
+            "progress",
+            "request",
+            "lister",
+            "stop",
+            "sessions",
+            "account",
+            "outcome",
+            "store_identity",
+            "custody",
+            "fingerprints",
+            "plan_state",
+            "spellings",
+            "owners",
+            "clock_guard::asked",
+            "runner",
+            "holds::standing",
+            "policy_run",
+            "recovery",
+            "programs",
+            "rows",
+            "files",
+            "clock_guard",
+            "holds",
+            "policy",
+            "execute",
+            "trash",
+        ],
+    ),
+];
 
 #[test]
-fn the_rooms_of_sources_import_one_way() {
+fn sub_rooms_import_one_way() {
     let house = House::read();
-    let place = |module: &Module| match module.as_slice() {
-        [layer, room, rest @ ..] if layer == "sources" => {
-            let inner = rest.first().map(|inner| format!("{room}::{inner}"));
-            let known = SOURCES.iter().position(|known| Some(*known) == inner.as_deref());
-            let known = known.or_else(|| SOURCES.iter().position(|known| known == room));
-            Some(known.unwrap_or_else(|| panic!("{room} is not listed")))
-        }
-        _ => None,
+    let place = |module: &Module| {
+        let [layer, room, rest @ ..] = module.as_slice() else { return None };
+        let (at, (_, order)) = ORDER.iter().enumerate().find(|(_, (known, _))| known == layer)?;
+        let inner = rest.first().map(|inner| format!("{room}::{inner}"));
+        let known = order.iter().position(|known| Some(*known) == inner.as_deref());
+        let known = known.or_else(|| order.iter().position(|known| known == room));
+        Some((at, known.unwrap_or_else(|| panic!("{room} of {layer} is not listed"))))
     };
     let mut found = Vec::new();
     for (module, others) in house.imports() {
-        let back = others.iter().filter(|other| place(other) > place(module) && place(module).is_some());
+        let Some((layer, own)) = place(module) else { continue };
+        let is_back = |other: &&Module| place(other).is_some_and(|(known, at)| known == layer && at > own);
+        let back = others.iter().filter(is_back);
         found.extend(back.map(|other| format!("{} → {}", module.join("::"), other.join("::"))));
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn the_documented_order_of_sub_rooms_is_this_one() {
+    let page = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    for (room, order) in ORDER {
+        let parts: Vec<String> = order.iter().map(|part| format!("`{part}`")).collect();
+        let line = format!("| `{room}` | {} |", parts.join(", "));
+        assert!(page.contains(&line), "docs/architecture.md should have:\n{line}");
+    }
 }
 
 #[test]

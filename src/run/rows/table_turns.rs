@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::rows::deleter::Deleter;
-use super::rows::ended::RowsEnd;
-use super::sessions::Sessions;
-use super::stop::Stop;
+use super::deleter::Deleter;
+use super::ended::RowsEnd;
 use crate::policy::{RowsPolicy, Settings, Source, TableName};
+use crate::run::sessions::Sessions;
+use crate::run::stop::Stop;
 use crate::sources::{ErrorKind, SourceError};
 
 /// Pause between two tries at a table that another process has.
