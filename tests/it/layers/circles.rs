@@ -272,7 +272,7 @@ fn sub_rooms_import_one_way() {
 }
 
 #[test]
-fn the_documented_order_of_sub_rooms_is_this_one() {
+fn the_documented_order_is_this_one() {
     let page = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
     for (room, order) in ORDER {
         let parts: Vec<String> = order.iter().map(|part| format!("`{part}`")).collect();
