@@ -10,7 +10,7 @@ use crate::policy::{Reference, Settings, Source, Store, StorePath};
 use crate::sources::{
     NamedBy, NamedPath, Naming, Reader, ReferenceColumn, Rows, Session, SourceError, TableFacts, Unfit,
 };
-use crate::stores::{Doomed, Look, OpenStore, Outcome};
+use crate::stores::{Look, OpenStore, Outcome, RemovalRequest};
 
 /// Paths of a reference that are looked at, and rows in which they are looked for.
 const PATHS_AT_MOST: u64 = 1000;
@@ -92,8 +92,8 @@ impl Sample {
 
     /// How many of the paths lead to something that is there.
     pub(crate) async fn found(&self, open: &OpenStore) -> u64 {
-        let doomed = self.paths.iter().map(Doomed::file).collect();
-        let outcomes = open.examine(doomed, Timestamp::MAX, &CancellationToken::new(), Look::default()).await;
+        let removal = self.paths.iter().map(RemovalRequest::file).collect();
+        let outcomes = open.examine(removal, Timestamp::MAX, &CancellationToken::new(), Look::default()).await;
         outcomes.iter().filter(|(_, outcome)| !matches!(outcome, Outcome::Missing)).count() as u64
     }
 }

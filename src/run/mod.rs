@@ -1,9 +1,8 @@
-//! One run: gather facts, decide, guard, execute, record; and recovery of what a crash left owing.
+//! One run: gather facts, decide, guard, execute, record; and recovery of what a crash left pending.
 
 mod account;
 mod brake;
 mod clock_guard;
-mod custody;
 mod execute;
 mod files;
 mod fingerprints;
@@ -18,6 +17,7 @@ mod policy_run;
 mod programs;
 mod progress;
 mod recovery;
+mod referenced_store;
 mod request;
 mod rows;
 mod runner;

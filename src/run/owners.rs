@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
-use super::custody::{Custody, Naming};
 use super::plan_state::GoneFiles;
+use super::referenced_store::{Naming, ReferencedStore};
 use super::sessions::Sessions;
 use super::spellings::{self, Meant};
 use crate::decide::files::FileReasonKind;
@@ -15,28 +15,28 @@ use crate::ledger::IntentItem;
 use crate::outcome::Tally;
 use crate::policy::{Name, Settings, StorePath};
 use crate::sources::{ErrorKind, Gone, SourceError};
-use crate::stores::{Doomed, Listener, Look, Outcome, Part, RawPath};
+use crate::stores::{Listener, Look, Outcome, Part, RawPath, RemovalRequest};
 use crate::text::chain;
 
 /// Files that are asked about and removed together: few, so that little time passes between the two.
 const FILES_AT_ONCE: usize = 1000;
 
-impl Custody {
-    /// Those of `doomed` that a row still names, rows that are gone left out; what is named beneath a directory is
-    /// spared.
-    pub(super) async fn spare_named(
+impl ReferencedStore {
+    /// Those of `to be removed` that a row still names, rows that are gone left out; what is named beneath a directory is
+    /// kept.
+    pub(super) async fn keep_named(
         &self,
         sessions: &mut Sessions,
-        doomed: &mut [Doomed],
+        removal: &mut [RemovalRequest],
         gone: &[Gone],
         meant: &Meant,
     ) -> Result<HashSet<StorePath>, SourceError> {
         if self.references.is_empty() {
             return Ok(HashSet::new());
         }
-        match self.ask_named(sessions, doomed, gone, meant).await {
+        match self.ask_named(sessions, removal, gone, meant).await {
             // Asking changes nothing, so what a lost connection left open is asked again.
-            Err(error) if error.kind == ErrorKind::Lost => self.ask_named(sessions, doomed, gone, meant).await,
+            Err(error) if error.kind == ErrorKind::Lost => self.ask_named(sessions, removal, gone, meant).await,
             asked => asked,
         }
     }
@@ -44,17 +44,17 @@ impl Custody {
     async fn ask_named(
         &self,
         sessions: &mut Sessions,
-        doomed: &mut [Doomed],
+        removal: &mut [RemovalRequest],
         gone: &[Gone],
         meant: &Meant,
     ) -> Result<HashSet<StorePath>, SourceError> {
-        let paths: Vec<_> = doomed.iter().filter_map(|doomed| doomed.path.text()).collect();
+        let paths: Vec<_> = removal.iter().filter_map(|removal| removal.path.text()).collect();
         // Only where directories are referenced does it matter in which ones a file is.
         let asks_around = self.references.iter().any(|naming| naming.column.directory);
         let around: HashSet<_> = paths.iter().filter(|_| asks_around).flat_map(StorePath::ancestors).collect();
         let around: Vec<_> = around.into_iter().collect();
         let directories: Vec<_> =
-            doomed.iter().filter(|doomed| doomed.directory).filter_map(|doomed| doomed.path.text()).collect();
+            removal.iter().filter(|removal| removal.directory).filter_map(|removal| removal.path.text()).collect();
         let (mut named, mut beneath) = (HashSet::new(), HashSet::new());
         for Naming { column, .. } in &self.references {
             let session = sessions.get(&column.source).await?;
@@ -65,24 +65,24 @@ impl Custody {
                 named.extend(paths.iter().filter(|path| path.ancestors().any(|above| held.contains(&above))).cloned());
             }
         }
-        for doomed in doomed.iter_mut().filter(|doomed| doomed.directory) {
-            let Some(directory) = doomed.path.text() else { continue };
-            doomed.spared = beneath.iter().filter(|path| path.is_beneath(&directory)).cloned().collect();
+        for removal in removal.iter_mut().filter(|removal| removal.directory) {
+            let Some(directory) = removal.path.text() else { continue };
+            removal.kept = beneath.iter().filter(|path| path.is_beneath(&directory)).cloned().collect();
         }
-        named.extend(meant.spared(self, sessions, doomed, gone).await?);
+        named.extend(meant.kept(self, sessions, removal, gone).await?);
         Ok(named)
     }
 
     /// Removes (or examines) what nobody names any more.
-    pub(super) async fn act(&self, doomed: Vec<Doomed>, action: Action<'_>) -> Vec<(RawPath, Outcome)> {
+    pub(super) async fn act(&self, removal: Vec<RemovalRequest>, action: Action<'_>) -> Vec<(RawPath, Outcome)> {
         match action {
-            Action::Remove { decided_at, stop } => self.open.remove(doomed, decided_at, self.way(), stop).await,
+            Action::Remove { decided_at, stop } => self.open.remove(removal, decided_at, self.way(), stop).await,
             Action::Examine { decided_at, stop, listener, files, .. } => {
                 let listener = listener.map(|listener| listener(&self.store.name));
                 let Some(gone) = files.of(&self.store.name) else {
-                    return self.open.examine(doomed, decided_at, stop, Look { listener, gone: None }).await;
+                    return self.open.examine(removal, decided_at, stop, Look { listener, gone: None }).await;
                 };
-                let outcomes = self.open.examine(doomed, decided_at, stop, gone.look(listener)).await;
+                let outcomes = self.open.examine(removal, decided_at, stop, gone.look(listener)).await;
                 gone.remember(&outcomes);
                 outcomes
             }
@@ -122,8 +122,8 @@ impl<'a> Action<'a> {
 #[derive(Default)]
 pub(super) struct Settled {
     pub(super) account: Account,
-    pub(super) still_owed: Vec<IntentItem>,
-    /// Files of which it could not be asked whether a row names them; among those still owed.
+    pub(super) still_pending: Vec<IntentItem>,
+    /// Files of which it could not be asked whether a row names them; among those still pending.
     pub(super) unknown: usize,
     /// Files that a row still names.
     pub(super) named: usize,
@@ -144,18 +144,18 @@ pub(super) fn reads_long(searched: &Searched) -> bool {
 
 /// Reads what rows mean by unusual spellings of some files whose rows are gone.
 pub(super) async fn search_all(
-    custodies: &[Custody],
+    referenced_stores: &[ReferencedStore],
     settings: &Settings,
     sessions: &mut Sessions,
     items: impl IntoIterator<Item = &IntentItem> + Clone,
 ) -> Searched {
-    let mut all = Vec::with_capacity(custodies.len());
-    for custody in custodies {
-        let mine = items.clone().into_iter().filter(|item| item.owner.store == custody.store.name);
+    let mut all = Vec::with_capacity(referenced_stores.len());
+    for referenced in referenced_stores {
+        let mine = items.clone().into_iter().filter(|item| item.owner.store == referenced.store.name);
         let mine: Vec<_> = mine.map(|item| (item.path.clone(), item.owner.directory)).collect();
-        all.push(match spellings::search(custody, settings, sessions, &mine).await {
+        all.push(match spellings::search(referenced, settings, sessions, &mine).await {
             Err(error) if error.kind == ErrorKind::Lost => {
-                spellings::search(custody, settings, sessions, &mine).await?
+                spellings::search(referenced, settings, sessions, &mine).await?
             }
             searched => searched?,
         });
@@ -197,16 +197,16 @@ impl Later {
         }
     }
 
-    fn spare(&self, store: &Name, doomed: &mut [Doomed], mut named: HashSet<StorePath>) -> HashSet<StorePath> {
+    fn keep(&self, store: &Name, removal: &mut [RemovalRequest], mut named: HashSet<StorePath>) -> HashSet<StorePath> {
         let Some(later) = self.0.get(store) else { return named };
-        for doomed in doomed {
-            let Some(path) = doomed.path.text() else { continue };
+        for removal in removal {
+            let Some(path) = removal.path.text() else { continue };
             let within = path.ancestors().any(|above| later.get(&above).is_some_and(|waits| waits.as_directory > 0));
-            if doomed.directory {
+            if removal.directory {
                 // What lies beneath a path follows it in the order of paths, behind others that begin alike.
                 let beneath =
                     later.range(path.clone()..).take_while(|(other, _)| other.as_str().starts_with(path.as_str()));
-                doomed.spared.extend(beneath.map(|(other, _)| other).filter(|other| other.is_beneath(&path)).cloned());
+                removal.kept.extend(beneath.map(|(other, _)| other).filter(|other| other.is_beneath(&path)).cloned());
             }
             if within || later.contains_key(&path) {
                 named.insert(path);
@@ -218,51 +218,51 @@ impl Later {
 
 /// Takes care of files whose rows are gone: keeps what is still named, removes (or examines) the rest.
 pub(super) async fn settle(
-    custodies: &[Custody],
+    referenced_stores: &[ReferencedStore],
     (searched, later): (&Searched, &Later),
     sessions: &mut Sessions,
     items: Vec<IntentItem>,
     action: Action<'_>,
 ) -> Settled {
     let mut settled = Settled::default();
-    for (place, custody) in custodies.iter().enumerate() {
-        let mine: Vec<_> = items.iter().filter(|item| item.owner.store == custody.store.name).cloned().collect();
+    for (place, referenced) in referenced_stores.iter().enumerate() {
+        let mine: Vec<_> = items.iter().filter(|item| item.owner.store == referenced.store.name).cloned().collect();
         for some in mine.chunks(FILES_AT_ONCE) {
             match searched {
-                Ok(all) => settle_some(custody, (&all[place], later), sessions, some, action, &mut settled).await,
+                Ok(all) => settle_some(referenced, (&all[place], later), sessions, some, action, &mut settled).await,
                 Err(error) => settled.leave(some, error),
             }
         }
     }
-    settled.account.tally.files_pending = settled.still_owed.len() as u64;
+    settled.account.tally.files_pending = settled.still_pending.len() as u64;
     settled
 }
 
 async fn settle_some(
-    custody: &Custody,
+    referenced: &ReferencedStore,
     (meant, later): (&Meant, &Later),
     sessions: &mut Sessions,
     items: &[IntentItem],
     action: Action<'_>,
     settled: &mut Settled,
 ) {
-    let doomed = |item: &IntentItem| match item.owner.directory {
-        true => Doomed::directory(item.path.clone()),
-        false => Doomed::file(item.path.clone()),
+    let removal = |item: &IntentItem| match item.owner.directory {
+        true => RemovalRequest::directory(item.path.clone()),
+        false => RemovalRequest::file(item.path.clone()),
     };
-    let mut all: Vec<_> = items.iter().map(doomed).collect();
-    let named = match custody.spare_named(sessions, &mut all, action.gone(), meant).await {
-        Ok(named) => later.spare(&custody.store.name, &mut all, named),
+    let mut all: Vec<_> = items.iter().map(removal).collect();
+    let named = match referenced.keep_named(sessions, &mut all, action.gone(), meant).await {
+        Ok(named) => later.keep(&referenced.store.name, &mut all, named),
         Err(error) => return settled.leave(items, &error),
     };
-    let spared = all.iter().map(|doomed| doomed.spared.len()).sum::<usize>();
+    let kept = all.iter().map(|removal| removal.kept.len()).sum::<usize>();
     settled.named += named.len();
-    settled.account.tally.files_referenced += (named.len() + spared) as u64;
-    let (free, doomed): (Vec<_>, Vec<_>) =
+    settled.account.tally.files_referenced += (named.len() + kept) as u64;
+    let (free, removal): (Vec<_>, Vec<_>) =
         items.iter().zip(all).filter(|(item, _)| !named.contains(&item.path)).unzip();
-    let outcomes = custody.act(doomed, action).await;
+    let outcomes = referenced.act(removal, action).await;
     for (item, (_, outcome)) in free.into_iter().zip(outcomes) {
-        settled.count(custody, item, outcome);
+        settled.count(referenced, item, outcome);
     }
 }
 
@@ -275,10 +275,10 @@ impl Settled {
         }
         self.account.tally.files_matched += items.len() as u64;
         self.unknown += items.len();
-        self.still_owed.extend_from_slice(items);
+        self.still_pending.extend_from_slice(items);
     }
 
-    fn count(&mut self, custody: &Custody, item: &IntentItem, outcome: Outcome) {
+    fn count(&mut self, referenced: &ReferencedStore, item: &IntentItem, outcome: Outcome) {
         self.account.tally.files_matched += match &outcome {
             Outcome::Removed { files, .. } | Outcome::Trashed { files, .. } => *files,
             Outcome::Partly(part) => part.files + part.kept + part.failed,
@@ -286,14 +286,14 @@ impl Settled {
         };
         match outcome {
             Outcome::Removed { files, size_bytes } | Outcome::Trashed { files, size_bytes } => {
-                self.count_removed(custody, files, size_bytes);
+                self.count_removed(referenced, files, size_bytes);
                 self.gone.push((item.clone(), Some(size_bytes)));
             }
-            Outcome::Partly(part) => self.count_part(custody, item, part),
+            Outcome::Partly(part) => self.count_part(referenced, item, part),
             Outcome::Missing => {
                 let tally = &mut self.account.tally;
                 tally.files_missing += 1;
-                tally.stores.entry(custody.store.name.to_string()).or_default().files_missing += 1;
+                tally.stores.entry(referenced.store.name.to_string()).or_default().files_missing += 1;
                 self.gone.push((item.clone(), None));
             }
             Outcome::Kept(why) => self.keep(item, why.word(), format!("kept: the file stays: {why}")),
@@ -303,46 +303,46 @@ impl Settled {
                     "kept: what has the path of the row's {what} stays, and is pending until it is gone or is a {what}: {why}"
                 );
                 self.keep(item, why.word(), text);
-                self.still_owed.push(item.clone());
+                self.still_pending.push(item.clone());
             }
             Outcome::Failed(why) => {
                 self.failed += 1;
                 self.last_failure = Some(why.to_string());
                 self.keep(item, why.stays().and_then(|stays| stays.word()), why.to_string());
-                self.still_owed.push(item.clone());
+                self.still_pending.push(item.clone());
             }
-            Outcome::Stopped => self.still_owed.push(item.clone()),
+            Outcome::Stopped => self.still_pending.push(item.clone()),
         }
     }
 
     /// Counts what was not there as removed, by whoever began and died before it was counted; how large it was is not known.
-    pub(super) fn presume_removed(&mut self, custodies: &[Custody]) {
+    pub(super) fn presume_removed(&mut self, referenced_stores: &[ReferencedStore]) {
         let missing: Vec<Name> =
             self.gone.iter().filter(|(_, size)| size.is_none()).map(|(item, _)| item.owner.store.clone()).collect();
-        for custody in custodies {
-            let files = missing.iter().filter(|store| **store == custody.store.name).count() as u64;
+        for referenced in referenced_stores {
+            let files = missing.iter().filter(|store| **store == referenced.store.name).count() as u64;
             let tally = &mut self.account.tally;
             tally.files_missing -= files;
-            if let Some(share) = tally.stores.get_mut(custody.store.name.as_str()) {
+            if let Some(share) = tally.stores.get_mut(referenced.store.name.as_str()) {
                 share.files_missing -= files;
             }
             if files > 0 {
-                self.count_removed(custody, files, 0);
+                self.count_removed(referenced, files, 0);
             }
         }
     }
 
-    fn count_removed(&mut self, custody: &Custody, files: u64, size_bytes: u64) {
-        let store = custody.store.name.to_string();
+    fn count_removed(&mut self, referenced: &ReferencedStore, files: u64, size_bytes: u64) {
+        let store = referenced.store.name.to_string();
         // A plan tells the same of a store with a trash as its run.
-        let trashed = custody.store.trash.is_some();
+        let trashed = referenced.store.trash.is_some();
         self.account.tally.add(&Tally::of_files(store, files, size_bytes, trashed));
     }
 
-    fn count_part(&mut self, custody: &Custody, item: &IntentItem, part: Part) {
-        self.count_removed(custody, part.files, part.size_bytes);
-        if part.is_owed() {
-            self.still_owed.push(item.clone());
+    fn count_part(&mut self, referenced: &ReferencedStore, item: &IntentItem, part: Part) {
+        self.count_removed(referenced, part.files, part.size_bytes);
+        if part.is_pending() {
+            self.still_pending.push(item.clone());
         }
         for left in part.left {
             let reason = left.why.stays().and_then(|stays| stays.word());

@@ -14,7 +14,7 @@ pub(super) struct Foreseen {
     pub(super) files: GoneFiles,
 }
 
-/// Files that would be gone, of the stores in which one may be met again: by another owner, or in a directory. Elsewhere
+/// Files that would be gone, of the stores in which one may be read again: by another owner, or in a directory. Elsewhere
 /// a file goes with the last row that names it, and nothing is remembered.
 #[derive(Clone, Default)]
 pub(super) struct GoneFiles {

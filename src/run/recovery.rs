@@ -1,4 +1,4 @@
-//! What a crash left owing: tells whether the deletion behind each intent was committed, and finishes it or drops it.
+//! What a crash left pending: tells whether the deletion behind each intent was committed, and finishes it or drops it.
 //!
 //! | the source says | then |
 //! | --- | --- |
@@ -16,9 +16,9 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::account::Account;
-use super::custody::Custody;
 use super::owners::{Action, Later, search_all, settle};
 use super::pauses::paused;
+use super::referenced_store::ReferencedStore;
 use super::runner::Runner;
 use super::sessions::Sessions;
 use super::store_identity;
@@ -160,19 +160,19 @@ impl Runner {
         if let Some(why) = doubt_of_stores(&self.settings, batch, ledger).await? {
             return Ok(Resolved::Kept(why));
         }
-        let custodies = match self.custodies(batch, sessions).await {
-            Ok(custodies) => custodies,
+        let referenced_stores = match self.referenced_stores(batch, sessions).await {
+            Ok(referenced_stores) => referenced_stores,
             Err(why) => return Ok(Resolved::Kept(why)),
         };
         let action = Action::Remove { decided_at: batch.recorded_at, stop };
-        let searched = search_all(&custodies, &self.settings, sessions, &batch.items).await;
+        let searched = search_all(&referenced_stores, &self.settings, sessions, &batch.items).await;
         let mut settled =
-            settle(&custodies, (&searched, &Later::default()), sessions, batch.items.clone(), action).await;
+            settle(&referenced_stores, (&searched, &Later::default()), sessions, batch.items.clone(), action).await;
         if settled.unknown > 0 && !known {
             return Ok(Resolved::Kept(StillPending::NamesUnknown));
         }
         if begun == Begun::Perhaps && !batch.committed {
-            settled.presume_removed(&custodies);
+            settled.presume_removed(&referenced_stores);
         }
         let any_free = settled.named < batch.items.len();
         let committed = known || any_free;
@@ -182,7 +182,7 @@ impl Runner {
             // Every row is there: nothing was deleted, so no file "stays although its row went".
             settled.account.tally.files_referenced = 0;
         }
-        ledger.settle(batch.id, &settled.still_owed, &settled.account.tally).await?;
+        ledger.settle(batch.id, &settled.still_pending, &settled.account.tally).await?;
         Ok(Resolved::Settled { account: Box::new(settled.account), committed })
     }
 
@@ -211,7 +211,11 @@ impl Runner {
     }
 
     /// Opens the stores of a batch, each with the columns that owned its files.
-    async fn custodies(&self, batch: &IntentBatch, sessions: &mut Sessions) -> Result<Vec<Custody>, StillPending> {
+    async fn referenced_stores(
+        &self,
+        batch: &IntentBatch,
+        sessions: &mut Sessions,
+    ) -> Result<Vec<ReferencedStore>, StillPending> {
         let mut owners: Vec<(Arc<crate::policy::Store>, Vec<NamedBy>)> = Vec::new();
         for item in &batch.items {
             let store = self.settings.store(&item.owner.store);
@@ -227,12 +231,12 @@ impl Runner {
                 None => owners.push((store.clone(), vec![owner])),
             }
         }
-        let mut custodies = Vec::new();
+        let mut referenced_stores = Vec::new();
         for (store, owners) in owners {
-            let custody = Custody::open(&store, &owners, &self.settings, sessions, batch.run_id).await;
-            custodies.push(custody.map_err(|error| StillPending::StoreUnavailable { why: chain(&error) })?);
+            let referenced = ReferencedStore::open(&store, &owners, &self.settings, sessions, batch.run_id).await;
+            referenced_stores.push(referenced.map_err(|error| StillPending::StoreUnavailable { why: chain(&error) })?);
         }
-        Ok(custodies)
+        Ok(referenced_stores)
     }
 }
 

@@ -5,14 +5,14 @@ use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::custody::Custody;
 use super::fingerprints::{Collection, Fingerprinter, Fingerprints};
+use super::referenced_store::ReferencedStore;
 use super::sessions::Sessions;
 use crate::policy::{
     FilePath, ReferenceMatch, Settings, StorePath, file_forms, name_forms, written_forms, written_name_forms,
 };
 use crate::sources::{ErrorKind, Gone, NamedPath, Naming, Rows, SourceError};
-use crate::stores::{Doomed, Glance, Inside, Look, OpenStore, RawPath};
+use crate::stores::{Glance, Inside, Look, OpenStore, RawPath, RemovalRequest};
 
 /// Rows of a table that is read by its session, and not by a connection of its own.
 const FEW_ROWS: usize = 5000;
@@ -44,7 +44,7 @@ pub(super) struct Meant {
 
 /// A row that may mean a sought file.
 struct Hit {
-    /// Which of the custody's references it is of.
+    /// Which of the referenced store's references it is of.
     reference: usize,
     /// As the row has it; empty where it is one of several in a value.
     written: String,
@@ -53,11 +53,11 @@ struct Hit {
 }
 
 impl Sought {
-    fn new(custody: &Custody, items: &[(StorePath, bool)]) -> Self {
+    fn new(referenced: &ReferencedStore, items: &[(StorePath, bool)]) -> Self {
         let fingerprinter = Fingerprinter::default();
         let mut sought =
             Self { fingerprinter, forms: HashMap::new(), names: HashSet::new(), directories: HashSet::new() };
-        let by_directory = custody.references.iter().any(|naming| naming.column.directory);
+        let by_directory = referenced.references.iter().any(|naming| naming.column.directory);
         for (path, is_directory) in items {
             sought.add(path);
             if by_directory {
@@ -85,15 +85,15 @@ impl Sought {
     }
 
     /// The forms by which a row may mean a sought path. One that an index finds is no hit, unless it may mean another, too.
-    fn met(&self, path: &str, is_odd: bool) -> Vec<u64> {
+    fn found_of(&self, path: &str, is_odd: bool) -> Vec<u64> {
         let mut exact = None;
         let forms = written_forms(path).into_iter().map(|form| self.fingerprinter.of(form.as_bytes()));
-        let met = forms.filter(|form| match self.forms.get(form) {
+        let found_of = forms.filter(|form| match self.forms.get(form) {
             None => false,
             Some(None) => true,
             Some(Some(only)) => is_odd || *only != *exact.get_or_insert_with(|| self.fingerprinter.of(path.as_bytes())),
         });
-        met.collect()
+        found_of.collect()
     }
 
     /// The forms of directories to go that a path lies in.
@@ -111,19 +111,19 @@ impl Sought {
 
 /// Reads what the rows of a store's references mean by unusual spellings of some files, and directories that are to go.
 pub(super) async fn search(
-    custody: &Custody,
+    referenced: &ReferencedStore,
     settings: &Settings,
     sessions: &mut Sessions,
     items: &[(StorePath, bool)],
 ) -> Result<Meant, SourceError> {
-    if items.is_empty() || custody.references.is_empty() {
+    if items.is_empty() || referenced.references.is_empty() {
         return Ok(Meant::default());
     }
-    let sought = Sought::new(custody, items);
-    let store = &custody.store;
+    let sought = Sought::new(referenced, items);
+    let store = &referenced.store;
     let mut meant = Meant { fingerprinter: sought.fingerprinter.clone(), ..Meant::default() };
     let mut outside = Collection::default();
-    for (reference, naming) in custody.references.iter().enumerate() {
+    for (reference, naming) in referenced.references.iter().enumerate() {
         let column = &naming.column;
         if column.matching() == ReferenceMatch::Name {
             continue;
@@ -180,7 +180,7 @@ impl Reading<'_> {
                 self.by_value = false;
             }
             Naming::Path(NamedPath { path, is_odd, written }) => {
-                let mut forms = self.sought.met(&path, is_odd || self.by_value);
+                let mut forms = self.sought.found_of(&path, is_odd || self.by_value);
                 forms.extend(self.sought.around(&path).into_iter().filter(|_| is_odd || self.by_value));
                 // What lists several names at once names each of them by its last segment.
                 let listed =
@@ -230,12 +230,12 @@ impl Meant {
         fingerprints.filter_map(|form| map.get(&form)).flatten().copied().collect()
     }
 
-    /// Those of `doomed` that rows mean by unusual spellings, rows that are gone left out.
-    pub(super) async fn spared(
+    /// Those of `to be removed` that rows mean by unusual spellings, rows that are gone left out.
+    pub(super) async fn kept(
         &self,
-        custody: &Custody,
+        referenced: &ReferencedStore,
         sessions: &mut Sessions,
-        doomed: &mut [Doomed],
+        removal: &mut [RemovalRequest],
         gone: &[Gone],
     ) -> Result<HashSet<StorePath>, SourceError> {
         let mut kept = HashSet::new();
@@ -243,44 +243,45 @@ impl Meant {
             return Ok(kept);
         }
         let mut questions: Vec<(usize, StorePath, usize)> = Vec::new();
-        for (place, path) in doomed.iter().enumerate().filter_map(|(place, doomed)| Some((place, doomed.path.text()?)))
+        for (place, path) in
+            removal.iter().enumerate().filter_map(|(place, removal)| Some((place, removal.path.text()?)))
         {
             for at in std::iter::once(path.clone()).chain(path.ancestors()) {
                 let is_above = at != path;
                 let mut hits = self.of(&file_forms(at.as_str()), &self.by_form);
                 hits.extend(self.of(&name_forms(at.as_str()), &self.by_name));
-                hits.retain(|hit| !is_above || custody.references[self.hits[*hit].reference].column.directory);
+                hits.retain(|hit| !is_above || referenced.references[self.hits[*hit].reference].column.directory);
                 hits.sort_unstable();
                 hits.dedup();
                 questions.extend(hits.into_iter().map(|hit| (place, at.clone(), hit)));
             }
         }
-        let alive = self.alive(custody, sessions, &questions, gone).await?;
+        let alive = self.alive(referenced, sessions, &questions, gone).await?;
         for (place, at, hit) in questions.into_iter().filter(|(_, _, hit)| alive.contains(hit)) {
-            let Some(path) = doomed[place].path.text() else { continue };
+            let Some(path) = removal[place].path.text() else { continue };
             match &self.hits[hit].path {
-                Some(named) if doomed[place].directory && named.is_beneath(&path) => {
-                    doomed[place].spared.push(named.clone())
+                Some(named) if removal[place].directory && named.is_beneath(&path) => {
+                    removal[place].kept.push(named.clone())
                 }
-                Some(named) if !means(&custody.open, named, &at) => {}
+                Some(named) if !means(&referenced.open, named, &at) => {}
                 Some(_) | None => drop(kept.insert(path)),
             }
         }
-        kept.extend(self.directories_with_names(custody, doomed).await);
+        kept.extend(self.directories_with_names(referenced, removal).await);
         Ok(kept)
     }
 
     /// Those of the hits in question whose rows still write the same.
     async fn alive(
         &self,
-        custody: &Custody,
+        referenced: &ReferencedStore,
         sessions: &mut Sessions,
         questions: &[(usize, StorePath, usize)],
         gone: &[Gone],
     ) -> Result<HashSet<usize>, SourceError> {
         let asked: HashSet<usize> = questions.iter().map(|(_, _, hit)| *hit).collect();
         let mut alive = HashSet::new();
-        for (reference, naming) in custody.references.iter().enumerate() {
+        for (reference, naming) in referenced.references.iter().enumerate() {
             let column = &naming.column;
             let mine = || asked.iter().copied().filter(|hit| self.hits[*hit].reference == reference);
             if mine().next().is_none() {
@@ -290,7 +291,7 @@ impl Meant {
             match column.path() {
                 FilePath::Template(_) => {
                     let paths: Vec<_> = mine().filter_map(|hit| self.hits[hit].path.clone()).collect();
-                    let named = column.named(session, &custody.store, &paths, gone).await?;
+                    let named = column.named(session, &referenced.store, &paths, gone).await?;
                     alive.extend(
                         mine().filter(|hit| self.hits[*hit].path.as_ref().is_none_or(|path| named.contains(path))),
                     );
@@ -313,12 +314,12 @@ impl Meant {
     }
 
     /// Directories to go in which a file has a name that a path ends with which leads elsewhere.
-    async fn directories_with_names(&self, custody: &Custody, doomed: &[Doomed]) -> Vec<StorePath> {
-        let directories: Vec<_> = doomed.iter().filter(|doomed| doomed.directory).cloned().collect();
+    async fn directories_with_names(&self, referenced: &ReferencedStore, removal: &[RemovalRequest]) -> Vec<StorePath> {
+        let directories: Vec<_> = removal.iter().filter(|removal| removal.directory).cloned().collect();
         if self.outside.is_empty() || directories.is_empty() {
             return Vec::new();
         }
-        let paths: Vec<_> = directories.iter().map(|doomed| doomed.path.text()).collect();
+        let paths: Vec<_> = directories.iter().map(|removal| removal.path.text()).collect();
         let (sender, receiver) = std::sync::mpsc::channel();
         let (outside, fingerprinter) = (self.outside.clone(), self.fingerprinter.clone());
         let listener = Arc::new(move |inside: Inside| {
@@ -329,7 +330,7 @@ impl Meant {
         });
         let look = Look { listener: Some(listener), gone: None };
         let never = tokio_util::sync::CancellationToken::new();
-        custody.open.examine(directories, jiff::Timestamp::MAX, &never, look).await;
+        referenced.open.examine(directories, jiff::Timestamp::MAX, &never, look).await;
         let mut places: Vec<usize> = receiver.try_iter().collect();
         places.sort_unstable();
         places.dedup();

@@ -12,13 +12,13 @@ use crate::stores::sys::words;
 
 /// Removal request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doomed {
+pub struct RemovalRequest {
     pub path: RawPath,
     /// The path is to be a directory, which goes with everything in it; else it is to be a file.
     pub directory: bool,
     /// Paths beneath the directory that somebody still names: each stays, with all that is in it and all directories
-    /// above it, whatever else is doomed in the same call. The directory's outcome says nothing of them.
-    pub spared: Vec<StorePath>,
+    /// above it, whatever else is to be removed in the same call. The directory's outcome says nothing of them.
+    pub kept: Vec<StorePath>,
     /// A file goes only as it was seen then, where it was.
     pub seen: Option<Seen>,
     /// Instant, in nanoseconds since 1970: what was changed since stays, and with it the directories that it is in; a directory in
@@ -28,11 +28,11 @@ pub struct Doomed {
     pub age_by: AgeBy,
 }
 
-impl Doomed {
+impl RemovalRequest {
     /// A single file.
     pub fn file(path: impl Into<RawPath>) -> Self {
-        let (path, spared, age_by) = (path.into(), Vec::new(), AgeBy::default());
-        Self { path, directory: false, spared, seen: None, changed_before_ns: None, age_by }
+        let (path, kept, age_by) = (path.into(), Vec::new(), AgeBy::default());
+        Self { path, directory: false, kept, seen: None, changed_before_ns: None, age_by }
     }
 
     /// A single file, as a walk saw it.
@@ -95,7 +95,7 @@ pub struct Part {
 
 impl Part {
     /// True if it is to be tried again.
-    pub fn is_owed(&self) -> bool {
+    pub fn is_pending(&self) -> bool {
         self.failed > 0 || self.stopped
     }
 
@@ -203,7 +203,7 @@ impl fmt::Display for Why {
     }
 }
 
-/// A file (or whatever else is no directory) in a doomed directory, which would go with it.
+/// A file (or whatever else is no directory) in a directory to be removed, which would go with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inside {
     /// Position of the directory in the list that was given.
@@ -225,5 +225,5 @@ pub struct Look {
 /// Tells of a path beneath the root. Called from several threads.
 pub type GoneBefore = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
-/// Hears of each file in a doomed directory. Called from several threads, which it may hold up.
+/// Hears of each file in a directory to be removed. Called from several threads, which it may hold up.
 pub type Listener = Arc<dyn Fn(Inside) + Send + Sync>;

@@ -132,7 +132,7 @@ impl Looking<'_> {
         let scan = Arc::new(Scan {
             matching: policy.matching.clone(),
             cutoff_ns: rules.cutoff_ns,
-            age_by: self.custody.store.age_by,
+            age_by: self.referenced.store.age_by,
             records: (!rules.is_age_alone()).then(Mutex::default),
             sink: Sink::new(),
             prune_empty: policy.prune_empty,
@@ -142,7 +142,7 @@ impl Looking<'_> {
             let scan = scan.clone();
             move || Worker { scan: scan.clone(), matched: 0, chosen: 0, recent: 0, empty: Vec::new() }
         };
-        let walked = self.custody.open.walk(make, stop.token()).await?;
+        let walked = self.referenced.open.walk(make, stop.token()).await?;
         let matched = walked.visitors.iter().map(|worker| worker.matched).sum();
         let mut chosen = walked.visitors.iter().map(|worker| worker.chosen).sum();
         let recent = walked.visitors.iter().map(|worker| worker.recent).sum();
@@ -174,8 +174,8 @@ impl Looking<'_> {
         let to_free = match policy.min_free {
             None => None,
             Some(least) => {
-                let store = self.custody.store.clone();
-                let space = self.custody.open.space();
+                let store = self.referenced.store.clone();
+                let space = self.referenced.open.space();
                 let space = space.map_err(|cause| TreeEnd::Space { store: store.name.clone(), cause })?;
                 let wanted = least.of(space.total_bytes).saturating_sub(space.available_bytes);
                 Some(RoomToMake {
@@ -194,10 +194,10 @@ impl Looking<'_> {
     }
 
     async fn trashed_bytes(&mut self, policy: &FilesPolicy) -> Result<u64, TreeEnd> {
-        if self.custody.store.trash.is_none() || policy.bypass_trash {
+        if self.referenced.store.trash.is_none() || policy.bypass_trash {
             return Ok(0);
         }
-        let trash = self.custody.open.trash(self.run.stop.token()).await?;
+        let trash = self.referenced.open.trash(self.run.stop.token()).await?;
         Ok(trash.iter().map(|run| run.size_bytes).sum())
     }
 }

@@ -12,9 +12,9 @@ use crate::decide::choose::Choice;
 use crate::decide::guards::{Going, Judged};
 use crate::outcome::GuardReading;
 use crate::run::account::Account;
-use crate::run::custody::Custody;
 use crate::run::plan_state::GoneInStore;
 use crate::run::policy_run::PolicyRun;
+use crate::run::referenced_store::ReferencedStore;
 use crate::run::request::Fate;
 use crate::run::sessions::Sessions;
 use crate::run::store_identity;
@@ -79,7 +79,7 @@ impl Sink {
 /// A store that is looked at for a policy.
 pub(super) struct Looking<'a> {
     pub(super) run: &'a PolicyRun<'a>,
-    pub(super) custody: &'a mut Custody,
+    pub(super) referenced: &'a mut ReferencedStore,
     pub(super) sessions: &'a mut Sessions,
     /// When the look began.
     pub(super) began_at: Timestamp,
@@ -105,7 +105,7 @@ impl Looking<'_> {
         if self.run.fate(None) != Fate::Enforce {
             return Ok(None);
         }
-        let (open, store, ledger) = (&self.custody.open, &self.custody.store, self.run.runner.ledger.as_ref());
+        let (open, store, ledger) = (&self.referenced.open, &self.referenced.store, self.run.runner.ledger.as_ref());
         Ok(store_identity::guard(open, store, ledger, true).await?.map(Blocked::Store))
     }
 }

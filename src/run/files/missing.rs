@@ -10,12 +10,12 @@ use crate::decide::references::JUDGED_FROM;
 use crate::outcome::{AlikeFile, MissingFile, SHOWN_AT_MOST};
 use crate::policy::{ReferenceMatch, StorePath, file_forms, name_forms, written_forms, written_name_forms};
 use crate::run::account::Account;
-use crate::run::custody::Custody;
 use crate::run::fingerprints::{Collection, Fingerprinter, Fingerprints};
+use crate::run::referenced_store::ReferencedStore;
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
 use crate::sources::{NamedPath, Naming, Rows};
-use crate::stores::{Doomed, Look, Outcome};
+use crate::stores::{Look, Outcome, RemovalRequest};
 
 /// Files that are looked for at a time.
 const FILES_AT_ONCE: usize = 1000;
@@ -60,14 +60,14 @@ pub(super) struct Alike {
 
 /// Tells of rows whose file is missing: those that the walk did not find, and that are not there now either.
 pub(super) async fn tell(
-    custody: &Custody,
+    referenced: &ReferencedStore,
     names: &Names,
     sessions: &mut Sessions,
     stop: &Stop,
     account: &mut Account,
 ) -> Result<Missing, TreeEnd> {
     let mut missing = Missing::default();
-    for (naming, counts) in custody.references.iter().zip(&names.counts) {
+    for (naming, counts) in referenced.references.iter().zip(&names.counts) {
         let column = &naming.column;
         let by_name = column.matching() == ReferenceMatch::Name;
         let set = match (by_name, column.directory) {
@@ -96,11 +96,11 @@ pub(super) async fn tell(
             missed.take(named);
             if stop.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        column.read_all(reader, &custody.store, Rows::Holding, &mut each).await?;
+        column.read_all(reader, &referenced.store, Rows::Holding, &mut each).await?;
         let Missed { rows, missed: walked_past, paths, different, .. } = missed;
         let mut absent = 0;
         for some in paths.chunks(FILES_AT_ONCE).take_while(|_| !stop.is_set()) {
-            absent += look(custody, some, column.directory, &counts.reference, stop, account).await;
+            absent += look(referenced, some, column.directory, &counts.reference, stop, account).await;
         }
         if stop.is_set() {
             return Err(TreeEnd::Stopped);
@@ -206,13 +206,13 @@ impl Alike {
     pub(super) fn of(&self, path: &str) -> Option<AlikeFile> {
         let fingerprint = |form: &String| self.names.fingerprinter.of(form.as_bytes());
         if !self.paths.is_empty() {
-            let met = file_forms(path).iter().map(fingerprint).find(|form| self.paths.find(*form));
+            let form_there = file_forms(path).iter().map(fingerprint).find(|form| self.paths.find(*form));
             // A row may leave out, or have more of, what paths begin with.
-            let met = met.or_else(|| {
+            let form_there = form_there.or_else(|| {
                 let mut shorter = ends(path).flat_map(file_forms).map(|form| fingerprint(&form));
                 shorter.find(|form| self.paths.find(*form))
             });
-            if let Some(form) = met {
+            if let Some(form) = form_there {
                 return Some(AlikeFile { path: path.to_owned(), named: self.known.get(&form).cloned() });
             }
             if file_forms(path).iter().map(fingerprint).any(|form| self.ends.find(form)) {
@@ -244,19 +244,19 @@ fn ends(path: &str) -> impl Iterator<Item = &str> {
 
 /// Looks for files; how many are not there.
 async fn look(
-    custody: &Custody,
+    referenced: &ReferencedStore,
     paths: &[StorePath],
     directory: bool,
     reference: &str,
     stop: &Stop,
     account: &mut Account,
 ) -> u64 {
-    let doomed = |path: &StorePath| match directory {
-        true => Doomed::directory(path),
-        false => Doomed::file(path),
+    let removal = |path: &StorePath| match directory {
+        true => RemovalRequest::directory(path),
+        false => RemovalRequest::file(path),
     };
-    let doomed = paths.iter().map(doomed).collect();
-    let outcomes = custody.open.examine(doomed, jiff::Timestamp::MAX, stop.token(), Look::default()).await;
+    let removal = paths.iter().map(removal).collect();
+    let outcomes = referenced.open.examine(removal, jiff::Timestamp::MAX, stop.token(), Look::default()).await;
     let mut absent = 0;
     for (path, _) in outcomes.into_iter().filter(|(_, outcome)| *outcome == Outcome::Missing) {
         absent += 1;

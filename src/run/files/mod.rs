@@ -14,10 +14,10 @@ mod tree;
 use std::sync::Arc;
 
 use super::account::Account;
-use super::custody::{Custody, CustodyError};
 use super::outcome::Outcome;
 use super::plan_state::Foreseen;
 use super::policy_run::PolicyRun;
+use super::referenced_store::{ReferencedStore, ReferencedStoreError};
 use super::sessions::Sessions;
 use crate::decide::blocked::Blocked;
 use crate::outcome::RunMode;
@@ -66,13 +66,13 @@ impl PolicyRun<'_> {
             let error = format!("the configuration has no store {}", tree.store());
             return Outcome::failed(Account::default(), [error]);
         };
-        let mut custody = match self.tree_custody(store, sessions).await {
-            Ok(custody) => custody,
+        let mut referenced = match self.tree_store(store, sessions).await {
+            Ok(referenced) => referenced,
             Err(error) => return Outcome::blocked(Account::default(), error.blocks()),
         };
         let found = Looking {
             run: self,
-            custody: &mut custody,
+            referenced: &mut referenced,
             sessions,
             began_at: self.runner.clock.now(),
             // Each file that is walked over asks it.
@@ -91,19 +91,23 @@ impl PolicyRun<'_> {
         if found.blocked.is_none() {
             found.blocked = self.held_by_clock(sessions, None).await;
         }
-        self.take_found(tree, found, &custody, sessions, foreseen, holding).await
+        self.take_found(tree, found, &referenced, sessions, foreseen, holding).await
     }
 
-    async fn tree_custody(&self, store: &Arc<Store>, sessions: &mut Sessions) -> Result<Custody, CustodyError> {
+    async fn tree_store(
+        &self,
+        store: &Arc<Store>,
+        sessions: &mut Sessions,
+    ) -> Result<ReferencedStore, ReferencedStoreError> {
         let (settings, run_id) = (&self.runner.settings, self.request.run_id);
-        Custody::open(store, &[], settings, sessions, run_id).await
+        ReferencedStore::open(store, &[], settings, sessions, run_id).await
     }
 
     async fn take_found(
         &self,
         tree: Tree<'_>,
         found: Finding,
-        custody: &Custody,
+        referenced: &ReferencedStore,
         sessions: &mut Sessions,
         foreseen: &mut Foreseen,
         holding: Option<Holding<'_>>,
@@ -113,7 +117,7 @@ impl PolicyRun<'_> {
         let mut taking = Taking {
             run: self,
             tree,
-            custody,
+            referenced,
             sessions,
             fate: self.fate(blocked.as_ref()),
             holding: holding.filter(|_| blocked.is_none()),

@@ -145,8 +145,8 @@ impl Looking<'_> {
         if let Some(why) = self.identity_guard().await? {
             return Ok(finding.blocked(why));
         }
-        let (store, settings, stop) = (self.custody.store.clone(), &self.run.runner.settings, self.run.stop);
-        let names = Arc::new(Names::read(self.custody, settings, self.sessions, stop).await?);
+        let (store, settings, stop) = (self.referenced.store.clone(), &self.run.runner.settings, self.run.stop);
+        let names = Arc::new(Names::read(self.referenced, settings, self.sessions, stop).await?);
         tracing::debug!(store = %store.name, references = names.rows(), "Read what rows name in store {}", store.name);
         (finding.account.tally.references_outside, finding.account.outside) = names.outside();
         // Rows that a policy owns files by may all be gone; of declared references somebody says that they name files.
@@ -168,7 +168,7 @@ impl Looking<'_> {
             let scan = scan.clone();
             move || Worker { scan: scan.clone(), tallied: Tallied::default() }
         };
-        let walked = self.custody.open.walk(make, stop.token()).await?;
+        let walked = self.referenced.open.walk(make, stop.token()).await?;
         tracing::debug!(store = %store.name, files = walked.surveyed.files, "Walked store {}", store.name);
         let mut all = Tallied::default();
         walked.visitors.iter().for_each(|worker| all.add(worker.tallied));
@@ -178,7 +178,7 @@ impl Looking<'_> {
             let (store, places) = (store.name.clone(), walked.surveyed.errors);
             return Ok(finding.blocked(Blocked::StoreUnseen { store, places }));
         }
-        let missing = missing::tell(self.custody, &names, self.sessions, stop, &mut finding.account).await?;
+        let missing = missing::tell(self.referenced, &names, self.sessions, stop, &mut finding.account).await?;
         let (named, missed) = names.count();
         let (rows, files, absent) = (missing.rows, missing.files, missing.absent.first());
         let found = NotFound { named, missed, rows, files, absent, example: finding.account.missing.first() };

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use super::outside::{Beginnings, SHOWN_AT_MOST};
 use crate::outcome::OutsidePaths;
 use crate::policy::{Settings, Store, name_forms, written_name_forms};
-use crate::run::custody::Custody;
 use crate::run::fingerprints::{Collection, Fingerprinter, Fingerprints};
+use crate::run::referenced_store::ReferencedStore;
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
 use crate::sources::{NamedPath, Naming, ReferenceColumn, Rows, SourceError};
@@ -73,15 +73,15 @@ struct Collector {
 impl Names {
     /// Reads every reference of a store.
     pub(in crate::run) async fn read(
-        custody: &Custody,
+        referenced: &ReferencedStore,
         settings: &Settings,
         sessions: &mut Sessions,
         stop: &Stop,
     ) -> Result<Self, NamesError> {
         let mut collector = Collector::default();
         let mut counts = Vec::new();
-        let store = custody.store.clone();
-        for naming in &custody.references {
+        let store = referenced.store.clone();
+        for naming in &referenced.references {
             let column = &naming.column;
             let mut reading = Reading {
                 collector: &mut collector,

@@ -16,14 +16,14 @@ use crate::decide::files::FileReasonKind;
 use crate::outcome::{SHOWN_AT_MOST, Sample, Tally};
 use crate::policy::{Name, OpenFiles};
 use crate::run::account::Account;
-use crate::run::custody::Custody;
 use crate::run::owners::Action;
 use crate::run::plan_state::GoneFiles;
 use crate::run::policy_run::PolicyRun;
+use crate::run::referenced_store::ReferencedStore;
 use crate::run::request::{Fate, Listed};
 use crate::run::sessions::Sessions;
 use crate::run::spellings::{self, Meant};
-use crate::stores::{Doomed, FilesInUse, InUse, Inside, Left, Look, Outcome, Part, RawPath, Way};
+use crate::stores::{FilesInUse, InUse, Inside, Left, Look, Outcome, Part, RawPath, RemovalRequest, Way};
 use crate::text::chain;
 
 /// Files that are read from the spool together, and removed together where nobody is asked about them; not more, so that a
@@ -48,7 +48,7 @@ const MAY_BE_HELD: &str = "may be held open by a process that retaind's user can
 pub(super) struct Taking<'a> {
     pub(super) run: &'a PolicyRun<'a>,
     pub(super) tree: Tree<'a>,
-    pub(super) custody: &'a Custody,
+    pub(super) referenced: &'a ReferencedStore,
     pub(super) sessions: &'a mut Sessions,
     pub(super) fate: Fate,
     /// None where it is only looked.
@@ -79,10 +79,10 @@ impl Taking<'_> {
     /// Takes everything that was chosen.
     pub(super) async fn take(&mut self, spool: Spool, choices: Option<Vec<Choice>>) -> Result<(), TreeEnd> {
         let bypasses = matches!(self.tree, Tree::Files(policy) if policy.bypass_trash);
-        let room_way = if bypasses { Way::Unlink } else { self.custody.way() };
+        let room_way = if bypasses { Way::Unlink } else { self.referenced.way() };
         let mut found = spool.read().map_err(TreeEnd::Spool)?.enumerate();
         // One reading of what rows mean serves all that is read together.
-        let at_once = if self.custody.references.is_empty() { READ_AT_ONCE } else { SEARCHED_AT_ONCE };
+        let at_once = if self.referenced.references.is_empty() { READ_AT_ONCE } else { SEARCHED_AT_ONCE };
         let choice = |place: usize| choices.as_ref().map_or(Choice::Goes, |choices| choices[place]);
         loop {
             self.may_go_on().await?;
@@ -99,7 +99,7 @@ impl Taking<'_> {
             if !any {
                 break;
             }
-            self.all(usual, self.custody.way()).await?;
+            self.all(usual, self.referenced.way()).await?;
             self.all(room, room_way).await?;
         }
         self.prune().await
@@ -109,7 +109,7 @@ impl Taking<'_> {
     pub(super) async fn make_durable(&mut self) {
         if self.holding.is_some()
             && self.account.tally.files_deleted > 0
-            && let Err(error) = self.custody.open.make_durable().await
+            && let Err(error) = self.referenced.open.make_durable().await
         {
             let why = format!("what was removed may come back after a power cut: {}", chain(&error));
             self.account.fail(None, None, why);
@@ -128,7 +128,7 @@ impl Taking<'_> {
     }
 
     async fn all(&mut self, mut found: Vec<Found>, way: Way) -> Result<(), TreeEnd> {
-        if self.custody.references.is_empty() {
+        if self.referenced.references.is_empty() {
             return self.some(found, way, &Meant::default()).await;
         }
         let meant = self.search(&found).await?;
@@ -147,33 +147,33 @@ impl Taking<'_> {
         let Tree::Files(_) = self.tree else { return Ok(Meant::default()) };
         let paths = found.iter().filter_map(|found| RawPath::parse(&found.path).ok()?.text());
         let paths: Vec<_> = paths.map(|path| (path, false)).collect();
-        Ok(spellings::search(self.custody, &self.run.runner.settings, self.sessions, &paths).await?)
+        Ok(spellings::search(self.referenced, &self.run.runner.settings, self.sessions, &paths).await?)
     }
 
     async fn some(&mut self, found: Vec<Found>, way: Way, meant: &Meant) -> Result<(), TreeEnd> {
         let found = self.without_open(found).await?;
         let found = self.without_alike(found);
-        let mut doomed: Vec<_> = found.into_iter().filter_map(|found| self.doomed(found)).collect();
-        if doomed.is_empty() {
+        let mut removal: Vec<_> = found.into_iter().filter_map(|found| self.removal(found)).collect();
+        if removal.is_empty() {
             return Ok(());
         }
-        let named = match self.custody.spare_named(self.sessions, &mut doomed, &[], meant).await {
+        let named = match self.referenced.keep_named(self.sessions, &mut removal, &[], meant).await {
             Ok(named) => named,
             Err(error) => {
                 let why = format!("kept, because it is not known whether a row names it: {}", chain(&error));
-                for doomed in doomed {
+                for removal in removal {
                     let reason = FileReasonKind::NamesUnknown.word();
-                    self.account.keep(None, Some(doomed.path.to_string()), reason, why.clone());
+                    self.account.keep(None, Some(removal.path.to_string()), reason, why.clone());
                 }
                 return Ok(());
             }
         };
-        let all = doomed.len();
-        doomed.retain(|doomed| named.is_empty() || !doomed.path.text().is_some_and(|path| named.contains(&path)));
-        let spared: usize = doomed.iter().map(|doomed| doomed.spared.len()).sum();
-        self.add(&Tally { files_referenced: (all - doomed.len() + spared) as u64, ..Tally::default() });
-        let doomed = self.only_old(doomed).await;
-        let outcomes = self.act(doomed, way).await;
+        let all = removal.len();
+        removal.retain(|removal| named.is_empty() || !removal.path.text().is_some_and(|path| named.contains(&path)));
+        let kept: usize = removal.iter().map(|removal| removal.kept.len()).sum();
+        self.add(&Tally { files_referenced: (all - removal.len() + kept) as u64, ..Tally::default() });
+        let removal = self.only_old(removal).await;
+        let outcomes = self.act(removal, way).await;
         self.count(outcomes, way).await;
         self.run.reporter.update(&self.account.tally);
         self.flush().await
@@ -195,7 +195,7 @@ impl Taking<'_> {
             let asked: Vec<_> = closed.iter().filter_map(path).collect();
             let known = asked.len() == closed.len();
             let answers =
-                if known { self.custody.open.in_use(asked).await } else { vec![InUse::Unknown; closed.len()] };
+                if known { self.referenced.open.in_use(asked).await } else { vec![InUse::Unknown; closed.len()] };
             let count = |wanted| answers.iter().filter(|&&answer| answer == wanted).count();
             open += count(InUse::Yes);
             let unknown = count(InUse::Unknown);
@@ -232,29 +232,31 @@ impl Taking<'_> {
         }
     }
 
-    fn doomed(&mut self, found: Found) -> Option<Doomed> {
+    fn removal(&mut self, found: Found) -> Option<RemovalRequest> {
         // A walk tells no other path; what is in no form for a path stays.
         let path = RawPath::parse(&found.path).ok()?;
         Some(match (found.file, self.tree) {
-            (Some(file), _) => Doomed::seen(path, file.seen),
-            (None, Tree::Orphans(policy)) => {
-                Doomed::old_directory(path, policy.cutoff(self.run.now).as_nanosecond(), self.custody.store.age_by)
-            }
+            (Some(file), _) => RemovalRequest::seen(path, file.seen),
+            (None, Tree::Orphans(policy)) => RemovalRequest::old_directory(
+                path,
+                policy.cutoff(self.run.now).as_nanosecond(),
+                self.referenced.store.age_by,
+            ),
             (None, Tree::Files(_)) => return None,
         })
     }
 
     /// Leaves out directories in which something is young: they go as a whole or not at all.
-    async fn only_old(&mut self, doomed: Vec<Doomed>) -> Vec<Doomed> {
-        let directories: Vec<_> = doomed.iter().filter(|doomed| doomed.directory).cloned().collect();
+    async fn only_old(&mut self, removal: Vec<RemovalRequest>) -> Vec<RemovalRequest> {
+        let directories: Vec<_> = removal.iter().filter(|removal| removal.directory).cloned().collect();
         if directories.is_empty() {
-            return doomed;
+            return removal;
         }
-        let mut look = match (self.holding, self.files.of(&self.custody.store.name)) {
+        let mut look = match (self.holding, self.files.of(&self.referenced.store.name)) {
             (None, Some(gone)) => gone.knowing(),
             _ => Look::default(),
         };
-        let paths: Vec<_> = directories.iter().map(|doomed| doomed.path.clone()).collect();
+        let paths: Vec<_> = directories.iter().map(|removal| removal.path.clone()).collect();
         let meant = Arc::new(Mutex::new(HashSet::new()));
         if let Some(alike) = self.alike.clone() {
             let meant = meant.clone();
@@ -264,7 +266,7 @@ impl Taking<'_> {
                 }
             }));
         }
-        let looked = self.custody.open.examine(directories, self.decided_at, self.run.stop.token(), look);
+        let looked = self.referenced.open.examine(directories, self.decided_at, self.run.stop.token(), look);
         let mut young = HashSet::new();
         for (path, outcome) in looked.await {
             if matches!(outcome, Outcome::Partly(Part { kept: 1.., .. })) {
@@ -276,19 +278,20 @@ impl Taking<'_> {
         let meant: HashSet<_> =
             meant.into_iter().map(|place| &paths[place]).filter(|path| !young.contains(path)).collect();
         self.stay("directories in which a row may mean a file by its name", meant.len() as u64);
-        let stays =
-            |doomed: &Doomed| doomed.directory && (young.contains(&doomed.path) || meant.contains(&doomed.path));
-        doomed.into_iter().filter(|doomed| !stays(doomed)).collect()
+        let stays = |removal: &RemovalRequest| {
+            removal.directory && (young.contains(&removal.path) || meant.contains(&removal.path))
+        };
+        removal.into_iter().filter(|removal| !stays(removal)).collect()
     }
 
-    async fn act(&mut self, doomed: Vec<Doomed>, way: Way) -> Vec<(RawPath, bool, Outcome)> {
-        let directories: Vec<_> = doomed.iter().map(|doomed| doomed.directory).collect();
+    async fn act(&mut self, removal: Vec<RemovalRequest>, way: Way) -> Vec<(RawPath, bool, Outcome)> {
+        let directories: Vec<_> = removal.iter().map(|removal| removal.directory).collect();
         let lister = self.run.lister(self.fate);
         let listen = lister.as_ref().map(|lister| move |store: &Name| lister.listener(store));
         let (decided_at, stop) = (self.decided_at, self.run.stop.token());
         let action = match self.holding {
             Some(_) => {
-                let outcomes = self.custody.open.remove_for_now(doomed, decided_at, way, stop).await;
+                let outcomes = self.referenced.open.remove_for_now(removal, decided_at, way, stop).await;
                 return told(outcomes, directories);
             }
             None => Action::Examine {
@@ -299,12 +302,12 @@ impl Taking<'_> {
                 listener: listen.as_ref().map(|listen| listen as &(dyn Fn(&Name) -> crate::stores::Listener + Sync)),
             },
         };
-        let outcomes = self.custody.act(doomed, action).await;
+        let outcomes = self.referenced.act(removal, action).await;
         told(outcomes, directories)
     }
 
     async fn count(&mut self, outcomes: Vec<(RawPath, bool, Outcome)>, way: Way) {
-        let store = self.custody.store.name.clone();
+        let store = self.referenced.store.name.clone();
         let (mut gone, mut gone_bytes) = (0, 0);
         for (path, directory, outcome) in outcomes {
             match outcome {
@@ -354,7 +357,7 @@ impl Taking<'_> {
 
     async fn list(&mut self, path: &RawPath, size_bytes: u64) {
         let Some(list) = &self.run.request.list else { return };
-        let (policy, mode, store) = (self.run.policy.name.clone(), self.fate, self.custody.store.name.clone());
+        let (policy, mode, store) = (self.run.policy.name.clone(), self.fate, self.referenced.store.name.clone());
         // A listener that went away (a closed pipe) ends the listing, not the plan.
         let _ = list.send(Listed::File { policy, mode, store, path: path.to_string(), size_bytes }).await;
     }
@@ -389,7 +392,7 @@ impl Taking<'_> {
             if directories.is_empty() {
                 continue;
             }
-            match self.custody.open.prune_empty(directories, self.decided_at, idle_since_ns, stop).await {
+            match self.referenced.open.prune_empty(directories, self.decided_at, idle_since_ns, stop).await {
                 Ok(pruned) => {
                     removed += pruned.directories;
                     for Left { path, why } in pruned.left {

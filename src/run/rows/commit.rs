@@ -2,12 +2,12 @@
 //!
 //! 1. in the source, a transaction deletes (or updates) the rows with every condition in the statement and tells their
 //!    paths, and those of the rows that go with them;
-//! 2. in the ledger, the intents are committed: what will be owed;
+//! 2. in the ledger, the intents are committed: what will be pending;
 //! 3. the source commits;
 //! 4. each file that no row names any more is removed, where need be together with those of later batches (`waiting`);
 //! 5. in the ledger, the intents are settled and the sums added up.
 //!
-//! A crash before 3 leaves intents of a deletion that never was; a crash after it leaves files that are owed. Recovery
+//! A crash before 3 leaves intents of a deletion that never was; a crash after it leaves files that are pending. Recovery
 //! (`recover`) tells the two apart.
 
 use super::deleter::{Deleter, roll_back};
@@ -230,10 +230,10 @@ impl Deleter<'_> {
         if batches.is_empty() {
             return Ok(());
         }
-        let custodies = &self.facts.custodies;
+        let referenced_stores = &self.facts.referenced_stores;
         let began_at = self.runner.clock.now();
         let items = batches.iter().flat_map(|batch| &batch.items);
-        let searched = search_all(custodies, &self.runner.settings, self.sessions, items).await;
+        let searched = search_all(referenced_stores, &self.runner.settings, self.sessions, items).await;
         self.pace.waiting.searched(began_at, self.runner.clock.now());
         self.pace.waiting.reads_long = reads_long(&searched);
         let mut ended = None;
@@ -242,9 +242,9 @@ impl Deleter<'_> {
         for IntentBatch { id, recorded_at, done: mut sums, items, .. } in batches {
             later.remove(&items);
             let action = Action::Remove { decided_at: recorded_at, stop: self.stop.token() };
-            let settled = settle(custodies, (&searched, &later), self.sessions, items.clone(), action).await;
+            let settled = settle(referenced_stores, (&searched, &later), self.sessions, items.clone(), action).await;
             sums.add(&settled.account.tally);
-            self.ledger.settle(id, &settled.still_owed, &sums).await?;
+            self.ledger.settle(id, &settled.still_pending, &sums).await?;
             let missing = settled.gone.iter().filter(|(_, size)| size.is_none()).map(|(item, _)| item);
             self.pace.presence.count(self.facts, &items, missing);
             ended = ended.or(self.came_to_nothing(&settled));
@@ -288,7 +288,7 @@ impl Deleter<'_> {
 
 /// What is known of a batch after its commit.
 pub(crate) enum Committed {
-    /// Committed: its files are owed.
+    /// Committed: its files are pending.
     Known(Box<IntentBatch>),
     /// Looked at over a new connection already.
     Settled,

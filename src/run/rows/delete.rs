@@ -40,7 +40,7 @@ impl Deleter<'_> {
             self.delete_generations(walker).await?;
             walker = Walker::new(target.clone(), self.facts.at, batch).at_its_end();
         }
-        let mut snapshot = match self.facts.custodies.is_empty() {
+        let mut snapshot = match self.facts.referenced_stores.is_empty() {
             true => Snapshot::take(self.sessions, &target.source, target).await,
             false => None,
         };
@@ -94,7 +94,7 @@ impl Deleter<'_> {
             match error.kind {
                 ErrorKind::Lost | ErrorKind::Connect if losses < 3 => {
                     losses += 1;
-                    if self.facts.custodies.is_empty() {
+                    if self.facts.referenced_stores.is_empty() {
                         let lost =
                             "the connection was lost in the middle of a batch: its rows may be gone and not counted";
                         self.account.notes.push(lost.to_owned());
@@ -157,7 +157,7 @@ impl Deleter<'_> {
     pub(crate) async fn attempt_scope(&mut self, scope: Scope<'_>) -> Result<(), RowsEnd> {
         let mut waiting_since = None;
         loop {
-            let taken = match self.facts.custodies.is_empty() {
+            let taken = match self.facts.referenced_stores.is_empty() {
                 true => self.take_rows(scope).await,
                 false => self.take_with_files(scope).await,
             };

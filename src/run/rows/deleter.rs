@@ -46,7 +46,7 @@ pub(crate) struct Pace {
     pub(crate) presence: Presence,
     /// Files in a row that could not be removed.
     pub(crate) unremoved: u64,
-    /// Rows that stay for their paths, of windows that are met again.
+    /// Rows that stay for their paths, of windows that are read again.
     pub(crate) unmapped: Told,
     pub(crate) vetoed: Vetoed,
     /// Rows that others of their table need so far, since this was last set to zero.

@@ -104,11 +104,11 @@ impl PolicyRun<'_> {
 
     /// Tries whether something can be moved into the trash of each store in which something would be; why not.
     async fn try_trash(&self, facts: &Facts, look: &Look) -> Option<Blocked> {
-        for custody in facts.custodies.iter().filter(|custody| custody.store.trash.is_some()) {
-            if look.removes_in.contains(&custody.store.name)
-                && let Err(why) = custody.open.try_trash().await
+        for referenced in facts.referenced_stores.iter().filter(|referenced| referenced.store.trash.is_some()) {
+            if look.removes_in.contains(&referenced.store.name)
+                && let Err(why) = referenced.open.try_trash().await
             {
-                return Some(Blocked::Unremovable { store: custody.store.name.clone(), why });
+                return Some(Blocked::Unremovable { store: referenced.store.name.clone(), why });
             }
         }
         None
@@ -134,7 +134,7 @@ impl PolicyRun<'_> {
             if error.kind != ErrorKind::Other || !facts.unjudged.is_empty() {
                 return self.ended(account, RowsEnd::Source(error));
             }
-            // Perhaps the operator's SQL failed on a row that was met only now.
+            // Perhaps the operator's SQL failed on a row that was read only now.
             facts = match gather_judging(self.question(rows, at, &[]), sessions, error).await {
                 Ok(facts) => facts.by_order(),
                 Err(error) => return refused(account, error),
@@ -178,7 +178,7 @@ impl PolicyRun<'_> {
             .await
         {
             (account, Err(RowsEnd::Source(error))) if facts.unjudged.is_empty() && error.kind == ErrorKind::Other => {
-                // Perhaps the operator's SQL failed on a row that was met only now.
+                // Perhaps the operator's SQL failed on a row that was read only now.
                 match gather_judging(self.question(rows, at, &[]), sessions, error).await {
                     Ok(found) => {
                         let found = found.by_order();

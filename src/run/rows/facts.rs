@@ -9,7 +9,7 @@ use crate::ledger::{IntentItem, IntentOwner};
 use crate::outcome::RunId;
 use crate::policy::{FilePath, Name, Outside, Params, RowsPolicy, Settings};
 use crate::run::account::Account;
-use crate::run::custody::{Custody, CustodyError};
+use crate::run::referenced_store::{ReferencedStore, ReferencedStoreError};
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
 use crate::run::store_identity;
@@ -22,7 +22,7 @@ use crate::sources::{
 pub(crate) struct Facts {
     pub(crate) target: Arc<Target>,
     pub(crate) at: Instants,
-    pub(crate) custodies: Vec<Custody>,
+    pub(crate) referenced_stores: Vec<ReferencedStore>,
     /// For each owner of the target, what an intent says of it.
     owners: Vec<Arc<IntentOwner>>,
     /// How far the source's clock is from this machine's, in seconds.
@@ -54,7 +54,7 @@ pub(crate) enum GatherError {
     #[error("the policy does not fit its table")]
     Unfit(Vec<Unfit>),
     #[error(transparent)]
-    Custody(#[from] CustodyError),
+    Store(#[from] ReferencedStoreError),
     #[error("the configuration has no {what} {name}")]
     Unknown { what: &'static str, name: Name },
 }
@@ -137,12 +137,12 @@ async fn gather_by(question: Question<'_>, sessions: &mut Sessions, judges: bool
         (true, _) | (false, Some(0)) => None,
         (false, _) => target.timeless(session, at, gone).await?,
     };
-    let (custodies, owners) = open_custodies(settings, sessions, &target, run_id).await?;
+    let (referenced_stores, owners) = open_referenced(settings, sessions, &target, run_id).await?;
     let judging = None;
     Ok(Facts {
         target,
         at,
-        custodies,
+        referenced_stores,
         owners,
         skew_secs,
         eligible,
@@ -165,17 +165,17 @@ pub(crate) async fn skew(session: &mut Session, clock: &Clock) -> Result<f64, So
     Ok(theirs.duration_since(middle).as_secs_f64().abs())
 }
 
-async fn open_custodies(
+async fn open_referenced(
     settings: &Settings,
     sessions: &mut Sessions,
     target: &Target,
     run_id: RunId,
-) -> Result<(Vec<Custody>, Vec<Arc<IntentOwner>>), GatherError> {
-    let mut custodies: Vec<Custody> = Vec::new();
+) -> Result<(Vec<ReferencedStore>, Vec<Arc<IntentOwner>>), GatherError> {
+    let mut referenced_stores: Vec<ReferencedStore> = Vec::new();
     for owner in &target.owners {
         let name = &owner.file.store;
         let store = settings.store(name).ok_or_else(|| GatherError::Unknown { what: "store", name: name.clone() })?;
-        if custodies.iter().any(|custody| custody.store.name == *name) {
+        if referenced_stores.iter().any(|referenced| referenced.store.name == *name) {
             continue;
         }
         let naming: Vec<_> = target
@@ -187,19 +187,19 @@ async fn open_custodies(
                 NamedBy::owner(target.source.clone(), other.table.clone(), &other.file, released)
             })
             .collect();
-        custodies.push(Custody::open(store, &naming, settings, sessions, run_id).await?);
+        referenced_stores.push(ReferencedStore::open(store, &naming, settings, sessions, run_id).await?);
     }
-    let custody_of = |name: &Name| custodies.iter().find(|custody| custody.store.name == *name);
-    let owned = target.owners.iter().filter_map(|owner| Some((owner, custody_of(&owner.file.store)?)));
-    let owners = owned.map(|(owner, custody)| Arc::new(intent_owner(owner, target, custody))).collect();
-    Ok((custodies, owners))
+    let referenced_store_of = |name: &Name| referenced_stores.iter().find(|referenced| referenced.store.name == *name);
+    let owned = target.owners.iter().filter_map(|owner| Some((owner, referenced_store_of(&owner.file.store)?)));
+    let owners = owned.map(|(owner, referenced)| Arc::new(intent_owner(owner, target, referenced))).collect();
+    Ok((referenced_stores, owners))
 }
 
-fn intent_owner(owner: &FileOwner, target: &Target, custody: &Custody) -> IntentOwner {
+fn intent_owner(owner: &FileOwner, target: &Target, referenced: &ReferencedStore) -> IntentOwner {
     IntentOwner {
         store: owner.file.store.clone(),
-        root: custody.store.root.clone(),
-        root_then: store_identity::root_then(&custody.open),
+        root: referenced.store.root.clone(),
+        root_then: store_identity::root_then(&referenced.open),
         table: owner.table.to_string(),
         path: owner.file.path.to_string(),
         template: matches!(owner.file.path, FilePath::Template(_)),

@@ -59,10 +59,10 @@ impl PolicyRun<'_> {
         {
             judged.blocked = Some(doubt);
         }
-        for custody in &facts.custodies {
+        for referenced in &facts.referenced_stores {
             if judged.blocked.is_none() {
                 let ledger = self.runner.ledger.as_ref();
-                let doubt = store_identity::guard(&custody.open, &custody.store, ledger, false).await?;
+                let doubt = store_identity::guard(&referenced.open, &referenced.store, ledger, false).await?;
                 judged.blocked = doubt.map(Blocked::Store);
             }
         }
@@ -98,7 +98,7 @@ impl PolicyRun<'_> {
 pub(in crate::run) fn refused(account: Account, error: GatherError) -> Outcome {
     match error {
         GatherError::Unfit(misfits) => Outcome::failed(account, misfits.iter().map(ToString::to_string)),
-        GatherError::Custody(error) => Outcome::blocked(account, error.blocks()),
+        GatherError::Store(error) => Outcome::blocked(account, error.blocks()),
         GatherError::Source(_) | GatherError::Mismatch { .. } | GatherError::Unknown { .. } => {
             Outcome::failed(account, [chain(&error)])
         }

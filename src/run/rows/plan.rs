@@ -87,7 +87,7 @@ impl Planner<'_> {
         }
         let doubts = Doubts { policy: self.policy, facts: self.facts, stop: self.stop, gone: self.gone };
         doubts.tell_unlisted(self.sessions, &mut self.account).await?;
-        let counts_only = self.facts.custodies.is_empty() && !self.facts.target.node.takes_others_along();
+        let counts_only = self.facts.referenced_stores.is_empty() && !self.facts.target.node.takes_others_along();
         if counts_only && self.list.is_none() && !self.facts.target.is_probed() {
             self.count().await?;
         } else {
@@ -234,7 +234,7 @@ impl Planner<'_> {
     async fn examine_waiting(&mut self) {
         let waiting = std::mem::take(&mut self.waiting);
         let items = waiting.iter().flat_map(|listing| &listing.items);
-        let searched = search_all(&self.facts.custodies, self.settings, self.sessions, items).await;
+        let searched = search_all(&self.facts.referenced_stores, self.settings, self.sessions, items).await;
         self.reads_long = reads_long(&searched);
         for Listing { batch, gone, items } in waiting {
             self.examine(batch, &gone, items, &searched).await;
@@ -252,7 +252,8 @@ impl Planner<'_> {
             listener: listen.as_ref().map(|listen| listen as &(dyn Fn(&Name) -> Listener + Sync)),
         };
         let settled =
-            settle(&self.facts.custodies, (searched, &Later::default()), self.sessions, items.clone(), action).await;
+            settle(&self.facts.referenced_stores, (searched, &Later::default()), self.sessions, items.clone(), action)
+                .await;
         let missing = settled.gone.iter().filter(|(_, size)| size.is_none()).map(|(item, _)| item);
         self.presence.count(self.facts, &items, missing);
         self.show(&batch.rows, &settled.gone);

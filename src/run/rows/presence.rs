@@ -45,7 +45,7 @@ impl Presence {
         Self { stores: BTreeMap::new(), taken }
     }
 
-    /// Begins anew: the files of the first rows are met again.
+    /// Begins anew: the files of the first rows are read again.
     pub(crate) fn anew(self) -> Self {
         Self { stores: BTreeMap::new(), ..self }
     }
@@ -69,7 +69,8 @@ impl Presence {
     pub(crate) fn judge(&self, facts: &Facts, judged: &mut Judged) {
         for (name, counts) in &self.stores {
             let missing = counts.missing.saturating_sub(self.taken.get(name).copied().unwrap_or_default());
-            let store = facts.custodies.iter().map(|custody| &custody.store).find(|store| store.name == *name);
+            let store =
+                facts.referenced_stores.iter().map(|referenced| &referenced.store).find(|store| store.name == *name);
             if let Some(store) = store {
                 judge_presence(judged, store, missing, counts.named);
             }
@@ -97,7 +98,7 @@ impl Look {
         presence: Presence,
     ) -> Result<Self, SourceError> {
         let mut look = Self { presence, ..Self::default() };
-        if facts.custodies.is_empty() || facts.eligible == Some(0) {
+        if facts.referenced_stores.is_empty() || facts.eligible == Some(0) {
             return Ok(look);
         }
         let target = &facts.target;
@@ -110,12 +111,12 @@ impl Look {
         let canceller = session.canceller();
         let batch = stop.watch(canceller, target.foresee(session, rows, gone)).await?;
         let items = facts.files_of(batch.claims).items;
-        for custody in &facts.custodies {
-            let mine = items.iter().filter(|item| item.owner.store == custody.store.name);
+        for referenced in &facts.referenced_stores {
+            let mine = items.iter().filter(|item| item.owner.store == referenced.store.name);
             let mine: Vec<&IntentItem> = mine.take(FILES_SAMPLED).collect();
             let paths: Vec<RawPath> = mine.iter().map(|item| RawPath::from(item.path.clone())).collect();
-            let mut absent = custody.open.missing(paths).await;
-            if let Some(gone) = files.of(&custody.store.name) {
+            let mut absent = referenced.open.missing(paths).await;
+            if let Some(gone) = files.of(&referenced.store.name) {
                 for (absent, item) in absent.iter_mut().zip(&mine) {
                     *absent |= gone.has(item.path.as_str().as_bytes());
                 }
@@ -127,11 +128,11 @@ impl Look {
             }
             let parents: BTreeSet<Option<&str>> = there.iter().map(|(item, _)| item.path.split().0).collect();
             let from = parents.into_iter().map(|parent| parent.map(|parent| parent.as_bytes().to_vec())).collect();
-            let removal = Removal { from, files: there.len(), trashes: custody.store.trash.is_some() };
-            let store = custody.store.name.clone();
-            let obstacle = custody.open.obstacle(removal).await.map(|why| Blocked::Unremovable { store, why });
+            let removal = Removal { from, files: there.len(), trashes: referenced.store.trash.is_some() };
+            let store = referenced.store.name.clone();
+            let obstacle = referenced.open.obstacle(removal).await.map(|why| Blocked::Unremovable { store, why });
             look.obstacle = look.obstacle.or(obstacle);
-            look.removes_in.push(custody.store.name.clone());
+            look.removes_in.push(referenced.store.name.clone());
         }
         Ok(look)
     }

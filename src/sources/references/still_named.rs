@@ -203,7 +203,7 @@ impl ReferenceColumn {
         gone: &[Gone],
     ) -> Result<HashSet<StorePath>, SourceError> {
         if self.matching == ReferenceMatch::Name && !directories.is_empty() {
-            // A configuration that asks this is refused; what it left owing before it was changed stays.
+            // A configuration that asks this is refused; what it left pending before it was changed stays.
             let store = &store.name;
             let cause = format!("its rows name files of store {store} by name, which does not tell in what directory");
             return Err(SourceError::new(&self.source, self.asking(), ErrorKind::Other, cause));

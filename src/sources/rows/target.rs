@@ -152,7 +152,7 @@ impl Target {
     }
 
     /// True if the order of its keys may be walked along. A row of PostgreSQL that is updated lies elsewhere after it, and
-    /// would be met again.
+    /// would be read again.
     pub(crate) fn is_walked_by_key(&self) -> bool {
         let any = |is: fn(&Term) -> bool| self.node.key.0.iter().any(is);
         let disordered = self.traits().orders_enums_by_number && any(Term::is_enumerated);

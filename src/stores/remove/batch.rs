@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::io::Errno;
 
-use super::context::{Durable, Ground, Terms};
+use super::context::{Durable, RemovalContext, RemovalOptions};
 use super::directory;
 use super::exclusions::{Mark, Marks};
 use super::file::{self, outcome_of_parent};
@@ -16,7 +16,7 @@ use crate::stores::dir_reader::Scratch;
 use crate::stores::request::Part;
 use crate::stores::root::Root;
 use crate::stores::sys::{sync, sync_all, words};
-use crate::stores::{Doomed, Outcome};
+use crate::stores::{Outcome, RemovalRequest};
 
 /// Directories held open at a time: they are synced together, after all that was done in them.
 const DIRECTORIES_AT_ONCE: usize = 256;
@@ -43,43 +43,43 @@ struct Done<'a> {
     directory: Option<OwnedFd>,
 }
 
-/// Outcome of everything, in the order of `doomed`.
-pub(crate) fn sweep(root: &Root, doomed: &[Doomed], terms: &Terms) -> Vec<Outcome> {
-    let mut order: Vec<usize> = (0..doomed.len()).collect();
-    order.sort_by_cached_key(|&place| (doomed[place].path.split(), doomed[place].directory, place));
+/// Outcome of everything, in the order of `to be removed`.
+pub(crate) fn sweep(root: &Root, removal: &[RemovalRequest], options: &RemovalOptions) -> Vec<Outcome> {
+    let mut order: Vec<usize> = (0..removal.len()).collect();
+    order.sort_by_cached_key(|&place| (removal[place].path.split(), removal[place].directory, place));
     let mut alike = 0;
     let groups = order.chunk_by(|&a, &b| {
-        let (a, b) = (&doomed[a], &doomed[b]);
+        let (a, b) = (&removal[a], &removal[b]);
         let beside = a.path.split().0 == b.path.split().0 && !a.directory && !b.directory && alike < FILES_PER_GROUP;
         let together = beside || (a.path == b.path && a.directory == b.directory);
         alike = if together { alike + 1 } else { 0 };
         together
     });
-    let containers = containers(doomed);
+    let containers = containers(removal);
     let (mut around, apart): (Vec<_>, Vec<_>) = groups
         .map(|places| {
-            let Doomed { path, directory, .. } = &doomed[places[0]];
+            let RemovalRequest { path, directory, .. } = &removal[places[0]];
             Group { parent: path.split().0, directory: *directory, places }
         })
-        .partition(|group| group.directory && containers.contains(doomed[group.places[0]].path.as_bytes()));
+        .partition(|group| group.directory && containers.contains(removal[group.places[0]].path.as_bytes()));
 
     let links = Links::default();
     let mut sweep = Sweep {
-        ground: Ground { root, terms, links: &links },
-        doomed,
+        context: RemovalContext { root, options, links: &links },
+        removal,
         marks: Marks::default(),
-        outcomes: vec![None; doomed.len()],
+        outcomes: vec![None; removal.len()],
         touched: None,
         unsynced: Vec::new(),
     };
-    for path in doomed.iter().flat_map(|doomed| &doomed.spared) {
-        sweep.marks.add(path.as_str().as_bytes(), Mark::Spared);
+    for path in removal.iter().flat_map(|removal| &removal.kept) {
+        sweep.marks.add(path.as_str().as_bytes(), Mark::Kept);
     }
     for wave in apart.chunks(DIRECTORIES_AT_ONCE) {
         sweep.wave(wave);
     }
-    // What is doomed by itself beneath a doomed directory goes first, so that a look says what a removal does.
-    around.sort_by_key(|group| std::cmp::Reverse(doomed[group.places[0]].path.as_bytes().len()));
+    // What is to be removed by itself beneath a directory to be removed goes first, so that a look says what a removal does.
+    around.sort_by_key(|group| std::cmp::Reverse(removal[group.places[0]].path.as_bytes().len()));
     if !around.is_empty() {
         sweep.mark_settled(&order);
     }
@@ -92,18 +92,18 @@ pub(crate) fn sweep(root: &Root, doomed: &[Doomed], terms: &Terms) -> Vec<Outcom
     sweep.outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(unseen)).collect()
 }
 
-/// The doomed directories in which something else is doomed, or of which a file of the same name is.
-fn containers(doomed: &[Doomed]) -> HashSet<&[u8]> {
+/// The directories to be removed in which something else is to be removed, or of which a file of the same name is.
+fn containers(removal: &[RemovalRequest]) -> HashSet<&[u8]> {
     let directories: HashSet<&[u8]> =
-        doomed.iter().filter(|doomed| doomed.directory).map(|doomed| doomed.path.as_bytes()).collect();
+        removal.iter().filter(|removal| removal.directory).map(|removal| removal.path.as_bytes()).collect();
     let mut containers = HashSet::new();
     if directories.is_empty() {
         return containers;
     }
-    for doomed in doomed {
-        let path = doomed.path.as_bytes();
+    for removal in removal {
+        let path = removal.path.as_bytes();
         let above = (0..path.len()).filter(|&end| path[end] == b'/').map(|end| &path[..end]);
-        let same = (!doomed.directory).then_some(path);
+        let same = (!removal.directory).then_some(path);
         containers.extend(above.chain(same).filter(|path| directories.contains(path)));
     }
     containers
@@ -119,8 +119,8 @@ fn again(first: &Outcome) -> Outcome {
 }
 
 struct Sweep<'a> {
-    ground: Ground<'a>,
-    doomed: &'a [Doomed],
+    context: RemovalContext<'a>,
+    removal: &'a [RemovalRequest],
     marks: Marks,
     outcomes: Vec<Option<Outcome>>,
     /// One of many directories from which names have gone and that are not synced yet.
@@ -132,7 +132,7 @@ struct Sweep<'a> {
 impl Sweep<'_> {
     /// Works through some groups, and makes that durable where they are in a few directories.
     fn wave(&mut self, groups: &[Group<'_>]) {
-        if let Some(why) = self.ground.root.replaced() {
+        if let Some(why) = self.context.root.replaced() {
             for &place in groups.iter().flat_map(|group| group.places) {
                 self.outcomes[place] = Some(Outcome::Failed(why.clone().into()));
             }
@@ -141,9 +141,9 @@ impl Sweep<'_> {
         let mut all = self.spread(groups);
         let touched: HashSet<_> =
             all.iter().filter(|done| done.directory.is_some()).map(|done| done.group.parent).collect();
-        if self.ground.terms.durable == Durable::Later {
+        if self.context.options.durable == Durable::Later {
             // Nothing counts on it yet.
-        } else if touched.len() > SYNCED_APART || self.ground.terms.act.moves() {
+        } else if touched.len() > SYNCED_APART || self.context.options.act.moves() {
             self.unsynced.extend(all.iter().filter(|done| done.directory.is_some()).flat_map(|done| done.group.places));
             self.touched = self.touched.take().or_else(|| all.iter_mut().find_map(|done| done.directory.take()));
         } else {
@@ -197,7 +197,7 @@ impl Sweep<'_> {
     }
 
     fn work_through<'g>(&self, group: &'g Group<'g>, scratch: &mut Scratch) -> Done<'g> {
-        let directory = match self.ground.root.directory(group.parent) {
+        let directory = match self.context.root.directory(group.parent) {
             Ok(directory) => directory,
             Err(error) => {
                 let outcomes = vec![outcome_of_parent(error); group.places.len()];
@@ -207,25 +207,25 @@ impl Sweep<'_> {
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(group.places.len());
         let (mut last, mut target): (Option<&[u8]>, _) = (None, None);
         for &place in group.places {
-            let doomed = &self.doomed[place];
-            let (_, name) = doomed.path.split();
-            let marks = self.marks.at(doomed.path.as_bytes());
+            let removal = &self.removal[place];
+            let (_, name) = removal.path.split();
+            let marks = self.marks.at(removal.path.as_bytes());
             let outcome = match (outcomes.last().filter(|_| last == Some(name)), marks.and_then(|marks| marks.mark)) {
                 (Some(first), _) => again(first),
-                (None, Some(Mark::Spared)) => Outcome::Kept(Stays::Named),
+                (None, Some(Mark::Kept)) => Outcome::Kept(Stays::Named),
                 (None, Some(Mark::Gone)) => Outcome::Missing,
-                (None, _) if self.ground.terms.is_gone(doomed.path.as_bytes()) => Outcome::Missing,
+                (None, _) if self.context.options.is_gone(removal.path.as_bytes()) => Outcome::Missing,
                 // Only what is in a directory is ever counted before.
-                (None, Some(Mark::Counted) | None) => match doomed.directory {
-                    true => directory::visit(self.ground, &directory, doomed, place, marks, scratch),
-                    false => file::visit(self.ground, &directory, doomed, &mut target),
+                (None, Some(Mark::Counted) | None) => match removal.directory {
+                    true => directory::visit(self.context, &directory, removal, place, marks, scratch),
+                    false => file::visit(self.context, &directory, removal, &mut target),
                 },
             };
             outcomes.push(outcome);
             last = Some(name);
         }
         // Also where something was missing: it may be a removal before a crash that was never made durable.
-        let touched = self.ground.terms.act.takes() && outcomes.iter().any(is_taken);
+        let touched = self.context.options.act.takes() && outcomes.iter().any(is_taken);
         Done { group, outcomes, directory: touched.then_some(directory) }
     }
 
@@ -233,15 +233,15 @@ impl Sweep<'_> {
     fn mark_settled(&mut self, places: &[usize]) {
         for &place in places {
             let mark = match self.outcomes[place] {
-                _ if self.ground.terms.act.takes() => return,
+                _ if self.context.options.act.takes() => return,
                 Some(Outcome::Removed { .. }) => Mark::Gone,
                 Some(Outcome::Partly(_)) => Mark::Counted,
-                // Nothing went: it is met again.
+                // Nothing went: it is read again.
                 Some(Outcome::Trashed { .. } | Outcome::Missing | Outcome::Kept(_) | Outcome::Mismatch(_))
                 | Some(Outcome::Failed(_) | Outcome::Stopped)
                 | None => continue,
             };
-            self.marks.add(self.doomed[place].path.as_bytes(), mark);
+            self.marks.add(self.removal[place].path.as_bytes(), mark);
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::stores::sys::unlink;
 use crate::stores::{Look, Outcome};
 
 /// On what terms things go.
-pub(crate) struct Terms {
+pub(crate) struct RemovalOptions {
     pub(crate) act: Act,
     pub(crate) durable: Durable,
     pub(crate) decided_at: Timestamp,
@@ -62,7 +62,7 @@ impl Act {
     }
 }
 
-impl Terms {
+impl RemovalOptions {
     /// True if a path, or a directory that it is in, would be gone by now.
     pub(crate) fn is_gone(&self, path: &[u8]) -> bool {
         let Some(gone) = &self.look.gone else { return false };
@@ -73,13 +73,13 @@ impl Terms {
 
 /// Context of a removal.
 #[derive(Clone, Copy)]
-pub(crate) struct Ground<'a> {
+pub(crate) struct RemovalContext<'a> {
     pub(crate) root: &'a Root,
-    pub(crate) terms: &'a Terms,
+    pub(crate) options: &'a RemovalOptions,
     pub(crate) links: &'a Links,
 }
 
-impl Ground<'_> {
+impl RemovalContext<'_> {
     /// Takes a name that was looked at from a directory; `target` finds where it is moved to, if it is.
     pub(crate) fn take(
         self,
@@ -89,10 +89,10 @@ impl Ground<'_> {
         target: impl FnOnce() -> Result<Rc<OwnedFd>, Unmoved>,
     ) -> Result<(), Unmoved> {
         debug_assert!(!name.contains(&b'/') && !matches!(name, b"" | b"." | b".."));
-        if seen.stx_nlink > 1 && self.terms.act.takes() {
+        if seen.stx_nlink > 1 && self.options.act.takes() {
             self.root.note_unlinked(seen.stx_ino);
         }
-        match &self.terms.act {
+        match &self.options.act {
             Act::Examine => Ok(()),
             Act::Unlink => Ok(unlink(directory, name, AtFlags::empty())?),
             Act::Move(destination) => destination.take(directory, name, seen, &*target()?),
@@ -101,7 +101,7 @@ impl Ground<'_> {
 
     /// Place that the files of a directory beneath the root are moved to; found once.
     pub(crate) fn target(self, directory: &[u8], known: &mut Option<Rc<OwnedFd>>) -> Result<Rc<OwnedFd>, Unmoved> {
-        match (&known, &self.terms.act) {
+        match (&known, &self.options.act) {
             (Some(target), _) => Ok(Rc::clone(target)),
             (None, Act::Move(destination)) => {
                 Ok(Rc::clone(known.insert(Rc::new(destination.directory(self.root, directory)?))))

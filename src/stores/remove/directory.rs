@@ -11,7 +11,7 @@ use std::rc::Rc;
 use rustix::fs::{AtFlags, FileType, Statx};
 use rustix::io::Errno;
 
-use super::context::{Act, Durable, Ground};
+use super::context::{Act, Durable, RemovalContext};
 use super::exclusions::{Mark, Marks};
 use super::file::{outcome_of_parent, stays};
 use super::frame::Frame;
@@ -24,28 +24,28 @@ use crate::stores::path::shown;
 use crate::stores::request::{Inside, LEFT_AT_MOST, Left, Part, Why};
 use crate::stores::root::{climb, facts};
 use crate::stores::sys::{kind, look, sync, sync_all, unlink, words};
-use crate::stores::{Doomed, GoneBefore, Outcome};
+use crate::stores::{GoneBefore, Outcome, RemovalRequest};
 
 /// Directories that one walk holds open.
 const HANDLES: usize = 32;
 /// Number of times that a directory is read again because something came into it while it was emptied.
 const READINGS: u32 = 16;
 
-/// Looks at a directory and everything in it and takes what may go in the way that the terms say. `parent` is the open
+/// Looks at a directory and everything in it and takes what may go in the way that the options say. `parent` is the open
 /// directory that it is in, `place` its place in the caller's list.
 pub(crate) fn visit(
-    ground: Ground<'_>,
+    context: RemovalContext<'_>,
     parent: &OwnedFd,
-    doomed: &Doomed,
+    removal: &RemovalRequest,
     place: usize,
     marks: Option<&Marks>,
     scratch: &mut Scratch,
 ) -> Outcome {
-    if ground.terms.stop.is_cancelled() {
+    if context.options.stop.is_cancelled() {
         return Outcome::Stopped;
     }
-    let name = doomed.path.split().1;
-    let (handle, facts) = match open(ground, parent, name) {
+    let name = removal.path.split().1;
+    let (handle, facts) = match open(context, parent, name) {
         Ok(opened) => opened,
         Err(Refusal::Error(Errno::NOTDIR | Errno::LOOP)) => return outcome_of_no_directory(parent, name),
         Err(Refusal::Error(Errno::XDEV)) => return Outcome::Mismatch(Stays::MountPoint),
@@ -53,17 +53,17 @@ pub(crate) fn visit(
         Err(Refusal::Stays(why @ Stays::ChangedLately)) => return Outcome::Failed(why.into()),
         Err(Refusal::Stays(why)) => return Outcome::Kept(why),
     };
-    let name_at = doomed.path.as_bytes().len() - name.len();
-    let changed_ns = file_facts(&facts).touched_ns(doomed.age_by);
+    let name_at = removal.path.as_bytes().len() - name.len();
+    let changed_ns = file_facts(&facts).touched_ns(removal.age_by);
     let frame = Frame { changed_ns, ..Frame::new(name_at, handle, &facts, marks, false) };
     let mut walk = Walk {
-        ground,
+        context,
         place,
-        path: doomed.path.as_bytes().to_vec(),
-        changed_before_ns: doomed.changed_before_ns,
-        age_by: doomed.age_by,
+        path: removal.path.as_bytes().to_vec(),
+        changed_before_ns: removal.changed_before_ns,
+        age_by: removal.age_by,
         frames: Vec::new(),
-        part: Part { trashed: ground.terms.act.moves(), ..Part::default() },
+        part: Part { trashed: context.options.act.moves(), ..Part::default() },
         end: None,
     };
     walk.enter(frame, scratch);
@@ -76,10 +76,10 @@ enum Refusal {
     Stays(Stays),
 }
 
-fn open(ground: Ground<'_>, parent: &OwnedFd, name: &[u8]) -> Result<(OwnedFd, Statx), Refusal> {
-    let handle = ground.root.enter(parent, name).map_err(Refusal::Error)?;
+fn open(context: RemovalContext<'_>, parent: &OwnedFd, name: &[u8]) -> Result<(OwnedFd, Statx), Refusal> {
+    let handle = context.root.enter(parent, name).map_err(Refusal::Error)?;
     let facts = facts(&handle).map_err(Refusal::Error)?;
-    match stays(ground, &file_facts(&facts), None) {
+    match stays(context, &file_facts(&facts), None) {
         Some(why) => Err(Refusal::Stays(why)),
         None => Ok((handle, facts)),
     }
@@ -105,7 +105,7 @@ fn why_left(stays: Stays) -> Why {
 
 /// A directory under way.
 struct Walk<'a> {
-    ground: Ground<'a>,
+    context: RemovalContext<'a>,
     place: usize,
     /// The innermost frame's, beneath the root.
     path: Vec<u8>,
@@ -132,7 +132,7 @@ impl<'a> Walk<'a> {
     fn go(mut self, parent: &OwnedFd, scratch: &mut Scratch) -> Outcome {
         while self.end.is_none() {
             // Once more for directories with nothing in them.
-            if self.ground.terms.stop.is_cancelled() {
+            if self.context.options.stop.is_cancelled() {
                 self.end = Some(End::Stopped);
                 break;
             }
@@ -143,7 +143,7 @@ impl<'a> Walk<'a> {
         }
         self.part.stopped = matches!(self.end, Some(End::Stopped));
         match self.end {
-            Some(End::Out { stays: false }) => self.ground.terms.act.outcome(self.part.files, self.part.size_bytes),
+            Some(End::Out { stays: false }) => self.context.options.act.outcome(self.part.files, self.part.size_bytes),
             _ => Outcome::Partly(self.part),
         }
     }
@@ -151,7 +151,7 @@ impl<'a> Walk<'a> {
     /// Enters a directory in the innermost one.
     fn descend(&mut self, name: &[u8], scratch: &mut Scratch) {
         let Some((frame, handle)) = self.innermost() else { return };
-        match open(self.ground, &handle, name) {
+        match open(self.context, &handle, name) {
             Ok((inner, facts)) => {
                 let marks = frame.marks.and_then(|marks| marks.of(name));
                 let counted = frame.counted || marks.is_some_and(|marks| marks.mark == Some(Mark::Counted));
@@ -192,12 +192,12 @@ impl<'a> Walk<'a> {
             if let Some(frame) = self.frames.last_mut() {
                 frame.empty = false;
             }
-            if self.ground.terms.stop.is_cancelled() {
+            if self.context.options.stop.is_cancelled() {
                 self.end = Some(End::Stopped);
                 return ControlFlow::Break(());
             }
             match marks.and_then(|marks| marks.of(name)?.mark) {
-                Some(Mark::Spared) => self.stay(),
+                Some(Mark::Kept) => self.stay(),
                 Some(Mark::Gone) => {}
                 Some(Mark::Counted) | None if kind == FileType::Directory => self.postpone(name),
                 Some(Mark::Counted) | None => self.file(&handle, name),
@@ -228,10 +228,10 @@ impl<'a> Walk<'a> {
 
     /// Removes what is not a directory, or was none a moment ago.
     fn file(&mut self, directory: &OwnedFd, name: &[u8]) {
-        let terms = self.ground.terms;
+        let options = self.context.options;
         // In a plan: by then it would not be there, whatever it is now.
         let gone_before = |gone: &GoneBefore| gone(&self.shown(Some(name)));
-        if terms.look.gone.as_ref().is_some_and(gone_before) {
+        if options.look.gone.as_ref().is_some_and(gone_before) {
             return;
         }
         let facts = match look(directory, name) {
@@ -244,13 +244,13 @@ impl<'a> Walk<'a> {
         if self.is_late(seen.touched_ns(self.age_by)) {
             return self.leave(Some(name), Why::Kept(Stays::Young));
         }
-        if let Some(why) = stays(self.ground, &seen, None) {
+        if let Some(why) = stays(self.context, &seen, None) {
             return self.leave(Some(name), why_left(why));
         }
         if self.is_unwanted(name) {
             return self.stay();
         }
-        match self.ground.take(directory, name, &facts, || self.target()) {
+        match self.context.take(directory, name, &facts, || self.target()) {
             Ok(()) => self.count(name, &seen),
             Err(Unmoved::Error(Errno::NOENT)) => {}
             Err(Unmoved::Error(Errno::ISDIR)) => self.postpone(name),
@@ -262,7 +262,7 @@ impl<'a> Walk<'a> {
 
     /// True if a name is none of those that are to be moved.
     fn is_unwanted(&self, name: &[u8]) -> bool {
-        match &self.ground.terms.act {
+        match &self.context.options.act {
             Act::Examine | Act::Unlink => false,
             Act::Move(destination) => destination.is_choosy() && !destination.wants(&self.path_of(Some(name))),
         }
@@ -272,12 +272,12 @@ impl<'a> Walk<'a> {
     fn target(&mut self) -> Result<Rc<OwnedFd>, Unmoved> {
         let [outer @ .., frame] = self.frames.as_mut_slice() else { return Err(Unmoved::Error(Errno::INVAL)) };
         if let (None, Act::Move(destination), Some(above)) =
-            (&frame.target, &self.ground.terms.act, outer.last().and_then(|outer| outer.target.as_ref()))
+            (&frame.target, &self.context.options.act, outer.last().and_then(|outer| outer.target.as_ref()))
         {
-            let target = destination.inner(self.ground.root, above, &self.path[frame.name_at..])?;
+            let target = destination.inner(self.context.root, above, &self.path[frame.name_at..])?;
             frame.target = Some(Rc::new(target));
         }
-        self.ground.target(&self.path, &mut frame.target)
+        self.context.target(&self.path, &mut frame.target)
     }
 
     fn count(&mut self, name: &[u8], facts: &FileFacts) {
@@ -288,8 +288,8 @@ impl<'a> Walk<'a> {
         }
         let size_bytes = facts.freed_bytes;
         self.part.files += 1;
-        self.part.size_bytes += self.ground.links.freed(facts.inode, facts.links, size_bytes);
-        if let Some(listener) = &self.ground.terms.look.listener {
+        self.part.size_bytes += self.context.links.freed(facts.inode, facts.links, size_bytes);
+        if let Some(listener) = &self.context.options.look.listener {
             listener(Inside { place: self.place, path: self.shown(Some(name)), size_bytes });
         }
     }
@@ -310,7 +310,7 @@ impl<'a> Walk<'a> {
         let Some(frame) = self.frames.last_mut() else { return };
         if frame.stays {
             self.make_durable();
-        } else if self.ground.terms.act.takes() {
+        } else if self.context.options.act.takes() {
             let name = &self.path[frame.name_at..];
             match unlink(outer.as_deref().unwrap_or(parent), name, AtFlags::REMOVEDIR) {
                 Ok(()) | Err(Errno::NOENT) => {}
@@ -341,10 +341,10 @@ impl<'a> Walk<'a> {
     /// A removal that a power cut could undo does not count. What a directory that goes took with it needs no more.
     fn make_durable(&mut self) {
         let Some((frame, handle)) = self.innermost() else { return };
-        if !frame.touched || self.ground.terms.durable == Durable::Later {
+        if !frame.touched || self.context.options.durable == Durable::Later {
             return;
         }
-        let synced = match self.ground.terms.act {
+        let synced = match self.context.options.act {
             Act::Examine => Ok(()),
             Act::Unlink => sync(&handle),
             // Several directories changed, new ones among them.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
     /// It stays: somebody still names it.
-    Spared,
+    Kept,
     /// It would be gone by now, had anything been removed.
     Gone,
     /// The files that would go from it have been counted.
@@ -21,13 +21,13 @@ pub(crate) struct Marks {
 }
 
 impl Marks {
-    /// Marks a path beneath the root. What is spared is never taken for anything else.
+    /// Marks a path beneath the root. What is kept is never taken for anything else.
     pub(crate) fn add(&mut self, path: &[u8], mark: Mark) {
         let mut marks = self;
         for name in path.split(|&byte| byte == b'/') {
             marks = marks.inner.entry(name.to_vec()).or_default();
         }
-        if marks.mark != Some(Mark::Spared) {
+        if marks.mark != Some(Mark::Kept) {
             marks.mark = Some(mark);
         }
     }
@@ -57,14 +57,14 @@ mod tests {
     #[test]
     fn a_mark_is_found_by_the_names_that_lead_to_it() {
         let mut marks = Marks::default();
-        marks.add(b"7/a/b", Mark::Spared);
+        marks.add(b"7/a/b", Mark::Kept);
         marks.add(b"7/a/b", Mark::Gone);
         marks.add(b"8", Mark::Gone);
         let mark = |text: &str| marks.at(text.as_bytes()).and_then(|marks| marks.mark);
         assert_eq!(["7", "7/a", "7/a/c", "70", "9"].map(mark), [None; 5]);
-        assert_eq!(["7/a/b", "7/a/b/c", "8"].map(mark), [Some(Mark::Spared), Some(Mark::Spared), Some(Mark::Gone)]);
+        assert_eq!(["7/a/b", "7/a/b/c", "8"].map(mark), [Some(Mark::Kept), Some(Mark::Kept), Some(Mark::Gone)]);
         let a = marks.at(b"7/a").unwrap();
-        assert_eq!(a.of(b"b").unwrap().mark, Some(Mark::Spared));
+        assert_eq!(a.of(b"b").unwrap().mark, Some(Mark::Kept));
         assert!(a.of(b"c").is_none());
     }
 }

@@ -6,38 +6,38 @@ use std::rc::Rc;
 
 use rustix::io::Errno;
 
-use super::context::Ground;
+use super::context::RemovalContext;
 use super::rename::Unmoved;
 use crate::clock::Clock;
 use crate::decide::file::{FileFacts, FileKind, LastLook, Seen, Stays};
 use crate::stores::metadata::file_facts;
 use crate::stores::sys::look;
-use crate::stores::{Doomed, Outcome};
+use crate::stores::{Outcome, RemovalRequest};
 
-/// Looks at one file and, if it may go, takes it in the way that the terms say. `target` is where its directory's files
+/// Looks at one file and, if it may go, takes it in the way that the options say. `target` is where its directory's files
 /// are moved to, once that was needed.
 pub(crate) fn visit(
-    ground: Ground<'_>,
+    context: RemovalContext<'_>,
     directory: &OwnedFd,
-    doomed: &Doomed,
+    removal: &RemovalRequest,
     target: &mut Option<Rc<OwnedFd>>,
 ) -> Outcome {
-    let (parent, name) = doomed.path.split();
+    let (parent, name) = removal.path.split();
     let facts = match look(directory, name) {
         Ok(facts) => facts,
         Err(error) => return outcome_of_file(error),
     };
     let seen = file_facts(&facts);
-    match seen.is(FileKind::File).err().or_else(|| stays(ground, &seen, doomed.seen)) {
+    match seen.is(FileKind::File).err().or_else(|| stays(context, &seen, removal.seen)) {
         None => {}
         Some(why @ (Stays::OtherKind { .. } | Stays::MountPoint)) => return Outcome::Mismatch(why),
         Some(why @ Stays::ChangedLately) => return Outcome::Failed(why.into()),
         Some(why) => return Outcome::Kept(why),
     }
-    match ground.take(directory, name, &facts, || ground.target(parent.unwrap_or_default(), target)) {
+    match context.take(directory, name, &facts, || context.target(parent.unwrap_or_default(), target)) {
         Ok(()) => {
-            let size_bytes = ground.links.freed(seen.inode, seen.links, seen.freed_bytes);
-            ground.terms.act.outcome(1, size_bytes)
+            let size_bytes = context.links.freed(seen.inode, seen.links, seen.freed_bytes);
+            context.options.act.outcome(1, size_bytes)
         }
         Err(Unmoved::Error(error)) => outcome_of_file(error),
         Err(Unmoved::Kept(why)) => Outcome::Kept(why),
@@ -46,9 +46,9 @@ pub(crate) fn visit(
 }
 
 /// Reason that something stays, by what is known of it now. That this removal took another name of it is no doubt.
-pub(crate) fn stays(ground: Ground<'_>, facts: &FileFacts, seen: Option<Seen>) -> Option<Stays> {
-    let look = LastLook { decided_at: ground.terms.decided_at, now: Clock::system().now(), seen };
-    facts.stays(look).filter(|why| *why != Stays::ChangedLately || !ground.root.has_unlinked(facts.inode))
+pub(crate) fn stays(context: RemovalContext<'_>, facts: &FileFacts, seen: Option<Seen>) -> Option<Stays> {
+    let look = LastLook { decided_at: context.options.decided_at, now: Clock::system().now(), seen };
+    facts.stays(look).filter(|why| *why != Stays::ChangedLately || !context.root.has_unlinked(facts.inode))
 }
 
 fn outcome_of_file(error: Errno) -> Outcome {

@@ -75,14 +75,16 @@ async fn what_was_written_after_the_decision_stays_with_the_directories_around_i
     world.write("7/a/rewritten");
     world.write("7/b/new/c");
     world.write("9/a");
-    let doomed = directories(&["7", "8", "9"]);
+    let removal = directories(&["7", "8", "9"]);
     let (listener, listed) = listener();
-    let examined =
-        world.open().examine(doomed.clone(), decided_at, &never(), Look { listener: Some(listener), gone: None }).await;
-    let outcomes = world.open().remove(doomed, decided_at, Way::Unlink, &never()).await;
+    let examined = world
+        .open()
+        .examine(removal.clone(), decided_at, &never(), Look { listener: Some(listener), gone: None })
+        .await;
+    let outcomes = world.open().remove(removal, decided_at, Way::Unlink, &never()).await;
     assert_eq!(examined, outcomes);
     let Outcome::Partly(part) = &outcomes[0].1 else { panic!("{outcomes:?}") };
-    assert_eq!((part.files, part.size_bytes, part.kept, part.failed, part.is_owed()), (3, 15, 2, 0, false));
+    assert_eq!((part.files, part.size_bytes, part.kept, part.failed, part.is_pending()), (3, 15, 2, 0, false));
     let mut stays = part.left.clone();
     stays.sort_by(|a, b| a.path.cmp(&b.path));
     let written = Why::Kept(Stays::WrittenLater);
@@ -95,36 +97,36 @@ async fn what_was_written_after_the_decision_stays_with_the_directories_around_i
 }
 
 #[tokio::test]
-async fn g3_what_is_spared_stays_with_the_directories_around_it() {
+async fn g3_what_is_named_stays_with_the_directories_around_it() {
     for world in World::both() {
         for path in ["7/a/b/c", "7/a/b/d", "7/a/e", "7/f/g", "7/f/h/i", "70/a"] {
             world.write(path);
         }
-        let mut doomed = directories(&["7", "70"]);
-        doomed[0].spared = paths(&["7/a/b/c", "7/f", "7/absent/x"]);
-        let outcomes = remove_all(&world, doomed.clone()).await;
+        let mut removal = directories(&["7", "70"]);
+        removal[0].kept = paths(&["7/a/b/c", "7/f", "7/absent/x"]);
+        let outcomes = remove_all(&world, removal.clone()).await;
         let part = Part { files: 2, size_bytes: 10, ..Part::default() };
         assert_eq!(outcomes, [Outcome::Partly(part), emptied(1)]);
         assert_eq!(world.survivors(), set(&["7/a/b/c", "7/f/g", "7/f/h/i"]));
-        doomed[0].spared = paths(&["7"]);
-        doomed[0].path = paths(&["7/f"]).remove(0).into();
-        doomed.extend(files(&["7/f/g", "7/a/b/c"]));
+        removal[0].kept = paths(&["7"]);
+        removal[0].path = paths(&["7/f"]).remove(0).into();
+        removal.extend(files(&["7/f/g", "7/a/b/c"]));
         let named = kept(Stays::Named);
-        assert_eq!(remove_all(&world, doomed).await, [named.clone(), Outcome::Missing, named.clone(), named]);
+        assert_eq!(remove_all(&world, removal).await, [named.clone(), Outcome::Missing, named.clone(), named]);
         assert_eq!(world.survivors(), set(&["7/a/b/c", "7/f/g", "7/f/h/i"]));
     }
 }
 
 #[tokio::test]
-async fn what_is_doomed_within_a_doomed_directory_is_counted_once() {
+async fn a_removal_within_another_is_counted_once() {
     for world in World::both() {
         for path in ["7/preview", "7/a/b", "7/a/c", "7/d/e", "7/s/1", "7/s/2"] {
             world.write(path);
         }
-        let mut doomed = directories(&["7", "7/a", "7", "7/s"]);
-        doomed[3].spared = paths(&["7/s/1"]);
-        doomed.extend(files(&["7/preview", "7/a/b", "7/d", "7/absent", "7"]));
-        let outcomes = remove_all(&world, doomed).await;
+        let mut removal = directories(&["7", "7/a", "7", "7/s"]);
+        removal[3].kept = paths(&["7/s/1"]);
+        removal.extend(files(&["7/preview", "7/a/b", "7/d", "7/absent", "7"]));
+        let outcomes = remove_all(&world, removal).await;
         let partly = |files: u64| Outcome::Partly(Part { files, size_bytes: 5 * files, ..Part::default() });
         let directory = kept(other(FileKind::Directory, FileKind::File));
         let expected =
@@ -140,9 +142,9 @@ async fn the_same_path_as_a_file_and_as_a_directory_goes_as_what_it_is() {
     let world = World::new();
     world.write("file");
     world.write("directory/a");
-    let mut doomed = directories(&["file", "directory"]);
-    doomed.extend(files(&["file", "directory"]));
-    let outcomes = remove_all(&world, doomed).await;
+    let mut removal = directories(&["file", "directory"]);
+    removal.extend(files(&["file", "directory"]));
+    let outcomes = remove_all(&world, removal).await;
     assert_eq!(outcomes, [Outcome::Missing, emptied(1), removed(), kept(other(FileKind::Directory, FileKind::File))]);
     assert_eq!(everything(&world), set(&[]));
 }
@@ -163,10 +165,10 @@ async fn bytes_of_hard_links_are_counted_with_the_last_one() {
         Outcome::Removed { size_bytes, .. } => *size_bytes,
         other => panic!("{other:?}"),
     };
-    let (store, doomed) = (world.open(), directories(&["7", "8", "9"]));
+    let (store, removal) = (world.open(), directories(&["7", "8", "9"]));
     for outcomes in [
-        store.examine(doomed.clone(), later(), &never(), Look::default()).await,
-        store.remove(doomed, later(), Way::Unlink, &never()).await,
+        store.examine(removal.clone(), later(), &never(), Look::default()).await,
+        store.remove(removal, later(), Way::Unlink, &never()).await,
     ] {
         assert_eq!(outcomes.iter().map(|(_, outcome)| files_of(outcome)).collect::<Vec<_>>(), [3, 1, 1]);
         // `a` has three links in two directories, which go at the same time: whichever ends last frees it.
@@ -199,7 +201,7 @@ async fn a_stop_in_the_middle_is_finished_the_next_time() {
         let outcomes =
             store.examine(directories(&["7"]), later(), &stop, Look { listener: Some(listener), gone: None }).await;
         let Outcome::Partly(part) = &outcomes[0].1 else { panic!("{outcomes:?}") };
-        assert_eq!((part.files, part.stopped, part.is_owed(), &part.left), (100, true, true, &Vec::new()));
+        assert_eq!((part.files, part.stopped, part.is_pending(), &part.left), (100, true, true, &Vec::new()));
 
         let before = store.remove(directories(&["7", "8"]), later(), Way::Unlink, &stop).await;
         assert!(before.iter().all(|(_, outcome)| *outcome == Outcome::Stopped), "{before:?}");
@@ -217,7 +219,7 @@ async fn a_stop_in_the_middle_is_finished_the_next_time() {
         let outcomes = removal.await.unwrap();
         let gone = match &outcomes[0].1 {
             Outcome::Partly(part) => {
-                assert!(part.stopped && part.is_owed(), "{part:?}");
+                assert!(part.stopped && part.is_pending(), "{part:?}");
                 part.files
             }
             Outcome::Removed { files, .. } => *files,
@@ -259,14 +261,14 @@ async fn a_stop_is_heeded_among_directories_with_nothing_in_them() {
     let (store, stop) = (world.open(), CancellationToken::new());
     let told = stop.clone();
     let listener: Listener = Arc::new(move |_| told.cancel());
-    let terms = Terms {
+    let options = RemovalOptions {
         act: Act::Unlink,
         durable: Durable::AtOnce,
         decided_at: later(),
         stop,
         look: Look { listener: Some(listener), gone: None },
     };
-    let outcome = remove::batch::sweep(&store.root, &directories(&["7"]), &terms).remove(0);
+    let outcome = remove::batch::sweep(&store.root, &directories(&["7"]), &options).remove(0);
     assert!(matches!(&outcome, Outcome::Partly(part) if part.stopped && part.files == 1), "{outcome:?}");
     assert_eq!(world.root().join("7").read_dir().unwrap().count(), 2000);
 }
@@ -313,10 +315,10 @@ async fn d8_what_was_changed_lately_in_an_old_directory_stays() {
         file.set_modified((now - Duration::from_secs(3600)).into()).unwrap();
     }
     let before = (now - Duration::from_secs(600)).as_nanosecond();
-    let doomed = paths(&["7", "8", "young-and-empty"])
+    let removal = paths(&["7", "8", "young-and-empty"])
         .into_iter()
-        .map(|path| Doomed::old_directory(path, before, AgeBy::Written));
-    let outcomes = remove_all(&world, doomed.collect()).await;
+        .map(|path| RemovalRequest::old_directory(path, before, AgeBy::Written));
+    let outcomes = remove_all(&world, removal.collect()).await;
     let kept = |path: &str| vec![left(path, Why::Kept(Stays::Young))];
     let part = |files, path| Part { files, size_bytes: 5 * files, kept: 1, left: kept(path), ..Part::default() };
     let partly = Outcome::Partly(part(1, "7/in/young"));
@@ -340,14 +342,16 @@ fn any_thing() -> impl Strategy<Value = Thing> {
     prop_oneof![4 => Just(Thing::File), 1 => Just(Thing::Directory), 1 => Just(Thing::Link)]
 }
 
-fn any_doomed() -> impl Strategy<Value = Doomed> {
-    (any_path(), any::<bool>(), prop::collection::vec(any_path(), 0..3)).prop_map(|(path, directory, spared)| Doomed {
-        path: RawPath::parse(path.as_bytes()).unwrap(),
-        directory,
-        spared: if directory { paths(&spared) } else { Vec::new() },
-        seen: None,
-        changed_before_ns: None,
-        age_by: AgeBy::default(),
+fn any_request() -> impl Strategy<Value = RemovalRequest> {
+    (any_path(), any::<bool>(), prop::collection::vec(any_path(), 0..3)).prop_map(|(path, directory, kept)| {
+        RemovalRequest {
+            path: RawPath::parse(path.as_bytes()).unwrap(),
+            directory,
+            kept: if directory { paths(&kept) } else { Vec::new() },
+            seen: None,
+            changed_before_ns: None,
+            age_by: AgeBy::default(),
+        }
     })
 }
 
@@ -356,16 +360,16 @@ proptest! {
     #[test]
     fn g6_what_a_look_names_is_what_goes_and_nothing_else(
         tree in prop::collection::vec((any_path(), any_thing()), 0..20),
-        doomed in prop::collection::vec(any_doomed(), 0..8),
+        removal in prop::collection::vec(any_request(), 0..8),
     ) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
         for world in World::both() {
-            runtime.block_on(check(&world, &tree, &doomed));
+            runtime.block_on(check(&world, &tree, &removal));
         }
     }
 }
 
-async fn check(world: &World, tree: &[(String, Thing)], doomed: &[Doomed]) {
+async fn check(world: &World, tree: &[(String, Thing)], removal: &[RemovalRequest]) {
     write(&world.outside().join("a/b"));
     for (path, thing) in tree {
         let path = world.root().join(path);
@@ -378,23 +382,23 @@ async fn check(world: &World, tree: &[(String, Thing)], doomed: &[Doomed]) {
         };
     }
     let (before, outside) = (world.survivors(), names(&world.outside()));
-    let outcomes = remove_all(world, doomed.to_vec()).await;
+    let outcomes = remove_all(world, removal.to_vec()).await;
     let after = world.survivors();
     assert_eq!(names(&world.outside()), outside);
     let beneath = |path: &str, top: &str| path.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
     for path in &before - &after {
-        let named = doomed.iter().any(|doomed| match doomed.directory {
-            true => beneath(&path, &doomed.path.to_string()),
-            false => path == doomed.path.to_string(),
+        let named = removal.iter().any(|removal| match removal.directory {
+            true => beneath(&path, &removal.path.to_string()),
+            false => path == removal.path.to_string(),
         });
-        assert!(named, "{path} was not doomed");
-        for spared in doomed.iter().flat_map(|doomed| &doomed.spared) {
-            assert!(path != spared.as_str() && !beneath(&path, spared.as_str()), "{path} was spared");
+        assert!(named, "{path} was not removal");
+        for kept in removal.iter().flat_map(|removal| &removal.kept) {
+            assert!(path != kept.as_str() && !beneath(&path, kept.as_str()), "{path} was kept");
         }
     }
-    for (doomed, outcome) in doomed.iter().zip(&outcomes) {
-        if doomed.directory && matches!(outcome, Outcome::Removed { .. }) {
-            assert!(!world.root().join(doomed.path.to_string()).is_dir(), "{} is gone", doomed.path);
+    for (removal, outcome) in removal.iter().zip(&outcomes) {
+        if removal.directory && matches!(outcome, Outcome::Removed { .. }) {
+            assert!(!world.root().join(removal.path.to_string()).is_dir(), "{} is gone", removal.path);
         }
     }
 }

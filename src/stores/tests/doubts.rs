@@ -3,8 +3,8 @@
 use super::*;
 
 async fn remove(world: &World, names: &[&str], decided_at: Timestamp) -> Vec<Outcome> {
-    let doomed = paths(names).into_iter().map(Doomed::file).collect();
-    let outcomes = world.open().remove(doomed, decided_at, Way::Unlink, &CancellationToken::new()).await;
+    let removal = paths(names).into_iter().map(RemovalRequest::file).collect();
+    let outcomes = world.open().remove(removal, decided_at, Way::Unlink, &CancellationToken::new()).await;
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
@@ -26,13 +26,13 @@ async fn f24_an_upload_that_was_renamed_over_the_path_stays_and_is_asked_about_a
         let outcomes = remove(&world, &["old", "other"], decided_at).await;
         assert!(matches!(&outcomes[0], Outcome::Failed(Unremoved::Stays(Stays::ChangedLately))), "{outcomes:?}");
         assert!(matches!(outcomes[1], Outcome::Removed { .. }), "{outcomes:?}");
-        let doomed = vec![Doomed::directory(StorePath::parse("directory/moved").unwrap())];
+        let removal = vec![RemovalRequest::directory(StorePath::parse("directory/moved").unwrap())];
         let (stop, way) = (CancellationToken::new(), Way::Unlink);
-        let outcomes = world.open().remove(doomed.clone(), decided_at, way, &stop).await;
+        let outcomes = world.open().remove(removal.clone(), decided_at, way, &stop).await;
         assert!(matches!(&outcomes[0].1, Outcome::Failed(Unremoved::Stays(Stays::ChangedLately))), "{outcomes:?}");
         assert_eq!(world.survivors(), set(&["directory/moved/it", "old"]));
         settle();
-        let outcomes = world.open().remove(doomed, Clock::system().now(), way, &stop).await;
+        let outcomes = world.open().remove(removal, Clock::system().now(), way, &stop).await;
         assert!(matches!(outcomes[0].1, Outcome::Removed { .. }), "{outcomes:?}");
     }
 }
@@ -45,8 +45,8 @@ async fn f24_a_removal_of_one_link_leaves_no_doubt_about_the_others() {
     settle();
     let (open, stop, decided_at) = (world.open(), CancellationToken::new(), Clock::system().now());
     for name in ["a", "b"] {
-        let doomed = vec![Doomed::file(StorePath::parse(name).unwrap())];
-        let outcomes = open.remove(doomed, decided_at, Way::Unlink, &stop).await;
+        let removal = vec![RemovalRequest::file(StorePath::parse(name).unwrap())];
+        let outcomes = open.remove(removal, decided_at, Way::Unlink, &stop).await;
         assert!(matches!(outcomes[0].1, Outcome::Removed { .. }), "{outcomes:?}");
     }
     assert_eq!(world.survivors(), set(&[]));
@@ -60,16 +60,16 @@ async fn f24_a_file_goes_only_with_all_the_times_that_it_was_seen_with() {
     }
     settle();
     let open = world.open();
-    let doomed = ["changed", "same"].map(|name| {
+    let removal = ["changed", "same"].map(|name| {
         let path = RawPath::parse(name.as_bytes()).unwrap();
         let Ok(Glance::File(facts)) = open.glance(&path) else { panic!("{name} is there") };
-        Doomed::seen(path, facts.seen())
+        RemovalRequest::seen(path, facts.seen())
     });
     let written = std::fs::metadata(world.root().join("changed")).unwrap().modified().unwrap();
     std::fs::write(world.root().join("upload"), std::fs::read(world.root().join("changed")).unwrap()).unwrap();
     std::fs::File::open(world.root().join("upload")).unwrap().set_modified(written).unwrap();
     std::fs::rename(world.root().join("upload"), world.root().join("changed")).unwrap();
-    let outcomes = open.remove(doomed.to_vec(), Clock::system().now(), Way::Unlink, &CancellationToken::new()).await;
+    let outcomes = open.remove(removal.to_vec(), Clock::system().now(), Way::Unlink, &CancellationToken::new()).await;
     assert!(matches!(&outcomes[0].1, Outcome::Kept(Stays::Changed)), "{outcomes:?}");
     assert!(matches!(outcomes[1].1, Outcome::Removed { .. }), "{outcomes:?}");
     assert_eq!(world.survivors(), set(&["changed"]));

@@ -132,8 +132,8 @@ async fn a_path_longer_than_one_call_takes_is_walked() {
     rustix::fs::openat(&directory, "leaf", create, Mode::RUSR).unwrap();
     let path = format!("{}/leaf", vec![component; 20].join("/"));
     // No row can name it, so it is a path that a walk reads.
-    let doomed = vec![Doomed::file(RawPath::parse(path.as_bytes()).unwrap())];
-    let outcomes = world.open().remove(doomed, later(), Way::Unlink, &never()).await;
+    let removal = vec![RemovalRequest::file(RawPath::parse(path.as_bytes()).unwrap())];
+    let outcomes = world.open().remove(removal, later(), Way::Unlink, &never()).await;
     assert_eq!(outcomes[0].1, Outcome::Removed { files: 1, size_bytes: 0 });
     let left = rustix::fs::accessat(&directory, "leaf", rustix::fs::Access::EXISTS, rustix::fs::AtFlags::empty());
     assert!(left.is_err());

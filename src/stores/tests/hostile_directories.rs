@@ -185,7 +185,7 @@ async fn g4_no_mount_within_is_entered_and_the_directories_around_it_stay() {
         assert_eq!(left_in_mounts, (set(&["a"]), true, true));
         assert_eq!(examined, outcomes);
         let Outcome::Partly(part) = &outcomes[0].1 else { panic!("{outcomes:?}") };
-        assert_eq!((part.files, part.kept, part.is_owed()), (3, 4, false), "{part:?}");
+        assert_eq!((part.files, part.kept, part.is_pending()), (3, 4, false), "{part:?}");
         let named: BTreeSet<_> = part.left.iter().map(|left| left.path.clone()).collect();
         assert_eq!(named, set(&["7/b/bind", "7/b/tmpfs", "7/same", "7/b/file"]));
         let is_mount = Why::Kept(Stays::MountPoint);
@@ -215,7 +215,7 @@ async fn child_without_rights_within() {
     let mut left = part.left.clone();
     left.sort_by(|a, b| a.path.cmp(&b.path));
     assert_eq!(left, [denied("7/closed"), denied("7/open/read-only/a"), denied("7/open/read-only/empty")]);
-    assert_eq!((part.files, part.failed, part.kept, part.is_owed()), (2, 3, 0, true));
+    assert_eq!((part.files, part.failed, part.kept, part.is_pending()), (2, 3, 0, true));
     assert_eq!(outcomes[1].1, Outcome::Failed("permission denied (os error 13)".to_owned().into()));
     // All in it may go, but not its own name.
     let whole = Part { files: 1, size_bytes: 5, failed: 1, left: vec![denied("fast/8")], ..Part::default() };
@@ -277,14 +277,14 @@ fn remove_and_at(
             then();
         }
     });
-    let terms = Terms {
+    let options = RemovalOptions {
         act: Act::Unlink,
         durable: Durable::AtOnce,
         decided_at: later(),
         stop: never(),
         look: Look { listener: Some(listener), gone: None },
     };
-    remove::batch::sweep(&world.open().root, &directories(&[path]), &terms).remove(0)
+    remove::batch::sweep(&world.open().root, &directories(&[path]), &options).remove(0)
 }
 
 #[test]
@@ -311,7 +311,7 @@ fn g4_a_directory_that_moves_away_does_not_lead_up_to_where_it_went() {
                 // Its handle was open all the time: what was around it went as well.
                 Outcome::Removed { files: 1, size_bytes: 5 } => assert!(level > 100 - 32, "level {level}"),
                 Outcome::Partly(part) => {
-                    assert!(level < 100 - 32 && part.is_owed(), "level {level}: {part:?}");
+                    assert!(level < 100 - 32 && part.is_pending(), "level {level}: {part:?}");
                     let moved = "was moved to another directory while it was looked at";
                     assert_eq!(part.left[0].why, Why::Failed(moved.to_owned().into()));
                     assert!(world.root().join("7").exists());

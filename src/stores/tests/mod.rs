@@ -121,12 +121,12 @@ pub fn paths<S: AsRef<str>>(texts: &[S]) -> Vec<StorePath> {
     texts.iter().map(|text| StorePath::parse(text.as_ref()).unwrap()).collect()
 }
 
-pub fn files<S: AsRef<str>>(texts: &[S]) -> Vec<Doomed> {
-    paths(texts).into_iter().map(Doomed::file).collect()
+pub fn files<S: AsRef<str>>(texts: &[S]) -> Vec<RemovalRequest> {
+    paths(texts).into_iter().map(RemovalRequest::file).collect()
 }
 
-pub fn directories<S: AsRef<str>>(texts: &[S]) -> Vec<Doomed> {
-    paths(texts).into_iter().map(Doomed::directory).collect()
+pub fn directories<S: AsRef<str>>(texts: &[S]) -> Vec<RemovalRequest> {
+    paths(texts).into_iter().map(RemovalRequest::directory).collect()
 }
 
 /// A stop that never comes.
@@ -155,22 +155,22 @@ pub async fn remove<S: AsRef<str>>(world: &World, texts: &[S]) -> Vec<Outcome> {
 
 /// Examines, sees that nothing changed, removes, and sees that both said the same, and that the look named exactly what
 /// went from directories.
-pub async fn remove_all(world: &World, doomed: Vec<Doomed>) -> Vec<Outcome> {
+pub async fn remove_all(world: &World, removal: Vec<RemovalRequest>) -> Vec<Outcome> {
     let store = world.open();
     let decided_at = later();
     let before = world.survivors();
     let (listener, listed) = listener();
     let examined =
-        store.examine(doomed.clone(), decided_at, &never(), Look { listener: Some(listener), gone: None }).await;
+        store.examine(removal.clone(), decided_at, &never(), Look { listener: Some(listener), gone: None }).await;
     assert_eq!(world.survivors(), before, "looking removes nothing");
-    let removed = store.remove(doomed.clone(), decided_at, Way::Unlink, &never()).await;
+    let removed = store.remove(removal.clone(), decided_at, Way::Unlink, &never()).await;
     assert_eq!(examined, removed, "a look says what a removal does");
     let listed = std::mem::take(&mut *listed.lock().unwrap());
     let mut named: BTreeSet<String> = listed.iter().map(|inside| inside.path.clone()).collect();
     assert_eq!(named.len(), listed.len(), "no file is named twice");
-    for (doomed, (_, outcome)) in doomed.iter().zip(&removed) {
-        if !doomed.directory && matches!(outcome, Outcome::Removed { .. }) {
-            named.insert(doomed.path.to_string());
+    for (removal, (_, outcome)) in removal.iter().zip(&removed) {
+        if !removal.directory && matches!(outcome, Outcome::Removed { .. }) {
+            named.insert(removal.path.to_string());
         }
     }
     assert_eq!(named, &before - &world.survivors(), "a look names what a removal removes");

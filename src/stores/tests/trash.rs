@@ -33,8 +33,8 @@ pub fn identities(world: &World) -> BTreeMap<String, u64> {
     live(world).into_iter().filter(is_text).map(|path| (path.clone(), inode(&world.root().join(&path)))).collect()
 }
 
-pub async fn trash(world: &World, run: Uuid, doomed: Vec<Doomed>) -> Vec<Outcome> {
-    let outcomes = world.open().remove(doomed, later(), Way::Trash { run }, &never()).await;
+pub async fn trash(world: &World, run: Uuid, removal: Vec<RemovalRequest>) -> Vec<Outcome> {
+    let outcomes = world.open().remove(removal, later(), Way::Trash { run }, &never()).await;
     outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
@@ -57,8 +57,8 @@ async fn files_and_directories_go_to_the_trash_and_come_back() {
         let raw = world.root().join("u").join(OsStr::from_bytes(b"\xff\n"));
         write(&raw);
         let before = identities(&world);
-        let doomed = [files(&["a", "d/a", "absent"]), directories(&["u"])].concat();
-        let outcomes = trash(&world, RUN, doomed).await;
+        let removal = [files(&["a", "d/a", "absent"]), directories(&["u"])].concat();
+        let outcomes = trash(&world, RUN, removal).await;
         assert_eq!(outcomes, [trash_outcome(1), trash_outcome(1), Outcome::Missing, trash_outcome(4)]);
         assert_eq!(live(&world), set(&["d/b", "stays"]));
         assert!(!world.root().join("u").exists());
@@ -267,12 +267,12 @@ async fn what_changed_since_it_was_seen_stays() {
     for way in [Way::Unlink, Way::Trash { run: RUN }] {
         let world = World::new();
         let names = ["same", "longer", "replaced", "touched"];
-        let mut doomed = Vec::new();
+        let mut removal = Vec::new();
         for name in names {
             world.write(name);
             let directory = world.open().root.directory(None).unwrap();
             let facts = file_facts(&sys::look(&directory, name.as_bytes()).unwrap());
-            doomed.push(Doomed::seen(RawPath::parse(name.as_bytes()).unwrap(), facts.seen()));
+            removal.push(RemovalRequest::seen(RawPath::parse(name.as_bytes()).unwrap(), facts.seen()));
         }
         let path = |name: &str| world.root().join(name);
         let mtime = std::fs::metadata(path("longer")).unwrap().modified().unwrap();
@@ -285,7 +285,7 @@ async fn what_changed_since_it_was_seen_stays() {
         let touched = std::fs::File::options().write(true).open(path("touched")).unwrap();
         touched.set_modified((Clock::system().now() - Duration::from_secs(86_400)).into()).unwrap();
         let before = identities(&world);
-        let outcomes = world.open().remove(doomed, later(), way, &never()).await;
+        let outcomes = world.open().remove(removal, later(), way, &never()).await;
         assert_eq!(files_of(&outcomes[0].1), 1, "{outcomes:?}");
         for (_, outcome) in &outcomes[1..] {
             assert_eq!(*outcome, kept(Stays::Changed));
@@ -302,8 +302,8 @@ async fn a_file_whose_name_is_no_text_goes_by_its_bytes() {
     for name in [&b"\xff"[..], b"\xfe", "\u{fffd}".as_bytes()] {
         write(&world.root().join("d").join(OsStr::from_bytes(name)));
     }
-    let doomed = Doomed::file(RawPath::parse(b"d/\xff").unwrap());
-    let outcomes = world.open().remove(vec![doomed], later(), Way::Unlink, &never()).await;
+    let removal = RemovalRequest::file(RawPath::parse(b"d/\xff").unwrap());
+    let outcomes = world.open().remove(vec![removal], later(), Way::Unlink, &never()).await;
     assert_eq!(outcomes[0].1, removed());
     assert!(!world.root().join("d").join(OsStr::from_bytes(b"\xff")).exists());
     assert!(world.root().join("d").join(OsStr::from_bytes(b"\xfe")).exists());
@@ -316,8 +316,8 @@ async fn what_goes_for_now_goes_in_the_same_way_and_is_made_durable_later() {
         let world = World::new();
         let all: Vec<String> = (0..40).map(|file| format!("{file}/a")).collect();
         all.iter().for_each(|path| world.write(path));
-        let doomed = [files(&all[..30]), directories(&["33", "34"])].concat();
-        let outcomes = world.open().remove_for_now(doomed, later(), way, &never()).await;
+        let removal = [files(&all[..30]), directories(&["33", "34"])].concat();
+        let outcomes = world.open().remove_for_now(removal, later(), way, &never()).await;
         assert!(outcomes.iter().all(|(_, outcome)| files_of(outcome) == 1), "{outcomes:?}");
         world.open().make_durable().await.unwrap();
         let left: BTreeSet<String> = [&all[30..33], &all[35..]].concat().into_iter().collect();

@@ -20,32 +20,32 @@ proptest! {
     #[test]
     fn what_goes_to_the_trash_is_what_would_go_and_all_comes_back(
         tree in prop::collection::vec(any_path(), 0..20),
-        doomed in prop::collection::vec((any_path(), any::<bool>()), 0..8),
+        removal in prop::collection::vec((any_path(), any::<bool>()), 0..8),
     ) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
         for world in World::both_in_memory() {
-            runtime.block_on(check_return(&world, &tree, &doomed));
+            runtime.block_on(check_return(&world, &tree, &removal));
         }
     }
 }
 
-async fn check_return(world: &World, tree: &[String], doomed: &[(String, bool)]) {
+async fn check_return(world: &World, tree: &[String], removal: &[(String, bool)]) {
     for path in tree {
         let path = world.root().join(path);
         // Where something else is in the way, the tree does without.
         let _ = std::fs::create_dir_all(path.parent().unwrap());
         let _ = std::fs::write(&path, b"bytes");
     }
-    let doomed: Vec<_> = doomed
+    let removal: Vec<_> = removal
         .iter()
-        .map(|(path, directory)| Doomed {
+        .map(|(path, directory)| RemovalRequest {
             directory: *directory,
-            ..Doomed::file(RawPath::parse(path.as_bytes()).unwrap())
+            ..RemovalRequest::file(RawPath::parse(path.as_bytes()).unwrap())
         })
         .collect();
     let before = identities(world);
-    let examined = world.open().examine(doomed.clone(), later(), &never(), Look::default()).await;
-    let outcomes = trash(world, RUN, doomed).await;
+    let examined = world.open().examine(removal.clone(), later(), &never(), Look::default()).await;
+    let outcomes = trash(world, RUN, removal).await;
     for ((path, seen), done) in examined.iter().zip(&outcomes) {
         assert_eq!(files_of(seen), files_of(done), "{path}");
         assert!(!matches!(done, Outcome::Removed { .. } | Outcome::Failed(_)), "{path}: {done:?}");
@@ -88,8 +88,8 @@ async fn a_file_swapped_in_during_the_move_does_not_go() {
         if facts.stx_ino == precious {
             continue;
         }
-        let doomed = Doomed::seen(RawPath::parse(b"d/a").unwrap(), file_facts(&facts).seen());
-        match trash(&world, RUN, vec![doomed]).await.remove(0) {
+        let removal = RemovalRequest::seen(RawPath::parse(b"d/a").unwrap(), file_facts(&facts).seen());
+        match trash(&world, RUN, vec![removal]).await.remove(0) {
             Outcome::Trashed { .. } => went += 1,
             Outcome::Kept(_) | Outcome::Mismatch(_) | Outcome::Missing | Outcome::Failed(_) => stayed += 1,
             other => panic!("{other:?}"),
@@ -187,8 +187,8 @@ async fn child_that_is_killed() {
     let Ok(root) = std::env::var(STORE) else { return };
     let store = OpenStore { root: Arc::new(Root::open(Path::new(&root)).unwrap()) };
     loop {
-        let doomed = [files(&["a", "d/b"]), directories(&["u"])].concat();
-        store.remove(doomed, later(), Way::Trash { run: RUN }, &never()).await;
+        let removal = [files(&["a", "d/b"]), directories(&["u"])].concat();
+        store.remove(removal, later(), Way::Trash { run: RUN }, &never()).await;
         // There is nothing to restore where the kill before this came between the two.
         let (Ok(_) | Err(_)) = store.restore(RUN, None, &never()).await;
     }

@@ -20,7 +20,7 @@ pub struct Diary {
     /// The directory that is being told, and those that were, with the number of their names.
     open: Option<Vec<u8>>,
     ended: BTreeMap<Vec<u8>, u64>,
-    /// Directories of which files were told that another visitor heard of.
+    /// Directories of which files were told that another visitor was told of.
     apart: BTreeSet<Vec<u8>>,
 }
 

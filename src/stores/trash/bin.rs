@@ -14,14 +14,14 @@ use crate::stores::dir_reader::{Scratch, read};
 use crate::stores::metadata::nanoseconds;
 use crate::stores::path::{OWN, RawPath};
 use crate::stores::private_dir::{self, found};
-use crate::stores::remove::context::{Act, Durable, Ground, Terms};
+use crate::stores::remove::context::{Act, Durable, RemovalContext, RemovalOptions};
 use crate::stores::remove::directory;
 use crate::stores::remove::hard_links::Links;
 use crate::stores::remove::rename::Destination;
 use crate::stores::request::{Left, Part, Unremoved, Why};
 use crate::stores::root::{Root, facts};
 use crate::stores::sys::{look, sync, sync_all, words};
-use crate::stores::{Doomed, Look, Outcome};
+use crate::stores::{Look, Outcome, RemovalRequest};
 
 /// Its name in `.retaind`.
 pub(crate) const TRASH: &str = "trash";
@@ -110,7 +110,7 @@ pub(crate) fn empty(root: &Root, before: Timestamp, stop: &CancellationToken) ->
     let Some(trash) = open(root)? else { return Ok(emptied) };
     for (run, _) in runs_in(root, &trash)?.into_iter().filter(|&(_, changed_at)| changed_at < before) {
         let part = visit(root, &trash, run, Act::Unlink, stop);
-        emptied.runs += u64::from(!part.is_owed() && part.kept == 0);
+        emptied.runs += u64::from(!part.is_pending() && part.kept == 0);
         emptied.part.add(part);
     }
     settle(&mut emptied.part, sync(&trash));
@@ -193,23 +193,28 @@ fn runs_in(root: &Root, trash: &OwnedFd) -> Result<Vec<(Uuid, Timestamp)>, Trash
 
 /// Does the same with everything in the trash of a run.
 fn visit(root: &Root, trash: &OwnedFd, run: Uuid, act: Act, stop: &CancellationToken) -> Part {
-    let terms =
-        Terms { act, durable: Durable::AtOnce, decided_at: Timestamp::MAX, stop: stop.clone(), look: Look::default() };
-    let ground = Ground { root, terms: &terms, links: &Links::default() };
-    let doomed = Doomed::directory(path_of(run));
-    match directory::visit(ground, trash, &doomed, 0, None, &mut Scratch::new()) {
+    let options = RemovalOptions {
+        act,
+        durable: Durable::AtOnce,
+        decided_at: Timestamp::MAX,
+        stop: stop.clone(),
+        look: Look::default(),
+    };
+    let context = RemovalContext { root, options: &options, links: &Links::default() };
+    let removal = RemovalRequest::directory(path_of(run));
+    match directory::visit(context, trash, &removal, 0, None, &mut Scratch::new()) {
         Outcome::Removed { files, size_bytes } | Outcome::Trashed { files, size_bytes } => {
             Part { files, size_bytes, ..Part::default() }
         }
         Outcome::Partly(part) => part,
         Outcome::Missing => Part::default(),
         Outcome::Stopped => Part { stopped: true, ..Part::default() },
-        Outcome::Kept(why) | Outcome::Mismatch(why) => not_removed(&doomed, why.into()),
-        Outcome::Failed(why) => not_removed(&doomed, why),
+        Outcome::Kept(why) | Outcome::Mismatch(why) => not_removed(&removal, why.into()),
+        Outcome::Failed(why) => not_removed(&removal, why),
     }
 }
 
-fn not_removed(doomed: &Doomed, why: Unremoved) -> Part {
-    let left = Left { path: doomed.path.to_string(), why: Why::Failed(why) };
+fn not_removed(removal: &RemovalRequest, why: Unremoved) -> Part {
+    let left = Left { path: removal.path.to_string(), why: Why::Failed(why) };
     Part { failed: 1, left: vec![left], ..Part::default() }
 }

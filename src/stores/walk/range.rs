@@ -57,11 +57,11 @@ mod tests {
     use crate::stores::dir_reader::tell;
 
     /// Reads a span, and gives away what it can after every thousandth name.
-    fn read(directory: &OwnedFd, mut span: Span, met: &mut BTreeMap<Vec<u8>, u64>) -> usize {
+    fn read(directory: &OwnedFd, mut span: Span, seen: &mut BTreeMap<Vec<u8>, u64>) -> usize {
         let (mut names, mut rests) = (0, Vec::new());
         let directory = &crate::stores::root::again(directory).unwrap();
         tell(directory, span.from, &mut Vec::new(), |told, next| {
-            *met.entry(told.name.to_vec()).or_default() += 1;
+            *seen.entry(told.name.to_vec()).or_default() += 1;
             names += 1;
             if names % 1000 == 0 {
                 rests.extend(span.split(directory, next, names, 1000));
@@ -69,7 +69,7 @@ mod tests {
             if span.ends_before(next) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
         .unwrap();
-        rests.iter().map(|rest| read(directory, *rest, met)).sum::<usize>() + rests.len()
+        rests.iter().map(|rest| read(directory, *rest, seen)).sum::<usize>() + rests.len()
     }
 
     #[test]
@@ -81,9 +81,9 @@ mod tests {
             for name in names.keys() {
                 std::fs::write(world.path().join(str::from_utf8(name).unwrap()), "").unwrap();
             }
-            let (directory, mut met) = (open(), BTreeMap::new());
-            let given = read(&directory, Span::WHOLE, &mut met);
-            assert!(met == names, "{} names were met", met.len());
+            let (directory, mut seen) = (open(), BTreeMap::new());
+            let given = read(&directory, Span::WHOLE, &mut seen);
+            assert!(seen == names, "{} names were seen", seen.len());
             assert_eq!(given > 0, is_ext4(&directory), "{given} parts were given away");
         }
     }

@@ -228,7 +228,7 @@ const ORDER: [(&str, &[&str]); 3] = [
             "account",
             "outcome",
             "store_identity",
-            "custody",
+            "referenced_store",
             "fingerprints",
             "plan_state",
             "spellings",

@@ -13,7 +13,7 @@ use crate::stores::{OpenStore, StoreError, Way};
 use crate::text::chain;
 
 /// A store, opened, with the columns that name its files.
-pub(super) struct Custody {
+pub(super) struct ReferencedStore {
     pub(super) store: Arc<Store>,
     /// The run whose trash files go to, where the store has one.
     run_id: RunId,
@@ -53,7 +53,7 @@ impl Naming {
 
 /// Reason that a store's files cannot be taken care of.
 #[derive(Debug)]
-pub(super) struct CustodyError {
+pub(super) struct ReferencedStoreError {
     store: Name,
     cause: Unavailable,
 }
@@ -69,19 +69,19 @@ enum Unavailable {
     Reference { store: Name, reference: String, unfit: Unfit },
 }
 
-impl fmt::Display for CustodyError {
+impl fmt::Display for ReferencedStoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.cause.fmt(f)
     }
 }
 
-impl Error for CustodyError {
+impl Error for ReferencedStoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.cause.source()
     }
 }
 
-impl CustodyError {
+impl ReferencedStoreError {
     /// Reason that a policy takes nothing because of it.
     pub(super) fn blocks(&self) -> Blocked {
         let (source, reference) = match &self.cause {
@@ -93,7 +93,7 @@ impl CustodyError {
     }
 }
 
-impl Custody {
+impl ReferencedStore {
     /// Opens a store; `owners` name its files beside all that the configuration says.
     pub(super) async fn open(
         store: &Arc<Store>,
@@ -101,9 +101,9 @@ impl Custody {
         settings: &Settings,
         sessions: &mut Sessions,
         run_id: RunId,
-    ) -> Result<Self, CustodyError> {
+    ) -> Result<Self, ReferencedStoreError> {
         let opened = Self::open_all(store, owners, settings, sessions, run_id).await;
-        opened.map_err(|cause| CustodyError { store: store.name.clone(), cause })
+        opened.map_err(|cause| ReferencedStoreError { store: store.name.clone(), cause })
     }
 
     async fn open_all(
