@@ -243,7 +243,7 @@ impl fmt::Display for Example<'_> {
     }
 }
 
-/// What helps with too much of something.
+/// Advice where too much of something would go.
 const SEE: &str = "see what they are with `retaind plan`, and why there are so many";
 
 impl fmt::Display for Blocked {

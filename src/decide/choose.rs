@@ -1,4 +1,4 @@
-//! Which files of a store may go by their age, number and size. Pure: facts in, a choice out.
+//! Choice of the files of a store that may go by their age, number and size. Pure: facts in, a choice out.
 //!
 //! The order is that of their time of change, oldest first; of files of one time the later name is the newer one.
 
@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use crate::policy::Per;
 
-/// What is known of a matching file.
+/// Facts about a matching file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Record {
     /// Fingerprint of its directory's path.
@@ -15,14 +15,14 @@ pub struct Record {
     pub mtime_ns: i128,
     /// Place of its path in the order of names, among files of the same time.
     pub rank: u64,
-    /// What its removal would free.
+    /// Bytes that its removal would free.
     pub size_bytes: u64,
 }
 
-/// What may go.
+/// Rules by which files may go.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// What was changed before it goes; none where age alone is no reason.
+    /// Instant before which what was changed goes; none where age alone is no reason.
     pub cutoff_ns: Option<i128>,
     /// The newest stay, so many of what counts together; where there is no other rule, all others go.
     pub keep_last: Option<(u64, Per)>,
@@ -36,11 +36,11 @@ pub struct Rules {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoomToMake {
     pub bytes: u64,
-    /// What goes for another reason makes room, too: not where it only goes to the trash, and this does not.
+    /// Set if what goes for another reason makes room, too: not where it only goes to the trash, and this does not.
     pub others_count: bool,
 }
 
-/// What becomes of a file.
+/// Fate of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
     Stays,
@@ -55,7 +55,7 @@ impl Rules {
         self.keep_last.is_none() && self.max_total.is_none() && self.to_free.is_none()
     }
 
-    /// The same without the rules that make room; none where nothing else is a reason for files to go.
+    /// These rules without those that make room; none where nothing else is a reason for files to go.
     pub fn without_room(self) -> Option<Self> {
         let is_reason = self.cutoff_ns.is_some() || self.is_number_alone();
         is_reason.then_some(Self { max_total: None, to_free: None, ..self })

@@ -15,7 +15,7 @@ const LEAP: SignedDuration = SignedDuration::from_hours(24);
 /// Time that a machine may be off before its clock has to be confirmed.
 const OFF: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// What is to be thought of a clock.
+/// Judgement of a clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plausibility {
     /// It went on as clocks do, or nothing is known that it could be compared with.
@@ -32,7 +32,7 @@ pub struct Leap {
     /// When the clock was last trusted.
     seen_at: Timestamp,
     now: Timestamp,
-    /// What the machine counted of the time in between.
+    /// Time in between that the machine counted.
     #[serde(rename = "counted_secs", serialize_with = "in_seconds")]
     counted: SignedDuration,
     /// The machine was started anew in between.

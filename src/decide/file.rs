@@ -30,11 +30,11 @@ pub struct FileFacts {
     pub kind: FileKind,
     /// Another file system begins here.
     pub is_mount_point: bool,
-    /// How long it is.
+    /// Its length.
     pub size_bytes: u64,
-    /// What comes free when its last link goes: less than its size where it has holes.
+    /// Bytes that come free when its last link goes: less than its size where it has holes.
     pub freed_bytes: u64,
-    /// How many names it has.
+    /// Number of its names.
     pub links: u32,
     pub device: u64,
     pub inode: u64,
@@ -46,7 +46,7 @@ pub struct FileFacts {
     pub born_ns: Option<i128>,
 }
 
-/// How a file was seen when its removal was decided.
+/// A file as it was seen when its removal was decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
     pub inode: u64,
@@ -58,7 +58,7 @@ pub struct Seen {
     pub born_ns: Option<i128>,
 }
 
-/// What is known besides at the last look before a removal.
+/// Facts besides at the last look before a removal.
 #[derive(Debug, Clone, Copy)]
 pub struct LastLook {
     pub decided_at: Timestamp,
@@ -108,7 +108,7 @@ const TICK_NS: i128 = 10_000_000;
 const DOUBT_FOR: Duration = Duration::from_secs(10 * 60);
 
 impl FileFacts {
-    /// What comes free when this name of it goes: the other links of a file hold its bytes.
+    /// Bytes that come free when this name of it goes: the other links of a file hold its bytes.
     pub fn freed_alone(&self) -> u64 {
         if self.links > 1 { 0 } else { self.freed_bytes }
     }
@@ -130,7 +130,7 @@ impl FileFacts {
         }
     }
 
-    /// What a removal compares, so that it takes the file only as it was seen.
+    /// Facts that a removal compares, so that it takes the file only as it was seen.
     pub fn seen(&self) -> Seen {
         let changed_ns = (self.links <= 1).then_some(self.changed_ns);
         let Self { inode, size_bytes, modified_ns, born_ns, .. } = *self;

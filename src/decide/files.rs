@@ -15,7 +15,7 @@ use super::store::StoreDoubt;
 use crate::policy::{AgeBy, ByteCount, FileMatch, Per, Space};
 use crate::text::human;
 
-/// What makes a file old: an orphan counts from when it last came to be what it is, a file of a `files` policy from when it
+/// Start of the age of a file: an orphan counts from when it last came to be what it is, a file of a `files` policy from when it
 /// was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgeOf {
@@ -71,7 +71,7 @@ pub enum FileReason {
         #[serde(serialize_with = "per_word")]
         per: Per,
     },
-    /// What is limited is within its limits.
+    /// The limited files are within their limits.
     WithinLimits {
         #[serde(serialize_with = "as_text")]
         max_total: Option<ByteCount>,
@@ -97,7 +97,7 @@ pub enum FileReason {
     },
 }
 
-/// What is known against a store: that it is another one, or that this cannot be asked.
+/// Doubt about a store: that it is another one, or that this cannot be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum StoreState {

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::outcome::{Held, HoldKind};
 
-/// How long back runs tell what is usual, and how many tell it at least.
+/// Days back and number of runs, at least, that tell what is usual.
 pub const USUAL_DAYS: i64 = 30;
 pub const USUAL_RUNS: usize = 10;
 /// A run that takes no more than this is never held for its size.
@@ -19,7 +19,7 @@ const FIRST_SHARE: f64 = 0.1;
 /// Time that lies between two runs where no two of the schedule are known.
 const ASSUMED_INTERVAL: SignedDuration = SignedDuration::from_hours(24);
 
-/// What an enforcing run took for a policy.
+/// Amount that an enforcing run took for a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PastRun {
     pub started_at: Timestamp,
@@ -34,12 +34,12 @@ pub struct PastRun {
 pub struct Usual {
     /// The largest of them; none without a run that took anything.
     largest: Option<u64>,
-    /// How many runs lie between the last one and now, were they as frequent as usual; at least 1.
+    /// Number of runs that lie between the last one and now, were they as frequent as usual; at least 1.
     intervals: f64,
 }
 
 impl Usual {
-    /// What past runs, newest first, tell for a run at `now`.
+    /// Reads what past runs, newest first, tell for a run at `now`.
     pub fn of(past: &[PastRun], now: Timestamp) -> Self {
         let largest = past.iter().map(|run| run.amount).max().filter(|largest| *largest > 0);
         let intervals = match past {

@@ -22,7 +22,7 @@ pub struct Unused {
     pub shown_at: Timestamp,
 }
 
-/// What the guards read.
+/// Readings of the guards.
 #[derive(Default)]
 pub struct Judged {
     pub readings: Vec<GuardReading>,
@@ -76,12 +76,12 @@ impl Judged {
     }
 }
 
-/// What is counted for the guards of a policy about a store.
+/// Counts for the guards of a policy about a store.
 #[derive(Debug, Clone, Copy)]
 pub struct Going {
-    /// What may go.
+    /// Number of things that may go.
     pub going: u64,
-    /// What it is a share of.
+    /// Number that it is a share of.
     pub of: u64,
 }
 
@@ -89,7 +89,7 @@ fn fraction(part: u64, of: u64) -> f64 {
     if of == 0 { 0.0 } else { part as f64 / of as f64 }
 }
 
-/// What the guards judge by.
+/// Facts that the guards judge by.
 #[derive(Debug, Clone, Copy)]
 pub struct Counts {
     pub skew_secs: f64,

@@ -1,4 +1,4 @@
-//! Whether runs of a policy take anything at all, as it stands in the configuration.
+//! Reasons in the configuration for which runs of a policy take nothing at all.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Whether what rows name in a store can be trusted to be all that they name, and whether it is what is there.
+//! Reasons not to trust what rows name in a store: that it is not all, or not what is there.
 
 use super::blocked::Blocked;
 use crate::outcome::MissingFile;
@@ -7,7 +7,7 @@ use crate::policy::Store;
 /// A reference that names at least so many files is judged by itself.
 pub const JUDGED_FROM: usize = 20;
 
-/// What one declared reference names.
+/// Counts of what one declared reference names.
 pub struct NamedFiles<'a> {
     /// `nvr.detections.thumbnail_path`.
     pub reference: &'a str,
@@ -33,7 +33,7 @@ pub fn judge_reference(store: &Store, named: &NamedFiles<'_>, examples: impl FnO
     (inside == 0 && !may_be_empty).then_some(Blocked::ReferenceWithoutFiles { reference, rows })
 }
 
-/// What of the named files is not in the store.
+/// Named files that are not in the store.
 pub struct NotFound<'a> {
     /// Files and directories that rows name, and how many of them a walk did not find.
     pub named: u64,

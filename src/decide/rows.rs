@@ -1,4 +1,4 @@
-//! Whether a row goes, from what the database and its policy say of it: each thing that keeps it is a reason.
+//! Reasons that keep a row, from what the database and its policy say of it.
 
 use std::fmt;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub enum AgeValue {
     Unreadable,
 }
 
-/// What the parts of a policy say of a row of its table. A part that the policy does not have is none; within it, none
+/// Answers of the parts of a policy about a row of its table. A part that the policy does not have is none; within it, none
 /// is NULL.
 #[derive(Debug, Clone)]
 pub struct RowFacts {
@@ -43,7 +43,7 @@ pub struct RowAge {
     pub value: Option<String>,
     /// None: missing.
     pub read: Option<AgeValue>,
-    /// How long the row is kept; none where its value of the deciding column is not listed.
+    /// Time for which the row is kept; none where its value of the deciding column is not listed.
     pub keep: Option<Duration>,
     /// The column that decides the time and the row's value in it.
     pub decided_by: Option<(String, Option<String>)>,
@@ -230,7 +230,7 @@ pub fn of_age(rows: &RowsPolicy, facts: &RowFacts, now: Timestamp) -> (Option<Ti
     (eligible_at, Some(reason))
 }
 
-/// What else the database said of the row.
+/// Reasons besides its age, as the database said.
 pub fn of_row(rows: &RowsPolicy, facts: &RowFacts) -> Vec<RowReason> {
     let mut reasons = Vec::new();
     if let Some(is_true @ (None | Some(false))) = facts.matches {

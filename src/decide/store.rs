@@ -1,4 +1,4 @@
-//! Whether a store is the one that was adopted (D3), from what its root and the ledger say of it.
+//! Identity of a store: reasons to doubt that it is the one that was adopted (D3), from what its root and the ledger say of it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ pub struct StoreDoubt {
     pub why: WhyStore,
 }
 
-/// What is known against a store.
+/// Doubt about a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "doubt", rename_all = "snake_case")]
 pub enum WhyStore {

@@ -90,7 +90,7 @@ impl Ledger {
         .await
     }
 
-    /// What enforcing runs took for a policy that came to its end, newest first: those since an instant, and at least
+    /// Amounts that enforcing runs took for a policy that came to its end, newest first: those since an instant, and at least
     /// `fewest` where there are as many.
     pub async fn past_runs(&self, policy: &Name, since: Timestamp, fewest: usize) -> Result<Vec<PastRun>, LedgerError> {
         let policy = policy.to_string();

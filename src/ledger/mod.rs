@@ -42,10 +42,10 @@ pub use locks::{FileId, StateHolder, StateLock, StateLockError, lock_state_dir};
 pub use pauses::{FoundPause, PauseError, Pauses};
 pub use stores::Adoption;
 
-/// What failed inside, of whatever type.
+/// Failure inside, of whatever type.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
-/// What went wrong with the ledger.
+/// Error of the ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
     #[error("ledger {}: {operation} failed", path.display())]
@@ -113,7 +113,7 @@ fn listed(ids: &[RunId]) -> String {
     text
 }
 
-/// What is known of a run when it begins.
+/// Facts about a run when it begins.
 #[derive(Debug, Clone)]
 pub struct RunStart {
     pub run_id: RunId,
@@ -126,7 +126,7 @@ pub struct RunStart {
     pub started_at: Timestamp,
 }
 
-/// Whether a run may begin.
+/// Answer to a run that wants to begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Begin {
     Begun,
@@ -181,7 +181,7 @@ pub struct IntentBatch {
     /// The deletion is known to be committed: only files are owed.
     pub committed: bool,
     pub recorded_at: Timestamp,
-    /// What its rows add to the run's sums when a recovery finds it committed; nothing about files.
+    /// Sums that its rows add to the run's when a recovery finds it committed; nothing about files.
     pub done: Tally,
     pub items: Vec<IntentItem>,
 }
@@ -239,7 +239,7 @@ pub struct Lease {
     _lock: Lock,
 }
 
-/// What asking for a lease brought.
+/// Answer to a request for a lease.
 #[derive(Debug)]
 pub enum LeaseOutcome {
     Granted(Lease),

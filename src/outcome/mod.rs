@@ -1,4 +1,4 @@
-//! What a run comes to, as plain data: the result of a run and of each of its policies, their sums, and why a policy waits
+//! Outcome of a run as plain data: the result of a run and of each of its policies, their sums, and why a policy waits
 //! for an approval. The ledger stores it, reports render it, events echo it; nothing here is computed from anything but itself.
 
 mod document;

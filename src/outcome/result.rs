@@ -18,7 +18,7 @@ const LONGEST_NOTE: usize = 4096;
 /// Most errors and details that a result shows; the counts are not cut.
 pub const SHOWN_AT_MOST: usize = 100;
 
-/// How a run or a policy ended.
+/// Ending of a run or a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -36,7 +36,7 @@ impl Status {
     }
 }
 
-/// What a run was allowed to do.
+/// Things that a run was allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunMode {
@@ -99,7 +99,7 @@ pub enum HookPoint {
     After,
 }
 
-/// What was removed for good from a store's trash, because its time was over.
+/// Files removed for good from a store's trash, because their time was over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmptiedTrash {
     pub store: Name,
@@ -130,7 +130,7 @@ pub enum Cause {
     Interrupted,
 }
 
-/// What a run did for one policy.
+/// Result of a run for one policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PolicyResult {
     pub policy: Name,
@@ -154,16 +154,16 @@ pub struct PolicyResult {
     pub alike: Vec<AlikeFile>,
     /// The guard that stopped it, with what it read, in words.
     pub blocked_by: Option<String>,
-    /// The same as a word that stays the same.
+    /// Word of that guard, which stays the same.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub blocked_code: Option<String>,
     /// The numbers and names of that sentence.
     #[serde(skip_serializing_if = "Facts::is_empty", default)]
     pub blocked_facts: Facts,
-    /// What it waits for until it is approved.
+    /// Hold that lasts until it is approved.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub held: Option<Held>,
-    /// What each guard read, and its limit.
+    /// Readings of the guards, each with its limit.
     pub guards: Vec<GuardReading>,
     /// In a plan: the first few keys and paths.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]

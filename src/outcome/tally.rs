@@ -58,7 +58,7 @@ sums! {
         /// Files whose last owner goes, or that a policy of files or orphans is to take: deleted, missing and failed ones
         /// together.
         pub files_matched: u64,
-        /// What these would free; only where a policy is about a store.
+        /// Bytes that these would free; only where a policy is about a store.
         pub bytes_matched: u64,
         /// Files of a store that a policy is about, whether they go or stay.
         pub files_scanned: u64,

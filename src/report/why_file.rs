@@ -26,7 +26,7 @@ pub struct FileAnswer {
     pub size_bytes: Option<u64>,
     /// When it was last changed.
     pub changed_at: Option<Timestamp>,
-    /// How many names it has.
+    /// Number of its names.
     pub links: Option<u32>,
     /// Rows that name it, the first few of each reference.
     pub named_by: Vec<NamingRow>,
@@ -35,7 +35,7 @@ pub struct FileAnswer {
     pub remarks: Vec<String>,
 }
 
-/// What is at the path.
+/// Kind of what is at the path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FoundAs {
@@ -60,13 +60,13 @@ pub struct NamingRow {
     pub policies: Vec<Name>,
 }
 
-/// What one policy has to say.
+/// Answer of one policy.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PolicyOnFile {
     pub policy: Name,
     pub kind: &'static str,
     pub fate: FileFate,
-    /// The same in words.
+    /// The answer in words.
     pub summary: String,
     /// The rule by which it goes: a key of the configuration, or that no row names it.
     pub goes_for: Option<&'static str>,
@@ -74,12 +74,12 @@ pub struct PolicyOnFile {
     pub eligible_at: Option<Timestamp>,
     /// The slot that takes it, as far as can be told now.
     pub taken_at: Option<Timestamp>,
-    /// What keeps it, the most lasting reason first.
+    /// Reasons that keep it, the most lasting one first.
     pub reasons: Vec<WhyKept>,
     pub remarks: Vec<String>,
 }
 
-/// What the next run of a policy does to the file.
+/// Fate of the file in the next run of a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FileFate {

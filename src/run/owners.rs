@@ -22,21 +22,21 @@ use crate::text::chain;
 const FILES_AT_ONCE: usize = 1000;
 
 impl ReferencedStore {
-    /// Those of `to be removed` that a row still names, rows that are gone left out; what is named beneath a directory is
+    /// Those of `removals` that a row still names, rows that are gone left out; what is named beneath a directory is
     /// kept.
     pub(super) async fn keep_named(
         &self,
         sessions: &mut Sessions,
-        removal: &mut [RemovalRequest],
+        removals: &mut [RemovalRequest],
         gone: &[Gone],
         meant: &Meant,
     ) -> Result<HashSet<StorePath>, SourceError> {
         if self.references.is_empty() {
             return Ok(HashSet::new());
         }
-        match self.ask_named(sessions, removal, gone, meant).await {
+        match self.ask_named(sessions, removals, gone, meant).await {
             // Asking changes nothing, so what a lost connection left open is asked again.
-            Err(error) if error.kind == ErrorKind::Lost => self.ask_named(sessions, removal, gone, meant).await,
+            Err(error) if error.kind == ErrorKind::Lost => self.ask_named(sessions, removals, gone, meant).await,
             asked => asked,
         }
     }
@@ -44,17 +44,17 @@ impl ReferencedStore {
     async fn ask_named(
         &self,
         sessions: &mut Sessions,
-        removal: &mut [RemovalRequest],
+        removals: &mut [RemovalRequest],
         gone: &[Gone],
         meant: &Meant,
     ) -> Result<HashSet<StorePath>, SourceError> {
-        let paths: Vec<_> = removal.iter().filter_map(|removal| removal.path.text()).collect();
+        let paths: Vec<_> = removals.iter().filter_map(|removal| removal.path.text()).collect();
         // Only where directories are referenced does it matter in which ones a file is.
         let asks_around = self.references.iter().any(|naming| naming.column.directory);
         let around: HashSet<_> = paths.iter().filter(|_| asks_around).flat_map(StorePath::ancestors).collect();
         let around: Vec<_> = around.into_iter().collect();
         let directories: Vec<_> =
-            removal.iter().filter(|removal| removal.directory).filter_map(|removal| removal.path.text()).collect();
+            removals.iter().filter(|removal| removal.directory).filter_map(|removal| removal.path.text()).collect();
         let (mut named, mut beneath) = (HashSet::new(), HashSet::new());
         for Naming { column, .. } in &self.references {
             let session = sessions.get(&column.source).await?;
@@ -65,24 +65,24 @@ impl ReferencedStore {
                 named.extend(paths.iter().filter(|path| path.ancestors().any(|above| held.contains(&above))).cloned());
             }
         }
-        for removal in removal.iter_mut().filter(|removal| removal.directory) {
+        for removal in removals.iter_mut().filter(|removal| removal.directory) {
             let Some(directory) = removal.path.text() else { continue };
             removal.kept = beneath.iter().filter(|path| path.is_beneath(&directory)).cloned().collect();
         }
-        named.extend(meant.kept(self, sessions, removal, gone).await?);
+        named.extend(meant.kept(self, sessions, removals, gone).await?);
         Ok(named)
     }
 
     /// Removes (or examines) what nobody names any more.
-    pub(super) async fn act(&self, removal: Vec<RemovalRequest>, action: Action<'_>) -> Vec<(RawPath, Outcome)> {
+    pub(super) async fn act(&self, removals: Vec<RemovalRequest>, action: Action<'_>) -> Vec<(RawPath, Outcome)> {
         match action {
-            Action::Remove { decided_at, stop } => self.open.remove(removal, decided_at, self.way(), stop).await,
+            Action::Remove { decided_at, stop } => self.open.remove(removals, decided_at, self.way(), stop).await,
             Action::Examine { decided_at, stop, listener, files, .. } => {
                 let listener = listener.map(|listener| listener(&self.store.name));
                 let Some(gone) = files.of(&self.store.name) else {
-                    return self.open.examine(removal, decided_at, stop, Look { listener, gone: None }).await;
+                    return self.open.examine(removals, decided_at, stop, Look { listener, gone: None }).await;
                 };
-                let outcomes = self.open.examine(removal, decided_at, stop, gone.look(listener)).await;
+                let outcomes = self.open.examine(removals, decided_at, stop, gone.look(listener)).await;
                 gone.remember(&outcomes);
                 outcomes
             }
@@ -197,9 +197,9 @@ impl Later {
         }
     }
 
-    fn keep(&self, store: &Name, removal: &mut [RemovalRequest], mut named: HashSet<StorePath>) -> HashSet<StorePath> {
+    fn keep(&self, store: &Name, removals: &mut [RemovalRequest], mut named: HashSet<StorePath>) -> HashSet<StorePath> {
         let Some(later) = self.0.get(store) else { return named };
-        for removal in removal {
+        for removal in removals {
             let Some(path) = removal.path.text() else { continue };
             let within = path.ancestors().any(|above| later.get(&above).is_some_and(|waits| waits.as_directory > 0));
             if removal.directory {

@@ -230,12 +230,12 @@ impl Meant {
         fingerprints.filter_map(|form| map.get(&form)).flatten().copied().collect()
     }
 
-    /// Those of `to be removed` that rows mean by unusual spellings, rows that are gone left out.
+    /// Those of `removals` that rows mean by unusual spellings, rows that are gone left out.
     pub(super) async fn kept(
         &self,
         referenced: &ReferencedStore,
         sessions: &mut Sessions,
-        removal: &mut [RemovalRequest],
+        removals: &mut [RemovalRequest],
         gone: &[Gone],
     ) -> Result<HashSet<StorePath>, SourceError> {
         let mut kept = HashSet::new();
@@ -244,7 +244,7 @@ impl Meant {
         }
         let mut questions: Vec<(usize, StorePath, usize)> = Vec::new();
         for (place, path) in
-            removal.iter().enumerate().filter_map(|(place, removal)| Some((place, removal.path.text()?)))
+            removals.iter().enumerate().filter_map(|(place, removal)| Some((place, removal.path.text()?)))
         {
             for at in std::iter::once(path.clone()).chain(path.ancestors()) {
                 let is_above = at != path;
@@ -258,16 +258,16 @@ impl Meant {
         }
         let alive = self.alive(referenced, sessions, &questions, gone).await?;
         for (place, at, hit) in questions.into_iter().filter(|(_, _, hit)| alive.contains(hit)) {
-            let Some(path) = removal[place].path.text() else { continue };
+            let Some(path) = removals[place].path.text() else { continue };
             match &self.hits[hit].path {
-                Some(named) if removal[place].directory && named.is_beneath(&path) => {
-                    removal[place].kept.push(named.clone())
+                Some(named) if removals[place].directory && named.is_beneath(&path) => {
+                    removals[place].kept.push(named.clone())
                 }
                 Some(named) if !means(&referenced.open, named, &at) => {}
                 Some(_) | None => drop(kept.insert(path)),
             }
         }
-        kept.extend(self.directories_with_names(referenced, removal).await);
+        kept.extend(self.directories_with_names(referenced, removals).await);
         Ok(kept)
     }
 
@@ -314,8 +314,12 @@ impl Meant {
     }
 
     /// Directories to go in which a file has a name that a path ends with which leads elsewhere.
-    async fn directories_with_names(&self, referenced: &ReferencedStore, removal: &[RemovalRequest]) -> Vec<StorePath> {
-        let directories: Vec<_> = removal.iter().filter(|removal| removal.directory).cloned().collect();
+    async fn directories_with_names(
+        &self,
+        referenced: &ReferencedStore,
+        removals: &[RemovalRequest],
+    ) -> Vec<StorePath> {
+        let directories: Vec<_> = removals.iter().filter(|removal| removal.directory).cloned().collect();
         if self.outside.is_empty() || directories.is_empty() {
             return Vec::new();
         }

@@ -37,7 +37,7 @@ pub(super) fn file_facts(facts: &Statx) -> FileFacts {
 /// Files up to this size count in full: some file systems keep them beside their other facts, without a block.
 const SMALL_BYTES: u64 = 4096;
 
-/// What comes free when the last link of a file goes.
+/// Bytes that come free when the last link of a file goes.
 fn freed_bytes(facts: &Statx) -> u64 {
     match kind(facts) {
         FileType::RegularFile if facts.stx_size <= SMALL_BYTES => facts.stx_size,

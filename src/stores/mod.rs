@@ -77,41 +77,41 @@ impl OpenStore {
     }
 
     /// Looks at everything as `remove` would, and removes nothing; tells the look's listener of each file in a directory.
-    /// The outcomes are in the order of `to be removed`.
+    /// The outcomes are in the order of `removals`.
     pub async fn examine(
         &self,
-        removal: Vec<RemovalRequest>,
+        removals: Vec<RemovalRequest>,
         decided_at: Timestamp,
         stop: &CancellationToken,
         look: Look,
     ) -> Vec<(RawPath, Outcome)> {
-        self.sweep(removal, None, decided_at, stop, look).await
+        self.sweep(removals, None, decided_at, stop, look).await
     }
 
     /// Removes everything that is to be removed, for good or into the trash, and makes that durable. A file born or written after
     /// `decided_at`, by the machine's clock, is kept: it is not the one that was decided about. The outcomes are in the
-    /// order of `to be removed`; of what is there twice, the second is missing. Once begun it goes on to its end, even if its
+    /// order of `removals`; of what is there twice, the second is missing. Once begun it goes on to its end, even if its
     /// future is dropped; directories end early when `stop` is cancelled.
     pub async fn remove(
         &self,
-        removal: Vec<RemovalRequest>,
+        removals: Vec<RemovalRequest>,
         decided_at: Timestamp,
         way: Way,
         stop: &CancellationToken,
     ) -> Vec<(RawPath, Outcome)> {
-        self.sweep(removal, Some((way, Durable::AtOnce)), decided_at, stop, Look::default()).await
+        self.sweep(removals, Some((way, Durable::AtOnce)), decided_at, stop, Look::default()).await
     }
 
     /// Removes likewise, except that a power cut may bring back what went, until [`OpenStore::make_durable`] is done: for much at
     /// once in many calls, after which nobody relies on it being gone.
     pub async fn remove_for_now(
         &self,
-        removal: Vec<RemovalRequest>,
+        removals: Vec<RemovalRequest>,
         decided_at: Timestamp,
         way: Way,
         stop: &CancellationToken,
     ) -> Vec<(RawPath, Outcome)> {
-        self.sweep(removal, Some((way, Durable::Later)), decided_at, stop, Look::default()).await
+        self.sweep(removals, Some((way, Durable::Later)), decided_at, stop, Look::default()).await
     }
 
     /// Makes durable whatever was done in the store so far, and in the rest of its file system.
@@ -123,14 +123,14 @@ impl OpenStore {
 
     async fn sweep(
         &self,
-        removal: Vec<RemovalRequest>,
+        removals: Vec<RemovalRequest>,
         way: Option<(Way, Durable)>,
         decided_at: Timestamp,
         stop: &CancellationToken,
         look: Look,
     ) -> Vec<(RawPath, Outcome)> {
-        let (root, removal, stop) = (Arc::clone(&self.root), Arc::new(removal), stop.clone());
-        let swept = Arc::clone(&removal);
+        let (root, removals, stop) = (Arc::clone(&self.root), Arc::new(removals), stop.clone());
+        let swept = Arc::clone(&removals);
         let task = tokio::task::spawn_blocking(move || {
             let (way, durable) = way.unzip();
             let act = match way {
@@ -146,9 +146,9 @@ impl OpenStore {
         });
         // The task is gone only where the runtime is shutting down: what it did will show when it is tried again.
         let outcomes =
-            task.await.unwrap_or_else(|error| vec![Outcome::Failed(error.to_string().into()); removal.len()]);
-        let removal = Arc::try_unwrap(removal).unwrap_or_else(|shared| shared.to_vec());
-        removal.into_iter().map(|removal| removal.path).zip(outcomes).collect()
+            task.await.unwrap_or_else(|error| vec![Outcome::Failed(error.to_string().into()); removals.len()]);
+        let removals = Arc::try_unwrap(removals).unwrap_or_else(|shared| shared.to_vec());
+        removals.into_iter().map(|removal| removal.path).zip(outcomes).collect()
     }
 
     /// Walks through the whole store with as many visitors as the machine has cores, up to eight, and tells them of

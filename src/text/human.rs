@@ -65,7 +65,7 @@ pub fn length(length: std::time::Duration) -> String {
     duration(u64::try_from(length.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// How long from one instant to a later one; nothing when it is not later.
+/// Time from one instant to a later one; none when it is not later.
 pub fn between(from: Timestamp, to: Timestamp) -> String {
     duration(u64::try_from(to.duration_since(from).as_millis()).unwrap_or(0))
 }

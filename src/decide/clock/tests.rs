@@ -69,7 +69,7 @@ fn f28_without_names_boots_are_told_apart_by_the_count_of_the_machine() {
     assert_eq!(leap(&same(seen), &same(off(3, 60))), None);
 }
 
-/// What happens to a machine and its clock in ordinary operation.
+/// Something that happens to a machine and its clock in ordinary operation.
 #[derive(Debug, Clone)]
 enum Event {
     /// Time passes, with or without a suspend.

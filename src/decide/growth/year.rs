@@ -72,7 +72,7 @@ impl Life {
     }
 }
 
-/// What happens to an amount in a year.
+/// Something that happens to an amount in a year.
 type Load = fn(i64) -> f64;
 
 fn growing(day: i64) -> f64 {

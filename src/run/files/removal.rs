@@ -153,26 +153,26 @@ impl Taking<'_> {
     async fn some(&mut self, found: Vec<Found>, way: Way, meant: &Meant) -> Result<(), TreeEnd> {
         let found = self.without_open(found).await?;
         let found = self.without_alike(found);
-        let mut removal: Vec<_> = found.into_iter().filter_map(|found| self.removal(found)).collect();
-        if removal.is_empty() {
+        let mut removals: Vec<_> = found.into_iter().filter_map(|found| self.removal(found)).collect();
+        if removals.is_empty() {
             return Ok(());
         }
-        let named = match self.referenced.keep_named(self.sessions, &mut removal, &[], meant).await {
+        let named = match self.referenced.keep_named(self.sessions, &mut removals, &[], meant).await {
             Ok(named) => named,
             Err(error) => {
                 let why = format!("kept, because it is not known whether a row names it: {}", chain(&error));
-                for removal in removal {
+                for removal in removals {
                     let reason = FileReasonKind::NamesUnknown.word();
                     self.account.keep(None, Some(removal.path.to_string()), reason, why.clone());
                 }
                 return Ok(());
             }
         };
-        let all = removal.len();
-        removal.retain(|removal| named.is_empty() || !removal.path.text().is_some_and(|path| named.contains(&path)));
-        let kept: usize = removal.iter().map(|removal| removal.kept.len()).sum();
-        self.add(&Tally { files_referenced: (all - removal.len() + kept) as u64, ..Tally::default() });
-        let removal = self.only_old(removal).await;
+        let all = removals.len();
+        removals.retain(|removal| named.is_empty() || !removal.path.text().is_some_and(|path| named.contains(&path)));
+        let kept: usize = removals.iter().map(|removal| removal.kept.len()).sum();
+        self.add(&Tally { files_referenced: (all - removals.len() + kept) as u64, ..Tally::default() });
+        let removal = self.only_old(removals).await;
         let outcomes = self.act(removal, way).await;
         self.count(outcomes, way).await;
         self.run.reporter.update(&self.account.tally);
@@ -247,10 +247,10 @@ impl Taking<'_> {
     }
 
     /// Leaves out directories in which something is young: they go as a whole or not at all.
-    async fn only_old(&mut self, removal: Vec<RemovalRequest>) -> Vec<RemovalRequest> {
-        let directories: Vec<_> = removal.iter().filter(|removal| removal.directory).cloned().collect();
+    async fn only_old(&mut self, removals: Vec<RemovalRequest>) -> Vec<RemovalRequest> {
+        let directories: Vec<_> = removals.iter().filter(|removal| removal.directory).cloned().collect();
         if directories.is_empty() {
-            return removal;
+            return removals;
         }
         let mut look = match (self.holding, self.files.of(&self.referenced.store.name)) {
             (None, Some(gone)) => gone.knowing(),
@@ -281,17 +281,17 @@ impl Taking<'_> {
         let stays = |removal: &RemovalRequest| {
             removal.directory && (young.contains(&removal.path) || meant.contains(&removal.path))
         };
-        removal.into_iter().filter(|removal| !stays(removal)).collect()
+        removals.into_iter().filter(|removal| !stays(removal)).collect()
     }
 
-    async fn act(&mut self, removal: Vec<RemovalRequest>, way: Way) -> Vec<(RawPath, bool, Outcome)> {
-        let directories: Vec<_> = removal.iter().map(|removal| removal.directory).collect();
+    async fn act(&mut self, removals: Vec<RemovalRequest>, way: Way) -> Vec<(RawPath, bool, Outcome)> {
+        let directories: Vec<_> = removals.iter().map(|removal| removal.directory).collect();
         let lister = self.run.lister(self.fate);
         let listen = lister.as_ref().map(|lister| move |store: &Name| lister.listener(store));
         let (decided_at, stop) = (self.decided_at, self.run.stop.token());
         let action = match self.holding {
             Some(_) => {
-                let outcomes = self.referenced.open.remove_for_now(removal, decided_at, way, stop).await;
+                let outcomes = self.referenced.open.remove_for_now(removals, decided_at, way, stop).await;
                 return told(outcomes, directories);
             }
             None => Action::Examine {
@@ -302,7 +302,7 @@ impl Taking<'_> {
                 listener: listen.as_ref().map(|listen| listen as &(dyn Fn(&Name) -> crate::stores::Listener + Sync)),
             },
         };
-        let outcomes = self.referenced.act(removal, action).await;
+        let outcomes = self.referenced.act(removals, action).await;
         told(outcomes, directories)
     }
 

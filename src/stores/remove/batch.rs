@@ -43,43 +43,43 @@ struct Done<'a> {
     directory: Option<OwnedFd>,
 }
 
-/// Outcome of everything, in the order of `to be removed`.
-pub(crate) fn sweep(root: &Root, removal: &[RemovalRequest], options: &RemovalOptions) -> Vec<Outcome> {
-    let mut order: Vec<usize> = (0..removal.len()).collect();
-    order.sort_by_cached_key(|&place| (removal[place].path.split(), removal[place].directory, place));
+/// Outcome of everything, in the order of `removals`.
+pub(crate) fn sweep(root: &Root, removals: &[RemovalRequest], options: &RemovalOptions) -> Vec<Outcome> {
+    let mut order: Vec<usize> = (0..removals.len()).collect();
+    order.sort_by_cached_key(|&place| (removals[place].path.split(), removals[place].directory, place));
     let mut alike = 0;
     let groups = order.chunk_by(|&a, &b| {
-        let (a, b) = (&removal[a], &removal[b]);
+        let (a, b) = (&removals[a], &removals[b]);
         let beside = a.path.split().0 == b.path.split().0 && !a.directory && !b.directory && alike < FILES_PER_GROUP;
         let together = beside || (a.path == b.path && a.directory == b.directory);
         alike = if together { alike + 1 } else { 0 };
         together
     });
-    let containers = containers(removal);
+    let containers = containers(removals);
     let (mut around, apart): (Vec<_>, Vec<_>) = groups
         .map(|places| {
-            let RemovalRequest { path, directory, .. } = &removal[places[0]];
+            let RemovalRequest { path, directory, .. } = &removals[places[0]];
             Group { parent: path.split().0, directory: *directory, places }
         })
-        .partition(|group| group.directory && containers.contains(removal[group.places[0]].path.as_bytes()));
+        .partition(|group| group.directory && containers.contains(removals[group.places[0]].path.as_bytes()));
 
     let links = Links::default();
     let mut sweep = Sweep {
         context: RemovalContext { root, options, links: &links },
-        removal,
+        removals,
         marks: Marks::default(),
-        outcomes: vec![None; removal.len()],
+        outcomes: vec![None; removals.len()],
         touched: None,
         unsynced: Vec::new(),
     };
-    for path in removal.iter().flat_map(|removal| &removal.kept) {
+    for path in removals.iter().flat_map(|removal| &removal.kept) {
         sweep.marks.add(path.as_str().as_bytes(), Mark::Kept);
     }
     for wave in apart.chunks(DIRECTORIES_AT_ONCE) {
         sweep.wave(wave);
     }
     // What is to be removed by itself beneath a directory to be removed goes first, so that a look says what a removal does.
-    around.sort_by_key(|group| std::cmp::Reverse(removal[group.places[0]].path.as_bytes().len()));
+    around.sort_by_key(|group| std::cmp::Reverse(removals[group.places[0]].path.as_bytes().len()));
     if !around.is_empty() {
         sweep.mark_settled(&order);
     }
@@ -93,14 +93,14 @@ pub(crate) fn sweep(root: &Root, removal: &[RemovalRequest], options: &RemovalOp
 }
 
 /// The directories to be removed in which something else is to be removed, or of which a file of the same name is.
-fn containers(removal: &[RemovalRequest]) -> HashSet<&[u8]> {
+fn containers(removals: &[RemovalRequest]) -> HashSet<&[u8]> {
     let directories: HashSet<&[u8]> =
-        removal.iter().filter(|removal| removal.directory).map(|removal| removal.path.as_bytes()).collect();
+        removals.iter().filter(|removal| removal.directory).map(|removal| removal.path.as_bytes()).collect();
     let mut containers = HashSet::new();
     if directories.is_empty() {
         return containers;
     }
-    for removal in removal {
+    for removal in removals {
         let path = removal.path.as_bytes();
         let above = (0..path.len()).filter(|&end| path[end] == b'/').map(|end| &path[..end]);
         let same = (!removal.directory).then_some(path);
@@ -120,7 +120,7 @@ fn again(first: &Outcome) -> Outcome {
 
 struct Sweep<'a> {
     context: RemovalContext<'a>,
-    removal: &'a [RemovalRequest],
+    removals: &'a [RemovalRequest],
     marks: Marks,
     outcomes: Vec<Option<Outcome>>,
     /// One of many directories from which names have gone and that are not synced yet.
@@ -207,7 +207,7 @@ impl Sweep<'_> {
         let mut outcomes: Vec<Outcome> = Vec::with_capacity(group.places.len());
         let (mut last, mut target): (Option<&[u8]>, _) = (None, None);
         for &place in group.places {
-            let removal = &self.removal[place];
+            let removal = &self.removals[place];
             let (_, name) = removal.path.split();
             let marks = self.marks.at(removal.path.as_bytes());
             let outcome = match (outcomes.last().filter(|_| last == Some(name)), marks.and_then(|marks| marks.mark)) {
@@ -241,7 +241,7 @@ impl Sweep<'_> {
                 | Some(Outcome::Failed(_) | Outcome::Stopped)
                 | None => continue,
             };
-            self.marks.add(self.removal[place].path.as_bytes(), mark);
+            self.marks.add(self.removals[place].path.as_bytes(), mark);
         }
     }
 }
