@@ -224,6 +224,7 @@ const ORDER: [(&str, &[&str]); 3] = [
             "request",
             "lister",
             "stop",
+            "pauses",
             "sessions",
             "account",
             "outcome",
