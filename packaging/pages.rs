@@ -10,9 +10,10 @@ use clap_mangen::Man;
 use retaind::config::keys::{self, KeyRow};
 
 /// Sections of the configuration, with what each is.
-const SECTIONS: [(&str, &str, &str); 6] = [
+const SECTIONS: [(&str, &str, &str); 7] = [
     ("daemon", "[daemon]", "The daemon itself."),
     ("ledger", "[ledger]", "The ledger is the daemon's own database: runs, results, errors, files that are pending."),
+    ("server", "[server]", "The daemon answers commands and HTTP requests on a unix socket."),
     ("sources.*", "[sources.NAME]", "A source is a database whose rows are governed."),
     ("stores.*", "[stores.NAME]", "A store is a directory whose files are governed."),
     ("tasks.*", "[tasks.NAME]", "A task is a schedule that runs the policies assigned to it, in declared order."),

@@ -8,13 +8,13 @@ use super::exit::Exit;
 use super::load::load_known;
 use super::output::{Output, say};
 use super::refusal::Refusal;
-use super::remote::{self, Reached, refused};
+use super::remote::{self, refused};
 use crate::commands::pause;
 use crate::config::Inputs;
 use crate::outcome::Subject;
 use crate::policy::{Name, Settings};
 use crate::report::short_id;
-use crate::server::{Client, ClientError, ProblemCode};
+use crate::server::{Client, ClientError, LiveStatus, ProblemCode};
 
 /// Stops a run of the daemon between two batches; without an id the only one.
 pub async fn cancel(inputs: &Inputs, run: Option<String>, output: Output) -> Result<Exit, Refusal> {
@@ -35,7 +35,7 @@ pub async fn cancel(inputs: &Inputs, run: Option<String>, output: Output) -> Res
     Ok(Exit::Done)
 }
 
-fn only_run(reached: &Reached) -> Result<String, Refusal> {
+fn only_run(reached: &LiveStatus) -> Result<String, Refusal> {
     match reached.progress.as_slice() {
         [run] => Ok(run.run_id.to_string()),
         [] => Err(Refusal::Usage(anyhow!("no run is under way"), "`retaind runs` lists those that were".to_owned())),
@@ -116,7 +116,7 @@ fn subjects(written: &str) -> Result<Vec<Subject>, Refusal> {
         || Refusal::Usage(anyhow!("{written:?} names no task or policy"), "`retaind status` shows them".into());
     let name = Name::parse(name).map_err(|_| unknown())?;
     let policy = is_policy.then(|| Subject::Policy(name.clone()));
-    Ok(policy.into_iter().chain(is_task.then(|| Subject::Task(name))).collect())
+    Ok(policy.into_iter().chain(is_task.then_some(Subject::Task(name))).collect())
 }
 
 /// Asks the daemon, which knows what the name stands for.

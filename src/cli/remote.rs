@@ -17,27 +17,14 @@ use crate::commands::operator::operator;
 use crate::commands::pause::sockets;
 use crate::policy::Settings;
 use crate::report::{RunResult, short_id};
-use crate::server::{Client, ClientError, ProblemCode, RunProgress, RunWanted};
-
-/// Parts of the daemon's status that a command goes by.
-#[derive(Debug, Deserialize)]
-pub(super) struct Reached {
-    state_dir: String,
-    pub(super) progress: Vec<RunProgress>,
-    configuration: Digest,
-}
-
-#[derive(Debug, Deserialize)]
-struct Digest {
-    digest: String,
-}
+use crate::server::{Client, ClientError, LiveStatus, ProblemCode, RunProgress, RunWanted};
 
 /// The daemon of a configuration, or without one that of the package; none where none answers.
-pub(super) async fn daemon(settings: Option<&Settings>) -> Option<(Client, Reached)> {
+pub(super) async fn daemon(settings: Option<&Settings>) -> Option<(Client, LiveStatus)> {
     for socket in sockets(settings) {
         let Ok(mut client) = Client::connect(&socket, &operator()).await else { continue };
-        let Ok(known) = client.get::<Reached>("/api/v1/status").await else { continue };
-        let is_its = |settings: &Settings| settings.daemon.state_dir.to_str() == Some(&known.state_dir);
+        let Ok(known) = client.get::<LiveStatus>("/api/v1/status").await else { continue };
+        let is_its = |settings: &Settings| settings.daemon.state_dir.to_str() == Some(&known.overview.state_dir);
         if settings.is_none_or(is_its) {
             return Some((client, known));
         }

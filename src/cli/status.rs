@@ -7,9 +7,11 @@ use super::exit::Exit;
 use super::load::load_known;
 use super::output::{Output, written};
 use super::refusal::Refusal;
+use super::remote;
 use crate::commands::status::overview;
 use crate::config::Inputs;
 use crate::report::{MonitorState, Overview, render_monitor, render_status, render_unknown};
+use crate::server::LiveStatus;
 
 /// Pause between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -18,7 +20,10 @@ const CLEAR: &[u8] = b"\x1b[H\x1b[J";
 
 /// Shows tasks, their runs, and what is pending.
 pub async fn status(inputs: &Inputs, output: Output) -> Result<Exit, Refusal> {
-    output.show(&look(inputs, output).await?, render_status)?;
+    match look(inputs, output).await? {
+        Seen::Live(live) => output.show(&*live, |live, layout| render_status(&live.overview, layout))?,
+        Seen::Kept(overview) => output.show(&*overview, render_status)?,
+    }
     Ok(Exit::Done)
 }
 
@@ -29,7 +34,7 @@ pub async fn watch(inputs: &Inputs, output: Output) -> Result<Exit, Refusal> {
         return Err(Refusal::Usage(error, "leave --watch out, and call retaind status again and again".to_owned()));
     }
     loop {
-        let page = render_status(&look(inputs, output).await?, output.layout);
+        let page = render_status(look(inputs, output).await?.overview(), output.layout);
         // Not through what drops styles: it would drop this as well.
         written(std::io::stdout().lock().write_all(CLEAR))?;
         output.page(&page)?;
@@ -39,19 +44,43 @@ pub async fn watch(inputs: &Inputs, output: Output) -> Result<Exit, Refusal> {
 
 /// Answers a monitor: one line, or the overview as JSON, and the exit code of a plug-in.
 pub async fn check(inputs: &Inputs, output: Output) -> Result<Exit, Refusal> {
-    let overview = match look(inputs, output).await {
-        Ok(overview) => overview,
+    let seen = match look(inputs, output).await {
+        Ok(seen) => seen,
         Err(Refusal::Failed(error)) => {
             output.page(&render_unknown(&format!("{error:#}")))?;
             return Ok(MonitorState::Unknown.into());
         }
         Err(refusal) => return Err(refusal),
     };
-    output.show(&overview, |overview, _| render_monitor(overview))?;
-    Ok(MonitorState::of(&overview).into())
+    output.show(seen.overview(), |overview, _| render_monitor(overview))?;
+    Ok(MonitorState::of(seen.overview()).into())
 }
 
-async fn look(inputs: &Inputs, output: Output) -> Result<Overview, Refusal> {
-    let known = load_known(inputs, output).await?;
-    Ok(overview(&known.settings, known.objection(), &Default::default()).await?)
+/// State as the daemon reports it, or as the state directory has it where none answers.
+enum Seen {
+    Live(Box<LiveStatus>),
+    Kept(Box<Overview>),
+}
+
+impl Seen {
+    fn overview(&self) -> &Overview {
+        match self {
+            Seen::Live(live) => &live.overview,
+            Seen::Kept(overview) => overview,
+        }
+    }
+}
+
+async fn look(inputs: &Inputs, output: Output) -> Result<Seen, Refusal> {
+    let known = load_known(inputs, output).await;
+    if let Err(refusal @ (Refusal::Told(_) | Refusal::Usage(..))) = known {
+        return Err(refusal);
+    }
+    let settings = known.as_ref().ok().map(|known| &known.settings);
+    if let Some((_, live)) = remote::daemon(settings).await {
+        return Ok(Seen::Live(Box::new(live)));
+    }
+    let known = known?;
+    let overview = overview(&known.settings, known.objection(), &Default::default()).await?;
+    Ok(Seen::Kept(Box::new(overview)))
 }

@@ -1,10 +1,11 @@
 //! What a person should look at: gathered from an overview and the ledger, each with its code.
 
 use crate::ledger::Ledger;
-use crate::outcome::{HoldKind, RunId, Status};
+use crate::outcome::{HoldKind, RunId, Status, Subject};
 use crate::policy::{Name, Settings};
 use crate::report::{
-    HeldPolicy, LastRun, Matter, MatterCode, Overview, Pending, TaskOverview, held_words, short_id, status_words,
+    HeldPolicy, LastRun, Matter, MatterCode, Overview, Paused, Pending, TaskOverview, held_words, short_id,
+    status_words,
 };
 use crate::text::human;
 
@@ -27,6 +28,7 @@ pub(super) async fn attention(
         matters.push(Matter::new(MatterCode::LedgerLost, lost));
     }
     matters.extend(overview.held.iter().map(of_held));
+    matters.extend(overview.paused.iter().map(of_pause));
     matters.extend(scheduled().flat_map(of_task));
     if let Some(ledger) = ledger {
         matters.extend(of_policies(overview, settings, ledger).await?);
@@ -39,6 +41,18 @@ pub(super) async fn attention(
 fn of_held(HeldPolicy { policy, held, .. }: &HeldPolicy) -> Matter {
     let code = if held.kind == HoldKind::Clock { MatterCode::Clock } else { MatterCode::Held };
     Matter::of_policy(code, policy, format!("policy {policy} is {}", held_words(policy, held)))
+}
+
+fn of_pause(Paused { subject, error, .. }: &Paused) -> Matter {
+    let name = subject.name();
+    let message = match error {
+        None => format!("{subject} is paused; it goes on with `retaind resume {name}`"),
+        Some(error) => format!("{subject} is paused ({error}); it goes on with `retaind resume {name}`"),
+    };
+    match subject {
+        Subject::Task(task) => Matter::of_task(MatterCode::Paused, task, message),
+        Subject::Policy(policy) => Matter::of_policy(MatterCode::Paused, policy, message),
+    }
 }
 
 fn of_task(overview: &TaskOverview) -> Vec<Matter> {

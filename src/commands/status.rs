@@ -9,10 +9,12 @@ use super::attention::attention;
 use super::held::held_now;
 use crate::clock::Clock;
 pub use crate::ledger::RunFilter;
-use crate::ledger::{Ledger, LedgerError, StateHolder, TaskState};
+use crate::ledger::{FoundPause, Ledger, LedgerError, Pauses, StateHolder, TaskState};
 use crate::outcome::{PolicyResult, Reported, RunMode, RunResult};
 use crate::policy::{Name, Settings, Task};
-use crate::report::{DaemonState, HeldPolicy, LastRun, Overview, Pending, RunEntry, TaskOverview, schedule_words};
+use crate::report::{
+    DaemonState, HeldPolicy, LastRun, Overview, Paused, Pending, RunEntry, TaskOverview, schedule_words,
+};
 use crate::run::waits_for;
 use crate::schedule::{Past, Timing, next_slot};
 
@@ -21,9 +23,19 @@ const LOOKED_THROUGH: u32 = 200;
 
 /// Everything that `status` shows. `objection`: what is wrong with the configuration on disk.
 pub async fn overview(settings: &Settings, objection: Option<String>, clock: &Clock) -> anyhow::Result<Overview> {
+    let ledger = open(settings, clock.now()).await?;
+    overview_by(settings, ledger.as_ref(), objection, clock).await
+}
+
+/// The same by a ledger that is open; none where it is not known what was done.
+pub async fn overview_by(
+    settings: &Settings,
+    ledger: Option<&Ledger>,
+    objection: Option<String>,
+    clock: &Clock,
+) -> anyhow::Result<Overview> {
     let now = clock.now();
-    let ledger = open(settings, now).await?;
-    let (states, runs, pending) = match &ledger {
+    let (states, runs, pending) = match ledger {
         None => Default::default(),
         Some(ledger) => (ledger.task_states().await?, ledger.runs(LOOKED_THROUGH).await?, ledger.owed().await?),
     };
@@ -33,7 +45,7 @@ pub async fn overview(settings: &Settings, objection: Option<String>, clock: &Cl
         // A task that no daemon has seen yet may have been run by hand.
         let by_hand = || runs.iter().find(|run| run.task.as_ref() == Some(&task.name)).map(|run| run.run_id);
         let run_id = state.and_then(|state| state.last_run).or_else(by_hand);
-        let last_run = match (&ledger, run_id) {
+        let last_run = match (ledger, run_id) {
             (Some(ledger), Some(run_id)) => ledger.run(&run_id.to_string()).await?,
             (None, _) | (_, None) => None,
         };
@@ -48,18 +60,30 @@ pub async fn overview(settings: &Settings, objection: Option<String>, clock: &Cl
         tasks,
         on_request: on_request.map(|policy| policy.name.clone()).collect(),
         running: runs.iter().filter(|run| run.status.is_none()).map(RunEntry::from).collect(),
-        pending: match &ledger {
+        pending: match ledger {
             Some(ledger) => pending_by(settings, ledger, pending).await?,
             None => Vec::new(),
         },
-        held: match &ledger {
+        paused: paused(settings),
+        held: match ledger {
             Some(ledger) => held_now(settings, ledger).await?.into_iter().map(HeldPolicy::from).collect(),
             None => Vec::new(),
         },
         attention: Vec::new(),
     };
-    overview.attention = attention(&overview, objection, (settings, ledger.as_ref())).await?;
+    overview.attention = attention(&overview, objection, (settings, ledger)).await?;
     Ok(overview)
+}
+
+/// Pauses of the state directory; none where it may not be looked into, as the ledger in it then says.
+fn paused(settings: &Settings) -> Vec<Paused> {
+    Pauses::of(&settings.daemon.state_dir).all().unwrap_or_default().into_iter().map(pause_shown).collect()
+}
+
+/// A pause as it is shown.
+pub fn pause_shown(FoundPause { subject, pause }: FoundPause) -> Paused {
+    let error = pause.as_ref().err().cloned();
+    Paused { subject, pause: pause.ok(), error }
 }
 
 /// What policies owe, each with what it waits for as far as that shows without its source.

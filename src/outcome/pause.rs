@@ -9,7 +9,7 @@ use super::Operator;
 use crate::policy::Name;
 
 /// Thing that can be paused.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Subject {
     /// Its schedule rests, and it is not run as a whole.

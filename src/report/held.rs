@@ -1,6 +1,6 @@
 //! Policies that are held: as pages show them, and as `--json` has them.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::outcome::{Held, HoldKind};
 use crate::policy::Name;
@@ -8,7 +8,7 @@ use crate::text::human::instant;
 use crate::text::printable;
 
 /// A policy that waits until somebody has looked.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeldPolicy {
     pub policy: Name,
     #[serde(flatten)]

@@ -1,12 +1,12 @@
 //! Matters that a person should look at: a stable code for programs, how much it matters, and a sentence.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::outcome::Status;
 use crate::policy::Name;
 
 /// Something that a person should look at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matter {
     pub code: MatterCode,
     pub level: Severity,
@@ -18,7 +18,7 @@ pub struct Matter {
 }
 
 /// Kind of a matter. The words are stable; new ones may come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MatterCode {
     ConfigInvalid,
@@ -34,10 +34,14 @@ pub enum MatterCode {
     Cancelled,
     CompletedWithErrors,
     Pending,
+    Paused,
+    SourceDown,
+    ReloadFailed,
+    ConfigDiffers,
 }
 
 /// Weight of a matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Somebody should look at it when there is time.
@@ -67,8 +71,11 @@ impl MatterCode {
     fn level(self) -> Severity {
         use MatterCode::*;
         match self {
-            DaemonDown | LedgerLost | DiskFull | Clock | Overdue | NeverRan | Failed | Blocked => Severity::Critical,
-            ConfigInvalid | Held | Cancelled | CompletedWithErrors | Pending => Severity::Warning,
+            DaemonDown | LedgerLost | DiskFull | Clock | Overdue | NeverRan | Failed | Blocked | SourceDown => {
+                Severity::Critical
+            }
+            ConfigInvalid | ConfigDiffers | ReloadFailed | Held | Paused | Cancelled | CompletedWithErrors
+            | Pending => Severity::Warning,
         }
     }
 
@@ -93,4 +100,13 @@ pub(super) fn serialize<S: Serializer>(matters: &[Matter], serializer: S) -> Res
     }
     let attention = matters.iter().map(|matter| matter.message.as_str()).collect();
     Both { attention, attention_codes: matters }.serialize(serializer)
+}
+
+/// Reads them back by their codes.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Matter>, D::Error> {
+    #[derive(Deserialize)]
+    struct Coded {
+        attention_codes: Vec<Matter>,
+    }
+    Coded::deserialize(deserializer).map(|coded| coded.attention_codes)
 }

@@ -40,7 +40,7 @@ pub use restoration::{FileLeft, Restoration, StoreRestored, render_restoration};
 pub use result::{render_run, summary};
 pub use runs::{RunEntry, render_runs, short_id};
 pub use stats::{LastPolicyRun, OldestRow, PolicyStats, Precision, Stats, render_stats};
-pub use status::{DaemonState, LastRun, Overview, Pending, TaskOverview, render_status, schedule_words};
+pub use status::{DaemonState, LastRun, Overview, Paused, Pending, TaskOverview, render_status, schedule_words};
 pub use style::status_words;
 pub use table::Layout;
 pub use why::{FileWhy, PolicyWhy, Reason, RowFate, RowName, RowWhy, render_why};

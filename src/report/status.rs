@@ -1,19 +1,20 @@
 //! What is scheduled, what runs, what is pending: the page of `retaind status`. Gathers nothing itself.
 
 use jiff::Timestamp;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::held::HeldPolicy;
 use super::matter::{self, Matter};
 use super::runs::{RunEntry, reported_words, short_id};
 use super::style::{BAD, CARE, FAINT, GOOD, PLAIN, STRONG, of_status, paint, status_words};
 use super::table::{Align, Cell, Layout, Table};
-use crate::outcome::{Reported, RunId, RunMode, Status, Totals};
+use crate::outcome::{Pause, Reported, RunId, RunMode, Status, Subject, Totals};
 use crate::policy::{Mode, Name, Trigger};
 use crate::text::human::{between, counted, duration, instant, instant_from, length, size};
+use crate::text::printable;
 
 /// Everything that `status --json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Overview {
     /// When this was gathered.
     pub at: Timestamp,
@@ -30,12 +31,14 @@ pub struct Overview {
     /// Runs that are going on.
     pub running: Vec<RunEntry>,
     /// Files whose row is gone and which are still to be removed.
-    #[serde(flatten, serialize_with = "with_former_name")]
+    #[serde(flatten, serialize_with = "with_former_name", deserialize_with = "by_present_name")]
     pub pending: Vec<Pending>,
+    /// Tasks and policies that are paused.
+    pub paused: Vec<Paused>,
     /// Policies that take nothing until somebody has looked.
     pub held: Vec<HeldPolicy>,
     /// Matters that a person should look at; none when all is well.
-    #[serde(flatten, serialize_with = "matter::serialize")]
+    #[serde(flatten, with = "matter")]
     pub attention: Vec<Matter>,
 }
 
@@ -49,19 +52,38 @@ fn with_former_name<S: Serializer>(pending: &[Pending], serializer: S) -> Result
     Names { pending, owed: pending }.serialize(serializer)
 }
 
+fn by_present_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Pending>, D::Error> {
+    #[derive(Deserialize)]
+    struct Names {
+        pending: Vec<Pending>,
+    }
+    Names::deserialize(deserializer).map(|names| names.pending)
+}
+
 /// Whether a daemon is up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DaemonState {
     pub running: bool,
     /// Its process id, where it is known.
     pub pid: Option<u32>,
     /// The ledger that it has open is not the one at its path any more.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ledger_lost: bool,
 }
 
+/// Something that is paused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paused {
+    #[serde(flatten)]
+    pub subject: Subject,
+    /// Null where its file cannot be read, which pauses as well.
+    pub pause: Option<Pause>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
 /// A task and its schedule.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TaskOverview {
     pub task: Name,
     pub enabled: bool,
@@ -78,7 +100,7 @@ pub struct TaskOverview {
 }
 
 /// The last run of a task.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LastRun {
     pub run_id: RunId,
     /// Null while it runs.
@@ -93,7 +115,7 @@ pub struct LastRun {
 }
 
 /// Files that a policy still owes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
     pub policy: Name,
     pub files: u64,
@@ -127,6 +149,13 @@ pub fn render_status(overview: &Overview, layout: Layout) -> String {
             instant(run.started_at),
             between(run.started_at, overview.at)
         ));
+    }
+    for Paused { subject, pause, .. } in &overview.paused {
+        let by = pause.as_ref().map(|Pause { since, by, reason }| {
+            let reason = reason.as_ref().map(|reason| format!(": {}", printable(reason))).unwrap_or_default();
+            format!(" since {} by {}{reason}", instant(*since), printable(&by.to_string()))
+        });
+        page.push_str(&format!("Paused: {subject}{}\n", by.unwrap_or_default()));
     }
     for pending in &overview.pending {
         page.push_str(&format!("Pending for {}: {}\n", pending.policy, counted(pending.files, "file")));
@@ -251,6 +280,7 @@ mod tests {
             on_request: vec![name("by-hand")],
             running: vec![super::super::runs::tests::entry(None)],
             pending: vec![Pending { policy: name("a"), files: 3, waits_for: None }],
+            paused: Vec::new(),
             held: Vec::new(),
             attention: vec![Matter::of_task(
                 MatterCode::Overdue,
@@ -293,6 +323,16 @@ attention: task log-purge is overdue
             assert!(tasks.iter().all(|line| line.chars().count() <= width), "{width}: {page}");
             assert!(tasks.iter().any(|line| line.contains("1,204")), "{width}: {page}");
         }
+    }
+
+    #[test]
+    fn what_is_written_as_json_is_read_back() {
+        let matter = Matter::of_task(MatterCode::Overdue, &name("log-purge"), "it is overdue".to_owned());
+        let subject = Subject::Task(name("retention"));
+        let paused = Paused { subject, pause: None, error: Some("unreadable".to_owned()) };
+        let overview = Overview { attention: vec![matter], paused: vec![paused], ..overview() };
+        let json = serde_json::to_string(&overview).unwrap();
+        assert_eq!(serde_json::from_str::<Overview>(&json).unwrap(), overview);
     }
 
     #[test]

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
-use crate::outcome::{HookPoint, Pause, RunId, RunMode, RunResult, RunTrigger, Status, Subject};
+use crate::outcome::{HookPoint, RunId, RunMode, RunResult, RunTrigger, Status, Subject};
 use crate::policy::{Mode, Name};
-use crate::report::{Overview, PolicyOverview, RunEntry, Stats, ToApprove};
+use crate::report::{Overview, Paused, PolicyOverview, RunEntry, Stats, ToApprove};
 
 /// An answer, or why there is none.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Problem>>;
@@ -59,37 +59,25 @@ pub struct Caller {
 }
 
 /// Answer of `GET /api/v1/status`: the page of `retaind status`, and what only the daemon knows.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct LiveStatus {
     #[serde(flatten)]
     pub overview: Overview,
     /// Progress of the runs of this daemon that are under way.
     pub progress: Vec<RunProgress>,
     pub sources: Vec<SourceState>,
-    pub paused: Vec<Paused>,
     pub configuration: ConfigInForce,
 }
 
 /// State of a source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceState {
     pub source: Name,
     pub is_up: bool,
 }
 
-/// Something that is paused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Paused {
-    #[serde(flatten)]
-    pub subject: Subject,
-    /// Null where its file cannot be read, which pauses as well.
-    pub pause: Option<Pause>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
 /// The configuration that the daemon works by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigInForce {
     /// SHA-256 of what is written in it, in hexadecimal.
     pub digest: String,

@@ -11,8 +11,8 @@ mod socket;
 
 pub use client::{Client, ClientError};
 pub use control::{
-    Answer, Caller, ConfigInForce, Control, LiveStatus, Paused, Reloaded, RunDocument, RunProgress, RunState,
-    RunUpdate, RunWanted, RunsWanted, SeenProposal, SourceState,
+    Answer, Caller, ConfigInForce, Control, LiveStatus, Reloaded, RunDocument, RunProgress, RunState, RunUpdate,
+    RunWanted, RunsWanted, SeenProposal, SourceState,
 };
 pub use problem::{Problem, ProblemCode};
 pub use socket::{ApiServer, BindError};

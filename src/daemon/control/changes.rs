@@ -5,16 +5,16 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::controller::{Controller, Order, internal, stopping, unknown_name};
-use super::state::paused;
 use crate::commands::approve::{self, Shown};
 use crate::commands::operator::operator_of;
 use crate::commands::selection::{Selection, select};
+use crate::commands::status::pause_shown;
 use crate::ledger::{FoundPause, Pauses};
 use crate::outcome::{Pause, Subject};
 use crate::policy::{Name, Params, Settings};
-use crate::report::ToApprove;
+use crate::report::{Paused, ToApprove};
 use crate::run::HoldReason;
-use crate::server::{Caller, Paused, Problem, ProblemCode, Reloaded, SeenProposal};
+use crate::server::{Caller, Problem, ProblemCode, Reloaded, SeenProposal};
 
 /// Longest reason of a pause, in bytes.
 const LONGEST_REASON: usize = 500;
@@ -47,7 +47,7 @@ impl Controller {
             }
         }
         let found = pauses.find(&subject).map_err(internal)?;
-        Ok(paused(found.unwrap_or(FoundPause { subject, pause: Ok(pause) })))
+        Ok(pause_shown(found.unwrap_or(FoundPause { subject, pause: Ok(pause) })))
     }
 
     pub(super) async fn resume_subject(&self, subject: Subject, caller: Caller) -> Result<bool, Problem> {
@@ -101,6 +101,7 @@ impl Controller {
     }
 
     async fn look(&self, settings: &Arc<Settings>, policy: &Name) -> Result<Shown, Problem> {
+        self.check_ledger()?;
         let selection = select(settings, &[format!("policy:{policy}")]).map_err(unknown_name)?;
         let selection = Selection { task: None, ..selection };
         let shown = approve::look(settings, &selection, &Params::new()).await.map_err(internal)?;
@@ -112,7 +113,9 @@ impl Controller {
         tracing::info!(by = %by, "A reload is asked for by {by}");
         let (answer, answered) = oneshot::channel();
         self.orders.send(Order::Reload(answer)).await.map_err(|_| stopping())?;
-        match answered.await.map_err(|_| stopping())? {
+        let done = answered.await.map_err(|_| stopping())?;
+        self.on_disk.forget().await;
+        match done {
             Ok(changes) => Ok(Reloaded { changes, digest: self.settings().written.fingerprint() }),
             Err(refusal) => {
                 let problem = Problem::new(ProblemCode::ConfigurationInvalid, refusal.to_string());

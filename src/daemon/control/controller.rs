@@ -48,6 +48,13 @@ impl Controller {
         Self { runs, requests, orders, snapshot, on_disk: Arc::new(OnDisk::new(load)) }
     }
 
+    /// Refuses what would open the ledger by its path, where another file may be there.
+    pub(super) fn check_ledger(&self) -> Result<(), Problem> {
+        let lost =
+            || Problem::new(ProblemCode::Internal, "the ledger was removed or replaced while the daemon had it open");
+        self.runs.ledger().is_in_place().then_some(()).ok_or_else(|| lost().hint("put it back, or restart the daemon"))
+    }
+
     /// The configuration in force.
     pub(super) fn settings(&self) -> Arc<Settings> {
         self.runs.live().settings()

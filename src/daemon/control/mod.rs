@@ -12,9 +12,9 @@ use futures_util::stream::BoxStream;
 
 use crate::outcome::{RunId, Subject};
 use crate::policy::Name;
-use crate::report::{PolicyOverview, RunEntry, Stats, ToApprove};
+use crate::report::{Paused, PolicyOverview, RunEntry, Stats, ToApprove};
 use crate::server::{
-    Answer, Caller, Control, LiveStatus, Paused, Reloaded, RunDocument, RunUpdate, RunWanted, RunsWanted, SeenProposal,
+    Answer, Caller, Control, LiveStatus, Reloaded, RunDocument, RunUpdate, RunWanted, RunsWanted, SeenProposal,
 };
 pub use controller::{Controller, Order, Snapshot};
 pub(super) use requests::Requests;

@@ -9,8 +9,16 @@ use super::super::reload::{Loader, load};
 /// Memory of the last look at the files.
 pub(super) struct OnDisk {
     load: Loader,
-    /// When it was looked at, and its digest; none where it cannot be used.
-    seen: Mutex<Option<(Instant, Option<String>)>>,
+    seen: Mutex<Option<(Instant, Look)>>,
+}
+
+/// Result of a look.
+#[derive(Debug, Clone)]
+pub(super) struct Look {
+    /// None where it cannot be used.
+    pub(super) digest: Option<String>,
+    /// The first error, where it cannot be used.
+    pub(super) error: Option<String>,
 }
 
 impl OnDisk {
@@ -21,19 +29,24 @@ impl OnDisk {
         Self { load, seen: Mutex::default() }
     }
 
-    /// True if something else is written there than what has this digest, or something that cannot be used.
-    pub(super) async fn differs_from(&self, digest: &str) -> bool {
+    /// State of the files now, or a moment ago.
+    pub(super) async fn look(&self) -> Look {
         let mut seen = self.seen.lock().await;
-        let fresh = seen.take().filter(|(at, _)| at.elapsed() < Self::FRESH);
-        let (at, on_disk) = match fresh {
-            Some(look) => look,
-            None => {
-                let loaded = load(&self.load).await;
-                (Instant::now(), loaded.ok().map(|settings| settings.written.fingerprint()))
-            }
+        if let Some((at, look)) = seen.as_ref()
+            && at.elapsed() < Self::FRESH
+        {
+            return look.clone();
+        }
+        let look = match load(&self.load).await {
+            Ok(settings) => Look { digest: Some(settings.written.fingerprint()), error: None },
+            Err(refusal) => Look { digest: None, error: Some(refusal.first().to_owned()) },
         };
-        let differs = on_disk.as_deref() != Some(digest);
-        *seen = Some((at, on_disk));
-        differs
+        *seen = Some((Instant::now(), look.clone()));
+        look
+    }
+
+    /// Forgets what was seen: it has just changed, as far as is known.
+    pub(super) async fn forget(&self) {
+        *self.seen.lock().await = None;
     }
 }

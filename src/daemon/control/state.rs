@@ -5,17 +5,17 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::super::active_runs::ActiveRun;
-use super::controller::{Controller, Order, internal, stopping, unknown_name};
+use super::controller::{Controller, Order, Snapshot, internal, stopping, unknown_name};
 use crate::commands::params::check_params;
 use crate::commands::selection::{select, select_enabled};
 use crate::commands::{policies, stats, status};
-use crate::ledger::{LedgerError, Pauses, RunFilter};
+use crate::ledger::{LedgerError, RunFilter};
 use crate::outcome::{RunId, RunResult};
-use crate::policy::Settings;
-use crate::report::{PolicyOverview, RunEntry, Stats};
+use crate::report::{Matter, MatterCode, PolicyOverview, RunEntry, Stats};
 use crate::server::{
-    ConfigInForce, LiveStatus, Paused, Problem, ProblemCode, RunDocument, RunProgress, RunState, RunsWanted,
+    ConfigInForce, LiveStatus, Problem, ProblemCode, RunDocument, RunProgress, RunState, RunsWanted, SourceState,
 };
+use crate::text::human::counted;
 
 /// Patience of an answer with the main loop.
 const LOOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -36,26 +36,27 @@ impl Controller {
 
     pub(super) async fn live_status(&self) -> Result<LiveStatus, Problem> {
         let settings = self.settings();
-        let overview = status::overview(&settings, None, self.runs.clock()).await.map_err(internal)?;
         let digest = settings.written.fingerprint();
         let snapshot = self.snapshot.borrow().clone();
+        let on_disk = self.on_disk.look().await;
+        let objection = on_disk.error.as_ref().map(|error| format!("the configuration on disk is invalid: {error}"));
+        // Never opened anew: another file may be in its place.
+        let ledger = Some(self.runs.ledger()).filter(|ledger| ledger.is_in_place());
+        let overview = status::overview_by(&settings, ledger, objection, self.runs.clock());
+        let mut overview = overview.await.map_err(internal)?;
+        let differs_from_disk = on_disk.digest.as_ref() != Some(&digest);
+        overview.attention.extend(matters(&snapshot, differs_from_disk && on_disk.error.is_none()));
         Ok(LiveStatus {
             overview,
             progress: self.runs.active().all().iter().map(ActiveRun::progress).collect(),
             sources: snapshot.sources,
-            paused: self.paused(&settings)?,
             configuration: ConfigInForce {
                 mode: settings.daemon.mode,
-                differs_from_disk: self.on_disk.differs_from(&digest).await,
+                differs_from_disk,
                 reload_errors: snapshot.reload_errors,
                 digest,
             },
         })
-    }
-
-    fn paused(&self, settings: &Settings) -> Result<Vec<Paused>, Problem> {
-        let all = Pauses::of(&settings.daemon.state_dir).all().map_err(internal)?;
-        Ok(all.into_iter().map(paused).collect())
     }
 
     pub(super) async fn all_policies(&self) -> Result<Vec<PolicyOverview>, Problem> {
@@ -64,6 +65,7 @@ impl Controller {
 
     pub(super) async fn statistics(&self, names: Vec<String>) -> Result<Stats, Problem> {
         let settings = self.settings();
+        self.check_ledger()?;
         let selection = match names.as_slice() {
             [] => select_enabled(&settings, &[]).0,
             names => select(&settings, names).map_err(unknown_name)?,
@@ -122,12 +124,24 @@ impl Controller {
     }
 }
 
-pub(super) fn paused(found: crate::ledger::FoundPause) -> Paused {
-    let (pause, error) = match found.pause {
-        Ok(pause) => (Some(pause), None),
-        Err(error) => (None, Some(error)),
-    };
-    Paused { subject: found.subject, pause, error }
+/// Matters that only the daemon knows.
+fn matters(snapshot: &Snapshot, differs: bool) -> Vec<Matter> {
+    let down = snapshot.sources.iter().filter(|source| !source.is_up);
+    let down = down.map(|SourceState { source, .. }| {
+        let message = format!("source {source} is down, or refuses the login: policies that need it fail");
+        Matter::new(MatterCode::SourceDown, message)
+    });
+    let reload = snapshot.reload_errors.map(|errors| {
+        let errors = counted(errors as u64, "error");
+        let message = format!("the last reload failed with {errors}, and the configuration before it is in force");
+        Matter::new(MatterCode::ReloadFailed, message)
+    });
+    let differs = differs.then(|| {
+        let message = "the configuration on disk is not the one in force: `retaind diff` shows the difference, `systemctl \
+                       reload retaind` puts it in force";
+        Matter::new(MatterCode::ConfigDiffers, message)
+    });
+    down.chain(reload).chain(differs).collect()
 }
 
 fn unknown_run(id: &str) -> Problem {

@@ -137,16 +137,44 @@ fn another_configuration_than_that_in_force_runs_nothing() {
 }
 
 #[test]
+fn status_says_what_is_in_force() {
+    let (world, daemon) = with_rows(1);
+    let codes = || {
+        let status = json_of(&retaind(&world, &["status", "--json"]));
+        let matters = status["attention_codes"].as_array().unwrap().clone();
+        matters.iter().map(|matter| matter["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert!(codes().is_empty());
+    edit(&world, "[tasks.sweep]", "[tasks.other]");
+    edit(&world, "task = \"sweep\"", "task = \"other\"");
+    // The daemon looks at the files every five seconds at most.
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(codes(), ["config_differs"]);
+    let page = String::from_utf8(retaind(&world, &["status"]).stdout).unwrap();
+    assert!(page.contains("sweep") && !page.contains("other"), "{page}");
+    edit(&world, "keep = \"30d\"", "keep = 30");
+    post(&world, "/reload", json!({}));
+    assert_eq!(codes(), ["config_invalid", "reload_failed"]);
+    daemon.stop();
+}
+
+#[test]
 fn pauses_hold_with_and_without_a_daemon() {
     let (world, daemon) = with_rows(10);
     let paused = retaind(&world, &["pause", "items", "--reason", "quiet, please"]);
     assert_eq!(paused.status.code(), Some(0), "{}", stderr(&paused));
     assert_eq!(retaind(&world, &["run", "items"]).status.code(), Some(4));
+    let shown = json_of(&retaind(&world, &["status", "--json"]));
+    assert_eq!((&shown["paused"][0]["policy"], &shown["configuration"]["mode"]), (&json!("items"), &json!("enforce")));
     daemon.stop();
+    let shown = json_of(&retaind(&world, &["status", "--json"]));
+    assert_eq!(shown["paused"][0]["policy"], "items");
+    let page = String::from_utf8(retaind(&world, &["status"]).stdout).unwrap();
+    assert!(page.contains("Paused: policy items since ") && page.contains(": quiet, please"), "{page}");
     let alone = retaind(&world, &["run", "items", "--json"]);
     assert_eq!(json_of(&alone)["policies"][0]["blocked_code"], "paused", "{alone:?}");
-    let told = json_of(&alone)["policies"][0]["blocked_by"].to_string();
-    assert!(told.contains("quiet, please") && told.contains("retaind resume items"), "{told}");
+    let facts = json_of(&alone)["policies"][0]["blocked_facts"].clone();
+    assert_eq!(facts["pause"]["reason"], "quiet, please", "{facts}");
     assert_eq!(retaind(&world, &["resume", "items"]).status.code(), Some(0));
     assert_eq!(retaind(&world, &["pause", "sweep"]).status.code(), Some(0));
     assert_eq!(retaind(&world, &["run", "sweep"]).status.code(), Some(4));
