@@ -108,6 +108,9 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             perform::plan(settings, asked, form, output).boxed_local().await
         }
         Command::Run { names, form, dry_run: false } => {
+            if !is_temporary && let Some(client) = remote::daemon_for_others(&shared.config).await {
+                return perform::run_unread(client, names, params, form, output).boxed_local().await;
+            }
             let settings = load(shared, output)?;
             perform::run(settings, RunArguments { names, params, is_temporary }, form, output).boxed_local().await
         }

@@ -123,17 +123,44 @@ async fn run_by(
     };
     let mode = (mode == RunMode::Report).then_some(mode);
     let wanted = RunWanted { names: chosen.names, mode, params: chosen.params };
+    follow_or_leave(&mut client, &wanted, detach, output).await
+}
+
+/// Has the daemon run something, and shows its result, or leaves it to it.
+async fn follow_or_leave(
+    client: &mut Client,
+    wanted: &RunWanted,
+    detach: bool,
+    output: Output,
+) -> Result<Exit, Refusal> {
     if detach {
-        let run = remote::begin(&mut client, &wanted).await?;
+        let run = remote::begin(client, wanted).await?;
         match output.json {
             true => output.value(&serde_json::json!({ "run_id": run, "status": "running" }))?,
             false => say(&format!("Run {run} is under way: `retaind runs {run}` shows it")),
         }
         return Ok(Exit::Done);
     }
-    let result = remote::run(client, &wanted, output).await?;
+    let result = remote::run(client, wanted, output).await?;
     output.show(&*result, render_run)?;
     Ok(result.status.map_or(Exit::Failed, Exit::from))
+}
+
+/// Has the daemon run policies for somebody who may not read the configuration.
+pub async fn run_unread(
+    mut client: Client,
+    names: Vec<String>,
+    params: Vec<(String, String)>,
+    RunForm { mode, yes, detach }: RunForm,
+    output: Output,
+) -> Result<Exit, Refusal> {
+    if names.is_empty() && !yes && ask::is_possible() && !ask::is_confirmed("Run all that is scheduled?").await? {
+        say("Cancelled: nothing ran");
+        return Ok(Exit::Cancelled);
+    }
+    let mode = mode.map(|ModeFlag::Report| RunMode::Report);
+    let wanted = RunWanted { names, mode, params: params.into_iter().collect() };
+    follow_or_leave(&mut client, &wanted, detach, output).await
 }
 
 /// Runs policies that were named; those that became wider after they were approved, by whoever is asked.

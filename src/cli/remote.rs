@@ -1,5 +1,7 @@
 //! Commands by way of the daemon: the connection to it, and a run of it that is followed from a terminal.
 
+use std::path::Path;
+
 use anyhow::anyhow;
 use futures_util::StreamExt;
 use serde::Deserialize;
@@ -32,6 +34,15 @@ pub(super) async fn daemon(settings: Option<&Settings>) -> Option<(Client, LiveS
     None
 }
 
+/// The daemon of the package, for whoever may ask it and may not read the configuration.
+pub(super) async fn daemon_for_others(config: &Path) -> Option<Client> {
+    let denied = std::fs::File::open(config).err()?.kind() == std::io::ErrorKind::PermissionDenied;
+    if !denied {
+        return None;
+    }
+    Some(daemon(None).await?.0)
+}
+
 /// The daemon, if what it works by is this configuration. A difference is said; whoever cannot be asked is refused.
 pub(super) async fn daemon_in_step(settings: &Settings) -> Result<Option<Client>, Refusal> {
     let Some((client, known)) = daemon(Some(settings)).await else { return Ok(None) };
@@ -51,10 +62,9 @@ pub(super) async fn daemon_in_step(settings: &Settings) -> Result<Option<Client>
 }
 
 /// Has the daemon run something, and follows it to its end.
-pub(super) async fn run(client: Client, wanted: &RunWanted, output: Output) -> Result<Box<RunResult>, Refusal> {
-    let mut client = client;
+pub(super) async fn run(client: &mut Client, wanted: &RunWanted, output: Output) -> Result<Box<RunResult>, Refusal> {
     let mut stopper = client.another().await.map_err(refused)?;
-    let run = begin(&mut client, wanted).await?;
+    let run = begin(client, wanted).await?;
     let (sender, receiver) = watch::channel(Progress::default());
     let follower = progress::follow(receiver, output.bars);
     let seen = |now: RunProgress| {

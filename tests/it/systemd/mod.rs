@@ -16,4 +16,5 @@ mod journal;
 mod machine;
 mod open_files;
 mod root;
+mod socket;
 mod story;
