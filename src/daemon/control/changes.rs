@@ -102,6 +102,7 @@ impl Controller {
 
     async fn look(&self, settings: &Arc<Settings>, policy: &Name) -> Result<Shown, Problem> {
         self.check_ledger()?;
+        let _place = self.asking.acquire().await.map_err(|_| stopping())?;
         let selection = select(settings, &[format!("policy:{policy}")]).map_err(unknown_name)?;
         let selection = Selection { task: None, ..selection };
         let shown = approve::look(settings, &selection, &Params::new()).await.map_err(internal)?;

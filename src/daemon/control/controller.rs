@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::super::reload::{Loader, Refusal};
 use super::super::runs::Runs;
@@ -10,6 +10,9 @@ use super::on_disk::OnDisk;
 use super::requests::Requests;
 use crate::policy::Settings;
 use crate::server::{Problem, ProblemCode, SourceState};
+
+/// Requests at once that ask sources.
+const ASKING_AT_ONCE: usize = 4;
 
 /// Something that the main loop is asked to do.
 pub enum Order {
@@ -36,6 +39,8 @@ pub struct Controller {
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) snapshot: watch::Receiver<Snapshot>,
     pub(super) on_disk: Arc<OnDisk>,
+    /// Places of requests that ask sources: many at once would take the connections of the application.
+    pub(super) asking: Arc<Semaphore>,
 }
 
 impl Controller {
@@ -45,7 +50,14 @@ impl Controller {
         orders: mpsc::Sender<Order>,
         snapshot: watch::Receiver<Snapshot>,
     ) -> Self {
-        Self { runs, requests, orders, snapshot, on_disk: Arc::new(OnDisk::new(load)) }
+        Self {
+            runs,
+            requests,
+            orders,
+            snapshot,
+            on_disk: Arc::new(OnDisk::new(load)),
+            asking: Arc::new(Semaphore::new(ASKING_AT_ONCE)),
+        }
     }
 
     /// Refuses what would open the ledger by its path, where another file may be there.

@@ -66,6 +66,7 @@ impl Controller {
     pub(super) async fn statistics(&self, names: Vec<String>) -> Result<Stats, Problem> {
         let settings = self.settings();
         self.check_ledger()?;
+        let _place = self.asking.acquire().await.map_err(|_| stopping())?;
         let selection = match names.as_slice() {
             [] => select_enabled(&settings, &[]).0,
             names => select(&settings, names).map_err(unknown_name)?,

@@ -379,3 +379,29 @@ fn status_says_what_is_in_force() {
     assert_eq!(get(&world, "/stats?names=items").body["policies"][0]["rows_eligible"], 2);
     daemon.stop();
 }
+
+#[test]
+fn idle_and_slow_clients_disturb_nobody() {
+    let (world, daemon) = three_items();
+    let idle: Vec<UnixStream> = (0..1000).map(|_| UnixStream::connect(socket(&world)).unwrap()).collect();
+    let mut slow = UnixStream::connect(socket(&world)).unwrap();
+    slow.write_all(b"POST /api/v1/run HTTP/1.1\r\nHost: re").unwrap();
+    let mut body = UnixStream::connect(socket(&world)).unwrap();
+    body.write_all(b"POST /api/v1/run HTTP/1.1\r\nHost: retaind\r\nContent-Length: 20\r\n\r\n{\"names\":").unwrap();
+    let began = Instant::now();
+    assert_eq!(get(&world, "/status").status, 200);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    let mut answer = String::new();
+    body.set_read_timeout(Some(PATIENCE)).unwrap();
+    body.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    for mut stream in idle.into_iter().chain([slow]) {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        // Whatever it is told, it is cut off.
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest);
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(left(&world).len(), 3);
+    daemon.stop();
+}
