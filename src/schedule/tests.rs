@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::policy::{Name, Task, Trigger};
+use crate::policy::{Name, Task, Trigger, fixtures};
 
 /// Records what happened; how an activation behaves is told by the task's name.
 #[derive(Default)]
@@ -53,16 +53,7 @@ impl Runnable for Probe {
 }
 
 fn every(name: &str, secs: u64, past: Past) -> Scheduled {
-    let task = Task {
-        name: Name::parse(name).unwrap(),
-        trigger: Trigger::Every(Duration::from_secs(secs)),
-        misfire_grace: Duration::from_secs(60),
-        catch_up: true,
-        timeout: None,
-        enabled: true,
-        before: None,
-        after: None,
-    };
+    let task = Task { trigger: Trigger::Every(Duration::from_secs(secs)), ..fixtures::task(name) };
     Scheduled { task: Arc::new(task), past }
 }
 

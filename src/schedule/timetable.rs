@@ -183,23 +183,15 @@ fn is_on_time(task: &Task, due_at: Timestamp, now: Timestamp) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Trigger;
+    use crate::policy::{Trigger, fixtures};
 
     fn at(text: &str) -> Timestamp {
         format!("2026-01-{text}Z").parse().unwrap()
     }
 
     fn task(name: &str, cron: &str, catch_up: bool) -> Task {
-        Task {
-            name: Name::parse(name).unwrap(),
-            trigger: Trigger::Cron(cron.to_owned()),
-            misfire_grace: Duration::from_secs(300),
-            catch_up,
-            timeout: None,
-            enabled: true,
-            before: None,
-            after: None,
-        }
+        let trigger = Trigger::Cron(cron.to_owned());
+        Task { trigger, misfire_grace: Duration::from_secs(300), catch_up, ..fixtures::task(name) }
     }
 
     fn scheduled(task: Task, last: Option<&str>, known_since: &str) -> Scheduled {

@@ -16,6 +16,7 @@ mod decided;
 mod demo;
 mod docs;
 mod held;
+mod http;
 mod layers;
 mod lifecycle;
 mod rows;

@@ -34,7 +34,7 @@ const KEPT: [&str; 6] = [
 ];
 
 /// A service whose backup leaves what it was told, or fails.
-fn service(db: crate::engines::Database, succeeds: bool) -> Application {
+pub fn service(db: crate::engines::Database, succeeds: bool) -> Application {
     let service = Application::new(db, &LAYOUT);
     let program = service.dir.join("backup");
     let exit = if succeeds { 0 } else { 1 };
@@ -85,7 +85,7 @@ const DETACHED: [(&str, &str); 6] = [
 ];
 
 /// Asserts that what a night leaves is there, and nothing else.
-fn assert_left(left: &Holdings) {
+pub fn assert_left(left: &Holdings) {
     let images =
         ["images 201 temporary", "images 203 temporary", "images 404 result", "images 405 result", "images 406 result"];
     let others = [
@@ -130,6 +130,13 @@ fn assert_left(left: &Holdings) {
     assert_eq!(left.directories_of("storage"), set(["photos", "preprocessed", "results", "templates"]));
 }
 
+/// Passes a night and asserts what it leaves.
+pub fn pass_night(service: &Application) {
+    let names = ["expired-images", "old-results"];
+    Night { arguments: &names, expected: &nightly(), again: &nightly_again(), detached: &DETACHED }.pass(service);
+    assert_left(&service.holdings());
+}
+
 for_each_engine! {
     fn the_example_fits_the_service(db) {
         let policies = ["policy expired-images", "policy old-results", "policy session-images"];
@@ -137,10 +144,7 @@ for_each_engine! {
     }
 
     fn expired_images_and_old_results_go_and_active_tasks_keep_theirs(db) {
-        let service = service(db, true);
-        let names = ["expired-images", "old-results"];
-        Night { arguments: &names, expected: &nightly(), again: &nightly_again(), detached: &DETACHED }.pass(&service);
-        assert_left(&service.holdings());
+        pass_night(&service(db, true));
     }
 
     fn the_statistics_tell_what_a_night_would_take(db) {

@@ -11,6 +11,7 @@ mod media_jobs;
 mod media_sync;
 mod night;
 mod orphans;
+mod requests;
 
 use retaind::config::Inputs;
 use retaind::policy::{Engine, compile};

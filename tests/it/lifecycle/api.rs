@@ -7,49 +7,14 @@ use std::os::unix::net::UnixStream;
 use serde_json::{Value, json};
 
 use super::*;
-
-/// Answer to a request: its status and its body.
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) head: String,
-    pub(super) body: Value,
-}
+use crate::http::{self, Reply};
 
 fn socket(world: &World) -> PathBuf {
     world.dir.join("state/retaind.sock")
 }
 
-/// Sends bytes as they are, and reads until the daemon closes.
-fn send(world: &World, request: &[u8]) -> String {
-    let mut stream = UnixStream::connect(socket(world)).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(request).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    String::from_utf8(answer).unwrap()
-}
-
 fn request(world: &World, method: &str, path: &str, body: &str) -> Reply {
-    let length = body.len();
-    let text = format!(
-        "{method} {path} HTTP/1.1\r\nHost: retaind\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-    );
-    let answer = send(world, text.as_bytes());
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let body = if head.contains("transfer-encoding: chunked") { unchunked(body) } else { body.to_owned() };
-    let body = serde_json::from_str(&body).unwrap_or(Value::String(body));
-    Reply { status, head: head.to_owned(), body }
-}
-
-fn unchunked(mut body: &str) -> String {
-    let mut text = String::new();
-    while let Some((length, rest)) = body.split_once("\r\n") {
-        let length = usize::from_str_radix(length, 16).unwrap();
-        text.push_str(&rest[..length]);
-        body = &rest[(length + 2).min(rest.len())..];
-    }
-    text
+    http::request(&socket(world), method, path, body)
 }
 
 pub(super) fn get(world: &World, path: &str) -> Reply {
@@ -330,7 +295,7 @@ fn a_malformed_request_is_a_problem() {
     }
     let large = format!("{{\"names\":[\"{}\"]}}", "a".repeat(70_000));
     assert_eq!(request(&world, "POST", "/api/v1/run", &large).status, 413);
-    assert!(send(&world, b"hello\r\n\r\n").starts_with("HTTP/1.1 400"));
+    assert!(http::send(&socket(&world), b"hello\r\n\r\n").starts_with("HTTP/1.1 400"));
     assert_eq!(get(&world, "/runs").body["runs"], json!([]));
     assert_eq!(left(&world).len(), 3);
     assert_eq!(request(&world, "GET", "/healthz", "").status, 200);
