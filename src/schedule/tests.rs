@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::policy::{Name, Task, Trigger, fixtures};
+use crate::policy::{Task, Trigger, fixtures};
 
 /// Records what happened; how an activation behaves is told by the task's name.
 #[derive(Default)]
