@@ -50,7 +50,7 @@ async fn decide(
 ) -> Result<Exit, Refusal> {
     let name = &store.name;
     if found.is_adopted() && !wanted.again {
-        adopt::remember(settings, store).await?;
+        adopt::remember(settings, store, &Default::default()).await?;
         found.adopted = true;
         say(&format!("Store {name} is adopted already; --again gives it a new marker"));
         return Ok(Exit::Done);

@@ -218,6 +218,15 @@ pub enum Command {
         #[command(flatten)]
         wanted: RunsArguments,
     },
+    /// List what was asked for and by whom, or verify that record
+    #[command(long_about = help::AUDIT, after_long_help = help::AUDIT_EXAMPLES)]
+    Audit {
+        /// Number of entries to list
+        #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 20)]
+        limit: u32,
+        #[command(subcommand)]
+        what: Option<AuditCommand>,
+    },
     /// Print a completion script for a shell
     #[command(long_about = help::COMPLETIONS, after_long_help = help::COMPLETIONS_EXAMPLES)]
     Completions {
@@ -240,6 +249,13 @@ pub enum ConfigCommand {
     Schema,
     /// Show every key with its value, and where that comes from
     Show,
+}
+
+/// Work of `audit` other than listing.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Go through all entries, and say whether each is as it was written
+    Verify,
 }
 
 /// Answer that `plan` gives.

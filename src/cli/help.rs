@@ -342,6 +342,26 @@ Examples:
   Everything about it:
       retaind runs 0000beef --json";
 
+pub const AUDIT: &str = "\
+Lists what was asked for and by whom, newest first: each run that began, with the fingerprints of its policies, overrides and \
+parameters; approvals, confirmed clocks, pauses, cancelled runs, reloads, adopted stores, restorations. What the schedule and the \
+daemon began of themselves is by `retaind`. Like `retaind status` it needs the state directory only.
+
+Each entry has the hash of the one before it. `verify` goes through all of them: one that was changed or taken out afterwards breaks \
+the chain there. It prints the hash of the newest, which, kept elsewhere, shows later that none was taken off the end. \
+[ledger] keep_audit says how long entries are kept.
+
+Exit status: as of every command; of verify 0 all is as it was written, 1 an entry is not.";
+
+pub const AUDIT_EXAMPLES: &str = "\
+Examples:
+  The last twenty:
+      retaind audit
+  Who has approved what:
+      retaind audit -n 1000 --json | jq '.[] | select(.action == \"approve\") | {at, by, subject}'
+  Is the record as it was written?
+      retaind audit verify";
+
 pub const CONFIG: &str = "\
 `show` prints every key with its value and where that comes from: a file and its line, an environment variable, --set, or the \
 default. Passwords are left out.

@@ -5,6 +5,7 @@ mod adopt;
 mod approve;
 mod args;
 mod ask;
+mod audit;
 mod candidates;
 mod completions;
 mod control;
@@ -32,7 +33,7 @@ use crate::config::Inputs;
 use crate::daemon;
 use crate::policy::compile;
 pub use args::{Args, Shared};
-use args::{Command, ConfigCommand, PlanForm};
+use args::{AuditCommand, Command, ConfigCommand, PlanForm};
 pub use exit::Exit;
 use load::{inputs, load, load_from};
 use output::{Output, say};
@@ -168,6 +169,10 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             })?;
             inspect::why(&settings, &thing, &key, &params, output).boxed_local().await
         }
+        Command::Audit { what: Some(AuditCommand::Verify), .. } => {
+            audit::verify(&inputs(shared), output).boxed_local().await
+        }
+        Command::Audit { what: None, limit } => audit::list(&inputs(shared), limit, output).boxed_local().await,
         Command::Runs { id: Some(id), .. } => runs::one(&inputs(shared), &id, output).boxed_local().await,
         Command::Runs { id: None, wanted } => runs::list(&inputs(shared), wanted, output).boxed_local().await,
     }

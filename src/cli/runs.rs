@@ -58,7 +58,8 @@ pub async fn one(inputs: &Inputs, id: &str, output: Output) -> Result<Exit, Refu
     }
 }
 
-async fn load(inputs: &Inputs, output: Output) -> Result<Known, Refusal> {
+/// Loads what shows the state, and says what is wrong with the configuration on disk.
+pub(super) async fn load(inputs: &Inputs, output: Output) -> Result<Known, Refusal> {
     let known = load_known(inputs, output).await?;
     if let Some(objection) = known.objection() {
         remark(&objection);

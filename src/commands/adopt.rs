@@ -11,6 +11,7 @@ use anyhow::Context;
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
+use super::audit;
 use super::execute::open_ledger;
 use super::sample::Sample;
 use super::status;
@@ -19,7 +20,7 @@ use crate::config::did_you_mean;
 use crate::decide;
 use crate::decide::file::{FileFacts, FileKind};
 use crate::decide::store::StoreDoubt;
-use crate::ledger::Adoption;
+use crate::ledger::{AuditAction, Adoption, Ledger};
 use crate::policy::{Reference, ReferenceMatch, Settings, Store};
 use crate::report::{MarkerFound, ReferenceFound, StoreFound};
 use crate::sources::Session;
@@ -121,16 +122,20 @@ pub async fn adopt(settings: &Settings, store: &Arc<Store>, clock: &Clock) -> an
     let here = open.here()?;
     let marker = Marker::new(store.name.clone(), here, clock.now());
     open.adopt(&marker, owner(&settings.daemon.state_dir))?;
-    ledger.adopt(&store.name, Adoption { id: marker.id, adopted_at: marker.adopted_at }).await?;
-    Ok(())
+    record(&ledger, store, &marker, clock).await
 }
 
 /// Remembers a store that has its marker already: the ledger may be a new one.
-pub async fn remember(settings: &Settings, store: &Arc<Store>) -> anyhow::Result<()> {
+pub async fn remember(settings: &Settings, store: &Arc<Store>, clock: &Clock) -> anyhow::Result<()> {
     let ledger = open_ledger(settings).await?;
     let Some(marker) = OpenStore::open(store)?.identify()?.marker else { return Ok(()) };
+    record(&ledger, store, &marker, clock).await
+}
+
+async fn record(ledger: &Ledger, store: &Store, marker: &Marker, clock: &Clock) -> anyhow::Result<()> {
     ledger.adopt(&store.name, Adoption { id: marker.id, adopted_at: marker.adopted_at }).await?;
-    Ok(())
+    let detail = serde_json::json!({ "root": store.root.display().to_string(), "id": marker.id });
+    Ok(audit::note(ledger, clock, (AuditAction::Adopt, format!("store {}", store.name)), detail).await?)
 }
 
 /// Whose the marker is to be: root adopts for the service's user, to whom the state directory belongs.

@@ -29,7 +29,7 @@ use service::Service;
 /// What the configuration alone tells; that it is valid was found by compiling it.
 pub fn config(settings: &Settings) -> Findings {
     let mut findings = Findings::default();
-    let Settings { daemon, serving: _, sources, stores, tasks: _, policies, written: _ } = settings;
+    let Settings { daemon, serving: _, sources, stores, tasks: _, policies, written: _, overrides: _ } = settings;
     let parts = [(sources.len(), "source"), (stores.len(), "store"), (policies.len(), "policy")];
     let parts: Vec<_> = parts.iter().map(|(number, noun)| counted(*number as u64, noun)).collect();
     findings.ok("configuration", format!("valid: {}", parts.join(", ")));

@@ -9,11 +9,13 @@ use signal_hook_tokio::Signals;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::operator::operator;
+use super::params::masked_params;
 use super::selection::Selection;
 use super::status::{self, with_advice};
 use crate::clock::Clock;
 use crate::ledger::Ledger;
-use crate::outcome::{RunId, RunMode, RunResult, RunTrigger};
+use crate::outcome::{Requested, RunId, RunMode, RunResult, RunTrigger};
 use crate::policy::{Params, Settings};
 pub use crate::run::{Listed, Progress};
 use crate::run::{Request, Runner};
@@ -56,12 +58,14 @@ pub async fn execute(job: Job) -> anyhow::Result<JobEnd> {
         RunMode::Report | RunMode::Enforce => Some(open_ledger(&settings).await?),
     };
     let cancel = CancellationToken::new();
+    let remembered = masked_params(&selection.policies, &params);
     let request = Request {
         run_id: RunId::now_v7(),
         policies: selection.policies,
         task: selection.task.as_ref().map(|task| task.name.clone()),
         due_at: None,
         trigger: RunTrigger::Cli,
+        requested: Some(Requested { by: operator(), overrides: settings.overrides.clone(), params: remembered }),
         mode,
         params,
         timeout: selection.task.and_then(|task| task.timeout),

@@ -3,6 +3,7 @@
 pub mod adopt;
 pub mod approve;
 mod attention;
+pub mod audit;
 pub mod check;
 pub mod configured;
 pub mod diff;

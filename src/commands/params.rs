@@ -1,10 +1,15 @@
 //! What a command gives to the parameters of its policies: nothing missing, nothing unknown, each of its type.
 //! Binds nothing.
 
+use std::sync::Arc;
+
 use crate::config::did_you_mean;
 use crate::policy::{Name, ParamDeclaration, ParamKind, Params, Policy, PolicyKind};
 
 use super::selection::Selection;
+
+/// Stands for the value of a secret parameter.
+const MASKED: &str = "…";
 
 /// Parameters that do not fit the policies of a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -77,7 +82,7 @@ pub fn check_params(selection: &Selection, given: &[(String, String)]) -> Result
             return Err(ParamError::Missing { policy: policy.name.clone(), missing });
         }
     }
-    for (policy, ParamDeclaration { name, kind }) in declared {
+    for (policy, ParamDeclaration { name, kind, secret: _ }) in declared {
         if let (Some(kind), Some(value)) = (*kind, params.get(name))
             && !kind.accepts(value)
         {
@@ -85,6 +90,18 @@ pub fn check_params(selection: &Selection, given: &[(String, String)]) -> Result
         }
     }
     Ok(params)
+}
+
+/// Values of parameters as they may be remembered.
+pub fn masked_params(policies: &[Arc<Policy>], params: &Params) -> Params {
+    let is_secret = |name: &String| {
+        let declared = policies.iter().flat_map(|policy| declarations(policy));
+        declared.into_iter().any(|declared| declared.secret && declared.name == *name)
+    };
+    let masked = |(name, value): (&String, &String)| {
+        (name.clone(), if is_secret(name) { MASKED.to_owned() } else { value.clone() })
+    };
+    params.iter().map(masked).collect()
 }
 
 fn declarations(policy: &Policy) -> &[ParamDeclaration] {
@@ -105,7 +122,7 @@ mod tests {
 
     fn policy(name: &str, params: &[(&str, Option<ParamKind>)]) -> Arc<Policy> {
         let declared =
-            |(name, kind): &(&str, Option<ParamKind>)| ParamDeclaration { name: (*name).into(), kind: *kind };
+            |(name, kind): &(&str, Option<ParamKind>)| ParamDeclaration { name: (*name).into(), kind: *kind, secret: *name == "code" };
         let params = params.iter().map(declared).collect();
         let rows = RowsPolicy { params, ..rows_policy("faceswap", "images", "1 = 1") };
         let (name, kind) = (Name::parse(name).unwrap(), PolicyKind::Rows(rows));
@@ -134,6 +151,14 @@ mod tests {
         let given = [("session_id", "a = b"), ("day", "2026-01-31")];
         let wanted = Ok(vec!["day=2026-01-31".to_owned(), "session_id=a = b".to_owned()]);
         assert_eq!(checked(&[session, day, plain], &given), wanted);
+    }
+
+    #[test]
+    fn what_one_policy_calls_secret_is_masked() {
+        let policies = [policy("one", &[("code", None), ("day", None)]), policy("plain", &[("day", None)])];
+        let given = [("code", "s3cret"), ("day", "2026-01-31")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let masked = masked_params(&policies, &Params::from(given));
+        assert_eq!(masked, Params::from([("code", "…"), ("day", "2026-01-31")].map(|(k, v)| (k.into(), v.into()))));
     }
 
     #[test]

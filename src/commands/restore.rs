@@ -12,9 +12,9 @@ use signal_hook::consts::signal::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_tokio::Signals;
 use tokio_util::sync::CancellationToken;
 
-use super::status;
+use super::{audit, status};
 use crate::clock::Clock;
-use crate::ledger::Ledger;
+use crate::ledger::{AuditAction, Ledger};
 use crate::outcome::RunId;
 use crate::policy::{Settings, Store};
 use crate::report::{FileLeft, Restoration, StoreRestored};
@@ -87,6 +87,11 @@ pub async fn restore(
         Ok(asked) => asked,
         Err(error) => return Ok(Err(error)),
     };
+    if let Some(ledger) = &ledger {
+        let paths: Vec<String> = asked.iter().map(Asked::to_string).collect();
+        let what = (AuditAction::Restore, format!("run {run_id}"));
+        audit::note(ledger, clock, what, serde_json::json!({ "paths": paths })).await?;
+    }
     let mut restoration = Restoration { run_id, stores: Vec::new(), missing: Vec::new(), stopped: false };
     let mut found = BTreeSet::new();
     for holder in holders.iter().filter(|holder| holder.runs.contains(&run_id)) {

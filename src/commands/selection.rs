@@ -174,7 +174,7 @@ mod tests {
     fn with_params(policy: Arc<Policy>) -> Arc<Policy> {
         let mut policy = (*policy).clone();
         let PolicyKind::Rows(rows) = &mut policy.kind else { panic!("a policy of rows") };
-        rows.params = vec![ParamDeclaration { name: "session_id".to_owned(), kind: None }];
+        rows.params = vec![ParamDeclaration { name: "session_id".to_owned(), kind: None, secret: false }];
         Arc::new(policy)
     }
 

@@ -43,6 +43,13 @@ pub(super) fn is_secret(key: &str) -> bool {
         && !["_credential", "_file"].iter().any(|place| key.ends_with(place))
 }
 
+/// The value of a key as it may be shown and kept: nothing of one that is secret, and no password of a url.
+pub fn mask_value(key: &str, value: &str) -> String {
+    // A url that cannot be read may be a password from end to end.
+    let is_readable = value.contains("://") || value.starts_with("sqlite:") || value.starts_with("${");
+    if is_secret(key) || (key.ends_with("url") && !is_readable) { "***".to_owned() } else { mask_message(value) }
+}
+
 /// Masks passwords of urls in a message, and drops control characters.
 pub(super) fn mask_message(text: &str) -> String {
     cover(text, &url_passwords(text))

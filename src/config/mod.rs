@@ -30,6 +30,7 @@ pub use fault::Fault;
 pub use file::read_regular;
 pub use hint::{did_you_mean, listed};
 pub use inputs::Inputs;
+pub use mask::mask_value;
 pub use path::{KeyPath, KeySegment};
 pub use shown::ShownKey;
 

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::status_line::Running;
-use crate::outcome::{RunId, RunMode, RunResult, RunTrigger, Totals};
+use crate::outcome::{Requested, RunId, RunMode, RunResult, RunTrigger};
 use crate::policy::{Name, Settings};
 use crate::run::{Brake, HoldReason, Progress, Request};
 
@@ -22,6 +22,8 @@ pub struct ActiveRun {
     pub policies: Vec<Name>,
     pub mode: RunMode,
     pub trigger: RunTrigger,
+    /// Who asked for it; none where the schedule did.
+    pub requested: Option<Requested>,
     pub since: Timestamp,
     /// Under which it runs.
     pub settings: Arc<Settings>,
@@ -110,6 +112,7 @@ impl ActiveRun {
             policies: request.policies.iter().map(|policy| policy.name.clone()).collect(),
             mode: request.mode,
             trigger: request.trigger,
+            requested: request.requested.clone(),
             since: now,
             settings: Arc::clone(settings),
             brake: request.brake.clone(),
@@ -127,21 +130,8 @@ impl ActiveRun {
 
     /// Its result before it has one.
     pub fn begun(&self) -> RunResult {
-        RunResult {
-            run_id: self.run_id,
-            mode: self.mode,
-            trigger: self.trigger,
-            task: self.task.clone(),
-            status: None,
-            started_at: self.since,
-            finished_at: None,
-            duration_ms: 0,
-            policies: Vec::new(),
-            totals: Totals::default(),
-            hook_errors: Vec::new(),
-            trash_emptied: Vec::new(),
-            cause: None,
-        }
+        let who = (self.run_id, self.mode, self.trigger);
+        RunResult::begun(who, self.task.clone(), self.requested.clone(), self.since)
     }
 
     /// Asks it to stop between two batches.

@@ -1,6 +1,8 @@
 //! Policies that are held, as the daemon reports them: one that is new is an event, one that was known a line.
 
-use crate::ledger::Ledger;
+use jiff::Timestamp;
+
+use crate::ledger::{AuditAction, AuditNote, Ledger};
 use crate::outcome::{Held, RunResult};
 use crate::policy::{Name, Settings, Widening, widened};
 use crate::run::Reviewed;
@@ -47,8 +49,14 @@ pub(super) fn report_widened((old, new): (&Settings, &Settings), held: &[(Name, 
 }
 
 /// Remembers the configuration that a reload has put in force. It is in force also where that fails.
-pub(super) async fn note_in_force(ledger: &Ledger, settings: &Settings) {
-    if let Err(error) = ledger.note_in_force(&settings.written).await {
+pub(super) async fn note_in_force(ledger: &Ledger, settings: &Settings, changes: &str, now: Timestamp) {
+    let detail = serde_json::json!({ "fingerprint": settings.written.fingerprint(), "changes": changes });
+    let (action, subject) = (AuditAction::Reload, "configuration".to_owned());
+    let noted = async {
+        ledger.note_in_force(&settings.written).await?;
+        ledger.note(&AuditNote { at: now, by: None, action, subject, detail }).await
+    };
+    if let Err(error) = noted.await {
         let error = chain(&error);
         tracing::warn!(error, "The configuration in force could not be noted in the ledger: {error}");
     }

@@ -1,7 +1,6 @@
 //! Carries runs out, for the schedule and for whoever asks: enters them, reports them, and ends those that broke off.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -18,9 +17,7 @@ use crate::policy::{Mode, Settings};
 use crate::run::{Progress, Request, RunError, Runner};
 use crate::text::chain;
 
-/// Time for which the ledger remembers a run.
-const RUNS_KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
-/// Interval at which the older ones are dropped.
+/// Interval at which what is old is dropped from the ledger.
 const PRUNE_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
 /// The daemon's runs. Cheap to clone.
@@ -140,10 +137,18 @@ impl Runs {
             }
             *pruned_at = Some(now);
         }
-        match self.0.ledger.prune(now, RUNS_KEPT).await {
+        let settings = self.0.live.settings();
+        match self.0.ledger.prune(now, settings.daemon.keep_runs).await {
             Ok(0) => {}
             Ok(forgotten) => tracing::info!(forgotten, "Dropped {forgotten} old runs from the ledger"),
             Err(error) => tracing::warn!(error = chain(&error), "Old runs could not be dropped from the ledger"),
+        }
+        match self.0.ledger.prune_audit(now, settings.daemon.keep_audit).await {
+            Ok(0) => {}
+            Ok(forgotten) => tracing::info!(forgotten, "Dropped {forgotten} old entries of the audit from the ledger"),
+            Err(error) => {
+                tracing::warn!(error = chain(&error), "Old entries of the audit could not be dropped from the ledger");
+            }
         }
     }
 

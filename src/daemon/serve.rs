@@ -320,10 +320,11 @@ impl Daemon {
             self.recovery.wake();
         }
         announce(&reviewed);
-        holds::note_in_force(&self.ledger, &new).await;
+        let changes = changes(&old, &new);
+        holds::note_in_force(&self.ledger, &new, &changes, self.clock.now()).await;
         self.look_at_holds().await;
         holds::report_widened((&old, &new), &self.held);
-        Ok(changes(&old, &new))
+        Ok(changes)
     }
 
     /// No new runs; what runs may end, within the grace and until a second signal.

@@ -102,6 +102,7 @@ fn request_of(settings: &Settings, task: &Task, activation: &Activation, due_at:
             Occasion::Due => RunTrigger::Schedule,
             Occasion::CatchUp => RunTrigger::CatchUp,
         },
+        requested: None,
         mode: mode_of(settings),
         // What has a task has no parameters.
         params: Params::new(),
@@ -159,6 +160,8 @@ mod tests {
             task: Some(task.clone()),
             due_at: Some(due_at),
             started_at: Clock::system().now(),
+            requested: None,
+            policies: Vec::new(),
         };
         ledger.begin_run(&start).await.unwrap();
         runs.lost(activation(), "broken on purpose".to_owned()).await;

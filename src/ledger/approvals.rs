@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::holds::{policy_enforced, set_baseline};
 use super::schema::{approvals, holds, policy_results, runs};
 use super::words::{instant, number, read_instant, read_word, word};
-use super::{Ledger, LedgerError};
+use super::{AuditAction, AuditNote, Ledger, LedgerError, audit};
 use crate::decide::growth::PastRun;
 use crate::outcome::{Operator, RunId, RunMode, RunTrigger, Status, Tally};
 use crate::policy::{Name, Wording};
@@ -22,6 +22,18 @@ pub struct Approval {
     pub shown_at: Timestamp,
     pub approved_at: Timestamp,
     pub approver: Operator,
+}
+
+/// Entry of the audit about an approval.
+fn note_of(approval: &Approval) -> AuditNote {
+    let Approval { policy, wording, amount, shown_at, approved_at, approver } = approval;
+    AuditNote {
+        at: *approved_at,
+        by: Some(approver.clone()),
+        action: AuditAction::Approve,
+        subject: format!("policy {policy}"),
+        detail: serde_json::json!({ "fingerprint": wording.fingerprint(), "amount": amount, "shown_at": shown_at }),
+    }
 }
 
 impl Ledger {
@@ -45,7 +57,7 @@ impl Ledger {
                     ))
                     .execute(connection)?;
                 diesel::delete(holds::table.find(policy)).execute(connection)?;
-                Ok(())
+                audit::append(connection, &note_of(&approval))
             })
         })
         .await

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 
 use super::schema::{clock, holds};
 use super::words::{instant, number, read_instant, read_number};
-use super::{Fault, Ledger, LedgerError};
+use super::{AuditAction, AuditNote, Fault, Ledger, LedgerError, audit};
 use crate::clock::Reading;
 use crate::outcome::Operator;
 
@@ -79,16 +79,18 @@ impl Ledger {
     pub async fn confirm_clock(&self, reading: &Reading, by: &Operator) -> Result<(), LedgerError> {
         let (reading, by) = (reading.clone(), by.clone());
         self.call("confirming the clock", move |connection, _| {
-            let by = serde_json::to_string(&by)?;
+            let words = serde_json::to_string(&by)?;
             connection.immediate_transaction(|connection| {
                 note(connection, &reading)?;
                 let confirmed = (
-                    clock::confirmed_by.eq(&by),
+                    clock::confirmed_by.eq(&words),
                     clock::confirmed_at.eq(instant(reading.at)),
                     clock::confirmed_boot_id.eq(&reading.boot_id),
                 );
                 diesel::update(clock::table.find(ROW)).set(confirmed).execute(connection)?;
-                Ok(())
+                let (by, action, subject) = (Some(by.clone()), AuditAction::ConfirmClock, "clock".to_owned());
+                let detail = serde_json::json!({ "boot_id": reading.boot_id });
+                audit::append(connection, &AuditNote { at: reading.at, by, action, subject, detail })
             })
         })
         .await

@@ -24,6 +24,7 @@ struct RunRow {
     totals: String,
     hook_errors: String,
     trash_emptied: String,
+    asked: Option<String>,
 }
 
 impl Ledger {
@@ -128,6 +129,7 @@ impl RunRow {
         let hook_errors = serde_json::from_str(&self.hook_errors)?;
         let trash_emptied = serde_json::from_str(&self.trash_emptied)?;
         let cause = self.cause.as_deref().map(read_word).transpose()?;
+        let requested = self.asked.as_deref().map(serde_json::from_str).transpose()?;
         let RunSummary { run_id, mode, trigger, task, status, started_at, finished_at, totals, reported: _ } =
             self.summary(connection)?;
         Ok(RunResult {
@@ -144,6 +146,7 @@ impl RunRow {
             hook_errors,
             trash_emptied,
             cause,
+            requested,
         })
     }
 }

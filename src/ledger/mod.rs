@@ -3,6 +3,7 @@
 
 mod agreed;
 mod approvals;
+mod audit;
 mod clock;
 mod file;
 mod holds;
@@ -29,10 +30,11 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::decide::store::RootThen;
-use crate::outcome::{Reported, RunId, RunMode, RunTrigger, Status, Tally, Totals};
+use crate::outcome::{Reported, Requested, RunId, RunMode, RunTrigger, Status, Tally, Totals};
 use crate::policy::{Name, StorePath};
 pub use agreed::Agreed;
 pub use approvals::Approval;
+pub use audit::{AuditAction, AuditEntry, AuditNote, BrokenEntry, VerifiedAudit};
 pub use clock::{ConfirmedClock, SeenClock};
 pub use file::{Ledger, give_up_reserve};
 pub use holds::Baseline;
@@ -124,6 +126,10 @@ pub struct RunStart {
     /// The slot of the schedule, for runs that the schedule started.
     pub due_at: Option<Timestamp>,
     pub started_at: Timestamp,
+    /// Who asked for it; none where the schedule did.
+    pub requested: Option<Requested>,
+    /// Its policies, each with the fingerprint of its configuration.
+    pub policies: Vec<(Name, String)>,
 }
 
 /// Answer to a run that wants to begin.

@@ -10,8 +10,8 @@ use super::file::Inner;
 use super::locks::Lock;
 use super::schema::{intents, runs};
 use super::words::{instant, number, read_instant, read_run_id, read_word, word};
-use super::{Begin, Fault, Ledger, LedgerError, RunStart, results, tasks};
-use crate::outcome::{Cause, Failure, PolicyResult, RunId, RunResult, Status, Tally};
+use super::{AuditAction, AuditNote, Begin, Fault, Ledger, LedgerError, RunStart, audit, results, tasks};
+use crate::outcome::{Cause, Failure, PolicyResult, Requested, RunId, RunResult, Status, Tally};
 use crate::policy::Name;
 
 /// Runs forgotten in one transaction.
@@ -125,9 +125,33 @@ fn begin(connection: &mut SqliteConnection, ledger: &Inner, start: &RunStart) ->
             runs::seat.eq(number),
             runs::pid.eq(i64::from(std::process::id())),
             runs::started_at.eq(instant(start.started_at)),
+            runs::asked.eq(start.requested.as_ref().map(serde_json::to_string).transpose()?),
         ))
         .execute(connection)?;
+    audit::append(connection, &note_of(start))?;
     Ok(Some(seat))
+}
+
+/// Entry of the audit about a run that begins.
+fn note_of(start: &RunStart) -> AuditNote {
+    let policy = |(name, fingerprint): &(Name, String)| serde_json::json!({ "policy": name, "fingerprint": fingerprint });
+    let mut detail = serde_json::json!({
+        "mode": start.mode,
+        "trigger": start.trigger,
+        "task": start.task,
+        "policies": start.policies.iter().map(policy).collect::<Vec<_>>(),
+    });
+    if let Some(Requested { by: _, overrides, params }) = &start.requested {
+        detail["overrides"] = serde_json::json!(overrides);
+        detail["params"] = serde_json::json!(params);
+    }
+    AuditNote {
+        at: start.started_at,
+        by: start.requested.as_ref().map(|requested| requested.by.clone()),
+        action: AuditAction::Run,
+        subject: format!("run {}", start.run_id),
+        detail,
+    }
 }
 
 /// Locks the first free seat. A run that the ledger still shows in it is dead, and loses it, so that one seat never

@@ -17,6 +17,7 @@ diesel::table! {
         totals -> Text,
         hook_errors -> Text,
         trash_emptied -> Text,
+        asked -> Nullable<Text>,
     }
 }
 
@@ -115,6 +116,19 @@ diesel::table! {
         policy -> Text,
         since -> Text,
         hold -> Text,
+    }
+}
+
+diesel::table! {
+    audit (number) {
+        number -> BigInt,
+        at -> Text,
+        by -> Nullable<Text>,
+        action -> Text,
+        subject -> Text,
+        detail -> Text,
+        previous -> Text,
+        hash -> Text,
     }
 }
 

@@ -6,6 +6,7 @@ mod held;
 mod operator;
 mod pause;
 mod references;
+mod requested;
 mod result;
 mod running;
 mod tally;
@@ -15,6 +16,7 @@ pub use held::{Held, HoldKind};
 pub use operator::Operator;
 pub use pause::{Pause, Subject};
 pub use references::{AlikeFile, MissingFile, OutsidePaths};
+pub use requested::Requested;
 pub use result::{
     Cause, EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger,
     SHOWN_AT_MOST, Sample, Status,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::held::Held;
 use super::references::{AlikeFile, MissingFile, OutsidePaths};
 use super::tally::{Tally, Totals};
-use super::{Facts, RunId};
+use super::{Facts, Requested, RunId};
 use crate::policy::Name;
 use crate::text::{cut, cut_at};
 
@@ -87,6 +87,9 @@ pub struct RunResult {
     /// Why the run ended early (cancelled by a signal, timeout), in words.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub cause: Option<Cause>,
+    /// Who asked for it, and under what; none where the schedule did, and of a plan.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub requested: Option<Requested>,
 }
 
 /// A hook of a task.
@@ -203,6 +206,31 @@ pub struct Failure {
 }
 
 impl RunResult {
+    /// The result of a run that has just begun.
+    pub fn begun(
+        (run_id, mode, trigger): (RunId, RunMode, RunTrigger),
+        task: Option<Name>,
+        requested: Option<Requested>,
+        started_at: Timestamp,
+    ) -> Self {
+        Self {
+            run_id,
+            mode,
+            trigger,
+            task,
+            status: None,
+            started_at,
+            finished_at: None,
+            duration_ms: 0,
+            policies: Vec::new(),
+            totals: Totals::default(),
+            hook_errors: Vec::new(),
+            trash_emptied: Vec::new(),
+            cause: None,
+            requested: requested.filter(|_| mode != RunMode::Plan),
+        }
+    }
+
     /// Sums up the results of the policies and the errors of the hooks anew.
     pub fn add_up(&mut self) {
         self.totals = Totals::of(&self.policies);

@@ -21,6 +21,8 @@ pub(crate) fn settings(state_dir: &Path) -> Settings {
             shutdown_grace: Duration::from_secs(20),
             clock: ClockTrust::Check,
             approve_changes: true,
+            keep_runs: Duration::from_secs(90 * 86_400),
+            keep_audit: Duration::from_secs(400 * 86_400),
         },
         serving: Serving { socket: None, read_only: false },
         sources: Vec::new(),
@@ -28,6 +30,7 @@ pub(crate) fn settings(state_dir: &Path) -> Settings {
         tasks: Vec::new(),
         policies: Vec::new(),
         written: Default::default(),
+        overrides: Default::default(),
     }
 }
 

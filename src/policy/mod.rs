@@ -25,6 +25,7 @@ mod time;
 mod wording;
 mod words;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -68,6 +69,8 @@ pub struct Settings {
     pub policies: Vec<Arc<Policy>>,
     /// What all of it was written as.
     pub written: Written,
+    /// Keys that were given for this process alone (`--set`); what may be secret is masked.
+    pub overrides: BTreeMap<String, String>,
 }
 
 /// `[daemon]` and `[ledger]`.
@@ -83,6 +86,10 @@ pub struct Daemon {
     /// True if a change that lets a policy take more than before is held until it was approved.
     pub approve_changes: bool,
     pub clock: ClockTrust,
+    /// Time for which the ledger remembers a run that has ended.
+    pub keep_runs: Duration,
+    /// Time for which it keeps entries of the audit.
+    pub keep_audit: Duration,
 }
 
 /// `[server]`

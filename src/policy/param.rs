@@ -11,6 +11,8 @@ pub struct ParamDeclaration {
     pub name: String,
     /// None: as the column of the same name has it, or text where the table has no such column.
     pub kind: Option<ParamKind>,
+    /// Its value is not remembered.
+    pub secret: bool,
 }
 
 impl ParamDeclaration {

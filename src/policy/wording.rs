@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
 use super::{Name, Policy, Settings};
+use crate::text::hex;
 
 /// Whole configuration as it was written, merged. Urls have no passwords, and keys that say where a password is are left out.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -94,11 +95,7 @@ impl Wording {
 fn fingerprint(table: &Table) -> String {
     let mut canonical = String::new();
     write_sorted(&Value::Table(table.clone()), &mut canonical);
-    Sha256::digest(canonical.as_bytes()).iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex(&Sha256::digest(canonical.as_bytes()))
 }
 
 /// Policies and stores by which it is decided what a policy may take. Rows that own files of a store name them, and what is

@@ -5,6 +5,7 @@
 
 mod adoption;
 mod approval;
+mod audit;
 mod configuration;
 mod difference;
 mod findings;
@@ -27,6 +28,7 @@ mod why_file;
 pub use crate::outcome::{RunMode, RunResult, Status};
 pub use adoption::{MarkerFound, ReferenceFound, StoreFound, render_found};
 pub use approval::{Amounts, ClockToConfirm, ToApprove, approval_question, render_approvals, render_clock};
+pub use audit::{AuditEntry, VerifiedAudit, render_audit, render_verified};
 pub use configuration::{Configuration, ConfiguredKey, KeyOrigin, render_configuration};
 pub use difference::{AmountsChange, ComparedWith, Difference, WouldHold, render_difference, render_held};
 pub use findings::{Finding, Findings, Level, render_findings};

@@ -16,8 +16,8 @@ use super::stop::Stop;
 use crate::clock::millis_between;
 use crate::decide::blocked::Blocked;
 use crate::ledger::{Begin, LedgerError, RunStart};
-use crate::outcome::{Cause, RunMode, RunResult, Status, Totals};
-use crate::policy::Mode;
+use crate::outcome::{Cause, RunMode, RunResult, Status};
+use crate::policy::{Mode, Wording};
 
 /// Said of a policy that a reload has stopped.
 const MORE_CAREFUL: &str = "the configuration became more careful about this policy while it ran, so it was stopped between two \
@@ -45,21 +45,8 @@ impl Runner {
         self.begin(&request, mode, started_at).await?;
         let standings = self.standings(&request, mode).await?;
         let stop = Stop::new(&request.cancel, request.timeout);
-        let mut result = RunResult {
-            run_id: request.run_id,
-            mode,
-            trigger: request.trigger,
-            task: request.task.clone(),
-            status: None,
-            started_at,
-            finished_at: None,
-            duration_ms: 0,
-            policies: Vec::new(),
-            totals: Totals::default(),
-            hook_errors: Vec::new(),
-            trash_emptied: Vec::new(),
-            cause: None,
-        };
+        let who = (request.run_id, mode, request.trigger);
+        let mut result = RunResult::begun(who, request.task.clone(), request.requested.clone(), started_at);
         let hooks = Hooks::of(self, &request, mode, &stop).unless_held(&standings, &result).await;
         hooks.before(&mut result).await;
         let executed = self.execute(&request, (&stop, &standings), &mut result).await;
@@ -146,6 +133,8 @@ impl Runner {
             task: request.task.clone(),
             due_at: request.due_at,
             started_at,
+            requested: request.requested.clone(),
+            policies: request.policies.iter().map(|policy| (policy.name.clone(), Wording::of(&self.settings, policy).fingerprint())).collect(),
         };
         match (ledger.begin_run(&start).await?, &request.task, request.due_at) {
             (Begin::AlreadyRun, Some(task), Some(due_at)) => Err(RunError::SlotTaken { task: task.clone(), due_at }),

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::brake::Brake;
 use super::progress::Progress;
 use crate::ledger::LedgerError;
-use crate::outcome::{RunId, RunMode, RunTrigger};
+use crate::outcome::{Requested, RunId, RunMode, RunTrigger};
 use crate::policy::{Name, Params, Policy};
 
 /// Policies to run, and how to run them.
@@ -21,6 +21,8 @@ pub struct Request {
     pub task: Option<Name>,
     pub due_at: Option<Timestamp>,
     pub trigger: RunTrigger,
+    /// Who asks for it, and under what; none where the schedule does.
+    pub requested: Option<Requested>,
     pub mode: RunMode,
     /// Values of the parameters that the policies declare: none missing, each of its type where that is declared.
     pub params: Params,

@@ -4,10 +4,12 @@
 mod cut;
 mod error;
 mod escape;
+mod hex;
 pub mod human;
 mod shell;
 
 pub use cut::{SHOWN_BYTES, cut, cut_at};
 pub use error::{chain, safe_chain, without_passwords};
 pub use escape::printable;
+pub use hex::hex;
 pub use shell::shell_word;

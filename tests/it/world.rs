@@ -181,6 +181,7 @@ impl World {
             task: None,
             due_at: None,
             trigger: RunTrigger::Cli,
+            requested: None,
             mode,
             params: Default::default(),
             timeout: None,

@@ -49,6 +49,10 @@ keys! {
     pub struct RawLedger {
         /// `sqlite:/PATH`.
         url: String, default "`ledger.db in state_dir`";
+        /// How long a run is remembered once it has ended and no file of it is pending.
+        keep_runs: KeepSpan = "90d";
+        /// How long entries of the [audit](operations.md#the-audit) are kept.
+        keep_audit: KeepSpan = "400d";
     }
 
     /// `[server]`

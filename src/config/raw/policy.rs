@@ -107,6 +107,8 @@ keys! {
         /// `text`, `integer`, `boolean`, `timestamp` (RFC 3339), `date` or `uuid`. Without it: the type of the table's
         /// column of the same name, or text where there is none.
         r#type: ParamKind;
+        /// `true`: its value is in no record of a run and not in the audit.
+        secret: bool = false;
     }
 
     /// An entry of `protected_by`.

@@ -9,7 +9,7 @@ use crate::commands::approve::{self, Shown};
 use crate::commands::operator::operator_of;
 use crate::commands::selection::{Selection, select};
 use crate::commands::status::pause_shown;
-use crate::ledger::{FoundPause, Pauses};
+use crate::ledger::{AuditAction, FoundPause, Pauses};
 use crate::outcome::{Pause, Subject};
 use crate::policy::{Name, Params, Settings};
 use crate::report::{Paused, ToApprove};
@@ -32,7 +32,8 @@ impl Controller {
             let detail = format!("a reason has at most {LONGEST_REASON} bytes");
             return Err(Problem::new(ProblemCode::InvalidRequest, detail));
         }
-        let by = operator_of(caller.uid, caller.on_behalf_of);
+        let detail = serde_json::json!({ "reason": reason });
+        let by = self.note_stop(&caller, (AuditAction::Pause, subject.to_string()), detail).await;
         tracing::info!(%subject, by = %by, "Paused {subject}, by {by}");
         let pause = Pause { since: self.runs.clock().now(), by, reason };
         let pauses = Pauses::of(&settings.daemon.state_dir);
@@ -51,11 +52,13 @@ impl Controller {
     }
 
     pub(super) async fn resume_subject(&self, subject: Subject, caller: Caller) -> Result<bool, Problem> {
-        let was_paused = Pauses::of(&self.settings().daemon.state_dir).lift(&subject).map_err(internal)?;
-        if was_paused {
-            let by = operator_of(caller.uid, caller.on_behalf_of);
-            tracing::info!(%subject, by = %by, "Resumed {subject}, by {by}");
+        let pauses = Pauses::of(&self.settings().daemon.state_dir);
+        if pauses.find(&subject).map_err(internal)?.is_none() {
+            return Ok(false);
         }
+        let by = self.note(&caller, (AuditAction::Resume, subject.to_string()), serde_json::json!({})).await?;
+        let was_paused = pauses.lift(&subject).map_err(internal)?;
+        tracing::info!(%subject, by = %by, "Resumed {subject}, by {by}");
         Ok(was_paused)
     }
 
@@ -110,7 +113,8 @@ impl Controller {
     }
 
     pub(super) async fn reload_configuration(&self, caller: Caller) -> Result<Reloaded, Problem> {
-        let by = operator_of(caller.uid, caller.on_behalf_of);
+        let what = (AuditAction::Reload, "configuration".to_owned());
+        let by = self.note(&caller, what, serde_json::json!({})).await?;
         tracing::info!(by = %by, "A reload is asked for by {by}");
         let (answer, answered) = oneshot::channel();
         self.orders.send(Order::Reload(answer)).await.map_err(|_| stopping())?;

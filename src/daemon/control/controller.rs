@@ -8,8 +8,11 @@ use super::super::reload::{Loader, Refusal};
 use super::super::runs::Runs;
 use super::on_disk::OnDisk;
 use super::requests::Requests;
+use crate::commands::operator::operator_of;
+use crate::ledger::{AuditAction, AuditNote};
+use crate::outcome::Operator;
 use crate::policy::Settings;
-use crate::server::{Problem, ProblemCode, SourceState};
+use crate::server::{Caller, Problem, ProblemCode, SourceState};
 
 /// Requests at once that ask sources.
 const ASKING_AT_ONCE: usize = 4;
@@ -70,6 +73,39 @@ impl Controller {
     /// The configuration in force.
     pub(super) fn settings(&self) -> Arc<Settings> {
         self.runs.live().settings()
+    }
+}
+
+impl Controller {
+    /// Records that somebody asks for something, before it is done: what cannot be recorded is not done.
+    pub(super) async fn note(
+        &self,
+        caller: &Caller,
+        (action, subject): (AuditAction, String),
+        detail: serde_json::Value,
+    ) -> Result<Operator, Problem> {
+        let by = operator_of(caller.uid, caller.on_behalf_of.clone());
+        let note = AuditNote { at: self.runs.clock().now(), by: Some(by.clone()), action, subject, detail };
+        self.runs.ledger().note(&note).await.map_err(internal)?;
+        Ok(by)
+    }
+
+    /// Records that somebody stops something, which is done whether it can be recorded or not.
+    pub(super) async fn note_stop(
+        &self,
+        caller: &Caller,
+        what: (AuditAction, String),
+        detail: serde_json::Value,
+    ) -> Operator {
+        match self.note(caller, what, detail).await {
+            Ok(by) => by,
+            Err(problem) => {
+                let by = operator_of(caller.uid, caller.on_behalf_of.clone());
+                let error = problem.detail;
+                tracing::error!(error, by = %by, "What {by} asks for could not be recorded in the audit: {error}");
+                by
+            }
+        }
     }
 }
 

@@ -9,9 +9,10 @@ use super::super::runs::mode_of;
 use super::controller::{Controller, internal, stopping, unknown_name};
 use super::requests::Ended;
 use crate::commands::operator::operator_of;
-use crate::commands::params::check_params;
+use crate::commands::params::{check_params, masked_params};
 use crate::commands::selection::select;
-use crate::outcome::{RunId, RunMode, RunTrigger};
+use crate::ledger::AuditAction;
+use crate::outcome::{Requested, RunId, RunMode, RunTrigger};
 use crate::policy::Settings;
 use crate::run::{Progress, Request};
 use crate::server::{Caller, Problem, ProblemCode, RunUpdate, RunWanted};
@@ -52,7 +53,8 @@ impl Controller {
 
     pub(super) async fn cancel_run(&self, id: String, caller: Caller) -> Result<RunId, Problem> {
         let run = self.active(&id).await?;
-        let by = operator_of(caller.uid, caller.on_behalf_of);
+        let what = (AuditAction::Cancel, format!("run {}", run.run_id));
+        let by = self.note_stop(&caller, what, serde_json::json!({})).await;
         tracing::info!(run_id = %run.run_id, by = %by, "Run {} is cancelled by {by}", run.run_id);
         run.stop_on_request();
         Ok(run.run_id)
@@ -137,10 +139,15 @@ fn request_of(settings: &Settings, wanted: &RunWanted, caller: &Caller) -> Resul
         .map_err(|error| Problem::new(ProblemCode::InvalidParameter, error.to_string()).hint(error.hint()))?;
     Ok(Request {
         run_id: RunId::now_v7(),
-        policies: selection.policies,
         task: selection.task.as_ref().map(|task| task.name.clone()),
         due_at: None,
         trigger: if caller.is_command { RunTrigger::Cli } else { RunTrigger::Api },
+        requested: Some(Requested {
+            by: operator_of(caller.uid, caller.on_behalf_of.clone()),
+            overrides: Default::default(),
+            params: masked_params(&selection.policies, &params),
+        }),
+        policies: selection.policies,
         mode: wanted.mode.unwrap_or_else(|| mode_of(settings)),
         params,
         timeout: selection.task.and_then(|task| task.timeout),

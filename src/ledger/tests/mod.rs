@@ -1,5 +1,6 @@
 //! Tests of the ledger: one file at a time, several connections, several processes, and deaths in between.
 
+mod audit;
 mod clock;
 mod file;
 mod in_force;
@@ -43,6 +44,8 @@ pub fn start(started_at: Timestamp) -> RunStart {
         task: None,
         due_at: None,
         started_at,
+        requested: None,
+        policies: Vec::new(),
     }
 }
 
@@ -94,6 +97,7 @@ pub fn finished(run_id: RunId, policies: Vec<PolicyResult>) -> RunResult {
         hook_errors: Vec::new(),
         trash_emptied: Vec::new(),
         cause: None,
+        requested: None,
     }
 }
 

@@ -173,7 +173,8 @@ fn rows_facts(rows: &RowsPolicy) -> Vec<Fact> {
 
 fn param(declaration: &ParamDeclaration) -> String {
     let kind = declaration.kind.map(|kind| format!(":{}", kind.word())).unwrap_or_default();
-    format!("{}{kind}", declaration.name)
+    let secret = if declaration.secret { " (secret)" } else { "" };
+    format!("{}{kind}{secret}", declaration.name)
 }
 
 /// Of `[server]`.
@@ -184,7 +185,7 @@ pub(super) fn serving_facts(serving: &Serving) -> Vec<Fact> {
 
 /// Of `[daemon]` and `[ledger]`.
 pub(super) fn daemon_facts(daemon: &Daemon) -> Vec<Fact> {
-    let Daemon { mode, state_dir, ledger_path, timezone, shutdown_grace, clock, approve_changes } = daemon;
+    let Daemon { mode, state_dir, ledger_path, timezone, shutdown_grace, clock, approve_changes, keep_runs, keep_audit } = daemon;
     vec![
         fact("mode", mode_word(*mode)),
         fact("state_dir", state_dir.display()),
@@ -193,5 +194,7 @@ pub(super) fn daemon_facts(daemon: &Daemon) -> Vec<Fact> {
         fact("shutdown_grace", Shown(*shutdown_grace)),
         fact("clock", clock.word()),
         fact("approve_changes", approve_changes),
+        fact("keep_runs", Shown(*keep_runs)),
+        fact("keep_audit", Shown(*keep_audit)),
     ]
 }

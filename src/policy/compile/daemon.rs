@@ -29,6 +29,8 @@ impl Gather<'_> {
             timezone: raw.daemon.timezone.0.clone(),
             shutdown_grace: raw.daemon.shutdown_grace.0,
             clock: raw.daemon.clock,
+            keep_runs: raw.ledger.keep_runs.0,
+            keep_audit: raw.ledger.keep_audit.0,
             approve_changes: raw.daemon.approve_changes,
         })
     }

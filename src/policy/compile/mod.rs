@@ -16,12 +16,12 @@ mod url;
 mod value;
 mod wording;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use crate::config::keys;
 use crate::config::raw::{Raw, RawStore};
-use crate::config::{Aspect, Diagnostic, Diagnostics, Fault, Inputs, KeyPath, Loaded, Origin, did_you_mean, listed};
+use crate::config::{Aspect, Diagnostic, Diagnostics, Fault, Inputs, KeyPath, Loaded, Origin, did_you_mean, listed, mask_value};
 
 use super::{Name, Settings, Written};
 use declared::{Names, Section};
@@ -48,7 +48,8 @@ pub fn compile(mut loaded: Loaded, inputs: &Inputs) -> Result<Settings, Diagnost
     found.append(&mut gather.found);
     match settings {
         Some(settings) if found.is_empty() => {
-            Ok(Settings { written: Written::of(&loaded.tree, &settings), ..settings })
+            let overrides = inputs.set.iter().map(|(key, value)| (key.clone(), mask_value(key, value))).collect();
+            Ok(Settings { written: Written::of(&loaded.tree, &settings), overrides, ..settings })
         }
         _ => Err(Diagnostics::new(found)),
     }
@@ -88,6 +89,7 @@ impl<'a> Gather<'a> {
             tasks: tasks.into_iter().map(Arc::new).collect(),
             policies: policies.into_iter().map(Arc::new).collect(),
             written: Written::default(),
+            overrides: BTreeMap::new(),
         })
     }
 

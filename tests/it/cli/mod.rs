@@ -3,6 +3,7 @@
 mod adopt;
 mod approve;
 mod asked;
+mod audit;
 mod check;
 mod check_families;
 mod check_files;

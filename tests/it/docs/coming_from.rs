@@ -19,8 +19,9 @@ const SECTIONS: [&str; 5] = ["daemon", "sources", "stores", "tasks", "policies"]
 const NOTHING: [&str; 3] = ["not yet", "no counterpart", "always so"];
 
 /// The fields of a result beside its sums, and those of statistics.
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "policy",
+    "requested.by",
     "mode",
     "trigger",
     "status",

@@ -1,6 +1,7 @@
 //! The daemon as a process: what it tells the service manager from start to end, and how it takes signals.
 
 mod api;
+mod audit;
 mod brake;
 mod clock;
 mod commands;

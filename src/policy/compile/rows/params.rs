@@ -19,15 +19,15 @@ impl Gather<'_> {
     }
 
     fn param(&mut self, path: &KeyPath, raw: &OrTable<PlainName, RawParam>) -> Option<(KeyPath, ParamDeclaration)> {
-        let (name, name_path, kind) = match raw {
-            OrTable::Plain(name) => (&name.0, path.clone(), None),
+        let (name, name_path, kind, secret) = match raw {
+            OrTable::Plain(name) => (&name.0, path.clone(), None, false),
             OrTable::Table(table) => {
                 let name = self.required(path, "name", &table.name, "write { name = \"…\", type = \"…\" }")?;
-                (name, path.key("name"), table.r#type)
+                (name, path.key("name"), table.r#type, table.secret)
             }
         };
         let name = self.check(&name_path, ParamDeclaration::parse_name(name))?;
-        Some((path.clone(), ParamDeclaration { name, kind }))
+        Some((path.clone(), ParamDeclaration { name, kind, secret }))
     }
 
     /// Refuses a parameter that narrows nothing: whoever gives it thinks that it does.
