@@ -11,7 +11,9 @@ use crate::report::{render_audit, render_verified};
 /// Lists the newest entries.
 pub async fn list(inputs: &Inputs, limit: u32, output: Output) -> Result<Exit, Refusal> {
     let known = load(inputs, output).await?;
-    output.show(&audit::entries(&known.settings, &Default::default(), limit).await?, |all, layout| render_audit(all, layout))?;
+    output.show(&audit::entries(&known.settings, &Default::default(), limit).await?, |all, layout| {
+        render_audit(all, layout)
+    })?;
     Ok(Exit::Done)
 }
 

@@ -56,7 +56,7 @@ pub async fn pause(inputs: &Inputs, name: &str, reason: Option<String>, output: 
     }
     let settings = needed(settings.as_ref())?;
     let subject = known(settings, subjects, name)?;
-    let pause = pause::pause(settings, &subject, reason)?;
+    let pause = pause::pause(settings, &subject, reason).await?;
     say("No daemon runs: the pause counts from its start, and for runs of commands at once");
     done(output, &json!({ "subject": subject, "pause": pause }), &format!("Paused {subject}"))
 }
@@ -82,7 +82,7 @@ pub async fn resume(inputs: &Inputs, name: &str, output: Output) -> Result<Exit,
             let settings = needed(settings.as_ref())?;
             let mut lifted = None;
             for subject in subjects {
-                let was_paused = pause::resume(settings, &subject)?;
+                let was_paused = pause::resume(settings, &subject).await?;
                 lifted = lifted.filter(|(_, before)| *before).or(Some((subject, was_paused)));
             }
             lifted.ok_or_else(|| Refusal::Failed(anyhow!("there is nothing named {name}")))?

@@ -20,7 +20,7 @@ use crate::config::did_you_mean;
 use crate::decide;
 use crate::decide::file::{FileFacts, FileKind};
 use crate::decide::store::StoreDoubt;
-use crate::ledger::{AuditAction, Adoption, Ledger};
+use crate::ledger::{Adoption, AuditAction, Ledger};
 use crate::policy::{Reference, ReferenceMatch, Settings, Store};
 use crate::report::{MarkerFound, ReferenceFound, StoreFound};
 use crate::sources::Session;

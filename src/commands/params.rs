@@ -121,8 +121,11 @@ mod tests {
     use crate::policy::{Mode, RowsPolicy};
 
     fn policy(name: &str, params: &[(&str, Option<ParamKind>)]) -> Arc<Policy> {
-        let declared =
-            |(name, kind): &(&str, Option<ParamKind>)| ParamDeclaration { name: (*name).into(), kind: *kind, secret: *name == "code" };
+        let declared = |(name, kind): &(&str, Option<ParamKind>)| ParamDeclaration {
+            name: (*name).into(),
+            kind: *kind,
+            secret: *name == "code",
+        };
         let params = params.iter().map(declared).collect();
         let rows = RowsPolicy { params, ..rows_policy("faceswap", "images", "1 = 1") };
         let (name, kind) = (Name::parse(name).unwrap(), PolicyKind::Rows(rows));
@@ -156,7 +159,8 @@ mod tests {
     #[test]
     fn what_one_policy_calls_secret_is_masked() {
         let policies = [policy("one", &[("code", None), ("day", None)]), policy("plain", &[("day", None)])];
-        let given = [("code", "s3cret"), ("day", "2026-01-31")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let given =
+            [("code", "s3cret"), ("day", "2026-01-31")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         let masked = masked_params(&policies, &Params::from(given));
         assert_eq!(masked, Params::from([("code", "…"), ("day", "2026-01-31")].map(|(k, v)| (k.into(), v.into()))));
     }

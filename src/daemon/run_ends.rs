@@ -4,12 +4,15 @@ use jiff::Timestamp;
 
 use super::holds::announce_held;
 use super::status_line::EndedRun;
-use crate::outcome::{HookPoint, RunId, RunResult, Status, Totals};
+use crate::outcome::{Failure, HookPoint, PolicyResult, Reported, RunId, RunMode, RunResult, Status, Totals};
 use crate::policy::{Name, Settings};
-use crate::run::RunError;
+use crate::run::{Progress, RunError};
 use crate::schedule::Activation;
 use crate::telemetry::{Event, RunEvent};
 use crate::text::chain;
+
+/// Policies and hooks whose errors an event names.
+const MOST_CAUSES: usize = 5;
 
 /// Writes into the journal how a run ended, and what of it a person should know.
 pub(super) fn emit_result(result: &RunResult) {
@@ -29,10 +32,53 @@ pub(super) fn emit_result(result: &RunResult) {
             Event::GuardBlocked { policy: &policy.policy, run_id: &run_id, guard }.emit();
         }
     }
-    let status = result.status.unwrap_or(Status::Failed);
-    let RunResult { run_id, task, totals, duration_ms, .. } = result;
-    let (run_id, task, duration_ms) = (*run_id, task.as_ref(), *duration_ms);
-    Event::RunEnded(RunEvent { run_id, task, status, totals, duration_ms }).emit();
+    let causes = causes(result);
+    let mut reported: Option<Reported> = None;
+    for policy in result.policies.iter().filter(|policy| policy.mode == RunMode::Report) {
+        reported.get_or_insert_default().add(&policy.tally);
+    }
+    Event::RunEnded(RunEvent {
+        run_id: result.run_id,
+        task: result.task.as_ref(),
+        policies: &names(&result.policies, |_| true),
+        mode: result.mode,
+        status: result.status.unwrap_or(Status::Failed),
+        totals: &result.totals,
+        reported: reported.as_ref(),
+        blocked: &names(&result.policies, |policy| policy.status == Status::Blocked),
+        error: (!causes.is_empty()).then_some(causes.as_str()),
+        duration_ms: result.duration_ms,
+    })
+    .emit();
+}
+
+fn names(policies: &[PolicyResult], which: impl Fn(&PolicyResult) -> bool) -> String {
+    policies.iter().filter(|policy| which(policy)).map(|policy| policy.policy.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// The first error of each policy and hook that had one.
+fn causes(result: &RunResult) -> String {
+    let of_policies = result.policies.iter().filter_map(|policy| {
+        let Failure { key, path, error, .. } = policy.errors.first()?;
+        let of = path.as_ref().or(key.as_ref()).map(|of| format!("{of}: ")).unwrap_or_default();
+        Some(format!("policy {}: {of}{error}", policy.policy))
+    });
+    let of_hooks = result.hook_errors.iter().map(|failure| format!("{} hook: {}", failure.hook.word(), failure.error));
+    let mut all: Vec<String> = of_policies.chain(of_hooks).collect();
+    let more = all.len().saturating_sub(MOST_CAUSES);
+    all.truncate(MOST_CAUSES);
+    if more > 0 {
+        all.push(format!("and {more} more"));
+    }
+    all.join("; ")
+}
+
+/// Reports that a run goes on for another minute.
+pub(super) fn emit_goes_on(run_id: RunId, task: Option<&Name>, progress: &Progress) {
+    let Progress { policy, hook, position, rows_done, rows_total, files_deleted, .. } = progress;
+    let (position, rows_done, rows_total, files_deleted) = (*position, *rows_done, *rows_total, *files_deleted);
+    let policy = policy.as_ref().filter(|_| hook.is_none());
+    Event::RunGoesOn { run_id, task, policy, position, rows_done, rows_total, files_deleted }.emit();
 }
 
 /// Reports a slot whose run did not begin.
@@ -43,10 +89,19 @@ pub(super) fn emit_refused(error: &RunError, activation: &Activation, run_id: Ru
             Event::SlotSkipped { task, due_at: *due_at, why: "this slot was run before" }.emit();
         }
         other => {
-            tracing::error!(%task, error = chain(other), "Task {task} could not run: {}", chain(other));
-            let totals = Totals { errors: 1, ..Totals::default() };
-            let (task, status, totals) = (Some(task), Status::Failed, &totals);
-            Event::RunEnded(RunEvent { run_id, task, status, totals, duration_ms: 0 }).emit();
+            Event::RunEnded(RunEvent {
+                run_id,
+                task: Some(task),
+                policies: "",
+                mode: RunMode::Enforce,
+                status: Status::Failed,
+                totals: &Totals { errors: 1, ..Totals::default() },
+                reported: None,
+                blocked: "",
+                error: Some(&chain(other)),
+                duration_ms: 0,
+            })
+            .emit();
         }
     }
 }

@@ -1,15 +1,18 @@
 //! Carries runs out, for the schedule and for whoever asks: enters them, reports them, and ends those that broke off.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::active_runs::{ActiveRun, ActiveRuns};
 use super::live::Live;
 use super::report::{Report, Reports};
-use super::run_ends::{emit_result, last_run, suspects};
+use super::run_ends::{emit_goes_on, emit_result, last_run, suspects};
 use crate::clock::{Clock, millis_between};
 use crate::ledger::{Ledger, LedgerError};
 use crate::outcome::{RunId, RunMode, RunResult, Status};
@@ -17,6 +20,8 @@ use crate::policy::{Mode, Settings};
 use crate::run::{Progress, Request, RunError, Runner};
 use crate::text::chain;
 
+/// Interval at which the journal hears that a run goes on.
+const GOES_ON_PERIOD: Duration = Duration::from_secs(60);
 /// Interval at which what is old is dropped from the ledger.
 const PRUNE_PERIOD: SignedDuration = SignedDuration::from_hours(24);
 
@@ -75,7 +80,15 @@ impl Runs {
     pub async fn carry_out(&self, runner: Runner, request: Request) -> Result<RunResult, RunError> {
         let (run_id, task, mode) = (request.run_id, request.task.clone(), request.mode);
         self.report(Report::Begun);
-        let result = runner.run(request).await;
+        let progress = request.progress.as_ref().filter(|_| mode != RunMode::Plan).map(watch::Sender::subscribe);
+        let run = Box::pin(runner.run(request));
+        let result = match progress {
+            None => run.await,
+            Some(progress) => {
+                let goes_on = || emit_goes_on(run_id, task.as_ref(), &progress.borrow());
+                with_ticks(GOES_ON_PERIOD, goes_on, run).await
+            }
+        };
         self.0.active.leave(run_id);
         let (mut last, mut suspected) = (None, Vec::new());
         if let (Ok(result), true) = (&result, mode != RunMode::Plan) {
@@ -158,10 +171,41 @@ impl Runs {
     }
 }
 
+/// Awaits work, and does something each time that a period of it is over.
+async fn with_ticks<T>(period: Duration, mut tick: impl FnMut(), mut work: impl Future<Output = T> + Unpin) -> T {
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + period, period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut work => return done,
+            _ = ticks.tick() => tick(),
+        }
+    }
+}
+
 /// The mode of a run that is to do what the configuration says.
 pub(super) fn mode_of(settings: &Settings) -> RunMode {
     match settings.daemon.mode {
         Mode::Enforce => RunMode::Enforce,
         Mode::Report => RunMode::Report,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_takes_long_is_said_again() {
+        let mut said = 0;
+        let work = Box::pin(async {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            "done"
+        });
+        assert_eq!(with_ticks(Duration::from_millis(50), || said += 1, work).await, "done");
+        assert!((2..=5).contains(&said), "{said}");
+        let short = Box::pin(std::future::ready(()));
+        with_ticks(Duration::from_secs(60), || panic!("it is over"), short).await;
     }
 }

@@ -134,7 +134,8 @@ fn begin(connection: &mut SqliteConnection, ledger: &Inner, start: &RunStart) ->
 
 /// Entry of the audit about a run that begins.
 fn note_of(start: &RunStart) -> AuditNote {
-    let policy = |(name, fingerprint): &(Name, String)| serde_json::json!({ "policy": name, "fingerprint": fingerprint });
+    let policy =
+        |(name, fingerprint): &(Name, String)| serde_json::json!({ "policy": name, "fingerprint": fingerprint });
     let mut detail = serde_json::json!({
         "mode": start.mode,
         "trigger": start.trigger,

@@ -55,7 +55,28 @@ pub enum RunTrigger {
     Api,
 }
 
+impl RunMode {
+    /// The word that JSON uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            RunMode::Plan => "plan",
+            RunMode::Report => "report",
+            RunMode::Enforce => "enforce",
+        }
+    }
+}
+
 impl RunTrigger {
+    /// The word that JSON uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            RunTrigger::Cli => "cli",
+            RunTrigger::Schedule => "schedule",
+            RunTrigger::CatchUp => "catch_up",
+            RunTrigger::Api => "api",
+        }
+    }
+
     /// True if the schedule started it, and no person.
     pub fn is_schedule(self) -> bool {
         matches!(self, RunTrigger::Schedule | RunTrigger::CatchUp)

@@ -37,7 +37,9 @@ fn words(detail: &Value) -> Option<String> {
     match detail {
         Value::Null => None,
         Value::String(text) => (!text.is_empty()).then(|| text.clone()),
-        Value::Array(items) => joined(items.iter().filter_map(|item| words(item.get("policy").unwrap_or(item))).collect()),
+        Value::Array(items) => {
+            joined(items.iter().filter_map(|item| words(item.get("policy").unwrap_or(item))).collect())
+        }
         Value::Object(fields) => {
             // Only a program compares those.
             let is_hash = |value: &Value| value.as_str().is_some_and(|text| text.len() == 64);
@@ -88,11 +90,10 @@ mod tests {
         };
         let policy = |name: &str| json!({ "policy": name, "fingerprint": "cd".repeat(32) });
         let policies = [policy("events"), policy("logs")];
-        let detail = json!({ "mode": "enforce", "overrides": {}, "params": { "id": "42" }, "policies": policies, "task": null });
-        let entries = [
-            entry(Some(operator), "run", "run 0199", detail),
-            entry(None, "confirm_clock", "clock", json!({})),
-        ];
+        let detail =
+            json!({ "mode": "enforce", "overrides": {}, "params": { "id": "42" }, "policies": policies, "task": null });
+        let entries =
+            [entry(Some(operator), "run", "run 0199", detail), entry(None, "confirm_clock", "clock", json!({}))];
         let page = strip_str(&render_audit(&entries, Layout::Lines)).to_string();
         for words in ["by ada as root", "params id 42", "policies events, logs", "confirm clock", "by retaind"] {
             assert!(page.contains(words), "{words}: {page}");

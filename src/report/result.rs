@@ -34,12 +34,7 @@ pub fn render_run(result: &RunResult, layout: Layout) -> String {
 
 fn header(result: &RunResult) -> String {
     let task = result.task.as_ref().map(|task| format!(" of task {task}")).unwrap_or_default();
-    let line = format!(
-        "Run {}{task}, started {} by {}",
-        result.run_id,
-        instant(result.started_at),
-        asker(result)
-    );
+    let line = format!("Run {}{task}, started {} by {}", result.run_id, instant(result.started_at), asker(result));
     format!("{}\n", paint(FAINT, &line))
 }
 

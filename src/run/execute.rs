@@ -18,6 +18,7 @@ use crate::decide::blocked::Blocked;
 use crate::ledger::{Begin, LedgerError, RunStart};
 use crate::outcome::{Cause, RunMode, RunResult, Status};
 use crate::policy::{Mode, Wording};
+use crate::telemetry::{BegunRun, Event};
 
 /// Said of a policy that a reload has stopped.
 const MORE_CAREFUL: &str = "the configuration became more careful about this policy while it ran, so it was stopped between two \
@@ -134,11 +135,22 @@ impl Runner {
             due_at: request.due_at,
             started_at,
             requested: request.requested.clone(),
-            policies: request.policies.iter().map(|policy| (policy.name.clone(), Wording::of(&self.settings, policy).fingerprint())).collect(),
+            policies: request
+                .policies
+                .iter()
+                .map(|policy| (policy.name.clone(), Wording::of(&self.settings, policy).fingerprint()))
+                .collect(),
         };
         match (ledger.begin_run(&start).await?, &request.task, request.due_at) {
             (Begin::AlreadyRun, Some(task), Some(due_at)) => Err(RunError::SlotTaken { task: task.clone(), due_at }),
-            (Begin::AlreadyRun | Begin::Begun, _, _) => Ok(()),
+            (Begin::AlreadyRun | Begin::Begun, _, _) => {
+                let Request { run_id, task, trigger, requested, .. } = request;
+                let names: Vec<&str> = request.policies.iter().map(|policy| policy.name.as_str()).collect();
+                let by = requested.as_ref().map(|requested| &requested.by);
+                let (policies, task) = (&names.join(", "), task.as_ref());
+                Event::RunBegun(BegunRun { run_id: *run_id, task, policies, mode, trigger: *trigger, by }).emit();
+                Ok(())
+            }
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
-use super::{Event, RunEvent, message_id};
-use crate::outcome::Status;
+use super::{BegunRun, Event, RunEvent, message_id};
+use crate::outcome::{Reported, RunMode, RunTrigger, Status, Totals};
 use crate::policy::Name;
-use crate::text::human::{counted, duration, length, size};
+use crate::text::human::{count, counted, duration, length, size};
 use crate::text::{safe_chain, without_passwords};
 
 impl Event<'_> {
@@ -29,6 +29,28 @@ impl Event<'_> {
             Event::ReloadFailed { errors, first } => {
                 error!(message_id, errors, error = without_passwords(first), "{message}");
             }
+            Event::RunBegun(run) => info!(
+                message_id,
+                run_id = %run.run_id,
+                task = run.task.map(Name::as_str),
+                policy = run.policies,
+                mode = run.mode.word(),
+                trigger = run.trigger.word(),
+                by = run.by.map(tracing::field::display),
+                "{message}"
+            ),
+            Event::RunGoesOn { run_id, task, policy, position, rows_done, rows_total, files_deleted } => info!(
+                message_id,
+                run_id = %run_id,
+                task = task.map(Name::as_str),
+                policy = policy.map(Name::as_str),
+                position = position.0,
+                policies = position.1,
+                rows_done,
+                rows_total,
+                files_deleted,
+                "{message}"
+            ),
             Event::RunEnded(run) => self.emit_run(run, &message),
             Event::GuardBlocked { policy, run_id, guard } => {
                 error!(message_id, policy = policy.as_str(), run_id, guard, "{message}");
@@ -73,12 +95,18 @@ impl Event<'_> {
                     message_id = self.message_id(),
                     run_id = %run.run_id,
                     task = run.task.map(Name::as_str),
+                    policy = run.policies,
+                    mode = run.mode.word(),
                     status = run.status.word(),
                     rows_deleted = run.totals.rows_deleted,
                     rows_updated = run.totals.rows_updated,
                     files_deleted = run.totals.files_deleted,
                     size_bytes = run.totals.bytes_reclaimed,
+                    rows_eligible = run.reported.map(|reported| reported.rows_eligible),
+                    files_eligible = run.reported.map(|reported| reported.files_eligible),
+                    blocked = Some(run.blocked).filter(|names| !names.is_empty()),
                     errors = run.totals.errors,
+                    error = run.error.map(without_passwords),
                     duration_ms = run.duration_ms,
                     "{message}"
                 )
@@ -86,9 +114,7 @@ impl Event<'_> {
         }
         match run.ending() {
             Ending::Failed => log!(error),
-            Ending::WithErrors | Ending::Cancelled => log!(warn),
-            // A task that is due every minute and finds nothing would fill the journal; `retaind status` shows it.
-            Ending::Finished if run.did_nothing() => log!(debug),
+            Ending::WithErrors | Ending::Cancelled | Ending::Blocked => log!(warn),
             Ending::Finished => log!(info),
         }
     }
@@ -100,7 +126,10 @@ impl Event<'_> {
             Event::StartFailed { .. } => message_id::START_FAILED,
             Event::ReloadDone { .. } => message_id::RELOAD_DONE,
             Event::ReloadFailed { .. } => message_id::RELOAD_FAILED,
+            Event::RunBegun(_) => message_id::RUN_BEGUN,
+            Event::RunGoesOn { .. } => message_id::RUN_GOES_ON,
             Event::RunEnded(run) => match run.ending() {
+                Ending::Blocked => message_id::RUN_BLOCKED,
                 Ending::Finished => message_id::RUN_FINISHED,
                 Ending::WithErrors => message_id::RUN_WITH_ERRORS,
                 Ending::Failed => message_id::RUN_FAILED,
@@ -138,6 +167,20 @@ impl Event<'_> {
                 format!(
                     "Reload failed with {errors}, the old configuration keeps running: {}",
                     without_passwords(first)
+                )
+            }
+            Event::RunBegun(run) => run.message(),
+            Event::RunGoesOn { run_id, task, policy, position, rows_done, rows_total, files_deleted } => {
+                let of_task = of_task(*task);
+                let doing = match policy {
+                    Some(policy) => format!("policy {policy}, {} of {}", position.0, position.1),
+                    None => "a hook".to_owned(),
+                };
+                let total = rows_total.map(|total| format!(" of {}", count(total))).unwrap_or_default();
+                let files = counted(*files_deleted, "file");
+                format!(
+                    "Run {run_id}{of_task} goes on with {doing}: {}{total} done, {files} deleted",
+                    counted(*rows_done, "row")
                 )
             }
             Event::RunEnded(run) => run.message(),
@@ -182,51 +225,93 @@ impl Event<'_> {
 #[derive(Clone, Copy)]
 enum Ending {
     Finished,
+    /// No policy failed, and one or more were stopped by a guard or wait for an approval.
+    Blocked,
     WithErrors,
     Failed,
     Cancelled,
 }
 
 impl RunEvent<'_> {
-    /// A run whose guards held is as it should be: what they said is an event of its own.
     fn ending(&self) -> Ending {
         match self.status {
             Status::Completed => Ending::Finished,
-            Status::Blocked if self.totals.errors == 0 => Ending::Finished,
+            Status::Blocked if self.totals.errors == 0 => Ending::Blocked,
             Status::Blocked | Status::CompletedWithErrors => Ending::WithErrors,
             Status::Failed => Ending::Failed,
             Status::Cancelled => Ending::Cancelled,
         }
     }
 
-    fn did_nothing(&self) -> bool {
-        self.status == Status::Completed
-            && self.totals.rows_deleted == 0
-            && self.totals.rows_updated == 0
-            && self.totals.files_deleted == 0
-    }
-
     fn message(&self) -> String {
-        let of_task = self.task.map(|task| format!(" of task {task}")).unwrap_or_default();
+        let of = match self.task {
+            None if !self.policies.is_empty() => format!(" of {}", self.policies),
+            task => of_task(task),
+        };
+        let nothing = if self.status == Status::Completed { "nothing to do" } else { "nothing deleted" };
+        let parts = [self.went(), self.would_go(), self.was_blocked()];
+        let what = parts.into_iter().flatten().reduce(|all, part| format!("{all}, {part}"));
         let errors = match self.totals.errors {
             0 => String::new(),
             errors => format!(", {}", counted(errors, "error")),
         };
+        let why = self.error.map(|error| format!(": {}", without_passwords(error))).unwrap_or_default();
+        format!(
+            "Run {}{of} {} in {}: {}{errors}{why}",
+            self.run_id,
+            self.status.word().replace('_', " "),
+            duration(self.duration_ms),
+            what.as_deref().unwrap_or(nothing),
+        )
+    }
+
+    /// Rows and files that the run deleted and updated, where it did.
+    fn went(&self) -> Option<String> {
+        let Totals { rows_deleted, rows_updated, files_deleted, bytes_reclaimed, .. } = *self.totals;
+        if rows_deleted == 0 && rows_updated == 0 && files_deleted == 0 {
+            return None;
+        }
         let rows = |number| counted(number, "row");
-        let rows = match (self.totals.rows_updated, self.totals.rows_deleted) {
+        let rows = match (rows_updated, rows_deleted) {
             (0, deleted) => format!("{} and ", rows(deleted)),
             (updated, 0) => format!("{} updated, ", rows(updated)),
             (updated, deleted) => format!("{} updated, {} and ", rows(updated), rows(deleted)),
         };
-        format!(
-            "Run {}{of_task} {} in {}: {rows}{} ({}) deleted{errors}",
-            self.run_id,
-            self.status.word().replace('_', " "),
-            duration(self.duration_ms),
-            counted(self.totals.files_deleted, "file"),
-            size(self.totals.bytes_reclaimed),
-        )
+        Some(format!("{rows}{} ({}) deleted", counted(files_deleted, "file"), size(bytes_reclaimed)))
     }
+
+    /// Amounts that policies that only report would have deleted, where there are any.
+    fn would_go(&self) -> Option<String> {
+        let Reported { rows_eligible, files_eligible, .. } = self.reported?;
+        let whose = if self.mode == RunMode::Report { "report mode" } else { "policies in report mode" };
+        let rows = (*rows_eligible > 0).then(|| counted(*rows_eligible, "row"));
+        let files = (*files_eligible > 0).then(|| counted(*files_eligible, "file"));
+        let what = rows.into_iter().chain(files).reduce(|rows, files| format!("{rows} and {files}"));
+        Some(format!("would delete {} ({whose})", what.as_deref().unwrap_or("nothing")))
+    }
+
+    fn was_blocked(&self) -> Option<String> {
+        (!self.blocked.is_empty()).then(|| format!("blocked or held: {}", self.blocked))
+    }
+}
+
+impl BegunRun<'_> {
+    fn message(&self) -> String {
+        let Self { run_id, task, policies, mode, trigger, by } = self;
+        let why = match (by, trigger) {
+            (_, RunTrigger::Schedule) => "by schedule".to_owned(),
+            (_, RunTrigger::CatchUp) => "in place of a slot that was missed".to_owned(),
+            (Some(by), RunTrigger::Cli | RunTrigger::Api) => format!("on request of {by}"),
+            (None, RunTrigger::Cli | RunTrigger::Api) => "on request".to_owned(),
+        };
+        let mode = if *mode == RunMode::Report { ", in report mode" } else { "" };
+        let policies = if policies.is_empty() { "no policy" } else { policies };
+        format!("Run {run_id}{} begins {why}{mode}: {policies}", of_task(*task))
+    }
+}
+
+fn of_task(task: Option<&Name>) -> String {
+    task.map(|task| format!(" of task {task}")).unwrap_or_default()
 }
 
 /// Milliseconds, for a field.

@@ -8,6 +8,12 @@ pub const START_FAILED: &str = "73ec89332c3f45f1a51db571e8a37fc3";
 pub const RELOAD_DONE: &str = "82babd25f198407ebe29a4849bdcfbce";
 /// A new configuration was refused.
 pub const RELOAD_FAILED: &str = "d4edf3e6b4fe4ac6ac1256180a470f61";
+/// A run begins.
+pub const RUN_BEGUN: &str = "45d874c1972842c683bfaf318ca1083c";
+/// A run goes on for another minute.
+pub const RUN_GOES_ON: &str = "4887c4ca10904601a01ef8014f943e93";
+/// A run ended in which a policy was blocked or held.
+pub const RUN_BLOCKED: &str = "c03df23d7cfe4b0d866eac52a96f34e0";
 /// A run did all it was to do.
 pub const RUN_FINISHED: &str = "e71310e69433424eb9a92bb9b07e6f5b";
 /// A run ended with some rows, files or policies failed.

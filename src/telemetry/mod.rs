@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::outcome::{RunId, Status, Totals};
+use crate::outcome::{Operator, Reported, RunId, RunMode, RunTrigger, Status, Totals};
 use crate::policy::Name;
 pub use init::{Guard, Voice, init};
 
@@ -34,6 +34,20 @@ pub enum Event<'a> {
     ReloadFailed {
         errors: usize,
         first: &'a str,
+    },
+    RunBegun(BegunRun<'a>),
+    /// A run goes on for another minute.
+    RunGoesOn {
+        run_id: RunId,
+        task: Option<&'a Name>,
+        /// None while a hook runs.
+        policy: Option<&'a Name>,
+        /// Place of the policy, and how many there are.
+        position: (usize, usize),
+        rows_done: u64,
+        /// Rows in all, where they were counted.
+        rows_total: Option<u64>,
+        files_deleted: u64,
     },
     /// A run has ended, or could not begin.
     RunEnded(RunEvent<'a>),
@@ -85,12 +99,34 @@ pub enum Event<'a> {
     },
 }
 
+/// A run that begins, for its event.
+#[derive(Debug, Clone, Copy)]
+pub struct BegunRun<'a> {
+    pub run_id: RunId,
+    pub task: Option<&'a Name>,
+    /// Names of its policies, joined.
+    pub policies: &'a str,
+    pub mode: RunMode,
+    pub trigger: RunTrigger,
+    /// None where the schedule asked for it.
+    pub by: Option<&'a Operator>,
+}
+
 /// A run that has ended, for its event.
 #[derive(Debug, Clone, Copy)]
 pub struct RunEvent<'a> {
     pub run_id: RunId,
     pub task: Option<&'a Name>,
+    /// Names of its policies, joined.
+    pub policies: &'a str,
+    pub mode: RunMode,
     pub status: Status,
     pub totals: &'a Totals,
+    /// Amounts that would have gone; none where every policy was to delete.
+    pub reported: Option<&'a Reported>,
+    /// Names of the policies that were blocked or held, joined.
+    pub blocked: &'a str,
+    /// The first error of each policy and hook that had one.
+    pub error: Option<&'a str>,
     pub duration_ms: u64,
 }

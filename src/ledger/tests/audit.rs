@@ -42,7 +42,11 @@ async fn a_run_is_recorded_as_it_begins() {
     ledger.begin_run(&scheduled).await.unwrap();
     ledger.begin_run(&scheduled).await.unwrap();
     let entries = ledger.audit(10).await.unwrap();
-    assert_eq!(entries.iter().map(|entry| entry.number).collect::<Vec<_>>(), [2, 1], "a slot that was run begins no run");
+    assert_eq!(
+        entries.iter().map(|entry| entry.number).collect::<Vec<_>>(),
+        [2, 1],
+        "a slot that was run begins no run"
+    );
     assert_eq!((entries[0].by.clone(), entries[0].at), (None, at(60)));
     assert_eq!((entries[1].by.clone(), entries[1].action.as_str()), (Some(operator()), "run"));
     assert_eq!(entries[1].subject, format!("run {}", asked.run_id));

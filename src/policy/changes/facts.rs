@@ -185,7 +185,17 @@ pub(super) fn serving_facts(serving: &Serving) -> Vec<Fact> {
 
 /// Of `[daemon]` and `[ledger]`.
 pub(super) fn daemon_facts(daemon: &Daemon) -> Vec<Fact> {
-    let Daemon { mode, state_dir, ledger_path, timezone, shutdown_grace, clock, approve_changes, keep_runs, keep_audit } = daemon;
+    let Daemon {
+        mode,
+        state_dir,
+        ledger_path,
+        timezone,
+        shutdown_grace,
+        clock,
+        approve_changes,
+        keep_runs,
+        keep_audit,
+    } = daemon;
     vec![
         fact("mode", mode_word(*mode)),
         fact("state_dir", state_dir.display()),

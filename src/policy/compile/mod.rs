@@ -21,7 +21,9 @@ use std::sync::Arc;
 
 use crate::config::keys;
 use crate::config::raw::{Raw, RawStore};
-use crate::config::{Aspect, Diagnostic, Diagnostics, Fault, Inputs, KeyPath, Loaded, Origin, did_you_mean, listed, mask_value};
+use crate::config::{
+    Aspect, Diagnostic, Diagnostics, Fault, Inputs, KeyPath, Loaded, Origin, did_you_mean, listed, mask_value,
+};
 
 use super::{Name, Settings, Written};
 use declared::{Names, Section};

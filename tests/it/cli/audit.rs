@@ -38,12 +38,8 @@ fn each_request_is_recorded_with_who_asked() {
         entries.iter().map(|entry| (entry["action"].as_str().unwrap(), entry["subject"].as_str().unwrap())).collect();
     let of = |result: &serde_json::Value| format!("run {}", result["run_id"].as_str().unwrap());
     let (of_secret, of_run) = (of(&secret), of(&run));
-    let wanted = [
-        ("run", of_secret.as_str()),
-        ("run", &of_run),
-        ("approve", "policy items"),
-        ("adopt", "store thumbs"),
-    ];
+    let wanted =
+        [("run", of_secret.as_str()), ("run", &of_run), ("approve", "policy items"), ("adopt", "store thumbs")];
     assert_eq!(shown, wanted, "a plan is nobody's act");
     assert!(entries.iter().all(|entry| entry["by"]["uid"] == uid));
     assert_eq!(entries[1]["detail"]["overrides"]["policies.items.batch"], "5");

@@ -31,7 +31,7 @@ fn left(world: &World) -> Vec<String> {
 }
 
 /// Rows 1 and 2 are old, 3 is young.
-pub(super) fn three_items() -> (World, Daemon) {
+fn three_items() -> (World, Daemon) {
     let world = world("every = \"20d\"");
     world.db.insert_series("item (id, at)", &format!("n, {}", world.days_ago(40.0)), 1..=2);
     world.db.insert_series("item (id, at)", &format!("n, {}", world.days_ago(4.0)), 3..=3);

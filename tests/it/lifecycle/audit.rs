@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::api::{post, three_items};
+use super::api::post;
 use super::*;
 
 fn recorded(world: &World) -> Vec<(String, String)> {
@@ -12,7 +12,7 @@ fn recorded(world: &World) -> Vec<(String, String)> {
 
 #[test]
 fn what_the_daemon_is_asked_for_is_recorded() {
-    let (world, daemon) = three_items();
+    let (world, daemon) = three_items_served();
     post(&world, "/policies/items/pause", json!({ "reason": "migration" }));
     post(&world, "/policies/items/resume", json!({}));
     assert_eq!(post(&world, "/policies/items/resume", json!({})).body["was_paused"], false);

@@ -199,9 +199,10 @@ fn f42_a_ledger_from_before_holds_nothing() {
     agreed(&world).stop();
     // As the version before left it, which did not know of approvals.
     let mut old = ledger(&world);
-    for table in ["baselines", "approvals", "holds", "facts", "clock"] {
+    for table in ["baselines", "approvals", "holds", "facts", "clock", "audit"] {
         old.execute(&format!("DROP TABLE {table}")).unwrap();
     }
+    old.execute("ALTER TABLE runs DROP COLUMN asked").unwrap();
     old.execute("DELETE FROM __diesel_schema_migrations WHERE version >= '0005'").unwrap();
     drop(old);
     // Whatever changed while nobody compared is what is agreed to now.

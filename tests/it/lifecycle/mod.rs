@@ -8,6 +8,7 @@ mod commands;
 mod health;
 mod held;
 mod hooks;
+mod journal;
 mod ledger;
 mod life;
 mod reload;
@@ -199,6 +200,15 @@ fn text(cell: &Option<String>) -> &str {
 /// Enough old rows that a purge in batches of 100 takes a good while.
 fn fill(world: &World, rows: u64) {
     world.db.insert_series("item (id, at)", &format!("n, {}", world.days_ago(40.0)), 1..=rows);
+}
+
+/// Rows 1 and 2 are old, 3 is young; a daemon that has nothing to do by itself.
+fn three_items_served() -> (World, Daemon) {
+    let world = world("every = \"20d\"");
+    fill(&world, 2);
+    world.db.insert_series("item (id, at)", &format!("n, {}", world.days_ago(4.0)), 3..=3);
+    let daemon = Daemon::ready(&world);
+    (world, daemon)
 }
 
 fn await_purge(world: &World, rows: u64) {

@@ -20,17 +20,16 @@ pub(super) async fn owe(world: &World, ids: &[u64], transaction_id: Option<Strin
     let ledger = world.ledger().await;
     let run_id = uuid::Uuid::now_v7();
     let started_at = world.clock.now();
-    let start =
-        RunStart {
-            run_id,
-            mode: RunMode::Enforce,
-            trigger: RunTrigger::Cli,
-            task: None,
-            due_at: None,
-            started_at,
-            requested: None,
-            policies: Vec::new(),
-        };
+    let start = RunStart {
+        run_id,
+        mode: RunMode::Enforce,
+        trigger: RunTrigger::Cli,
+        task: None,
+        due_at: None,
+        started_at,
+        requested: None,
+        policies: Vec::new(),
+    };
     ledger.begin_run(&start).await.unwrap();
     let settings = world.settings();
     let owner = std::sync::Arc::new(IntentOwner {
