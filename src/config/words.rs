@@ -64,6 +64,22 @@ words! {
         Trust = "trust",
     }
 
+    /// Form of log lines on standard error.
+    pub enum LogFormat, "\"text\" is a line for people, \"json\" an object for programs" {
+        /// A line for people.
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
+
+    /// Least of what is logged.
+    pub enum LogLevel, "there are error, warning, info, debug" {
+        Info = "info",
+        Error = "error",
+        Warning = "warning",
+        Debug = "debug",
+    }
+
     /// How what a row has written names a file.
     pub enum ReferenceMatch, "\"path\" takes the whole path, \"name\" its last segment; patterns belong to policies" {
         /// As a path of the store.

@@ -25,7 +25,7 @@ use crate::policy::{Mode, Settings, changes, more_careful};
 use crate::run::Runner;
 use crate::schedule::{Pulse, TaskStatus};
 use crate::server::SourceState;
-use crate::telemetry::Event;
+use crate::telemetry::{self, Event};
 use crate::text::chain;
 
 /// Interval at which the service manager is asked for more time during a long recovery, and that time.
@@ -315,6 +315,7 @@ impl Daemon {
         }
         self.runs.active().hold(&more_careful(&old, &new), &new);
         self.watch.follow(&new);
+        telemetry::configure(new.daemon.log_format, new.daemon.log_level);
         // What was pending may have waited for this.
         if self.batches_kept > 0 {
             self.recovery.wake();

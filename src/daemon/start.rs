@@ -27,6 +27,7 @@ use crate::policy::{Name, Serving, Settings};
 use crate::run::Runner;
 use crate::schedule::{Alarm, Past, Schedule, ScheduleError, Scheduled};
 use crate::server::ApiServer;
+use crate::telemetry;
 use crate::text::chain;
 
 /// Sources are tried while the rest of the start goes on, and are then waited for so long: one that neither answers
@@ -93,7 +94,9 @@ pub(super) async fn start(options: &Options, cancel: &CancellationToken) -> Resu
 
 impl Configured {
     async fn load(loader: &Loader) -> Result<Self, StartError> {
-        Ok(Self { settings: load(loader).await.map_err(StartError::Configuration)? })
+        let settings = load(loader).await.map_err(StartError::Configuration)?;
+        telemetry::configure(settings.daemon.log_format, settings.daemon.log_level);
+        Ok(Self { settings })
     }
 
     async fn open(self, clock: &Clock) -> Result<Opened, StartError> {

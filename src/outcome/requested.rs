@@ -1,6 +1,7 @@
 //! Request of a person for a run: who asked, and under what.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,4 +17,16 @@ pub struct Requested {
     /// Values of parameters; those that are declared as secret are masked.
     #[serde(default)]
     pub params: BTreeMap<String, String>,
+}
+
+impl fmt::Display for Requested {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let given = [("--set", &self.overrides), ("--param", &self.params)];
+        let given = given.into_iter().flat_map(|(flag, values)| values.iter().map(move |value| (flag, value)));
+        self.by.fmt(f)?;
+        for (index, (flag, (key, value))) in given.enumerate() {
+            write!(f, "{} {flag} {key}={value}", if index == 0 { ", with" } else { "" })?;
+        }
+        Ok(())
+    }
 }

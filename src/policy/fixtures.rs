@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::{
-    Action, ClockTrust, Condition, Daemon, Mode, Name, RowsPolicy, Serving, Settings, TableName, Task, Trigger,
+    Action, ClockTrust, Condition, Daemon, LogFormat, LogLevel, Mode, Name, RowsPolicy, Serving, Settings, TableName,
+    Task, Trigger,
 };
 
 /// A configuration that declares nothing.
@@ -21,6 +22,8 @@ pub(crate) fn settings(state_dir: &Path) -> Settings {
             shutdown_grace: Duration::from_secs(20),
             clock: ClockTrust::Check,
             approve_changes: true,
+            log_format: LogFormat::Text,
+            log_level: LogLevel::Info,
             keep_runs: Duration::from_secs(90 * 86_400),
             keep_audit: Duration::from_secs(400 * 86_400),
         },

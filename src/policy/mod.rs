@@ -54,7 +54,10 @@ pub use store_path::{LONGEST_BYTES, StorePath};
 pub use task::{Task, Trigger};
 pub use time::{EARLIEST, LATEST, TimeParam, TimePoint};
 pub use wording::{Wording, Written};
-pub use words::{AgeBy, AgeFormat, ClockTrust, Mode, OnDelete, OpenFiles, Outside, ParamKind, Per, ReferenceMatch};
+pub use words::{
+    AgeBy, AgeFormat, ClockTrust, LogFormat, LogLevel, Mode, OnDelete, OpenFiles, Outside, ParamKind, Per,
+    ReferenceMatch,
+};
 
 /// A whole configuration, compiled.
 #[derive(Debug, Clone)]
@@ -86,6 +89,9 @@ pub struct Daemon {
     /// True if a change that lets a policy take more than before is held until it was approved.
     pub approve_changes: bool,
     pub clock: ClockTrust,
+    /// Where no journal takes the lines.
+    pub log_format: LogFormat,
+    pub log_level: LogLevel,
     /// Time for which the ledger remembers a run that has ended.
     pub keep_runs: Duration,
     /// Time for which it keeps entries of the audit.

@@ -1,11 +1,9 @@
 //! Shows the result of a run: what went, what stayed and why. Shows numbers as they are and computes none.
 
-use std::collections::BTreeMap;
-
 use super::held::held_words;
 use super::style::{BAD, CARE, FAINT, PLAIN, STRONG, of_status, paint, status_words};
 use super::table::{Align, Cell, Layout, Table};
-use crate::outcome::{Cause, Failure, HookPoint, PolicyResult, Requested, RunMode, RunResult, RunTrigger};
+use crate::outcome::{Cause, Failure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger};
 use crate::text::human::{count, counted, duration, instant, size};
 use crate::text::printable;
 
@@ -41,13 +39,8 @@ fn header(result: &RunResult) -> String {
 /// Trigger of a run, the person behind it, and what was given along.
 fn asker(result: &RunResult) -> String {
     let trigger = trigger_words(result.trigger);
-    let Some(Requested { by, overrides, params }) = &result.requested else { return trigger.to_owned() };
-    let given = |flag: &'static str, values: &BTreeMap<String, String>| -> Vec<String> {
-        values.iter().map(|(key, value)| format!(" {flag} {}", printable(&format!("{key}={value}")))).collect()
-    };
-    let given = [given("--set", overrides), given("--param", params)].concat().concat();
-    let with = if given.is_empty() { String::new() } else { format!(", with{given}") };
-    format!("{trigger} for {}{with}", printable(&by.to_string()))
+    let requested = result.requested.as_ref().map(|requested| format!(" for {}", printable(&requested.to_string())));
+    format!("{trigger}{}", requested.unwrap_or_default())
 }
 
 /// Trigger of a run, in words.

@@ -2,15 +2,18 @@
 
 use std::io::IsTerminal as _;
 use std::os::fd::AsFd;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry};
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use super::journal::{self, Flush};
 use super::stderr::{Lead, Lines};
 use crate::clock::Clock;
+use crate::policy::{LogFormat, LogLevel};
 
 /// Crates that log at info or debug what tells an operator nothing.
 const NOISY: [&str; 6] = ["tokio_cron_scheduler", "tokio_postgres", "mysql_async", "rustls", "diesel", "diesel_async"];
@@ -24,10 +27,33 @@ pub enum Voice {
     Command,
 }
 
+/// True once the configuration wants JSON on standard error.
+static WANTS_JSON: AtomicBool = AtomicBool::new(false);
+/// Puts another filter in the place of the one by which the process logs.
+static REFILTER: OnceLock<Box<dyn Fn(EnvFilter) + Send + Sync>> = OnceLock::new();
+
 /// Keeps the way to the journal open; dropped at the very end of `main`, it waits until the last lines are sent.
 #[must_use = "when it is dropped, lines still queued are sent and nothing waits for later ones"]
 pub struct Guard {
     _flush: Option<Flush>,
+}
+
+/// Logs from now on as the configuration of the daemon says. `-v` and `RUST_LOG` decide over its level.
+pub fn configure(format: LogFormat, level: LogLevel) {
+    WANTS_JSON.store(format == LogFormat::Json, Ordering::Relaxed);
+    if let Some(refilter) = REFILTER.get() {
+        refilter(default_filter(word(level), "warn"));
+    }
+}
+
+/// Level as filters write it.
+fn word(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Error => "error",
+        LogLevel::Warning => "warn",
+        LogLevel::Info => "info",
+        LogLevel::Debug => "debug",
+    }
 }
 
 /// Sets up logging for the process; `verbose` counts `-v`. `RUST_LOG`, where set and valid, decides instead of it.
@@ -35,8 +61,11 @@ pub struct Guard {
 /// Never fails: without a journal it falls back to standard error, with a bad `RUST_LOG` to the default, and says so.
 /// A second call in one process changes nothing.
 pub fn init(voice: Voice, verbose: u8) -> Guard {
-    let (filter, complaint) = filter(voice, verbose, std::env::var("RUST_LOG").ok().as_deref());
-    let level = filter.max_level_hint().unwrap_or(LevelFilter::TRACE);
+    let rust_log = std::env::var("RUST_LOG").ok().filter(|text| !text.trim().is_empty());
+    let (filter, complaint) = filter(voice, verbose, rust_log.as_deref());
+    // The configuration may ask for debug lines later.
+    let level = filter.max_level_hint().unwrap_or(LevelFilter::TRACE).max(LevelFilter::DEBUG);
+    let (filter, handle) = reload::Layer::new(filter);
     let wanted = voice == Voice::Daemon && stderr_is_journal(std::env::var("JOURNAL_STREAM").ok().as_deref());
     let (layer, flush, trouble) = if wanted {
         match journal::connect(level) {
@@ -48,7 +77,11 @@ pub fn init(voice: Voice, verbose: u8) -> Guard {
         (stderr_lines(lead), None, None)
     };
     // Fails only when a subscriber is set already, which then stays.
-    let _ = Registry::default().with(layer).with(filter).try_init();
+    let is_set = Registry::default().with(layer).with(filter).try_init().is_ok();
+    if is_set && voice == Voice::Daemon && verbose == 0 && (rust_log.is_none() || complaint.is_some()) {
+        // It fails only once the subscriber is gone, which stays as long as the process does.
+        let _ = REFILTER.set(Box::new(move |filter| drop(handle.reload(filter))));
+    }
     if let Some(complaint) = complaint {
         tracing::warn!("Ignored RUST_LOG: {complaint}");
     }
@@ -59,7 +92,7 @@ pub fn init(voice: Voice, verbose: u8) -> Guard {
 }
 
 fn stderr_lines(lead: Lead) -> Box<dyn Layer<Registry> + Send + Sync> {
-    let lines = Lines { lead, colour: stderr_has_colour(), clock: Clock::system() };
+    let lines = Lines { lead, colour: stderr_has_colour(), clock: Clock::system(), wants_json: &WANTS_JSON };
     tracing_subscriber::fmt::layer().event_format(lines).with_writer(std::io::stderr).boxed()
 }
 
@@ -93,13 +126,17 @@ fn filter(voice: Voice, verbose: u8, rust_log: Option<&str>) -> (EnvFilter, Opti
         2 => ("debug", "info"),
         _ => ("trace", "debug"),
     };
-    let noisy: String = NOISY.iter().map(|name| format!(",{name}={others}")).collect();
-    let default = EnvFilter::new(format!("{ours}{noisy}"));
+    let default = default_filter(ours, others);
     match rust_log.filter(|text| !text.trim().is_empty()).map(EnvFilter::try_new) {
         None => (default, None),
         Some(Ok(asked)) => (asked, None),
         Some(Err(error)) => (default, Some(error.to_string())),
     }
+}
+
+fn default_filter(ours: &str, others: &str) -> EnvFilter {
+    let noisy: String = NOISY.iter().map(|name| format!(",{name}={others}")).collect();
+    EnvFilter::new(format!("{ours}{noisy}"))
 }
 
 #[cfg(test)]

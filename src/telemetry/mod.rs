@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::outcome::{Operator, Reported, RunId, RunMode, RunTrigger, Status, Totals};
 use crate::policy::Name;
-pub use init::{Guard, Voice, init};
+pub use init::{Guard, Voice, configure, init};
 
 /// Event that an operator reads, with a fixed MESSAGE_ID and an entry in the journal catalog.
 /// `emit` makes the log line; per-item lines are plain `tracing::debug!`.

@@ -1,8 +1,10 @@
 //! Log lines for standard error: one readable line each; control characters from names and paths are escaped.
 
 use std::fmt::{self, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
+use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
@@ -27,6 +29,44 @@ pub(super) struct Lines {
     pub lead: Lead,
     pub colour: bool,
     pub clock: Clock,
+    /// True once a daemon in the foreground is to write one JSON object a line.
+    pub wants_json: &'static AtomicBool,
+}
+
+/// Fields of an event, as JSON has them.
+#[derive(Default)]
+struct Fields(serde_json::Map<String, Value>);
+
+impl Fields {
+    fn put(&mut self, field: &Field, value: impl Into<Value>) {
+        self.0.insert(field.name().to_owned(), value.into());
+    }
+}
+
+impl Visit for Fields {
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value);
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value);
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value);
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, format!("{value:?}"));
+    }
 }
 
 /// An event's message and its other fields, escaped.
@@ -120,9 +160,17 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let level = *event.metadata().level();
+        if self.lead == Lead::TimeAndLevel && self.wants_json.load(Ordering::Relaxed) {
+            let mut fields = Fields::default();
+            event.record(&mut fields);
+            fields.0.insert("time".to_owned(), format!("{:.3}", self.clock.now()).into());
+            fields.0.insert("level".to_owned(), word(level).into());
+            return writeln!(writer, "{}", Value::Object(fields.0));
+        }
         let mut parts = Parts::default();
         event.record(&mut parts);
-        writeln!(writer, "{}", self.render(*event.metadata().level(), &parts))
+        writeln!(writer, "{}", self.render(level, &parts))
     }
 }
 
@@ -148,12 +196,19 @@ mod tests {
         }
     }
 
+    static JSON: AtomicBool = AtomicBool::new(true);
+    static TEXT: AtomicBool = AtomicBool::new(false);
+
     fn logged(lead: Lead, colour: bool, log: impl FnOnce()) -> String {
+        logged_as(&TEXT, lead, colour, log)
+    }
+
+    fn logged_as(wants_json: &'static AtomicBool, lead: Lead, colour: bool, log: impl FnOnce()) -> String {
         let sink = Sink::default();
         let writer = sink.clone();
         let clock = Clock::manual("2026-03-01T03:00:00Z".parse().unwrap());
         let layer = tracing_subscriber::fmt::layer()
-            .event_format(Lines { lead, colour, clock })
+            .event_format(Lines { lead, colour, clock, wants_json })
             .with_writer(move || writer.clone());
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
         String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
@@ -171,6 +226,20 @@ mod tests {
     fn the_message_of_an_operator_event_stands_alone() {
         let line = logged(Lead::Level, false, || tracing::info!(message_id = "0", tasks = 3, "Ready with {} tasks", 3));
         assert_eq!(line, "info: Ready with 3 tasks\n");
+    }
+
+    #[test]
+    fn json_has_every_field_and_the_message() {
+        let log = || tracing::warn!(policy = "a\nb", rows = 7_u64, forced = true, error = %"x", "Slow by {}", "far");
+        let line = logged_as(&JSON, Lead::TimeAndLevel, true, log);
+        assert_eq!(line.matches('\n').count(), 1, "{line}");
+        let wanted = serde_json::json!({
+            "time": "2026-03-01T03:00:00.000Z", "level": "warning", "message": "Slow by far",
+            "policy": "a\nb", "rows": 7, "forced": true, "error": "x",
+        });
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), wanted);
+        let journal = logged_as(&JSON, Lead::Priority, false, || tracing::warn!("Slow"));
+        assert_eq!(journal, "<4>Slow\n", "a journal has fields of its own");
     }
 
     #[test]

@@ -5,7 +5,7 @@ mod policy;
 use super::declare::keys;
 use super::form::Named;
 use super::values::{Count, KeepSpan, Patterns, WaitSpan, Zone};
-use super::words::{AgeBy, ClockTrust, Mode, ReferenceMatch};
+use super::words::{AgeBy, ClockTrust, LogFormat, LogLevel, Mode, ReferenceMatch};
 pub use policy::{RawAlive, RawChild, RawFile, RawKeepByValue, RawParam, RawPolicy, RawProtection, RawSetSql};
 
 keys! {
@@ -43,6 +43,10 @@ keys! {
         /// True if a policy that would take more than was agreed to waits for `retaind approve`. With `false` nothing
         /// is held, and each start says so.
         approve_changes: bool = true;
+        /// Form of log lines where no journal takes them, as in a container. `json`: one object a line on standard error.
+        log_format: LogFormat = "text";
+        /// Least of what is logged: `error`, `warning`, `info` or `debug`. `-v` and `RUST_LOG` come before it.
+        log_level: LogLevel = "info";
     }
 
     /// `[ledger]`

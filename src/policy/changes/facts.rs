@@ -195,6 +195,8 @@ pub(super) fn daemon_facts(daemon: &Daemon) -> Vec<Fact> {
         approve_changes,
         keep_runs,
         keep_audit,
+        log_format,
+        log_level,
     } = daemon;
     vec![
         fact("mode", mode_word(*mode)),
@@ -204,6 +206,8 @@ pub(super) fn daemon_facts(daemon: &Daemon) -> Vec<Fact> {
         fact("shutdown_grace", Shown(*shutdown_grace)),
         fact("clock", clock.word()),
         fact("approve_changes", approve_changes),
+        fact("log_format", log_format.word()),
+        fact("log_level", log_level.word()),
         fact("keep_runs", Shown(*keep_runs)),
         fact("keep_audit", Shown(*keep_audit)),
     ]

@@ -31,6 +31,8 @@ impl Gather<'_> {
             clock: raw.daemon.clock,
             keep_runs: raw.ledger.keep_runs.0,
             keep_audit: raw.ledger.keep_audit.0,
+            log_format: raw.daemon.log_format,
+            log_level: raw.daemon.log_level,
             approve_changes: raw.daemon.approve_changes,
         })
     }

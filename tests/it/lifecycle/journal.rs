@@ -2,6 +2,7 @@
 
 use super::api::post;
 use super::*;
+use retaind::telemetry::message_id;
 
 /// Lines about a run, each from the message on, without its id and how long it took.
 fn lines_of(world: &World, run: &serde_json::Value) -> Vec<String> {
@@ -43,5 +44,37 @@ fn a_run_is_logged_whatever_it_did() {
     let lines = lines_of(&world, &failed);
     assert!(lines[1].starts_with("of items failed: nothing deleted, 1 error: policy items: "), "{lines:?}");
     assert!(lines[1].contains("item") && lines.len() == 2, "{lines:?}");
+    daemon.stop();
+}
+
+/// Lines of the log that are JSON, from one on.
+fn objects(world: &World, from: usize) -> Vec<serde_json::Value> {
+    log(world).lines().skip(from).filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+#[test]
+fn log_lines_are_json_where_that_is_wanted() {
+    let mut world = world("every = \"20d\"");
+    world.daemon("log_format = \"json\"\nlog_level = \"info\"");
+    fill(&world, 10);
+    let mut daemon = Daemon::ready(&world);
+    let result = run(&world, serde_json::json!({ "names": ["items"] }));
+    let lines = objects(&world, 0);
+    let ended = lines.iter().find(|line| line["message_id"] == message_id::RUN_FINISHED).unwrap();
+    assert_eq!((&ended["run_id"], &ended["level"]), (&result["run_id"], &serde_json::json!("info")), "{ended}");
+    assert_eq!((&ended["rows_deleted"], &ended["policy"]), (&serde_json::json!(10), &serde_json::json!("items")));
+    assert!(ended["time"].as_str().unwrap().ends_with('Z') && ended["message"].as_str().unwrap().starts_with("Run "));
+    edit(&world, "log_level = \"info\"", "log_level = \"error\"");
+    daemon.reload();
+    let before = log(&world).lines().count();
+    run(&world, serde_json::json!({ "names": ["items"] }));
+    assert_eq!(objects(&world, before), Vec::<serde_json::Value>::new());
+    edit(&world, "log_format = \"json\"\nlog_level = \"error\"", "");
+    daemon.reload();
+    let before = log(&world).lines().count();
+    run(&world, serde_json::json!({ "names": ["items"] }));
+    let text = log(&world);
+    let after: Vec<&str> = text.lines().skip(before).collect();
+    assert!(after.iter().any(|line| line.contains(" info: Run ")), "{after:?}");
     daemon.stop();
 }
