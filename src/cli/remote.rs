@@ -122,6 +122,11 @@ async fn interrupted(stopper: &mut Client, run: &str) -> Result<(), Refusal> {
 
 /// Asks the daemon to stop a run.
 pub(super) async fn cancel(client: &mut Client, run: &str) -> Result<(), Refusal> {
+    // Hexadecimal digits and hyphens only: nothing that means something in an address.
+    if run.is_empty() || !run.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
+        let error = anyhow!("{run:?} is not the id of a run, nor a piece of one");
+        return Err(Refusal::Usage(error, "`retaind status` shows what runs".to_owned()));
+    }
     client
         .post::<serde_json::Value>(&format!("/api/v1/runs/{run}/cancel"), &serde_json::json!({}))
         .await

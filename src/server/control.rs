@@ -187,8 +187,7 @@ impl RunsWanted {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunWanted {
-    /// Tasks and policies; without any, all that are scheduled.
-    #[serde(default)]
+    /// Tasks and policies; an empty list means all that are scheduled, and has to be written.
     pub names: Vec<String>,
     /// `plan` and `report` delete nothing. Without it: what the configuration says.
     #[serde(default, skip_serializing_if = "Option::is_none")]

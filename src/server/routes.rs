@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Extension, State};
+use axum::extract::{DefaultBodyLimit, Extension, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json as Reply, Router};
@@ -46,7 +47,8 @@ pub(super) fn router(app: App) -> Router {
         .route("/runs/{id}/events", get(follow))
         .route("/runs/{id}/cancel", post(cancel))
         .route("/run", post(begin))
-        .route("/reload", post(reload));
+        .route("/reload", post(reload))
+        .route_layer(from_fn_with_state(app.clone(), may_change));
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(alive))
@@ -72,6 +74,14 @@ struct Runs {
     runs: Vec<RunEntry>,
     /// Value of `before` for the next page. Null where there is none.
     next: Option<RunId>,
+}
+
+/// Refuses whatever changes something where nothing may be changed.
+async fn may_change(State(app): State<App>, request: Request, next: Next) -> Result<Response, Problem> {
+    match app.read_only && !request.method().is_safe() {
+        false => Ok(next.run(request).await),
+        true => Err(Problem::new(ProblemCode::ReadOnly, "[server] read_only = true: nothing is changed by requests")),
+    }
 }
 
 async fn nothing_there(uri: axum::http::Uri) -> Problem {
@@ -140,10 +150,10 @@ async fn begin(
     State(app): State<App>,
     Extension(caller): Extension<Caller>,
     Asked(Wait { wait }): Asked<Wait>,
-    Json(wanted): Json<RunWanted>,
+    Json(wanted): Json<Option<RunWanted>>,
 ) -> Result<Response, Problem> {
-    app.may_change()?;
     let wait = wait.as_deref().map(parse_wait).transpose()?;
+    let wanted = wanted.ok_or_else(nothing_named)?;
     let run_id = app.control.begin(wanted, caller).await?;
     if let Some(wait) = wait
         && let Ok(end) = tokio::time::timeout(wait, ended(&app, run_id)).await
@@ -171,6 +181,11 @@ async fn ended(app: &App, run_id: RunId) -> Result<Response, Problem> {
     Err(Problem::new(ProblemCode::Internal, format!("run {run_id} ended without a result")))
 }
 
+fn nothing_named() -> Problem {
+    Problem::new(ProblemCode::InvalidRequest, "the body does not say what is to be run")
+        .hint("send {\"names\": [\"NAME\"]}; an empty list means all that is scheduled")
+}
+
 fn parse_wait(text: &str) -> Result<Duration, Problem> {
     let wait = text.parse::<jiff::SignedDuration>().ok().and_then(|wait| Duration::try_from(wait).ok());
     let malformed = || Problem::new(ProblemCode::InvalidRequest, format!("wait={text} is not a duration"));
@@ -182,7 +197,6 @@ async fn cancel(
     Extension(caller): Extension<Caller>,
     Piece(id): Piece,
 ) -> Result<Response, Problem> {
-    app.may_change()?;
     let run_id = app.control.cancel(id, caller).await?;
     Ok((StatusCode::ACCEPTED, document(&Begun { run_id, status: "stopping" })).into_response())
 }
@@ -217,7 +231,6 @@ async fn pause(
     subject: Subject,
     Json(Because { reason }): Json<Because>,
 ) -> Result<Response, Problem> {
-    app.may_change()?;
     Ok(document(&app.control.pause(subject, reason, caller).await?))
 }
 
@@ -249,7 +262,6 @@ async fn resume(
     Extension(caller): Extension<Caller>,
     subject: Subject,
 ) -> Result<Response, Problem> {
-    app.may_change()?;
     let was_paused = app.control.resume(subject.clone(), caller).await?;
     Ok(document(&Resumed { subject, was_paused }))
 }
@@ -264,7 +276,6 @@ async fn approve(
     PathName(name): PathName,
     Json(seen): Json<Option<SeenProposal>>,
 ) -> Result<Response, Problem> {
-    app.may_change()?;
     let seen = seen.ok_or_else(|| nothing_seen(&name))?;
     Ok(document(&app.control.approve(name, seen, caller).await?))
 }
@@ -275,17 +286,5 @@ fn nothing_seen(name: &Name) -> Problem {
 }
 
 async fn reload(State(app): State<App>, Extension(caller): Extension<Caller>) -> Result<Response, Problem> {
-    app.may_change()?;
     Ok(document(&app.control.reload(caller).await?))
-}
-
-impl App {
-    fn may_change(&self) -> Result<(), Problem> {
-        match self.read_only {
-            false => Ok(()),
-            true => {
-                Err(Problem::new(ProblemCode::ReadOnly, "[server] read_only = true: nothing is changed by requests"))
-            }
-        }
-    }
 }

@@ -28,8 +28,9 @@ impl Controller {
     ) -> Result<Paused, Problem> {
         let settings = self.settings();
         known(&settings, &subject)?;
-        if reason.as_ref().is_some_and(|reason| reason.len() > LONGEST_REASON) {
-            let detail = format!("a reason has at most {LONGEST_REASON} bytes");
+        let is_line = |reason: &String| reason.len() <= LONGEST_REASON && !reason.chars().any(char::is_control);
+        if !reason.as_ref().is_none_or(is_line) {
+            let detail = format!("a reason is one line of at most {LONGEST_REASON} bytes");
             return Err(Problem::new(ProblemCode::InvalidRequest, detail));
         }
         let detail = serde_json::json!({ "reason": reason });

@@ -77,6 +77,7 @@ fn g8_cancel_stops_the_only_run() {
     assert!(left(&world) > 0);
     let again = retaind(&world, &["cancel"]);
     assert_eq!(again.status.code(), Some(2), "{}", stderr(&again));
+    assert_eq!(retaind(&world, &["cancel", "../policies/items/pause"]).status.code(), Some(2));
     daemon.stop();
     assert_eq!(retaind(&world, &["cancel"]).status.code(), Some(2));
 }
