@@ -130,7 +130,7 @@ fn hooks_are_given_the_run_as_far_as_it_is_known() {
     });
     let expected = json!({
         "format_version": 1, "run_id": result["run_id"], "mode": "enforce", "trigger": "cli", "task": "sweep",
-        "status": "running",
+        "status": "running", "requested": result["requested"],
         "started_at": result["started_at"], "finished_at": null, "duration_ms": 0, "policies": [], "totals": nothing,
     });
     assert_eq!(begun, expected);
