@@ -10,6 +10,7 @@ use super::output::{Output, say};
 use super::refusal::Refusal;
 use super::remote::{self, refused};
 use crate::commands::pause;
+use crate::commands::selection::names_in;
 use crate::config::Inputs;
 use crate::outcome::Subject;
 use crate::policy::{Name, Settings};
@@ -68,25 +69,20 @@ pub async fn resume(inputs: &Inputs, name: &str, output: Output) -> Result<Exit,
         was_paused: bool,
     }
     let (subjects, settings) = (subjects(name)?, settings_of(inputs, output).await);
-    let (subject, was_paused) = match remote::daemon(settings.as_ref()).await {
-        Some((mut client, _)) => {
-            let mut resumed = None;
-            for subject in subjects {
-                let (subject, answer) = ask(&mut client, &[subject], "resume", &json!({})).await?;
-                let Resumed { was_paused } = serde_json::from_value(answer).map_err(anyhow::Error::from)?;
-                resumed = resumed.filter(|(_, before)| *before).or(Some((subject, was_paused)));
+    let mut daemon = remote::daemon(settings.as_ref()).await;
+    let mut resumed = None;
+    for subject in subjects {
+        let was_paused = match &mut daemon {
+            Some((client, _)) => {
+                let (_, answer) = ask(client, std::slice::from_ref(&subject), "resume", &json!({})).await?;
+                serde_json::from_value::<Resumed>(answer).map_err(anyhow::Error::from)?.was_paused
             }
-            resumed.ok_or_else(|| Refusal::Failed(anyhow!("there is nothing named {name}")))?
-        }
-        None => {
-            let settings = needed(settings.as_ref())?;
-            let mut lifted = None;
-            for subject in subjects {
-                let was_paused = pause::resume(settings, &subject).await?;
-                lifted = lifted.filter(|(_, before)| *before).or(Some((subject, was_paused)));
-            }
-            lifted.ok_or_else(|| Refusal::Failed(anyhow!("there is nothing named {name}")))?
-        }
+            None => pause::resume(needed(settings.as_ref())?, &subject).await?,
+        };
+        resumed = resumed.filter(|(_, before)| *before).or(Some((subject, was_paused)));
+    }
+    let Some((subject, was_paused)) = resumed else {
+        return Err(Refusal::Failed(anyhow!("there is nothing named {name}")));
     };
     let text = if was_paused { format!("{subject} goes on") } else { format!("{name} was not paused") };
     done(output, &json!({ "subject": subject, "was_paused": was_paused }), &text)
@@ -107,16 +103,12 @@ async fn settings_of(inputs: &Inputs, output: Output) -> Option<Settings> {
 
 /// Subjects that a name may stand for. `task:NAME` and `policy:NAME` say which.
 fn subjects(written: &str) -> Result<Vec<Subject>, Refusal> {
-    let (is_task, is_policy, name) = match written.split_once(':') {
-        Some(("task", name)) => (true, false, name),
-        Some(("policy", name)) => (false, true, name),
-        _ => (true, true, written),
-    };
+    let (task, policy) = names_in(written);
     let unknown =
-        || Refusal::Usage(anyhow!("{written:?} names no task or policy"), "`retaind status` shows them".into());
-    let name = Name::parse(name).map_err(|_| unknown())?;
-    let policy = is_policy.then(|| Subject::Policy(name.clone()));
-    Ok(policy.into_iter().chain(is_task.then_some(Subject::Task(name))).collect())
+        |_| Refusal::Usage(anyhow!("{written:?} names no task or policy"), "`retaind status` shows them".to_owned());
+    let policy = policy.map(Name::parse).transpose().map_err(unknown)?.map(Subject::Policy);
+    let task = task.map(Name::parse).transpose().map_err(unknown)?.map(Subject::Task);
+    Ok(policy.into_iter().chain(task).collect())
 }
 
 /// Asks the daemon, which knows what the name stands for.
@@ -151,11 +143,7 @@ fn needed(settings: Option<&Settings>) -> Result<&Settings, Refusal> {
 }
 
 fn known(settings: &Settings, subjects: Vec<Subject>, written: &str) -> Result<Subject, Refusal> {
-    let is_known = |subject: &Subject| match subject {
-        Subject::Task(name) => settings.task(name).is_some(),
-        Subject::Policy(name) => settings.policy(name).is_some(),
-    };
-    subjects.into_iter().find(is_known).ok_or_else(|| {
+    subjects.into_iter().find(|subject| subject.is_in(settings)).ok_or_else(|| {
         let error = anyhow!("there is no task or policy named {written:?}");
         Refusal::Usage(error, "`retaind status` shows them".to_owned())
     })

@@ -16,7 +16,8 @@ use super::progress;
 use super::refusal::Refusal;
 use crate::commands::execute::Progress;
 use crate::commands::operator::operator;
-use crate::commands::pause::sockets;
+use crate::commands::sockets::sockets;
+use crate::outcome::is_piece_of_run_id;
 use crate::policy::Settings;
 use crate::report::{RunResult, short_id};
 use crate::server::{Client, ClientError, LiveStatus, ProblemCode, RunProgress, RunWanted};
@@ -122,8 +123,7 @@ async fn interrupted(stopper: &mut Client, run: &str) -> Result<(), Refusal> {
 
 /// Asks the daemon to stop a run.
 pub(super) async fn cancel(client: &mut Client, run: &str) -> Result<(), Refusal> {
-    // Hexadecimal digits and hyphens only: nothing that means something in an address.
-    if run.is_empty() || !run.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
+    if !is_piece_of_run_id(run) {
         let error = anyhow!("{run:?} is not the id of a run, nor a piece of one");
         return Err(Refusal::Usage(error, "`retaind status` shows what runs".to_owned()));
     }

@@ -15,7 +15,7 @@ use super::selection::Selection;
 use super::status::{self, with_advice};
 use crate::clock::Clock;
 use crate::ledger::Ledger;
-use crate::outcome::{Requested, RunId, RunMode, RunResult, RunTrigger};
+use crate::outcome::{Requested, RunMode, RunResult, RunTrigger};
 use crate::policy::{Params, Settings};
 pub use crate::run::{Listed, Progress};
 use crate::run::{Request, Runner};
@@ -60,21 +60,16 @@ pub async fn execute(job: Job) -> anyhow::Result<JobEnd> {
     let cancel = CancellationToken::new();
     let remembered = masked_params(&selection.policies, &params);
     let request = Request {
-        run_id: RunId::now_v7(),
-        policies: selection.policies,
         task: selection.task.as_ref().map(|task| task.name.clone()),
-        due_at: None,
-        trigger: RunTrigger::Cli,
         requested: Some(Requested { by: operator(), overrides: settings.overrides.clone(), params: remembered }),
-        mode,
         params,
         timeout: selection.task.and_then(|task| task.timeout),
         cancel: cancel.clone(),
-        brake: Default::default(),
         is_temporary,
         count_first,
         progress,
         list,
+        ..Request::new(mode, RunTrigger::Cli, selection.policies)
     };
     let runner = Runner::new(settings, ledger, clock);
     let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("signals cannot be watched")?;

@@ -19,6 +19,7 @@ pub mod policies;
 pub mod restore;
 mod sample;
 pub mod selection;
+pub mod sockets;
 pub mod stats;
 pub mod status;
 mod task_times;

@@ -10,13 +10,10 @@ pub fn operator() -> Operator {
     Operator { uid, user: user_name(uid), sudo_user }
 }
 
-/// User that stands for all whom a sandbox hides.
-const NOBODY: u32 = 65534;
-
 /// Person behind a user, and who it says that it asks for. Where the sandbox hides the user, its word is all there is.
 pub fn operator_of(uid: Option<u32>, on_behalf_of: Option<String>) -> Operator {
     let Some(uid) = uid else {
-        return Operator { uid: NOBODY, user: on_behalf_of, sudo_user: None };
+        return Operator { uid: Operator::NOBODY, user: on_behalf_of, sudo_user: None };
     };
     let user = user_name(uid);
     let sudo_user = on_behalf_of.filter(|name| Some(name) != user.as_ref());

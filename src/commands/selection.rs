@@ -91,17 +91,23 @@ pub fn select_enabled(settings: &Settings, given: &[(String, String)]) -> (Selec
     (selection, left_out)
 }
 
+/// The name of a task and that of a policy that a written one may be: `task:NAME` and `policy:NAME` are one of them, what has
+/// no such beginning is either.
+pub fn names_in(written: &str) -> (Option<&str>, Option<&str>) {
+    match written.split_once(':') {
+        Some(("task", name)) => (Some(name), None),
+        Some(("policy", name)) => (None, Some(name)),
+        _ => (Some(written), Some(written)),
+    }
+}
+
 enum Found<'a> {
     Task(&'a Arc<Task>),
     Policy(&'a Arc<Policy>),
 }
 
 fn find<'a>(settings: &'a Settings, written: &str) -> Result<Found<'a>, SelectError> {
-    let (task_name, policy_name) = match written.split_once(':') {
-        Some(("task", name)) => (Some(name), None),
-        Some(("policy", name)) => (None, Some(name)),
-        _ => (Some(written), Some(written)),
-    };
+    let (task_name, policy_name) = names_in(written);
     let task = settings.tasks.iter().find(|task| Some(task.name.as_str()) == task_name);
     let policy = settings.policies.iter().find(|policy| Some(policy.name.as_str()) == policy_name);
     match (task, policy) {

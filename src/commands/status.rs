@@ -10,7 +10,7 @@ use super::held::held_now;
 use crate::clock::Clock;
 pub use crate::ledger::RunFilter;
 use crate::ledger::{FoundPause, Ledger, LedgerError, Pauses, StateHolder, TaskState};
-use crate::outcome::{PolicyResult, Reported, RunMode, RunResult};
+use crate::outcome::{Reported, RunResult};
 use crate::policy::{Name, Settings, Task};
 use crate::report::{
     DaemonState, HeldPolicy, LastRun, Overview, Paused, Pending, RunEntry, TaskOverview, schedule_words,
@@ -80,8 +80,7 @@ fn paused(settings: &Settings) -> Vec<Paused> {
     Pauses::of(&settings.daemon.state_dir).all().unwrap_or_default().into_iter().map(pause_shown).collect()
 }
 
-/// A pause as it is shown.
-pub fn pause_shown(FoundPause { subject, pause }: FoundPause) -> Paused {
+fn pause_shown(FoundPause { subject, pause }: FoundPause) -> Paused {
     let error = pause.as_ref().err().cloned();
     Paused { subject, pause: pause.ok(), error }
 }
@@ -176,7 +175,7 @@ fn task_overview(
         policies,
         next_due_at: if is_due { next_slot(task, &settings.daemon.timezone, &past, now) } else { None },
         last_run: last_run.map(|run| LastRun {
-            reported: reported(&run.policies),
+            reported: Reported::of(&run.policies),
             run_id: run.run_id,
             status: run.status,
             started_at: run.started_at,
@@ -186,15 +185,6 @@ fn task_overview(
         }),
         overdue_since: if is_due && !is_running { overdue_since(settings, task, &past, now) } else { None },
     }
-}
-
-/// Amounts of the policies that only reported; none where all enforced.
-fn reported(policies: &[PolicyResult]) -> Option<Reported> {
-    let mut reporting = policies.iter().filter(|policy| policy.mode == RunMode::Report).peekable();
-    reporting.peek()?;
-    let mut sums = Reported::default();
-    reporting.for_each(|policy| sums.add(&policy.tally));
-    Some(sums)
 }
 
 /// The first slot that should have been run by now, later than its grace allows, and was neither run nor skipped.

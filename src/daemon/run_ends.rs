@@ -33,10 +33,7 @@ pub(super) fn emit_result(result: &RunResult) {
         }
     }
     let causes = causes(result);
-    let mut reported: Option<Reported> = None;
-    for policy in result.policies.iter().filter(|policy| policy.mode == RunMode::Report) {
-        reported.get_or_insert_default().add(&policy.tally);
-    }
+    let reported = Reported::of(&result.policies);
     Event::RunEnded(RunEvent {
         run_id: result.run_id,
         task: result.task.as_ref(),

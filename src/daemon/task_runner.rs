@@ -8,8 +8,8 @@ use super::live::policies_to_run;
 use super::run_ends::emit_refused;
 use super::runs::{Runs, mode_of};
 use crate::ledger::{FoundPause, Pauses};
-use crate::outcome::{RunId, RunTrigger, Subject};
-use crate::policy::{Name, Params, Settings, Task};
+use crate::outcome::{RunTrigger, Subject};
+use crate::policy::{Name, Settings, Task};
 use crate::run::Request;
 use crate::schedule::{Activation, Occasion, Runnable};
 use crate::telemetry::Event;
@@ -93,27 +93,14 @@ impl TaskRuns {
 }
 
 fn request_of(settings: &Settings, task: &Task, activation: &Activation, due_at: Option<Timestamp>) -> Request {
-    Request {
-        run_id: RunId::now_v7(),
-        policies: policies_to_run(settings, &task.name).cloned().collect(),
-        task: Some(task.name.clone()),
-        due_at,
-        trigger: match activation.occasion {
-            Occasion::Due => RunTrigger::Schedule,
-            Occasion::CatchUp => RunTrigger::CatchUp,
-        },
-        requested: None,
-        mode: mode_of(settings),
-        // What has a task has no parameters.
-        params: Params::new(),
-        timeout: task.timeout,
-        cancel: CancellationToken::new(),
-        brake: Default::default(),
-        is_temporary: false,
-        count_first: false,
-        progress: None,
-        list: None,
-    }
+    let trigger = match activation.occasion {
+        Occasion::Due => RunTrigger::Schedule,
+        Occasion::CatchUp => RunTrigger::CatchUp,
+    };
+    // What has a task has no parameters.
+    let policies = policies_to_run(settings, &task.name).cloned().collect();
+    let request = Request::new(mode_of(settings), trigger, policies);
+    Request { task: Some(task.name.clone()), due_at, timeout: task.timeout, ..request }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use diesel::sqlite::SqliteConnection;
 use super::schema::{policy_results, runs};
 use super::words::{instant, read_instant, read_name, read_number, read_run_id, read_word, word};
 use super::{Fault, Ledger, LedgerError, RunFilter, RunSummary, results};
-use crate::outcome::{PolicyResult, RunId, RunResult};
+use crate::outcome::{PolicyResult, RunId, RunResult, is_piece_of_run_id};
 
 /// A run, as columns.
 #[derive(Queryable, Selectable)]
@@ -53,14 +53,19 @@ impl Ledger {
             if let Some(since) = since {
                 query = query.filter(runs::started_at.ge(instant(since)));
             }
-            if let Some(before) = before.map(|run| run.to_string()) {
-                let began: String = runs::table.find(&before).select(runs::started_at).first(connection)?;
-                let same = runs::started_at.eq(began.clone()).and(runs::run_id.lt(before));
+            if let Some(run_id) = before {
+                let id = run_id.to_string();
+                let began = runs::table.find(&id).select(runs::started_at).first(connection).optional()?;
+                let began: String = began.ok_or(LedgerError::UnknownRun { run_id })?;
+                let same = runs::started_at.eq(began.clone()).and(runs::run_id.lt(id));
                 query = query.filter(runs::started_at.lt(began).or(same));
             }
             let newest = query.order((runs::started_at.desc(), runs::run_id.desc())).limit(i64::from(limit));
             let rows: Vec<RunRow> = newest.select(RunRow::as_select()).load(connection)?;
-            rows.into_iter().map(|row| row.summary(connection)).collect()
+            let mut reported = results::reported(connection, rows.iter().map(|row| row.run_id.clone()))?;
+            rows.into_iter()
+                .map(|row| Ok(RunSummary { reported: reported.remove(&row.run_id), ..row.summary()? }))
+                .collect()
         })
         .await
     }
@@ -77,7 +82,7 @@ impl Ledger {
                 };
                 let row: RunRow = runs::table.find(&run_id).select(RunRow::as_select()).first(connection)?;
                 let policies = results::of_run(connection, &run_id)?;
-                row.result(connection, policies).map(Some)
+                row.result(policies).map(Some)
             })
         })
         .await
@@ -89,8 +94,7 @@ fn find(connection: &mut SqliteConnection, given: &str) -> Result<Option<String>
         Ok(run_id) => run_id.to_string(),
         Err(_) => given.to_owned(),
     };
-    // Hexadecimal digits and hyphens only: nothing that means something in a pattern.
-    if piece.is_empty() || !piece.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
+    if !is_piece_of_run_id(&piece) {
         return Ok(None);
     }
     let beginning = runs::run_id.ge(piece.clone()).and(runs::run_id.lt(format!("{piece}g")));
@@ -110,9 +114,10 @@ fn find(connection: &mut SqliteConnection, given: &str) -> Result<Option<String>
 }
 
 impl RunRow {
-    fn summary(self, connection: &mut SqliteConnection) -> Result<RunSummary, Fault> {
+    /// The run without what its policies reported.
+    fn summary(self) -> Result<RunSummary, Fault> {
         Ok(RunSummary {
-            reported: results::reported(connection, &self.run_id)?,
+            reported: None,
             run_id: read_run_id(&self.run_id)?,
             mode: read_word(&self.mode)?,
             trigger: read_word(&self.trigger)?,
@@ -124,14 +129,14 @@ impl RunRow {
         })
     }
 
-    fn result(self, connection: &mut SqliteConnection, policies: Vec<PolicyResult>) -> Result<RunResult, Fault> {
+    fn result(self, policies: Vec<PolicyResult>) -> Result<RunResult, Fault> {
         let duration_ms = read_number(self.duration_ms);
         let hook_errors = serde_json::from_str(&self.hook_errors)?;
         let trash_emptied = serde_json::from_str(&self.trash_emptied)?;
         let cause = self.cause.as_deref().map(read_word).transpose()?;
         let requested = self.asked.as_deref().map(serde_json::from_str).transpose()?;
         let RunSummary { run_id, mode, trigger, task, status, started_at, finished_at, totals, reported: _ } =
-            self.summary(connection)?;
+            self.summary()?;
         Ok(RunResult {
             run_id,
             mode,

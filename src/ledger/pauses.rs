@@ -65,12 +65,13 @@ impl Pauses {
         Ok(all)
     }
 
-    /// Pauses something, until it is resumed. One that was paused before keeps that pause.
-    pub fn set(&self, subject: &Subject, pause: &Pause) -> Result<(), PauseError> {
-        if self.find(subject)?.is_some_and(|known| known.pause.is_ok()) {
-            return Ok(());
+    /// Pauses something, until it is resumed, and returns the pause in force: what was paused before keeps that pause.
+    pub fn set(&self, subject: &Subject, pause: Pause) -> Result<Pause, PauseError> {
+        if let Some(FoundPause { pause: Ok(known), .. }) = self.find(subject)? {
+            return Ok(known);
         }
-        self.write(subject, pause).map_err(|cause| self.error("writing one", cause))
+        self.write(subject, &pause).map_err(|cause| self.error("writing one", cause))?;
+        Ok(pause)
     }
 
     /// Lets something go on; false where it was not paused.
@@ -158,8 +159,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let pauses = Pauses::of(directory.path());
         assert_eq!(pauses.all().unwrap(), []);
-        pauses.set(&policy("events"), &pause("ada")).unwrap();
-        pauses.set(&policy("events"), &pause("bob")).unwrap();
+        pauses.set(&policy("events"), pause("ada")).unwrap();
+        pauses.set(&policy("events"), pause("bob")).unwrap();
         let expected = FoundPause { subject: policy("events"), pause: Ok(pause("ada")) };
         assert_eq!(pauses.all().unwrap(), [expected]);
         assert_eq!(pauses.find(&Subject::Task(Name::parse("events").unwrap())).unwrap(), None);
@@ -172,10 +173,10 @@ mod tests {
     fn g5_an_unreadable_file_pauses() {
         let directory = tempfile::tempdir().unwrap();
         let pauses = Pauses::of(directory.path());
-        pauses.set(&policy("a"), &pause("ada")).unwrap();
+        pauses.set(&policy("a"), pause("ada")).unwrap();
         std::fs::write(directory.path().join("pauses/policy.a"), "").unwrap();
         assert!(pauses.find(&policy("a")).unwrap().unwrap().pause.is_err());
-        pauses.set(&policy("a"), &pause("bob")).unwrap();
+        pauses.set(&policy("a"), pause("bob")).unwrap();
         assert_eq!(pauses.find(&policy("a")).unwrap().unwrap().pause, Ok(pause("bob")));
     }
 }

@@ -1,5 +1,7 @@
 //! Results of policies: sums that grow batch by batch, and the rest of the account once the policy has ended.
 
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use serde_json::Value;
@@ -154,19 +156,22 @@ pub(super) fn of_run(connection: &mut SqliteConnection, run_id: &str) -> Result<
     rows.into_iter().filter_map(|row| row.read().transpose()).collect()
 }
 
-/// Amounts of the policies of a run that only reported; none where no policy did.
-pub(super) fn reported(connection: &mut SqliteConnection, run_id: &str) -> Result<Option<Reported>, Fault> {
+/// Amounts of the policies of runs that only reported, by run; runs in which no policy did are left out.
+pub(super) fn reported(
+    connection: &mut SqliteConnection,
+    run_ids: impl IntoIterator<Item = String>,
+) -> Result<BTreeMap<String, Reported>, Fault> {
     let only_reports = diesel::dsl::sql::<diesel::sql_types::Bool>("json_extract(account, '$.mode') = 'report'");
-    let tallies: Vec<String> = policy_results::table
-        .filter(policy_results::run_id.eq(run_id).and(policy_results::account.is_not_null()))
+    let tallies: Vec<(String, String)> = policy_results::table
+        .filter(policy_results::run_id.eq_any(run_ids).and(policy_results::account.is_not_null()))
         .filter(only_reports)
-        .select(policy_results::tally)
+        .select((policy_results::run_id, policy_results::tally))
         .load(connection)?;
-    let mut sums = Reported::default();
-    for tally in &tallies {
-        sums.add(&serde_json::from_str(tally)?);
+    let mut sums = BTreeMap::<String, Reported>::new();
+    for (run_id, tally) in tallies {
+        sums.entry(run_id).or_default().add(&serde_json::from_str(&tally)?);
     }
-    Ok((!tallies.is_empty()).then_some(sums))
+    Ok(sums)
 }
 
 /// Sums up the policies of a run anew, unrecorded ones included, so that its totals are right whoever added last.

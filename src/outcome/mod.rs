@@ -28,3 +28,9 @@ pub type Facts = std::collections::BTreeMap<String, serde_json::Value>;
 
 /// Names a run: a UUID of version 7.
 pub type RunId = uuid::Uuid;
+
+/// True if a text may be a piece of a run's id: it has hexadecimal digits and hyphens only, and so nothing that means something
+/// in a pattern or an address.
+pub fn is_piece_of_run_id(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_hexdigit() || c == '-')
+}

@@ -15,6 +15,11 @@ pub struct Operator {
     pub sudo_user: Option<String>,
 }
 
+impl Operator {
+    /// User that stands for all whom a sandbox with users of its own hides.
+    pub const NOBODY: u32 = 65534;
+}
+
 impl fmt::Display for Operator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.sudo_user, &self.user) {

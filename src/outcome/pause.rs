@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Operator;
-use crate::policy::Name;
+use crate::policy::{Name, Settings};
 
 /// Thing that can be paused.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -22,6 +22,14 @@ impl Subject {
     pub fn name(&self) -> &Name {
         match self {
             Subject::Task(name) | Subject::Policy(name) => name,
+        }
+    }
+
+    /// True if the configuration has it.
+    pub fn is_in(&self, settings: &Settings) -> bool {
+        match self {
+            Subject::Task(name) => settings.task(name).is_some(),
+            Subject::Policy(name) => settings.policy(name).is_some(),
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::held::Held;
 use super::references::{AlikeFile, MissingFile, OutsidePaths};
-use super::tally::{Tally, Totals};
+use super::tally::{Reported, Tally, Totals};
 use super::{Facts, Requested, RunId};
 use crate::policy::Name;
 use crate::text::{cut, cut_at};
@@ -330,6 +330,17 @@ impl HookPoint {
             HookPoint::Before => "before",
             HookPoint::After => "after",
         }
+    }
+}
+
+impl Reported {
+    /// Sums over those policies of a run that only reported; none where all enforced.
+    pub fn of(policies: &[PolicyResult]) -> Option<Self> {
+        let mut sums = None;
+        for policy in policies.iter().filter(|policy| policy.mode == RunMode::Report) {
+            sums.get_or_insert_with(Self::default).add(&policy.tally);
+        }
+        sums
     }
 }
 

@@ -40,6 +40,27 @@ pub struct Request {
 }
 
 impl Request {
+    /// A request that nobody has timed, narrowed or asked to be watched.
+    pub fn new(mode: RunMode, trigger: RunTrigger, policies: Vec<Arc<Policy>>) -> Self {
+        Self {
+            run_id: RunId::now_v7(),
+            policies,
+            task: None,
+            due_at: None,
+            trigger,
+            requested: None,
+            mode,
+            params: Params::new(),
+            timeout: None,
+            cancel: CancellationToken::new(),
+            brake: Brake::default(),
+            is_temporary: false,
+            count_first: false,
+            progress: None,
+            list: None,
+        }
+    }
+
     /// True if the schedule asked for it, and no person.
     pub(super) fn is_scheduled(&self) -> bool {
         self.trigger.is_schedule()

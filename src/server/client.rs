@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 
-use super::control::RunProgress;
+use super::control::{RunProgress, RunUpdate};
 use super::problem::Problem;
 use super::socket::{ON_BEHALF_OF, USER_AGENT};
 use crate::outcome::{Operator, RunResult};
@@ -45,29 +45,25 @@ pub struct Client {
     on_behalf_of: Option<String>,
 }
 
-/// An event of a run that is followed.
-pub enum Followed {
-    Progress(Box<RunProgress>),
-    End(Box<RunResult>),
-}
-
 impl Client {
     /// Connects to a socket, for a person.
     pub async fn connect(path: &Path, operator: &Operator) -> Result<Self, ClientError> {
+        Self::open(path, operator.sudo_user.clone().or_else(|| operator.user.clone())).await
+    }
+
+    /// Another connection to the same daemon.
+    pub async fn another(&self) -> Result<Self, ClientError> {
+        Self::open(&self.path, self.on_behalf_of.clone()).await
+    }
+
+    async fn open(path: &Path, on_behalf_of: Option<String>) -> Result<Self, ClientError> {
         let absent = |cause| ClientError::Absent { path: path.to_owned(), cause };
         let stream = UnixStream::connect(path).await.map_err(absent)?;
         let broken = |error: hyper::Error| ClientError::Broken { path: path.to_owned(), why: error.to_string() };
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         // What ends it is told to whoever sends the next request.
         tokio::spawn(connection);
-        let on_behalf_of = operator.sudo_user.clone().or_else(|| operator.user.clone());
         Ok(Self { path: path.to_owned(), sender, on_behalf_of })
-    }
-
-    /// Another connection to the same daemon.
-    pub async fn another(&self) -> Result<Self, ClientError> {
-        let operator = Operator { uid: 0, user: self.on_behalf_of.clone(), sudo_user: None };
-        Self::connect(&self.path, &operator).await
     }
 
     /// Asks for something.
@@ -98,8 +94,9 @@ impl Client {
                 let (event, rest) = (event.to_owned(), rest.to_owned());
                 buffer = rest;
                 match self.parse(&event)? {
-                    Some(Followed::Progress(progress)) => seen(*progress),
-                    Some(Followed::End(result)) => return Ok(*result),
+                    Some(RunUpdate::Progress(progress)) => seen(*progress),
+                    Some(RunUpdate::End(result)) => return Ok(*result),
+                    Some(RunUpdate::Failed(problem)) => return Err(ClientError::Refused(Box::new(problem))),
                     None => {}
                 }
             }
@@ -107,16 +104,17 @@ impl Client {
         Err(self.broken(format!("it ended before run {run} did")))
     }
 
-    fn parse(&self, event: &str) -> Result<Option<Followed>, ClientError> {
+    /// News in an event; none in a comment, or in what a later version sends.
+    fn parse(&self, event: &str) -> Result<Option<RunUpdate>, ClientError> {
         let field = |name: &str| event.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
         let data = field("data").unwrap_or_default();
-        let malformed = |error: serde_json::Error| self.broken(error.to_string());
-        match field("event") {
-            Some("progress") => Ok(Some(Followed::Progress(serde_json::from_str(data).map_err(malformed)?))),
-            Some("end") => Ok(Some(Followed::End(serde_json::from_str(data).map_err(malformed)?))),
-            Some("error") => Err(ClientError::Refused(serde_json::from_str(data).map_err(malformed)?)),
-            _ => Ok(None),
-        }
+        let update = match field("event") {
+            Some("progress") => serde_json::from_str(data).map(RunUpdate::Progress),
+            Some("end") => serde_json::from_str(data).map(RunUpdate::End),
+            Some("error") => serde_json::from_str(data).map(RunUpdate::Failed),
+            _ => return Ok(None),
+        };
+        update.map(Some).map_err(|error| self.broken(error.to_string()))
     }
 
     async fn send(

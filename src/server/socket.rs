@@ -20,6 +20,7 @@ use tower_service::Service;
 
 use super::control::{Caller, Control};
 use super::routes::{App, router};
+use crate::outcome::Operator;
 
 /// Connections at once; more wait to be accepted.
 const MOST_CONNECTIONS: usize = 1024;
@@ -39,8 +40,6 @@ pub(super) const ON_BEHALF_OF: &str = "retaind-on-behalf-of";
 const LONGEST_NAME: usize = 64;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 128;
-/// User that stands for all others in a sandbox with users of its own.
-const NOBODY: u32 = 65534;
 
 /// Why the socket could not be bound.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +124,7 @@ async fn accept(listener: UnixListener, router: Router, stop: CancellationToken,
 }
 
 async fn serve(stream: UnixStream, router: Router, stop: CancellationToken) {
-    let uid = stream.peer_cred().map_or(NOBODY, |peer| peer.uid());
+    let uid = stream.peer_cred().map_or(Operator::NOBODY, |peer| peer.uid());
     let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(axum::body::Body::new);
         let caller = caller(uid, &request);
@@ -148,7 +147,7 @@ fn caller(uid: u32, request: &Request) -> Caller {
     let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let on_behalf_of = text(ON_BEHALF_OF).filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME);
     Caller {
-        uid: (uid != NOBODY).then_some(uid),
+        uid: (uid != Operator::NOBODY).then_some(uid),
         on_behalf_of: on_behalf_of.map(str::to_owned),
         is_command: text(header::USER_AGENT.as_str()) == Some(USER_AGENT),
     }

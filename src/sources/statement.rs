@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::sql::dialect::{Dialect, Traits, dialect};
 use crate::policy::{Engine, Ident, TableName};
+use crate::text::hex;
 
 /// An SQL text with its bound values, for one engine. Every value is bound as text (or NULL) and cast by the text
 /// around it, so no value ever becomes part of the text.
@@ -142,7 +143,7 @@ impl Sql {
                 Piece::Text(text) => sql.push(text),
                 Piece::Bind(None) => sql.push("NULL"),
                 Piece::Bind(Some(value)) => {
-                    let digits: String = value.bytes().map(|byte| format!("{byte:02x}")).collect();
+                    let digits = hex(value.as_bytes());
                     let (before, behind) = self.traits().literal;
                     sql.push(before).push(&digits).push(behind)
                 }

@@ -15,7 +15,6 @@ use retaind::outcome::{RunMode, RunResult, RunTrigger};
 use retaind::policy::{Settings, compile};
 use retaind::run::{Listed, Request, Runner};
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use crate::engines::{Database, EngineKind, scratch_dir};
 
@@ -175,23 +174,8 @@ impl World {
     }
 
     pub fn request(&self, mode: RunMode) -> Request {
-        Request {
-            run_id: uuid::Uuid::now_v7(),
-            policies: self.settings().policies.iter().filter(|policy| policy.enabled).cloned().collect(),
-            task: None,
-            due_at: None,
-            trigger: RunTrigger::Cli,
-            requested: None,
-            mode,
-            params: Default::default(),
-            timeout: None,
-            cancel: CancellationToken::new(),
-            is_temporary: false,
-            brake: Default::default(),
-            count_first: false,
-            progress: None,
-            list: None,
-        }
+        let policies = self.settings().policies.iter().filter(|policy| policy.enabled).cloned().collect();
+        Request::new(mode, RunTrigger::Cli, policies)
     }
 
     pub fn root(&self, store: &str) -> PathBuf {

@@ -8,8 +8,7 @@ use super::controller::{Controller, Order, internal, stopping, unknown_name};
 use crate::commands::approve::{self, Shown};
 use crate::commands::operator::operator_of;
 use crate::commands::selection::{Selection, select};
-use crate::commands::status::pause_shown;
-use crate::ledger::{AuditAction, FoundPause, Pauses};
+use crate::ledger::{AuditAction, Pauses};
 use crate::outcome::{Pause, Subject};
 use crate::policy::{Name, Params, Settings};
 use crate::report::{Paused, ToApprove};
@@ -27,7 +26,9 @@ impl Controller {
         caller: Caller,
     ) -> Result<Paused, Problem> {
         let settings = self.settings();
-        known(&settings, &subject)?;
+        if !subject.is_in(&settings) {
+            return Err(Problem::new(ProblemCode::UnknownName, format!("there is no {subject}")));
+        }
         let is_line = |reason: &String| reason.len() <= LONGEST_REASON && !reason.chars().any(char::is_control);
         if !reason.as_ref().is_none_or(is_line) {
             let detail = format!("a reason is one line of at most {LONGEST_REASON} bytes");
@@ -37,8 +38,7 @@ impl Controller {
         let by = self.note_stop(&caller, (AuditAction::Pause, subject.to_string()), detail).await;
         tracing::info!(%subject, by = %by, "Paused {subject}, by {by}");
         let pause = Pause { since: self.runs.clock().now(), by, reason };
-        let pauses = Pauses::of(&settings.daemon.state_dir);
-        pauses.set(&subject, &pause).map_err(internal)?;
+        let pause = Pauses::of(&settings.daemon.state_dir).set(&subject, pause).map_err(internal)?;
         for run in self.runs.active().all() {
             match &subject {
                 Subject::Policy(policy) => run.brake.hold(policy, HoldReason::Pause),
@@ -48,8 +48,7 @@ impl Controller {
                 Subject::Task(_) => {}
             }
         }
-        let found = pauses.find(&subject).map_err(internal)?;
-        Ok(pause_shown(found.unwrap_or(FoundPause { subject, pause: Ok(pause) })))
+        Ok(Paused { subject, pause: Some(pause), error: None })
     }
 
     pub(super) async fn resume_subject(&self, subject: Subject, caller: Caller) -> Result<bool, Problem> {
@@ -129,12 +128,4 @@ impl Controller {
             }
         }
     }
-}
-
-fn known(settings: &Settings, subject: &Subject) -> Result<(), Problem> {
-    let is_known = match subject {
-        Subject::Task(name) => settings.task(name).is_some(),
-        Subject::Policy(name) => settings.policy(name).is_some(),
-    };
-    is_known.then_some(()).ok_or_else(|| Problem::new(ProblemCode::UnknownName, format!("there is no {subject}")))
 }

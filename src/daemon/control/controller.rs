@@ -9,6 +9,8 @@ use super::super::runs::Runs;
 use super::on_disk::OnDisk;
 use super::requests::Requests;
 use crate::commands::operator::operator_of;
+use crate::commands::params::ParamError;
+use crate::commands::selection::SelectError;
 use crate::ledger::{AuditAction, AuditNote};
 use crate::outcome::Operator;
 use crate::policy::Settings;
@@ -74,9 +76,7 @@ impl Controller {
     pub(super) fn settings(&self) -> Arc<Settings> {
         self.runs.live().settings()
     }
-}
 
-impl Controller {
     /// Records that somebody asks for something, before it is done: what cannot be recorded is not done.
     pub(super) async fn note(
         &self,
@@ -118,6 +118,10 @@ pub(super) fn stopping() -> Problem {
     Problem::new(ProblemCode::Stopping, "the daemon is stopping")
 }
 
-pub(super) fn unknown_name(error: crate::commands::selection::SelectError) -> Problem {
+pub(super) fn invalid_parameter(error: ParamError) -> Problem {
+    Problem::new(ProblemCode::InvalidParameter, error.to_string()).hint(error.hint())
+}
+
+pub(super) fn unknown_name(error: SelectError) -> Problem {
     Problem::new(ProblemCode::UnknownName, error.to_string()).hint(error.hint())
 }

@@ -7,7 +7,6 @@ mod requested;
 mod requests;
 mod state;
 
-use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
 use crate::outcome::{RunId, Subject};
@@ -19,69 +18,60 @@ use crate::server::{
 pub use controller::{Controller, Order, Snapshot};
 pub(super) use requests::Requests;
 
-/// Calls a method of a clone, so that the answer borrows nothing.
-macro_rules! answer {
-    ($controller:ident.$method:ident($($argument:expr),*)) => {{
-        let controller = $controller.clone();
-        let answer: BoxFuture<'static, _> = Box::pin(async move { controller.$method($($argument),*).await });
-        answer
-    }};
-}
-
 impl Control for Controller {
     fn alive(&self) -> Answer<'_, ()> {
-        answer!(self.answers())
+        Box::pin(self.answers())
     }
 
     fn status(&self) -> Answer<'_, LiveStatus> {
-        answer!(self.live_status())
+        Box::pin(self.live_status())
     }
 
     fn policies(&self) -> Answer<'_, Vec<PolicyOverview>> {
-        answer!(self.all_policies())
+        Box::pin(self.all_policies())
     }
 
     fn stats(&self, names: Vec<String>) -> Answer<'_, Stats> {
-        answer!(self.statistics(names))
+        Box::pin(self.statistics(names))
     }
 
     fn runs(&self, wanted: RunsWanted) -> Answer<'_, Vec<RunEntry>> {
-        answer!(self.list_runs(wanted))
+        Box::pin(self.list_runs(wanted))
     }
 
     fn run(&self, id: String) -> Answer<'_, RunDocument> {
-        answer!(self.one_run(id))
+        Box::pin(self.one_run(id))
     }
 
     fn follow(&self, id: String) -> Answer<'_, BoxStream<'static, RunUpdate>> {
-        answer!(self.follow_run(id))
+        Box::pin(self.follow_run(id))
     }
 
     fn begin(&self, wanted: RunWanted, caller: Caller) -> Answer<'_, RunId> {
-        answer!(self.begin_run(wanted, caller))
+        Box::pin(self.begin_run(wanted, caller))
     }
 
     fn cancel(&self, id: String, caller: Caller) -> Answer<'_, RunId> {
-        answer!(self.cancel_run(id, caller))
+        Box::pin(self.cancel_run(id, caller))
     }
 
     fn pause(&self, subject: Subject, reason: Option<String>, caller: Caller) -> Answer<'_, Paused> {
-        answer!(self.pause_subject(subject, reason, caller))
+        Box::pin(self.pause_subject(subject, reason, caller))
     }
 
     fn resume(&self, subject: Subject, caller: Caller) -> Answer<'_, bool> {
-        answer!(self.resume_subject(subject, caller))
+        Box::pin(self.resume_subject(subject, caller))
     }
 
     fn proposal(&self, policy: Name) -> Answer<'_, ToApprove> {
-        answer!(self.propose(policy))
+        Box::pin(self.propose(policy))
     }
 
     fn approve(&self, policy: Name, seen: SeenProposal, caller: Caller) -> Answer<'_, ToApprove> {
-        answer!(self.approve_policy(policy, seen, caller))
+        Box::pin(self.approve_policy(policy, seen, caller))
     }
 
     fn reload(&self, caller: Caller) -> Answer<'_, Reloaded> {
-        answer!(self.reload_configuration(caller))
+        Box::pin(self.reload_configuration(caller))
     }
 }

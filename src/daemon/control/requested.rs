@@ -2,11 +2,10 @@
 
 use futures_util::stream::{self, BoxStream, StreamExt};
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::super::active_runs::ActiveRun;
 use super::super::runs::mode_of;
-use super::controller::{Controller, internal, stopping, unknown_name};
+use super::controller::{Controller, internal, invalid_parameter, stopping, unknown_name};
 use super::requests::Ended;
 use crate::commands::operator::operator_of;
 use crate::commands::params::{check_params, masked_params};
@@ -135,27 +134,19 @@ fn end_event(ended: Ended) -> RunUpdate {
 fn request_of(settings: &Settings, wanted: &RunWanted, caller: &Caller) -> Result<Request, Problem> {
     let selection = select(settings, &wanted.names).map_err(unknown_name)?;
     let given: Vec<(String, String)> = wanted.params.clone().into_iter().collect();
-    let params = check_params(&selection, &given)
-        .map_err(|error| Problem::new(ProblemCode::InvalidParameter, error.to_string()).hint(error.hint()))?;
+    let params = check_params(&selection, &given).map_err(invalid_parameter)?;
+    let mode = wanted.mode.unwrap_or_else(|| mode_of(settings));
+    let trigger = if caller.is_command { RunTrigger::Cli } else { RunTrigger::Api };
     Ok(Request {
-        run_id: RunId::now_v7(),
         task: selection.task.as_ref().map(|task| task.name.clone()),
-        due_at: None,
-        trigger: if caller.is_command { RunTrigger::Cli } else { RunTrigger::Api },
         requested: Some(Requested {
             by: operator_of(caller.uid, caller.on_behalf_of.clone()),
             overrides: Default::default(),
             params: masked_params(&selection.policies, &params),
         }),
-        policies: selection.policies,
-        mode: wanted.mode.unwrap_or_else(|| mode_of(settings)),
         params,
         timeout: selection.task.and_then(|task| task.timeout),
-        cancel: CancellationToken::new(),
-        brake: Default::default(),
-        is_temporary: false,
         count_first: true,
-        progress: None,
-        list: None,
+        ..Request::new(mode, trigger, selection.policies)
     })
 }

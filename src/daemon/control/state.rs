@@ -5,12 +5,12 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::super::active_runs::ActiveRun;
-use super::controller::{Controller, Order, Snapshot, internal, stopping, unknown_name};
+use super::controller::{Controller, Order, Snapshot, internal, invalid_parameter, stopping, unknown_name};
 use crate::commands::params::check_params;
 use crate::commands::selection::{select, select_enabled};
 use crate::commands::{policies, stats, status};
 use crate::ledger::{LedgerError, RunFilter};
-use crate::outcome::{RunId, RunResult};
+use crate::outcome::{RunId, RunMode, RunResult};
 use crate::report::{Matter, MatterCode, PolicyOverview, RunEntry, Stats};
 use crate::server::{
     ConfigInForce, LiveStatus, Problem, ProblemCode, RunDocument, RunProgress, RunState, RunsWanted, SourceState,
@@ -71,17 +71,13 @@ impl Controller {
             [] => select_enabled(&settings, &[]).0,
             names => select(&settings, names).map_err(unknown_name)?,
         };
-        let params = check_params(&selection, &[])
-            .map_err(|error| Problem::new(ProblemCode::InvalidParameter, error.to_string()).hint(error.hint()))?;
+        let params = check_params(&selection, &[]).map_err(invalid_parameter)?;
         Ok(stats::stats(&settings, &selection.policies, &params, self.runs.clock()).await)
     }
 
     pub(super) async fn list_runs(&self, wanted: RunsWanted) -> Result<Vec<RunEntry>, Problem> {
         let limit = wanted.limit();
         let RunsWanted { task, policy, status, since, before, limit: _ } = wanted;
-        if let Some(before) = before {
-            self.recorded(&before.to_string()).await?;
-        }
         let filter = RunFilter {
             task: task.map(|name| name.to_string()),
             policy: policy.map(|name| name.to_string()),
@@ -89,17 +85,18 @@ impl Controller {
             since,
             before,
         };
-        let runs = self.runs.ledger().filtered_runs(&filter, limit).await.map_err(internal)?;
+        let runs = self.runs.ledger().filtered_runs(&filter, limit).await.map_err(of_ledger)?;
         Ok(runs.iter().map(RunEntry::from).collect())
     }
 
     pub(super) async fn one_run(&self, id: String) -> Result<RunDocument, Problem> {
-        let live = RunId::parse_str(&id).ok().and_then(|id| self.runs.active().get(id));
-        if let Some(result) = RunId::parse_str(&id).ok().and_then(|id| self.requests.remembered(id)) {
+        let exact = RunId::parse_str(&id).ok();
+        let live = exact.and_then(|id| self.runs.active().get(id));
+        if let Some(result) = exact.and_then(|id| self.requests.remembered(id)) {
             return result.map(|result| RunDocument { result, live: None });
         }
         if let Some(run) = &live
-            && run.mode == crate::outcome::RunMode::Plan
+            && run.mode == RunMode::Plan
         {
             return Ok(RunDocument { result: run.begun(), live: Some(run.progress()) });
         }
@@ -114,14 +111,7 @@ impl Controller {
 
     /// A run that the ledger has.
     pub(super) async fn recorded(&self, id: &str) -> Result<RunResult, Problem> {
-        match self.runs.ledger().run(id).await {
-            Ok(Some(result)) => Ok(result),
-            Ok(None) => Err(unknown_run(id)),
-            Err(error @ LedgerError::Ambiguous { .. }) => {
-                Err(Problem::new(ProblemCode::AmbiguousRun, error.to_string()))
-            }
-            Err(error) => Err(internal(error)),
-        }
+        self.runs.ledger().run(id).await.map_err(of_ledger)?.ok_or_else(|| unknown_run(id))
     }
 }
 
@@ -143,6 +133,14 @@ fn matters(snapshot: &Snapshot, differs: bool) -> Vec<Matter> {
         Matter::new(MatterCode::ConfigDiffers, message)
     });
     down.chain(reload).chain(differs).collect()
+}
+
+fn of_ledger(error: LedgerError) -> Problem {
+    match error {
+        LedgerError::UnknownRun { run_id } => unknown_run(&run_id.to_string()),
+        LedgerError::Ambiguous { .. } => Problem::new(ProblemCode::AmbiguousRun, error.to_string()),
+        error => internal(error),
+    }
 }
 
 fn unknown_run(id: &str) -> Problem {

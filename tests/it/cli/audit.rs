@@ -1,7 +1,7 @@
 //! `audit`: what was asked for and by whom, and whether the record of it is as it was written.
 
-use super::{call_in, put_items};
-use crate::engines::{Client, Database, EngineKind};
+use super::{call_in, world_with_items};
+use crate::engines::Client;
 use crate::world::World;
 
 const POLICIES: &str = "[policies.items]\nkind = \"rows\"\ntask = \"retention\"\nsource = \"app\"\ntable = \"item\"\n\
@@ -10,11 +10,7 @@ const POLICIES: &str = "[policies.items]\nkind = \"rows\"\ntask = \"retention\"\
                         params = [{ name = \"code\", type = \"text\", secret = true }]\n";
 
 fn world() -> World {
-    let mut world = World::new(Database::create(EngineKind::Sqlite));
-    world.create_items();
-    world.declare(POLICIES);
-    put_items(&world);
-    world
+    world_with_items(POLICIES)
 }
 
 #[test]

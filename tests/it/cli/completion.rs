@@ -2,9 +2,8 @@
 
 use std::process::Command;
 
-use super::{Ended, call, call_in, put_items, retaind};
+use super::{Ended, call, call_in, retaind, world_with_items};
 use crate::binary::RETAIND;
-use crate::engines::{Database, EngineKind};
 use crate::world::World;
 
 const POLICIES: &str = "[policies.items]\nkind = \"rows\"\ntask = \"retention\"\nsource = \"app\"\ntable = \"item\"\n\
@@ -12,11 +11,7 @@ const POLICIES: &str = "[policies.items]\nkind = \"rows\"\ntask = \"retention\"\
                         [policies.old-thumbs]\nkind = \"files\"\nstore = \"thumbs\"\nkeep = \"90d\"\n";
 
 fn world() -> World {
-    let mut world = World::new(Database::create(EngineKind::Sqlite));
-    world.create_items();
-    world.declare(POLICIES);
-    put_items(&world);
-    world
+    world_with_items(POLICIES)
 }
 
 /// What a shell is answered that asks about the last of these words: one candidate a line.

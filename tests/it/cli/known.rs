@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Ended, call_in, put_items, retaind};
+use super::{Ended, call_in, retaind, world_with_items};
 use crate::engines::{Database, EngineKind};
 use crate::world::World;
 
@@ -11,10 +11,7 @@ const ITEMS: &str = "[policies.items]\nkind = \"rows\"\ntask = \"retention\"\nso
 
 /// Two rows may go; the retention task ran once.
 async fn ran() -> (World, Value) {
-    let mut world = World::new(Database::create(EngineKind::Sqlite));
-    world.create_items();
-    world.declare(ITEMS);
-    put_items(&world);
+    let world = world_with_items(ITEMS);
     let settings = world.settings();
     // As a daemon does when a configuration comes into force.
     world.ledger().await.note_in_force(&settings.written).await.expect("the ledger takes it");

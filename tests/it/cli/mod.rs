@@ -33,6 +33,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::binary::{self, RETAIND};
+use crate::engines::{Database, EngineKind};
 use crate::world::World;
 
 /// Puts rows 1 and 2, which are old, and 3, which is young, into a world; 1 and 3 have files.
@@ -42,6 +43,15 @@ fn put_items(world: &World) {
     world.item(1, 40.0, Some("data/thumbs/1.jpg"), None);
     world.item(2, 35.0, None, None);
     world.item(3, 1.0, Some("data/thumbs/3.jpg"), None);
+}
+
+/// A world on SQLite of these policies, with those rows and files.
+fn world_with_items(policies: &str) -> World {
+    let mut world = World::new(Database::create(EngineKind::Sqlite));
+    world.create_items();
+    world.declare(policies);
+    put_items(&world);
+    world
 }
 
 /// The binary, in an environment that decides nothing.

@@ -2,8 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{call_in, put_items};
-use crate::engines::{Database, EngineKind};
+use super::{call_in, world_with_items};
 use crate::world::World;
 
 const POLICIES: &str = "\
@@ -12,11 +11,7 @@ files = [{ store = \"thumbs\", column = \"thumb\" }]\nmax_rows = 100\n\
 [policies.second]\nkind = \"rows\"\ntask = \"log-purge\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"900d\"\n";
 
 fn world() -> World {
-    let mut world = World::new(Database::create(EngineKind::Sqlite));
-    world.create_items();
-    world.declare(POLICIES);
-    put_items(&world);
-    world
+    world_with_items(POLICIES)
 }
 
 fn listed(world: &World, arguments: &[&str]) -> Vec<Value> {

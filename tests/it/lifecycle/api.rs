@@ -285,6 +285,7 @@ fn a_malformed_request_is_a_problem() {
         ("GET", "/runs/0192f3ab-0000-7000-8000-00000000cafe", "", 404, "unknown_run"),
         ("GET", "/runs/%ff", "", 400, "invalid_request"),
         ("GET", "/runs?limit=many", "", 400, "invalid_request"),
+        ("GET", "/runs?before=0192f3ab-0000-7000-8000-00000000cafe", "", 404, "unknown_run"),
         ("POST", "/runs/xyz/cancel", "", 404, "unknown_run"),
         ("POST", "/policies/none/pause", "", 404, "unknown_name"),
         ("POST", "/tasks/..%2f..%2fetc/pause", "", 404, "unknown_name"),
