@@ -49,7 +49,7 @@ macro_rules! words {
 
 words! {
     /// Whether a decision is carried out or only recorded.
-    #[derive(serde::Serialize, serde::Deserialize)]
+    #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
     #[serde(rename_all = "lowercase")]
     pub enum Mode, "\"enforce\" deletes, \"report\" only says what it would delete" {
         Enforce = "enforce",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -21,7 +22,7 @@ const READ_AT_ONCE: i64 = 1000;
 const PRUNED: &str = "audit_pruned";
 
 /// Thing that somebody can ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditAction {
     Run,
@@ -48,7 +49,7 @@ pub struct AuditNote {
 }
 
 /// Entry of the audit.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct AuditEntry {
     /// From 1, without gaps.
     pub number: u64,
@@ -63,7 +64,7 @@ pub struct AuditEntry {
 }
 
 /// Result of going through the chain.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct VerifiedAudit {
     /// Entries that are as they were written.
     pub entries: u64,
@@ -76,7 +77,7 @@ pub struct VerifiedAudit {
 }
 
 /// Entry at which the chain breaks, and what is wrong with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BrokenEntry {
     pub number: u64,
     pub why: String,
@@ -97,7 +98,7 @@ struct Row {
 }
 
 /// Place in the chain: the number and the hash of an entry. The default is the one before the first.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 struct Link {
     number: i64,
     hash: String,

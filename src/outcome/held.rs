@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Facts;
@@ -12,7 +13,7 @@ use crate::policy::Name;
 const BRIEFLY: usize = 3;
 
 /// Why a policy waits for an approval, and what would change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Held {
     pub since: Timestamp,
     pub kind: HoldKind,
@@ -30,7 +31,7 @@ pub struct Held {
 }
 
 /// Subject of a hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldKind {
     /// The configuration takes more than the approved one.

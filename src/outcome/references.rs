@@ -1,9 +1,10 @@
 //! Report of an orphan scan on rows whose files it could not tell for certain.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Paths of one reference that begin alike and lead out of the store.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OutsidePaths {
     /// `nvr.detections.thumbnail_path`.
     pub reference: String,
@@ -15,7 +16,7 @@ pub struct OutsidePaths {
 }
 
 /// A file that stays because a row without a file names it in another spelling.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AlikeFile {
     /// Beneath the store's root.
     pub path: String,
@@ -25,7 +26,7 @@ pub struct AlikeFile {
 }
 
 /// A file that a row names and that is not there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct MissingFile {
     /// `nvr.detections.thumbnail_path`.
     pub reference: String,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::held::Held;
@@ -19,7 +20,7 @@ const LONGEST_NOTE: usize = 4096;
 pub const SHOWN_AT_MOST: usize = 100;
 
 /// Ending of a run or a policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     Completed,
@@ -37,7 +38,7 @@ impl Status {
 }
 
 /// Things that a run was allowed to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RunMode {
     Plan,
@@ -46,7 +47,7 @@ pub enum RunMode {
 }
 
 /// Who started a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunTrigger {
     Cli,
@@ -84,7 +85,7 @@ impl RunTrigger {
 }
 
 /// One execution of a task or of chosen policies.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunResult {
     pub run_id: RunId,
     pub mode: RunMode,
@@ -93,6 +94,7 @@ pub struct RunResult {
     pub task: Option<Name>,
     /// `None` while it runs; JSON says "running".
     #[serde(with = "super::running")]
+    #[schemars(with = "super::running::Word")]
     pub status: Option<Status>,
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
@@ -114,7 +116,7 @@ pub struct RunResult {
 }
 
 /// A hook of a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum HookPoint {
     /// Before the first policy.
@@ -124,7 +126,7 @@ pub enum HookPoint {
 }
 
 /// Files removed for good from a store's trash, because their time was over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EmptiedTrash {
     pub store: Name,
     /// Runs of whose trash nothing is left.
@@ -134,14 +136,14 @@ pub struct EmptiedTrash {
 }
 
 /// A hook that failed, and how.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HookFailure {
     pub hook: HookPoint,
     pub error: String,
 }
 
 /// Why a run was cancelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     Signal,
@@ -155,7 +157,7 @@ pub enum Cause {
 }
 
 /// Result of a run for one policy.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyResult {
     pub policy: Name,
     pub kind: String,
@@ -200,7 +202,7 @@ pub struct PolicyResult {
 }
 
 /// A guard's reading.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GuardReading {
     /// `max_rows`, `max_fraction`, …
     pub guard: String,
@@ -209,14 +211,14 @@ pub struct GuardReading {
 }
 
 /// A row and file in a plan's sample.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sample {
     pub key: String,
     pub files: Vec<String>,
 }
 
 /// Something that failed and did not stop the rest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     pub key: Option<String>,
     pub path: Option<String>,

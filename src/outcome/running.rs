@@ -1,19 +1,22 @@
 //! The status of a run in JSON: `None` is the word "running".
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::result::Status;
 
-#[derive(Deserialize)]
+/// Ending of a run, or that it goes on.
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
-enum Word {
+#[schemars(rename = "RunState")]
+pub(super) enum Word {
     Ended(Status),
     Running(Running),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Running {
+pub(super) enum Running {
     Running,
 }
 

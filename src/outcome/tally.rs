@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Something that a sum of its kind can be added to.
@@ -25,7 +26,7 @@ impl<T: Sum + Default> Sum for BTreeMap<String, T> {
 macro_rules! sums {
     ($($(#[$about:meta])* pub struct $name:ident { $($(#[$field_about:meta])* pub $field:ident: $kind:ty,)* })*) => {$(
         $(#[$about])*
-        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         #[serde(default)]
         pub struct $name {
             $($(#[$field_about])* pub $field: $kind,)*
@@ -44,6 +45,7 @@ sums! {
     pub struct Tally {
         /// Rows that are eligible: the same number for the same world, whether they go, would go, or only are counted.
         #[serde(flatten, with = "eligible")]
+        #[schemars(with = "eligible::Names")]
         pub rows_matched: u64,
         pub rows_deleted: u64,
         pub rows_updated: u64,
@@ -73,6 +75,7 @@ sums! {
         pub files_outside: u64,
         /// Files that are still pending: their removal failed and is tried again before the policy's next run.
         #[serde(flatten, with = "pending")]
+        #[schemars(with = "pending::Names")]
         pub files_pending: u64,
         pub bytes_reclaimed: u64,
         /// Of the deleted files, those that lie in their store's trash, and their bytes: these come free when it is emptied.
@@ -124,12 +127,17 @@ impl Reported {
 
 /// JSON of the rows that are eligible: `rows_matched` is the name that was there first.
 mod eligible {
+    use schemars::JsonSchema;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    #[derive(Default, Serialize, Deserialize)]
+    #[derive(Default, Serialize, Deserialize, JsonSchema)]
     #[serde(default)]
-    struct Names {
+    pub(super) struct Names {
+        /// The former name of `rows_eligible`.
+        #[schemars(with = "u64")]
         rows_matched: Option<u64>,
+        /// Rows that are eligible: the same number for the same world, whether they go, would go, or only are counted.
+        #[schemars(with = "u64")]
         rows_eligible: Option<u64>,
     }
 
@@ -145,12 +153,17 @@ mod eligible {
 
 /// JSON of the files that are pending: `files_owed` is the name that earlier versions wrote.
 mod pending {
+    use schemars::JsonSchema;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    #[derive(Default, Serialize, Deserialize)]
+    #[derive(Default, Serialize, Deserialize, JsonSchema)]
     #[serde(default)]
-    struct Names {
+    pub(super) struct Names {
+        /// Files that are still pending: their removal failed and is tried again before the policy's next run.
+        #[schemars(with = "u64")]
         files_pending: Option<u64>,
+        /// The former name of `files_pending`.
+        #[schemars(with = "u64")]
         files_owed: Option<u64>,
     }
 

@@ -3,8 +3,11 @@
 use std::fmt;
 
 /// Name of a source, store, task or policy: lower-case letters, digits, `-` and `_`, at most 64 characters.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[a-z0-9][a-z0-9_-]{0,63}$"))]
 pub struct Name(String);
 
 impl Name {

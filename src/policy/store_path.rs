@@ -6,7 +6,9 @@ use std::fmt;
 pub const LONGEST_BYTES: usize = 4096;
 
 /// A path beneath a store's root: at most [`LONGEST_BYTES`], and one or more components, none of them empty, `.` or `..`, none with a NUL.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct StorePath(String);
 

@@ -1,6 +1,7 @@
 //! Contents of a store before it is adopted: the page of `retaind adopt`. Gathers nothing itself.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::style::{BAD, CARE, FAINT, STRONG, paint};
@@ -10,7 +11,7 @@ use crate::text::human::{count, counted, instant, size};
 use crate::text::printable;
 
 /// Everything that `adopt --json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StoreFound {
     pub store: Name,
     pub path: String,
@@ -43,7 +44,7 @@ pub struct StoreFound {
 }
 
 /// A marker in a root.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct MarkerFound {
     pub store: Name,
     pub adopted_at: Timestamp,
@@ -52,7 +53,7 @@ pub struct MarkerFound {
 }
 
 /// Files that the first rows of a reference name.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ReferenceFound {
     pub reference: String,
     /// Paths that were looked at.

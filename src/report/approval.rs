@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::style::{BAD, CARE, FAINT, GOOD, STRONG, paint};
@@ -16,7 +17,7 @@ use crate::text::printable;
 const SAMPLE_SHOWN: usize = 5;
 
 /// Amount that a policy would take.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Amounts {
     pub rows: u64,
     pub files: u64,
@@ -24,7 +25,7 @@ pub struct Amounts {
 }
 
 /// A policy that somebody is to look at, as `approve --json` prints it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ToApprove {
     pub policy: Name,
     /// Of its configuration.
@@ -65,7 +66,7 @@ impl ToApprove {
 }
 
 /// The machine's clock, as `approve --clock --json` prints it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ClockToConfirm {
     pub now: Timestamp,
     /// When it was last trusted.

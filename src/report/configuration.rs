@@ -1,5 +1,6 @@
 //! The configuration with the origin of each key: the page of `config show`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::style::{FAINT, STRONG, paint};
@@ -7,13 +8,13 @@ use super::table::Layout;
 use crate::text::printable;
 
 /// Everything that `config show --json` prints.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Configuration {
     pub keys: Vec<ConfiguredKey>,
 }
 
 /// A key with its value and where that comes from.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ConfiguredKey {
     /// Dotted path of the key.
     pub key: String,
@@ -28,7 +29,7 @@ pub struct ConfiguredKey {
 }
 
 /// Layer that a value comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyOrigin {
     Default,

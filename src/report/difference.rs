@@ -1,6 +1,7 @@
 //! Changes that a reload would make: the page of `retaind diff`. Gathers nothing itself.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::approval::{Amounts, amounts_words};
@@ -10,7 +11,7 @@ use crate::text::human::instant;
 use crate::text::printable;
 
 /// Configuration with which that on disk is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ComparedWith {
     /// Configuration that the last daemon works by.
@@ -20,7 +21,7 @@ pub enum ComparedWith {
 }
 
 /// Everything that `diff --json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Difference {
     pub compared_with: ComparedWith,
     /// One of each thing that differs, in words: "policy items: keep 30d → 3d".
@@ -31,7 +32,7 @@ pub struct Difference {
 }
 
 /// A policy that would wait for an approval.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WouldHold {
     pub policy: Name,
     pub reasons: Vec<String>,
@@ -41,7 +42,7 @@ pub struct WouldHold {
 }
 
 /// Amounts that a policy would take before and after the change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AmountsChange {
     pub policy: Name,
     pub is_about_rows: bool,

@@ -1,5 +1,6 @@
 //! Findings of `retaind check`: each thing that was looked at, its state, and the fix.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::style::{BAD, CARE, GOOD, STRONG, paint};
@@ -8,7 +9,7 @@ use crate::text::human::counted;
 use crate::text::printable;
 
 /// Severity of a finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     Ok,
@@ -17,7 +18,7 @@ pub enum Level {
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     pub level: Level,
     /// Subject: `source nvr`, `policy detections`, `store thumbnails`, `state directory`.
@@ -32,7 +33,7 @@ pub struct Finding {
 }
 
 /// Everything that `check --json` prints.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Findings {
     pub findings: Vec<Finding>,
 }

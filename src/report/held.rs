@@ -1,5 +1,6 @@
 //! Policies that are held: as pages show them, and as `--json` has them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{Held, HoldKind};
@@ -8,7 +9,7 @@ use crate::text::human::instant;
 use crate::text::printable;
 
 /// A policy that waits until somebody has looked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HeldPolicy {
     pub policy: Name,
     #[serde(flatten)]

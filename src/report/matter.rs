@@ -1,12 +1,13 @@
 //! Matters that a person should look at: a stable code for programs, how much it matters, and a sentence.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::outcome::Status;
 use crate::policy::Name;
 
 /// Something that a person should look at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Matter {
     pub code: MatterCode,
     pub level: Severity,
@@ -18,7 +19,7 @@ pub struct Matter {
 }
 
 /// Kind of a matter. The words are stable; new ones may come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MatterCode {
     ConfigInvalid,
@@ -41,7 +42,7 @@ pub enum MatterCode {
 }
 
 /// Weight of a matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Somebody should look at it when there is time.
@@ -91,13 +92,17 @@ impl MatterCode {
     }
 }
 
+/// Names under which matters are written.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Both<'a> {
+    /// Matters that a person should look at, in words; none when all is well.
+    attention: Vec<&'a str>,
+    /// Those matters with their codes.
+    attention_codes: &'a [Matter],
+}
+
 /// Writes matters as sentences (`attention`) and, beside them, with their codes (`attention_codes`).
 pub(super) fn serialize<S: Serializer>(matters: &[Matter], serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Both<'a> {
-        attention: Vec<&'a str>,
-        attention_codes: &'a [Matter],
-    }
     let attention = matters.iter().map(|matter| matter.message.as_str()).collect();
     Both { attention, attention_codes: matters }.serialize(serializer)
 }

@@ -1,5 +1,6 @@
 //! Restoration from the trash: the page of `retaind restore`. Gathers nothing itself.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::runs::short_id;
@@ -11,7 +12,7 @@ use crate::text::human::{count, counted, size};
 use crate::text::printable;
 
 /// Everything that `restore --json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Restoration {
     pub run_id: RunId,
     /// The stores in whose trash the run had something.
@@ -23,7 +24,7 @@ pub struct Restoration {
 }
 
 /// Restoration into one store.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StoreRestored {
     pub store: Name,
     pub files_restored: u64,
@@ -37,7 +38,7 @@ pub struct StoreRestored {
 }
 
 /// A file that stays in the trash.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FileLeft {
     /// From the store's root on.
     pub path: String,

@@ -1,6 +1,7 @@
 //! The list of past and present runs.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::result::trigger_words;
@@ -12,7 +13,7 @@ use crate::policy::Name;
 use crate::text::human::{between, count, counted, duration, instant, size};
 
 /// A run in a list, as `runs --json` and `status --json` print it: the head of what `runs ID --json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunEntry {
     pub run_id: RunId,
     pub mode: RunMode,

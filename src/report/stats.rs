@@ -1,6 +1,7 @@
 //! Eligible things of each policy: the page of `retaind stats`. Gathers nothing itself.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::held::held_words;
@@ -12,7 +13,7 @@ use crate::text::human::{between, count, duration, instant_from};
 use crate::text::printable;
 
 /// Everything that `stats --json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Stats {
     /// When this was gathered.
     pub at: Timestamp,
@@ -22,7 +23,7 @@ pub struct Stats {
 }
 
 /// Eligible things of one policy.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PolicyStats {
     pub policy: Name,
     pub source: Name,
@@ -53,7 +54,7 @@ pub struct PolicyStats {
 }
 
 /// Precision of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     Exact,
@@ -64,7 +65,7 @@ pub enum Precision {
 }
 
 /// The eligible row that has waited longest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct OldestRow {
     /// Its age, as the column has it.
     pub value: String,
@@ -74,7 +75,7 @@ pub struct OldestRow {
 }
 
 /// Newest run of a policy, with its result.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct LastPolicyRun {
     pub run_id: RunId,
     pub mode: RunMode,

@@ -1,6 +1,7 @@
 //! What is scheduled, what runs, what is pending: the page of `retaind status`. Gathers nothing itself.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::held::HeldPolicy;
@@ -14,7 +15,7 @@ use crate::text::human::{between, counted, duration, instant, instant_from, leng
 use crate::text::printable;
 
 /// Everything that `status --json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Overview {
     /// When this was gathered.
     pub at: Timestamp,
@@ -32,6 +33,7 @@ pub struct Overview {
     pub running: Vec<RunEntry>,
     /// Files whose row is gone and which are still to be removed.
     #[serde(flatten, serialize_with = "with_former_name", deserialize_with = "by_present_name")]
+    #[schemars(with = "PendingNames")]
     pub pending: Vec<Pending>,
     /// Tasks and policies that are paused.
     pub paused: Vec<Paused>,
@@ -39,17 +41,22 @@ pub struct Overview {
     pub held: Vec<HeldPolicy>,
     /// Matters that a person should look at; none when all is well.
     #[serde(flatten, with = "matter")]
+    #[schemars(with = "matter::Both")]
     pub attention: Vec<Matter>,
+}
+
+/// Names under which pending files are written.
+#[derive(Serialize, JsonSchema)]
+struct PendingNames<'a> {
+    /// Files whose row is gone and which are still to be removed.
+    pending: &'a [Pending],
+    /// The former name of `pending`.
+    owed: &'a [Pending],
 }
 
 /// Writes what is pending also as `owed`, as earlier versions named it.
 fn with_former_name<S: Serializer>(pending: &[Pending], serializer: S) -> Result<S::Ok, S::Error> {
-    #[derive(Serialize)]
-    struct Names<'a> {
-        pending: &'a [Pending],
-        owed: &'a [Pending],
-    }
-    Names { pending, owed: pending }.serialize(serializer)
+    PendingNames { pending, owed: pending }.serialize(serializer)
 }
 
 fn by_present_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Pending>, D::Error> {
@@ -61,7 +68,7 @@ fn by_present_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Pen
 }
 
 /// Whether a daemon is up.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DaemonState {
     pub running: bool,
     /// Its process id, where it is known.
@@ -72,7 +79,7 @@ pub struct DaemonState {
 }
 
 /// Something that is paused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Paused {
     #[serde(flatten)]
     pub subject: Subject,
@@ -83,7 +90,7 @@ pub struct Paused {
 }
 
 /// A task and its schedule.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskOverview {
     pub task: Name,
     pub enabled: bool,
@@ -100,7 +107,7 @@ pub struct TaskOverview {
 }
 
 /// The last run of a task.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LastRun {
     pub run_id: RunId,
     /// Null while it runs.
@@ -115,7 +122,7 @@ pub struct LastRun {
 }
 
 /// Files that a policy still owes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pending {
     pub policy: Name,
     pub files: u64,

@@ -1,6 +1,7 @@
 //! Why a row stays or goes: the page of `retaind why`. Gathers nothing itself.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::style::{BAD, CARE, FAINT, GOOD, STRONG, paint};
@@ -14,7 +15,7 @@ use crate::text::human::instant_from;
 use crate::text::printable;
 
 /// Everything that `why --json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RowWhy {
     /// When this was asked.
     pub at: Timestamp,
@@ -26,7 +27,7 @@ pub struct RowWhy {
 }
 
 /// Answer of one policy.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PolicyWhy {
     pub policy: Name,
     /// The row of the policy's own table that this one follows; null where it is of that table itself.
@@ -47,14 +48,14 @@ pub struct PolicyWhy {
 }
 
 /// A row, as people name it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RowName {
     pub table: String,
     pub key: String,
 }
 
 /// Fate of the row in the next runs of a policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RowFate {
     Deleted,
@@ -67,7 +68,7 @@ pub enum RowFate {
 }
 
 /// Something that keeps a row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reason {
     pub reason: ReasonKind,
     pub message: String,
@@ -87,7 +88,7 @@ impl From<&RowReason> for Reason {
 }
 
 /// A file that the row names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FileWhy {
     pub store: Name,
     /// As it lies in the store, or as the row has it where that leads nowhere.
@@ -106,7 +107,7 @@ pub struct FileWhy {
 }
 
 /// A column, as people name it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ColumnName {
     pub table: String,
     pub column: String,

@@ -1,6 +1,7 @@
 //! Why a file of a store stays or goes: the page of `retaind why STORE PATH`. Gathers nothing itself.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::style::{BAD, CARE, FAINT, GOOD, STRONG, paint};
@@ -14,7 +15,7 @@ use crate::text::human::{instant_from, size};
 use crate::text::printable;
 
 /// Everything that `why STORE PATH --json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct FileAnswer {
     /// When this was asked.
     pub at: Timestamp,
@@ -36,7 +37,7 @@ pub struct FileAnswer {
 }
 
 /// Kind of what is at the path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FoundAs {
     File,
@@ -49,7 +50,7 @@ pub enum FoundAs {
 }
 
 /// A row that names a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NamingRow {
     pub source: Name,
     pub table: String,
@@ -61,7 +62,7 @@ pub struct NamingRow {
 }
 
 /// Answer of one policy.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PolicyOnFile {
     pub policy: Name,
     pub kind: &'static str,
@@ -80,7 +81,7 @@ pub struct PolicyOnFile {
 }
 
 /// Fate of the file in the next run of a policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FileFate {
     Removed,
@@ -92,7 +93,7 @@ pub enum FileFate {
 }
 
 /// Something that keeps a file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WhyKept {
     pub reason: FileReasonKind,
     pub message: String,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
@@ -59,7 +60,7 @@ pub struct Caller {
 }
 
 /// Answer of `GET /api/v1/status`: the page of `retaind status`, and what only the daemon knows.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct LiveStatus {
     #[serde(flatten)]
     pub overview: Overview,
@@ -70,14 +71,14 @@ pub struct LiveStatus {
 }
 
 /// State of a source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceState {
     pub source: Name,
     pub is_up: bool,
 }
 
 /// The configuration that the daemon works by.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ConfigInForce {
     /// SHA-256 of what is written in it, in hexadecimal.
     pub digest: String,
@@ -89,7 +90,7 @@ pub struct ConfigInForce {
 }
 
 /// Progress of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunProgress {
     pub run_id: RunId,
     pub task: Option<Name>,
@@ -115,7 +116,7 @@ pub struct RunProgress {
 }
 
 /// Answer of `GET /api/v1/runs/{id}`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct RunDocument {
     #[serde(flatten)]
     pub result: RunResult,
@@ -135,7 +136,7 @@ pub enum RunUpdate {
 }
 
 /// End of a run; none while it goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct RunState(#[serde(deserialize_with = "running_or_ended")] pub Option<Status>);
 
@@ -148,28 +149,45 @@ fn running_or_ended<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result
 }
 
 /// Choice of runs to list.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunsWanted {
+    /// The task that they run.
     pub task: Option<Name>,
+    /// A policy that they run.
     pub policy: Option<Name>,
+    /// Ending of the runs, or `running`.
     pub status: Option<RunState>,
     /// Instant of the earliest start.
     pub since: Option<Timestamp>,
     /// Only runs that began before this one: the last of a page leads to the next.
     pub before: Option<RunId>,
     /// At most so many; 100 if left out, 1000 at most.
+    #[schemars(range(max = 4_294_967_295_u32))]
     pub limit: Option<u32>,
 }
 
 /// Proposal that somebody has looked at before approving it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SeenProposal {
     /// Of the policy's configuration.
     pub fingerprint: String,
     /// Rows or files that would have gone.
+    #[serde(deserialize_with = "whole_number")]
+    #[schemars(range(max = LARGEST_WHOLE))]
     pub amount: u64,
+}
+
+/// Largest whole number that every reader of JSON keeps exactly: 2^53 - 1.
+const LARGEST_WHOLE: u64 = (1 << 53) - 1;
+
+/// Reads a whole number also where it is written as `3.0`: JSON has only one kind of numbers.
+fn whole_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let number = serde_json::Number::deserialize(deserializer)?;
+    let is_whole = |float: &f64| float.fract() == 0.0 && (0.0..=LARGEST_WHOLE as f64).contains(float);
+    let whole = number.as_f64().filter(is_whole).map(|float| float as u64);
+    whole.ok_or_else(|| serde::de::Error::custom(format!("{number} is no whole number up to {LARGEST_WHOLE}")))
 }
 
 impl RunsWanted {
@@ -184,7 +202,7 @@ impl RunsWanted {
 }
 
 /// Request for a run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RunWanted {
     /// Tasks and policies; an empty list means all that are scheduled, and has to be written.
@@ -198,7 +216,7 @@ pub struct RunWanted {
 }
 
 /// A reload that is done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Reloaded {
     /// Differences, in words; empty where nothing did.
     pub changes: String,

@@ -3,8 +3,10 @@
 
 mod client;
 mod control;
+mod endpoint;
 mod events;
 mod extract;
+mod openapi;
 mod problem;
 mod routes;
 mod socket;

@@ -2,15 +2,16 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::RunId;
 
 /// Media type of a problem.
-const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// Kind of a problem: what a program decides by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemCode {
     /// The request is malformed.
@@ -46,7 +47,7 @@ pub enum ProblemCode {
 }
 
 impl ProblemCode {
-    fn status(self) -> StatusCode {
+    pub(super) fn status(self) -> StatusCode {
         match self {
             ProblemCode::InvalidRequest => StatusCode::BAD_REQUEST,
             ProblemCode::Forbidden | ProblemCode::ReadOnly => StatusCode::FORBIDDEN,
@@ -90,7 +91,7 @@ impl ProblemCode {
 }
 
 /// A problem: what kind, and what went wrong here.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Problem {
     pub code: ProblemCode,
     /// In words.
@@ -107,17 +108,25 @@ pub struct Problem {
 }
 
 /// A problem as it is sent.
-#[derive(Serialize)]
-struct Sent<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct ProblemDocument<'a> {
+    /// `urn:retaind:problem:` and the code.
     r#type: String,
+    /// The kind of problem, in words.
     title: &'static str,
+    /// Status of the answer.
     status: u16,
     code: ProblemCode,
+    /// Words for this one problem.
     detail: &'a str,
+    /// Advice on what to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
+    /// The run that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     run_id: Option<RunId>,
+    /// All errors, where there are several.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [String],
 }
@@ -127,7 +136,7 @@ impl Serialize for Problem {
         let Self { code, detail, hint, run_id, errors } = self;
         // The word of the code is the one that JSON has.
         let word = serde_json::to_value(code).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default();
-        Sent {
+        ProblemDocument {
             r#type: format!("urn:retaind:problem:{word}"),
             title: code.title(),
             status: code.status().as_u16(),
@@ -160,7 +169,7 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = (self.code.status(), axum::Json(self)).into_response();
-        response.headers_mut().insert(header::CONTENT_TYPE, MEDIA_TYPE);
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         response
     }
 }

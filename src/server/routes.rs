@@ -1,62 +1,105 @@
 //! The paths, and what each asks of the daemon.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Extension, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Json as Reply, Router};
 use futures_util::StreamExt;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::control::{Caller, Control, RunUpdate, RunWanted, RunsWanted, SeenProposal};
-use super::events;
+use super::control::{
+    Caller, Control, LiveStatus, Reloaded, RunDocument, RunUpdate, RunWanted, RunsWanted, SeenProposal,
+};
+use super::endpoint::{App, Endpoint, Form};
 use super::extract::{Asked, Json, PathName, Piece};
 use super::problem::{Problem, ProblemCode};
-use crate::outcome::{Document, RunId, Subject};
+use super::{events, openapi};
+use crate::outcome::{Document, RunId, RunResult, Subject};
 use crate::policy::Name;
-use crate::report::{PolicyOverview, RunEntry};
+use crate::report::{Paused, PolicyOverview, RunEntry, Stats, ToApprove};
 
 /// Longest time that a request waits for its run.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
-/// Parts that every handler works with.
-#[derive(Clone)]
-pub(super) struct App {
-    pub(super) control: Arc<dyn Control>,
-    pub(super) read_only: bool,
+/// Everything that can be asked.
+fn endpoints() -> Vec<Endpoint> {
+    use ProblemCode::*;
+    const RUN: &[ProblemCode] = &[UnknownRun, AmbiguousRun];
+    vec![
+        Endpoint::get("/api/v1/openapi.json", openapi, "This description").answers_as(StatusCode::OK, Form::Foreign),
+        Endpoint::get("/api/v1/status", status, "State of everything, by the configuration in force")
+            .answers::<LiveStatus>(StatusCode::OK),
+        Endpoint::get("/api/v1/policies", policies, "The policies in force").answers::<Policies>(StatusCode::OK),
+        Endpoint::get(
+            "/api/v1/policies/{policy}/proposal",
+            proposal,
+            "What a policy would take, to be looked at before it is approved",
+        )
+        .answers::<ToApprove>(StatusCode::OK)
+        .refuses(&[UnknownName, NotHeld]),
+        Endpoint::post("/api/v1/policies/{policy}/approve", approve, "Approves a policy, as it was shown")
+            .takes::<SeenProposal>()
+            .answers::<ToApprove>(StatusCode::OK)
+            .refuses(&[UnknownName, NotHeld, Changed]),
+        Endpoint::post("/api/v1/policies/{policy}/pause", pause_policy, "Pauses a policy: no run takes anything by it")
+            .may_take::<Because>()
+            .answers::<Paused>(StatusCode::OK)
+            .refuses(&[UnknownName]),
+        Endpoint::post("/api/v1/policies/{policy}/resume", resume_policy, "Lets a policy go on")
+            .answers::<Resumed>(StatusCode::OK)
+            .refuses(&[UnknownName]),
+        Endpoint::post("/api/v1/tasks/{task}/pause", pause_task, "Pauses a task: its schedule rests")
+            .may_take::<Because>()
+            .answers::<Paused>(StatusCode::OK)
+            .refuses(&[UnknownName]),
+        Endpoint::post("/api/v1/tasks/{task}/resume", resume_task, "Lets a task go on")
+            .answers::<Resumed>(StatusCode::OK)
+            .refuses(&[UnknownName]),
+        Endpoint::get("/api/v1/stats", stats, "Eligible rows of policies, counted within a second each")
+            .query::<Names>()
+            .answers::<Stats>(StatusCode::OK)
+            .refuses(&[UnknownName, InvalidParameter]),
+        Endpoint::get("/api/v1/runs", runs, "Past and present runs, the newest first")
+            .query::<RunsWanted>()
+            .answers::<Runs>(StatusCode::OK)
+            .refuses(RUN),
+        Endpoint::get("/api/v1/runs/{run_id}", run, "One run").answers::<RunDocument>(StatusCode::OK).refuses(RUN),
+        Endpoint::get("/api/v1/runs/{run_id}/events", follow, "A run as server-sent events, to its end")
+            .answers_as(StatusCode::OK, Form::Events)
+            .refuses(RUN),
+        Endpoint::post("/api/v1/runs/{run_id}/cancel", cancel, "Asks a run to stop between two batches")
+            .answers::<Begun>(StatusCode::ACCEPTED)
+            .refuses(&[UnknownRun, AmbiguousRun, RunEnded]),
+        Endpoint::post("/api/v1/run", begin, "Begins a run of tasks or policies")
+            .query::<Wait>()
+            .takes::<RunWanted>()
+            .answers::<RunResult>(StatusCode::OK)
+            .answers::<Begun>(StatusCode::ACCEPTED)
+            .refuses(&[UnknownName, InvalidParameter, Busy]),
+        Endpoint::post("/api/v1/reload", reload, "Loads the configuration anew")
+            .answers::<Reloaded>(StatusCode::OK)
+            .refuses(&[ConfigurationInvalid]),
+        Endpoint::get("/healthz", alive, "Answers while the main loop does").answers_as(StatusCode::OK, Form::Text),
+        Endpoint::get("/readyz", alive, "Answers while the main loop does").answers_as(StatusCode::OK, Form::Text),
+    ]
 }
 
 /// All paths.
 pub(super) fn router(app: App) -> Router {
-    let api = Router::new()
-        .route("/status", get(status))
-        .route("/policies", get(policies))
-        .route("/policies/{name}/proposal", get(proposal))
-        .route("/policies/{name}/approve", post(approve))
-        .route("/policies/{name}/pause", post(pause_policy))
-        .route("/policies/{name}/resume", post(resume_policy))
-        .route("/tasks/{name}/pause", post(pause_task))
-        .route("/tasks/{name}/resume", post(resume_task))
-        .route("/stats", get(stats))
-        .route("/runs", get(runs))
-        .route("/runs/{id}", get(run))
-        .route("/runs/{id}/events", get(follow))
-        .route("/runs/{id}/cancel", post(cancel))
-        .route("/run", post(begin))
-        .route("/reload", post(reload))
-        .route_layer(from_fn_with_state(app.clone(), may_change));
-    Router::new()
-        .nest("/api/v1", api)
-        .route("/healthz", get(alive))
-        .route("/readyz", get(alive))
+    let all = endpoints().into_iter().fold(Router::new(), |router, endpoint| endpoint.route(router));
+    all.route_layer(from_fn_with_state(app.clone(), may_change))
         .fallback(nothing_there)
         .method_not_allowed_fallback(not_that_method)
         .layer(DefaultBodyLimit::disable())
         .with_state(app)
+}
+
+async fn openapi() -> impl IntoResponse {
+    Reply(openapi::describe(&endpoints()))
 }
 
 /// A document of the version that this program writes.
@@ -64,12 +107,12 @@ fn document<T: Serialize>(of: &T) -> Response {
     Reply(Document::new(of)).into_response()
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Policies {
     policies: Vec<PolicyOverview>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Runs {
     runs: Vec<RunEntry>,
     /// Value of `before` for the next page. Null where there is none.
@@ -105,7 +148,7 @@ async fn policies(State(app): State<App>) -> Result<Response, Problem> {
     Ok(document(&Policies { policies: app.control.policies().await? }))
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Names {
     /// Separated by commas.
@@ -134,13 +177,15 @@ async fn follow(State(app): State<App>, Piece(id): Piece) -> Result<Response, Pr
 }
 
 /// Time to wait for the run: `60s`, `5m`.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Wait {
+    /// Longest time to wait for the end of the run, ten minutes at most: `60s`, `5m`. Without it the answer is at once.
+    #[schemars(regex(pattern = r"^[0-9]{1,6}(ms|s|m|h)$"))]
     wait: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Begun {
     run_id: RunId,
     status: &'static str,
@@ -201,9 +246,11 @@ async fn cancel(
     Ok((StatusCode::ACCEPTED, document(&Begun { run_id, status: "stopping" })).into_response())
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Because {
+    /// Why, in one line.
+    #[schemars(length(max = 500), regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"))]
     reason: Option<String>,
 }
 
@@ -234,7 +281,7 @@ async fn pause(
     Ok(document(&app.control.pause(subject, reason, caller).await?))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Resumed {
     #[serde(flatten)]
     subject: Subject,

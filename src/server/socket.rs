@@ -19,7 +19,8 @@ use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use super::control::{Caller, Control};
-use super::routes::{App, router};
+use super::endpoint::App;
+use super::routes::router;
 use crate::outcome::Operator;
 
 /// Connections at once; more wait to be accepted.

@@ -15,7 +15,7 @@ use crate::report::{Paused, ToApprove};
 use crate::run::HoldReason;
 use crate::server::{Caller, Problem, ProblemCode, Reloaded, SeenProposal};
 
-/// Longest reason of a pause, in bytes.
+/// Longest reason of a pause, in characters.
 const LONGEST_REASON: usize = 500;
 
 impl Controller {
@@ -29,9 +29,10 @@ impl Controller {
         if !subject.is_in(&settings) {
             return Err(Problem::new(ProblemCode::UnknownName, format!("there is no {subject}")));
         }
-        let is_line = |reason: &String| reason.len() <= LONGEST_REASON && !reason.chars().any(char::is_control);
+        let is_line =
+            |reason: &String| reason.chars().count() <= LONGEST_REASON && !reason.chars().any(char::is_control);
         if !reason.as_ref().is_none_or(is_line) {
-            let detail = format!("a reason is one line of at most {LONGEST_REASON} bytes");
+            let detail = format!("a reason is one line of at most {LONGEST_REASON} characters");
             return Err(Problem::new(ProblemCode::InvalidRequest, detail));
         }
         let detail = serde_json::json!({ "reason": reason });
