@@ -36,6 +36,7 @@ pub use args::{Args, Shared};
 use args::{AuditCommand, Command, ConfigCommand, PlanForm};
 pub use exit::Exit;
 use load::{inputs, load, load_from};
+pub use output::Refused;
 use output::{Output, say};
 use perform::RunArguments;
 use refusal::Refusal;

@@ -16,16 +16,20 @@ const NARROWEST: u16 = 20;
 static HAS_ANSWERED: AtomicBool = AtomicBool::new(false);
 
 /// Answer of every command with `--json` that did not do what it was asked to.
-#[derive(serde::Serialize)]
-struct Refused<'a> {
+#[derive(serde::Serialize, schemars::JsonSchema)]
+pub struct Refused<'a> {
+    /// Complaint of the command.
     error: Complaint<'a>,
 }
 
 /// Complaint by a stable word, and in words.
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, schemars::JsonSchema)]
 pub struct Complaint<'a> {
+    /// Word of the complaint, which stays the same.
     pub code: &'a str,
+    /// Words for a person.
     pub message: &'a str,
+    /// Advice on what to do.
     pub hint: Option<&'a str>,
 }
 

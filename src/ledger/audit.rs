@@ -53,11 +53,15 @@ pub struct AuditNote {
 pub struct AuditEntry {
     /// From 1, without gaps.
     pub number: u64,
+    /// Instant of the entry.
     pub at: Timestamp,
     /// Null for the schedule and the daemon itself.
     pub by: Option<Operator>,
+    /// Word of what was asked for.
     pub action: String,
+    /// Task, policy, store or run that it is about.
     pub subject: String,
+    /// Whatever else was given along.
     pub detail: serde_json::Value,
     /// SHA-256 of the entry and of the hash before it, in hexadecimal.
     pub hash: String,
@@ -79,7 +83,9 @@ pub struct VerifiedAudit {
 /// Entry at which the chain breaks, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BrokenEntry {
+    /// Number of the entry.
     pub number: u64,
+    /// Reason that it is not as it was written.
     pub why: String,
 }
 
@@ -100,7 +106,9 @@ struct Row {
 /// Place in the chain: the number and the hash of an entry. The default is the one before the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 struct Link {
+    /// Number of the entry.
     number: i64,
+    /// Its hash.
     hash: String,
 }
 

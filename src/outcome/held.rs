@@ -15,7 +15,9 @@ const BRIEFLY: usize = 3;
 /// Why a policy waits for an approval, and what would change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Held {
+    /// First time that a run was held for this.
     pub since: Timestamp,
+    /// Subject of the hold.
     pub kind: HoldKind,
     /// In words: "keep 30d → 3d".
     pub reasons: Vec<String>,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Person who asks for a run, agrees to something, or pauses it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Operator {
+    /// User id; 65534 where a sandbox hides it.
     pub uid: u32,
     /// The name behind it, where it is known.
     pub user: Option<String>,

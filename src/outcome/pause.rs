@@ -47,8 +47,11 @@ impl fmt::Display for Subject {
 /// Since when something is paused, and by whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pause {
+    /// When it was paused.
     pub since: Timestamp,
+    /// Person who paused it.
     pub by: Operator,
+    /// Reason that was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -10,6 +10,7 @@ pub struct OutsidePaths {
     pub reference: String,
     /// Part before the last segment; empty for a bare name.
     pub begins: String,
+    /// Rows whose paths begin like this.
     pub rows: u64,
     /// One of them, as it is written.
     pub example: String,

@@ -11,6 +11,7 @@ use super::Operator;
 /// Person who asked for a run, and what was given along. Nothing in it is secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Requested {
+    /// Person who asked for the run.
     pub by: Operator,
     /// Keys of the configuration that counted for this run alone (`--set`); what may be secret is masked.
     #[serde(default)]

@@ -87,19 +87,28 @@ impl RunTrigger {
 /// One execution of a task or of chosen policies.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunResult {
+    /// Names the run.
     pub run_id: RunId,
+    /// Mode of the run.
     pub mode: RunMode,
+    /// Reason that it began: a person, the schedule, a missed slot, a request.
     pub trigger: RunTrigger,
+    /// Task that is run as a whole.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub task: Option<Name>,
     /// `None` while it runs; JSON says "running".
     #[serde(with = "super::running")]
     #[schemars(with = "super::running::Word")]
     pub status: Option<Status>,
+    /// Instant at which it began.
     pub started_at: Timestamp,
+    /// Instant at which it ended; null while it runs.
     pub finished_at: Option<Timestamp>,
+    /// Milliseconds from its begin to its end.
     pub duration_ms: u64,
+    /// Results of the policies, in the order in which they ran.
     pub policies: Vec<PolicyResult>,
+    /// Sums over the policies.
     pub totals: Totals,
     /// Hooks of the task that failed.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -128,17 +137,22 @@ pub enum HookPoint {
 /// Files removed for good from a store's trash, because their time was over.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct EmptiedTrash {
+    /// Name of the store.
     pub store: Name,
     /// Runs of whose trash nothing is left.
     pub runs: u64,
+    /// Files that were removed for good.
     pub files: u64,
+    /// Bytes that came free by it.
     pub bytes_reclaimed: u64,
 }
 
 /// A hook that failed, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct HookFailure {
+    /// The hook that failed.
     pub hook: HookPoint,
+    /// Error, in words.
     pub error: String,
 }
 
@@ -159,15 +173,21 @@ pub enum Cause {
 /// Result of a run for one policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyResult {
+    /// Name of the policy.
     pub policy: Name,
+    /// Kind of the policy: rows, files or orphans.
     pub kind: String,
     /// The mode of this policy in this run.
     pub mode: RunMode,
+    /// Ending of the policy.
     pub status: Status,
+    /// Rows and files whose time is before it are eligible; null where the policy has no one cutoff.
     pub cutoff: Option<Timestamp>,
+    /// Milliseconds that the policy took.
     pub duration_ms: u64,
     #[serde(flatten)]
     pub tally: Tally,
+    /// Columns that the policy names as `details`, of the first hundred rows that went.
     pub details: Vec<BTreeMap<String, serde_json::Value>>,
     /// Of an orphan scan: the first files that rows name and that are not there.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -194,7 +214,9 @@ pub struct PolicyResult {
     /// In a plan: the first few keys and paths.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub sample: Vec<Sample>,
+    /// Errors, the first hundred of them.
     pub errors: Vec<Failure>,
+    /// Number of errors, of which only the first are listed.
     pub error_count: u64,
     /// Remarks that are no errors: what a person may want to know.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -206,25 +228,32 @@ pub struct PolicyResult {
 pub struct GuardReading {
     /// `max_rows`, `max_fraction`, …
     pub guard: String,
+    /// Reading of the guard in this run.
     pub value: f64,
+    /// Largest reading that it lets go.
     pub limit: f64,
 }
 
 /// A row and file in a plan's sample.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sample {
+    /// Key of the row; empty where the policy is about files.
     pub key: String,
+    /// Paths of its files.
     pub files: Vec<String>,
 }
 
 /// Something that failed and did not stop the rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
+    /// Key of the row, where it is about one.
     pub key: Option<String>,
+    /// Path of the file, where it is about one.
     pub path: Option<String>,
     /// Word of the reason that the row or the file was kept, where that was a decision.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// Error, in words.
     pub error: String,
 }
 

@@ -47,8 +47,11 @@ sums! {
         #[serde(flatten, with = "eligible")]
         #[schemars(with = "eligible::Names")]
         pub rows_matched: u64,
+        /// Rows that were deleted; in a plan, rows that would be.
         pub rows_deleted: u64,
+        /// Rows that were updated; in a plan, rows that would be.
         pub rows_updated: u64,
+        /// Rows that stay because a row of `protected_by` names them.
         pub rows_protected: u64,
         /// Rows that `where` includes and that stay because their time is missing, or beyond the floor or the ceiling of all
         /// dates.
@@ -66,7 +69,9 @@ sums! {
         pub files_scanned: u64,
         /// Of those, the ones that were written long enough ago and stay because they were made or changed since.
         pub files_recently_changed: u64,
+        /// Files that were removed; in a plan, files that would be.
         pub files_deleted: u64,
+        /// Files that rows name and that were not there to be removed.
         pub files_missing: u64,
         /// Files that stayed although a row of theirs went, because another row named them when they were looked at. A file
         /// that two rows of two batches name is counted with the first, although it may go with the second.
@@ -77,9 +82,11 @@ sums! {
         #[serde(flatten, with = "pending")]
         #[schemars(with = "pending::Names")]
         pub files_pending: u64,
+        /// Bytes that came free; in a plan, bytes that would.
         pub bytes_reclaimed: u64,
-        /// Of the deleted files, those that lie in their store's trash, and their bytes: these come free when it is emptied.
+        /// Of the deleted files, those that lie in their store's trash.
         pub files_trashed: u64,
+        /// Bytes of those: they come free when it is emptied.
         pub bytes_trashed: u64,
         /// Files that rows name and that are not there.
         pub references_missing: u64,
@@ -93,14 +100,19 @@ sums! {
 
     /// The share of one store in a tally.
     pub struct StoreTally {
+        /// Files that were removed from the store.
         pub files_deleted: u64,
+        /// Files that were not there to be removed.
         pub files_missing: u64,
+        /// Bytes that came free in the store.
         pub bytes_reclaimed: u64,
     }
 
     /// Sums over the policies of a run that only reported: what would have gone.
     pub struct Reported {
+        /// Rows that are eligible.
         pub rows_eligible: u64,
+        /// Files that are eligible.
         pub files_eligible: u64,
         /// Only of policies that are about a store.
         pub bytes_eligible: u64,
@@ -108,10 +120,15 @@ sums! {
 
     /// Sums over the policies of a run.
     pub struct Totals {
+        /// Rows that were deleted.
         pub rows_deleted: u64,
+        /// Rows that were updated.
         pub rows_updated: u64,
+        /// Files that were removed.
         pub files_deleted: u64,
+        /// Bytes that came free.
         pub bytes_reclaimed: u64,
+        /// Number of errors.
         pub errors: u64,
     }
 }

@@ -13,8 +13,11 @@ use crate::text::printable;
 /// Everything that `adopt --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StoreFound {
+    /// Name of the store.
     pub store: Name,
+    /// Its root.
     pub path: String,
+    /// Root of the file system that it is on.
     pub mount_point: String,
     /// Identity of its file system.
     pub file_system: String,
@@ -22,11 +25,15 @@ pub struct StoreFound {
     pub owner: String,
     /// Permission bits of the root, such as "0755".
     pub mode: String,
+    /// Size of that file system, in bytes.
     pub total_bytes: u64,
+    /// Bytes that are free there.
     pub available_bytes: u64,
     /// Files, and whatever else is no directory, as far as the time went.
     pub files: u64,
+    /// Bytes of those files.
     pub size_bytes: u64,
+    /// Number of directories.
     pub directories: u64,
     /// True if all were counted.
     pub complete: bool,
@@ -38,6 +45,7 @@ pub struct StoreFound {
     pub marker_error: Option<String>,
     /// When a store of that name was adopted before.
     pub adopted_before: Option<Timestamp>,
+    /// Paths that rows name in it, one for each reference.
     pub references: Vec<ReferenceFound>,
     /// True if it is adopted now.
     pub adopted: bool,
@@ -46,7 +54,9 @@ pub struct StoreFound {
 /// A marker in a root.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct MarkerFound {
+    /// Store that the marker names.
     pub store: Name,
+    /// Instant of the adoption.
     pub adopted_at: Timestamp,
     /// Why it is not the store's.
     pub mismatch: Option<String>,
@@ -55,6 +65,7 @@ pub struct MarkerFound {
 /// Files that the first rows of a reference name.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ReferenceFound {
+    /// The reference: source, table and column.
     pub reference: String,
     /// Paths that were looked at.
     pub paths: u64,

@@ -19,14 +19,18 @@ const SAMPLE_SHOWN: usize = 5;
 /// Amount that a policy would take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Amounts {
+    /// Number of rows.
     pub rows: u64,
+    /// Number of files.
     pub files: u64,
+    /// Bytes.
     pub size_bytes: u64,
 }
 
 /// A policy that somebody is to look at, as `approve --json` prints it.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ToApprove {
+    /// Name of the policy.
     pub policy: Name,
     /// Of its configuration.
     pub fingerprint: String,
@@ -44,17 +48,21 @@ pub struct ToApprove {
     pub before: Option<Amounts>,
     /// Why that is not known.
     pub before_unknown: Option<String>,
+    /// Amount that it would take now.
     pub now: Amounts,
     /// It takes rows, and not files of a store.
     pub is_about_rows: bool,
     /// Rows or files that guards count: no more than this is approved.
     pub amount: u64,
+    /// Instant of this look.
     pub shown_at: Timestamp,
     /// Guards that are lifted once, for the amount.
     pub guards: Vec<GuardReading>,
+    /// The first few keys and paths that would go.
     pub sample: Vec<Sample>,
     /// Why an approval would not let it run.
     pub obstacle: Option<String>,
+    /// True once it is approved.
     pub approved: bool,
 }
 
@@ -68,9 +76,11 @@ impl ToApprove {
 /// The machine's clock, as `approve --clock --json` prints it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ClockToConfirm {
+    /// Time that the clock says.
     pub now: Timestamp,
     /// When it was last trusted.
     pub seen_at: Option<Timestamp>,
+    /// True once it was confirmed.
     pub confirmed: bool,
 }
 

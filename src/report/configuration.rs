@@ -10,6 +10,7 @@ use crate::text::printable;
 /// Everything that `config show --json` prints.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Configuration {
+    /// Every key that has a value.
     pub keys: Vec<ConfiguredKey>,
 }
 
@@ -20,9 +21,11 @@ pub struct ConfiguredKey {
     pub key: String,
     /// Passwords are left out.
     pub value: serde_json::Value,
+    /// Layer that the value comes from.
     pub origin: KeyOrigin,
     /// The file and line, where it was written into one.
     pub file: Option<String>,
+    /// Line in that file, from 1.
     pub line: Option<usize>,
     /// The variable, where it comes from the environment.
     pub variable: Option<String>,

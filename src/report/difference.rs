@@ -23,9 +23,11 @@ pub enum ComparedWith {
 /// Everything that `diff --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Difference {
+    /// Configuration that the one on disk is compared with.
     pub compared_with: ComparedWith,
     /// One of each thing that differs, in words: "policy items: keep 30d → 3d".
     pub changes: Vec<String>,
+    /// Policies that would wait for an approval.
     pub held: Vec<WouldHold>,
     /// Policies that differ, with what they would take; where that was asked for.
     pub amounts: Vec<AmountsChange>,
@@ -34,8 +36,11 @@ pub struct Difference {
 /// A policy that would wait for an approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WouldHold {
+    /// Name of the policy.
     pub policy: Name,
+    /// Why, in words, one for each reason.
     pub reasons: Vec<String>,
+    /// Since when it waits already; null where it does not yet.
     pub since: Option<Timestamp>,
     /// Command line by which it goes on.
     pub command: String,
@@ -44,7 +49,9 @@ pub struct WouldHold {
 /// Amounts that a policy would take before and after the change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AmountsChange {
+    /// Name of the policy.
     pub policy: Name,
+    /// True where rows are counted, and not files.
     pub is_about_rows: bool,
     /// Null where it is new, or could not be counted.
     pub old: Option<Amounts>,

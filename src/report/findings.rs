@@ -20,6 +20,7 @@ pub enum Level {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
+    /// Weight of what was found.
     pub level: Level,
     /// Subject: `source nvr`, `policy detections`, `store thumbnails`, `state directory`.
     pub subject: String,
@@ -35,6 +36,7 @@ pub struct Finding {
 /// Everything that `check --json` prints.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Findings {
+    /// Everything that was looked at.
     pub findings: Vec<Finding>,
 }
 

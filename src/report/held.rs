@@ -11,6 +11,7 @@ use crate::text::printable;
 /// A policy that waits until somebody has looked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct HeldPolicy {
+    /// Name of the policy.
     pub policy: Name,
     #[serde(flatten)]
     pub held: Held,

@@ -9,12 +9,15 @@ use crate::policy::Name;
 /// Something that a person should look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Matter {
+    /// Word of the matter, which stays the same.
     pub code: MatterCode,
+    /// Weight of the matter.
     pub level: Severity,
     /// The task that it is about, where it is about one.
     pub task: Option<Name>,
     /// The policy that it is about, where it is about one.
     pub policy: Option<Name>,
+    /// Sentence for a person.
     pub message: String,
 }
 

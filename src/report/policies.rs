@@ -11,10 +11,13 @@ use crate::policy::{Mode, Name};
 /// A policy in force.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PolicyOverview {
+    /// Name of the policy.
     pub policy: Name,
+    /// Kind of the policy: rows, files or orphans.
     pub kind: &'static str,
     /// The task that runs it; null where it runs on request only.
     pub task: Option<Name>,
+    /// False where the policy, or its task, is switched off.
     pub enabled: bool,
     /// The mode of its runs; with `report` they delete nothing.
     pub mode: Mode,

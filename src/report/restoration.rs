@@ -14,6 +14,7 @@ use crate::text::printable;
 /// Everything that `restore --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Restoration {
+    /// Names the run.
     pub run_id: RunId,
     /// The stores in whose trash the run had something.
     pub stores: Vec<StoreRestored>,
@@ -26,8 +27,11 @@ pub struct Restoration {
 /// Restoration into one store.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StoreRestored {
+    /// Name of the store.
     pub store: Name,
+    /// Files that are back in their place.
     pub files_restored: u64,
+    /// Bytes of those files.
     pub bytes_restored: u64,
     /// Files that stay in the trash: something else is in its place, or it could not be moved.
     pub files_left: u64,
@@ -42,6 +46,7 @@ pub struct StoreRestored {
 pub struct FileLeft {
     /// From the store's root on.
     pub path: String,
+    /// Reason that it stays, in words.
     pub why: String,
 }
 

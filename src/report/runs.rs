@@ -15,17 +15,23 @@ use crate::text::human::{between, count, counted, duration, instant, size};
 /// A run in a list, as `runs --json` and `status --json` print it: the head of what `runs ID --json` prints.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunEntry {
+    /// Names the run.
     pub run_id: RunId,
+    /// Mode of the run.
     pub mode: RunMode,
+    /// Who or what started it.
     pub trigger: RunTrigger,
     /// The task that was run as a whole; null when policies were chosen by hand.
     pub task: Option<Name>,
     /// Null while it runs.
     pub status: Option<Status>,
+    /// When it began.
     pub started_at: Timestamp,
+    /// When it ended; null while it runs.
     pub finished_at: Option<Timestamp>,
     /// Null while it runs.
     pub duration_ms: Option<u64>,
+    /// Sums over its policies.
     pub totals: Totals,
     /// Amounts that match in policies that only reported: what would have gone.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -17,6 +17,7 @@ use crate::text::printable;
 pub struct Stats {
     /// When this was gathered.
     pub at: Timestamp,
+    /// One for each rows policy, in declared order.
     pub policies: Vec<PolicyStats>,
     /// Remarks beside it, for a person.
     pub remarks: Vec<String>,
@@ -25,8 +26,11 @@ pub struct Stats {
 /// Eligible things of one policy.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PolicyStats {
+    /// Name of the policy.
     pub policy: Name,
+    /// Name of the source.
     pub source: Name,
+    /// The table, as the catalog spells it.
     pub table: String,
     /// The mode of its runs; with `report` they delete nothing.
     pub mode: Mode,
@@ -36,6 +40,7 @@ pub struct PolicyStats {
     pub precision: Option<Precision>,
     /// True if a number here is no exact count.
     pub estimated: bool,
+    /// The eligible row that has waited longest; null where none is eligible.
     pub oldest: Option<OldestRow>,
     /// For how long the oldest eligible row has been eligible, in seconds.
     pub overdue_secs: Option<u64>,
@@ -43,11 +48,13 @@ pub struct PolicyStats {
     pub falling_behind: bool,
     /// Rows that would be eligible if nothing kept them.
     pub rows_protected: Option<u64>,
+    /// Precision of `rows_protected`.
     pub protected_precision: Option<Precision>,
     /// The newest run that came to the policy; null when there was none.
     pub last_run: Option<LastPolicyRun>,
     /// Reason that the policy is held; null where its next run goes.
     pub held: Option<Held>,
+    /// Remarks beside it, for a person.
     pub remarks: Vec<String>,
     /// Why the policy could not be looked at.
     pub error: Option<String>,
@@ -69,6 +76,7 @@ pub enum Precision {
 pub struct OldestRow {
     /// Its age, as the column has it.
     pub value: String,
+    /// That age as an instant.
     pub at: Timestamp,
     /// Age of it.
     pub age_secs: u64,
@@ -77,14 +85,21 @@ pub struct OldestRow {
 /// Newest run of a policy, with its result.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct LastPolicyRun {
+    /// Names the run.
     pub run_id: RunId,
+    /// Mode of that run.
     pub mode: RunMode,
+    /// When it began.
     pub started_at: Timestamp,
     /// Null while it runs.
     pub status: Option<Status>,
+    /// Rows that it deleted.
     pub rows_deleted: u64,
+    /// Rows that it updated.
     pub rows_updated: u64,
+    /// Files that it removed.
     pub files_deleted: u64,
+    /// Errors of the policy in that run.
     pub error_count: u64,
 }
 

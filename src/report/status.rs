@@ -70,6 +70,7 @@ fn by_present_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Pen
 /// Whether a daemon is up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DaemonState {
+    /// True if a daemon holds the state directory.
     pub running: bool,
     /// Its process id, where it is known.
     pub pid: Option<u32>,
@@ -85,6 +86,7 @@ pub struct Paused {
     pub subject: Subject,
     /// Null where its file cannot be read, which pauses as well.
     pub pause: Option<Pause>,
+    /// Error of a file of the pause that cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -92,7 +94,9 @@ pub struct Paused {
 /// A task and its schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TaskOverview {
+    /// Name of the task.
     pub task: Name,
+    /// False where it is switched off.
     pub enabled: bool,
     /// The cron expression, or `every 30m`.
     pub schedule: String,
@@ -109,12 +113,17 @@ pub struct TaskOverview {
 /// The last run of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LastRun {
+    /// Names the run.
     pub run_id: RunId,
     /// Null while it runs.
     pub status: Option<Status>,
+    /// When it began.
     pub started_at: Timestamp,
+    /// When it ended; null while it runs.
     pub finished_at: Option<Timestamp>,
+    /// Milliseconds from its begin to its end; null while it runs.
     pub duration_ms: Option<u64>,
+    /// Sums over its policies.
     pub totals: Totals,
     /// Amounts that match in policies that only reported.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -124,7 +133,9 @@ pub struct LastRun {
 /// Files that a policy still owes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Pending {
+    /// Name of the policy.
     pub policy: Name,
+    /// Number of files that are pending.
     pub files: u64,
     /// What keeps them from being removed, where that is known.
     #[serde(skip_serializing_if = "Option::is_none")]

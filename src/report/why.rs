@@ -19,8 +19,11 @@ use crate::text::printable;
 pub struct RowWhy {
     /// When this was asked.
     pub at: Timestamp,
+    /// Name of the source.
     pub source: Name,
+    /// The table, as the catalog spells it.
     pub table: String,
+    /// Key of the row, as text.
     pub key: String,
     /// Every policy that has a say, in declared order.
     pub policies: Vec<PolicyWhy>,
@@ -29,9 +32,11 @@ pub struct RowWhy {
 /// Answer of one policy.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PolicyWhy {
+    /// Name of the policy.
     pub policy: Name,
     /// The row of the policy's own table that this one follows; null where it is of that table itself.
     pub parent: Option<RowName>,
+    /// Fate of the row by this policy.
     pub fate: RowFate,
     /// The answer in words.
     pub summary: String,
@@ -43,14 +48,18 @@ pub struct PolicyWhy {
     pub taken_at: Option<Timestamp>,
     /// Reasons that keep it, the most lasting one first.
     pub reasons: Vec<Reason>,
+    /// Number of files.
     pub files: Vec<FileWhy>,
+    /// Remarks beside it, for a person.
     pub remarks: Vec<String>,
 }
 
 /// A row, as people name it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct RowName {
+    /// The table, as the catalog spells it.
     pub table: String,
+    /// Key of the row, as text.
     pub key: String,
 }
 
@@ -70,7 +79,9 @@ pub enum RowFate {
 /// Something that keeps a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reason {
+    /// Word of the reason, which stays the same.
     pub reason: ReasonKind,
+    /// The reason in words.
     pub message: String,
     /// The row that keeps it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,9 +101,11 @@ impl From<&RowReason> for Reason {
 /// A file that the row names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FileWhy {
+    /// Name of the store.
     pub store: Name,
     /// As it lies in the store, or as the row has it where that leads nowhere.
     pub path: String,
+    /// True where a whole directory goes.
     pub directory: bool,
     /// True if it goes when the row does.
     pub goes: bool,
@@ -109,7 +122,9 @@ pub struct FileWhy {
 /// A column, as people name it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ColumnName {
+    /// The table, as the catalog spells it.
     pub table: String,
+    /// The column, as the catalog spells it.
     pub column: String,
 }
 

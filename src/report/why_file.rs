@@ -19,9 +19,11 @@ use crate::text::printable;
 pub struct FileAnswer {
     /// When this was asked.
     pub at: Timestamp,
+    /// Name of the store.
     pub store: Name,
     /// From the store's root on.
     pub path: String,
+    /// Kind of what is at the path.
     pub found: FoundAs,
     /// Null for what is no file.
     pub size_bytes: Option<u64>,
@@ -33,6 +35,7 @@ pub struct FileAnswer {
     pub named_by: Vec<NamingRow>,
     /// Every policy of files or orphans that goes through the store, in declared order.
     pub policies: Vec<PolicyOnFile>,
+    /// Remarks beside it, for a person.
     pub remarks: Vec<String>,
 }
 
@@ -52,8 +55,11 @@ pub enum FoundAs {
 /// A row that names a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct NamingRow {
+    /// Name of the source.
     pub source: Name,
+    /// The table, as the catalog spells it.
     pub table: String,
+    /// Key of the row, as text.
     pub key: String,
     /// The column, or the template of columns, that names it.
     pub column: String,
@@ -64,8 +70,11 @@ pub struct NamingRow {
 /// Answer of one policy.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct PolicyOnFile {
+    /// Name of the policy.
     pub policy: Name,
+    /// Kind of the policy: rows, files or orphans.
     pub kind: &'static str,
+    /// Fate of the file by this policy.
     pub fate: FileFate,
     /// The answer in words.
     pub summary: String,
@@ -77,6 +86,7 @@ pub struct PolicyOnFile {
     pub taken_at: Option<Timestamp>,
     /// Reasons that keep it, the most lasting one first.
     pub reasons: Vec<WhyKept>,
+    /// Remarks beside it, for a person.
     pub remarks: Vec<String>,
 }
 
@@ -95,7 +105,9 @@ pub enum FileFate {
 /// Something that keeps a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WhyKept {
+    /// Word of the reason, which stays the same.
     pub reason: FileReasonKind,
+    /// The reason in words.
     pub message: String,
     /// The numbers and names of the message.
     #[serde(skip_serializing_if = "Facts::is_empty")]

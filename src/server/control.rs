@@ -66,14 +66,18 @@ pub struct LiveStatus {
     pub overview: Overview,
     /// Progress of the runs of this daemon that are under way.
     pub progress: Vec<RunProgress>,
+    /// Sources of the configuration, and whether each answers.
     pub sources: Vec<SourceState>,
+    /// Configuration that the daemon works by.
     pub configuration: ConfigInForce,
 }
 
 /// State of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SourceState {
+    /// Name of the source.
     pub source: Name,
+    /// False while it cannot be reached, or refuses the login.
     pub is_up: bool,
 }
 
@@ -82,6 +86,7 @@ pub struct SourceState {
 pub struct ConfigInForce {
     /// SHA-256 of what is written in it, in hexadecimal.
     pub digest: String,
+    /// The mode of the daemon; with `report` nothing is ever deleted.
     pub mode: Mode,
     /// True if what is written on disk is something else, or wrong.
     pub differs_from_disk: bool,
@@ -92,11 +97,17 @@ pub struct ConfigInForce {
 /// Progress of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RunProgress {
+    /// Names the run.
     pub run_id: RunId,
+    /// Task that is run as a whole.
     pub task: Option<Name>,
+    /// Policies of the run, in the order in which they run.
     pub policies: Vec<Name>,
+    /// Mode of the run.
     pub mode: RunMode,
+    /// Reason that it began.
     pub trigger: RunTrigger,
+    /// Instant at which it began.
     pub since: Timestamp,
     /// Work done of the work planned, in hundredths. Never falls; 100 only at the end.
     pub progress: u8,
@@ -108,10 +119,13 @@ pub struct RunProgress {
     pub hook: Option<HookPoint>,
     /// Position of the policy in the run, from 1.
     pub position: usize,
+    /// Rows of this policy that are done.
     pub rows_done: u64,
     /// None where it was not counted.
     pub rows_total: Option<u64>,
+    /// Files that were removed so far.
     pub files_deleted: u64,
+    /// Bytes that came free so far.
     pub bytes_reclaimed: u64,
 }
 

@@ -10,7 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::endpoint::{Endpoint, Form};
-use super::problem::{MEDIA_TYPE, ProblemCode, ProblemDocument};
+use super::problem::{MEDIA_TYPE, Problem, ProblemCode};
 use crate::outcome::FORMAT_VERSION;
 use crate::policy::Name;
 
@@ -32,7 +32,7 @@ pub(super) fn describe(endpoints: &[Endpoint]) -> Value {
         let method = endpoint.method.as_str().to_lowercase();
         paths.entry(endpoint.path).or_default().insert(method, operation);
     }
-    let problem = answers.subschema_for::<ProblemDocument>();
+    let problem = answers.subschema_for::<Problem>();
     // What is asked and what is answered share types of one form only: names, ids, words.
     let mut schemas = requests.take_definitions(true);
     schemas.append(&mut answers.take_definitions(true));

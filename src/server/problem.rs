@@ -1,8 +1,10 @@
 //! Errors as RFC 9457 describes them, each with a code that stays the same.
 
+use std::borrow::Cow;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::RunId;
@@ -91,8 +93,9 @@ impl ProblemCode {
 }
 
 /// A problem: what kind, and what went wrong here.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Problem {
+    /// Word of the problem, which stays the same.
     pub code: ProblemCode,
     /// In words.
     pub detail: String,
@@ -109,14 +112,14 @@ pub struct Problem {
 
 /// A problem as it is sent.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Problem")]
-pub(super) struct ProblemDocument<'a> {
+struct ProblemDocument<'a> {
     /// `urn:retaind:problem:` and the code.
     r#type: String,
     /// The kind of problem, in words.
     title: &'static str,
     /// Status of the answer.
     status: u16,
+    /// Word of the problem, which stays the same.
     code: ProblemCode,
     /// Words for this one problem.
     detail: &'a str,
@@ -129,6 +132,17 @@ pub(super) struct ProblemDocument<'a> {
     /// All errors, where there are several.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [String],
+}
+
+/// It is written as a [`ProblemDocument`].
+impl JsonSchema for Problem {
+    fn schema_name() -> Cow<'static, str> {
+        "Problem".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        ProblemDocument::json_schema(generator)
+    }
 }
 
 impl Serialize for Problem {

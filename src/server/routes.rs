@@ -11,9 +11,7 @@ use futures_util::StreamExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::control::{
-    Caller, Control, LiveStatus, Reloaded, RunDocument, RunUpdate, RunWanted, RunsWanted, SeenProposal,
-};
+use super::control::{Caller, LiveStatus, Reloaded, RunDocument, RunUpdate, RunWanted, RunsWanted, SeenProposal};
 use super::endpoint::{App, Endpoint, Form};
 use super::extract::{Asked, Json, PathName, Piece};
 use super::problem::{Problem, ProblemCode};
@@ -109,11 +107,13 @@ fn document<T: Serialize>(of: &T) -> Response {
 
 #[derive(Serialize, JsonSchema)]
 struct Policies {
+    /// The policies, in declared order.
     policies: Vec<PolicyOverview>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Runs {
+    /// The runs, the newest first.
     runs: Vec<RunEntry>,
     /// Value of `before` for the next page. Null where there is none.
     next: Option<RunId>,
@@ -187,7 +187,9 @@ struct Wait {
 
 #[derive(Serialize, JsonSchema)]
 struct Begun {
+    /// Names the run.
     run_id: RunId,
+    /// `running`, or `stopping` after a cancel.
     status: &'static str,
 }
 
@@ -285,6 +287,7 @@ async fn pause(
 struct Resumed {
     #[serde(flatten)]
     subject: Subject,
+    /// False where there was nothing to resume.
     was_paused: bool,
 }
 

@@ -2,6 +2,7 @@
 //! held to the code by `config::documents`.
 
 mod coming_from;
+mod json;
 mod lessons;
 mod variables;
 
