@@ -36,7 +36,7 @@ pub use args::{Args, Shared};
 use args::{AuditCommand, Command, ConfigCommand, PlanForm};
 pub use exit::Exit;
 use load::{inputs, load, load_from};
-pub use output::Refused;
+pub use output::RefusedCommand;
 use output::{Output, say};
 use perform::RunArguments;
 use refusal::Refusal;

@@ -17,7 +17,7 @@ static HAS_ANSWERED: AtomicBool = AtomicBool::new(false);
 
 /// Answer of every command with `--json` that did not do what it was asked to.
 #[derive(serde::Serialize, schemars::JsonSchema)]
-pub struct Refused<'a> {
+pub struct RefusedCommand<'a> {
     /// Complaint of the command.
     error: Complaint<'a>,
 }
@@ -80,7 +80,7 @@ impl Output {
             let causes = causes(error);
             let message = std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ");
             // Standard output that cannot be written was no better than the error.
-            let _ = self.value(&Refused { error: Complaint { code, message: &message, hint } });
+            let _ = self.value(&RefusedCommand { error: Complaint { code, message: &message, hint } });
         }
     }
 

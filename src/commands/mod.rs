@@ -22,4 +22,4 @@ pub mod selection;
 pub mod sockets;
 pub mod stats;
 pub mod status;
-mod task_times;
+pub mod task_times;

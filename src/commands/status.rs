@@ -7,6 +7,7 @@ use rustix::io::Errno;
 
 use super::attention::attention;
 use super::held::held_now;
+use super::task_times::past;
 use crate::clock::Clock;
 pub use crate::ledger::RunFilter;
 use crate::ledger::{FoundPause, Ledger, LedgerError, Pauses, StateHolder, TaskState};
@@ -163,17 +164,16 @@ fn task_overview(
     let policies: Vec<_> =
         settings.policies_of(&task.name).filter(|policy| policy.enabled).map(|policy| policy.name.clone()).collect();
     let is_due = task.enabled && !policies.is_empty();
-    let past = Past {
-        last_due_at: state.and_then(|state| state.last_due_at),
-        known_since: state.map_or(now, |state| state.known_since),
-    };
+    let past = past(state, now);
+    let next_due_at = if is_due { next_slot(task, &settings.daemon.timezone, &past, now) } else { None };
     let is_running = last_run.as_ref().is_some_and(|run| run.status.is_none());
     TaskOverview {
         task: task.name.clone(),
         enabled: task.enabled,
         schedule: schedule_words(&task.trigger),
         policies,
-        next_due_at: if is_due { next_slot(task, &settings.daemon.timezone, &past, now) } else { None },
+        next_due_at,
+        retry_at: if is_due { past.retry_at(task, next_due_at) } else { None },
         last_run: last_run.map(|run| LastRun {
             reported: Reported::of(&run.policies),
             run_id: run.run_id,

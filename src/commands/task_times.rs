@@ -41,10 +41,15 @@ impl Schedules {
 
     fn timing(&self, settings: &Settings, task: &Task, now: Timestamp) -> Option<Timing> {
         let state = self.states.iter().find(|state| state.task == task.name);
-        let past = Past {
-            last_due_at: state.and_then(|state| state.last_due_at),
-            known_since: state.map_or(now, |state| state.known_since),
-        };
-        Timing::compile(&task.trigger, &settings.daemon.timezone, past.anchor()).ok()
+        Timing::compile(&task.trigger, &settings.daemon.timezone, past(state, now).anchor()).ok()
+    }
+}
+
+/// The memory of a task's slots; a task of which the ledger knows nothing is new now.
+pub fn past(state: Option<&TaskState>, now: Timestamp) -> Past {
+    Past {
+        last_due_at: state.and_then(|state| state.last_due_at),
+        known_since: state.map_or(now, |state| state.known_since),
+        unfinished_at: state.and_then(|state| state.unfinished_at),
     }
 }

@@ -21,11 +21,12 @@ use super::status_line::EndedRun;
 use super::task_runner::TaskRuns;
 use crate::clock::Clock;
 use crate::commands::held::held_now;
+use crate::commands::task_times::past;
 use crate::ledger::{Ledger, LedgerError, StateLock, StateLockError, give_up_reserve, lock_state_dir};
 use crate::outcome::Held;
 use crate::policy::{Name, Serving, Settings};
 use crate::run::Runner;
-use crate::schedule::{Alarm, Past, Schedule, ScheduleError, Scheduled};
+use crate::schedule::{Alarm, Schedule, ScheduleError, Scheduled};
 use crate::server::ApiServer;
 use crate::telemetry;
 use crate::text::chain;
@@ -210,9 +211,7 @@ pub(super) async fn remembered_tasks(
     let states = ledger.task_states().await?;
     let remember = |task: &Arc<crate::policy::Task>| {
         let state = states.iter().find(|state| state.task == task.name);
-        let known = state.map(|state| Past { last_due_at: state.last_due_at, known_since: state.known_since });
-        let past = known.unwrap_or(Past { last_due_at: None, known_since: now });
-        Scheduled { task: Arc::clone(task), past }
+        Scheduled { task: Arc::clone(task), past: past(state, now) }
     };
     Ok(scheduled_tasks(settings).map(remember).collect())
 }

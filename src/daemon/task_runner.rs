@@ -8,10 +8,10 @@ use super::live::policies_to_run;
 use super::run_ends::emit_refused;
 use super::runs::{Runs, mode_of};
 use crate::ledger::{FoundPause, Pauses};
-use crate::outcome::{RunTrigger, Subject};
+use crate::outcome::{RunResult, RunTrigger, Status, Subject};
 use crate::policy::{Name, Settings, Task};
-use crate::run::Request;
-use crate::schedule::{Activation, Occasion, Runnable};
+use crate::run::{Request, RunError};
+use crate::schedule::{Activation, Occasion, Runnable, SlotEnd};
 use crate::telemetry::Event;
 use crate::text::chain;
 
@@ -20,7 +20,7 @@ use crate::text::chain;
 pub struct TaskRuns(pub Runs);
 
 impl Runnable for TaskRuns {
-    fn activate(&self, activation: Activation, cancel: CancellationToken) -> BoxFuture<'static, ()> {
+    fn activate(&self, activation: Activation, cancel: CancellationToken) -> BoxFuture<'static, SlotEnd> {
         let runs = self.clone();
         Box::pin(async move { runs.run(activation, cancel).await })
     }
@@ -45,29 +45,35 @@ struct NotToRun;
 
 impl TaskRuns {
     /// Runs the slot of a task, and the task again for as long as a reload stops policies of it.
-    async fn run(&self, activation: Activation, cancel: CancellationToken) {
-        let mut due_at = Some(activation.due_at);
+    async fn run(&self, activation: Activation, cancel: CancellationToken) -> SlotEnd {
+        // The slot of a second try is taken.
+        let mut due_at = (activation.occasion != Occasion::Retry).then_some(activation.due_at);
         if let Some(why) = self.paused(&activation.task) {
-            return self.skip(&activation, &why).await;
+            self.skip(&activation, &why).await;
+            return SlotEnd::Done;
         }
+        let mut end = SlotEnd::Done;
         let choose = |settings: &Settings, due_at| -> Result<Request, NotToRun> {
             let task = settings.task(&activation.task).filter(|task| task.enabled).ok_or(NotToRun)?;
             Ok(request_of(settings, task, &activation, due_at))
         };
         while let Ok((run, (runner, request))) = self.0.enter(&cancel, |settings| choose(settings, due_at)) {
-            if let Err(error) = self.0.carry_out(runner, request).await {
-                emit_refused(&error, &activation, run.run_id);
+            let ended = self.0.carry_out(runner, request).await;
+            if let Err(error) = &ended {
+                emit_refused(error, &activation, run.run_id);
             }
+            end = slot_end(&ended);
             run.ended.cancel();
             // Its slot is taken: the next run has none.
             due_at = None;
             if !run.brake.is_pulled() || run.cancel.is_cancelled() {
-                return;
+                return end;
             }
         }
         if due_at.is_some() {
             self.skip(&activation, "the task is no longer in the configuration").await;
         }
+        end
     }
 
     /// Why a task is not run on schedule, where somebody has set it aside.
@@ -92,10 +98,22 @@ impl TaskRuns {
     }
 }
 
+fn slot_end(ended: &Result<RunResult, RunError>) -> SlotEnd {
+    let is_to_be_retried = match ended {
+        Ok(RunResult { status: Some(status), cause, policies, .. }) => {
+            status.is_to_be_retried(*cause, policies.iter().any(|policy| policy.status == Status::Failed))
+        }
+        Ok(_) | Err(RunError::SlotTaken { .. }) => false,
+        Err(_) => true,
+    };
+    if is_to_be_retried { SlotEnd::Unfinished } else { SlotEnd::Done }
+}
+
 fn request_of(settings: &Settings, task: &Task, activation: &Activation, due_at: Option<Timestamp>) -> Request {
     let trigger = match activation.occasion {
         Occasion::Due => RunTrigger::Schedule,
         Occasion::CatchUp => RunTrigger::CatchUp,
+        Occasion::Retry => RunTrigger::Retry,
     };
     // What has a task has no parameters.
     let policies = policies_to_run(settings, &task.name).cloned().collect();

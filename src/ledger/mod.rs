@@ -231,6 +231,8 @@ pub struct TaskState {
     pub last_started_at: Option<Timestamp>,
     pub last_finished_at: Option<Timestamp>,
     pub last_status: Option<Status>,
+    /// When the task's newest run ended, if a slot began it and it did not do what the slot was for.
+    pub unfinished_at: Option<Timestamp>,
     /// First seen by a daemon; a slot before this is not "missed".
     pub known_since: Timestamp,
 }

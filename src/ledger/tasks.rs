@@ -4,9 +4,10 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use jiff::Timestamp;
 
-use super::schema::{runs, tasks};
+use super::schema::{policy_results, runs, tasks};
 use super::words::{instant, read_instant, read_name, read_run_id, read_word};
 use super::{Fault, Ledger, LedgerError, TaskState};
+use crate::outcome::{RunTrigger, Status};
 use crate::policy::Name;
 
 impl Ledger {
@@ -78,28 +79,54 @@ struct TaskRow {
     last_due_at: Option<String>,
 }
 
-/// The newest run of a task: id, beginning, end, status.
-type LastRunRow = (String, String, Option<String>, Option<String>);
+/// The newest run of a task, as columns.
+#[derive(Queryable)]
+struct LastRunRow {
+    run_id: String,
+    started_at: String,
+    finished_at: Option<String>,
+    status: Option<String>,
+    trigger: String,
+    cause: Option<String>,
+}
+
+impl LastRunRow {
+    /// When it ended, if its slot is to be tried again.
+    fn unfinished_at(&self, connection: &mut SqliteConnection) -> Result<Option<Timestamp>, Fault> {
+        let (Some(status), Some(finished_at)) = (&self.status, &self.finished_at) else { return Ok(None) };
+        if !read_word::<RunTrigger>(&self.trigger)?.is_schedule() {
+            return Ok(None);
+        }
+        let failed = policy_results::table
+            .filter(policy_results::run_id.eq(&self.run_id))
+            .filter(policy_results::status.eq(Status::Failed.word()));
+        let any_failed: bool = diesel::select(diesel::dsl::exists(failed)).get_result(connection)?;
+        let cause = self.cause.as_deref().map(read_word).transpose()?;
+        let is_unfinished = read_word::<Status>(status)?.is_to_be_retried(cause, any_failed);
+        is_unfinished.then(|| read_instant(finished_at)).transpose()
+    }
+}
 
 impl TaskRow {
     fn state(self, connection: &mut SqliteConnection) -> Result<TaskState, Fault> {
         let last: Option<LastRunRow> = runs::table
             .filter(runs::task.eq(&self.task))
             .order((runs::started_at.desc(), runs::run_id.desc()))
-            .select((runs::run_id, runs::started_at, runs::finished_at, runs::status))
+            .select((runs::run_id, runs::started_at, runs::finished_at, runs::status, runs::trigger, runs::cause))
             .first(connection)
             .optional()?;
-        let (run_id, started_at, finished_at, status) = match last {
-            Some((run_id, started_at, finished_at, status)) => (Some(run_id), Some(started_at), finished_at, status),
-            None => (None, None, None, None),
-        };
         Ok(TaskState {
             task: read_name(&self.task)?,
             last_due_at: self.last_due_at.as_deref().map(read_instant).transpose()?,
-            last_run: run_id.as_deref().map(read_run_id).transpose()?,
-            last_started_at: started_at.as_deref().map(read_instant).transpose()?,
-            last_finished_at: finished_at.as_deref().map(read_instant).transpose()?,
-            last_status: status.as_deref().map(read_word).transpose()?,
+            last_run: last.as_ref().map(|last| read_run_id(&last.run_id)).transpose()?,
+            last_started_at: last.as_ref().map(|last| read_instant(&last.started_at)).transpose()?,
+            last_finished_at: last
+                .as_ref()
+                .and_then(|last| last.finished_at.as_deref())
+                .map(read_instant)
+                .transpose()?,
+            last_status: last.as_ref().and_then(|last| last.status.as_deref()).map(read_word).transpose()?,
+            unfinished_at: last.map(|last| last.unfinished_at(connection)).transpose()?.flatten(),
             known_since: read_instant(&self.known_since)?,
         })
     }

@@ -31,6 +31,15 @@ pub enum Status {
 }
 
 impl Status {
+    /// True if a run that ended like this did not do what its slot was for, by no wish of a person.
+    pub fn is_to_be_retried(self, cause: Option<Cause>, any_policy_failed: bool) -> bool {
+        match self {
+            Status::Failed => true,
+            Status::Cancelled => cause != Some(Cause::Request),
+            Status::Completed | Status::CompletedWithErrors | Status::Blocked => any_policy_failed,
+        }
+    }
+
     /// True if it did not come to its end: it is not known what it would have been.
     pub fn is_cut_short(self) -> bool {
         matches!(self, Status::Failed | Status::Cancelled)
@@ -52,7 +61,10 @@ pub enum RunMode {
 pub enum RunTrigger {
     Cli,
     Schedule,
+    /// The schedule, for a slot that was missed.
     CatchUp,
+    /// The schedule, for a slot whose run did not succeed.
+    Retry,
     Api,
 }
 
@@ -74,13 +86,14 @@ impl RunTrigger {
             RunTrigger::Cli => "cli",
             RunTrigger::Schedule => "schedule",
             RunTrigger::CatchUp => "catch_up",
+            RunTrigger::Retry => "retry",
             RunTrigger::Api => "api",
         }
     }
 
     /// True if the schedule started it, and no person.
     pub fn is_schedule(self) -> bool {
-        matches!(self, RunTrigger::Schedule | RunTrigger::CatchUp)
+        matches!(self, RunTrigger::Schedule | RunTrigger::CatchUp | RunTrigger::Retry)
     }
 }
 

@@ -44,6 +44,7 @@ pub(crate) fn task(name: &str) -> Task {
         trigger: Trigger::Every(Duration::from_secs(60)),
         misfire_grace: Duration::from_secs(60),
         catch_up: true,
+        retry: None,
         timeout: None,
         enabled: true,
         before: None,

@@ -13,6 +13,8 @@ pub struct Task {
     pub misfire_grace: Duration,
     /// True if a slot missed while the daemon was down is run once after start.
     pub catch_up: bool,
+    /// Time after which a slot that failed or was cancelled is tried again.
+    pub retry: Option<Duration>,
     pub timeout: Option<Duration>,
     pub enabled: bool,
     /// Run before the first policy; its failure blocks the run.

@@ -49,6 +49,7 @@ pub(super) fn trigger_words(trigger: RunTrigger) -> &'static str {
         RunTrigger::Cli => "command",
         RunTrigger::Schedule => "schedule",
         RunTrigger::CatchUp => "catch-up",
+        RunTrigger::Retry => "retry",
         RunTrigger::Api => "api",
     }
 }

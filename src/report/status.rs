@@ -104,6 +104,9 @@ pub struct TaskOverview {
     pub policies: Vec<Name>,
     /// The next slot; null when the task is switched off or has no policy.
     pub next_due_at: Option<Timestamp>,
+    /// When the last slot, whose run did not succeed, is tried again; null where it is not.
+    #[serde(default)]
+    pub retry_at: Option<Timestamp>,
     /// The task's last run, by whomever; null when it never ran.
     pub last_run: Option<LastRun>,
     /// The oldest known slot that should have been run by now and was not.
@@ -224,6 +227,9 @@ fn tasks(overview: &Overview, layout: Layout) -> Table {
 }
 
 fn next_cell(task: &TaskOverview, now: Timestamp) -> Cell {
+    if let (true, None, Some(at)) = (task.enabled, task.overdue_since, task.retry_at) {
+        return Cell::styled(format!("{} (retry)", instant_from(at, now)), CARE);
+    }
     match (task.enabled, task.overdue_since, task.next_due_at) {
         (false, _, _) => Cell::styled("switched off", FAINT),
         (true, Some(since), _) => Cell::styled(format!("overdue since {}", instant(since)), BAD),
@@ -273,6 +279,7 @@ mod tests {
             schedule: "0 3 * * *".to_owned(),
             policies: policies.iter().map(|policy| name(policy)).collect(),
             next_due_at: Some(at("2025-02-01T03:00:00Z")),
+            retry_at: None,
             last_run: None,
             overdue_since: None,
         };

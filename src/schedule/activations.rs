@@ -11,7 +11,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::interface::{Activation, Pulse, Runnable, TaskStatus};
+use super::interface::{Activation, Pulse, Runnable, SlotEnd, TaskStatus};
 use super::ticker::Board;
 use super::timetable::{Slot, SlotVerdict};
 use crate::policy::Name;
@@ -32,7 +32,7 @@ pub struct Activations {
     pub asked: mpsc::Receiver<oneshot::Sender<Pulse>>,
     running: BTreeMap<Name, Running>,
     /// Activations, and notes on skipped slots.
-    set: JoinSet<()>,
+    set: JoinSet<SlotEnd>,
 }
 
 struct Running {
@@ -104,19 +104,31 @@ impl Activations {
     }
 
     fn skip(&mut self, activation: Activation, why: &'static str) {
-        self.set.spawn(self.runnable.skip(activation, why));
+        let noted = self.runnable.skip(activation, why);
+        self.set.spawn(async move {
+            noted.await;
+            SlotEnd::Done
+        });
     }
 
-    fn note_end(&mut self, ended: Result<(Id, ()), JoinError>) {
-        let (id, panic) = match ended {
-            Ok((id, ())) => (id, None),
-            Err(error) => (error.id(), Some(error).filter(JoinError::is_panic)),
+    fn note_end(&mut self, ended: Result<(Id, SlotEnd), JoinError>) {
+        let (id, end, panic) = match ended {
+            Ok((id, end)) => (id, end, None),
+            Err(error) => (error.id(), SlotEnd::Unfinished, Some(error).filter(JoinError::is_panic)),
         };
         let task = self.running.iter().find(|(_, running)| running.id == id).map(|(task, _)| task.clone());
         let activation = task.and_then(|task| self.running.remove(&task)).map(|running| running.activation);
+        if let (Some(activation), SlotEnd::Unfinished) = (&activation, end) {
+            self.board.table().try_again(&activation.task, self.board.clock.now());
+            self.board.announce_change();
+        }
         match (activation, panic.map(words_of_panic)) {
             (Some(activation), Some(words)) => {
-                self.set.spawn(self.runnable.lost(activation, words));
+                let noted = self.runnable.lost(activation, words);
+                self.set.spawn(async move {
+                    noted.await;
+                    SlotEnd::Done
+                });
             }
             (None, Some(words)) => tracing::error!(error = %words, "Noting a slot failed by a bug in retaind: {words}"),
             (_, None) => {}

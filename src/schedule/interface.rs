@@ -4,13 +4,16 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use crate::policy::Name;
+use crate::policy::{Name, Task};
 
 /// Why a task is activated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Occasion {
     Due,
+    /// It was missed.
     CatchUp,
+    /// Its run did not succeed.
+    Retry,
 }
 
 /// A slot that has come.
@@ -28,6 +31,8 @@ pub struct Past {
     pub last_due_at: Option<Timestamp>,
     /// When a daemon first saw the task; slots before this were not missed.
     pub known_since: Timestamp,
+    /// When the run of the newest slot ended, if that slot is to be tried again.
+    pub unfinished_at: Option<Timestamp>,
 }
 
 impl Past {
@@ -36,16 +41,31 @@ impl Past {
         self.last_due_at.unwrap_or(self.known_since)
     }
 
+    /// When the newest slot is tried again; not where the next one comes before.
+    pub fn retry_at(&self, task: &Task, next: Option<Timestamp>) -> Option<Timestamp> {
+        let at = self.unfinished_at?.checked_add(task.retry?).ok()?;
+        next.is_none_or(|next| at < next).then_some(at)
+    }
+
     /// Slots up to here are done with.
     pub(super) fn floor(&self) -> Timestamp {
         self.last_due_at.map_or(self.known_since, |last| last.max(self.known_since))
     }
 }
 
+/// End of an activation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotEnd {
+    /// The slot is done with.
+    Done,
+    /// Its run did not succeed: where the task says so, it is tried again.
+    Unfinished,
+}
+
 /// Executor of the tasks that are due. `daemon` implements it by calling `run`.
 pub trait Runnable: Send + Sync + 'static {
     /// Runs the task of a slot to its end; the token asks it to stop between batches.
-    fn activate(&self, activation: Activation, cancel: CancellationToken) -> BoxFuture<'static, ()>;
+    fn activate(&self, activation: Activation, cancel: CancellationToken) -> BoxFuture<'static, SlotEnd>;
     /// Notes a slot that passed without a run.
     fn skip(&self, activation: Activation, why: &'static str) -> BoxFuture<'static, ()>;
     /// Notes an activation that ended by a panic, with the panic's words.

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use activations::Activations;
 pub use alarm::Alarm;
-pub use interface::{Activation, Occasion, Past, Pulse, Runnable, TaskStatus};
+pub use interface::{Activation, Occasion, Past, Pulse, Runnable, SlotEnd, TaskStatus};
 pub use next::{Timing, TimingError, next_slot};
 use ticker::{Board, Ticker};
 pub use timetable::Scheduled;

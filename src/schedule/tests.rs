@@ -27,7 +27,7 @@ impl Recorder {
 struct Probe(Arc<Recorder>);
 
 impl Runnable for Probe {
-    fn activate(&self, activation: Activation, cancel: CancellationToken) -> BoxFuture<'static, ()> {
+    fn activate(&self, activation: Activation, cancel: CancellationToken) -> BoxFuture<'static, SlotEnd> {
         let recorder = Arc::clone(&self.0);
         Box::pin(async move {
             recorder.note("begun", &activation);
@@ -38,6 +38,7 @@ impl Runnable for Probe {
                 _ => {}
             }
             recorder.note("ended", &activation);
+            if activation.task.as_str() == "failing" { SlotEnd::Unfinished } else { SlotEnd::Done }
         })
     }
 
@@ -58,7 +59,7 @@ fn every(name: &str, secs: u64, past: Past) -> Scheduled {
 }
 
 fn new_now() -> Past {
-    Past { last_due_at: None, known_since: Clock::system().now() }
+    Past { last_due_at: None, known_since: Clock::system().now(), unfinished_at: None }
 }
 
 async fn start(tasks: &[Scheduled]) -> (Schedule, Arc<Recorder>) {
@@ -135,7 +136,7 @@ async fn a_reload_changes_what_is_due_and_leaves_what_runs() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_missed_while_down_is_caught_up_once() {
     let last = Clock::system().now() - SignedDuration::from_mins(63);
-    let past = Past { last_due_at: Some(last), known_since: last };
+    let past = Past { last_due_at: Some(last), known_since: last, unfinished_at: None };
     let (schedule, recorder) = start(&[every("quick", 600, past)]).await;
     until("the catch-up", || recorder.of("ended").len() == 1).await;
     let run = &recorder.of("begun")[0];
@@ -148,7 +149,7 @@ async fn what_was_missed_while_down_is_caught_up_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_tasks_due_in_one_instant_all_run() {
     let soon = Clock::system().now() - SignedDuration::from_secs(3598);
-    let past = Past { last_due_at: Some(soon), known_since: soon };
+    let past = Past { last_due_at: Some(soon), known_since: soon, unfinished_at: None };
     let tasks: Vec<Scheduled> = (0..1000).map(|n| every(&format!("t{n}"), 3600, past)).collect();
     let (schedule, recorder) = start(&tasks).await;
     until("all of them", || recorder.of("ended").len() == 1000).await;
@@ -160,7 +161,7 @@ async fn a_thousand_tasks_due_in_one_instant_all_run() {
 async fn a_clock_moved_by_hand_brings_the_slot() {
     let clock = Clock::manual("2026-01-01T12:00:00Z".parse().unwrap());
     let recorder = Arc::new(Recorder::default());
-    let mut nightly = every("quick", 1, Past { last_due_at: None, known_since: clock.now() });
+    let mut nightly = every("quick", 1, Past { last_due_at: None, known_since: clock.now(), unfinished_at: None });
     Arc::make_mut(&mut nightly.task).trigger = Trigger::Cron("0 3 * * *".to_owned());
     let alarm = Alarm::Polling(Duration::from_millis(5));
     let probe = Arc::new(Probe(Arc::clone(&recorder)));

@@ -35,6 +35,8 @@ pub struct Slot {
     pub due_at: Timestamp,
     /// Older slots that passed unused; this one stands for them.
     pub stands_for_more: bool,
+    /// It was run before, without success.
+    pub is_retry: bool,
 }
 
 /// Action for a slot.
@@ -63,6 +65,8 @@ struct Entry {
     next: Option<Timestamp>,
     /// Not before this, although it is overdue.
     held_until: Option<Timestamp>,
+    /// When the newest slot is tried again.
+    retry_at: Option<Timestamp>,
 }
 
 impl Timetable {
@@ -74,6 +78,10 @@ impl Timetable {
             let mut entry = table.enter(scheduled, scheduled.past.floor())?;
             if entry.missed(now).is_some_and(|slot| !is_on_time(&entry.task, slot, now)) {
                 entry.held_until = now.checked_add(hold).ok();
+                hold += CATCH_UP_SPREAD;
+            } else if scheduled.past.unfinished_at.is_some() {
+                let soonest = now.checked_add(hold).unwrap_or(now);
+                entry.retry_at = scheduled.past.retry_at(&entry.task, entry.next).map(|at| at.max(soonest));
                 hold += CATCH_UP_SPREAD;
             }
             table.entries.insert(scheduled.task.name.clone(), entry);
@@ -92,6 +100,7 @@ impl Timetable {
             if let Some(before) = before.filter(|before| before.task.trigger == scheduled.task.trigger) {
                 entry.timing = before.timing.clone();
                 (entry.done, entry.next, entry.held_until) = (before.done, before.next, before.held_until);
+                entry.retry_at = before.retry_at.filter(|_| entry.task.retry.is_some());
             }
             renewed.entries.insert(name.clone(), entry);
         }
@@ -106,7 +115,15 @@ impl Timetable {
         due.take(limit).filter_map(|entry| Some((entry.id, entry.take(now)?))).collect()
     }
 
-    /// When the next slot comes, or a held one is let go.
+    /// Notes that the run of a task's newest slot ended without success: where the task says so, it is tried again.
+    pub fn try_again(&mut self, task: &Name, ended: Timestamp) {
+        if let Some(entry) = self.entries.get_mut(task) {
+            let past = Past { last_due_at: Some(entry.done), known_since: entry.done, unfinished_at: Some(ended) };
+            entry.retry_at = past.retry_at(&entry.task, entry.next);
+        }
+    }
+
+    /// When the next slot comes, is tried again, or a held one is let go.
     pub fn wake_at(&self) -> Option<Timestamp> {
         self.entries.values().filter_map(Entry::wake_at).min()
     }
@@ -126,6 +143,7 @@ impl Timetable {
             timing,
             done,
             held_until: None,
+            retry_at: None,
         })
     }
 
@@ -135,14 +153,15 @@ impl Timetable {
             tracing::warn!(task = %entry.task.name, "The clock was set back: task {} counts from now on", entry.task.name);
             entry.done = now;
             entry.next = entry.timing.next_after(now);
+            entry.retry_at = None;
         }
     }
 }
 
 impl Entry {
     fn wake_at(&self) -> Option<Timestamp> {
-        let next = self.next?;
-        Some(self.held_until.map_or(next, |held| held.max(next)))
+        let next = self.next.map(|next| self.held_until.map_or(next, |held| held.max(next)));
+        next.into_iter().chain(self.retry_at).min()
     }
 
     /// The newest of the slots that have come and were not taken.
@@ -152,12 +171,20 @@ impl Entry {
     }
 
     fn take(&mut self, now: Timestamp) -> Option<Slot> {
-        let first = self.next?;
-        let due_at = self.missed(now)?;
+        let Some((first, due_at)) = self.next.zip(self.missed(now)) else {
+            self.retry_at.take_if(|at| *at <= now)?;
+            return Some(Slot {
+                task: Arc::clone(&self.task),
+                due_at: self.done,
+                stands_for_more: false,
+                is_retry: true,
+            });
+        };
         self.done = due_at;
+        self.retry_at = None;
         self.next = self.timing.next_after(due_at);
         self.held_until = None;
-        Some(Slot { task: Arc::clone(&self.task), due_at, stands_for_more: first < due_at })
+        Some(Slot { task: Arc::clone(&self.task), due_at, stands_for_more: first < due_at, is_retry: false })
     }
 }
 
@@ -165,7 +192,9 @@ impl Slot {
     /// Decides whether the slot is still on time, is caught up, or is skipped.
     pub fn judge(&self, now: Timestamp) -> SlotVerdict {
         let activation = |occasion| Activation { task: self.task.name.clone(), due_at: self.due_at, occasion };
-        if is_on_time(&self.task, self.due_at, now) {
+        if self.is_retry {
+            SlotVerdict::Run(activation(Occasion::Retry))
+        } else if is_on_time(&self.task, self.due_at, now) {
             SlotVerdict::Run(activation(Occasion::Due))
         } else if self.task.catch_up {
             SlotVerdict::Run(activation(Occasion::CatchUp))
@@ -195,7 +224,10 @@ mod tests {
     }
 
     fn scheduled(task: Task, last: Option<&str>, known_since: &str) -> Scheduled {
-        Scheduled { task: Arc::new(task), past: Past { last_due_at: last.map(at), known_since: at(known_since) } }
+        Scheduled {
+            task: Arc::new(task),
+            past: Past { last_due_at: last.map(at), known_since: at(known_since), unfinished_at: None },
+        }
     }
 
     fn nightly(catch_up: bool, last: Option<&str>, known_since: &str) -> Vec<Scheduled> {
@@ -229,6 +261,48 @@ mod tests {
         assert_eq!(table.wake_at(), Some(at("05T12:00:01")));
         assert_eq!(taken(&mut table, "05T12:00:01"), [run("05T03:00:00", Occasion::CatchUp)]);
         assert_eq!(table.wake_at(), Some(at("06T03:00:00")));
+    }
+
+    fn retried(unfinished_at: Option<&str>) -> Vec<Scheduled> {
+        let task = Task { retry: Some(Duration::from_secs(900)), ..task("retention", "0 3 * * *", true) };
+        let past = Past {
+            unfinished_at: unfinished_at.map(at),
+            ..scheduled(task.clone(), Some("01T03:00:00"), "01T00:00:00").past
+        };
+        vec![Scheduled { task: Arc::new(task), past }]
+    }
+
+    #[test]
+    fn an_unfinished_slot_comes_again_before_the_next() {
+        let tasks = retried(None);
+        let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("01T12:00:00")).unwrap();
+        assert_eq!(taken(&mut table, "02T03:00:00"), [run("02T03:00:00", Occasion::Due)]);
+        table.try_again(&tasks[0].task.name, at("02T03:10:00"));
+        assert_eq!(table.wake_at(), Some(at("02T03:25:00")));
+        assert_eq!(taken(&mut table, "02T03:24:59"), []);
+        assert_eq!(taken(&mut table, "02T03:25:00"), [run("02T03:00:00", Occasion::Retry)]);
+        assert_eq!((taken(&mut table, "02T03:40:00"), table.wake_at()), (vec![], Some(at("03T03:00:00"))));
+        table.try_again(&tasks[0].task.name, at("03T02:50:00"));
+        assert_eq!(table.wake_at(), Some(at("03T03:00:00")), "the next slot comes before");
+        table.try_again(&tasks[0].task.name, at("03T02:40:00"));
+        assert_eq!(taken(&mut table, "03T03:00:00"), [run("03T03:00:00", Occasion::Due)], "one for both");
+        assert_eq!(table.wake_at(), Some(at("04T03:00:00")));
+    }
+
+    #[test]
+    fn a_start_remembers_an_unfinished_slot() {
+        let tasks = retried(Some("01T03:10:00"));
+        let early = Timetable::at_start(TimeZone::UTC, &tasks, at("01T03:11:00")).unwrap();
+        assert_eq!(early.wake_at(), Some(at("01T03:25:00")));
+        let mut late = Timetable::at_start(TimeZone::UTC, &tasks, at("01T12:00:00")).unwrap();
+        assert_eq!(late.wake_at(), Some(at("01T12:00:01")), "after a moment");
+        assert_eq!(taken(&mut late, "01T12:00:01"), [run("01T03:00:00", Occasion::Retry)]);
+        let mut missed = Timetable::at_start(TimeZone::UTC, &tasks, at("02T12:00:00")).unwrap();
+        assert_eq!(taken(&mut missed, "02T12:00:01"), [run("02T03:00:00", Occasion::CatchUp)], "one for both");
+        assert_eq!(missed.wake_at(), Some(at("03T03:00:00")));
+        missed.replace(TimeZone::UTC, &nightly(true, None, "01T00:00:00"), at("02T12:00:02")).unwrap();
+        missed.try_again(&tasks[0].task.name, at("02T12:00:03"));
+        assert_eq!(missed.wake_at(), Some(at("03T03:00:00")), "the task does not ask for it any more");
     }
 
     #[test]

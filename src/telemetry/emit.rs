@@ -301,6 +301,7 @@ impl BegunRun<'_> {
         let why = match (by, trigger) {
             (_, RunTrigger::Schedule) => "by schedule".to_owned(),
             (_, RunTrigger::CatchUp) => "in place of a slot that was missed".to_owned(),
+            (_, RunTrigger::Retry) => "in place of a run that did not succeed".to_owned(),
             (Some(by), RunTrigger::Cli | RunTrigger::Api) => format!("on request of {by}"),
             (None, RunTrigger::Cli | RunTrigger::Api) => "on request".to_owned(),
         };

@@ -140,6 +140,9 @@ keys! {
         misfire_grace: WaitSpan = "5m";
         /// A slot missed while the daemon was down is run once after start.
         catch_up: bool = true;
+        /// A slot whose run failed, or was cancelled by anything but a person, is tried again after this time, until the
+        /// next slot comes. Without it the next slot is the next try.
+        retry: WaitSpan;
         /// A run that takes longer is stopped between two batches; what it did stays done.
         timeout: WaitSpan;
         /// `false`: the task is never due.

@@ -79,7 +79,7 @@ impl Named for Task {
         &self.name
     }
     fn facts(&self) -> Vec<Fact> {
-        let Self { name: _, trigger, misfire_grace, catch_up, timeout, enabled, before, after } = self;
+        let Self { name: _, trigger, misfire_grace, catch_up, retry, timeout, enabled, before, after } = self;
         let (schedule, every) = match trigger {
             Trigger::Cron(text) => (Some(text), None),
             Trigger::Every(period) => (None, Some(Shown(*period))),
@@ -89,6 +89,7 @@ impl Named for Task {
             optional("every", every),
             fact("misfire_grace", Shown(*misfire_grace)),
             fact("catch_up", catch_up),
+            optional("retry", retry.map(Shown)),
             optional("timeout", timeout.map(Shown)),
             fact("enabled", enabled),
             secret("before", before.as_ref().map(|hook| format!("{hook:?}"))),

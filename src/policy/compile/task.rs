@@ -42,6 +42,7 @@ impl Gather<'_> {
             trigger: trigger?,
             misfire_grace: raw.misfire_grace.0,
             catch_up: raw.catch_up,
+            retry: raw.retry.map(|retry| retry.0),
             timeout: raw.timeout.map(|timeout| timeout.0),
             enabled: raw.enabled,
             before,

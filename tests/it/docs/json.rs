@@ -8,7 +8,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::Value;
 
-use retaind::cli::Refused;
+use retaind::cli::RefusedCommand;
 use retaind::report::{
     AuditEntry, ClockToConfirm, Configuration, Difference, FileAnswer, Findings, Overview, PolicyOverview, Restoration,
     RowWhy, RunEntry, RunResult, Stats, StoreFound, ToApprove, VerifiedAudit,
@@ -34,22 +34,22 @@ fn shape<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 const ENTRIES: &[Entry] = &[
-    ("`retaind run`, `retaind plan`, `retaind runs ID`, hooks", shape::<RunResult>),
-    ("`retaind runs`: a list of", shape::<RunEntry>),
-    ("`retaind status`", shape::<Overview>),
-    ("`retaind stats`, `GET /api/v1/stats`", shape::<Stats>),
-    ("`retaind why SOURCE.TABLE KEY`", shape::<RowWhy>),
-    ("`retaind why STORE PATH`", shape::<FileAnswer>),
-    ("`retaind check`", shape::<Findings>),
-    ("`retaind diff`", shape::<Difference>),
-    ("`retaind approve`, `GET /api/v1/policies/NAME/proposal`", shape::<ToApprove>),
-    ("`retaind approve --clock`", shape::<ClockToConfirm>),
-    ("`retaind adopt`", shape::<StoreFound>),
-    ("`retaind restore`", shape::<Restoration>),
-    ("`retaind audit`: a list of", shape::<AuditEntry>),
-    ("`retaind audit verify`", shape::<VerifiedAudit>),
-    ("`retaind config show`", shape::<Configuration>),
-    ("Every command that did not do what it was asked to", shape::<Refused>),
+    ("`retaind run --json`, `retaind plan --json`, `retaind runs ID --json`, hooks", shape::<RunResult>),
+    ("`retaind runs --json`: a list of", shape::<RunEntry>),
+    ("`retaind status --json`", shape::<Overview>),
+    ("`retaind stats --json`, `GET /api/v1/stats`", shape::<Stats>),
+    ("`retaind why SOURCE.TABLE KEY --json`", shape::<RowWhy>),
+    ("`retaind why STORE PATH --json`", shape::<FileAnswer>),
+    ("`retaind check --json`", shape::<Findings>),
+    ("`retaind diff --json`", shape::<Difference>),
+    ("`retaind approve --json`, `GET /api/v1/policies/NAME/proposal`", shape::<ToApprove>),
+    ("`retaind approve --clock --json`", shape::<ClockToConfirm>),
+    ("`retaind adopt --json`", shape::<StoreFound>),
+    ("`retaind restore --json`", shape::<Restoration>),
+    ("`retaind audit --json`: a list of", shape::<AuditEntry>),
+    ("`retaind audit verify --json`", shape::<VerifiedAudit>),
+    ("`retaind config show --json`", shape::<Configuration>),
+    ("Every command that did not do what it was asked to", shape::<RefusedCommand>),
     ("`GET /api/v1/status`", shape::<LiveStatus>),
     ("`GET /api/v1/policies`: in `policies` a list of", shape::<PolicyOverview>),
     ("`GET /api/v1/runs/ID`", shape::<RunDocument>),

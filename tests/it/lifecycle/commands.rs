@@ -6,7 +6,7 @@ use super::api::{get, post};
 use super::*;
 use serde_json::{Value, json};
 
-fn retaind(world: &World, arguments: &[&str]) -> Output {
+pub(super) fn retaind(world: &World, arguments: &[&str]) -> Output {
     let config = world.dir.join("retaind.toml");
     binary::command(RETAIND).arg("--config").arg(config).args(arguments).stdin(Stdio::null()).output().unwrap()
 }

@@ -1,5 +1,6 @@
 //! Slots: on time, missed, caught up, and through a stall.
 
+use super::commands::retaind;
 use super::*;
 
 #[test]
@@ -66,4 +67,77 @@ fn a_stall_longer_than_the_interval_does_not_end_the_schedule() {
     let after = await_runs(&world, before + 3);
     assert!(after.iter().all(|run| text(&run[1]) == "completed"), "{after:?}");
     daemon.stop();
+}
+
+/// Words of the runs: what began them, and how they ended.
+fn words(runs: &[Vec<Option<String>>]) -> Vec<(String, String)> {
+    runs.iter().map(|run| (text(&run[0]).to_owned(), text(&run[1]).to_owned())).collect()
+}
+
+/// A task whose newest slot was missed, so that a start runs it.
+fn missed_slot(task: &str) -> World {
+    let world = world(&format!("schedule = \"0 3 * * *\"\n{task}"));
+    Daemon::ready(&world).stop();
+    let days_ago = world.clock.now() - jiff::SignedDuration::from_hours(24 * 9);
+    ledger(&world).execute(&format!("UPDATE tasks SET known_since = '{days_ago:.9}'")).unwrap();
+    world
+}
+
+#[test]
+fn a_failed_slot_is_tried_until_it_succeeds() {
+    let world = missed_slot("retry = \"1s\"");
+    world.item(1, 40.0, None, None);
+    world.item(2, 1.0, None, None);
+    world.db.execute("ALTER TABLE item RENAME TO gone");
+    let daemon = Daemon::ready(&world);
+    await_runs(&world, 2);
+    let status: serde_json::Value = serde_json::from_slice(&retaind(&world, &["status", "--json"]).stdout).unwrap();
+    assert!(status["tasks"].as_array().unwrap().iter().any(|task| task["retry_at"].is_string()), "{status}");
+    world.db.execute("ALTER TABLE gone RENAME TO item");
+    let deadline = Instant::now() + PATIENCE;
+    while world.ids() != crate::world::set([2]) {
+        assert!(Instant::now() < deadline, "{}", log(&world));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    std::thread::sleep(Duration::from_millis(2500));
+    daemon.stop();
+    let runs = words(&await_runs(&world, 3));
+    let ((first, retries), is_failed) = (runs.split_first().unwrap(), |run: &(String, String)| run.1 == "failed");
+    let (last, failed) = retries.split_last().unwrap();
+    assert_eq!((first.0.as_str(), is_failed(first)), ("catch_up", true), "{runs:?}");
+    assert!(failed.iter().all(|run| run.0 == "retry" && is_failed(run)) && !failed.is_empty(), "{runs:?}");
+    assert_eq!((last.0.as_str(), last.1.as_str()), ("retry", "completed"), "and none after it: {runs:?}");
+}
+
+#[test]
+fn a_slot_cut_short_goes_on_after_start() {
+    let rows = 30_000;
+    let world = missed_slot("retry = \"1s\"");
+    fill(&world, rows);
+    let daemon = Daemon::ready(&world);
+    await_purge(&world, rows);
+    daemon.stop();
+    assert_eq!(words(&await_runs(&world, 1)), [("catch_up".to_owned(), "cancelled".to_owned())]);
+    assert!(!world.ids().is_empty());
+    let daemon = Daemon::ready(&world);
+    await_runs(&world, 2);
+    daemon.stop();
+    assert_eq!(words(&await_runs(&world, 2))[1], ("retry".to_owned(), "completed".to_owned()));
+    assert!(world.ids().is_empty());
+}
+
+#[test]
+fn a_cancelled_slot_is_not_tried_again() {
+    let rows = 30_000;
+    let world = missed_slot("retry = \"1s\"");
+    fill(&world, rows);
+    let daemon = Daemon::ready(&world);
+    await_purge(&world, rows);
+    let runs = ledger(&world).query("SELECT run_id FROM runs").unwrap();
+    assert!(retaind(&world, &["cancel", text(&runs[0][0])]).status.success());
+    await_runs(&world, 1);
+    std::thread::sleep(Duration::from_millis(2500));
+    daemon.stop();
+    Daemon::ready(&world).stop();
+    assert_eq!(words(&await_runs(&world, 1)), [("catch_up".to_owned(), "cancelled".to_owned())]);
 }
