@@ -277,7 +277,9 @@ Examples:
 
 pub const STATS: &str = "\
 Counts for each policy what it could clean now: eligible rows, the oldest of them, for how long that one has been eligible \
-(the backlog), rows that something keeps, and the policy's last run. Deletes nothing and needs no ledger.
+(the backlog), rows that something keeps, those in its scope whatever their age, and the policy's last run. Then what each \
+policy took in all since the ledger began, and for each store what is known of it: files and bytes as a policy saw them last, \
+free room, trash, and the orphans that the last scan found. Deletes nothing, goes through no store, and needs no ledger.
 
 Takes a second at most, however large the tables are. What cannot be counted in that time is estimated by the database's \
 planner, on SQLite from a sample (\"≈\"), or counted as far as the time went (\"≥\"); in JSON \"estimated\" is then true. A policy is falling behind when \
@@ -295,7 +297,9 @@ Examples:
   One task's policies:
       retaind stats retention
   For a monitor, policies that fall behind:
-      retaind stats --json | jq -e '[.policies[] | select(.falling_behind)] == []'";
+      retaind stats --json | jq -e '[.policies[] | select(.falling_behind)] == []'
+  What was deleted in all:
+      retaind stats --json | jq '.totals[] | {policy, rows_deleted, bytes_reclaimed}'";
 
 pub const WHY: &str = "\
 Says of one row, for each policy that has a say in it, when it goes and by which run, or what keeps it: too young, its \

@@ -3,6 +3,7 @@
 
 mod patience;
 mod queue;
+mod stores;
 mod worker;
 
 use std::collections::VecDeque;
@@ -17,8 +18,8 @@ use super::held::held_now;
 use super::status;
 use super::task_times::Schedules;
 use crate::clock::Clock;
-use crate::ledger::LatestRun;
-use crate::outcome::Held;
+use crate::ledger::{LatestRun, Ledger};
+use crate::outcome::{Held, PolicyTotal, StoreLook};
 use crate::policy::{Name, Params, Policy, Settings};
 use crate::report::{LastPolicyRun, PolicyStats, Stats};
 use queue::{Candidate, Queue};
@@ -30,11 +31,18 @@ const BUDGET: Duration = Duration::from_millis(650);
 /// Looks at the policies of a selection.
 pub async fn stats(settings: &Settings, policies: &[Arc<Policy>], params: &Params, clock: &Clock) -> Stats {
     let (now, until) = (clock.now(), Instant::now() + BUDGET);
+    let selected = policies;
     let (policies, others): (Vec<_>, Vec<_>) =
-        policies.iter().cloned().partition(|policy| policy.kind.rows().is_some());
+        selected.iter().cloned().partition(|policy| policy.kind.rows().is_some());
     let policies = policies.as_slice();
-    let (mut gathered, Remembered { latest, schedules, mut held, mut remarks }) =
-        tokio::join!(gather(settings, policies, params, now, until), remember(settings, policies, now, until));
+    let (mut gathered, (remembered, stores)) = tokio::join!(gather(settings, policies, params, now, until), async {
+        let (ledger, remembered) = remember(settings, policies, now, until).await;
+        let known = (ledger.as_ref(), remembered.looks.as_slice());
+        let stores = stores::stores((settings, selected), known, now, until).await;
+        (remembered, stores)
+    });
+    let Remembered { latest, schedules, mut held, mut totals, mut remarks, looks: _ } = remembered;
+    totals.retain(|total| selected.iter().any(|policy| policy.name == total.policy));
     // Going through a store takes longer than statistics may.
     remarks.extend(others.iter().map(|policy| {
         let (name, kind) = (&policy.name, policy.kind.word());
@@ -51,7 +59,7 @@ pub async fn stats(settings: &Settings, policies: &[Arc<Policy>], params: &Param
             (_, None) | (None, _) => false,
         };
     }
-    Stats { at: now, policies: gathered, remarks }
+    Stats { at: now, policies: gathered, totals, stores, remarks }
 }
 
 /// Memory of the ledger, as far as it answered in time.
@@ -61,28 +69,38 @@ struct Remembered {
     latest: Vec<(Name, LatestRun)>,
     schedules: Schedules,
     held: Vec<(Name, Held)>,
+    totals: Vec<PolicyTotal>,
+    /// What was last seen of stores, by the policy that looked.
+    looks: Vec<(Name, StoreLook)>,
     remarks: Vec<String>,
 }
 
-/// Reads what the ledger remembers.
-async fn remember(settings: &Settings, policies: &[Arc<Policy>], now: Timestamp, until: Instant) -> Remembered {
+/// Reads what the ledger remembers; with the ledger, where it answers.
+async fn remember(
+    settings: &Settings,
+    policies: &[Arc<Policy>],
+    now: Timestamp,
+    until: Instant,
+) -> (Option<Ledger>, Remembered) {
     let mut found = Remembered::default();
     let read = async {
-        let Some(ledger) = status::open(settings, now).await? else { return Ok(()) };
+        let Some(ledger) = status::open(settings, now).await? else { return Ok(None) };
         found.held = held_now(settings, &ledger).await?;
+        found.totals = ledger.totals().await?;
+        found.looks = ledger.last_looks().await?;
         for policy in policies {
             found.latest.extend(ledger.latest_run(&policy.name).await?.map(|run| (policy.name.clone(), run)));
         }
         found.schedules = Schedules::new(ledger.task_states().await?);
-        anyhow::Ok(())
+        anyhow::Ok(Some(ledger))
     };
     let trouble = match timeout_at(until, read).await {
-        Ok(Ok(())) => return found,
+        Ok(Ok(ledger)) => return (ledger, found),
         Ok(Err(error)) => format!("{error:#}"),
         Err(_) => "the ledger did not answer in time".to_owned(),
     };
     found.remarks.push(format!("What ran last is not known: {trouble}"));
-    found
+    (None, found)
 }
 
 fn last_run(run: &LatestRun) -> LastPolicyRun {

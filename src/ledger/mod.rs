@@ -22,6 +22,7 @@ mod stores;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod totals;
 mod words;
 
 use std::path::PathBuf;

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::schema::{policy_results, runs};
 use super::words::{number, read_name, read_number, word};
-use super::{Fault, Ledger, LedgerError};
+use super::{Fault, Ledger, LedgerError, totals};
 use crate::outcome::{EmptiedTrash, HookFailure, PolicyResult, Reported, RunId, SHOWN_AT_MOST, Tally, Totals};
 use crate::policy::Name;
 
@@ -119,7 +119,7 @@ pub(super) fn record(connection: &mut SqliteConnection, run_id: &str, result: &P
         policy_results::tally.eq(serde_json::to_string(&result.tally)?),
     );
     diesel::update(place).set(columns).execute(connection)?;
-    Ok(())
+    totals::remember_look(connection, result)
 }
 
 /// The policies of a run that have begun and have no result yet, with their sums.

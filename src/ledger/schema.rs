@@ -133,6 +133,26 @@ diesel::table! {
 }
 
 diesel::table! {
+    totals (policy) {
+        policy -> Text,
+        since -> Text,
+        runs -> BigInt,
+        rows_deleted -> BigInt,
+        rows_updated -> BigInt,
+        files_deleted -> BigInt,
+        bytes_reclaimed -> BigInt,
+    }
+}
+
+diesel::table! {
+    surveys (policy) {
+        policy -> Text,
+        seen_at -> Text,
+        survey -> Text,
+    }
+}
+
+diesel::table! {
     facts (name) {
         name -> Text,
         value -> Text,

@@ -9,6 +9,7 @@ mod references;
 mod requested;
 mod result;
 mod running;
+mod standing;
 mod tally;
 
 pub use document::{Document, FORMAT_VERSION};
@@ -21,6 +22,7 @@ pub use result::{
     Cause, EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger,
     SHOWN_AT_MOST, Sample, Status,
 };
+pub use standing::{FoundOrphans, PolicyTotal, StoreLook, Survey, Trashed};
 pub use tally::{Reported, StoreTally, Tally, Totals};
 
 /// Data of a reason: what its sentence says, by name.

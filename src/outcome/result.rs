@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::held::Held;
 use super::references::{AlikeFile, MissingFile, OutsidePaths};
+use super::standing::Survey;
 use super::tally::{Reported, Tally, Totals};
 use super::{Facts, Requested, RunId};
 use crate::policy::Name;
@@ -200,7 +201,8 @@ pub struct PolicyResult {
     pub duration_ms: u64,
     #[serde(flatten)]
     pub tally: Tally,
-    /// Columns that the policy names as `details`, of the first hundred rows that went.
+    /// Of the first hundred rows that went, each `details` of the policy by its name; of an update also `set`: `old` and `new`
+    /// of each column that it sets.
     pub details: Vec<BTreeMap<String, serde_json::Value>>,
     /// Of an orphan scan: the first files that rows name and that are not there.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
@@ -211,6 +213,9 @@ pub struct PolicyResult {
     /// Of an orphan scan: the first files that stay because a row names them in another spelling.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub alike: Vec<AlikeFile>,
+    /// Of a policy of files or orphans: the store as it was before anything went.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub survey: Option<Survey>,
     /// The guard that stopped it, with what it read, in words.
     pub blocked_by: Option<String>,
     /// Word of that guard, which stays the same.
@@ -319,6 +324,7 @@ impl PolicyResult {
             missing: Vec::new(),
             outside: Vec::new(),
             alike: Vec::new(),
+            survey: None,
             blocked_by: None,
             blocked_code: None,
             blocked_facts: Facts::new(),
@@ -353,17 +359,23 @@ impl PolicyResult {
             *path = cut(std::mem::take(path));
         }
         let facts = self.blocked_facts.values_mut();
-        for value in self.details.iter_mut().flat_map(BTreeMap::values_mut).chain(facts) {
-            if let serde_json::Value::String(text) = value {
-                *text = cut(std::mem::take(text));
-            }
-        }
+        self.details.iter_mut().flat_map(BTreeMap::values_mut).chain(facts).for_each(cut_value);
         self
     }
 
     /// True if the policy is about rows, and not about what is in a store.
     pub fn is_about_rows(&self) -> bool {
         self.kind == "rows"
+    }
+}
+
+/// Cuts every text in a value.
+fn cut_value(value: &mut serde_json::Value) {
+    match value {
+        serde_json::Value::String(text) => *text = cut(std::mem::take(text)),
+        serde_json::Value::Array(values) => values.iter_mut().for_each(cut_value),
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(cut_value),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
     }
 }
 

@@ -106,6 +106,10 @@ sums! {
         pub files_missing: u64,
         /// Bytes that came free in the store.
         pub bytes_reclaimed: u64,
+        /// Of the deleted files, those that lie in its trash.
+        pub files_trashed: u64,
+        /// Bytes of those: they come free when it is emptied.
+        pub bytes_trashed: u64,
     }
 
     /// Sums over the policies of a run that only reported: what would have gone.
@@ -198,11 +202,13 @@ impl Tally {
     /// Files of a store that went, and what that freed; trashed ones free nothing yet.
     pub fn of_files(store: String, files: u64, size_bytes: u64, trashed: bool) -> Self {
         let (bytes_reclaimed, bytes_trashed) = if trashed { (0, size_bytes) } else { (size_bytes, 0) };
-        let share = StoreTally { files_deleted: files, bytes_reclaimed, ..StoreTally::default() };
+        let files_trashed = if trashed { files } else { 0 };
+        let share =
+            StoreTally { files_deleted: files, files_missing: 0, bytes_reclaimed, files_trashed, bytes_trashed };
         Self {
             files_deleted: files,
             bytes_reclaimed,
-            files_trashed: if trashed { files } else { 0 },
+            files_trashed,
             bytes_trashed,
             stores: BTreeMap::from([(store, share)]),
             ..Self::default()

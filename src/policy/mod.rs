@@ -45,7 +45,8 @@ pub use param::{ParamDeclaration, Params};
 pub use reference::Reference;
 pub use references_of::Namer;
 pub use rows::{
-    Action, AgeColumn, Alive, Assignment, Child, Fraction, Keep, KeepByValue, Protection, RowsPolicy, SetValue,
+    AGE_SECS, Action, AgeColumn, Alive, Assignment, Child, Detail, Fraction, KEEP_SECS, Keep, KeepByValue, Protection,
+    RowsPolicy, SET_DETAIL, SetValue,
 };
 pub use spelling::{file_forms, name_forms, written_forms, written_name_forms};
 pub use sql::{Condition, Param, Segment};

@@ -31,8 +31,8 @@ pub struct RowsPolicy {
     /// Those that are switched off: they stay, also where the database deletes the row by a cascade.
     pub files_off: Vec<OwnedFile>,
     pub children: Vec<Child>,
-    /// Columns that the result shows for each affected row.
-    pub details: Vec<Ident>,
+    /// Shown by the result for each affected row.
+    pub details: Vec<Detail>,
     /// Rows per transaction.
     pub batch: NonZeroU32,
     pub max_rows: Option<NonZeroU64>,
@@ -76,6 +76,34 @@ pub struct KeepByValue {
     pub values: Vec<(String, Duration)>,
     /// For every other value, and for NULL; without one such rows are kept.
     pub default: Option<Duration>,
+}
+
+/// A detail that the result shows for a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detail {
+    /// A column, or one of [`AGE_SECS`] and [`KEEP_SECS`] where the table has no such column.
+    Column(Ident),
+    Sql {
+        name: String,
+        sql: Condition,
+    },
+}
+
+/// Detail that is the age of a row in seconds.
+pub const AGE_SECS: &str = "age_secs";
+/// Detail that is the time for which a row is kept, in seconds.
+pub const KEEP_SECS: &str = "keep_secs";
+/// Name under which details have the columns that `set` changes.
+pub const SET_DETAIL: &str = "set";
+
+impl Detail {
+    /// The name under which it is shown.
+    pub fn name(&self) -> &str {
+        match self {
+            Detail::Column(column) => column.as_str(),
+            Detail::Sql { name, .. } => name,
+        }
+    }
 }
 
 /// Rows of another table that keep a row.

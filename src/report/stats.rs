@@ -5,9 +5,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::held::held_words;
+use super::store_stats::{StoreStats, render_stores, render_totals};
 use super::style::{BAD, CARE, FAINT, PLAIN, STRONG, of_status, paint, status_words};
 use super::table::{Align, Cell, Layout, Table};
-use crate::outcome::{Held, RunId, RunMode, Status};
+use crate::outcome::{Held, PolicyTotal, RunId, RunMode, Status};
 use crate::policy::{Mode, Name};
 use crate::text::human::{between, count, duration, instant_from};
 use crate::text::printable;
@@ -19,6 +20,10 @@ pub struct Stats {
     pub at: Timestamp,
     /// One for each rows policy, in declared order.
     pub policies: Vec<PolicyStats>,
+    /// Sums of policies of whatever kind since the ledger began; those that never ran are left out.
+    pub totals: Vec<PolicyTotal>,
+    /// Stores that these policies are about.
+    pub stores: Vec<StoreStats>,
     /// Remarks beside it, for a person.
     pub remarks: Vec<String>,
 }
@@ -50,6 +55,10 @@ pub struct PolicyStats {
     pub rows_protected: Option<u64>,
     /// Precision of `rows_protected`.
     pub protected_precision: Option<Precision>,
+    /// Rows that `where` includes, however old they are; without `where` those of the table.
+    pub rows_in_scope: Option<u64>,
+    /// Precision of `rows_in_scope`.
+    pub scope_precision: Option<Precision>,
     /// The newest run that came to the policy; null when there was none.
     pub last_run: Option<LastPolicyRun>,
     /// Reason that the policy is held; null where its next run goes.
@@ -113,6 +122,7 @@ pub fn render_stats(stats: &Stats, layout: Layout) -> String {
         ("OLDEST", Left),
         ("BACKLOG", Left),
         ("PROTECTED", Right),
+        ("IN SCOPE", Right),
         ("LAST RUN", Left),
     ];
     let waits = stats.policies.iter().any(|policy| policy.held.is_some());
@@ -128,6 +138,7 @@ pub fn render_stats(stats: &Stats, layout: Layout) -> String {
             oldest_cell(policy, stats.at),
             backlog_cell(policy),
             number_cell(policy.rows_protected, policy.protected_precision),
+            number_cell(policy.rows_in_scope, policy.scope_precision),
             last_cell(policy.last_run.as_ref(), stats.at),
         ];
         if waits {
@@ -156,6 +167,8 @@ pub fn render_stats(stats: &Stats, layout: Layout) -> String {
             page.push_str(&format!("{} {matter}\n", paint(CARE, "attention:")));
         }
     }
+    page.push_str(&render_totals(&stats.totals, layout));
+    page.push_str(&render_stores(&stats.stores, stats.at, layout));
     for remark in &stats.remarks {
         page.push_str(&format!("{}\n", printable(remark)));
     }
@@ -229,6 +242,8 @@ mod tests {
             falling_behind: true,
             rows_protected: Some(0),
             protected_precision: Some(Precision::Exact),
+            rows_in_scope: Some(20_000),
+            scope_precision: Some(Precision::Exact),
             last_run: Some(LastPolicyRun {
                 run_id: "0192f3ab-0000-7000-8000-00000000cafe".parse().unwrap(),
                 mode: RunMode::Report,
@@ -257,17 +272,24 @@ mod tests {
             error: Some("the server\u{1b}[31m".to_owned()),
             ..exact.clone()
         };
-        Stats { at, policies: vec![exact, guessed], remarks: vec!["by-hand takes parameters".to_owned()] }
+        let guessed = PolicyStats { rows_in_scope: None, scope_precision: None, ..guessed };
+        Stats {
+            at,
+            policies: vec![exact, guessed],
+            totals: Vec::new(),
+            stores: Vec::new(),
+            remarks: vec!["by-hand takes parameters".to_owned()],
+        }
     }
 
     #[test]
     fn the_page_marks_what_is_no_count_and_who_falls_behind() {
         let page = strip_str(&render_stats(&stats(), Layout::Tables { width: 200 })).to_string();
         let expected = "\
-POLICY  TABLE          ELIGIBLE  OLDEST                         BACKLOG  PROTECTED  LAST RUN
-events  nvr.events        1,204  2024-12-01 00:00:00+00 (62 d)  32 d             0  completed 2025-01-31T00:00:00Z \
+POLICY  TABLE          ELIGIBLE  OLDEST                         BACKLOG  PROTECTED  IN SCOPE  LAST RUN
+events  nvr.events        1,204  2024-12-01 00:00:00+00 (62 d)  32 d             0    20,000  completed 2025-01-31T00:00:00Z \
 (1 d ago), report only
-logs    nvr.events  ≈ 9,000,000  -                              -         ≥ 10,000  never
+logs    nvr.events  ≈ 9,000,000  -                              -         ≥ 10,000   unknown  never
 attention: policy events is falling behind: a row has been eligible for 32 d, more than two periods of its schedule
 logs: error: the server\\x1b[31m
 by-hand takes parameters

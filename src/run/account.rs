@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::outcome::{AlikeFile, Failure, MissingFile, OutsidePaths, SHOWN_AT_MOST, Sample, Tally};
-use crate::sources::{OwnedRow, Target};
-use crate::text::cut;
+use crate::outcome::{AlikeFile, Failure, MissingFile, OutsidePaths, SHOWN_AT_MOST, Sample, Survey, Tally};
+use crate::sources::{AskedDetails, ErrorKind, OwnedRow, SourceError, Target};
+use crate::text::{chain, cut};
 
 /// Rows that a plan shows as a sample.
 pub(super) const SAMPLE_AT_MOST: usize = 5;
@@ -26,6 +26,10 @@ pub(super) struct Account {
     pub(super) outside: Vec<OutsidePaths>,
     /// The first files that stay because a row names them in another spelling.
     pub(super) alike: Vec<AlikeFile>,
+    /// The store before anything went, where it was walked through.
+    pub(super) survey: Option<Survey>,
+    /// The database could not answer a question for details.
+    asked_in_vain: bool,
 }
 
 impl Account {
@@ -53,12 +57,26 @@ impl Account {
 
     /// Takes over what a part of the work did.
     pub(super) fn add(&mut self, part: Account) {
-        let Account { tally, failures, failure_count, notes, sample, details, missing, outside, alike } = part;
+        let Account {
+            tally,
+            failures,
+            failure_count,
+            notes,
+            sample,
+            details,
+            missing,
+            outside,
+            alike,
+            survey,
+            asked_in_vain,
+        } = part;
         self.tally.add(&tally);
         self.failure_count += failure_count;
         let room = SHOWN_AT_MOST.saturating_sub(self.failures.len());
         self.failures.extend(failures.into_iter().take(room));
         self.notes.extend(notes);
+        self.asked_in_vain |= asked_in_vain;
+        self.survey = survey.or(self.survey.take());
         let room = SHOWN_AT_MOST.saturating_sub(self.details.len());
         self.details.extend(details.into_iter().take(room));
         let room = SHOWN_AT_MOST.saturating_sub(self.missing.len());
@@ -74,11 +92,32 @@ impl Account {
         self.details.len() < SHOWN_AT_MOST
     }
 
-    /// Shows the details of some rows, while there is room.
-    pub(super) fn detail(&mut self, target: &Target, rows: &[OwnedRow]) {
-        if target.has_details() {
-            let room = SHOWN_AT_MOST.saturating_sub(self.details.len());
-            self.details.extend(rows.iter().take(room).map(|row| target.details_of(row)));
+    /// True if there is, and these have to be asked for.
+    pub(super) fn wants_answers(&self, target: &Target) -> bool {
+        target.asks_details() && self.wants_details() && !self.asked_in_vain
+    }
+
+    /// Those of some rows of which details are shown: as many as there is room for.
+    pub(super) fn detailed(&self, target: &Target, rows: &[OwnedRow], asked: &AskedDetails) -> Vec<OwnedRow> {
+        let room = if target.has_details() { SHOWN_AT_MOST.saturating_sub(self.details.len()) } else { 0 };
+        rows.iter().filter(|row| asked.knows(row)).take(room).cloned().collect()
+    }
+
+    /// Shows the details of some rows.
+    pub(super) fn detail(&mut self, target: &Target, rows: &[OwnedRow], asked: &AskedDetails) {
+        self.details.extend(rows.iter().map(|row| target.details_of(row, asked)));
+    }
+
+    /// The answer to a question for details. One that the database cannot answer is noted and not asked again: no row stays
+    /// for want of it.
+    pub(super) fn answered<T: Default>(&mut self, answer: Result<T, SourceError>) -> Result<T, SourceError> {
+        match answer {
+            Err(error) if !matches!(error.kind, ErrorKind::Lost | ErrorKind::Cancelled | ErrorKind::Connect) => {
+                self.asked_in_vain = true;
+                self.notes.push(format!("some details are not shown: {}", chain(&error)));
+                Ok(T::default())
+            }
+            answer => answer,
         }
     }
 

@@ -37,6 +37,7 @@ impl PolicyRun<'_> {
             missing: account.missing,
             outside: account.outside,
             alike: account.alike,
+            survey: account.survey,
             guards,
             sample: account.sample,
             errors: account.failures,

@@ -22,6 +22,7 @@ pub use references::still_named::{NamedBy, ReferenceColumn};
 pub use rows::assumed_gone::Gone;
 pub use rows::batch::{Batch, Stayed};
 pub use rows::dependents::Following;
+pub use rows::detail::AskedDetails;
 pub use rows::estimate::Oldest;
 pub use rows::explain::{AskedRow, Judgement, RowId, WhichRow};
 pub use rows::failing_rows::Unjudged;

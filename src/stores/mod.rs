@@ -252,6 +252,11 @@ impl OpenStore {
         self.in_trash(stop, trash::bin::list).await
     }
 
+    /// The runs that have something in the trash, in no order: a look at one directory, however much is in it.
+    pub fn trashed_runs(&self) -> Result<Vec<uuid::Uuid>, TrashError> {
+        trash::bin::runs(&self.root)
+    }
+
     /// Removes for good what runs trashed that put nothing there since `before`.
     pub async fn empty_trash(&self, before: Timestamp, stop: &CancellationToken) -> Result<Emptied, TrashError> {
         self.in_trash(stop, move |root, stop| trash::bin::empty(root, before, stop)).await

@@ -1,5 +1,5 @@
-//! What waits for a connection of a source: first every policy is estimated, then counted while there is time. Asks
-//! nothing itself.
+//! What waits for a connection of a source: first every policy is estimated, then its eligible rows are counted, and those
+//! in its scope in what time is left. Asks nothing itself.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -29,12 +29,15 @@ pub(super) struct Queue<'a> {
 struct Waiting<'a> {
     new: VecDeque<Candidate<'a>>,
     fitted: VecDeque<Fitted>,
+    /// Those whose eligible rows were counted.
+    counted: VecDeque<Fitted>,
 }
 
 /// What is to be done next.
 pub(super) enum Work<'a> {
     Fit(Candidate<'a>),
     Count(Box<Fitted>),
+    CountScope(Box<Fitted>),
 }
 
 /// A policy that was fitted to its tables, with its estimates.
@@ -49,19 +52,22 @@ pub(super) struct Fitted {
 impl<'a> Queue<'a> {
     /// So many `workers` share the policies, and the time `until` then.
     pub fn new(policies: VecDeque<Candidate<'a>>, workers: usize, until: Instant) -> Self {
-        let waiting = Mutex::new(Waiting { new: policies, fitted: VecDeque::new() });
+        let waiting = Mutex::new(Waiting { new: policies, fitted: VecDeque::new(), counted: VecDeque::new() });
         Self { waiting, workers: workers.max(1), until }
     }
 
     /// What comes next, and until when it may take.
     pub fn take(&self) -> Option<(Work<'a>, Instant)> {
         let mut waiting = self.waiting();
-        let work = match waiting.new.pop_front() {
-            Some(candidate) => Work::Fit(candidate),
-            None => Work::Count(Box::new(waiting.fitted.pop_front()?)),
+        let (work, others) = if let Some(candidate) = waiting.new.pop_front() {
+            (Work::Fit(candidate), waiting.new.len() + waiting.fitted.len())
+        } else if let Some(fitted) = waiting.fitted.pop_front() {
+            (Work::Count(Box::new(fitted)), waiting.fitted.len())
+        } else {
+            (Work::CountScope(Box::new(waiting.counted.pop_front()?)), waiting.counted.len())
         };
-        // What is left of the time, shared with those that wait.
-        let rounds = (waiting.new.len() + waiting.fitted.len() + 1).div_ceil(self.workers);
+        // What is left of the time, shared with those that wait for as much.
+        let rounds = (others + 1).div_ceil(self.workers);
         let now = Instant::now();
         let left = self.until.saturating_duration_since(now);
         Some((work, now + left / u32::try_from(rounds).unwrap_or(u32::MAX)))
@@ -70,6 +76,11 @@ impl<'a> Queue<'a> {
     /// Hands in what is to be counted.
     pub fn push(&self, fitted: Fitted) {
         self.waiting().fitted.push_back(fitted);
+    }
+
+    /// Hands in a policy of which only the rows in its scope are to be counted.
+    pub fn push_counted(&self, fitted: Fitted) {
+        self.waiting().counted.push_back(fitted);
     }
 
     /// Nothing is half done while the lock is held, so what another worker died of does not matter.

@@ -12,7 +12,9 @@ use crate::sources::{Counted, Instants, ResolveInput, Session, SourceError, Targ
 use crate::text::chain;
 
 /// How far SQLite counts at first, and then: it ends no statement on request.
-const STEPS: [u64; 2] = [10_000, 100_000];
+const STEPS: [Option<u64>; 3] = [Some(10_000), Some(100_000), None];
+/// And how far those in scope, which may be the whole table: what is abandoned is soon over.
+const STEPS_IN_SCOPE: [Option<u64>; 3] = [Some(10_000), Some(100_000), Some(1_000_000)];
 
 /// One connection of a source, opened when it is needed.
 pub(super) struct Worker<'a> {
@@ -43,11 +45,20 @@ impl Worker<'_> {
                         found.push((candidate.position, PolicyStats { error, ..self.blank(candidate) }));
                     }
                 },
-                Work::Count(fitted) => {
+                Work::Count(mut fitted) => {
+                    let counted = self.count_all(&fitted.target, fitted.at, until, &mut fitted.stats).await;
+                    let stats = &mut fitted.stats;
+                    stats.error = counted.err().map(|trouble| self.describe(trouble)).or_else(|| uncounted(stats));
+                    queue.push_counted(*fitted);
+                }
+                Work::CountScope(fitted) => {
                     let Fitted { position, target, at, mut stats } = *fitted;
-                    let counted = self.count_all(&target, at, until, &mut stats).await;
-                    stats.error = counted.err().map(|trouble| self.describe(trouble)).or_else(|| uncounted(&stats));
-                    stats.estimated = [stats.precision, stats.protected_precision]
+                    // What fails here has failed before, or is as good as not counted in time.
+                    let counted = self.count(&target, at, Counted::InScope, until).await.ok().flatten();
+                    if let Some(counted) = better(counted, stats.rows_in_scope) {
+                        (stats.rows_in_scope, stats.scope_precision) = Some(counted).unzip();
+                    }
+                    stats.estimated = [stats.precision, stats.protected_precision, stats.scope_precision]
                         .iter()
                         .any(|precision| !matches!(precision, None | Some(Precision::Exact)));
                     found.push((position, stats));
@@ -87,6 +98,8 @@ impl Worker<'_> {
             falling_behind: false,
             rows_protected: None,
             protected_precision: None,
+            rows_in_scope: None,
+            scope_precision: None,
             last_run: None,
             held: None,
             remarks,
@@ -114,6 +127,11 @@ impl Worker<'_> {
             true => self.expect(&target, at, Counted::Kept, until).await?.unzip(),
             false => (Some(0), Some(Precision::Exact)),
         };
+        // Whoever has no answer to the first question in time has none to a wider one.
+        if stats.rows_eligible.is_some() {
+            let expected = self.expect(&target, at, Counted::InScope, until).await?;
+            (stats.rows_in_scope, stats.scope_precision) = expected.unzip();
+        }
         Ok(Fitted { position, target, at, stats })
     }
 
@@ -176,9 +194,13 @@ impl Worker<'_> {
         counted: Counted,
         until: Instant,
     ) -> Result<Option<(u64, Precision)>, Trouble> {
-        let steps = if target.engine.is_file() { &STEPS[..] } else { &[] };
+        let steps = match (target.engine.is_file(), counted) {
+            (true, Counted::InScope) => &STEPS_IN_SCOPE[..],
+            (true, Counted::Eligible | Counted::Kept) => &STEPS,
+            (false, _) => &[None],
+        };
         let mut at_least = None;
-        for limit in steps.iter().map(|limit| Some(*limit)).chain([None]) {
+        for &limit in steps {
             let counting = async |session: &mut Session| target.count_up_to(session, at, counted, limit).await;
             match (self.ask(until, counting).await?, limit) {
                 (Some(rows), Some(limit)) if rows >= limit => at_least = Some((rows, Precision::AtLeast)),

@@ -6,7 +6,9 @@ use super::declare::keys;
 use super::form::Named;
 use super::values::{Count, KeepSpan, Patterns, WaitSpan, Zone};
 use super::words::{AgeBy, ClockTrust, LogFormat, LogLevel, Mode, ReferenceMatch};
-pub use policy::{RawAlive, RawChild, RawFile, RawKeepByValue, RawParam, RawPolicy, RawProtection, RawSetSql};
+pub use policy::{
+    RawAlive, RawChild, RawDetail, RawFile, RawKeepByValue, RawParam, RawPolicy, RawProtection, RawSetSql,
+};
 
 keys! {
     /// The whole configuration.
@@ -54,6 +56,7 @@ keys! {
         /// `sqlite:/PATH`.
         url: String, default "`ledger.db in state_dir`";
         /// How long a run is remembered once it has ended and no file of it is pending.
+        /// The sums that `retaind stats` shows keep what it did.
         keep_runs: KeepSpan = "90d";
         /// How long entries of the [audit](operations.md#the-audit) are kept.
         keep_audit: KeepSpan = "400d";

@@ -57,8 +57,8 @@ keys! {
         files: Vec<RawFile> = [], of [Rows];
         /// [Rows of other tables](#children) that belong to a row.
         children: Vec<RawChild> = [], of [Rows];
-        /// Columns that the result shows for each row, for the first 100.
-        details: Vec<String> = [], of [Rows];
+        /// Columns and [other details](#details) that the result shows for each row, for the first 100.
+        details: Vec<OrTable<String, RawDetail>> = [], of [Rows];
         /// Rows per transaction, up to 100000.
         batch: Count<100_000> = 10000, of [Rows];
         /// Guard: if more rows than this are eligible, the run is blocked and deletes nothing.
@@ -135,6 +135,14 @@ keys! {
     /// An entry of `set` as a table.
     pub struct RawSetSql {
         /// An expression in SQL: `{ sql = "NULL" }`.
+        sql: String;
+    }
+
+    /// An entry of `details` as a table.
+    pub struct RawDetail {
+        /// Required: its name in the result.
+        name: String;
+        /// Required: an expression in [SQL](#sql), which reads and changes nothing.
         sql: String;
     }
 

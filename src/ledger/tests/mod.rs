@@ -11,6 +11,7 @@ mod results;
 mod runs;
 mod stores;
 mod tasks;
+mod totals;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -65,7 +66,7 @@ pub fn tally(rows: u64) -> Tally {
         bytes_reclaimed: 100 * rows,
         stores: BTreeMap::from([(
             "thumbnails".to_owned(),
-            StoreTally { files_deleted: rows, files_missing: 0, bytes_reclaimed: 100 * rows },
+            StoreTally { files_deleted: rows, files_missing: 0, bytes_reclaimed: 100 * rows, ..StoreTally::default() },
         )]),
         ..Tally::default()
     }

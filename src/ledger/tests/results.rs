@@ -161,7 +161,12 @@ fn any_tally() -> impl Strategy<Value = Tally> {
             bytes_reclaimed: bytes,
             stores: BTreeMap::from([(
                 format!("s{}", rows % 2),
-                StoreTally { files_deleted: files, files_missing: bytes % 2, bytes_reclaimed: bytes },
+                StoreTally {
+                    files_deleted: files,
+                    files_missing: bytes % 2,
+                    bytes_reclaimed: bytes,
+                    ..StoreTally::default()
+                },
             )]),
             children,
             ..Tally::default()

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, AgeFormat, Daemon, EARLIEST, Name, ParamDeclaration, Policy, PolicyKind, RowsPolicy, Serving, Source,
-    Store, Task, Trigger,
+    Action, AgeFormat, Daemon, Detail, EARLIEST, Name, ParamDeclaration, Policy, PolicyKind, RowsPolicy, Serving,
+    Source, Store, Task, Trigger,
 };
 use super::fact::{Fact, fact, optional, secret};
 use super::trees;
@@ -165,11 +165,18 @@ fn rows_facts(rows: &RowsPolicy) -> Vec<Fact> {
         secret("set", set),
         optional("files", joined(files.iter().map(words::file_terms))),
         optional("children", joined(children.iter().map(words::child))),
-        optional("details", joined(details.iter().map(ToString::to_string))),
+        optional("details", joined(details.iter().map(detail))),
         fact("batch", batch),
         optional("max_rows", max_rows.as_ref()),
         optional("max_fraction", max_fraction.map(|share| share.get())),
     ]
+}
+
+fn detail(detail: &Detail) -> String {
+    match detail {
+        Detail::Column(column) => column.to_string(),
+        Detail::Sql { name, sql } => format!("{name} = {sql}"),
+    }
 }
 
 fn param(declaration: &ParamDeclaration) -> String {

@@ -1,12 +1,12 @@
 //! Which files of a store may go by age, number and size: everything that matches is looked at, and chosen from.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::ended::TreeEnd;
 use super::finding::{Finding, Looking, Sink, tell_unseen};
 use super::found_files::{SeenFile, Spool};
+use super::weighed::{Weighed, fingerprint};
 use crate::decide::choose::{Choice, Record, RoomToMake, Rules, choose};
 use crate::decide::file::{FileFacts, FileKind};
 use crate::decide::files::{AgeOf, aged_from_ns, is_changed_since, is_old};
@@ -36,19 +36,27 @@ struct Worker {
     recent: u64,
     /// Directories in which nothing is.
     empty: Vec<RawPath>,
+    weighed: Weighed,
+}
+
+impl Worker {
+    fn judges(&self, path: &[u8]) -> bool {
+        self.scan.matching.matches(path) && !self.scan.gone.as_ref().is_some_and(|gone| gone.has(path))
+    }
 }
 
 impl Visitor for Worker {
     fn file(&mut self, path: &[u8], kind: FileKind) -> Want {
-        let is_gone = || self.scan.gone.as_ref().is_some_and(|gone| gone.has(path));
-        match kind == FileKind::File && self.scan.matching.matches(path) && !is_gone() {
+        match kind == FileKind::File && self.judges(path) {
             true => Want::Facts,
-            false => Want::Nothing,
+            false => self.weighed.other(path),
         }
     }
 
     fn facts(&mut self, path: &[u8], facts: &FileFacts) {
-        if facts.kind != FileKind::File {
+        let judged = facts.kind == FileKind::File && self.judges(path);
+        self.weighed.weigh(path, facts, judged);
+        if !judged {
             return;
         }
         self.matched += 1;
@@ -113,13 +121,6 @@ fn count_going(choices: &[Choice]) -> u64 {
     choices.iter().filter(|choice| **choice != Choice::Stays).count() as u64
 }
 
-/// The same in every run, so that a plan and a run choose alike.
-fn fingerprint(path: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    path.hash(&mut hasher);
-    hasher.finish()
-}
-
 impl Looking<'_> {
     /// Finds the files of a store that may go.
     pub(super) async fn find_files(mut self, policy: &FilesPolicy) -> Result<Finding, TreeEnd> {
@@ -140,12 +141,21 @@ impl Looking<'_> {
         });
         let make = {
             let scan = scan.clone();
-            move || Worker { scan: scan.clone(), matched: 0, chosen: 0, recent: 0, empty: Vec::new() }
+            move || Worker {
+                scan: scan.clone(),
+                matched: 0,
+                chosen: 0,
+                recent: 0,
+                empty: Vec::new(),
+                weighed: Weighed::default(),
+            }
         };
         let walked = self.referenced.open.walk(make, stop.token()).await?;
         let matched = walked.visitors.iter().map(|worker| worker.matched).sum();
         let mut chosen = walked.visitors.iter().map(|worker| worker.chosen).sum();
         let recent = walked.visitors.iter().map(|worker| worker.recent).sum();
+        let weighed = walked.visitors.iter().map(|worker| worker.weighed);
+        finding.account.survey = Some(Weighed::survey(weighed, &walked.surveyed, self.began_at));
         finding.empty = walked.visitors.into_iter().flat_map(|worker| worker.empty).collect();
         tell_unseen(&mut finding.account, &walked.surveyed);
         finding.account.tally.files_scanned = matched;

@@ -19,6 +19,7 @@ use crate::run::request::Fate;
 use crate::run::sessions::Sessions;
 use crate::run::store_identity;
 use crate::stores::{RawPath, Surveyed};
+use crate::text::human::counted;
 
 /// Files found in a store, and those of them that may go.
 pub(super) struct Finding {
@@ -118,6 +119,6 @@ pub(super) fn tell_unseen(account: &mut Account, surveyed: &Surveyed) {
     }
     account.failure_count += surveyed.errors.saturating_sub(shown);
     if surveyed.mounts > 0 {
-        account.notes.push(format!("{} mount points in the store were not entered", surveyed.mounts));
+        account.notes.push(format!("not entered in the store: {}", counted(surveyed.mounts, "mount point")));
     }
 }

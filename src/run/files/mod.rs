@@ -10,6 +10,7 @@ mod outside;
 mod reference_index;
 mod removal;
 mod tree;
+mod weighed;
 
 use std::sync::Arc;
 

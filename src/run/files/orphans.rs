@@ -8,6 +8,7 @@ use super::finding::{Finding, Looking, Sink, tell_unseen};
 use super::found_files::SeenFile;
 use super::missing;
 use super::reference_index::{Counts, Names};
+use super::weighed::Weighed;
 use crate::decide::blocked::Blocked;
 use crate::decide::file::{FileFacts, FileKind};
 use crate::decide::files::{AgeOf, is_changed_since, is_old};
@@ -16,6 +17,7 @@ use crate::decide::references::{NamedFiles, NotFound, judge_found, judge_referen
 use crate::policy::{AgeBy, FileMatch, OrphansPolicy, PathTemplate, Store};
 use crate::run::plan_state::GoneInStore;
 use crate::stores::{RawPath, Visitor, Want};
+use crate::text::human::count;
 
 /// What one worker counts.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,6 +44,13 @@ struct Scan {
     age_by: AgeBy,
     sink: Sink,
     gone: Option<Arc<GoneInStore>>,
+}
+
+impl Scan {
+    /// True if the policy is about a file, whether a row names it or not.
+    fn concerns(&self, path: &[u8]) -> bool {
+        self.matching.matches(path) && !self.gone.as_ref().is_some_and(|gone| gone.has(path))
+    }
 }
 
 /// Which directories of a store are named, and go, as a whole.
@@ -73,12 +82,14 @@ impl Units {
 struct Worker {
     scan: Arc<Scan>,
     tallied: Tallied,
+    weighed: Weighed,
 }
 
 impl Visitor for Worker {
     fn enters(&mut self, directory: &[u8]) -> bool {
         let scan = &self.scan;
         if scan.names.holds_directory(directory) {
+            self.weighed.closed += 1;
             if scan.units.has(directory) {
                 self.tallied.matched += 1;
                 self.tallied.named += 1;
@@ -90,6 +101,7 @@ impl Visitor for Worker {
         }
         // A directory that no row names goes as a whole; whether all in it is old is seen when it is looked at.
         self.tallied.matched += 1;
+        self.weighed.closed += 1;
         if std::str::from_utf8(directory).is_ok_and(|directory| scan.names.may_mean_directory(directory)) {
             self.tallied.by_last_segment += 1;
             return false;
@@ -100,23 +112,22 @@ impl Visitor for Worker {
     }
 
     fn file(&mut self, path: &[u8], kind: FileKind) -> Want {
-        if kind != FileKind::File {
-            return Want::Nothing;
-        }
-        let named = self.scan.names.holds_file(path);
-        if !self.scan.matching.matches(path) || self.scan.gone.as_ref().is_some_and(|gone| gone.has(path)) {
-            return Want::Nothing;
+        if kind != FileKind::File || !self.scan.concerns(path) {
+            return self.weighed.other(path);
         }
         self.tallied.matched += 1;
-        if named {
+        if self.scan.names.holds_file(path) {
             self.tallied.named += 1;
-            return Want::Nothing;
+            return self.weighed.other(path);
         }
         Want::Facts
     }
 
     fn facts(&mut self, path: &[u8], facts: &FileFacts) {
-        if facts.kind != FileKind::File {
+        let scan = &self.scan;
+        let judged = facts.kind == FileKind::File && scan.concerns(path) && !scan.names.holds_file(path);
+        self.weighed.weigh(path, facts, judged);
+        if !judged {
             return;
         }
         let (age_by, cutoff_ns) = (self.scan.age_by, self.scan.cutoff_ns);
@@ -166,12 +177,14 @@ impl Looking<'_> {
         let scan = Arc::new(Scan { names: names.clone(), matching, units, cutoff_ns, age_by, sink: Sink::new(), gone });
         let make = {
             let scan = scan.clone();
-            move || Worker { scan: scan.clone(), tallied: Tallied::default() }
+            move || Worker { scan: scan.clone(), tallied: Tallied::default(), weighed: Weighed::default() }
         };
         let walked = self.referenced.open.walk(make, stop.token()).await?;
         tracing::debug!(store = %store.name, files = walked.surveyed.files, "Walked store {}", store.name);
         let mut all = Tallied::default();
         walked.visitors.iter().for_each(|worker| all.add(worker.tallied));
+        let weighed = walked.visitors.iter().map(|worker| worker.weighed);
+        finding.account.survey = Some(Weighed::survey(weighed, &walked.surveyed, self.began_at));
         tell_unseen(&mut finding.account, &walked.surveyed);
         all.tell(&mut finding);
         if walked.surveyed.errors > 0 {
@@ -209,13 +222,25 @@ impl Tallied {
     fn tell(&self, finding: &mut Finding) {
         finding.account.tally.files_scanned = self.matched;
         finding.account.tally.files_recently_changed = self.recent;
-        let mut note = |count: u64, what: &str| {
-            if count > 0 {
-                finding.account.notes.push(format!("{count} {what}"));
-            }
+        let mut note = |files: u64, one: &str, many: &str| match files {
+            0 => {}
+            1 => finding.account.notes.push(format!("1 file {one}")),
+            _ => finding.account.notes.push(format!("{} files {many}", count(files))),
         };
-        note(self.young, "files that no row names are younger than keep, and stay");
-        note(self.by_last_segment, "files have the name that a path ends with which leads out of the store, and stay");
-        note(self.unreadable, "files have names that are no text, so that no row can be asked for them, and stay");
+        note(
+            self.young,
+            "that no row names is younger than keep, and stays",
+            "that no row names are younger than keep, and stay",
+        );
+        note(
+            self.by_last_segment,
+            "has the name that a path ends with which leads out of the store, and stays",
+            "have the name that a path ends with which leads out of the store, and stay",
+        );
+        note(
+            self.unreadable,
+            "has a name that is no text, so that no row can be asked for it, and stays",
+            "have names that are no text, so that no row can be asked for them, and stay",
+        );
     }
 }

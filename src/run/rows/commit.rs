@@ -55,6 +55,7 @@ impl Deleter<'_> {
     /// Takes a scope as a whole; nothing where it has rows whose paths are none of their store's: these.
     async fn take_mapped(&mut self, scope: Scope<'_>) -> Result<Vec<UnmappedRow>, RowsEnd> {
         let Facts { target, at, .. } = self.facts;
+        let asked = self.ask_details(scope).await?;
         let session = self.sessions.get(&target.source).await?;
         session.begin().await?;
         let canceller = session.canceller();
@@ -84,7 +85,7 @@ impl Deleter<'_> {
         let batch = self.commit(&taken, &files).await?;
         self.pace.deferred += taken.deferred;
         self.stay(std::mem::take(&mut taken.stayed));
-        self.account.detail(target, &taken.rows);
+        self.show_details(&taken.rows, asked).await;
         match batch {
             Committed::Known(batch) => self.settle(*batch).await?,
             Committed::Settled => {}

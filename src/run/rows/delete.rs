@@ -177,6 +177,7 @@ impl Deleter<'_> {
     /// Rows that own no file: one statement is the whole transaction, or one transaction the whole batch.
     async fn take_rows(&mut self, scope: Scope<'_>) -> Result<(), RowsEnd> {
         let Facts { target, at, .. } = self.facts;
+        let asked = self.ask_details(scope).await?;
         let session = self.sessions.get(&target.source).await?;
         let canceller = session.canceller();
         let done = if target.is_one_statement(self.account.wants_details()) && !scope.unlocked {
@@ -193,7 +194,7 @@ impl Deleter<'_> {
                     session.commit().await?;
                     self.pace.deferred += taken.deferred;
                     self.stay(std::mem::take(&mut taken.stayed));
-                    self.account.detail(target, &taken.rows);
+                    self.show_details(&taken.rows, asked).await;
                     self.done(&taken)
                 }
                 Err(error) => {

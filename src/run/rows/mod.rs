@@ -4,6 +4,7 @@ pub(super) mod commit;
 pub(super) mod deferred;
 pub(super) mod delete;
 pub(super) mod deleter;
+pub(super) mod details;
 pub(super) mod ended;
 pub(super) mod enforce;
 pub(super) mod facts;

@@ -127,7 +127,7 @@ impl Planner<'_> {
             let few = u32::try_from(few).ok();
             let listing = target.list(session, *at, Scope::window(&Window::All), self.gone, few);
             let rows = self.stop.watch(canceller, listing).await?;
-            self.account.detail(target, &rows);
+            self.show_details(&rows).await?;
             for row in rows {
                 self.account.show(|| Sample { key: row.shown, files: Vec::new() });
             }
@@ -159,6 +159,7 @@ impl Planner<'_> {
             walker.took(batch.rows.len() as u64, batch.children.values().sum());
             passed.truncate(self.gone.len());
             passed.extend(Gone::new(target.clone(), *at, Some(window.clone()), self.kept.clone()));
+            self.show_details(&batch.rows).await?;
             self.window(batch, files, &passed);
             if !self.reads_long
                 || self.waiting.iter().map(|listing| listing.items.len()).sum::<usize>() >= WAITING_AT_MOST
@@ -226,7 +227,6 @@ impl Planner<'_> {
             files_outside: files.outside,
             ..Tally::default()
         });
-        self.account.detail(&self.facts.target, &batch.rows);
         self.waiting.push(Listing { batch, gone: gone.to_vec(), items: files.items });
     }
 

@@ -1,9 +1,11 @@
 //! Decides which rows of a policy go and deletes them: the policy resolved against its tables, its windows, its statements.
 
+pub(super) mod asked_details;
 pub(super) mod assumed_gone;
 pub(super) mod batch;
 pub(super) mod children;
 pub(super) mod dependents;
+pub(super) mod detail;
 pub(super) mod eligibility;
 pub(super) mod estimate;
 pub(super) mod explain;

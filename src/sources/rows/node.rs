@@ -285,19 +285,24 @@ impl OwnedRow {
         self.unreadable.as_ref().map(|column| format!("its {column} holds bytes that are no text (UTF-8)"))
     }
 
-    /// Carried values as JSON, each under its column's name.
+    /// A carried value as JSON.
     pub(crate) fn value(&self, place: usize, kind: ColumnType) -> serde_json::Value {
-        match self.values.get(place).and_then(Option::as_deref) {
-            None => serde_json::Value::Null,
-            Some(text) if invalid_text::is(text) => invalid_text::shown(text.to_owned()).into(),
-            Some(text) => match (kind, text.parse::<i64>()) {
-                (ColumnType::Integer, Ok(number)) => number.into(),
-                _ => text.into(),
-            },
-        }
+        value_of(self.values.get(place).and_then(Option::as_deref), kind)
     }
 
     pub(crate) fn texts(&self, places: &[usize]) -> Vec<Option<String>> {
         places.iter().map(|place| self.values.get(*place).cloned().flatten()).collect()
+    }
+}
+
+/// The text of a column as JSON, by the column's type.
+pub(crate) fn value_of(text: Option<&str>, kind: ColumnType) -> serde_json::Value {
+    match text {
+        None => serde_json::Value::Null,
+        Some(text) if invalid_text::is(text) => invalid_text::shown(text.to_owned()).into(),
+        Some(text) => match (kind, text.parse::<i64>()) {
+            (ColumnType::Integer, Ok(number)) => number.into(),
+            _ => text.into(),
+        },
     }
 }

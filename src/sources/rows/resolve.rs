@@ -1,10 +1,12 @@
 //! Fitting a rows policy to the facts of its tables: every name is looked up, every misfit told at once.
 
+use super::detail::Computed;
 use super::node::{FileOwner, Node};
 use super::target::{Change, KeepTerms, NewValue, Protecting, Target};
 use super::triggers::Veto;
 use crate::policy::{
-    Action, Alive, Condition, Engine, Ident, Keep, ParamKind, Params, RowsPolicy, SetValue, Settings, Source, TableName,
+    AGE_SECS, Action, Alive, Condition, Detail, Engine, Ident, KEEP_SECS, Keep, ParamKind, Params, RowsPolicy,
+    SetValue, Settings, Source, TableName,
 };
 use crate::sources::age::Age;
 use crate::sources::sql::condition::{Bound, BoundParam, ReadAs, checked};
@@ -181,10 +183,21 @@ impl Fitting<'_> {
                 }
             }
         }
-        let mut details = Vec::new();
-        for ident in &policy.details {
-            let Some(column) = self.column(facts, ident) else { continue };
-            details.push((ident.to_string(), node.carry_shown(Term::column(column)), column.kind));
+        let (mut details, mut computed) = (Vec::new(), Vec::new());
+        for detail in &policy.details {
+            match detail {
+                Detail::Sql { name, sql } => {
+                    let fragment = self.fragment(&format!("details {name}"), sql, &[facts], None).await?;
+                    computed.push((name.clone(), Computed::Sql(fragment)));
+                }
+                Detail::Column(ident) => match self.computed(facts, ident) {
+                    Some(what) => computed.push((ident.to_string(), what)),
+                    None => {
+                        let Some(column) = self.column(facts, ident) else { continue };
+                        details.push((ident.to_string(), node.carry_shown(Term::column(column)), column.kind));
+                    }
+                },
+            }
         }
         let (alive, probe) = match &policy.alive {
             None => (None, None),
@@ -211,10 +224,22 @@ impl Fitting<'_> {
             judges_tree: true,
             vetoes: std::mem::take(&mut self.vetoes),
             details,
+            computed,
             probe,
             owners: std::mem::take(&mut self.owners),
             node,
         }))
+    }
+
+    /// The detail that a word stands for where the table has no column of that name.
+    fn computed(&self, facts: &TableFacts, ident: &Ident) -> Option<Computed> {
+        let policy = self.asked.policy;
+        let is_column = facts.columns.iter().any(|column| column.name == *ident);
+        match ident.as_str() {
+            AGE_SECS if !is_column && policy.age.is_some() => Some(Computed::Age),
+            KEEP_SECS if !is_column && policy.keep.is_some() => Some(Computed::Keep),
+            _ => None,
+        }
     }
 
     /// Fits a piece of SQL that may name columns of these tables. `set`: it is what this column is set to.

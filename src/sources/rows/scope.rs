@@ -25,6 +25,8 @@ pub enum Counted {
     Eligible,
     /// Those that would be eligible if nothing kept them.
     Kept,
+    /// Those that `where` includes, however old they are: all of the table where there is none.
+    InScope,
 }
 
 /// Most keys in one statement; each key column is one of at most 32,766 bound values (SQLite's limit).

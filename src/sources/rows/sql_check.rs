@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::detail::Computed;
 use super::target::{Protecting, Target};
 use crate::sources::sql::condition::push_condition;
 use crate::sources::sql::instants::Instants;
@@ -47,6 +48,16 @@ impl Target {
             if let Some(condition) = condition {
                 let sql = self.looking(|sql| push_condition(sql, condition, at, &self.bound));
                 parts.push((part.to_owned(), sql));
+            }
+        }
+        let (before, behind) = self.traits().json_array;
+        for (name, what) in &self.computed {
+            if let Computed::Sql(fragment) = what {
+                let sql = self.looking(|sql| {
+                    sql.push(before).with(|sql| push_condition(sql, fragment, at, &self.bound)).push(behind);
+                    sql.push(" IS NOT NULL");
+                });
+                parts.push((format!("details {name}"), sql));
             }
         }
         for (index, Protecting { table, .. }) in self.protections.iter().enumerate() {

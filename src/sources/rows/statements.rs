@@ -6,6 +6,7 @@ use super::scope::{Counted, Scope};
 use super::target::Target;
 use super::window::Window;
 use crate::policy::Engine;
+use crate::sources::sql::condition::push_condition;
 use crate::sources::sql::instants::Instants;
 use crate::sources::{ErrorKind, Session, SourceError, Sql};
 
@@ -47,9 +48,17 @@ impl Target {
 
     /// Writes the condition of rows that are counted, those that are gone left out.
     pub(crate) fn push_counted(&self, sql: &mut Sql, at: Instants, counted: Counted, gone: &[Gone]) {
-        match counted {
-            Counted::Eligible => self.push_eligible(sql, at, gone),
-            Counted::Kept => self.push_kept(sql, at, gone),
+        match (counted, &self.condition) {
+            (Counted::Eligible, _) => self.push_eligible(sql, at, gone),
+            (Counted::Kept, _) => self.push_kept(sql, at, gone),
+            (Counted::InScope, Some(condition)) => {
+                sql.push("(").with(|sql| push_condition(sql, condition, at, &self.bound)).push(")");
+                return;
+            }
+            (Counted::InScope, None) => {
+                sql.push("1 = 1");
+                return;
+            }
         }
         self.push_open_ends(sql, at, true, true);
         push_remaining(sql, gone, &self.source, &self.node.table);

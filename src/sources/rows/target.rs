@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::detail::{AskedDetails, Computed};
 use super::node::{Branch, Claim, FileOwner, Node, OwnedRow};
 use super::triggers::Veto;
 use crate::policy::{Engine, Ident, KeepByValue, Name, OwnedFile, SetValue, TableName};
@@ -35,6 +36,8 @@ pub struct Target {
     pub vetoes: Vec<Veto>,
     /// Column, its place among the carried ones, its type.
     pub(crate) details: Vec<(String, usize, ColumnType)>,
+    /// Details that are asked for beside the run, by name.
+    pub(crate) computed: Vec<(String, Computed)>,
     /// Places of the columns that a liveness probe by command is given, where there is one.
     pub(crate) probe: Option<Vec<usize>>,
     /// Everything in the policy's tables that owns a file.
@@ -103,10 +106,8 @@ impl Target {
 
     /// True if a statement of its own changes a scope and tells no more than how many rows.
     pub fn is_one_statement(&self, wants_details: bool) -> bool {
-        let tells = !self.owners.is_empty()
-            || self.is_tree()
-            || self.may_be_vetoed()
-            || (wants_details && !self.details.is_empty());
+        let tells =
+            !self.owners.is_empty() || self.is_tree() || self.may_be_vetoed() || (wants_details && self.has_details());
         let locks = self.asks_other_rows() && self.traits().locks_rows && !self.node.key.0.is_empty();
         !tells && !locks && !self.node.takes_others_along()
     }
@@ -164,14 +165,16 @@ impl Target {
         row.texts(self.probe.as_deref().unwrap_or_default())
     }
 
-    /// The columns that the operator wants to see of a row.
-    pub fn details_of(&self, row: &OwnedRow) -> BTreeMap<String, serde_json::Value> {
-        self.details.iter().map(|(name, place, kind)| (name.clone(), row.value(*place, *kind))).collect()
+    /// Everything that the operator wants to see of a row; a column stands before what was asked for under its name.
+    pub fn details_of(&self, row: &OwnedRow, asked: &AskedDetails) -> BTreeMap<String, serde_json::Value> {
+        let mut details = asked.of(row);
+        details.extend(self.details.iter().map(|(name, place, kind)| (name.clone(), row.value(*place, *kind))));
+        details
     }
 
-    /// True if the result shows columns of the affected rows.
+    /// True if the result shows details of the affected rows.
     pub fn has_details(&self) -> bool {
-        !self.details.is_empty()
+        !self.details.is_empty() || !self.computed.is_empty()
     }
 
     /// What rows of the policy's own table say of their files.

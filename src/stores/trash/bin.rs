@@ -104,6 +104,12 @@ pub(crate) fn list(root: &Root, stop: &CancellationToken) -> Result<Vec<TrashedR
     Ok(runs)
 }
 
+/// The runs that have something in the trash, which is not looked into.
+pub(crate) fn runs(root: &Root) -> Result<Vec<Uuid>, TrashError> {
+    let Some(trash) = open(root)? else { return Ok(Vec::new()) };
+    Ok(runs_in(root, &trash)?.into_iter().map(|(run, _)| run).collect())
+}
+
 /// Removes the trash of all runs that put nothing there since `before`.
 pub(crate) fn empty(root: &Root, before: Timestamp, stop: &CancellationToken) -> Result<Emptied, TrashError> {
     let mut emptied = Emptied::default();

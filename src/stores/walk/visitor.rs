@@ -23,7 +23,7 @@ pub trait Visitor: Send + 'static {
     /// Something in it that is no directory; whether facts about it are wanted, each of which costs a call.
     fn file(&mut self, path: &[u8], kind: FileKind) -> Want;
 
-    /// Facts that were wanted; not told for what has gone meanwhile or has become a directory.
+    /// Facts that were wanted; not reported for what has gone meanwhile or has become a directory.
     fn facts(&mut self, _path: &[u8], _facts: &FileFacts) {}
 
     /// The directory was read, or as much of it as could be. `names` is how many names were met, directories included, but
@@ -36,6 +36,8 @@ pub trait Visitor: Send + 'static {
 pub enum Want {
     Nothing,
     Facts,
+    /// Facts that nothing is decided by: where they cannot be had, nothing is said of it.
+    FactsIfAny,
 }
 
 /// Counts of a walk.

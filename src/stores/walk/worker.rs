@@ -310,10 +310,23 @@ impl<V: Visitor> Worker<'_, V> {
             return;
         }
         self.surveyed.files += 1;
-        if self.visitor.file(&self.path, kind) == Want::Facts {
-            self.wanted.push(told);
-            if self.wanted.is_full() {
-                self.look_at_wanted(directory, name_at);
+        match self.visitor.file(&self.path, kind) {
+            Want::Nothing => {}
+            Want::Facts => {
+                self.wanted.push(told);
+                if self.wanted.is_full() {
+                    self.look_at_wanted(directory, name_at);
+                }
+            }
+            Want::FactsIfAny => {
+                let facts = look(directory, told.name).map(|facts| file_facts(&facts));
+                let is_file = |facts: &FileFacts| !matches!(facts.kind, FileKind::Directory | FileKind::Unknown);
+                if let Ok(facts) = facts
+                    && is_file(&facts)
+                    && !facts.is_mount_point
+                {
+                    self.visitor.facts(&self.path, &facts);
+                }
             }
         }
     }

@@ -27,9 +27,9 @@ pub const LAYOUT: Layout = Layout {
 };
 
 /// What the probe of these tests does about each job: a script that is given its id.
-const ASKS_A_LIST: &str = "case \"$1\" in alive-*) exit 0;; *) exit 1;; esac\n";
+pub const ASKS_A_LIST: &str = "case \"$1\" in alive-*) exit 0;; *) exit 1;; esac\n";
 
-fn library(db: crate::engines::Database, probe: &str) -> Application {
+pub fn library(db: crate::engines::Database, probe: &str) -> Application {
     let library = Application::new(db, &LAYOUT);
     set_probe(&library, probe);
     let fragment =
@@ -73,7 +73,7 @@ fn again() -> [(&'static str, Value); 5] {
 const DETACHED: [(&str, &str); 2] = [("analysis_plans", "21"), ("handled_downloads", "11")];
 
 /// Asserts that what a cleanup leaves is there, and nothing else.
-fn assert_left(left: &Holdings) {
+pub fn assert_left(left: &Holdings) {
     let stale = ["analysis-1", "cleanup-1", "details-1", "export-1", "reindex-1", "sync-1"];
     let stale = stale.map(|id| format!("jobs {id} FAILED over stopped without a word"));
     let queued = ["import-1", "import-3"].map(|id| format!("jobs {id} FAILED over never begun"));
@@ -108,10 +108,22 @@ fn assert_left(left: &Holdings) {
 /// The jobs that a policy's details name, with their types.
 fn detailed(policy: &Value) -> Vec<(&str, &str)> {
     let details = policy["details"].as_array().expect("details").iter();
-    let mut jobs: Vec<_> =
-        details.map(|job| (job["id"].as_str().expect("an id"), job["type"].as_str().expect("a type"))).collect();
+    let mut jobs: Vec<_> = details
+        .map(|job| (job["job_id"].as_str().expect("an id"), job["job_type"].as_str().expect("a type")))
+        .collect();
     jobs.sort_unstable();
     jobs
+}
+
+/// How long a job of a type may take.
+fn timeout_minutes(kind: &str) -> u64 {
+    match kind {
+        "analysis" => 60,
+        "generate_details" => 45,
+        "export" | "import" => 15,
+        "cleanup" => 5,
+        _ => 30,
+    }
 }
 
 for_each_engine! {
@@ -136,8 +148,15 @@ for_each_engine! {
             ("sync-2", "sync"),
         ];
         assert_eq!(detailed(&run["policies"][0]), stale);
-        let details = run["policies"][0]["details"].as_array().expect("details").iter();
-        assert!(details.clone().all(|job| job["started_at"].is_string() && job["status"].is_string()), "{run:#}");
+        for job in run["policies"][0]["details"].as_array().expect("details") {
+            assert!(job["started_at"].is_string() && job["status"] == "RUNNING", "{job:#}");
+            // The timeout that applied, and how long it had been at work: timeout_minutes and elapsed_minutes.
+            let (keep, age) = (number(job, "/keep_secs"), number(job, "/age_secs"));
+            assert_eq!(keep, 60 * timeout_minutes(job["job_type"].as_str().expect("a type")), "{job:#}");
+            assert!(age > keep, "{job:#}");
+            let became = if job["job_id"] == "sync-2" { "COMPLETED" } else { "FAILED" };
+            assert_eq!(job["set"]["status"], json!({ "old": "RUNNING", "new": became }), "{job:#}");
+        }
         assert_eq!(detailed(&run["policies"][1]), [("import-1", "import"), ("import-3", "import")]);
     }
 

@@ -52,7 +52,52 @@ fn pass(application: &Application, policies: &[(&str, u64)], arguments: &[&str],
     assert_eq!(number(&again, "/totals/files_deleted"), 0, "{again:#}");
 }
 
+/// Runs what a service calls everything, one task, with its orphans told to go; what that leaves, with the orphans put back
+/// into the books, whose absence is asserted.
+fn everything(application: &Application, code: i32, policies: &[&str], orphans: &[(&str, &str, u64)]) -> Holdings {
+    let are_orphans = policies.iter().filter(|policy| policy.starts_with("orphan-"));
+    let enforce: String = are_orphans.map(|policy| format!("[policies.{policy}]\nmode = \"enforce\"\n")).collect();
+    application.fragment("30-enforce.toml", &enforce);
+    let run = application.json_of(code, &["run", "cleanup", "--json"]);
+    let done: Vec<&str> =
+        run["policies"].as_array().expect("policies").iter().filter_map(|policy| policy["policy"].as_str()).collect();
+    assert_eq!((done.as_slice(), &run["task"]), (policies, &json!("cleanup")), "{run:#}");
+    let mut left = application.holdings();
+    for (store, path, size) in orphans {
+        let name = ((*store).to_owned(), (*path).to_owned());
+        assert_eq!(left.files.insert(name, *size), None, "{path} is gone");
+        if let Some((directory, _)) = path.rsplit_once('/') {
+            left.directories.insert(((*store).to_owned(), directory.to_owned()));
+        }
+    }
+    left
+}
+
 for_each_engine! {
+    fn a_full_cleanup_of_the_service_has_orphans(db) {
+        let service = face_swap::service(db, true);
+        service.age_files(9);
+        let policies = ["expired-images", "old-results", "orphan-photos", "orphan-templates", "orphan-preprocessed", "orphan-results"];
+        face_swap::assert_left(&everything(&service, 0, &policies, &[("storage", "photos/stray.jpg", 1300)]));
+    }
+
+    fn a_full_cleanup_of_jobs_has_orphans(db) {
+        let service = application(db, &media_jobs::LAYOUT);
+        let policies = ["completed-jobs", "failed-jobs", "orphan-uploads", "orphan-outputs"];
+        let orphans = [("uploads", "stray.mp4", 1100), ("outputs", "nobody/video.mp4", 2100)];
+        media_jobs::assert_left(&everything(&service, 0, &policies, &orphans));
+    }
+
+    fn every_cleanup_of_the_drop_has_orphans(db) {
+        let drop = application(db, &file_drop::LAYOUT);
+        let policies = ["expired-files", "old-downloads", "orphan-uploads"];
+        file_drop::assert_left(&everything(&drop, 3, &policies, &[("uploads", "stray", 400)]));
+        let status = drop.json(&["status", "--json"]);
+        let tasks = status["tasks"].as_array().expect("tasks").iter();
+        let cleanup: Vec<_> = tasks.filter(|task| task["task"] == "cleanup").collect();
+        assert!(cleanup.len() == 1 && cleanup[0]["schedule"] == "every 1 h", "{status:#}");
+    }
+
     fn the_recorder_reports_with_sizes_what_no_detection_names(db) {
         let recorder = application(db, &camera::LAYOUT);
         let policies = [("orphan-thumbnails", 1), ("orphan-images", 1)];
@@ -76,7 +121,8 @@ for_each_engine! {
             ("results", "results/lost.png", 51),
             ("results", "results/old/lost.png", 52),
         ];
-        pass(&service, &policies, &["orphans"], &gone);
+        let names: Vec<&str> = policies.iter().map(|(policy, _)| *policy).collect();
+        pass(&service, &policies, &names, &gone);
     }
 
     fn the_media_service_cleans_only_orphaned_uploads_and_outputs(db) {

@@ -74,11 +74,13 @@ for_each_engine! {
         }
         world.db.execute("UPDATE item SET note = 'short' WHERE id IN (3, 4)");
         world.declare(&called("by-value", "").replace("\"30d\"", "{ column = \"note\", values = { short = \"7d\" }, default = \"39d\" }"));
+        world.declare(&called("short", "where = \"note = 'short' OR note = 'none'\"\n"));
         world.declare(&called("no-age", "where = \"note = 'short'\"\n").replace("age = \"at\"\nkeep = \"30d\"\n", ""));
         let stats = call_in(&world, &["stats", "--json"]).with(0).json();
         let items = policy(&stats, "items");
         let found = (&items["rows_eligible"], &items["rows_protected"], &items["estimated"], &items["precision"]);
         assert_eq!(found, (&json!(2), &json!(1), &json!(false), &json!("exact")));
+        assert_eq!((&items["rows_in_scope"], &items["scope_precision"]), (&json!(5), &json!("exact")), "there is no where");
         assert_eq!((&items["source"], &items["table"], &items["last_run"]), (&json!("app"), &json!("item"), &Value::Null));
         // Row 1 is older and held.
         let day = 86_400;
@@ -91,6 +93,8 @@ for_each_engine! {
         assert!((secs(&by_value["overdue_secs"]) - 24 * day).abs() < 120, "{by_value:#}");
         let no_age = policy(&stats, "no-age");
         assert_eq!((&no_age["rows_eligible"], &no_age["oldest"], &no_age["overdue_secs"]), (&json!(2), &Value::Null, &Value::Null));
+        let short = policy(&stats, "short");
+        assert_eq!((&short["rows_eligible"], &short["rows_in_scope"]), (&json!(1), &json!(2)), "of any age");
         let page = call_in(&world, &["stats", "items"]).with(0).stdout;
         assert!(page.contains("eligible 2,") && page.contains("backlog 10 d") && page.contains("protected 1,"), "{page}");
         assert!(page.contains("attention: policy items is falling behind"), "{page}");
@@ -166,6 +170,26 @@ for_each_engine! {
             // It goes with the process.
             EngineKind::Sqlite => {}
         }
+    }
+
+    fn sums_are_those_of_all_runs(db) {
+        let mut world = world(db, "");
+        world.declare(&called("other", ""));
+        for id in 1..=3 {
+            world.item(id, 40.0, None, None);
+            call_in(&world, &["run", "items"]).with(0);
+        }
+        let stats = call_in(&world, &["stats", "--json"]).with(0).json();
+        let totals = stats["totals"].as_array().unwrap();
+        assert_eq!(totals.len(), 1, "the other never ran: {stats:#}");
+        let total = &totals[0];
+        let found = (&total["policy"], &total["runs"], &total["rows_deleted"], &total["rows_updated"], &total["bytes_reclaimed"]);
+        assert_eq!(found, (&json!("items"), &json!(3), &json!(3), &json!(0), &json!(0)));
+        let first = call_in(&world, &["runs", "--json"]).with(0).json();
+        assert_eq!(total["since"], first.as_array().unwrap_or_else(|| first["runs"].as_array().unwrap()).last().unwrap()["started_at"]);
+        let page = call_in(&world, &["stats", "items"]).with(0).stdout;
+        assert!(page.contains("items: runs 3, deleted 3, updated 0, files 0, freed 0 B, since 20"), "{page}");
+        assert!(!call_in(&world, &["stats", "other"]).with(0).stdout.contains("freed"));
     }
 
     fn the_last_run_is_that_of_the_policy(db) {
@@ -269,4 +293,68 @@ fn a_policy_that_cannot_be_looked_at_does_not_hide_the_others() {
     assert!(!ended.stdout.contains("hunter2") && !ended.stderr.contains("hunter2"));
     let page = call_in(&world, &["stats", "nowhere"]).with(1).stdout;
     assert!(page.contains("nowhere: error: there is no table itme"), "{page}");
+}
+
+const STRAYS: &str = "[policies.strays]\nkind = \"orphans\"\nstore = \"thumbs\"\nkeep = \"1h\"\nmode = \"enforce\"\nmax_fraction = 0.9\n";
+
+/// Puts a file that was last written so many hours ago.
+fn put_old(world: &World, path: &str, bytes: usize, hours: u64) {
+    world.put("thumbs", path, bytes);
+    let file = std::fs::File::options().write(true).open(world.root("thumbs").join(path)).unwrap();
+    file.set_modified(std::time::SystemTime::now() - Duration::from_secs(hours * 3600)).unwrap();
+}
+
+#[test]
+fn of_stores_it_says_what_was_seen_last() {
+    let mut world = World::by_mtime(Database::create(EngineKind::Sqlite));
+    world.create_items();
+    let files = "files = [{ store = \"thumbs\", column = \"thumb\" }]\n";
+    world.declare(&format!("{ITEMS}{files}{STRAYS}"));
+    world.store_keys = "age_by = \"mtime\"\ntrash = \"7d\"\n";
+    world.item(1, 2.0, Some("data/thumbs/1.jpg"), None);
+    for (path, hours) in [("1.jpg", 90), ("a/old.jpg", 90), ("a/older.jpg", 99), ("young.jpg", 0)] {
+        put_old(&world, path, 8192, hours);
+    }
+    call_in(&world, &["adopt", "thumbs", "--yes"]).with(0);
+    let store = |arguments: &[&str]| {
+        let stats = call_in(&world, arguments).with(0).json();
+        assert_eq!(stats["stores"].as_array().unwrap().len(), 1, "{stats:#}");
+        stats["stores"][0].clone()
+    };
+    let before = store(&["stats", "--json"]);
+    assert_eq!((&before["store"], &before["files"], &before["bytes"]), (&json!("thumbs"), &Value::Null, &Value::Null));
+    assert_eq!((&before["orphans"], &before["trash"]["runs"]), (&Value::Null, &json!(0)));
+    assert!(before["available_bytes"].as_u64().unwrap() > 0 && before["total_bytes"].as_u64().unwrap() > 0);
+    assert!(call_in(&world, &["stats"]).with(0).stdout.contains("thumbs: files unknown, size unknown, free "));
+
+    let run = call_in(&world, &["run", "strays", "--json"]).with(0).json();
+    assert_eq!(run["policies"][0]["survey"]["files"], 4);
+    let left: Vec<_> = world.files("thumbs").into_iter().filter(|path| !path.starts_with(".retaind")).collect();
+    assert_eq!(left, ["1.jpg", "young.jpg"]);
+    // Whatever came since is not seen: nobody looks.
+    put_old(&world, "new.jpg", 8192, 90);
+    let after = store(&["stats", "--json"]);
+    let found = (&after["files"], &after["bytes"], &after["bytes_estimated"], &after["directories"]);
+    assert_eq!(found, (&json!(2), &json!(16_384), &json!(false), &json!(0)), "{after:#}");
+    let orphans = &after["orphans"];
+    assert_eq!(
+        (&orphans["files"], &orphans["bytes"], &orphans["files_deleted"]),
+        (&json!(2), &json!(16_384), &json!(2))
+    );
+    assert!(secs(&orphans["age_secs"]) < 120);
+    assert_eq!(after["trash"], json!({ "runs": 1, "files": 2, "bytes": 16_384 }));
+    assert_eq!(after["error"], Value::Null);
+    let page = call_in(&world, &["stats", "strays"]).with(0).stdout;
+    assert!(page.contains("trash 2 files, 16.0 KiB, orphans 2 files, 16.0 KiB, all deleted ("), "{page}");
+
+    call_in(&world, &["restore", run["run_id"].as_str().unwrap()]).with(0);
+    assert_eq!(
+        store(&["stats", "items", "--json"])["trash"]["runs"],
+        0,
+        "also by the policy whose rows own files there"
+    );
+    std::fs::rename(world.root("thumbs"), world.dir.join("away")).unwrap();
+    let gone = store(&["stats", "--json"]);
+    assert!(gone["error"].as_str().unwrap().contains("cannot open"), "{gone:#}");
+    assert_eq!((&gone["files"], &gone["available_bytes"]), (&json!(2), &Value::Null));
 }

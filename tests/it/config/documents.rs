@@ -127,8 +127,7 @@ fn the_camera_recorder_runs_on_every_engine_and_switches_images_by_one_key() {
             let task = Name::parse(task).unwrap();
             settings.policies_of(&task).map(|policy| policy.name.to_string()).collect::<Vec<_>>()
         };
-        assert_eq!(of("retention"), ["detections", "events", "gpu-stats"]);
-        assert_eq!(of("log-purge"), ["logs"]);
+        assert_eq!(of("retention"), ["detections", "events", "gpu-stats", "logs"]);
         let detections = settings.policies[0].kind.rows().unwrap();
         assert_eq!(detections.files.iter().map(|file| file.store.as_str()).collect::<Vec<_>>(), ["thumbnails"]);
 

@@ -50,8 +50,21 @@ fn g10_claims_that_cannot_be_asked() {
             "alive.timeout: nothing can be zero long (leave the key out for its default)".to_owned(),
         ),
         ("alive = \"x\"", "alive: expected a table, found a text (-)".to_owned()),
-        ("details = [\"a\", \"a\"]", "details[1]: this column is there twice (leave one out)".to_owned()),
+        ("details = [\"a\", \"a\"]", "details[1]: this detail is there twice (leave one out)".to_owned()),
         ("details = [\"\"]", "details[0]: an identifier is 1 to 128 bytes long and has no NUL (-)".to_owned()),
+        (
+            "details = [\"a\", { name = \"a\", sql = \"1\" }]",
+            "details[1]: this detail is there twice (leave one out)".to_owned(),
+        ),
+        (
+            "details = [{ name = \"set\", sql = \"1\" }]",
+            "details[0].name: \"set\" cannot be the name of an expression (choose another name)".to_owned(),
+        ),
+        ("details = [{ name = \"x\" }]", "details[0]: sql is missing (write { name = \"…\", sql = \"…\" })".to_owned()),
+        (
+            "details = [{ name = \"x\", sql = \"1; DROP TABLE t\" }]",
+            "details[0].sql: a ';' has no place in this SQL (-)".to_owned(),
+        ),
         ("details = [1]", "details[0]: expected a text in quotes, found a bare number (put it in quotes)".to_owned()),
     ];
     for (lines, wanted) in cases {

@@ -173,7 +173,7 @@ fn stale_jobs_and_their_task_have_all_that_the_design_gives_them() {
     let Action::Update(assignments) = &stale.action else { panic!("{stale:?}") };
     assert_eq!(assignments[0].value, SetValue::Text("FAILED".to_owned()));
     assert!(matches!(&assignments[1].value, SetValue::Sql(sql) if sql.to_string() == "CURRENT_TIMESTAMP"));
-    let details: Vec<&str> = stale.details.iter().map(|column| column.as_str()).collect();
+    let details: Vec<&str> = stale.details.iter().map(|detail| detail.name()).collect();
     assert_eq!(details, ["id", "type", "status", "started_at"]);
 
     let directory = &rows(&settings, "old-jobs").files[0];

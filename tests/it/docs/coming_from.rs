@@ -8,7 +8,7 @@ use retaind::cli::Args;
 use retaind::config::KeyPath;
 use retaind::config::keys;
 use retaind::config::keys::SHIPPED_TASKS;
-use retaind::outcome::{Tally, Totals};
+use serde_json::Value;
 
 use super::read;
 
@@ -18,22 +18,8 @@ const SECTIONS: [&str; 5] = ["daemon", "sources", "stores", "tasks", "policies"]
 /// What a line may say where nothing of retaind stands for a thing.
 const NOTHING: [&str; 3] = ["not yet", "no counterpart", "always so"];
 
-/// The fields of a result beside its sums, and those of statistics.
-const FIELDS: [&str; 13] = [
-    "policy",
-    "requested.by",
-    "mode",
-    "trigger",
-    "status",
-    "cutoff",
-    "duration_ms",
-    "details",
-    "errors",
-    "error_count",
-    "stores",
-    "totals",
-    "rows_eligible",
-];
+/// Documents that have every field of results and of statistics.
+const DOCUMENTS: [&str; 4] = ["run", "run-trash", "runs-one", "stats"];
 
 /// A line of a table: what was there, and what stands here.
 struct Line {
@@ -96,9 +82,23 @@ fn wrong_key(text: &str, example: &toml::Table) -> Option<String> {
     }
 }
 
-fn is_field(name: &str) -> bool {
-    let sums = [serde_json::to_value(Tally::default()), serde_json::to_value(Totals::default())];
-    FIELDS.contains(&name) || sums.into_iter().any(|sums| sums.unwrap().get(name).is_some())
+fn is_field(path: &str) -> bool {
+    fn has(value: &Value, path: &[&str]) -> bool {
+        let Some((first, rest)) = path.split_first() else { return true };
+        match value {
+            Value::Object(fields) => {
+                fields.get(*first).is_some_and(|inner| rest.is_empty() || has(inner, rest))
+                    || fields.values().any(|inner| has(inner, path))
+            }
+            Value::Array(items) => items.iter().any(|item| has(item, path)),
+            _ => false,
+        }
+    }
+    let path: Vec<&str> = path.split('.').collect();
+    DOCUMENTS.iter().any(|name| {
+        let document = read(format!("tests/golden/{name}.json"));
+        has(&serde_json::from_str(&document).unwrap_or_else(|error| panic!("{name}: {error}")), &path)
+    })
 }
 
 /// What is wrong with a word between backticks; `None` for what this test knows nothing about.

@@ -4,6 +4,7 @@ mod ages;
 mod bounded;
 mod claims;
 mod concurrent;
+mod details;
 mod eligible;
 mod failures;
 pub mod files;

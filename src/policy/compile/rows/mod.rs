@@ -2,6 +2,7 @@
 
 mod children;
 mod claims;
+mod details;
 mod files;
 mod params;
 mod sql;
@@ -13,7 +14,7 @@ use std::num::NonZeroU32;
 use crate::config::KeyPath;
 use crate::config::raw::RawPolicy;
 
-use super::super::{Ident, RowsPolicy, TableName};
+use super::super::{RowsPolicy, TableName};
 use super::Gather;
 use super::declared::Section;
 use super::files::{fraction, number};
@@ -29,14 +30,13 @@ impl Gather<'_> {
         let protections = self.protections(&table.key("protected_by"), &raw.protected_by, &mut scope);
         let alive = raw.alive.as_ref().and_then(|raw| self.alive(&table.key("alive"), raw, &mut scope));
         let action = self.action(table, raw, &mut scope);
+        let details = self.details(&table.key("details"), &raw.details, &mut scope);
         let times = self.times(table, raw, &scope);
         self.refuse_unused(table, &params, &scope);
         let (files, files_off) = self.files(&table.key("files"), &raw.files);
         self.refuse_children_of_an_update(table, raw, &action);
         self.refuse_files_an_update_keeps(&files, &action);
         let children = self.children(&table.key("children"), &raw.children, &mut name.iter().cloned().collect());
-        let read = |gather: &mut Self, path: &KeyPath, text: &String| gather.check(path, Ident::parse(text));
-        let details = self.list(&table.key("details"), &raw.details, "column", read, PartialEq::eq);
         Some(RowsPolicy {
             source: source?,
             table: name?,

@@ -8,7 +8,7 @@ use super::super::super::{Condition, Param, ParamDeclaration, TimePoint};
 use super::super::Gather;
 
 /// Keys that hold SQL.
-const HOLD_SQL: [&str; 4] = ["where", "protected_by", "alive", "set"];
+const HOLD_SQL: [&str; 5] = ["where", "protected_by", "alive", "set", "details"];
 
 /// What the SQL of one policy may name, and what it does name.
 pub(super) struct Scope {

@@ -101,6 +101,7 @@ const TRAITS: Traits = Traits {
     shown_age: "left(@text, 64)",
     among_rows: ") IN (",
     concat: ("CONCAT(", ", "),
+    json_array: ("CAST(JSON_ARRAY(", ") AS CHAR)"),
     integer: SIGNED,
     utc: "",
     // A TIMESTAMP cannot be compared with a date before 1970, and holds none but zero dates, which sort before every other.

@@ -113,6 +113,7 @@ const TRAITS: Traits = Traits {
     shown_age: "left(@text, 64)",
     among_rows: ") IN (",
     concat: ("(", " || "),
+    json_array: ("pg_catalog.json_build_array(", ")::text"),
     integer: ("(", ")::bigint"),
     utc: "+00",
     first_instant: None,

@@ -93,6 +93,7 @@ const TRAITS: Traits = Traits {
                 WHERE shown_place <= length(@raw)) ELSE substr(CAST(@raw AS TEXT), 1, 64) END",
     among_rows: ") IN (VALUES ",
     concat: ("(", " || "),
+    json_array: ("json_array(", ")"),
     integer: INTEGER,
     utc: "",
     first_instant: None,

@@ -163,6 +163,8 @@ pub(crate) struct Traits {
     pub(crate) among_rows: &'static str,
     /// Joins texts: what is before the first and between them.
     pub(crate) concat: Around,
+    /// Values of whatever type as a JSON array, as text.
+    pub(crate) json_array: Around,
     /// A whole number that is bound.
     pub(crate) integer: Around,
     /// What stands behind an instant in UTC.
