@@ -1,6 +1,7 @@
 //! Outcome of a run as plain data: the result of a run and of each of its policies, their sums, and why a policy waits
 //! for an approval. The ledger stores it, reports render it, events echo it; nothing here is computed from anything but itself.
 
+mod cut;
 mod document;
 mod held;
 mod operator;
