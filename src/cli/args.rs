@@ -8,7 +8,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use super::since::Since;
-use super::{candidates, help};
+use super::{candidates, help, token_args};
 use crate::config::Inputs;
 
 const STYLES: Styles = Styles::styled()
@@ -226,6 +226,13 @@ pub enum Command {
         limit: u32,
         #[command(subcommand)]
         what: Option<AuditCommand>,
+    },
+    /// Make, list and remove tokens by which others ask the daemon over TCP
+    #[command(long_about = token_args::HELP, after_long_help = token_args::EXAMPLES)]
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Token {
+        #[command(subcommand)]
+        what: token_args::TokenCommand,
     },
     /// Print a completion script for a shell
     #[command(long_about = help::COMPLETIONS, after_long_help = help::COMPLETIONS_EXAMPLES)]

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use clap_complete::engine::CompletionCandidate;
 
-use crate::commands::status;
+use crate::commands::{status, token};
 use crate::config::keys::{self, KeyKind, SHIPPED_TASKS};
 use crate::config::raw::Raw;
 use crate::config::values::OrTable;
 use crate::config::words::KindWord;
 use crate::config::{self, Inputs, KeyPath};
+use crate::outcome::Role;
 use crate::policy::compile;
 use crate::report::short_id;
 
@@ -75,6 +76,13 @@ pub fn tables_and_stores() -> Vec<CompletionCandidate> {
     let tables = policies.filter_map(|(_, policy)| Some(format!("{}.{}", policy.source?, policy.table?)));
     let tables = tables.collect::<BTreeSet<_>>().into_iter().map(|table| candidate(table, "table".to_owned()));
     tables.chain(stores()).collect()
+}
+
+/// Tokens.
+pub fn tokens() -> Vec<CompletionCandidate> {
+    let Ok(settings) = compile::load(&inputs()) else { return Vec::new() };
+    let tokens = token::all(&settings).unwrap_or_default().into_iter();
+    tokens.map(|entry| candidate(entry.name.as_str(), entry.role.map_or("", Role::word).to_owned())).collect()
 }
 
 /// Parameters that policies declare, each ready for its value.

@@ -348,7 +348,7 @@ Examples:
 
 pub const AUDIT: &str = "\
 Lists what was asked for and by whom, newest first: each run that began, with the fingerprints of its policies, overrides and \
-parameters; approvals, confirmed clocks, pauses, cancelled runs, reloads, adopted stores, restorations. What the schedule and the \
+parameters; approvals, confirmed clocks, pauses, cancelled runs, reloads, adopted stores, restorations, tokens. What the schedule and the \
 daemon began of themselves is by `retaind`. Like `retaind status` it needs the state directory only.
 
 Each entry has the hash of the one before it. `verify` goes through all of them: one that was changed or taken out afterwards breaks \

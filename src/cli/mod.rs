@@ -22,6 +22,8 @@ mod restore;
 mod runs;
 mod since;
 mod status;
+mod token;
+mod token_args;
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -40,6 +42,7 @@ pub use output::RefusedCommand;
 use output::{Output, say};
 use perform::RunArguments;
 use refusal::Refusal;
+use token_args::TokenCommand;
 
 /// Parses the command line. What cannot be parsed was told already, as were `--help` and `--version`; a shell that asked
 /// for completions was answered.
@@ -174,6 +177,13 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             audit::verify(&inputs(shared), output).boxed_local().await
         }
         Command::Audit { what: None, limit } => audit::list(&inputs(shared), limit, output).boxed_local().await,
+        Command::Token { what: TokenCommand::Add { name, role } } => {
+            token::add(&inputs(shared), &name, role, output).boxed_local().await
+        }
+        Command::Token { what: TokenCommand::List } => token::list(&inputs(shared), output).boxed_local().await,
+        Command::Token { what: TokenCommand::Remove { name } } => {
+            token::remove(&inputs(shared), &name, output).boxed_local().await
+        }
         Command::Runs { id: Some(id), .. } => runs::one(&inputs(shared), &id, output).boxed_local().await,
         Command::Runs { id: None, wanted } => runs::list(&inputs(shared), wanted, output).boxed_local().await,
     }

@@ -25,6 +25,8 @@ pub(super) enum NotThere {
     Run(String),
     #[error("there is no row {key:?} in {table}")]
     Row { table: String, key: String },
+    #[error("there is no token {0:?}")]
+    Token(String),
     #[error("there is no {thing} {name:?}, and no run of one")]
     Name { thing: &'static str, name: String },
 }
@@ -75,7 +77,7 @@ fn code(error: &anyhow::Error) -> Option<&'static str> {
     let of_what_is_not_there = |error: &NotThere| match error {
         NotThere::Run(_) => "unknown_run",
         NotThere::Row { .. } => "unknown_row",
-        NotThere::Name { .. } => "unknown_name",
+        NotThere::Name { .. } | NotThere::Token(_) => "unknown_name",
     };
     let ledger = || is_ambiguous_run(error).then_some("ambiguous_run");
     (error.downcast_ref().map(of_select))

@@ -23,3 +23,4 @@ pub mod sockets;
 pub mod stats;
 pub mod status;
 pub mod task_times;
+pub mod token;

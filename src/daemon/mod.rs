@@ -1,6 +1,7 @@
 //! The daemon's life: start, reload, shutdown, and what it tells systemd.
 
 mod active_runs;
+mod answers;
 mod backoff;
 mod clock_watch;
 mod control;

@@ -1,6 +1,7 @@
 //! Loading a configuration anew: which changes a running daemon can take.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::policy::Settings;
@@ -49,14 +50,19 @@ impl std::error::Error for Refusal {}
 
 /// True if a running daemon can change from one configuration to the other.
 pub fn check_reloadable(old: &Settings, new: &Settings) -> Result<(), Refusal> {
-    let socket = |settings: &Settings| settings.serving.socket.clone().unwrap_or_default();
-    let places = [
-        ("[daemon] state_dir", old.daemon.state_dir.clone(), new.daemon.state_dir.clone()),
-        ("[ledger] url", old.daemon.ledger_path.clone(), new.daemon.ledger_path.clone()),
-        ("[server] socket", socket(old), socket(new)),
-    ];
-    let moved = places.iter().filter(|(_, old, new)| old != new).map(|(key, old, new)| {
-        let (old, new) = (old.display(), new.display());
+    let path = |path: Option<&Path>| path.map_or("\"\"".to_owned(), |path| path.display().to_string());
+    let listen =
+        |settings: &Settings| settings.serving.tcp.as_ref().map_or("nothing".to_owned(), |tcp| tcp.listen.to_string());
+    let places = |settings: &Settings| {
+        [
+            ("[daemon] state_dir", path(Some(&settings.daemon.state_dir))),
+            ("[ledger] url", path(Some(&settings.daemon.ledger_path))),
+            ("[server] socket", path(settings.serving.socket.as_deref())),
+            ("[server] listen", listen(settings)),
+        ]
+    };
+    let pairs = places(old).into_iter().zip(places(new));
+    let moved = pairs.filter(|(old, new)| old != new).map(|((key, old), (_, new))| {
         format!("{key} changed from {old} to {new}: that needs a restart, systemctl restart retaind")
     });
     match moved.collect::<Vec<_>>() {
@@ -67,8 +73,6 @@ pub fn check_reloadable(old: &Settings, new: &Settings) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::policy::fixtures::settings;
 

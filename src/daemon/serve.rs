@@ -342,8 +342,8 @@ impl Daemon {
             self.schedule.ended().await;
             self.requests.ended().await;
             self.recovery.ended().await;
-            if let Some(server) = self.server.take() {
-                server.stop().await;
+            if let Some(answers) = self.answers.take() {
+                answers.stop().await;
             }
         };
         let ended = tokio::select! {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::answers::{Answers, check_tokens};
 use super::clock_watch::look_at_clock;
 use super::control::{Controller, Requests, Snapshot};
 use super::holds::{self, announce};
@@ -24,12 +25,10 @@ use crate::commands::held::held_now;
 use crate::commands::task_times::past;
 use crate::ledger::{Ledger, LedgerError, StateLock, StateLockError, give_up_reserve, lock_state_dir};
 use crate::outcome::Held;
-use crate::policy::{Name, Serving, Settings};
+use crate::policy::{Name, Settings};
 use crate::run::Runner;
 use crate::schedule::{Alarm, Schedule, ScheduleError, Scheduled};
-use crate::server::ApiServer;
 use crate::telemetry;
-use crate::text::chain;
 
 /// Sources are tried while the rest of the start goes on, and are then waited for so long: one that neither answers
 /// nor refuses does not hold up the daemon.
@@ -97,6 +96,7 @@ impl Configured {
     async fn load(loader: &Loader) -> Result<Self, StartError> {
         let settings = load(loader).await.map_err(StartError::Configuration)?;
         telemetry::configure(settings.daemon.log_format, settings.daemon.log_level);
+        check_tokens(&settings).map_err(StartError::Configuration)?;
         Ok(Self { settings })
     }
 
@@ -157,7 +157,7 @@ impl Recovered {
         let (order, orders) = mpsc::channel(ORDERS_AHEAD);
         let (snapshot, seen) = watch::channel(Snapshot::default());
         let controller = Controller::new((runs.clone(), requests.clone()), Arc::clone(&options.load), order, seen);
-        let server = answer(&settings.serving, controller, &lock);
+        let answers = Answers::start(&settings, controller, &lock);
         Ok(Daemon {
             load: Arc::clone(&options.load),
             clock,
@@ -171,7 +171,7 @@ impl Recovered {
             requests,
             orders,
             snapshot,
-            server,
+            answers: Some(answers),
             cancel: cancel.clone(),
             batches_kept,
             held,
@@ -181,21 +181,6 @@ impl Recovered {
             reload: Default::default(),
             _lock: lock,
         })
-    }
-}
-
-/// Answers on the socket. Where that cannot be, the daemon does its work all the same.
-fn answer(serving: &Serving, controller: Controller, lock: &StateLock) -> Option<ApiServer> {
-    let path = serving.socket.as_deref()?;
-    match ApiServer::start(path, serving.read_only, Arc::new(controller)) {
-        Ok(server) => {
-            lock.note_socket(path);
-            Some(server)
-        }
-        Err(error) => {
-            tracing::error!(error = chain(&error), "The daemon answers no command: {}", chain(&error));
-            None
-        }
     }
 }
 

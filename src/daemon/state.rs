@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::answers::Answers;
 use super::control::{Order, Requests, Snapshot};
 use super::live::Live;
 use super::recovery::Background;
@@ -20,7 +21,6 @@ use crate::ledger::{Ledger, StateLock};
 use crate::outcome::Held;
 use crate::policy::{Name, Settings};
 use crate::schedule::Schedule;
-use crate::server::ApiServer;
 
 /// Parts that a daemon needs to begin.
 pub struct Options {
@@ -42,8 +42,8 @@ pub(super) struct Daemon {
     pub(super) requests: Requests,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) snapshot: watch::Sender<Snapshot>,
-    /// None where the daemon answers nowhere.
-    pub(super) server: Option<ApiServer>,
+    /// None once they have stopped.
+    pub(super) answers: Option<Answers>,
     /// Asks everything to stop.
     pub(super) cancel: CancellationToken,
     pub(super) batches_kept: usize,

@@ -34,6 +34,8 @@ pub enum AuditAction {
     Reload,
     Adopt,
     Restore,
+    TokenAdd,
+    TokenRemove,
 }
 
 /// Entry that is to be added.

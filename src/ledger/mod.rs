@@ -18,10 +18,12 @@ mod reserve;
 mod results;
 mod runs;
 mod schema;
+mod small_files;
 mod stores;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod totals;
 mod words;
 
@@ -44,6 +46,7 @@ use locks::Lock;
 pub use locks::{FileId, StateHolder, StateLock, StateLockError, lock_state_dir};
 pub use pauses::{FoundPause, PauseError, Pauses};
 pub use stores::Adoption;
+pub use tokens::{FoundToken, TokenError, Tokens};
 
 /// Failure inside, of whatever type.
 type Fault = Box<dyn std::error::Error + Send + Sync>;

@@ -1,20 +1,15 @@
 //! Pauses, one file each in `pauses/` of the state directory, so that a lost ledger loses none. What cannot be read counts
 //! as a pause: nobody knows that it is none.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
-
-use super::locks::own_like;
+use super::small_files::SmallFiles;
 use crate::outcome::{Pause, Subject};
 use crate::policy::Name;
 
 /// The pauses of a state directory.
 #[derive(Debug, Clone)]
-pub struct Pauses {
-    directory: PathBuf,
-}
+pub struct Pauses(SmallFiles);
 
 /// A pause that is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,28 +32,20 @@ pub struct PauseError {
 impl Pauses {
     /// Those of a state directory; their own is made by the first of them.
     pub fn of(state_dir: &Path) -> Self {
-        Self { directory: state_dir.join("pauses") }
+        Self(SmallFiles::of(state_dir, "pauses"))
     }
 
     /// The pause of something; none where it goes on.
     pub fn find(&self, subject: &Subject) -> Result<Option<FoundPause>, PauseError> {
-        match std::fs::read(self.path(subject)) {
-            Ok(text) => Ok(Some(in_force(subject.clone(), &text))),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(cause) => Err(self.error("reading one", cause)),
-        }
+        let text = self.0.read(&file_of(subject)).map_err(|cause| self.error("reading one", cause))?;
+        Ok(text.map(|text| in_force(subject.clone(), &text)))
     }
 
     /// All of them, in the order of their subjects.
     pub fn all(&self) -> Result<Vec<FoundPause>, PauseError> {
-        let entries = match std::fs::read_dir(&self.directory) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(|cause| self.error("listing them", cause))?,
-        };
+        let files = self.0.names().map_err(|cause| self.error("listing them", cause))?;
         let mut all = Vec::new();
-        for entry in entries {
-            let entry = entry.map_err(|cause| self.error("listing them", cause))?;
-            let Some(subject) = entry.file_name().to_str().and_then(subject_of) else { continue };
+        for subject in files.iter().filter_map(|file| subject_of(file)) {
             all.extend(self.find(&subject)?);
         }
         all.sort_by(|one, other| one.subject.cmp(&other.subject));
@@ -70,58 +57,26 @@ impl Pauses {
         if let Some(FoundPause { pause: Ok(known), .. }) = self.find(subject)? {
             return Ok(known);
         }
-        self.write(subject, &pause).map_err(|cause| self.error("writing one", cause))?;
+        let written =
+            serde_json::to_vec(&pause).map_err(Into::into).and_then(|text| self.0.write(&file_of(subject), &text));
+        written.map_err(|cause| self.error("writing one", cause))?;
         Ok(pause)
     }
 
     /// Lets something go on; false where it was not paused.
     pub fn lift(&self, subject: &Subject) -> Result<bool, PauseError> {
-        #[expect(clippy::disallowed_methods, reason = "a file of the daemon's own, in its state directory")]
-        let removed = std::fs::remove_file(self.path(subject));
-        match removed {
-            Ok(()) => self.sync().map(|()| true).map_err(|cause| self.error("lifting one", cause)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(cause) => Err(self.error("lifting one", cause)),
-        }
-    }
-
-    fn write(&self, subject: &Subject, pause: &Pause) -> std::io::Result<()> {
-        if let Err(error) = std::fs::create_dir(&self.directory)
-            && error.kind() != std::io::ErrorKind::AlreadyExists
-        {
-            return Err(error);
-        }
-        let directory = self.open()?;
-        if let Some(parent) = self.directory.parent() {
-            own_like(&directory, std::fs::File::open(parent)?)?;
-        }
-        let mut file = tempfile::Builder::new().prefix(".").tempfile_in(&self.directory)?;
-        own_like(file.as_file(), &directory)?;
-        file.write_all(&serde_json::to_vec(pause)?)?;
-        file.as_file().sync_all()?;
-        file.persist(self.path(subject)).map_err(|error| error.error)?;
-        self.sync()
-    }
-
-    fn sync(&self) -> std::io::Result<()> {
-        Ok(rustix::fs::fsync(self.open()?)?)
-    }
-
-    fn open(&self) -> std::io::Result<rustix::fd::OwnedFd> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        Ok(rustix::fs::open(&self.directory, flags, Mode::empty())?)
-    }
-
-    fn path(&self, subject: &Subject) -> PathBuf {
-        let (kind, name) = match subject {
-            Subject::Task(name) => ("task", name),
-            Subject::Policy(name) => ("policy", name),
-        };
-        self.directory.join(format!("{kind}.{name}"))
+        self.0.remove(&file_of(subject)).map_err(|cause| self.error("lifting one", cause))
     }
 
     fn error(&self, operation: &'static str, cause: std::io::Error) -> PauseError {
-        PauseError { directory: self.directory.clone(), operation, cause }
+        PauseError { directory: self.0.directory.clone(), operation, cause }
+    }
+}
+
+fn file_of(subject: &Subject) -> String {
+    match subject {
+        Subject::Task(name) => format!("task.{name}"),
+        Subject::Policy(name) => format!("policy.{name}"),
     }
 }
 
@@ -150,7 +105,7 @@ mod tests {
     }
 
     fn pause(by: &str) -> Pause {
-        let by = Operator { uid: 7, user: Some(by.to_owned()), sudo_user: None };
+        let by = Operator { uid: 7, user: Some(by.to_owned()), sudo_user: None, remote: None };
         Pause { since: "2026-01-01T00:00:00Z".parse().unwrap(), by, reason: None }
     }
 

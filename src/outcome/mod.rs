@@ -12,10 +12,11 @@ mod result;
 mod running;
 mod standing;
 mod tally;
+mod token;
 
 pub use document::{Document, FORMAT_VERSION};
 pub use held::{Held, HoldKind};
-pub use operator::Operator;
+pub use operator::{Operator, Remote};
 pub use pause::{Pause, Subject};
 pub use references::{AlikeFile, MissingFile, OutsidePaths};
 pub use requested::Requested;
@@ -25,6 +26,7 @@ pub use result::{
 };
 pub use standing::{FoundOrphans, PolicyTotal, StoreLook, Survey, Trashed};
 pub use tally::{Reported, StoreTally, Tally, Totals};
+pub use token::{Role, Token};
 
 /// Data of a reason: what its sentence says, by name.
 pub type Facts = std::collections::BTreeMap<String, serde_json::Value>;

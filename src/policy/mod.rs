@@ -16,6 +16,7 @@ mod param;
 mod reference;
 mod references_of;
 mod rows;
+mod serving;
 mod spelling;
 mod sql;
 mod store;
@@ -48,6 +49,7 @@ pub use rows::{
     AGE_SECS, Action, AgeColumn, Alive, Assignment, Child, Detail, Fraction, KEEP_SECS, Keep, KeepByValue, Protection,
     RowsPolicy, SET_DETAIL, SetValue,
 };
+pub use serving::{Certificate, RateLimit, Serving, ServingTcp};
 pub use spelling::{file_forms, name_forms, written_forms, written_name_forms};
 pub use sql::{Condition, Param, Segment};
 pub use store::{Mapped, Store};
@@ -97,15 +99,6 @@ pub struct Daemon {
     pub keep_runs: Duration,
     /// Time for which it keeps entries of the audit.
     pub keep_audit: Duration,
-}
-
-/// `[server]`
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Serving {
-    /// The unix socket; none where the daemon answers nowhere.
-    pub socket: Option<PathBuf>,
-    /// Nothing can be started, stopped or changed through it.
-    pub read_only: bool,
 }
 
 /// A database whose rows are governed.

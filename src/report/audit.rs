@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn an_entry_says_who_did_what_with_what() {
-        let operator = Operator { uid: 1000, user: Some("root".to_owned()), sudo_user: Some("ada".to_owned()) };
+        let operator =
+            Operator { uid: 1000, user: Some("root".to_owned()), sudo_user: Some("ada".to_owned()), remote: None };
         let entry = |by, action: &str, subject: &str, detail| AuditEntry {
             number: 7,
             at: "2026-01-31T03:00:00Z".parse().unwrap(),

@@ -1,6 +1,7 @@
 //! Border of the server: what can be asked of a daemon, and what it answers. `daemon` implements [`Control`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
@@ -9,8 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
-use crate::outcome::{HookPoint, RunId, RunMode, RunResult, RunTrigger, Status, Subject};
-use crate::policy::{Mode, Name};
+use crate::outcome::{HookPoint, Remote, Role, RunId, RunMode, RunResult, RunTrigger, Status, Subject};
+use crate::policy::{Mode, Name, Settings};
 use crate::report::{Overview, Paused, PolicyOverview, RunEntry, Stats, ToApprove};
 
 /// An answer, or why there is none.
@@ -18,6 +19,10 @@ pub type Answer<'a, T> = BoxFuture<'a, Result<T, Problem>>;
 
 /// Questions and orders that a daemon takes.
 pub trait Control: Send + Sync + 'static {
+    /// The configuration in force.
+    fn settings(&self) -> Arc<Settings>;
+    /// The token of a secret, and what it allows. How long that takes does not depend on the secret.
+    fn token(&self, secret: &str) -> Option<(Name, Role)>;
     /// Answers where the daemon's main loop does.
     fn alive(&self) -> Answer<'_, ()>;
     /// State of everything, as it is in force.
@@ -57,6 +62,8 @@ pub struct Caller {
     pub on_behalf_of: Option<String>,
     /// It is a command of retaind, which asks for a person at a terminal.
     pub is_command: bool,
+    /// Who it is over TCP, where all of the above is unknown.
+    pub remote: Option<Remote>,
 }
 
 /// Answer of `GET /api/v1/status`: the page of `retaind status`, and what only the daemon knows.

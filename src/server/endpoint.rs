@@ -11,12 +11,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::control::Control;
 use super::problem::ProblemCode;
+use super::rate::Calls;
 
 /// Parts that every handler works with.
 #[derive(Clone)]
 pub(super) struct App {
     pub(super) control: Arc<dyn Control>,
-    pub(super) read_only: bool,
+    /// Destructive calls over TCP.
+    pub(super) calls: Calls,
 }
 
 /// Schema of a type.

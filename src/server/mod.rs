@@ -2,14 +2,18 @@
 //! changes nothing itself.
 
 mod client;
+mod connections;
 mod control;
 mod endpoint;
 mod events;
 mod extract;
+mod gate;
 mod openapi;
 mod problem;
+mod rate;
 mod routes;
 mod socket;
+mod tcp;
 
 pub use client::{Client, ClientError};
 pub use control::{
@@ -18,3 +22,4 @@ pub use control::{
 };
 pub use problem::{Problem, ProblemCode};
 pub use socket::{ApiServer, BindError};
+pub use tcp::{ListenError, TcpServer};

@@ -14,10 +14,18 @@ use super::problem::{MEDIA_TYPE, Problem, ProblemCode};
 use crate::outcome::FORMAT_VERSION;
 use crate::policy::Name;
 
-/// Problems that every endpoint may answer with.
-const ALWAYS: [ProblemCode; 3] = [ProblemCode::InvalidRequest, ProblemCode::Internal, ProblemCode::Stopping];
+/// Problems that every endpoint may answer with; some of them over TCP only.
+const ALWAYS: [ProblemCode; 6] = [
+    ProblemCode::InvalidRequest,
+    ProblemCode::Unauthorized,
+    ProblemCode::Forbidden,
+    ProblemCode::Misdirected,
+    ProblemCode::Internal,
+    ProblemCode::Stopping,
+];
 /// Problems of whatever changes something.
-const OF_CHANGES: [ProblemCode; 3] = [ProblemCode::ReadOnly, ProblemCode::TooLarge, ProblemCode::TimedOut];
+const OF_CHANGES: [ProblemCode; 4] =
+    [ProblemCode::ReadOnly, ProblemCode::TooLarge, ProblemCode::TimedOut, ProblemCode::UnsupportedMediaType];
 
 /// The description of endpoints.
 pub(super) fn describe(endpoints: &[Endpoint]) -> Value {
@@ -46,6 +54,9 @@ pub(super) fn describe(endpoints: &[Endpoint]) -> Value {
         "paths": paths,
         "components": {
             "schemas": schemas,
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer", "description": "Over TCP; the socket needs none." },
+            },
             "responses": { "Problem": { "description": "Why not.", "content": { MEDIA_TYPE: { "schema": problem } } } },
         },
     })

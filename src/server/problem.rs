@@ -11,6 +11,8 @@ use crate::outcome::RunId;
 
 /// Media type of a problem.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+/// Kind of proof that is asked for.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"retaind\"");
 
 /// Kind of a problem: what a program decides by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +20,8 @@ pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 pub enum ProblemCode {
     /// The request is malformed.
     InvalidRequest,
+    /// No token was shown, or one that there is not.
+    Unauthorized,
     /// The caller may not do this here.
     Forbidden,
     /// Nothing is changed through this server.
@@ -43,6 +47,11 @@ pub enum ProblemCode {
     ConfigurationInvalid,
     TooLarge,
     TimedOut,
+    /// The request is for another server, by its own words.
+    Misdirected,
+    UnsupportedMediaType,
+    /// The token has made as many destructive requests as it may.
+    RateLimited,
     Internal,
     /// The daemon is stopping.
     Stopping,
@@ -52,6 +61,7 @@ impl ProblemCode {
     pub(super) fn status(self) -> StatusCode {
         match self {
             ProblemCode::InvalidRequest => StatusCode::BAD_REQUEST,
+            ProblemCode::Unauthorized => StatusCode::UNAUTHORIZED,
             ProblemCode::Forbidden | ProblemCode::ReadOnly => StatusCode::FORBIDDEN,
             ProblemCode::UnknownPath | ProblemCode::UnknownRun | ProblemCode::UnknownName => StatusCode::NOT_FOUND,
             ProblemCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -63,6 +73,9 @@ impl ProblemCode {
             ProblemCode::InvalidParameter | ProblemCode::ConfigurationInvalid => StatusCode::UNPROCESSABLE_ENTITY,
             ProblemCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ProblemCode::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            ProblemCode::Misdirected => StatusCode::MISDIRECTED_REQUEST,
+            ProblemCode::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ProblemCode::RateLimited => StatusCode::TOO_MANY_REQUESTS,
             ProblemCode::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             ProblemCode::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         }
@@ -71,6 +84,7 @@ impl ProblemCode {
     fn title(self) -> &'static str {
         match self {
             ProblemCode::InvalidRequest => "The request is malformed",
+            ProblemCode::Unauthorized => "A token is needed",
             ProblemCode::Forbidden => "The caller may not do this",
             ProblemCode::ReadOnly => "The server is read-only",
             ProblemCode::UnknownPath => "There is nothing at this path",
@@ -86,6 +100,9 @@ impl ProblemCode {
             ProblemCode::ConfigurationInvalid => "The configuration cannot be used",
             ProblemCode::TooLarge => "The request is too large",
             ProblemCode::TimedOut => "The request took too long to arrive",
+            ProblemCode::Misdirected => "The request is for another server",
+            ProblemCode::UnsupportedMediaType => "The body is of another type",
+            ProblemCode::RateLimited => "The token has used up its requests",
             ProblemCode::Internal => "The daemon failed to answer",
             ProblemCode::Stopping => "The daemon is stopping",
         }
@@ -108,6 +125,9 @@ pub struct Problem {
     /// All errors, where there are several.
     #[serde(default)]
     pub errors: Vec<String>,
+    /// Seconds until the same may be asked for again.
+    #[serde(default)]
+    pub retry_after: Option<u64>,
 }
 
 /// A problem as it is sent.
@@ -132,6 +152,9 @@ struct ProblemDocument<'a> {
     /// All errors, where there are several.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     errors: &'a [String],
+    /// Seconds until the same may be asked for again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u64>,
 }
 
 /// It is written as a [`ProblemDocument`].
@@ -147,7 +170,7 @@ impl JsonSchema for Problem {
 
 impl Serialize for Problem {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { code, detail, hint, run_id, errors } = self;
+        let Self { code, detail, hint, run_id, errors, retry_after } = self;
         // The word of the code is the one that JSON has.
         let word = serde_json::to_value(code).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default();
         ProblemDocument {
@@ -159,6 +182,7 @@ impl Serialize for Problem {
             hint: hint.as_deref(),
             run_id: *run_id,
             errors,
+            retry_after: *retry_after,
         }
         .serialize(serializer)
     }
@@ -166,7 +190,7 @@ impl Serialize for Problem {
 
 impl Problem {
     pub fn new(code: ProblemCode, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), hint: None, run_id: None, errors: Vec::new() }
+        Self { code, detail: detail.into(), hint: None, run_id: None, errors: Vec::new(), retry_after: None }
     }
 
     #[must_use]
@@ -182,8 +206,15 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = (self.code.status(), axum::Json(self)).into_response();
+        let (code, retry_after) = (self.code, self.retry_after);
+        let mut response = (code.status(), axum::Json(self)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if code == ProblemCode::Unauthorized {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
+        }
+        if let Some(secs) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, secs.into());
+        }
         response
     }
 }

@@ -16,8 +16,8 @@ use super::endpoint::{App, Endpoint, Form};
 use super::extract::{Asked, Json, PathName, Piece};
 use super::problem::{Problem, ProblemCode};
 use super::{events, openapi};
-use crate::outcome::{Document, RunId, RunResult, Subject};
-use crate::policy::Name;
+use crate::outcome::{Document, RunId, RunMode, RunResult, Subject};
+use crate::policy::{Mode, Name};
 use crate::report::{Paused, PolicyOverview, RunEntry, Stats, ToApprove};
 
 /// Longest time that a request waits for its run.
@@ -42,7 +42,7 @@ fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/api/v1/policies/{policy}/approve", approve, "Approves a policy, as it was shown")
             .takes::<SeenProposal>()
             .answers::<ToApprove>(StatusCode::OK)
-            .refuses(&[UnknownName, NotHeld, Changed]),
+            .refuses(&[UnknownName, NotHeld, Changed, RateLimited]),
         Endpoint::post("/api/v1/policies/{policy}/pause", pause_policy, "Pauses a policy: no run takes anything by it")
             .may_take::<Because>()
             .answers::<Paused>(StatusCode::OK)
@@ -77,7 +77,7 @@ fn endpoints() -> Vec<Endpoint> {
             .takes::<RunWanted>()
             .answers::<RunResult>(StatusCode::OK)
             .answers::<Begun>(StatusCode::ACCEPTED)
-            .refuses(&[UnknownName, InvalidParameter, Busy]),
+            .refuses(&[UnknownName, InvalidParameter, Busy, RateLimited]),
         Endpoint::post("/api/v1/reload", reload, "Loads the configuration anew")
             .answers::<Reloaded>(StatusCode::OK)
             .refuses(&[ConfigurationInvalid]),
@@ -121,7 +121,7 @@ struct Runs {
 
 /// Refuses whatever changes something where nothing may be changed.
 async fn may_change(State(app): State<App>, request: Request, next: Next) -> Result<Response, Problem> {
-    match app.read_only && !request.method().is_safe() {
+    match app.control.settings().serving.read_only && !request.method().is_safe() {
         false => Ok(next.run(request).await),
         true => Err(Problem::new(ProblemCode::ReadOnly, "[server] read_only = true: nothing is changed by requests")),
     }
@@ -201,7 +201,10 @@ async fn begin(
 ) -> Result<Response, Problem> {
     let wait = wait.as_deref().map(parse_wait).transpose()?;
     let wanted = wanted.ok_or_else(nothing_named)?;
-    let run_id = app.control.begin(wanted, caller).await?;
+    let settings = app.control.settings();
+    let is_destructive = wanted.mode.map_or(settings.daemon.mode == Mode::Enforce, |mode| mode == RunMode::Enforce);
+    let call = is_destructive.then(|| app.calls.count(&caller, &settings.serving)).transpose()?;
+    let run_id = app.control.begin(wanted, caller).await.inspect_err(|_| app.calls.give_back(call))?;
     if let Some(wait) = wait
         && let Ok(end) = tokio::time::timeout(wait, ended(&app, run_id)).await
     {
@@ -327,7 +330,9 @@ async fn approve(
     Json(seen): Json<Option<SeenProposal>>,
 ) -> Result<Response, Problem> {
     let seen = seen.ok_or_else(|| nothing_seen(&name))?;
-    Ok(document(&app.control.approve(name, seen, caller).await?))
+    let call = app.calls.count(&caller, &app.control.settings().serving)?;
+    let approved = app.control.approve(name, seen, caller).await.inspect_err(|_| app.calls.give_back(Some(call)))?;
+    Ok(document(&approved))
 }
 
 fn nothing_seen(name: &Name) -> Problem {

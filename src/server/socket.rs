@@ -1,38 +1,22 @@
-//! The unix socket: bound with its permissions, each connection served with limits, closed in order.
+//! The unix socket: bound with its permissions, and each request with the user at its other end.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-use tower_service::Service;
 
+use super::connections::{Accept, Connections, serve};
 use super::control::{Caller, Control};
 use super::endpoint::App;
 use super::routes::router;
 use crate::outcome::Operator;
 
-/// Connections at once; more wait to be accepted.
-const MOST_CONNECTIONS: usize = 1024;
-/// Time for the head of a request to arrive, and for an idle connection to ask again.
-const HEAD_PATIENCE: Duration = Duration::from_secs(10);
-/// Largest head of a request, in bytes.
-const LARGEST_HEAD: usize = 16 * 1024;
-/// Pause after a connection could not be accepted: too many files are open, say.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-/// Time for answers that have begun, when the server stops.
-const LAST_ANSWERS: Duration = Duration::from_secs(2);
 /// Name of the commands of retaind among clients.
 pub(super) const USER_AGENT: &str = concat!("retaind/", env!("CARGO_PKG_VERSION"));
 /// Header in which a command says for whom it asks: inside the sandbox of the unit other users have no names.
@@ -51,22 +35,19 @@ pub struct BindError {
     cause: io::Error,
 }
 
-/// The server, answering.
+/// The server, answering on a socket.
 pub struct ApiServer {
     path: PathBuf,
-    stop: CancellationToken,
-    connections: TaskTracker,
+    connections: Connections,
 }
 
 impl ApiServer {
     /// Answers on a unix socket, whose owner and group may ask. A socket that a dead daemon left there is replaced: whoever
     /// calls this has the state directory to itself.
-    pub fn start(path: &Path, read_only: bool, control: Arc<dyn Control>) -> Result<Self, BindError> {
+    pub fn start(path: &Path, control: Arc<dyn Control>) -> Result<Self, BindError> {
         let listener = bind(path).map_err(|cause| BindError { path: path.to_owned(), cause })?;
-        let (stop, connections) = (CancellationToken::new(), TaskTracker::new());
-        let accepting = accept(listener, router(App { control, read_only }), stop.clone(), connections.clone());
-        connections.spawn(accepting);
-        Ok(Self { path: path.to_owned(), stop, connections })
+        let connections = Connections::serve(listener, router(App { control, calls: Default::default() }));
+        Ok(Self { path: path.to_owned(), connections })
     }
 
     /// The socket.
@@ -76,10 +57,7 @@ impl ApiServer {
 
     /// Accepts nothing any more, ends what waits, and lets answers that have begun come to their end.
     pub async fn stop(self) {
-        self.stop.cancel();
-        self.connections.close();
-        // A client that reads slowly holds up nobody.
-        let _ = tokio::time::timeout(LAST_ANSWERS, self.connections.wait()).await;
+        self.connections.stop().await;
         #[expect(clippy::disallowed_methods, reason = "the daemon's own socket")]
         // The directory may be gone already.
         let _ = std::fs::remove_file(&self.path);
@@ -99,49 +77,24 @@ fn bind(path: &Path) -> io::Result<UnixListener> {
     socket.listen(BACKLOG)
 }
 
-async fn accept(listener: UnixListener, router: Router, stop: CancellationToken, connections: TaskTracker) {
-    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-    loop {
-        // Never closed.
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
-        let accepted = tokio::select! {
-            () = stop.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                let (router, stop) = (router.clone(), stop.clone());
-                connections.spawn(async move {
-                    serve(stream, router, stop).await;
-                    drop(place);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "A connection to the daemon's socket could not be accepted: {error}");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
+impl Accept for UnixListener {
+    type Connection = UnixStream;
+    const MOST: usize = 1024;
+    const WORD: &'static str = "socket";
 
-async fn serve(stream: UnixStream, router: Router, stop: CancellationToken) {
-    let uid = stream.peer_cred().map_or(Operator::NOBODY, |peer| peer.uid());
-    let answer = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let mut request = request.map(axum::body::Body::new);
-        let caller = caller(uid, &request);
-        request.extensions_mut().insert(caller);
-        router.clone().call(request)
-    });
-    let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE).max_buf_size(LARGEST_HEAD);
-    let connection = builder.serve_connection(TokioIo::new(stream), answer);
-    tokio::pin!(connection);
-    // How a client ends is its own affair.
-    tokio::select! {
-        _ = &mut connection => return,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+    async fn accept(&self) -> io::Result<UnixStream> {
+        UnixListener::accept(self).await.map(|(stream, _)| stream)
     }
-    let _ = connection.await;
+
+    async fn serve(stream: UnixStream, router: Router, stop: CancellationToken) {
+        let uid = stream.peer_cred().map_or(Operator::NOBODY, |peer| peer.uid());
+        let admit = |request: &mut Request| {
+            let caller = caller(uid, request);
+            request.extensions_mut().insert(caller);
+            Ok(())
+        };
+        serve(stream, router, stop, admit).await;
+    }
 }
 
 fn caller(uid: u32, request: &Request) -> Caller {
@@ -151,5 +104,6 @@ fn caller(uid: u32, request: &Request) -> Caller {
         uid: (uid != Operator::NOBODY).then_some(uid),
         on_behalf_of: on_behalf_of.map(str::to_owned),
         is_command: text(header::USER_AGENT.as_str()) == Some(USER_AGENT),
+        remote: None,
     }
 }

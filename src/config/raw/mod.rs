@@ -68,6 +68,20 @@ keys! {
         socket: String, default "`retaind.sock` in systemd's `$RUNTIME_DIRECTORY`, or else in `state_dir`";
         /// `true`: nothing can be started, stopped or changed through it.
         read_only: bool = false;
+        /// Address and port on which the daemon [answers over TCP](api.md#over-tcp), to whoever has a token:
+        /// `127.0.0.1:8765`. Without it: nowhere.
+        listen: String;
+        /// Names by which requests over TCP may ask for it, beside `localhost` and its own addresses.
+        hosts: Vec<String> = [];
+        /// Absolute path of a PEM file: the certificate, and those that lead to its authority.
+        tls_cert: String;
+        /// Absolute path of a PEM file with the certificate's key, which is not open to every user.
+        tls_key: String;
+        /// `true`: other machines may ask without TLS, because a proxy before it speaks TLS.
+        plaintext: bool = false;
+        /// Destructive requests over TCP that each token may make: a number in a `minute`, `hour` or `day`, or `none`,
+        /// where they are not counted.
+        rate_limit: String = "5/hour";
     }
 
     /// `[sources.NAME]`

@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::controller::{Controller, Order, internal, stopping, unknown_name};
+use super::controller::{Controller, Order, internal, stopping, unknown_name, who_asks};
 use crate::commands::approve::{self, Shown};
-use crate::commands::operator::operator_of;
 use crate::commands::selection::{Selection, select};
 use crate::ledger::{AuditAction, Pauses};
 use crate::outcome::{Pause, Subject};
@@ -93,7 +92,7 @@ impl Controller {
             let nothing = || format!("there is nothing about policy {policy} to approve");
             return Err(Problem::new(ProblemCode::NotHeld, page.obstacle.clone().unwrap_or_else(nothing)));
         }
-        let by = operator_of(caller.uid, caller.on_behalf_of);
+        let by = who_asks(&caller);
         let mut shown = [shown];
         let approved = approve::approve(&settings, &mut shown, &self.settings(), &by).await.map_err(internal)?;
         approved.map_err(|error| changed(error.to_string()))?;

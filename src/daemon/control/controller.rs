@@ -11,10 +11,11 @@ use super::requests::Requests;
 use crate::commands::operator::operator_of;
 use crate::commands::params::ParamError;
 use crate::commands::selection::SelectError;
-use crate::ledger::{AuditAction, AuditNote};
-use crate::outcome::Operator;
-use crate::policy::Settings;
+use crate::ledger::{AuditAction, AuditNote, Tokens};
+use crate::outcome::{Operator, Role};
+use crate::policy::{Name, Settings};
 use crate::server::{Caller, Problem, ProblemCode, SourceState};
+use crate::text::chain;
 
 /// Requests at once that ask sources.
 const ASKING_AT_ONCE: usize = 4;
@@ -77,6 +78,15 @@ impl Controller {
         self.runs.live().settings()
     }
 
+    /// The token of a secret, as the files have it now: one that was added or removed counts at once.
+    pub(super) fn find_token(&self, secret: &str) -> Option<(Name, Role)> {
+        Tokens::of(&self.settings().daemon.state_dir).find(secret).unwrap_or_else(|error| {
+            let error = chain(&error);
+            tracing::error!(error, "Nobody is let in over TCP: {error}");
+            None
+        })
+    }
+
     /// Records that somebody asks for something, before it is done: what cannot be recorded is not done.
     pub(super) async fn note(
         &self,
@@ -84,7 +94,7 @@ impl Controller {
         (action, subject): (AuditAction, String),
         detail: serde_json::Value,
     ) -> Result<Operator, Problem> {
-        let by = operator_of(caller.uid, caller.on_behalf_of.clone());
+        let by = who_asks(caller);
         let note = AuditNote { at: self.runs.clock().now(), by: Some(by.clone()), action, subject, detail };
         self.runs.ledger().note(&note).await.map_err(internal)?;
         Ok(by)
@@ -100,13 +110,18 @@ impl Controller {
         match self.note(caller, what, detail).await {
             Ok(by) => by,
             Err(problem) => {
-                let by = operator_of(caller.uid, caller.on_behalf_of.clone());
+                let by = who_asks(caller);
                 let error = problem.detail;
                 tracing::error!(error, by = %by, "What {by} asks for could not be recorded in the audit: {error}");
                 by
             }
         }
     }
+}
+
+/// Person or program that asks.
+pub(super) fn who_asks(caller: &Caller) -> Operator {
+    Operator { remote: caller.remote.clone(), ..operator_of(caller.uid, caller.on_behalf_of.clone()) }
 }
 
 /// Problem of an answer that failed in the daemon itself.

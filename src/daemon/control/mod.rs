@@ -7,10 +7,12 @@ mod requested;
 mod requests;
 mod state;
 
+use std::sync::Arc;
+
 use futures_util::stream::BoxStream;
 
-use crate::outcome::{RunId, Subject};
-use crate::policy::Name;
+use crate::outcome::{Role, RunId, Subject};
+use crate::policy::{Name, Settings};
 use crate::report::{Paused, PolicyOverview, RunEntry, Stats, ToApprove};
 use crate::server::{
     Answer, Caller, Control, LiveStatus, Reloaded, RunDocument, RunUpdate, RunWanted, RunsWanted, SeenProposal,
@@ -19,6 +21,14 @@ pub use controller::{Controller, Order, Snapshot};
 pub(super) use requests::Requests;
 
 impl Control for Controller {
+    fn settings(&self) -> Arc<Settings> {
+        Controller::settings(self)
+    }
+
+    fn token(&self, secret: &str) -> Option<(Name, Role)> {
+        self.find_token(secret)
+    }
+
     fn alive(&self) -> Answer<'_, ()> {
         Box::pin(self.answers())
     }

@@ -5,9 +5,8 @@ use tokio::sync::watch;
 
 use super::super::active_runs::ActiveRun;
 use super::super::runs::mode_of;
-use super::controller::{Controller, internal, invalid_parameter, stopping, unknown_name};
+use super::controller::{Controller, internal, invalid_parameter, stopping, unknown_name, who_asks};
 use super::requests::Ended;
-use crate::commands::operator::operator_of;
 use crate::commands::params::{check_params, masked_params};
 use crate::commands::selection::select;
 use crate::ledger::AuditAction;
@@ -30,7 +29,7 @@ impl Controller {
             self.runs.active().leave(run.run_id);
             return Err(busy);
         }
-        let (run_id, by) = (run.run_id, operator_of(caller.uid, caller.on_behalf_of));
+        let (run_id, by) = (run.run_id, who_asks(&caller));
         tracing::info!(%run_id, by = %by, "Run {run_id} is asked for by {by}");
         self.requests.spawn(&self.runs, run, runner, request);
         Ok(run_id)
@@ -140,7 +139,7 @@ fn request_of(settings: &Settings, wanted: &RunWanted, caller: &Caller) -> Resul
     Ok(Request {
         task: selection.task.as_ref().map(|task| task.name.clone()),
         requested: Some(Requested {
-            by: operator_of(caller.uid, caller.on_behalf_of.clone()),
+            by: who_asks(caller),
             overrides: Default::default(),
             params: masked_params(&selection.policies, &params),
         }),

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::*;
 
 fn operator() -> Operator {
-    Operator { uid: 1000, user: Some("root".to_owned()), sudo_user: Some("ada".to_owned()) }
+    Operator { uid: 1000, user: Some("root".to_owned()), sudo_user: Some("ada".to_owned()), remote: None }
 }
 
 async fn note(ledger: &Ledger, secs: i64) {

@@ -39,7 +39,7 @@ async fn f28_a_clock_that_somebody_vouches_for_may_be_behind_the_last_one() {
 #[tokio::test]
 async fn f28_a_confirmation_is_kept_with_who_and_for_which_boot() {
     let (_directory, ledger) = ledger().await;
-    let by = Operator { uid: 0, user: Some("ada".to_owned()), sudo_user: None };
+    let by = Operator { uid: 0, user: Some("ada".to_owned()), sudo_user: None, remote: None };
     ledger.confirm_clock(&reading(20, 3, "b"), &by).await.unwrap();
     ledger.advance_clock(&reading(30, 13, "b")).await.unwrap();
     ledger.correct_clock(&reading(25, 14, "b")).await.unwrap();

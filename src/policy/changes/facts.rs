@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::super::{
     Action, AgeFormat, Daemon, Detail, EARLIEST, Name, ParamDeclaration, Policy, PolicyKind, RowsPolicy, Serving,
+    ServingTcp,
     Source, Store, Task, Trigger,
 };
 use super::fact::{Fact, fact, optional, secret};
@@ -187,8 +188,19 @@ fn param(declaration: &ParamDeclaration) -> String {
 
 /// Of `[server]`.
 pub(super) fn serving_facts(serving: &Serving) -> Vec<Fact> {
-    let Serving { socket, read_only } = serving;
-    vec![optional("socket", socket.as_ref().map(|path| path.display())), fact("read_only", read_only)]
+    let Serving { socket, read_only, tcp } = serving;
+    let certificate = tcp.as_ref().and_then(|tcp| tcp.certificate.as_ref());
+    let rate = |tcp: &ServingTcp| tcp.rate_limit.map(|rate| format!("{} in {}", rate.most, Shown(rate.per)));
+    vec![
+        optional("socket", socket.as_ref().map(|path| path.display())),
+        fact("read_only", read_only),
+        optional("listen", tcp.as_ref().map(|tcp| tcp.listen)),
+        optional("hosts", tcp.as_ref().map(|tcp| tcp.hosts.join(", "))),
+        optional("tls_cert", certificate.map(|certificate| certificate.path.display())),
+        optional("tls_key", certificate.map(|certificate| certificate.key_path.display())),
+        optional("certificate", certificate.map(|certificate| certificate.digest.chars().take(16).collect::<String>())),
+        optional("rate_limit", tcp.as_ref().and_then(rate)),
+    ]
 }
 
 /// Of `[daemon]` and `[ledger]`.

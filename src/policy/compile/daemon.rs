@@ -1,18 +1,16 @@
-//! `[daemon]`, `[ledger]` and `[server]`.
+//! `[daemon]` and `[ledger]`.
 
 use std::path::{Path, PathBuf};
 
 use crate::config::raw::Raw;
 use crate::config::{Diagnostic, Fault, KeyPath, Origin};
 
-use super::super::{Daemon, Serving};
+use super::super::Daemon;
 use super::value::parse_absolute;
 use super::{Gather, url};
 
 /// Directory of the ledger where neither the configuration nor systemd names one.
 const STATE_DIR: &str = "/var/lib/retaind";
-/// Name of the socket, where the configuration does not name its path.
-const SOCKET: &str = "retaind.sock";
 
 impl Gather<'_> {
     pub(super) fn daemon(&mut self, raw: &Raw) -> Option<Daemon> {
@@ -35,15 +33,6 @@ impl Gather<'_> {
             log_level: raw.daemon.log_level,
             approve_changes: raw.daemon.approve_changes,
         })
-    }
-
-    pub(super) fn serving(&mut self, raw: &Raw, state_dir: &Path) -> Option<Serving> {
-        let socket = match raw.server.socket.as_deref() {
-            Some("") => None,
-            Some(written) => Some(self.check(&KeyPath::of(&["server", "socket"]), parse_absolute(written))?),
-            None => Some(self.inputs.runtime_dir.as_deref().unwrap_or(state_dir).join(SOCKET)),
-        };
-        Some(Serving { socket, read_only: raw.server.read_only })
     }
 
     fn state_dir(&mut self, table: &KeyPath, written: Option<&str>) -> Option<PathBuf> {

@@ -8,6 +8,7 @@ mod orphans;
 mod policy;
 mod rows;
 mod secret;
+mod serving;
 mod size;
 mod source;
 mod store;

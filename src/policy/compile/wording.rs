@@ -15,7 +15,13 @@ pub fn recompile(wording: &Wording, present: &Settings) -> Result<Settings, Stri
 
 /// The same for a whole configuration.
 pub fn recompile_all(written: Written, present: &Settings) -> Result<Settings, String> {
-    let compiled = compile(config::reload(written.into_tree()), &Inputs::default());
+    let mut tree = written.into_tree();
+    // Where it answers over TCP takes a certificate, as it may not be there any more, and takes nothing from anybody.
+    if let Some(server) = tree.get_mut("server").and_then(toml::Value::as_table_mut) {
+        server.remove("listen");
+        server.retain(|key, _| !key.starts_with("tls_"));
+    }
+    let compiled = compile(config::reload(tree), &Inputs::default());
     let mut settings = compiled.map_err(|problems| {
         let first = problems.iter().next().map(ToString::to_string);
         first.unwrap_or_else(|| "it cannot be read".to_owned())

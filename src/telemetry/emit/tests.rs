@@ -100,7 +100,7 @@ fn for_every_event(mut each: impl FnMut(&Event<'_>)) {
     let totals = Totals { rows_deleted: 50, files_deleted: 1, bytes_reclaimed: 2048, errors: 2, ..Totals::default() };
     let run = RunEvent { task: Some(&retention), totals: &totals, ..RUN };
     let failed = Some("policy events: postgres://nvr:s3cret@db/nvr: connection refused");
-    let ada = Operator { uid: 0, user: Some("root".to_owned()), sudo_user: Some("ada".to_owned()) };
+    let ada = Operator { uid: 0, user: Some("root".to_owned()), sudo_user: Some("ada".to_owned()), remote: None };
     let begun = BegunRun {
         run_id: RunId::nil(),
         task: Some(&retention),
@@ -308,7 +308,7 @@ fn a_run_says_what_it_did() {
 #[test]
 fn a_run_says_who_asked_for_it() {
     let id = RunId::nil();
-    let ada = Operator { uid: 0, user: Some("root".to_owned()), sudo_user: Some("ada".to_owned()) };
+    let ada = Operator { uid: 0, user: Some("root".to_owned()), sudo_user: Some("ada".to_owned()), remote: None };
     let begun = BegunRun {
         run_id: id,
         task: None,

@@ -83,7 +83,7 @@ async fn approve_amount(world: &World, policy: &str, amount: u64) {
         amount,
         shown_at: now,
         approved_at: now,
-        approver: Operator { uid: 0, user: Some("root".to_owned()), sudo_user: None },
+        approver: Operator { uid: 0, user: Some("root".to_owned()), sudo_user: None, remote: None },
     };
     world.ledger().await.approve(&approval).await.expect("the approval is recorded");
 }

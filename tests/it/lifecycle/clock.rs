@@ -238,7 +238,7 @@ fn f28_an_operator_says_that_the_clock_is_right() {
     let at = real.at + jiff::SignedDuration::from_hours(24 * 5_000);
     let reading = retaind::clock::Reading { at, ..real };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let by = retaind::outcome::Operator { uid: 0, user: None, sudo_user: None };
+        let by = retaind::outcome::Operator { uid: 0, user: None, sudo_user: None, remote: None };
         leaping.world.ledger().await.confirm_clock(&reading, &by).await.unwrap();
     });
     assert_eq!(leaping.command(&["run", "--json", "sweep"]).status.code(), Some(0));

@@ -34,7 +34,7 @@ fn approve(world: &World, amount: u64) {
     let found = settings.policies.iter().find(|other| other.name == policy).unwrap();
     let wording = Wording::of(&settings, found);
     let now = retaind::clock::Clock::system().now();
-    let approver = Operator { uid: 0, user: None, sudo_user: None };
+    let approver = Operator { uid: 0, user: None, sudo_user: None, remote: None };
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let approval = Approval { policy, wording, amount, shown_at: now, approved_at: now, approver };
         world.ledger().await.approve(&approval).await.unwrap();

@@ -13,6 +13,7 @@ mod ledger;
 mod life;
 mod reload;
 mod slots;
+mod tcp;
 
 use std::io::Read;
 use std::os::unix::net::UnixDatagram;

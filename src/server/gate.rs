@@ -1,0 +1,116 @@
+//! Requests over TCP, before they reach anything: for this server by their own words, not from a page of another in a browser,
+//! with a token that allows what they ask for.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::Request;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, Uri, header};
+use hyper::body::Body;
+
+use super::control::{Caller, Control};
+use super::problem::{Problem, ProblemCode};
+use crate::outcome::{Remote, Role};
+use crate::policy::{Name, ServingTcp};
+
+/// Paths that anybody may ask for: they say nothing but that the daemon lives.
+const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+/// Header in which a browser says from where a request comes.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Gate of a connection.
+pub(super) struct Gate {
+    pub(super) control: Arc<dyn Control>,
+    /// Other end of the connection.
+    pub(super) peer: IpAddr,
+    /// This end of it.
+    pub(super) local: IpAddr,
+}
+
+impl Gate {
+    /// Lets a request in, and notes who makes it; otherwise the problem with it.
+    pub(super) fn admit(&self, request: &mut Request) -> Result<(), Problem> {
+        let settings = self.control.settings();
+        let stopping = || Problem::new(ProblemCode::Stopping, "nothing is answered over TCP any more");
+        let tcp = settings.serving.tcp.as_ref().ok_or_else(stopping)?;
+        let host = self.host(request, tcp)?;
+        check_origin(request.headers(), &host, tcp)?;
+        if OPEN.contains(&request.uri().path()) {
+            return Ok(());
+        }
+        let (token, role) = self.token(request.headers())?;
+        if role == Role::Viewer && !request.method().is_safe() {
+            let detail = format!("token {token} is that of a viewer, who changes and starts nothing");
+            return Err(Problem::new(ProblemCode::Forbidden, detail));
+        }
+        check_body(request)?;
+        let remote = Some(Remote { token, address: self.peer });
+        request.extensions_mut().insert(Caller { uid: None, on_behalf_of: None, is_command: false, remote });
+        Ok(())
+    }
+
+    /// Server that a request is for, by its own words. A page whose name was made to lead here says its own name (DNS rebinding).
+    fn host(&self, request: &Request, tcp: &ServingTcp) -> Result<Authority, Problem> {
+        let mut named = request.headers().get_all(header::HOST).iter();
+        let host = match (named.next(), named.next()) {
+            (Some(host), None) => Authority::try_from(host.as_bytes()).ok(),
+            _ => None,
+        };
+        let is_ours = |host: &Authority| self.is_ours(host, tcp);
+        let is_uri_ours = request.uri().authority().is_none_or(is_ours);
+        host.filter(|host| is_uri_ours && is_ours(host)).ok_or_else(|| {
+            Problem::new(ProblemCode::Misdirected, "the header Host does not name this server")
+                .hint("[server] hosts lists names for it, beside localhost and its own address")
+        })
+    }
+
+    fn is_ours(&self, authority: &Authority, tcp: &ServingTcp) -> bool {
+        if authority.as_str().contains('@') {
+            return false;
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+        let is_own = |address: IpAddr| [self.local, tcp.listen.ip().to_canonical()].contains(&address.to_canonical());
+        host == "localhost" || tcp.hosts.contains(&host) || host.parse().is_ok_and(is_own)
+    }
+
+    /// Token of a request. A missing, a malformed, a wrong and a removed one are the same to whoever shows them.
+    fn token(&self, headers: &HeaderMap) -> Result<(Name, Role), Problem> {
+        let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let secret =
+            shown.and_then(|shown| shown.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+        let secret = secret.map_or("", |(_, secret)| secret.trim());
+        self.control.token(secret).ok_or_else(|| {
+            Problem::new(ProblemCode::Unauthorized, "the request shows no token that this server knows")
+                .hint("send the header Authorization: Bearer TOKEN; retaind token add makes one")
+        })
+    }
+}
+
+/// Refuses what a page of another server makes a browser send.
+fn check_origin(headers: &HeaderMap, host: &Authority, tcp: &ServingTcp) -> Result<(), Problem> {
+    let site = headers.get_all(SEC_FETCH_SITE).iter().all(|site| site == "same-origin" || site == "none");
+    if site && headers.get_all(header::ORIGIN).iter().all(|origin| is_own_origin(origin.as_bytes(), host, tcp)) {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemCode::Forbidden, "a page of another server asks for this"))
+}
+
+fn is_own_origin(origin: &[u8], host: &Authority, tcp: &ServingTcp) -> bool {
+    let Ok(origin) = Uri::try_from(origin) else { return false };
+    let (Some("http" | "https"), Some(authority)) = (origin.scheme_str(), origin.authority()) else { return false };
+    let is_named = authority.port().is_none() && tcp.hosts.contains(&authority.host().to_ascii_lowercase());
+    is_named || authority.as_str().eq_ignore_ascii_case(host.as_str())
+}
+
+/// Refuses a body of a type that a form in a browser can send.
+fn check_body(request: &Request) -> Result<(), Problem> {
+    let of_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = of_type.split(';').next().unwrap_or_default().trim();
+    if request.method().is_safe() || request.body().is_end_stream() || essence.eq_ignore_ascii_case("application/json")
+    {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemCode::UnsupportedMediaType, "the body is not declared as JSON")
+        .hint("send the header Content-Type: application/json"))
+}

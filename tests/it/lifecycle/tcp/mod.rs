@@ -1,0 +1,102 @@
+//! The daemon's answers over TCP: who is let in, what is refused, and what disturbs nobody.
+
+mod abuse;
+mod origins;
+mod rate;
+mod tls;
+mod tokens;
+
+use std::net::{SocketAddr, TcpStream};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::cli::call_in;
+use crate::http::{self, Reply};
+
+/// A daemon that answers over TCP, with a token of each role. Rows 1 and 2 of its world are old, 3 is young.
+struct Served {
+    world: World,
+    daemon: Daemon,
+    address: SocketAddr,
+    operator: String,
+    viewer: String,
+}
+
+impl Served {
+    /// With these keys of `[server]` beside `listen`.
+    fn start(keys: &str) -> Self {
+        let world = world_served(keys);
+        let [operator, viewer] = ["operator", "viewer"].map(|role| add_token(&world, role, role));
+        let daemon = Daemon::ready(&world);
+        Self { address: address(&world), world, daemon, operator, viewer }
+    }
+
+    fn stream(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
+    }
+
+    /// Sends a request with these lines of its head, and whatever else each has to have.
+    fn send(&self, method: &str, path: &str, head: &[&str], body: &str) -> Reply {
+        http::reply(&http::exchange(self.stream(), request(method, path, head, body).as_bytes()))
+    }
+
+    /// Sends a request as clients do that know what they are doing.
+    fn ask(&self, token: &str, method: &str, path: &str, body: Value) -> Reply {
+        let bearer = format!("Authorization: Bearer {token}");
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let head = [self.host(), bearer, "Content-Type: application/json".to_owned()];
+        self.send(method, &format!("/api/v1{path}"), &head.each_ref().map(String::as_str), &body)
+    }
+
+    fn get(&self, token: &str, path: &str) -> Reply {
+        self.ask(token, "GET", path, Value::Null)
+    }
+
+    fn post(&self, token: &str, path: &str, body: Value) -> Reply {
+        self.ask(token, "POST", path, body)
+    }
+
+    /// Loads the configuration anew. Whatever the service manager was told before has to be read, or the daemon waits for that.
+    fn reload(&mut self) {
+        while self.daemon.next_message(Instant::now() + Duration::from_millis(100)).is_some() {}
+        let ready = self.daemon.reload();
+        assert!(!status_of(&ready).unwrap_or_default().contains("failed"), "{ready}");
+    }
+
+    fn host(&self) -> String {
+        format!("Host: {}", self.address)
+    }
+
+    fn left(&self) -> Vec<String> {
+        let rows = self.world.db.query("SELECT id FROM item ORDER BY id");
+        rows.into_iter().map(|row| row[0].clone().unwrap()).collect()
+    }
+}
+
+fn world_served(keys: &str) -> World {
+    let mut world = world("every = \"20d\"");
+    world.declare(&format!("[server]\nlisten = \"127.0.0.1:0\"\n{keys}\n"));
+    fill(&world, 2);
+    world.db.insert_series("item (id, at)", &format!("n, {}", world.days_ago(4.0)), 3..=3);
+    world
+}
+
+fn add_token(world: &World, name: &str, role: &str) -> String {
+    call_in(world, &["token", "add", name, "--role", role]).with(0).stdout.trim().to_owned()
+}
+
+/// The address that the daemon has found a port for.
+fn address(world: &World) -> SocketAddr {
+    let log = log(world);
+    let (_, rest) = log.split_once("://").unwrap_or_else(|| panic!("{log}"));
+    rest.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+fn request(method: &str, path: &str, head: &[&str], body: &str) -> String {
+    let head = head.iter().map(|line| format!("{line}\r\n")).collect::<String>();
+    let length = body.len();
+    format!("{method} {path} HTTP/1.1\r\n{head}Connection: close\r\nContent-Length: {length}\r\n\r\n{body}")
+}
