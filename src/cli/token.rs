@@ -12,7 +12,7 @@ use crate::commands::token;
 use crate::config::{Inputs, did_you_mean};
 use crate::outcome::Role;
 use crate::policy::Name;
-use crate::report::render_tokens;
+use crate::report::{NewToken, render_tokens};
 
 /// Makes a token, and prints it once.
 pub async fn add(inputs: &Inputs, name: &str, role: RoleFlag, output: Output) -> Result<Exit, Refusal> {
@@ -26,11 +26,12 @@ pub async fn add(inputs: &Inputs, name: &str, role: RoleFlag, output: Output) ->
         let hint = format!("give it another name, or remove that one first: retaind token remove {name}");
         return Err(Refusal::Usage(anyhow!("there is a token named {name}"), hint));
     };
+    let text = format!("Token {name}, of a {}: it is shown this once, and only its hash is kept", role.word());
     match output.json {
-        true => output.value(&json!({ "name": name, "role": role, "token": secret }))?,
+        true => output.value(&NewToken { name, role, token: secret })?,
         false => {
             output.plain(&secret)?;
-            say(&format!("Token {name}, of a {}: it is shown this once, and only its hash is kept", role.word()));
+            say(&text);
         }
     }
     Ok(Exit::Done)

@@ -1,6 +1,7 @@
 //! Small files in a directory of the state directory: each is there as a whole or not at all, and is for its owner alone.
 
 use std::io::{Error, ErrorKind, Result, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -60,7 +61,7 @@ impl SmallFiles {
     }
 
     fn written(&self, bytes: &[u8]) -> Result<tempfile::NamedTempFile> {
-        if let Err(error) = std::fs::create_dir(&self.directory)
+        if let Err(error) = std::fs::DirBuilder::new().mode(0o700).create(&self.directory)
             && error.kind() != ErrorKind::AlreadyExists
         {
             return Err(error);

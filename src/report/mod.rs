@@ -48,6 +48,6 @@ pub use status::{DaemonState, LastRun, Overview, Paused, Pending, TaskOverview, 
 pub use store_stats::{StoreOrphans, StoreStats, StoreTrash};
 pub use style::status_words;
 pub use table::Layout;
-pub use tokens::{TokenEntry, render_tokens};
+pub use tokens::{NewToken, TokenEntry, render_tokens};
 pub use why::{FileWhy, PolicyWhy, Reason, RowFate, RowName, RowWhy, render_why};
 pub use why_file::{FileAnswer, FileFate, FoundAs, NamingRow, PolicyOnFile, WhyKept, render_why_file};

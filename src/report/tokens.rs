@@ -1,6 +1,7 @@
 //! Tokens: the page of `retaind token list`.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::style::{BAD, STRONG};
@@ -11,13 +12,27 @@ use crate::policy::Name;
 use crate::text::human::instant;
 use crate::text::printable;
 
-/// A token as it is listed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TokenEntry {
+/// A token that has just been made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct NewToken {
+    /// Its name, which the audit and the record of each run show.
     pub name: Name,
-    /// This and what follows: null where its file cannot be read.
+    /// Extent of what it allows.
+    pub role: Role,
+    /// The secret, which nobody can find out afterwards.
+    pub token: String,
+}
+
+/// A token as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct TokenEntry {
+    /// Its name, which the audit and the record of each run show.
+    pub name: Name,
+    /// Extent of what it allows. Null, as are time and person, where its file cannot be read.
     pub role: Option<Role>,
+    /// Instant at which it was added.
     pub since: Option<Timestamp>,
+    /// Person who added it.
     pub by: Option<Operator>,
     /// Reason that it lets nobody in.
     pub error: Option<String>,

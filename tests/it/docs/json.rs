@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use retaind::cli::RefusedCommand;
 use retaind::report::{
-    AuditEntry, ClockToConfirm, Configuration, Difference, FileAnswer, Findings, Overview, PolicyOverview, Restoration,
-    RowWhy, RunEntry, RunResult, Stats, StoreFound, ToApprove, VerifiedAudit,
+    AuditEntry, ClockToConfirm, Configuration, Difference, FileAnswer, Findings, NewToken, Overview, PolicyOverview,
+    Restoration, RowWhy, RunEntry, RunResult, Stats, StoreFound, ToApprove, TokenEntry, VerifiedAudit,
 };
 use retaind::server::{LiveStatus, Problem, Reloaded, RunDocument, RunProgress};
 
@@ -48,6 +48,8 @@ const ENTRIES: &[Entry] = &[
     ("`retaind restore --json`", shape::<Restoration>),
     ("`retaind audit --json`: a list of", shape::<AuditEntry>),
     ("`retaind audit verify --json`", shape::<VerifiedAudit>),
+    ("`retaind token list --json`: a list of", shape::<TokenEntry>),
+    ("`retaind token add --json`", shape::<NewToken>),
     ("`retaind config show --json`", shape::<Configuration>),
     ("Every command that did not do what it was asked to", shape::<RefusedCommand>),
     ("`GET /api/v1/status`", shape::<LiveStatus>),

@@ -18,3 +18,4 @@ mod open_files;
 mod root;
 mod socket;
 mod story;
+mod tcp;

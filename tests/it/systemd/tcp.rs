@@ -41,7 +41,10 @@ fn the_packaged_service_answers_over_tcp() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(ask("").starts_with("HTTP/1.1 401"));
     machine.ok(&["retaind", "token", "remove", "nightly"]);
-    assert!(ask(&format!("Authorization: Bearer {}\\r\\n", token.trim())).starts_with("HTTP/1.1 401"), "it counts at once");
+    assert!(
+        ask(&format!("Authorization: Bearer {}\\r\\n", token.trim())).starts_with("HTTP/1.1 401"),
+        "it counts at once"
+    );
     assert!(exposure(&machine) <= 1.2);
     machine.ok(&["systemctl", "stop", "retaind"]);
     assert_eq!(machine.property("retaind", "Result"), "success");

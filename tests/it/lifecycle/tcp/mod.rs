@@ -1,6 +1,7 @@
 //! The daemon's answers over TCP: who is let in, what is refused, and what disturbs nobody.
 
 mod abuse;
+mod browser;
 mod origins;
 mod rate;
 mod tls;
