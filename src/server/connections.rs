@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-use super::problem::Problem;
+use super::problem::{Problem, ProblemCode};
 
 /// Time for the head of a request to arrive, and for an idle connection to ask again.
 pub(super) const HEAD_PATIENCE: Duration = Duration::from_secs(10);
@@ -96,12 +96,14 @@ pub(super) async fn serve(
     stop: CancellationToken,
     admit: impl Fn(&mut Request) -> Result<(), Problem>,
 ) {
+    // What is begun is carried out to its end, also where the client is gone: nothing is left half done, or unrecorded.
+    let begun = TaskTracker::new();
     let answer = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(axum::body::Body::new);
-        let admitted = admit(&mut request).map(|()| router.clone().call(request));
+        let admitted = admit(&mut request).map(|()| begun.spawn(router.clone().call(request)));
         async {
             match admitted {
-                Ok(answer) => answer.await,
+                Ok(answer) => answer.await.unwrap_or_else(|_| Ok(broken_off().into_response())),
                 Err(problem) => Ok(problem.into_response()),
             }
         }
@@ -112,8 +114,16 @@ pub(super) async fn serve(
     tokio::pin!(connection);
     // How a client ends is its own affair.
     tokio::select! {
-        _ = &mut connection => return,
-        () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+        _ = &mut connection => {}
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
     }
-    let _ = connection.await;
+    begun.close();
+    begun.wait().await;
+}
+
+fn broken_off() -> Problem {
+    Problem::new(ProblemCode::Internal, "the answer broke off by a bug in retaind")
 }

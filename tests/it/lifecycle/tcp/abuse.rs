@@ -161,3 +161,27 @@ fn connections_over_tcp_leave_the_socket_its_own() {
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     served.daemon.stop();
 }
+
+#[test]
+fn a_client_that_leaves_leaves_nothing_behind() {
+    let mut served = Served::start("rate_limit = \"none\"");
+    let bearer = format!("Authorization: Bearer {}", served.operator);
+    let head = [&served.host(), &bearer, "Content-Type: application/json"];
+    let run = request("POST", "/api/v1/run", &head, "{\"names\":[\"items\"]}");
+    for _ in 0..200 {
+        let mut stream = served.stream();
+        stream.write_all(run.as_bytes()).unwrap();
+    }
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let progress = served.get(&served.viewer, "/status").body["progress"].clone();
+        if progress == json!([]) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{progress}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(served.left(), ["3"]);
+    served.hear();
+    served.daemon.stop();
+}

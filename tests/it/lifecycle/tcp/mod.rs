@@ -60,9 +60,14 @@ impl Served {
         self.ask(token, "POST", path, body)
     }
 
-    /// Loads the configuration anew. Whatever the service manager was told before has to be read, or the daemon waits for that.
-    fn reload(&mut self) {
+    /// Reads what the service manager was told, or the daemon would wait for that.
+    fn hear(&mut self) {
         while self.daemon.next_message(Instant::now() + Duration::from_millis(100)).is_some() {}
+    }
+
+    /// Loads the configuration anew.
+    fn reload(&mut self) {
+        self.hear();
         let ready = self.daemon.reload();
         assert!(!status_of(&ready).unwrap_or_default().contains("failed"), "{ready}");
     }
