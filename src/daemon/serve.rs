@@ -102,8 +102,8 @@ impl Daemon {
         let pulse = self.pulse().await;
         let picture = self.picture(&settings, &pulse.tasks);
         let (line, degraded) = (render(&picture), degraded(&picture));
-        self.manager.ready(line);
         self.publish();
+        self.manager.ready(line);
         Event::Ready {
             duration: self.began.elapsed(),
             tasks: scheduled_tasks(&settings).count(),
