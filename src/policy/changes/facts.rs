@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::super::{
     Action, AgeFormat, Daemon, Detail, EARLIEST, Name, ParamDeclaration, Policy, PolicyKind, RowsPolicy, Serving,
-    ServingTcp,
-    Source, Store, Task, Trigger,
+    ServingTcp, Source, Store, Task, Trigger,
 };
 use super::fact::{Fact, fact, optional, secret};
 use super::trees;
