@@ -190,8 +190,9 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
 }
 
 async fn daemon(inputs: Inputs) -> Result<Exit, Refusal> {
-    let load: daemon::Loader = Arc::new(move || {
-        compile::load(&inputs)
+    let load: daemon::Loader = Arc::new(move |set| {
+        let set = inputs.set.iter().cloned().chain(set).collect();
+        compile::load(&Inputs { set, ..inputs.clone() })
             .map_err(|problems| daemon::Refusal { errors: problems.iter().map(ToString::to_string).collect() })
     });
     match daemon::daemon(daemon::Options { load, clock: Default::default() }).await {

@@ -122,7 +122,7 @@ async fn run_by(
         return perform(settings, chosen, mode, output, None, |result| output.show(result, render_run)).await;
     };
     let mode = (mode == RunMode::Report).then_some(mode);
-    let wanted = RunWanted { names: chosen.names, mode, params: chosen.params };
+    let wanted = RunWanted { names: chosen.names, mode, params: chosen.params, ..RunWanted::default() };
     follow_or_leave(&mut client, &wanted, detach, output).await
 }
 
@@ -159,7 +159,7 @@ pub async fn run_unread(
         return Ok(Exit::Cancelled);
     }
     let mode = mode.map(|ModeFlag::Report| RunMode::Report);
-    let wanted = RunWanted { names, mode, params: params.into_iter().collect() };
+    let wanted = RunWanted { names, mode, params: params.into_iter().collect(), ..RunWanted::default() };
     follow_or_leave(&mut client, &wanted, detach, output).await
 }
 

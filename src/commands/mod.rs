@@ -14,7 +14,7 @@ pub mod known;
 pub mod operator;
 pub mod params;
 pub mod pause;
-mod planned;
+pub(crate) mod planned;
 pub mod policies;
 pub mod restore;
 mod sample;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use crate::policy::Settings;
 
-/// Loads and compiles the configuration from where the daemon was told that it is.
-pub type Loader = Arc<dyn Fn() -> Result<Settings, Refusal> + Send + Sync>;
+/// Loads and compiles the configuration from where the daemon was told that it is, with overrides on top.
+pub type Loader = Arc<dyn Fn(Vec<(String, String)>) -> Result<Settings, Refusal> + Send + Sync>;
 
 /// Loads off the loop: files, credentials and zones are read.
-pub(super) async fn load(loader: &Loader) -> Result<Settings, Refusal> {
+pub(super) async fn load(loader: &Loader, set: Vec<(String, String)>) -> Result<Settings, Refusal> {
     let loader = Arc::clone(loader);
-    match tokio::task::spawn_blocking(move || loader()).await {
+    match tokio::task::spawn_blocking(move || loader(set)).await {
         Ok(loaded) => loaded,
         Err(error) => Err(Refusal::because(format!("loading it broke off by a bug in retaind: {error}"))),
     }

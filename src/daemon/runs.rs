@@ -66,11 +66,19 @@ impl Runs {
         cancel: &CancellationToken,
         choose: impl FnOnce(&Arc<Settings>) -> Result<Request, E>,
     ) -> Result<(ActiveRun, (Runner, Request)), E> {
+        self.enter_by(cancel, |runner| choose(runner.settings()).map(|request| (runner, request)))
+    }
+
+    /// Enters a run of what `choose` makes of the runner in force, which may be another runner.
+    pub fn enter_by<E>(
+        &self,
+        cancel: &CancellationToken,
+        choose: impl FnOnce(Runner) -> Result<(Runner, Request), E>,
+    ) -> Result<(ActiveRun, (Runner, Request)), E> {
         self.0.active.enter(|| {
-            let runner = self.0.live.runner();
+            let (runner, request) = choose(self.0.live.runner())?;
             let (sender, progress) = watch::channel(Progress::default());
-            let request =
-                Request { progress: Some(sender), cancel: cancel.child_token(), ..choose(runner.settings())? };
+            let request = Request { progress: Some(sender), cancel: cancel.child_token(), ..request };
             let run = ActiveRun::of(&request, runner.settings(), progress, self.0.clock.now());
             Ok((run, (runner, request)))
         })

@@ -262,7 +262,7 @@ impl Daemon {
         }
         self.manager.reloading();
         let loader = Arc::clone(&self.load);
-        self.reload.loading = Some(tokio::spawn(async move { load(&loader).await }));
+        self.reload.loading = Some(tokio::spawn(async move { load(&loader, Vec::new()).await }));
     }
 
     async fn end_reload(&mut self, loaded: Result<Settings, Refusal>) {

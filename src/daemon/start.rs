@@ -94,7 +94,7 @@ pub(super) async fn start(options: &Options, cancel: &CancellationToken) -> Resu
 
 impl Configured {
     async fn load(loader: &Loader) -> Result<Self, StartError> {
-        let settings = load(loader).await.map_err(StartError::Configuration)?;
+        let settings = load(loader, Vec::new()).await.map_err(StartError::Configuration)?;
         telemetry::configure(settings.daemon.log_format, settings.daemon.log_level);
         check_tokens(&settings).map_err(StartError::Configuration)?;
         Ok(Self { settings })

@@ -136,13 +136,16 @@ impl Client {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         let request = request.body(Full::new(body)).map_err(|error| self.broken(error.to_string()))?;
-        let answer = self.sender.send_request(request);
-        let answer = match patience {
-            Some(patience) => {
-                tokio::time::timeout(patience, answer).await.map_err(|_| self.broken("it took too long".to_owned()))?
-            }
-            None => answer.await,
+        let answer = async {
+            // The answer before this may have been read a moment before the connection notices it.
+            self.sender.ready().await?;
+            self.sender.send_request(request).await
         };
+        let answer = match patience {
+            Some(patience) => tokio::time::timeout(patience, answer).await,
+            None => Ok(answer.await),
+        };
+        let answer = answer.map_err(|_| self.broken("it took too long".to_owned()))?;
         answer.map_err(|error| self.broken(error.to_string()))
     }
 

@@ -234,6 +234,14 @@ pub struct RunWanted {
     /// Values of the parameters that the policies declare.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, String>,
+    /// Keys of the configuration that count for this run alone: `policies.NAME.keep` and `.grace`, stricter guards, and `mode`
+    /// towards `report`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
+    /// Id of a plan of the same names, `params` and `set`: needed where these let a policy take more than the configuration
+    /// in force does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<RunId>,
 }
 
 /// A reload that is done.

@@ -41,6 +41,8 @@ pub enum ProblemCode {
     RunEnded,
     /// Another configuration is in force than the one that was shown.
     Changed,
+    /// The run would take more than the configuration in force allows.
+    Wider,
     /// There is nothing to approve, or an approval would not do.
     NotHeld,
     /// The configuration on disk cannot be used.
@@ -69,6 +71,7 @@ impl ProblemCode {
             | ProblemCode::Busy
             | ProblemCode::RunEnded
             | ProblemCode::Changed
+            | ProblemCode::Wider
             | ProblemCode::NotHeld => StatusCode::CONFLICT,
             ProblemCode::InvalidParameter | ProblemCode::ConfigurationInvalid => StatusCode::UNPROCESSABLE_ENTITY,
             ProblemCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -96,6 +99,7 @@ impl ProblemCode {
             ProblemCode::Busy => "Another run has the policy",
             ProblemCode::RunEnded => "The run has ended",
             ProblemCode::Changed => "Another configuration is in force",
+            ProblemCode::Wider => "More would go than the configuration in force allows",
             ProblemCode::NotHeld => "There is nothing that can be approved",
             ProblemCode::ConfigurationInvalid => "The configuration cannot be used",
             ProblemCode::TooLarge => "The request is too large",

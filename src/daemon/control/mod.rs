@@ -3,6 +3,7 @@
 mod changes;
 mod controller;
 mod on_disk;
+mod overrides;
 mod requested;
 mod requests;
 mod state;

@@ -29,6 +29,11 @@ impl OnDisk {
         Self { load, seen: Mutex::default() }
     }
 
+    /// Loads the files.
+    pub(super) fn loader(&self) -> &Loader {
+        &self.load
+    }
+
     /// State of the files now, or a moment ago.
     pub(super) async fn look(&self) -> Look {
         let mut seen = self.seen.lock().await;
@@ -37,7 +42,7 @@ impl OnDisk {
         {
             return look.clone();
         }
-        let look = match load(&self.load).await {
+        let look = match load(&self.load, Vec::new()).await {
             Ok(settings) => Look { digest: Some(settings.written.fingerprint()), error: None },
             Err(refusal) => Look { digest: None, error: Some(refusal.first().to_owned()) },
         };

@@ -94,12 +94,13 @@ fn requests_stand_for_the_endpoints_of_images() {
         run("enforce", &["expired-images"]),
         run("enforce", &["session-images"]),
         run("enforce", &["old-results"]),
+        run("plan", &["old-results"]),
         run("enforce", &FACE_SWAP_ORPHANS),
         run("enforce", &everything),
     ];
     assert_eq!(runs(&answers), expected);
-    answers[..6].iter().for_each(assert_completed);
-    let stats = &answers[6];
+    answers[..7].iter().for_each(assert_completed);
+    let stats = &answers[7];
     assert_eq!(
         (&total(stats, "expired-images")["runs"], &total(stats, "expired-images")["rows_deleted"]),
         (&json!(2), &json!(7))
@@ -122,11 +123,16 @@ fn requests_stand_for_the_endpoints_of_jobs() {
         run("plan", &everything),
         run("enforce", &["orphan-uploads", "orphan-outputs"]),
         run("enforce", &["failed-jobs"]),
+        run("plan", &["completed-jobs", "failed-jobs"]),
         run("enforce", &["completed-jobs"]),
         run("enforce", &everything),
     ];
     assert_eq!(runs(&answers), expected);
-    assert_eq!(total(&answers[5], "completed-jobs")["rows_deleted"], 7);
+    let cutoffs = |run: &Value| {
+        run["policies"].as_array().expect("policies").iter().map(|policy| policy["cutoff"].clone()).collect::<Vec<_>>()
+    };
+    assert_ne!(cutoffs(&answers[3])[0], cutoffs(&answers[4])[0], "sixty days are another cutoff");
+    assert_eq!(total(&answers[6], "completed-jobs")["rows_deleted"], 7);
     media_jobs::assert_left(&service.holdings());
 }
 

@@ -2,6 +2,7 @@
 
 mod abuse;
 mod browser;
+mod described;
 mod origins;
 mod rate;
 mod tls;
