@@ -14,7 +14,7 @@ pub mod known;
 pub mod operator;
 pub mod params;
 pub mod pause;
-pub(crate) mod planned;
+mod planned;
 pub mod policies;
 pub mod restore;
 mod sample;

@@ -82,21 +82,16 @@ fn read(policy: &Policy, at: Timestamp, result: PolicyResult) -> Foreseen {
         files: tally.files_deleted,
         size_bytes: tally.bytes_reclaimed + tally.bytes_trashed,
     };
-    let amount = amount_of(&result);
+    let counted = result.guards.iter().find(|reading| AMOUNTS.contains(&reading.guard.as_str()));
+    let matched = if result.is_about_rows() { tally.rows_matched } else { tally.files_matched };
+    // A reading counts things, so that it is a whole number far below what a float cannot hold.
+    let amount = counted.map_or(matched, |reading| reading.value as u64);
     let exceeded = limits(policy).into_iter().filter_map(|(guard, limit)| {
         let value = result.guards.iter().find(|reading| reading.guard == guard)?.value;
         (value > limit).then(|| GuardReading { guard: guard.to_owned(), value, limit })
     });
     let exceeded = exceeded.collect();
     Foreseen { at, result, amounts, amount, exceeded }
-}
-
-/// Rows, or files of a store, that guards count in a plan.
-pub(crate) fn amount_of(result: &PolicyResult) -> u64 {
-    let counted = result.guards.iter().find(|reading| AMOUNTS.contains(&reading.guard.as_str()));
-    let matched = if result.is_about_rows() { result.tally.rows_matched } else { result.tally.files_matched };
-    // A reading counts things, so that it is a whole number far below what a float cannot hold.
-    counted.map_or(matched, |reading| reading.value as u64)
 }
 
 /// The guards of a policy on how much may go.

@@ -125,7 +125,7 @@ impl Ledger {
                 if started_at < since && past.len() >= fewest {
                     break;
                 }
-                let scheduled = read_word::<RunTrigger>(&trigger)? != RunTrigger::Cli;
+                let scheduled = read_word::<RunTrigger>(&trigger)?.is_schedule();
                 past.push(PastRun { started_at, amount: serde_json::from_str::<Tally>(&tally)?.taken(), scheduled });
             }
             Ok(past)

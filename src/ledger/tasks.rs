@@ -86,15 +86,30 @@ struct LastRunRow {
     started_at: String,
     finished_at: Option<String>,
     status: Option<String>,
-    trigger: String,
     cause: Option<String>,
 }
 
 impl LastRunRow {
-    /// When it ended, if its slot is to be tried again.
-    fn unfinished_at(&self, connection: &mut SqliteConnection) -> Result<Option<Timestamp>, Fault> {
+    /// The newest run of a task that none of these began.
+    fn newest(connection: &mut SqliteConnection, task: &str, but: &[RunTrigger]) -> Result<Option<Self>, Fault> {
+        let newest = runs::table
+            .filter(runs::task.eq(task).and(runs::trigger.ne_all(but.iter().map(|trigger| trigger.word()))))
+            .order((runs::started_at.desc(), runs::run_id.desc()))
+            .select((runs::run_id, runs::started_at, runs::finished_at, runs::status, runs::cause))
+            .first(connection)
+            .optional()?;
+        Ok(newest)
+    }
+
+    /// When it ended, if its slot is the newest and is to be tried again.
+    fn unfinished_at(
+        &self,
+        last_due_at: Option<Timestamp>,
+        connection: &mut SqliteConnection,
+    ) -> Result<Option<Timestamp>, Fault> {
         let (Some(status), Some(finished_at)) = (&self.status, &self.finished_at) else { return Ok(None) };
-        if !read_word::<RunTrigger>(&self.trigger)?.is_schedule() {
+        // A slot after it was skipped.
+        if last_due_at.is_some_and(|slot| read_instant(&self.started_at).is_ok_and(|started| started < slot)) {
             return Ok(None);
         }
         let failed = policy_results::table
@@ -109,15 +124,12 @@ impl LastRunRow {
 
 impl TaskRow {
     fn state(self, connection: &mut SqliteConnection) -> Result<TaskState, Fault> {
-        let last: Option<LastRunRow> = runs::table
-            .filter(runs::task.eq(&self.task))
-            .order((runs::started_at.desc(), runs::run_id.desc()))
-            .select((runs::run_id, runs::started_at, runs::finished_at, runs::status, runs::trigger, runs::cause))
-            .first(connection)
-            .optional()?;
+        let last = LastRunRow::newest(connection, &self.task, &[])?;
+        let last_due_at = self.last_due_at.as_deref().map(read_instant).transpose()?;
+        let of_slots = LastRunRow::newest(connection, &self.task, &[RunTrigger::Cli, RunTrigger::Api])?;
         Ok(TaskState {
             task: read_name(&self.task)?,
-            last_due_at: self.last_due_at.as_deref().map(read_instant).transpose()?,
+            last_due_at,
             last_run: last.as_ref().map(|last| read_run_id(&last.run_id)).transpose()?,
             last_started_at: last.as_ref().map(|last| read_instant(&last.started_at)).transpose()?,
             last_finished_at: last
@@ -126,7 +138,7 @@ impl TaskRow {
                 .map(read_instant)
                 .transpose()?,
             last_status: last.as_ref().and_then(|last| last.status.as_deref()).map(read_word).transpose()?,
-            unfinished_at: last.map(|last| last.unfinished_at(connection)).transpose()?.flatten(),
+            unfinished_at: of_slots.map(|run| run.unfinished_at(last_due_at, connection)).transpose()?.flatten(),
             known_since: read_instant(&self.known_since)?,
         })
     }

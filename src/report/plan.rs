@@ -2,7 +2,7 @@
 
 use super::result::{failures, remarks, reported};
 use super::style::{BAD, CARE, FAINT, GOOD, PLAIN, STRONG, paint};
-use super::table::Layout;
+use super::table::{Layout, fit};
 use crate::outcome::{GuardReading, PolicyResult, RunMode, RunResult, Sample, Status};
 use crate::text::human::{count, counted, instant, share, size};
 use crate::text::printable;
@@ -22,7 +22,7 @@ pub fn render_plan(result: &RunResult, layout: Layout) -> String {
         }
     }
     page.push_str(&plan_summary(result));
-    page
+    fit(&page, layout)
 }
 
 /// The last lines of a plan: the sums, and that nothing was deleted.

@@ -2,7 +2,7 @@
 
 use super::held::held_words;
 use super::style::{BAD, CARE, FAINT, PLAIN, STRONG, of_status, paint, status_words};
-use super::table::{Align, Cell, Layout, Table};
+use super::table::{Align, Cell, Layout, Table, fit};
 use crate::outcome::{Cause, Failure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger};
 use crate::text::human::{count, counted, duration, instant, size};
 use crate::text::printable;
@@ -27,7 +27,7 @@ pub fn render_run(result: &RunResult, layout: Layout) -> String {
         page.push_str(&line(&subject, &format!("{} {}", paint(BAD, "error:"), printable(&failure.error)), layout));
     }
     page.push_str(&summary(result));
-    page
+    fit(&page, layout)
 }
 
 fn header(result: &RunResult) -> String {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::held::held_words;
 use super::store_stats::{StoreStats, render_stores, render_totals};
 use super::style::{BAD, CARE, FAINT, PLAIN, STRONG, of_status, paint, status_words};
-use super::table::{Align, Cell, Layout, Table};
+use super::table::{Align, Cell, Layout, Table, fit};
 use crate::outcome::{Held, PolicyTotal, RunId, RunMode, Status};
 use crate::policy::{Mode, Name};
 use crate::text::human::{between, count, duration, instant_from};
@@ -172,7 +172,7 @@ pub fn render_stats(stats: &Stats, layout: Layout) -> String {
     for remark in &stats.remarks {
         page.push_str(&format!("{}\n", printable(remark)));
     }
-    page
+    fit(&page, layout)
 }
 
 fn number_cell(number: Option<u64>, precision: Option<Precision>) -> Cell {

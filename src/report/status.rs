@@ -8,7 +8,7 @@ use super::held::HeldPolicy;
 use super::matter::{self, Matter};
 use super::runs::{RunEntry, reported_words, short_id};
 use super::style::{BAD, CARE, FAINT, GOOD, PLAIN, STRONG, of_status, paint, status_words};
-use super::table::{Align, Cell, Layout, Table};
+use super::table::{Align, Cell, Layout, Table, fit};
 use crate::outcome::{Pause, Reported, RunId, RunMode, Status, Subject, Totals};
 use crate::policy::{Mode, Name, Trigger};
 use crate::text::human::{between, counted, duration, instant, instant_from, length, size};
@@ -184,7 +184,7 @@ pub fn render_status(overview: &Overview, layout: Layout) -> String {
     for matter in &overview.attention {
         page.push_str(&format!("{} {}\n", paint(CARE, "attention:"), matter.message));
     }
-    page
+    fit(&page, layout)
 }
 
 fn daemon_line(overview: &Overview) -> String {
@@ -228,7 +228,7 @@ fn tasks(overview: &Overview, layout: Layout) -> Table {
 
 fn next_cell(task: &TaskOverview, now: Timestamp) -> Cell {
     if let (true, None, Some(at)) = (task.enabled, task.overdue_since, task.retry_at) {
-        return Cell::styled(format!("{} (retry)", instant_from(at, now)), CARE);
+        return Cell::styled(format!("retry at {}", instant_from(at, now)), CARE);
     }
     match (task.enabled, task.overdue_since, task.next_due_at) {
         (false, _, _) => Cell::styled("switched off", FAINT),

@@ -1,5 +1,6 @@
 //! Aligned columns on a terminal, one `key: title value, …` line for each row elsewhere. Knows nothing of what it shows.
 
+use anstream::adapter::strip_str;
 use anstyle::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -161,19 +162,48 @@ impl Table {
     }
 }
 
+/// A page whose sentences are no wider than the terminal: what a line has too much follows on the next, further in.
+pub(super) fn fit(page: &str, layout: Layout) -> String {
+    let Layout::Tables { width } = layout else { return page.to_owned() };
+    let mut fitted = String::new();
+    for line in page.lines() {
+        let indent = line.len() - line.trim_start_matches(' ').len();
+        if strip_str(line).to_string().width() <= width || width <= indent + NARROWEST {
+            fitted.push_str(line);
+            fitted.push('\n');
+            continue;
+        }
+        for (number, piece) in pieces(line.trim_start(), width - indent - GAP, false).iter().enumerate() {
+            fitted.push_str(&" ".repeat(if number > 0 { indent + GAP } else { indent }));
+            fitted.push_str(piece);
+            fitted.push('\n');
+        }
+    }
+    fitted
+}
+
 /// Breaks a text into pieces of at most that many columns, at spaces where there are any.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    pieces(text, width, true)
+}
+
+/// Pieces of a text; a word that is longer than a line is broken, or whole on a line of its own.
+fn pieces(text: &str, width: usize, breaks: bool) -> Vec<String> {
     let mut pieces = vec![String::new()];
     let mut used = 0;
-    for word in text.split_inclusive(' ') {
-        let bare = word.trim_end_matches(' ').width();
+    for word in words(text) {
+        let bare = strip_str(word.trim_end_matches(' ')).to_string().width();
         if used > 0 && used + bare > width {
             pieces.push(String::new());
             used = 0;
         }
+        let mut is_escape = false;
         for c in word.chars() {
-            let wide = c.width().unwrap_or(0);
-            if used + wide > width && c != ' ' {
+            // A colour takes no room.
+            is_escape |= c == '\u{1b}';
+            let wide = if is_escape { 0 } else { c.width().unwrap_or(0) };
+            is_escape &= c != 'm';
+            if breaks && used + wide > width && c != ' ' {
                 pieces.push(String::new());
                 used = 0;
             }
@@ -186,10 +216,30 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     pieces.into_iter().map(|piece| piece.trim_end().to_owned()).collect()
 }
 
+/// The words of a text with the spaces after them. A number stays with its unit, and a command between backticks whole.
+fn words(text: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let (mut start, mut in_command) = (0, false);
+    for (at, word) in text.split_inclusive(' ').scan(0, |end, word| {
+        *end += word.len();
+        Some((*end, word))
+    }) {
+        in_command ^= word.matches('`').count() % 2 == 1;
+        let bare = word.trim_end().trim_start_matches('(');
+        let is_number = !bare.is_empty()
+            && bare.chars().all(|c| c.is_ascii_digit() || c == ',' || c == '.')
+            && !bare.ends_with(',');
+        if !in_command && !is_number || at == text.len() {
+            words.push(&text[start..at]);
+            start = at;
+        }
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anstream::adapter::strip_str;
 
     fn table() -> Table {
         let mut table = Table::new(&[("POLICY", Align::Left), ("ROWS", Align::Right), ("NOTE", Align::Left)]);
@@ -237,5 +287,15 @@ mod tests {
         assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
         assert_eq!(wrap("", 3), [""]);
         assert_eq!(wrap("写真写", 4), ["写真", "写"]);
+    }
+
+    #[test]
+    fn numbers_and_commands_stay_whole() {
+        assert_eq!(wrap("took 12 min 41 s, 1,204 rows", 14), ["took 12 min", "41 s,", "1,204 rows"]);
+        assert_eq!(wrap("go on by `retaind approve x` now", 20), ["go on by", "`retaind approve x`", "now"]);
+        let painted = format!("{} it is down and nobody looks", paint(FAINT, "attention:"));
+        let fitted = fit(&painted, Layout::Tables { width: 24 });
+        assert_eq!(strip_str(&fitted).to_string(), "attention: it is down\n  and nobody looks\n");
+        assert_eq!(fit("a  b\n", Layout::Lines), "a  b\n");
     }
 }

@@ -26,6 +26,12 @@ impl Runner {
         Self { settings, ledger, clock, connections, clock_guard: ClockGuard::default() }
     }
 
+    /// The same, under another configuration of the same sources: it shares their connections and the trust in the clock.
+    #[must_use]
+    pub fn under(&self, settings: Arc<Settings>) -> Self {
+        Self { settings, ..self.clone() }
+    }
+
     /// The configuration that it runs under.
     pub fn settings(&self) -> &Arc<Settings> {
         &self.settings

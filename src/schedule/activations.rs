@@ -119,7 +119,7 @@ impl Activations {
         let task = self.running.iter().find(|(_, running)| running.id == id).map(|(task, _)| task.clone());
         let activation = task.and_then(|task| self.running.remove(&task)).map(|running| running.activation);
         if let (Some(activation), SlotEnd::Unfinished) = (&activation, end) {
-            self.board.table().try_again(&activation.task, self.board.clock.now());
+            self.board.table().try_again(activation, self.board.clock.now());
             self.board.announce_change();
         }
         match (activation, panic.map(words_of_panic)) {

@@ -115,9 +115,9 @@ impl Timetable {
         due.take(limit).filter_map(|entry| Some((entry.id, entry.take(now)?))).collect()
     }
 
-    /// Notes that the run of a task's newest slot ended without success: where the task says so, it is tried again.
-    pub fn try_again(&mut self, task: &Name, ended: Timestamp) {
-        if let Some(entry) = self.entries.get_mut(task) {
+    /// Notes that the run of a slot ended without success: where the task says so and no slot came after it, it is tried again.
+    pub fn try_again(&mut self, slot: &Activation, ended: Timestamp) {
+        if let Some(entry) = self.entries.get_mut(&slot.task).filter(|entry| entry.done == slot.due_at) {
             let past = Past { last_due_at: Some(entry.done), known_since: entry.done, unfinished_at: Some(ended) };
             entry.retry_at = past.retry_at(&entry.task, entry.next);
         }
@@ -263,6 +263,10 @@ mod tests {
         assert_eq!(table.wake_at(), Some(at("06T03:00:00")));
     }
 
+    fn slot(due_at: &str) -> Activation {
+        Activation { task: Name::parse("retention").unwrap(), due_at: at(due_at), occasion: Occasion::Due }
+    }
+
     fn retried(unfinished_at: Option<&str>) -> Vec<Scheduled> {
         let task = Task { retry: Some(Duration::from_secs(900)), ..task("retention", "0 3 * * *", true) };
         let past = Past {
@@ -277,16 +281,17 @@ mod tests {
         let tasks = retried(None);
         let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("01T12:00:00")).unwrap();
         assert_eq!(taken(&mut table, "02T03:00:00"), [run("02T03:00:00", Occasion::Due)]);
-        table.try_again(&tasks[0].task.name, at("02T03:10:00"));
+        table.try_again(&slot("02T03:00:00"), at("02T03:10:00"));
         assert_eq!(table.wake_at(), Some(at("02T03:25:00")));
         assert_eq!(taken(&mut table, "02T03:24:59"), []);
         assert_eq!(taken(&mut table, "02T03:25:00"), [run("02T03:00:00", Occasion::Retry)]);
         assert_eq!((taken(&mut table, "02T03:40:00"), table.wake_at()), (vec![], Some(at("03T03:00:00"))));
-        table.try_again(&tasks[0].task.name, at("03T02:50:00"));
+        table.try_again(&slot("02T03:00:00"), at("03T02:50:00"));
         assert_eq!(table.wake_at(), Some(at("03T03:00:00")), "the next slot comes before");
-        table.try_again(&tasks[0].task.name, at("03T02:40:00"));
+        table.try_again(&slot("02T03:00:00"), at("03T02:40:00"));
         assert_eq!(taken(&mut table, "03T03:00:00"), [run("03T03:00:00", Occasion::Due)], "one for both");
-        assert_eq!(table.wake_at(), Some(at("04T03:00:00")));
+        table.try_again(&slot("02T03:00:00"), at("03T03:01:00"));
+        assert_eq!(table.wake_at(), Some(at("04T03:00:00")), "a slot came after it");
     }
 
     #[test]
@@ -301,7 +306,7 @@ mod tests {
         assert_eq!(taken(&mut missed, "02T12:00:01"), [run("02T03:00:00", Occasion::CatchUp)], "one for both");
         assert_eq!(missed.wake_at(), Some(at("03T03:00:00")));
         missed.replace(TimeZone::UTC, &nightly(true, None, "01T00:00:00"), at("02T12:00:02")).unwrap();
-        missed.try_again(&tasks[0].task.name, at("02T12:00:03"));
+        missed.try_again(&slot("02T03:00:00"), at("02T12:00:03"));
         assert_eq!(missed.wake_at(), Some(at("03T03:00:00")), "the task does not ask for it any more");
     }
 

@@ -238,10 +238,6 @@ pub struct RunWanted {
     /// towards `report`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, String>,
-    /// Id of a plan of the same names, `params` and `set`: needed where these let a policy take more than the configuration
-    /// in force does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan: Option<RunId>,
 }
 
 /// A reload that is done.

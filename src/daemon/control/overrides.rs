@@ -1,27 +1,18 @@
-//! Overrides of one request: the keys that it may set, the configuration that it runs by, and the plan that stands for whoever
-//! wants more than the configuration in force allows.
+//! Overrides of one request: the keys that it may set, and the configuration that it runs by. None lets a run take more than the
+//! configuration in force does.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-
 use super::super::reload::load;
-use super::controller::{Controller, internal, stopping, who_asks};
-use crate::commands::approve::{self, Shown};
-use crate::commands::planned::amount_of;
-use crate::commands::selection::Selection;
-use crate::outcome::{RunId, RunMode, RunResult, Status};
-use crate::policy::{Params, Settings, widened};
-use crate::server::{Caller, Problem, ProblemCode, RunWanted};
+use super::controller::Controller;
+use crate::policy::{Policy, Settings, Widening, widened};
+use crate::server::{Problem, ProblemCode};
 
 /// Keys of a policy that a request may set to anything.
 const FREE: [&str; 2] = ["keep", "grace"];
 /// Guards, which a request may make stricter.
 const GUARDS: [&str; 4] = ["max_rows", "max_files", "max_fraction", "max_growth"];
-/// Time for which a plan stands for its request.
-const PLAN_HOLDS: SignedDuration = SignedDuration::from_hours(1);
-
 /// The configuration of one request.
 pub(super) struct Temporary {
     pub(super) settings: Arc<Settings>,
@@ -38,12 +29,13 @@ impl Controller {
         set.iter().try_for_each(|(key, value)| check_key(key, value))?;
         let in_force = self.settings();
         let base = in_force.written.fingerprint();
-        let written = self.with_overrides(Vec::new()).await?;
-        if written.written.fingerprint() != base {
+        let is_base = |written: &Settings| {
             let detail =
                 "the configuration on disk is not the one in force, and overrides are laid over what is on disk";
-            return Err(Problem::new(ProblemCode::Changed, detail).hint("reload it, or put the former one back"));
-        }
+            let differs = || Problem::new(ProblemCode::Changed, detail).hint("reload it, or put the former one back");
+            (written.written.fingerprint() == base).then_some(()).ok_or_else(differs)
+        };
+        is_base(&*self.with_overrides(Vec::new()).await?)?;
         let all: Vec<(String, String)> = set.clone().into_iter().collect();
         let is_guard = |key: &str| key.rsplit('.').next().is_some_and(|last| GUARDS.contains(&last));
         let guards: Vec<(String, String)> = all.iter().filter(|(key, _)| is_guard(key)).cloned().collect();
@@ -52,7 +44,10 @@ impl Controller {
                 format!("policy {}: {}: a request makes guards stricter", wider.policy, wider.reasons.join(", "));
             return Err(Problem::new(ProblemCode::InvalidParameter, detail).hint("change the configuration instead"));
         }
-        Ok(Some(Temporary { settings: self.with_overrides(all).await?, base }))
+        let settings = self.with_overrides(all).await?;
+        // Nobody has written between the first look and the last.
+        is_base(&*self.with_overrides(Vec::new()).await?)?;
+        Ok(Some(Temporary { settings, base }))
     }
 
     async fn with_overrides(&self, set: Vec<(String, String)>) -> Result<Arc<Settings>, Problem> {
@@ -62,73 +57,27 @@ impl Controller {
         })?;
         Ok(Arc::new(settings))
     }
-
-    /// Approves, for a run that takes more than the configuration in force allows, what a plan of the same request has shown.
-    pub(super) async fn agreed_by_plan(
-        &self,
-        (wanted, temporary): (&RunWanted, &Temporary),
-        (selection, params): (&Selection, &Params),
-        caller: &Caller,
-    ) -> Result<Vec<Shown>, Problem> {
-        let settings = &temporary.settings;
-        let wider: Vec<_> = widened(&self.settings(), settings)
-            .into_iter()
-            .filter(|wider| selection.policies.iter().any(|policy| policy.name == wider.policy))
-            .collect();
-        let Some(first) = wider.first() else { return Ok(Vec::new()) };
-        let Some(plan) = wanted.plan else {
-            let (policy, reasons) = (&first.policy, first.reasons.join(", "));
-            let detail = format!("policy {policy} would take more than the configuration in force lets it: {reasons}");
-            let hint = "ask for the same with mode plan, look at it, and send its run_id as plan";
-            return Err(Problem::new(ProblemCode::Wider, detail).hint(hint));
-        };
-        let seen = self.plan_of(plan, wanted, temporary)?;
-        self.check_ledger()?;
-        let _place = self.asking.acquire().await.map_err(|_| stopping())?;
-        let policies = selection.policies.iter().filter(|policy| wider.iter().any(|wider| wider.policy == policy.name));
-        let selection = Selection { policies: policies.cloned().collect(), task: None };
-        let shown = approve::look(settings, &selection, params).await.map_err(internal)?;
-        let mut shown = shown.ok_or_else(stopping)?;
-        for Shown { page, .. } in &shown {
-            let planned = seen.policies.iter().find(|result| result.policy == page.policy).map_or(0, amount_of);
-            if page.amount > planned {
-                let detail =
-                    format!("{} would go by policy {} now, and {planned} were planned", page.amount, page.policy);
-                return Err(stale(detail));
-            }
-        }
-        let by = who_asks(caller);
-        let approved = approve::approve(settings, &mut shown, settings, &by).await.map_err(internal)?;
-        approved.map_err(|error| stale(error.to_string()))?;
-        Ok(shown)
-    }
-
-    /// The plan of that id, if it is one of the same request and not too old.
-    fn plan_of(&self, id: RunId, wanted: &RunWanted, temporary: &Temporary) -> Result<RunResult, Problem> {
-        let no_plan = || stale(format!("run {id} is no plan of the same names, params and set"));
-        let (result, request) = self.requests.planned(id).ok_or_else(no_plan)?;
-        let is_complete =
-            matches!(result.status, Some(Status::Completed | Status::CompletedWithErrors | Status::Blocked));
-        if result.mode != RunMode::Plan || !is_complete || request != request_words(wanted, &temporary.base) {
-            return Err(no_plan());
-        }
-        let age = result.finished_at.map(|at| self.runs.clock().now().duration_since(at));
-        if age.is_none_or(|age| age > PLAN_HOLDS || age.is_negative()) {
-            return Err(stale(format!("plan {id} is older than an hour")));
-        }
-        Ok(result)
-    }
 }
 
-/// Everything that two requests have to have in common for the plan of one to stand for the other, the configuration that they lie
-/// on included.
-pub(super) fn request_words(wanted: &RunWanted, base: &str) -> String {
-    serde_json::json!([wanted.names, wanted.params, wanted.set, base]).to_string()
-}
+impl Temporary {
+    /// Refuses where another configuration is in force now than the one that the overrides lie on.
+    pub(super) fn check_base(&self, in_force: &Settings) -> Result<(), Problem> {
+        if in_force.written.fingerprint() == self.base {
+            return Ok(());
+        }
+        Err(Problem::new(ProblemCode::Changed, "the configuration was reloaded meanwhile").hint("ask again"))
+    }
 
-fn stale(detail: String) -> Problem {
-    Problem::new(ProblemCode::Changed, detail)
-        .hint("ask for the same with mode plan again, and send its run_id as plan")
+    /// Refuses where one of these policies would take more than the configuration in force lets it.
+    pub(super) fn check_not_wider(&self, in_force: &Settings, policies: &[Arc<Policy>]) -> Result<(), Problem> {
+        let wider = widened(in_force, &self.settings);
+        let mut of_run = wider.into_iter().filter(|wider| policies.iter().any(|policy| policy.name == wider.policy));
+        let Some(Widening { policy, reasons }) = of_run.next() else { return Ok(()) };
+        let reasons = reasons.join(", ");
+        let detail = format!("policy {policy} would take more than the configuration in force lets it: {reasons}");
+        let hint = "mode plan shows what would go; to have it go, change the configuration and approve it";
+        Err(Problem::new(ProblemCode::Wider, detail).hint(hint))
+    }
 }
 
 fn check_key(key: &str, value: &str) -> Result<(), Problem> {

@@ -8,10 +8,10 @@ use tokio::sync::watch;
 use super::super::active_runs::ActiveRun;
 use super::super::runs::mode_of;
 use super::controller::{Controller, internal, invalid_parameter, stopping, unknown_name, who_asks};
-use super::overrides::{Temporary, request_words};
-use super::requests::{Ended, Overridden, withdraw};
+use super::overrides::Temporary;
+use super::requests::Ended;
 use crate::commands::params::{check_params, masked_params};
-use crate::commands::selection::{Selection, select};
+use crate::commands::selection::select;
 use crate::ledger::AuditAction;
 use crate::outcome::{Requested, RunId, RunMode, RunTrigger};
 use crate::policy::Settings;
@@ -23,68 +23,23 @@ impl Controller {
         if self.requests.cancel.is_cancelled() {
             return Err(stopping());
         }
+        self.requests.check_room()?;
         let temporary = self.temporary(&wanted.set).await?;
-        let overridden = self.overridden(&wanted, temporary.as_ref(), &caller).await?;
-        let entered = self.runs.enter_by(&self.requests.cancel, |runner| match &temporary {
-            None => request_of(runner.settings(), &wanted, &caller).map(|request| (runner, request)),
-            Some(temporary) => self.request_under(temporary, &runner, &wanted, &caller),
-        });
-        let (run, (runner, request)) = match (entered, &temporary) {
-            (Err(problem), Some(temporary)) => {
-                withdraw(&temporary.settings, &overridden.approved).await;
-                return Err(problem);
-            }
-            (entered, _) => entered?,
-        };
+        let (run, (runner, request)) = self.runs.enter_by(&self.requests.cancel, |in_force| match &temporary {
+            None => request_of(in_force.settings(), &wanted, &caller).map(|request| (in_force, request)),
+            Some(temporary) => request_under(temporary, &in_force, &wanted, &caller),
+        })?;
         // A command is given the result of a run that was blocked, as one that runs by itself.
         if !caller.is_command
             && let Err(busy) = self.check_free(&run).await
         {
             self.runs.active().leave(run.run_id);
-            withdraw(runner.settings(), &overridden.approved).await;
             return Err(busy);
         }
         let (run_id, by) = (run.run_id, who_asks(&caller));
         tracing::info!(%run_id, by = %by, "Run {run_id} is asked for by {by}");
-        self.requests.spawn(&self.runs, run, (runner, request), overridden);
+        self.requests.spawn(&self.runs, run, runner, request);
         Ok(run_id)
-    }
-
-    /// Whatever a run with overrides needs beside its request.
-    async fn overridden(
-        &self,
-        wanted: &RunWanted,
-        temporary: Option<&Temporary>,
-        caller: &Caller,
-    ) -> Result<Overridden, Problem> {
-        let Some(temporary) = temporary else { return Ok(Overridden::default()) };
-        let request = request_of(&temporary.settings, wanted, caller)?;
-        let mut overridden = Overridden { request: Some(request_words(wanted, &temporary.base)), approved: Vec::new() };
-        if request.mode == RunMode::Enforce {
-            let selection = Selection { policies: request.policies, task: None };
-            let chosen = (&selection, &request.params);
-            overridden.approved = self.agreed_by_plan((wanted, temporary), chosen, caller).await?;
-        }
-        Ok(overridden)
-    }
-
-    /// The runner and the request of a run with overrides, if the configuration that these lie on is still in force.
-    fn request_under(
-        &self,
-        temporary: &Temporary,
-        in_force: &Runner,
-        wanted: &RunWanted,
-        caller: &Caller,
-    ) -> Result<(Runner, Request), Problem> {
-        if in_force.settings().written.fingerprint() != temporary.base {
-            return Err(
-                Problem::new(ProblemCode::Changed, "the configuration was reloaded meanwhile").hint("ask again")
-            );
-        }
-        let request = request_of(&temporary.settings, wanted, caller)?;
-        let (settings, ledger) = (Arc::clone(&temporary.settings), Some(self.runs.ledger().clone()));
-        let runner = Runner::new(settings, ledger, self.runs.clock().clone());
-        Ok((runner, Request { is_temporary: true, ..request }))
     }
 
     /// Refuses a run of which another run has a policy.
@@ -180,6 +135,21 @@ fn end_event(ended: Ended) -> RunUpdate {
         Ok(result) => RunUpdate::End(Box::new(result)),
         Err(problem) => RunUpdate::Failed(problem),
     }
+}
+
+/// The runner and the request of a run with overrides, if the configuration that these lie on is still in force.
+fn request_under(
+    temporary: &Temporary,
+    in_force: &Runner,
+    wanted: &RunWanted,
+    caller: &Caller,
+) -> Result<(Runner, Request), Problem> {
+    temporary.check_base(in_force.settings())?;
+    let request = request_of(&temporary.settings, wanted, caller)?;
+    if request.mode == RunMode::Enforce {
+        temporary.check_not_wider(in_force.settings(), &request.policies)?;
+    }
+    Ok((in_force.under(Arc::clone(&temporary.settings)), Request { is_temporary: true, ..request }))
 }
 
 fn request_of(settings: &Settings, wanted: &RunWanted, caller: &Caller) -> Result<Request, Problem> {

@@ -8,13 +8,13 @@ use tokio_util::task::TaskTracker;
 
 use super::super::active_runs::ActiveRun;
 use super::super::runs::Runs;
-use crate::commands::approve::{self, Shown};
 use crate::outcome::{RunId, RunResult};
-use crate::policy::Settings;
 use crate::run::{Request, RunError, Runner};
 use crate::server::{Problem, ProblemCode};
 use crate::text::chain;
 
+/// Runs on request at once.
+const AT_ONCE: usize = 32;
 /// Ended runs whose results are remembered: a plan is in no ledger.
 const REMEMBERED: usize = 32;
 
@@ -26,29 +26,22 @@ pub(super) type Ended = Result<RunResult, Problem>;
 pub struct Requests {
     pub(super) cancel: CancellationToken,
     tasks: TaskTracker,
-    ended: Arc<Mutex<VecDeque<Remembered>>>,
-}
-
-/// A run that ended.
-struct Remembered {
-    run_id: RunId,
-    ended: Ended,
-    /// Words of its request, where it has overrides.
-    request: Option<String>,
-}
-
-/// Companions of a run that has overrides.
-#[derive(Default)]
-pub(super) struct Overridden {
-    pub(super) request: Option<String>,
-    /// Approvals that are for this run alone.
-    pub(super) approved: Vec<Shown>,
+    ended: Arc<Mutex<VecDeque<(RunId, Ended)>>>,
 }
 
 impl Requests {
     /// None so far; the token asks all of them to stop.
     pub fn new(cancel: CancellationToken) -> Self {
         Self { cancel, tasks: TaskTracker::new(), ended: Arc::default() }
+    }
+
+    /// Refuses one more where many are under way: each holds memory, and waits for connections.
+    pub(super) fn check_room(&self) -> Result<(), Problem> {
+        if self.tasks.len() < AT_ONCE {
+            return Ok(());
+        }
+        let detail = format!("{AT_ONCE} runs on request are under way");
+        Err(Problem::new(ProblemCode::Busy, detail).hint("ask again when one has ended: GET /api/v1/status lists them"))
     }
 
     /// Waits until all have ended; no more begin.
@@ -58,36 +51,21 @@ impl Requests {
     }
 
     pub(super) fn remembered(&self, run_id: RunId) -> Option<Ended> {
-        self.lock().iter().find(|known| known.run_id == run_id).map(|known| known.ended.clone())
+        self.lock().iter().find(|(known, _)| *known == run_id).map(|(_, ended)| ended.clone())
     }
 
-    /// Result of a run with overrides, and the words of its request.
-    pub(super) fn planned(&self, run_id: RunId) -> Option<(RunResult, String)> {
-        let all = self.lock();
-        let Remembered { ended, request, .. } = all.iter().find(|known| known.run_id == run_id)?;
-        Some((ended.clone().ok()?, request.clone()?))
-    }
-
-    fn remember(&self, of: Remembered) {
+    fn remember(&self, run_id: RunId, ended: Ended) {
         let mut all = self.lock();
         all.truncate(REMEMBERED - 1);
-        all.push_front(of);
+        all.push_front((run_id, ended));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Remembered>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<(RunId, Ended)>> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Carries a run out in a task of its own.
-    pub(super) fn spawn(
-        &self,
-        runs: &Runs,
-        run: ActiveRun,
-        (runner, request): (Runner, Request),
-        overridden: Overridden,
-    ) {
-        let Overridden { request: words, approved } = overridden;
-        let settings = Arc::clone(runner.settings());
+    pub(super) fn spawn(&self, runs: &Runs, run: ActiveRun, runner: Runner, request: Request) {
         let (runs, requests) = (runs.clone(), self.clone());
         self.tasks.spawn(async move {
             let carried = {
@@ -101,19 +79,9 @@ impl Requests {
                     Err(Problem::new(ProblemCode::Internal, "the run broke off by a bug in retaind"))
                 }
             };
-            withdraw(&settings, &approved).await;
-            requests.remember(Remembered { run_id: run.run_id, ended, request: words });
+            requests.remember(run.run_id, ended);
             run.ended.cancel();
         });
-    }
-}
-
-/// Withdraws approvals that were for one run alone, where it did not use them up.
-pub(super) async fn withdraw(settings: &Settings, approved: &[Shown]) {
-    if !approved.is_empty()
-        && let Err(error) = approve::withdraw(settings, approved).await
-    {
-        tracing::error!("The approvals of a run could not be withdrawn after it: {error:#}");
     }
 }
 

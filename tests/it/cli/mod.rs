@@ -19,6 +19,7 @@ mod known;
 mod monitor;
 mod restore;
 mod runs;
+mod screens;
 mod spelled;
 mod stats;
 mod times;

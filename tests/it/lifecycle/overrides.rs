@@ -1,4 +1,4 @@
-//! Overrides of a request: what it may set for its run alone, and the plan that it needs to take more.
+//! Overrides of a request: what it may set for its run alone. None takes more than the configuration in force lets it.
 
 use serde_json::{Value, json};
 
@@ -50,40 +50,24 @@ fn a_request_keeps_more_for_once() {
 }
 
 #[test]
-fn g11_a_wider_request_needs_its_plan() {
+fn g11_no_request_takes_more() {
     let (world, daemon) = four_items();
-    let wider = |more: Value| {
-        let mut wanted = json!({ "names": ["items"], "set": keep("10d") });
-        wanted.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        run(&world, wanted)
-    };
-    let (status, problem) = wider(json!({}));
+    let wider = |mode: &str| run(&world, json!({ "names": ["items"], "set": keep("10d"), "mode": mode }));
+    let (status, problem) = wider("enforce");
     assert_eq!((status, &problem["code"]), (409, &json!("wider")), "{problem}");
-    let (status, plan) = wider(json!({ "mode": "plan" }));
-    assert_eq!((status, &plan["policies"][0]["rows_eligible"]), (200, &json!(3)), "{plan}");
-    let id = &plan["run_id"];
-    let refusals = [
-        json!({ "plan": id, "set": keep("5d") }),
-        json!({ "plan": "0192f3ab-0000-7000-8000-00000000cafe" }),
-        json!({ "plan": run(&world, json!({ "names": ["items"], "mode": "plan" })).1["run_id"] }),
-    ];
-    for more in refusals {
-        let (status, problem) = wider(more);
-        assert_eq!((status, &problem["code"]), (409, &json!("changed")), "{problem}");
+    for mode in ["plan", "report"] {
+        let (status, result) = wider(mode);
+        assert_eq!((status, &result["policies"][0]["rows_eligible"]), (200, &json!(3)), "{result}");
     }
-    world.item(5, 20.0, None, None);
-    let (status, problem) = wider(json!({ "plan": id }));
-    assert_eq!((status, &problem["code"]), (409, &json!("changed")), "more would go than was planned: {problem}");
-    assert_eq!(world.ids(), crate::world::set([1, 2, 3, 4, 5]));
-    let (_, plan) = wider(json!({ "mode": "plan" }));
-    let (status, result) = wider(json!({ "plan": plan["run_id"] }));
-    assert_eq!((status, &result["status"], &result["totals"]["rows_deleted"]), (200, &json!("completed"), &json!(4)));
-    assert_eq!(world.ids(), crate::world::set([4]));
-    world.item(6, 20.0, None, None);
-    let (status, problem) = wider(json!({}));
-    assert_eq!((status, &problem["code"]), (409, &json!("wider")), "the plan was for one run: {problem}");
+    let [stricter, looser] = ["5", "9"].map(|most| {
+        let set = json!({ "policies.items.keep": "10d", "policies.items.max_rows": most });
+        run(&world, json!({ "names": ["items"], "set": set }))
+    });
+    assert_eq!((stricter.0, looser.0), (409, 409), "{stricter:?} {looser:?}");
+    assert_eq!(world.ids(), crate::world::set([1, 2, 3, 4]));
     let (_, result) = run(&world, json!({ "names": ["items"] }));
-    assert_eq!((&result["status"], &result["totals"]["rows_deleted"]), (&json!("completed"), &json!(0)));
+    assert_eq!((&result["status"], &result["totals"]["rows_deleted"]), (&json!("completed"), &json!(2)));
+    assert_eq!(world.ids(), crate::world::set([3, 4]));
     daemon.stop();
 }
 
