@@ -161,7 +161,7 @@ struct ProblemDocument<'a> {
     retry_after: Option<u64>,
 }
 
-/// It is written as a [`ProblemDocument`].
+/// It is written as the document of a problem.
 impl JsonSchema for Problem {
     fn schema_name() -> Cow<'static, str> {
         "Problem".into()

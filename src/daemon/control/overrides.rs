@@ -13,6 +13,7 @@ use crate::server::{Problem, ProblemCode};
 const FREE: [&str; 2] = ["keep", "grace"];
 /// Guards, which a request may make stricter.
 const GUARDS: [&str; 4] = ["max_rows", "max_files", "max_fraction", "max_growth"];
+
 /// The configuration of one request.
 pub(super) struct Temporary {
     pub(super) settings: Arc<Settings>,
