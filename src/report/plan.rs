@@ -218,7 +218,8 @@ events  would be blocked
   guards   max_fraction: 95.0 % of at most 90.0 %, exceeded by 5.0 %
   blocked: max_fraction
 
-A run would delete 1,204 rows and 800 files (1.2 GiB); 1 policy blocked by a guard.
+A run would delete 1,204 rows and 800 files (1.2 GiB); 1 policy blocked by a
+  guard.
 This was a plan: nothing was deleted.
 ";
         assert_eq!(page, expected);

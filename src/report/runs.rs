@@ -181,9 +181,9 @@ RUN       STARTED               TASK       BY        STATUS      ROWS  FILES    
         let narrow = strip_str(&render_runs(&runs[..1], false, now, Layout::Tables { width: 80 })).to_string();
         let expected = "\
 RUN       STARTED               TASK       BY        RESULT
-0000beef  2025-01-31T03:00:00Z  retention  schedule  completed: 1,204 rows, 800
-                                                     files (2.0 KiB), 0 errors,
-                                                     3.3 s
+0000beef  2025-01-31T03:00:00Z  retention  schedule  completed: 1,204 rows,
+                                                     800 files (2.0 KiB),
+                                                     0 errors, 3.3 s
 ";
         assert_eq!(narrow, expected);
         assert_eq!(render_runs(&[], false, now, Layout::Lines), "No run so far.\n");
