@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::OptionFuture;
+
 use super::control::Controller;
 use super::reload::Refusal;
 use crate::ledger::{StateLock, Tokens};
@@ -35,16 +37,8 @@ impl Answers {
 
     /// Ends what waits, and lets answers that have begun come to their end.
     pub(super) async fn stop(self) {
-        let socket = async {
-            if let Some(server) = self.socket {
-                server.stop().await;
-            }
-        };
-        let tcp = async {
-            if let Some(server) = self.tcp {
-                server.stop().await;
-            }
-        };
+        let socket = OptionFuture::from(self.socket.map(ApiServer::stop));
+        let tcp = OptionFuture::from(self.tcp.map(TcpServer::stop));
         tokio::join!(socket, tcp);
     }
 }

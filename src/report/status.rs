@@ -227,14 +227,12 @@ fn tasks(overview: &Overview, layout: Layout) -> Table {
 }
 
 fn next_cell(task: &TaskOverview, now: Timestamp) -> Cell {
-    if let (true, None, Some(at)) = (task.enabled, task.overdue_since, task.retry_at) {
-        return Cell::styled(format!("retry at {}", instant_from(at, now)), CARE);
-    }
-    match (task.enabled, task.overdue_since, task.next_due_at) {
-        (false, _, _) => Cell::styled("switched off", FAINT),
-        (true, Some(since), _) => Cell::styled(format!("overdue since {}", instant(since)), BAD),
-        (true, None, Some(at)) => Cell::new(instant_from(at, now)),
-        (true, None, None) => Cell::styled("-", FAINT),
+    match (task.enabled, task.overdue_since, task.retry_at, task.next_due_at) {
+        (false, ..) => Cell::styled("switched off", FAINT),
+        (true, Some(since), ..) => Cell::styled(format!("overdue since {}", instant(since)), BAD),
+        (true, None, Some(at), _) => Cell::styled(format!("retry at {}", instant_from(at, now)), CARE),
+        (true, None, None, Some(at)) => Cell::new(instant_from(at, now)),
+        (true, None, None, None) => Cell::styled("-", FAINT),
     }
 }
 

@@ -168,7 +168,7 @@ pub(super) fn fit(page: &str, layout: Layout) -> String {
     let mut fitted = String::new();
     for line in page.lines() {
         let indent = line.len() - line.trim_start_matches(' ').len();
-        if strip_str(line).to_string().width() <= width || width <= indent + NARROWEST {
+        if visible_width(line) <= width || width <= indent + NARROWEST {
             fitted.push_str(line);
             fitted.push('\n');
             continue;
@@ -192,7 +192,7 @@ fn pieces(text: &str, width: usize, breaks: bool) -> Vec<String> {
     let mut pieces = vec![String::new()];
     let mut used = 0;
     for word in words(text) {
-        let bare = strip_str(word.trim_end_matches(' ')).to_string().width();
+        let bare = visible_width(word.trim_end_matches(' '));
         if used > 0 && used + bare > width {
             pieces.push(String::new());
             used = 0;
@@ -216,22 +216,25 @@ fn pieces(text: &str, width: usize, breaks: bool) -> Vec<String> {
     pieces.into_iter().map(|piece| piece.trim_end().to_owned()).collect()
 }
 
+/// Columns that a text takes on a terminal: a colour takes none.
+fn visible_width(text: &str) -> usize {
+    strip_str(text).to_string().width()
+}
+
 /// The words of a text with the spaces after them. A number stays with its unit, and a command between backticks whole.
 fn words(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
-    let (mut start, mut in_command) = (0, false);
-    for (at, word) in text.split_inclusive(' ').scan(0, |end, word| {
-        *end += word.len();
-        Some((*end, word))
-    }) {
+    let (mut start, mut end, mut in_command) = (0, 0, false);
+    for word in text.split_inclusive(' ') {
+        end += word.len();
         in_command ^= word.matches('`').count() % 2 == 1;
         let bare = word.trim_end().trim_start_matches('(');
         let is_number = !bare.is_empty()
             && bare.chars().all(|c| c.is_ascii_digit() || c == ',' || c == '.')
             && !bare.ends_with(',');
-        if !in_command && !is_number || at == text.len() {
-            words.push(&text[start..at]);
-            start = at;
+        if !in_command && !is_number || end == text.len() {
+            words.push(&text[start..end]);
+            start = end;
         }
     }
     words

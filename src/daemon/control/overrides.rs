@@ -40,7 +40,9 @@ impl Controller {
         let all: Vec<(String, String)> = set.clone().into_iter().collect();
         let is_guard = |key: &str| key.rsplit('.').next().is_some_and(|last| GUARDS.contains(&last));
         let guards: Vec<(String, String)> = all.iter().filter(|(key, _)| is_guard(key)).cloned().collect();
-        if let Some(wider) = widened(&in_force, &*self.with_overrides(guards).await?).into_iter().next() {
+        if !guards.is_empty()
+            && let Some(wider) = widened(&in_force, &*self.with_overrides(guards).await?).into_iter().next()
+        {
             let detail =
                 format!("policy {}: {}: a request makes guards stricter", wider.policy, wider.reasons.join(", "));
             return Err(Problem::new(ProblemCode::InvalidParameter, detail).hint("change the configuration instead"));
