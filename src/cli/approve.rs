@@ -122,7 +122,7 @@ async fn record(settings: &Settings, reload: Reload<'_>, shown: &mut [Shown]) ->
 pub async fn approve_widened(
     settings: &Arc<Settings>,
     (selection, params): (&Selection, &crate::policy::Params),
-    yes: bool,
+    (yes, is_temporary): (bool, bool),
     output: Output,
 ) -> Result<Option<Vec<Shown>>, Refusal> {
     let widened = approve::widened(settings, selection).await?;
@@ -134,6 +134,9 @@ pub async fn approve_widened(
     if let Some(question) = approval_question(&pages(&shown)) {
         if let Answer::No | Answer::Nobody = answer(yes, &question).await? {
             return Ok(None);
+        }
+        if is_temporary {
+            return Ok(Some(shown));
         }
         // The run goes by this configuration, whatever is written meanwhile.
         approve::approve(settings, &mut shown, settings, &operator()).await?.map_err(anyhow::Error::from)?;

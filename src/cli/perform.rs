@@ -1,5 +1,6 @@
 //! `plan` and `run`: selects, starts, follows, and shows the result.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -13,11 +14,11 @@ use super::exit::Exit;
 use super::output::{Output, say, written};
 use super::refusal::Refusal;
 use super::{approve, ask, progress, remote};
-use crate::commands::approve::withdraw;
+use crate::commands::approve::{Looked, looked_at};
 use crate::commands::execute::{Job, JobEnd, Listed, execute};
 use crate::commands::params::check_params;
 use crate::commands::selection::{Selection, select};
-use crate::policy::{Mode, Params, Settings};
+use crate::policy::{Mode, Name, Params, Settings};
 use crate::report::{RunMode, RunResult, Status, plan_question, plan_summary, render_plan, render_run, render_sums};
 use crate::server::{Client, RunWanted};
 
@@ -172,16 +173,17 @@ async fn run_named(
     output: Output,
 ) -> Result<Exit, Refusal> {
     let widened = (&chosen.selection, &chosen.params);
-    let Some(approved) = approve::approve_widened(&settings, widened, yes, output).boxed_local().await? else {
+    let Some(approved) =
+        approve::approve_widened(&settings, widened, (yes, chosen.is_temporary), output).boxed_local().await?
+    else {
         say("Cancelled: nothing was approved, and nothing ran");
         return Ok(Exit::Cancelled);
     };
-    let (is_temporary, of_run) = (chosen.is_temporary, Arc::clone(&settings));
-    let ended = run_by(of_run, chosen, by, RunMode::Enforce, output).await;
-    if is_temporary {
-        withdraw(&settings, &approved).await?;
+    if !chosen.is_temporary {
+        return run_by(settings, chosen, by, RunMode::Enforce, output).await;
     }
-    ended
+    let looked = looked_at(&approved);
+    run_by(settings, Chosen { looked, ..chosen }, by, RunMode::Enforce, output).await
 }
 
 /// Plans what is about to run, shows it to whoever sits at the terminal, and asks. Whoever does not agree cancels the run.
@@ -212,7 +214,8 @@ fn choose(settings: &Settings, asked: &RunArguments) -> Result<Chosen, Refusal> 
             None => say("No policy has a task that is switched on: there is nothing to do"),
         }
     }
-    Ok(Chosen { names: asked.names.clone(), selection, params, is_temporary: asked.is_temporary })
+    let looked = BTreeMap::new();
+    Ok(Chosen { names: asked.names.clone(), selection, params, is_temporary: asked.is_temporary, looked })
 }
 
 /// Policies that were chosen, and under what.
@@ -223,6 +226,8 @@ struct Chosen {
     selection: Selection,
     params: Params,
     is_temporary: bool,
+    /// Amounts that were shown of those that `--set` makes wider, and agreed to.
+    looked: BTreeMap<Name, Looked>,
 }
 
 type Listing = (mpsc::Sender<Listed>, JoinHandle<std::io::Result<()>>);
@@ -243,7 +248,7 @@ async fn perform(
 /// Starts a plan or a run, follows it, and waits for its result.
 async fn carry_out(
     settings: Arc<Settings>,
-    Chosen { names: _, selection, params, is_temporary }: Chosen,
+    Chosen { names: _, selection, params, is_temporary, looked }: Chosen,
     mode: RunMode,
     output: Output,
     listing: Option<Listing>,
@@ -258,6 +263,7 @@ async fn carry_out(
         params,
         clock: Default::default(),
         is_temporary,
+        looked,
         count_first: output.bars,
         progress: Some(sender),
         list,

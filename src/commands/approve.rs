@@ -1,6 +1,7 @@
 //! Approvals: gathers what a held policy would take, under the present configuration and under the approved one, and records
 //! that somebody agreed to it. Deletes nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::operator::operator;
@@ -8,6 +9,7 @@ use super::planned::{Foreseen, foresee};
 use super::selection::Selection;
 use super::status::{self, with_advice};
 use crate::clock::Clock;
+pub use crate::decide::guards::Looked;
 use crate::ledger::{Approval, Ledger};
 use crate::outcome::{Held, HoldKind, Operator};
 use crate::policy::compile::recompile;
@@ -190,13 +192,11 @@ pub async fn approve(
     Ok(Ok(()))
 }
 
-/// Withdraws approvals of a configuration that was that of one run alone, where the run did not use them up.
-pub async fn withdraw(settings: &Settings, shown: &[Shown]) -> anyhow::Result<()> {
-    let ledger = open_ledger(settings).await?;
-    for Shown { page, .. } in shown.iter().filter(|shown| shown.page.approved) {
-        ledger.withdraw(&page.policy, &page.fingerprint).await?;
-    }
-    Ok(())
+/// What was shown of policies and agreed to, for one run alone: nothing is recorded of it but with that run.
+pub fn looked_at(shown: &[Shown]) -> BTreeMap<Name, Looked> {
+    let pages = shown.iter().map(|shown| &shown.page).filter(|page| page.can_be_approved());
+    let looked = |page: &ToApprove| Looked { amount: page.amount, at: page.shown_at, replaces_guards: true };
+    pages.map(|page| (page.policy.clone(), looked(page))).collect()
 }
 
 /// What the clock says, and what is known of it.

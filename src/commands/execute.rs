@@ -1,5 +1,6 @@
 //! One plan or run for a command: a signal asks it to stop, a second one ends it. Decides nothing about rows or files.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -14,9 +15,10 @@ use super::params::masked_params;
 use super::selection::Selection;
 use super::status::{self, with_advice};
 use crate::clock::Clock;
+use crate::decide::guards::Looked;
 use crate::ledger::Ledger;
 use crate::outcome::{Requested, RunMode, RunResult, RunTrigger};
-use crate::policy::{Params, Settings};
+use crate::policy::{Name, Params, Settings};
 pub use crate::run::{Listed, Progress};
 use crate::run::{Request, Runner};
 
@@ -30,6 +32,8 @@ pub struct Job {
     pub clock: Clock,
     /// Its configuration is for this run alone.
     pub is_temporary: bool,
+    /// What somebody has looked at and agreed to, of policies that this configuration makes wider.
+    pub looked: BTreeMap<Name, Looked>,
     /// Count what is eligible first, so that progress knows the end.
     pub count_first: bool,
     /// Told how far it is.
@@ -51,7 +55,8 @@ pub enum JobEnd {
 
 /// Carries a job out. Fails where nothing could even begin.
 pub async fn execute(job: Job) -> anyhow::Result<JobEnd> {
-    let Job { settings, selection, mode, params, clock, is_temporary, count_first, progress, list, on_signal } = job;
+    let Job { settings, selection, mode, params, clock, progress, list, on_signal, .. } = job;
+    let (is_temporary, looked, count_first) = (job.is_temporary, job.looked, job.count_first);
     let ledger = match mode {
         // It tells which stores were adopted; whoever may not read it plans without.
         RunMode::Plan => status::open(&settings, clock.now()).await.ok().flatten(),
@@ -66,6 +71,7 @@ pub async fn execute(job: Job) -> anyhow::Result<JobEnd> {
         timeout: selection.task.and_then(|task| task.timeout),
         cancel: cancel.clone(),
         is_temporary,
+        looked,
         count_first,
         progress,
         list,

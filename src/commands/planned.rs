@@ -11,9 +11,6 @@ use crate::outcome::{GuardReading, PolicyResult, RunMode, Status};
 use crate::policy::{Mode, Name, Params, Policy, PolicyKind, Settings};
 use crate::report::Amounts;
 
-/// Guard readings that say how much would go.
-const AMOUNTS: [&str; 2] = ["max_rows", "max_files"];
-
 /// A policy as it would run if nothing held it.
 #[derive(Debug, Clone)]
 pub(crate) struct Foreseen {
@@ -59,6 +56,7 @@ pub(crate) async fn foresee(settings: &Settings, policy: &Name, params: &Params)
         params: params.clone(),
         clock: Default::default(),
         is_temporary: false,
+        looked: Default::default(),
         count_first: false,
         progress: None,
         list: None,
@@ -82,10 +80,7 @@ fn read(policy: &Policy, at: Timestamp, result: PolicyResult) -> Foreseen {
         files: tally.files_deleted,
         size_bytes: tally.bytes_reclaimed + tally.bytes_trashed,
     };
-    let counted = result.guards.iter().find(|reading| AMOUNTS.contains(&reading.guard.as_str()));
-    let matched = if result.is_about_rows() { tally.rows_matched } else { tally.files_matched };
-    // A reading counts things, so that it is a whole number far below what a float cannot hold.
-    let amount = counted.map_or(matched, |reading| reading.value as u64);
+    let amount = result.amount();
     let exceeded = limits(policy).into_iter().filter_map(|(guard, limit)| {
         let value = result.guards.iter().find(|reading| reading.guard == guard)?.value;
         (value > limit).then(|| GuardReading { guard: guard.to_owned(), value, limit })

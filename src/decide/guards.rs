@@ -22,6 +22,23 @@ pub struct Unused {
     pub shown_at: Timestamp,
 }
 
+/// An amount that somebody has looked at and agreed to: no more goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Looked {
+    /// Rows, or files of a store, that would have gone.
+    pub amount: u64,
+    /// Instant as of which they would have.
+    pub at: Timestamp,
+    /// It takes the place of the guards on how much may go, rather than stand beside them.
+    pub replaces_guards: bool,
+}
+
+impl From<Unused> for Looked {
+    fn from(approval: Unused) -> Self {
+        Self { amount: approval.amount, at: approval.shown_at, replaces_guards: true }
+    }
+}
+
 /// Readings of the guards.
 #[derive(Default)]
 pub struct Judged {
@@ -47,11 +64,12 @@ impl Judged {
         }
     }
 
-    /// Reads the guard that an approval is: no more may go than was shown.
-    fn read_approved(&mut self, approval: Unused, amount: u64, things: &'static str) {
-        let Unused { amount: most, shown_at, .. } = approval;
+    /// Reads the guard that a look is: no more may go than was shown. True if no other on how much may go counts.
+    fn read_looked(&mut self, looked: Option<Looked>, amount: u64, things: &'static str) -> bool {
+        let Some(Looked { amount: most, at: shown_at, replaces_guards }) = looked else { return false };
         let why = || Blocked::BeyondApproval { amount, things, shown_at, most };
         self.read("approved", amount as f64, most as f64, why);
+        replaces_guards
     }
 
     /// Reads `max_files` and `max_fraction` of a policy about a store; an approval takes their place.
@@ -60,11 +78,11 @@ impl Judged {
         share: Going,
         max_files: Option<u64>,
         max_fraction: Option<f64>,
-        approval: Option<Unused>,
+        looked: Option<Looked>,
     ) {
         let Going { going, of } = share;
-        if let Some(approval) = approval {
-            return self.read_approved(approval, going, "files");
+        if self.read_looked(looked, going, "files") {
+            return;
         }
         if let Some(most) = max_files {
             self.read("max_files", going as f64, most as f64, || Blocked::MaxFiles { going, most });
@@ -98,12 +116,11 @@ pub struct Counts {
 }
 
 /// Reads every guard of a policy of rows; an approval takes the place of those on how much may go.
-pub fn judge(policy: &RowsPolicy, counts: Counts, approval: Option<Unused>) -> Judged {
+pub fn judge(policy: &RowsPolicy, counts: Counts, looked: Option<Looked>) -> Judged {
     let mut judged = Judged::default();
     let skew = || Blocked::ClockSkew { source: policy.source.clone(), secs: counts.skew_secs, most: MAX_SKEW_SECS };
     judged.read("clock_skew_secs", counts.skew_secs, MAX_SKEW_SECS, skew);
-    if let Some(approval) = approval {
-        judged.read_approved(approval, counts.eligible.unwrap_or(u64::MAX), "rows");
+    if judged.read_looked(looked, counts.eligible.unwrap_or(u64::MAX), "rows") {
         return judged;
     }
     if let (Some(most), Some(eligible)) = (policy.max_rows, counts.eligible) {

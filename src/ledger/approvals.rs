@@ -63,19 +63,6 @@ impl Ledger {
         .await
     }
 
-    /// Withdraws an approval of a configuration that no run has used: it was for one run alone.
-    pub async fn withdraw(&self, policy: &Name, fingerprint: &str) -> Result<(), LedgerError> {
-        let (policy, fingerprint) = (policy.to_string(), fingerprint.to_owned());
-        self.call("withdrawing an approval", move |connection, _| {
-            let unused = approvals::table
-                .filter(approvals::policy.eq(&policy).and(approvals::fingerprint.eq(&fingerprint)))
-                .filter(approvals::used_by.is_null());
-            diesel::update(unused).set(approvals::used_by.eq("withdrawn")).execute(connection)?;
-            Ok(())
-        })
-        .await
-    }
-
     /// Notes that a run has come to the end of a policy: what it ran by is the approved configuration, and an approval
     /// that it used covers nothing any more.
     pub async fn note_agreed(

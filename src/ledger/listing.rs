@@ -152,6 +152,7 @@ impl RunRow {
             trash_emptied,
             cause,
             requested,
+            plan_digest: None,
         })
     }
 }

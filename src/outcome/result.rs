@@ -132,6 +132,9 @@ pub struct RunResult {
     /// Who asked for it, and under what; none where the schedule did, and of a plan.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub requested: Option<Requested>,
+    /// Of a plan by the API: what a request for the run that it shows gives as its `plan_digest`, within an hour, once.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub plan_digest: Option<String>,
 }
 
 /// A hook of a task.
@@ -294,6 +297,7 @@ impl RunResult {
             trash_emptied: Vec::new(),
             cause: None,
             requested: requested.filter(|_| mode != RunMode::Plan),
+            plan_digest: None,
         }
     }
 
@@ -336,6 +340,14 @@ impl PolicyResult {
     /// True if the policy is about rows, and not about what is in a store.
     pub fn is_about_rows(&self) -> bool {
         self.kind == "rows"
+    }
+
+    /// Number of what guards on how much may go count: rows, or files of a store.
+    pub fn amount(&self) -> u64 {
+        let counted = self.guards.iter().find(|reading| matches!(reading.guard.as_str(), "max_rows" | "max_files"));
+        let matched = if self.is_about_rows() { self.tally.rows_matched } else { self.tally.files_matched };
+        // A reading counts things, so that it is a whole number far below what a float cannot hold.
+        counted.map_or(matched, |reading| reading.value as u64)
     }
 }
 

@@ -11,7 +11,7 @@ use super::request::{Fate, Request};
 use super::runner::Runner;
 use super::stop::Stop;
 use crate::decide::blocked::Blocked;
-use crate::decide::guards::Unused;
+use crate::decide::guards::Looked;
 use crate::ledger::{Lease, LeaseOutcome, Ledger};
 use crate::outcome::{PolicyResult, RunMode};
 use crate::policy::{Mode, Policy};
@@ -33,8 +33,8 @@ pub(super) struct PolicyRun<'a> {
     pub(super) standing: Option<&'a Standing>,
     /// What keeps it from taking anything, whatever there is.
     pub(super) paused: Option<&'a Blocked>,
-    /// The approval that takes the place of guards on how much may go.
-    pub(super) lift: Option<Unused>,
+    /// The most that may go, where somebody has looked at it.
+    pub(super) looked: Option<Looked>,
 }
 
 impl<'a> PolicyRun<'a> {
@@ -49,7 +49,9 @@ impl<'a> PolicyRun<'a> {
     ) -> Self {
         let guarded = standing.and_then(|standing| standing.guarded.as_ref());
         let policy = guarded.map_or(policy, |guarded| &guarded.policy);
-        Self { runner, request, policy, mode, now, stop, reporter, earlier, standing, paused: None, lift: None }
+        let (paused, looked) = (None, None);
+        let run = Self { runner, request, policy, mode, now, stop, reporter, earlier, standing, paused, looked };
+        request.looked.get(&policy.name).map_or(run, |looked| run.as_looked(*looked))
     }
 }
 

@@ -1,5 +1,6 @@
 //! A request for a run, the lines that a plan lists, and reasons that a run could not begin.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::brake::Brake;
 use super::progress::Progress;
+use crate::decide::guards::Looked;
 use crate::ledger::LedgerError;
 use crate::outcome::{Requested, RunId, RunMode, RunTrigger};
 use crate::policy::{Name, Params, Policy};
@@ -32,6 +34,9 @@ pub struct Request {
     pub brake: Brake,
     /// Its configuration is for this run alone (`--set`): nothing is agreed to by it.
     pub is_temporary: bool,
+    /// What somebody has looked at of policies and agreed to, for this run alone. Of a configuration for this run alone, it
+    /// takes the place of an approval.
+    pub looked: BTreeMap<Name, Looked>,
     /// Count what is eligible before a run even where no guard needs it, so that progress knows the end.
     pub count_first: bool,
     pub progress: Option<watch::Sender<Progress>>,
@@ -55,6 +60,7 @@ impl Request {
             cancel: CancellationToken::new(),
             brake: Brake::default(),
             is_temporary: false,
+            looked: BTreeMap::new(),
             count_first: false,
             progress: None,
             list: None,

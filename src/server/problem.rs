@@ -43,6 +43,8 @@ pub enum ProblemCode {
     Changed,
     /// The run would take more than the configuration in force allows.
     Wider,
+    /// The policy waits for an approval.
+    Held,
     /// There is nothing to approve, or an approval would not do.
     NotHeld,
     /// The configuration on disk cannot be used.
@@ -72,6 +74,7 @@ impl ProblemCode {
             | ProblemCode::RunEnded
             | ProblemCode::Changed
             | ProblemCode::Wider
+            | ProblemCode::Held
             | ProblemCode::NotHeld => StatusCode::CONFLICT,
             ProblemCode::InvalidParameter | ProblemCode::ConfigurationInvalid => StatusCode::UNPROCESSABLE_ENTITY,
             ProblemCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -100,6 +103,7 @@ impl ProblemCode {
             ProblemCode::RunEnded => "The run has ended",
             ProblemCode::Changed => "Another configuration is in force",
             ProblemCode::Wider => "More would go than the configuration in force allows",
+            ProblemCode::Held => "The policy waits for an approval",
             ProblemCode::NotHeld => "There is nothing that can be approved",
             ProblemCode::ConfigurationInvalid => "The configuration cannot be used",
             ProblemCode::TooLarge => "The request is too large",

@@ -77,7 +77,7 @@ fn endpoints() -> Vec<Endpoint> {
             .takes::<RunWanted>()
             .answers::<RunResult>(StatusCode::OK)
             .answers::<Begun>(StatusCode::ACCEPTED)
-            .refuses(&[UnknownName, InvalidParameter, Busy, Changed, Wider, RateLimited]),
+            .refuses(&[UnknownName, InvalidParameter, Busy, Changed, Wider, Held, RateLimited]),
         Endpoint::post("/api/v1/reload", reload, "Loads the configuration anew")
             .answers::<Reloaded>(StatusCode::OK)
             .refuses(&[ConfigurationInvalid]),

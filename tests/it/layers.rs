@@ -59,6 +59,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "text",
             "policy",
             "outcome",
+            "decide",
             "telemetry",
             "sources",
             "ledger",

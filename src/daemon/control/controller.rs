@@ -6,6 +6,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::super::reload::{Loader, Refusal};
 use super::super::runs::Runs;
+use super::looks::Looks;
 use super::on_disk::OnDisk;
 use super::requests::Requests;
 use crate::commands::operator::operator_of;
@@ -45,6 +46,7 @@ pub struct Controller {
     pub(super) orders: mpsc::Sender<Order>,
     pub(super) snapshot: watch::Receiver<Snapshot>,
     pub(super) on_disk: Arc<OnDisk>,
+    pub(super) looks: Looks,
     /// Places of requests that ask sources: many at once would take the connections of the application.
     pub(super) asking: Arc<Semaphore>,
 }
@@ -62,6 +64,7 @@ impl Controller {
             orders,
             snapshot,
             on_disk: Arc::new(OnDisk::new(load)),
+            looks: Looks::default(),
             asking: Arc::new(Semaphore::new(ASKING_AT_ONCE)),
         }
     }

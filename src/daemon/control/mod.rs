@@ -2,6 +2,7 @@
 
 mod changes;
 mod controller;
+mod looks;
 mod on_disk;
 mod overrides;
 mod requested;

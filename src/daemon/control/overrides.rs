@@ -1,5 +1,5 @@
-//! Overrides of one request: the keys that it may set, and the configuration that it runs by. None lets a run take more than the
-//! configuration in force does.
+//! Overrides of one request: the keys that it may set, and the configuration that it runs by. One takes more than
+//! the configuration in force lets it only by a plan that somebody has looked at.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -78,7 +78,7 @@ impl Temporary {
         let Some(Widening { policy, reasons }) = of_run.next() else { return Ok(()) };
         let reasons = reasons.join(", ");
         let detail = format!("policy {policy} would take more than the configuration in force lets it: {reasons}");
-        let hint = "mode plan shows what would go; to have it go, change the configuration and approve it";
+        let hint = "mode plan shows what would go; to have it go once, give its plan_digest along";
         Err(Problem::new(ProblemCode::Wider, detail).hint(hint))
     }
 }

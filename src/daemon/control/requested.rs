@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use futures_util::stream::{self, BoxStream, StreamExt};
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::super::active_runs::ActiveRun;
 use super::super::runs::mode_of;
 use super::controller::{Controller, internal, invalid_parameter, stopping, unknown_name, who_asks};
+use super::looks::Look;
 use super::overrides::Temporary;
 use super::requests::Ended;
 use crate::commands::params::{check_params, masked_params};
 use crate::commands::selection::select;
 use crate::ledger::AuditAction;
-use crate::outcome::{Requested, RunId, RunMode, RunTrigger};
+use crate::outcome::{Requested, RunId, RunMode, RunResult, RunTrigger};
 use crate::policy::Settings;
 use crate::run::{Progress, Request, Runner};
 use crate::server::{Caller, Problem, ProblemCode, RunUpdate, RunWanted};
@@ -24,22 +26,83 @@ impl Controller {
             return Err(stopping());
         }
         self.requests.check_room()?;
+        let look = wanted.plan_digest.as_deref().map(|digest| self.looks.find(digest)).transpose()?;
         let temporary = self.temporary(&wanted.set).await?;
-        let (run, (runner, request)) = self.runs.enter_by(&self.requests.cancel, |in_force| match &temporary {
-            None => request_of(in_force.settings(), &wanted, &caller).map(|request| (in_force, request)),
-            Some(temporary) => request_under(temporary, &in_force, &wanted, &caller),
-        })?;
-        // A command is given the result of a run that was blocked, as one that runs by itself.
-        if !caller.is_command
-            && let Err(busy) = self.check_free(&run).await
-        {
+        let now = self.runs.clock().now();
+        let (run, (runner, request)) = self.enter(&wanted, &caller, (temporary.as_ref(), look.as_ref(), now))?;
+        if let Err(problem) = self.check_entered(&run, &caller, &wanted).await {
             self.runs.active().leave(run.run_id);
-            return Err(busy);
+            return Err(problem);
         }
         let (run_id, by) = (run.run_id, who_asks(&caller));
         tracing::info!(%run_id, by = %by, "Run {run_id} is asked for by {by}");
-        self.requests.spawn(&self.runs, run, runner, request);
+        let base = temporary.map_or_else(|| runner.settings().written.fingerprint(), |temporary| temporary.base);
+        let (looks, is_plan) = (self.looks.clone(), run.mode == RunMode::Plan);
+        let on_end = move |result: &mut RunResult| {
+            if let Some(look) = Look::of(&wanted, base, result).filter(|_| is_plan) {
+                result.plan_digest = Some(look.digest.clone());
+                looks.keep(look);
+            }
+        };
+        self.requests.spawn(&self.runs, run, (runner, request), on_end);
         Ok(run_id)
+    }
+
+    /// Enters the run that is wanted.
+    fn enter(
+        &self,
+        wanted: &RunWanted,
+        caller: &Caller,
+        (temporary, look, now): (Option<&Temporary>, Option<&Look>, Timestamp),
+    ) -> Result<(ActiveRun, (Runner, Request)), Problem> {
+        self.runs.enter_by(&self.requests.cancel, |in_force| {
+            let base = in_force.settings().written.fingerprint();
+            let looked = look.map(|look| look.check(wanted, &base, now)).transpose()?.unwrap_or_default();
+            let (runner, request) = match temporary {
+                None => request_of(in_force.settings(), wanted, caller).map(|request| (in_force, request))?,
+                Some(temporary) => request_under(temporary, &in_force, wanted, caller)?,
+            };
+            Ok((runner, Request { looked, ..request }))
+        })
+    }
+
+    /// Refuses a run that is entered and must not begin.
+    async fn check_entered(&self, run: &ActiveRun, caller: &Caller, wanted: &RunWanted) -> Result<(), Problem> {
+        // A command is given the result of a run that was blocked, as one that runs by itself.
+        if !caller.is_command {
+            self.check_free(run).await?;
+        }
+        let Some(digest) = &wanted.plan_digest else { return Ok(()) };
+        if run.mode == RunMode::Plan {
+            let detail = "plan_digest is of a plan, and for a run";
+            return Err(
+                Problem::new(ProblemCode::InvalidParameter, detail).hint("leave it out, or ask for another mode")
+            );
+        }
+        if !wanted.set.is_empty() {
+            self.check_agreed(run).await?;
+        }
+        self.looks.take(digest)
+    }
+
+    /// Refuses a run beyond the configuration in force of a policy of which that configuration itself was not agreed to.
+    async fn check_agreed(&self, run: &ActiveRun) -> Result<(), Problem> {
+        let in_force = self.runs.live().runner();
+        if !in_force.settings().daemon.approve_changes {
+            return Ok(());
+        }
+        let agreed = self.runs.ledger().agreed().await.map_err(internal)?;
+        for name in &run.policies {
+            let Some(policy) = in_force.settings().policy(name) else { continue };
+            let standing = in_force.standing(&agreed, policy, true);
+            let is_held = self.runs.ledger().held_policy(name).await.map_err(internal)?.is_some();
+            let is_other = standing.baseline.is_some_and(|baseline| baseline.fingerprint != standing.fingerprint);
+            if is_held || is_other || standing.held.is_some() {
+                let problem = Problem::new(ProblemCode::Held, format!("policy {name} waits for an approval"));
+                return Err(problem.hint(format!("retaind approve {name} shows what would go")));
+            }
+        }
+        Ok(())
     }
 
     /// Refuses a run of which another run has a policy.
@@ -146,7 +209,7 @@ fn request_under(
 ) -> Result<(Runner, Request), Problem> {
     temporary.check_base(in_force.settings())?;
     let request = request_of(&temporary.settings, wanted, caller)?;
-    if request.mode == RunMode::Enforce {
+    if request.mode == RunMode::Enforce && wanted.plan_digest.is_none() {
         temporary.check_not_wider(in_force.settings(), &request.policies)?;
     }
     Ok((in_force.under(Arc::clone(&temporary.settings)), Request { is_temporary: true, ..request }))

@@ -64,8 +64,14 @@ impl Requests {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Carries a run out in a task of its own.
-    pub(super) fn spawn(&self, runs: &Runs, run: ActiveRun, runner: Runner, request: Request) {
+    /// Carries a run out in a task of its own; `on_end` is given its result before anybody else is.
+    pub(super) fn spawn(
+        &self,
+        runs: &Runs,
+        run: ActiveRun,
+        (runner, request): (Runner, Request),
+        on_end: impl FnOnce(&mut RunResult) + Send + 'static,
+    ) {
         let (runs, requests) = (runs.clone(), self.clone());
         self.tasks.spawn(async move {
             let carried = {
@@ -73,7 +79,11 @@ impl Requests {
                 tokio::spawn(async move { runs.carry_out(runner, request).await })
             };
             let ended = match carried.await {
-                Ok(ended) => ended.map_err(|error| not_begun(run.run_id, &error)),
+                Ok(Ok(mut result)) => {
+                    on_end(&mut result);
+                    Ok(result)
+                }
+                Ok(Err(error)) => Err(not_begun(run.run_id, &error)),
                 Err(error) => {
                     runs.lose(run.run_id, &error.to_string()).await;
                     Err(Problem::new(ProblemCode::Internal, "the run broke off by a bug in retaind"))

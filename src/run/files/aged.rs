@@ -175,7 +175,7 @@ impl Looking<'_> {
         let mut judged = Judged::default();
         let max_fraction = policy.max_fraction.map(crate::policy::Fraction::get);
         let share = Going { going: chosen, of: matched };
-        judged.read_share(share, policy.max_files.map(NonZeroU64::get), max_fraction, self.run.lift);
+        judged.read_share(share, policy.max_files.map(NonZeroU64::get), max_fraction, self.run.looked);
         let share = Going { going: of_time, of: matched };
         self.run.judged(finding, judged, share).await
     }

@@ -202,7 +202,7 @@ impl Looking<'_> {
         let mut judged = Judged::default();
         let share = Going { going: all.orphans, of: all.matched };
         let max_files = policy.max_files.map(std::num::NonZeroU64::get);
-        judged.read_share(share, max_files, Some(policy.max_fraction.get()), self.run.lift);
+        judged.read_share(share, max_files, Some(policy.max_fraction.get()), self.run.looked);
         finding.spool = Some(scan.sink.finish()?);
         self.run.judged(finding, judged, share).await
     }

@@ -2,7 +2,7 @@
 
 use crate::decide::blocked::Blocked;
 use crate::decide::growth::{NEVER_HELD, USUAL_DAYS, USUAL_RUNS, Usual};
-use crate::decide::guards::Unused;
+use crate::decide::guards::{Looked, Unused};
 use crate::ledger::{Ledger, LedgerError};
 use crate::outcome::{Held, HoldKind, RunMode};
 use crate::policy::Mode;
@@ -27,8 +27,13 @@ impl<'a> PolicyRun<'a> {
     pub(in crate::run) fn as_approved(&self, outcome: &Outcome) -> Option<Self> {
         let approval = self
             .approval()
-            .filter(|_| outcome.blocked.as_ref().is_some_and(Blocked::is_by_amount) && self.lift.is_none())?;
-        Some(Self { lift: Some(approval), now: approval.shown_at.min(self.now), ..*self })
+            .filter(|_| outcome.blocked.as_ref().is_some_and(Blocked::is_by_amount) && self.looked.is_none())?;
+        Some(self.as_looked(approval.into()))
+    }
+
+    /// The same run as of when somebody looked.
+    pub(in crate::run) fn as_looked(&self, looked: Looked) -> Self {
+        Self { looked: Some(looked), now: looked.at.min(self.now), ..*self }
     }
 
     /// An outcome of a run as approved, in place of the one without: where more would go than was shown, what was held is
@@ -47,7 +52,7 @@ impl<'a> PolicyRun<'a> {
     /// The hold of a run that only the guards of the approved configuration block; `by`: what they say.
     pub(in crate::run) fn held_by_guard(&self, by: &Blocked) -> Option<Held> {
         let is_guard = by.is_by_amount() && by.held().is_none();
-        let guarded = self.standing?.guarded.as_ref().filter(|_| is_guard && self.lift.is_none())?;
+        let guarded = self.standing?.guarded.as_ref().filter(|_| is_guard && self.looked.is_none())?;
         let mut held = guarded.held.clone();
         held.reasons.push(by.to_string());
         held.facts = by.guard_facts();
@@ -65,7 +70,7 @@ impl<'a> PolicyRun<'a> {
     /// What usual runs of the policy take; none where this run is not measured by them.
     async fn usual(&self, ledger: &Ledger) -> Result<Option<Usual>, LedgerError> {
         let enforces = self.mode == RunMode::Enforce && self.policy.mode == Mode::Enforce;
-        if !enforces || !self.request.is_scheduled() || self.lift.is_some() {
+        if !enforces || !self.request.is_scheduled() || self.looked.is_some() {
             return Ok(None);
         }
         if !self.runner.settings.daemon.approve_changes {

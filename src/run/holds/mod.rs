@@ -66,7 +66,11 @@ impl Runner {
         };
         let standing = |policy: &Arc<Policy>| {
             let may_take = self.settings.mode_of(policy) == Mode::Enforce;
-            may_take.then(|| self.standing(&agreed, policy, !request.is_scheduled()))
+            let is_agreed = request.is_temporary && request.looked.contains_key(&policy.name);
+            may_take.then(|| {
+                let standing = self.standing(&agreed, policy, !request.is_scheduled());
+                if is_agreed { standing.agreed() } else { standing }
+            })
         };
         Ok(request.policies.iter().map(standing).collect())
     }

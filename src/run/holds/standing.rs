@@ -22,6 +22,14 @@ pub struct Standing {
     pub(in crate::run) guarded: Option<Guarded>,
 }
 
+impl Standing {
+    /// The same where somebody has agreed to this one run.
+    #[must_use]
+    pub(super) fn agreed(self) -> Self {
+        Self { held: None, guarded: None, approval: None, ..self }
+    }
+}
+
 /// Guards that were loosened and not approved.
 #[derive(Debug, Clone)]
 pub(in crate::run) struct Guarded {

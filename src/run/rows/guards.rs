@@ -30,7 +30,7 @@ impl PolicyRun<'_> {
             policy,
             params: &self.request.params,
             at,
-            count: self.request.count_first || self.lift.is_some(),
+            count: self.request.count_first || self.looked.is_some(),
             gone,
             run_id: self.request.run_id,
             tries_sql: false,
@@ -47,7 +47,7 @@ impl PolicyRun<'_> {
         gone: (&[Gone], &GoneFiles),
     ) -> Result<(Judged, Look), RowsEnd> {
         let counts = Counts { skew_secs: facts.skew_secs, eligible: facts.eligible, total: facts.total };
-        let mut judged = guards::judge(rows, counts, self.lift);
+        let mut judged = guards::judge(rows, counts, self.looked);
         if self.fate(judged.blocked.as_ref()) == Fate::Enforce {
             judged.blocked = facts.refuses_changes.clone().map(Blocked::ReadOnlySource);
         }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::api::{get, post};
+use super::commands::retaind;
 use super::*;
 
 /// Two rows of 40 days, one of 20 and one of 4; the configuration, which keeps 30 days, is known and has run.
@@ -94,4 +95,133 @@ fn a_request_sets_nothing_else() {
     assert_eq!((status, &problem["code"]), (409, &json!("changed")), "{problem}");
     assert_eq!(world.ids(), crate::world::set([1, 2, 3, 4]));
     daemon.stop();
+}
+
+/// What would go by `set`, and its digest.
+fn planned(world: &World, set: &Value) -> String {
+    let (status, plan) = run(world, json!({ "names": ["items"], "mode": "plan", "set": set }));
+    assert_eq!(status, 200, "{plan}");
+    plan["plan_digest"].as_str().unwrap_or_else(|| panic!("no digest: {plan}")).to_owned()
+}
+
+fn by_plan(world: &World, set: &Value, digest: &str) -> (u16, Value) {
+    run(world, json!({ "names": ["items"], "set": set, "plan_digest": digest }))
+}
+
+#[test]
+fn g11_a_looked_at_plan_lets_more_go_once() {
+    let (world, daemon) = four_items();
+    let set = keep("10d");
+    let digest = planned(&world, &set);
+    let (status, result) = by_plan(&world, &set, &digest);
+    assert_eq!((status, &result["status"], &result["totals"]["rows_deleted"]), (200, &json!("completed"), &json!(3)));
+    assert_eq!(world.ids(), crate::world::set([4]));
+    world.item(5, 20.0, None, None);
+    let (status, problem) = by_plan(&world, &set, &digest);
+    assert_eq!((status, &problem["code"]), (409, &json!("changed")), "{problem}");
+    let (_, result) = run(&world, json!({ "names": ["items"] }));
+    assert_eq!(result["totals"]["rows_deleted"], 0, "nothing was agreed to for good: {result}");
+    assert_eq!(world.ids(), crate::world::set([4, 5]));
+    daemon.stop();
+}
+
+#[test]
+fn g11_no_more_goes_than_a_plan_showed() {
+    let (world, daemon) = four_items();
+    let set = keep("10d");
+    let digest = planned(&world, &set);
+    world.item(5, 20.0, None, None);
+    let (_, result) = by_plan(&world, &set, &digest);
+    let policy = &result["policies"][0];
+    assert_eq!((&policy["status"], &policy["blocked_code"]), (&json!("blocked"), &json!("approved")), "{result}");
+    assert_eq!(world.ids(), crate::world::set([1, 2, 3, 4, 5]));
+    // Guards stand beside it.
+    let mut guarded = set.clone();
+    guarded["policies.items.max_rows"] = json!("2");
+    let digest = planned(&world, &guarded);
+    let (_, result) = by_plan(&world, &guarded, &digest);
+    assert_eq!(result["policies"][0]["blocked_code"], "max_rows", "{result}");
+    assert_eq!(world.ids(), crate::world::set([1, 2, 3, 4, 5]));
+    daemon.stop();
+}
+
+#[test]
+fn a_digest_is_of_one_request() {
+    let (world, mut daemon) = four_items();
+    let digest = planned(&world, &keep("10d"));
+    for (set, digest) in [(keep("9d"), digest.as_str()), (json!({}), &digest), (keep("10d"), "0")] {
+        let (status, problem) = by_plan(&world, &set, digest);
+        assert_eq!((status, &problem["code"]), (409, &json!("changed")), "{set}: {problem}");
+    }
+    let again = json!({ "names": ["items"], "set": keep("10d"), "plan_digest": digest, "mode": "plan" });
+    assert_eq!(run(&world, again).0, 422);
+    edit(&world, "keep = \"30d\"", "keep = \"29d\"");
+    daemon.reload();
+    let (status, problem) = by_plan(&world, &keep("10d"), &digest);
+    assert_eq!((status, &problem["code"]), (409, &json!("changed")), "{problem}");
+    assert_eq!(world.ids(), crate::world::set([1, 2, 3, 4]));
+    daemon.stop();
+}
+
+#[test]
+fn g11_a_held_policy_takes_no_plan() {
+    let (world, mut daemon) = four_items();
+    edit(&world, "keep = \"30d\"", "keep = \"25d\"");
+    daemon.reload();
+    let set = keep("10d");
+    let digest = planned(&world, &set);
+    let (status, problem) = by_plan(&world, &set, &digest);
+    assert_eq!((status, &problem["code"]), (409, &json!("held")), "{problem}");
+    assert_eq!(world.ids(), crate::world::set([1, 2, 3, 4]));
+    daemon.stop();
+}
+
+/// Two old files beside a young one, of a policy that keeps 30 days.
+fn three_files() -> (World, Daemon) {
+    let mut world = World::by_mtime(Database::create(EngineKind::Sqlite));
+    world.create_items();
+    world.declare("[policies.items]\nkind = \"files\"\nstore = \"images\"\nkeep = \"30d\"\n");
+    for (path, days) in [("a", 20), ("b", 20), ("c", 1)] {
+        old_image(&world, path, days);
+    }
+    world.config_file();
+    assert!(retaind(&world, &["adopt", "images", "--yes"]).status.success());
+    let daemon = Daemon::ready(&world);
+    (world, daemon)
+}
+
+fn images(world: &World) -> Vec<String> {
+    world.files("images").into_iter().filter(|path| !path.starts_with(".retaind")).collect()
+}
+
+fn old_image(world: &World, path: &str, days: u64) {
+    world.put("images", path, 1);
+    let at = std::time::SystemTime::now() - Duration::from_secs(days * 86_400);
+    std::fs::File::options().write(true).open(world.root("images").join(path)).unwrap().set_modified(at).unwrap();
+}
+
+#[test]
+fn g11_files_go_by_a_plan_alone() {
+    let (world, daemon) = three_files();
+    let set = keep("10d");
+    let digest = planned(&world, &set);
+    old_image(&world, "d", 20);
+    let (_, result) = by_plan(&world, &set, &digest);
+    assert_eq!(result["policies"][0]["blocked_code"], "approved", "{result}");
+    assert_eq!(images(&world), ["a", "b", "c", "d"]);
+    let digest = planned(&world, &set);
+    let (_, result) = by_plan(&world, &set, &digest);
+    assert_eq!((&result["status"], &result["totals"]["files_deleted"]), (&json!("completed"), &json!(3)), "{result}");
+    assert_eq!(images(&world), ["c"]);
+    daemon.stop();
+}
+
+#[test]
+fn g11_a_command_lets_more_go_once() {
+    let (world, daemon) = four_items();
+    daemon.stop();
+    let ended = retaind(&world, &["run", "items", "--set", "policies.items.keep=10d", "--yes"]);
+    assert_eq!(ended.status.code(), Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert_eq!(world.ids(), crate::world::set([4]));
+    assert_eq!(ledger(&world).query("SELECT id FROM approvals").unwrap(), Vec::<Vec<Option<String>>>::new());
 }
