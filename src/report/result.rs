@@ -328,6 +328,7 @@ pub(super) mod tests {
             trash_emptied: Vec::new(),
             cause: None,
             requested: None,
+            plan_digest: None,
         }
     }
 

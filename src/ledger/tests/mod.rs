@@ -99,6 +99,7 @@ pub fn finished(run_id: RunId, policies: Vec<PolicyResult>) -> RunResult {
         trash_emptied: Vec::new(),
         cause: None,
         requested: None,
+        plan_digest: None,
     }
 }
 
