@@ -9,12 +9,16 @@ use crate::report::{
 };
 use crate::text::human;
 
+/// Newest run in which a policy ended, and how it did.
+type Ending = (Name, RunId, Status);
+
 /// Matters of an overview. `objection`: what is wrong with the configuration on disk.
-pub(super) async fn attention(
+pub(super) fn attention(
     overview: &Overview,
     objection: Option<String>,
     (settings, ledger): (&Settings, Option<&Ledger>),
-) -> anyhow::Result<Vec<Matter>> {
+    endings: Vec<Ending>,
+) -> Vec<Matter> {
     let mut matters: Vec<Matter> =
         objection.map(|objection| Matter::new(MatterCode::ConfigInvalid, objection)).into_iter().collect();
     let scheduled = || overview.tasks.iter().filter(|task| task.enabled && !task.policies.is_empty());
@@ -30,12 +34,10 @@ pub(super) async fn attention(
     matters.extend(overview.held.iter().map(of_held));
     matters.extend(overview.paused.iter().map(of_pause));
     matters.extend(scheduled().flat_map(of_task));
-    if let Some(ledger) = ledger {
-        matters.extend(of_policies(overview, settings, ledger).await?);
-    }
+    matters.extend(of_policies(overview, settings, endings));
     matters.extend(overview.pending.iter().map(of_pending));
     matters.extend(ledger.and_then(of_disk));
-    Ok(matters)
+    matters
 }
 
 fn of_held(HeldPolicy { policy, held, .. }: &HeldPolicy) -> Matter {
@@ -75,11 +77,11 @@ fn of_task(overview: &TaskOverview) -> Vec<Matter> {
 
 /// Policies whose own last run did not complete, where that is not the last run of their task: a later run of others hides
 /// nothing.
-async fn of_policies(overview: &Overview, settings: &Settings, ledger: &Ledger) -> anyhow::Result<Vec<Matter>> {
+fn of_policies(overview: &Overview, settings: &Settings, endings: Vec<Ending>) -> Vec<Matter> {
     let shown: Vec<RunId> =
         overview.tasks.iter().filter_map(|task| task.last_run.as_ref()).map(|run| run.run_id).collect();
     let is_held = |name: &Name| overview.held.iter().any(|held| held.policy == *name);
-    let of_policy = |(policy, run_id, status): (Name, RunId, Status)| {
+    let of_policy = |(policy, run_id, status): Ending| {
         let code = MatterCode::of_status(status)?;
         let is_enabled = settings.policy(&policy).is_some_and(|policy| policy.enabled);
         if !is_enabled || is_held(&policy) || shown.contains(&run_id) {
@@ -89,7 +91,7 @@ async fn of_policies(overview: &Overview, settings: &Settings, ledger: &Ledger) 
         let message = format!("the last run of policy {policy}: {words}; see it by retaind runs {id}");
         Some(Matter::of_policy(code, &policy, message))
     };
-    Ok(ledger.latest_endings().await?.into_iter().filter_map(of_policy).collect())
+    endings.into_iter().filter_map(of_policy).collect()
 }
 
 fn of_pending(Pending { policy, files, waits_for }: &Pending) -> Matter {

@@ -63,6 +63,8 @@ pub async fn execute(job: Job) -> anyhow::Result<JobEnd> {
         RunMode::Report | RunMode::Enforce => Some(open_ledger(&settings).await?),
     };
     let cancel = CancellationToken::new();
+    // Where nobody waits for its end any more, it stops as if it was asked to.
+    let _waits = cancel.clone().drop_guard();
     let remembered = masked_params(&selection.policies, &params);
     let request = Request {
         task: selection.task.as_ref().map(|task| task.name.clone()),

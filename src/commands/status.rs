@@ -1,26 +1,25 @@
 //! Gathers what `status` and `runs` show, from the configuration and the ledger. Changes nothing but to close runs
 //! whose process died.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::attention::attention;
-use super::held::held_now;
+use super::held::held_by;
 use super::task_times::past;
 use crate::clock::Clock;
 pub use crate::ledger::RunFilter;
-use crate::ledger::{FoundPause, Ledger, LedgerError, Pauses, StateHolder, TaskState};
-use crate::outcome::{Reported, RunResult};
+use crate::ledger::{FoundPause, Ledger, LedgerError, Pauses, RunSummary, Sight, StateHolder, TaskState};
+use crate::outcome::RunResult;
 use crate::policy::{Name, Settings, Task};
 use crate::report::{
     DaemonState, HeldPolicy, LastRun, Overview, Paused, Pending, RunEntry, TaskOverview, schedule_words,
 };
 use crate::run::waits_for;
 use crate::schedule::{Past, Timing, next_slot};
-
-/// Runs that are looked through for unfinished ones; they are among the newest.
-const LOOKED_THROUGH: u32 = 200;
 
 /// Everything that `status` shows. `objection`: what is wrong with the configuration on disk.
 pub async fn overview(settings: &Settings, objection: Option<String>, clock: &Clock) -> anyhow::Result<Overview> {
@@ -36,29 +35,25 @@ pub async fn overview_by(
     clock: &Clock,
 ) -> anyhow::Result<Overview> {
     let now = clock.now();
-    let (states, runs, pending) = match ledger {
-        None => Default::default(),
-        Some(ledger) => (ledger.task_states().await?, ledger.runs(LOOKED_THROUGH).await?, ledger.owed().await?),
+    let names = || settings.tasks.iter().map(|task| task.name.clone()).collect();
+    let policies = || settings.policies.iter().map(|policy| policy.name.clone()).collect();
+    let Sight { tasks: states, runs, pending, held, endings } = match ledger {
+        None => Sight::default(),
+        Some(ledger) => ledger.sight(names(), policies()).await?,
     };
-    let mut tasks = Vec::new();
-    for task in &settings.tasks {
+    let overview_of = |task: &Arc<Task>| {
         let state = states.iter().find(|state| state.task == task.name);
-        // A task that no daemon has seen yet may have been run by hand.
-        let by_hand = || runs.iter().find(|run| run.task.as_ref() == Some(&task.name)).map(|run| run.run_id);
-        let run_id = state.and_then(|state| state.last_run).or_else(by_hand);
-        let last_run = match (ledger, run_id) {
-            (Some(ledger), Some(run_id)) => ledger.run(&run_id.to_string()).await?,
-            (None, _) | (_, None) => None,
-        };
-        tasks.push(task_overview(settings, task, state, last_run, now));
-    }
+        // The newest first.
+        let last_run = runs.iter().find(|run| run.task.as_ref() == Some(&task.name));
+        task_overview(settings, task, state, last_run, now)
+    };
     let on_request = settings.policies.iter().filter(|policy| policy.enabled && policy.task.is_none());
     let mut overview = Overview {
         at: now,
         mode: settings.daemon.mode,
         state_dir: settings.daemon.state_dir.display().to_string(),
         daemon: daemon_of(settings),
-        tasks,
+        tasks: settings.tasks.iter().map(overview_of).collect(),
         on_request: on_request.map(|policy| policy.name.clone()).collect(),
         running: runs.iter().filter(|run| run.status.is_none()).map(RunEntry::from).collect(),
         pending: match ledger {
@@ -66,13 +61,10 @@ pub async fn overview_by(
             None => Vec::new(),
         },
         paused: paused(settings),
-        held: match ledger {
-            Some(ledger) => held_now(settings, ledger).await?.into_iter().map(HeldPolicy::from).collect(),
-            None => Vec::new(),
-        },
+        held: held_by(settings, held).into_iter().map(HeldPolicy::from).collect(),
         attention: Vec::new(),
     };
-    overview.attention = attention(&overview, objection, (settings, ledger)).await?;
+    overview.attention = attention(&overview, objection, (settings, ledger), endings);
     Ok(overview)
 }
 
@@ -158,7 +150,7 @@ fn task_overview(
     settings: &Settings,
     task: &Task,
     state: Option<&TaskState>,
-    last_run: Option<RunResult>,
+    last_run: Option<&RunSummary>,
     now: Timestamp,
 ) -> TaskOverview {
     let policies: Vec<_> =
@@ -166,7 +158,7 @@ fn task_overview(
     let is_due = task.enabled && !policies.is_empty();
     let past = past(state, now);
     let next_due_at = if is_due { next_slot(task, &settings.daemon.timezone, &past, now) } else { None };
-    let is_running = last_run.as_ref().is_some_and(|run| run.status.is_none());
+    let is_running = last_run.is_some_and(|run| run.status.is_none());
     TaskOverview {
         task: task.name.clone(),
         enabled: task.enabled,
@@ -175,13 +167,13 @@ fn task_overview(
         next_due_at,
         retry_at: if is_due { past.retry_at(task, next_due_at) } else { None },
         last_run: last_run.map(|run| LastRun {
-            reported: Reported::of(&run.policies),
+            reported: run.reported.clone(),
             run_id: run.run_id,
             status: run.status,
             started_at: run.started_at,
             finished_at: run.finished_at,
             duration_ms: run.finished_at.map(|_| run.duration_ms),
-            totals: run.totals,
+            totals: run.totals.clone(),
         }),
         overdue_since: if is_due && !is_running { overdue_since(settings, task, &past, now) } else { None },
     }

@@ -40,6 +40,8 @@ pub(super) struct Inner {
     /// Device and inode of the file that is open.
     opened: FileId,
     connection: Mutex<SqliteConnection>,
+    /// Another connection, for whoever only looks while that one is in use; opened when it is needed first.
+    looking: Mutex<Option<SqliteConnection>>,
     reserve: Reserve,
     pub(super) locks: LockDir,
     /// The lock files of this ledger's own runs: while one is held, its run counts as alive.
@@ -89,9 +91,25 @@ impl Ledger {
         operation: &'static str,
         mut work: impl FnMut(&mut SqliteConnection, &Inner) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, LedgerError> {
+        self.on_thread(operation, move |inner| inner.attempt(&mut work)).await
+    }
+
+    /// Looks at something without waiting for the end of what is being written: a commit waits for the disk.
+    pub(super) async fn look<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, LedgerError> {
+        self.on_thread(operation, move |inner| inner.look(work)).await
+    }
+
+    async fn on_thread<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        work: impl FnOnce(&Inner) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, LedgerError> {
         let inner = Arc::clone(&self.inner);
-        let task = tokio::task::spawn_blocking(move || inner.attempt(&mut work));
-        match task.await {
+        match tokio::task::spawn_blocking(move || work(&inner)).await {
             Ok(done) => done.map_err(|fault| failed(&self.inner.path, operation, fault)),
             Err(error) => Err(failed(&self.inner.path, operation, error.into())),
         }
@@ -110,7 +128,15 @@ impl Inner {
         .map_err(|(operation, fault)| fail(operation, fault))?;
         reserve.fill();
         let locks = LockDir::beside(&path);
-        Ok(Self { path, opened, connection: Mutex::new(connection), reserve, locks, seats: Mutex::default() })
+        Ok(Self {
+            path,
+            opened,
+            connection: Mutex::new(connection),
+            looking: Mutex::default(),
+            reserve,
+            locks,
+            seats: Mutex::default(),
+        })
     }
 
     fn attempt<T>(&self, work: &mut impl FnMut(&mut SqliteConnection, &Inner) -> Result<T, Fault>) -> Result<T, Fault> {
@@ -123,6 +149,19 @@ impl Inner {
                 work(&mut connection, self)
             }
             done => done,
+        }
+    }
+
+    fn look<T>(&self, work: impl FnOnce(&mut SqliteConnection) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.check_in_place()?;
+        if let Ok(mut connection) = self.connection.try_lock() {
+            return work(&mut connection);
+        }
+        let mut looking = self.looking.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match looking.take().map_or_else(|| connect(&self.path), Ok) {
+            Ok(connection) => work(looking.insert(connection)),
+            // There are files for one only.
+            Err(_) => work(&mut self.connection()),
         }
     }
 

@@ -129,14 +129,16 @@ impl Ledger {
 
     /// Everything that is on hold, by policy.
     pub async fn held_policies(&self) -> Result<Vec<(Name, Held)>, LedgerError> {
-        self.call("reading what is held", move |connection, _| {
-            let rows: Vec<(String, String)> =
-                holds::table.order(holds::policy).select((holds::policy, holds::hold)).load(connection)?;
-            let readable = rows.iter().filter_map(|(policy, hold)| Some((policy, read_hold(hold)?)));
-            readable.map(|(policy, held)| Ok((read_name(policy)?, held))).collect()
-        })
-        .await
+        self.call("reading what is held", move |connection, _| held(connection)).await
     }
+}
+
+/// Everything that is on hold, by policy.
+pub(super) fn held(connection: &mut SqliteConnection) -> Result<Vec<(Name, Held)>, Fault> {
+    let rows: Vec<(String, String)> =
+        holds::table.order(holds::policy).select((holds::policy, holds::hold)).load(connection)?;
+    let readable = rows.iter().filter_map(|(policy, hold)| Some((policy, read_hold(hold)?)));
+    readable.map(|(policy, held)| Ok((read_name(policy)?, held))).collect()
 }
 
 fn remembers_nothing(connection: &mut SqliteConnection) -> Result<bool, Fault> {

@@ -124,22 +124,22 @@ impl Ledger {
 
     /// Number of pending files, by policy.
     pub async fn owed(&self) -> Result<Vec<(Name, u64)>, LedgerError> {
-        self.call("counting pending files", move |connection, _| {
-            let rows: Vec<(String, i64)> = intents::table
-                .order(intents::policy)
-                .select((intents::policy, intents::file_count))
-                .load(connection)?;
-            let mut owed: Vec<(Name, u64)> = Vec::new();
-            for (policy, files) in rows {
-                match owed.last_mut() {
-                    Some((name, sum)) if name.as_str() == policy => *sum += read_number(files),
-                    _ => owed.push((read_name(&policy)?, read_number(files))),
-                }
-            }
-            Ok(owed)
-        })
-        .await
+        self.call("counting pending files", move |connection, _| owed(connection)).await
     }
+}
+
+/// Files that are pending, of each policy that has any.
+pub(super) fn owed(connection: &mut SqliteConnection) -> Result<Vec<(Name, u64)>, Fault> {
+    let rows: Vec<(String, i64)> =
+        intents::table.order(intents::policy).select((intents::policy, intents::file_count)).load(connection)?;
+    let mut owed: Vec<(Name, u64)> = Vec::new();
+    for (policy, files) in rows {
+        match owed.last_mut() {
+            Some((name, sum)) if name.as_str() == policy => *sum += read_number(files),
+            _ => owed.push((read_name(&policy)?, read_number(files))),
+        }
+    }
+    Ok(owed)
 }
 
 fn pack(items: &[IntentItem]) -> Result<String, Fault> {

@@ -1,11 +1,11 @@
 //! The newest run of a policy, finished or not. Changes nothing.
 
-use diesel::dsl::max;
 use diesel::prelude::*;
+use diesel::sqlite::SqliteConnection;
 
 use super::schema::{policy_results, runs};
-use super::words::{read_instant, read_name, read_number, read_run_id, read_word};
-use super::{Ledger, LedgerError};
+use super::words::{read_instant, read_number, read_run_id, read_word};
+use super::{Fault, Ledger, LedgerError};
 use crate::outcome::{RunId, RunMode, Status, Tally};
 use crate::policy::Name;
 
@@ -21,26 +21,21 @@ pub struct LatestRun {
     pub error_count: u64,
 }
 
-impl Ledger {
-    /// The newest ended run of each policy, and how the policy ended in it.
-    pub async fn latest_endings(&self) -> Result<Vec<(Name, RunId, Status)>, LedgerError> {
-        self.call("reading how policies ended", move |connection, _| {
-            let newest: Vec<Option<i64>> = policy_results::table
-                .filter(policy_results::status.is_not_null())
-                .group_by(policy_results::policy)
-                .select(max(policy_results::id))
-                .load(connection)?;
-            let columns = (policy_results::policy, policy_results::run_id, policy_results::status.assume_not_null());
-            let mut endings = Vec::new();
-            for id in newest.into_iter().flatten() {
-                let row: (String, String, String) = policy_results::table.find(id).select(columns).first(connection)?;
-                endings.push((read_name(&row.0)?, read_run_id(&row.1)?, read_word(&row.2)?));
-            }
-            Ok(endings)
-        })
-        .await
-    }
+/// The newest run in which a policy ended, and how it did.
+pub(super) fn latest_ending(
+    connection: &mut SqliteConnection,
+    policy: &Name,
+) -> Result<Option<(Name, RunId, Status)>, Fault> {
+    let row: Option<(String, String)> = policy_results::table
+        .filter(policy_results::policy.eq(policy.as_str()).and(policy_results::status.is_not_null()))
+        .order(policy_results::id.desc())
+        .select((policy_results::run_id, policy_results::status.assume_not_null()))
+        .first(connection)
+        .optional()?;
+    row.map(|(run_id, status)| Ok((policy.clone(), read_run_id(&run_id)?, read_word(&status)?))).transpose()
+}
 
+impl Ledger {
     /// The newest run that came to the policy.
     pub async fn latest_run(&self, policy: &Name) -> Result<Option<LatestRun>, LedgerError> {
         let policy = policy.to_string();

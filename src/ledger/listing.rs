@@ -62,10 +62,7 @@ impl Ledger {
             }
             let newest = query.order((runs::started_at.desc(), runs::run_id.desc())).limit(i64::from(limit));
             let rows: Vec<RunRow> = newest.select(RunRow::as_select()).load(connection)?;
-            let mut reported = results::reported(connection, rows.iter().map(|row| row.run_id.clone()))?;
-            rows.into_iter()
-                .map(|row| Ok(RunSummary { reported: reported.remove(&row.run_id), ..row.summary()? }))
-                .collect()
+            summaries(connection, rows)
         })
         .await
     }
@@ -87,6 +84,21 @@ impl Ledger {
         })
         .await
     }
+}
+
+fn summaries(connection: &mut SqliteConnection, rows: Vec<RunRow>) -> Result<Vec<RunSummary>, Fault> {
+    let mut reported = results::reported(connection, rows.iter().map(|row| row.run_id.clone()))?;
+    rows.into_iter().map(|row| Ok(RunSummary { reported: reported.remove(&row.run_id), ..row.summary()? })).collect()
+}
+
+/// Runs by their ids, and those that have not ended, the newest first.
+pub(super) fn named_or_running(connection: &mut SqliteConnection, ids: &[RunId]) -> Result<Vec<RunSummary>, Fault> {
+    let named = runs::run_id.eq_any(ids.iter().map(RunId::to_string));
+    // What has no end has no status either, and only this has an index.
+    let wanted = runs::table.filter(named.or(runs::finished_at.is_null()));
+    let newest = wanted.order((runs::started_at.desc(), runs::run_id.desc()));
+    let rows = newest.select(RunRow::as_select()).load(connection)?;
+    summaries(connection, rows)
 }
 
 fn find(connection: &mut SqliteConnection, given: &str) -> Result<Option<String>, Fault> {
@@ -125,17 +137,17 @@ impl RunRow {
             status: self.status.as_deref().map(read_word).transpose()?,
             started_at: read_instant(&self.started_at)?,
             finished_at: self.finished_at.as_deref().map(read_instant).transpose()?,
+            duration_ms: read_number(self.duration_ms),
             totals: serde_json::from_str(&self.totals)?,
         })
     }
 
     fn result(self, policies: Vec<PolicyResult>) -> Result<RunResult, Fault> {
-        let duration_ms = read_number(self.duration_ms);
         let hook_errors = serde_json::from_str(&self.hook_errors)?;
         let trash_emptied = serde_json::from_str(&self.trash_emptied)?;
         let cause = self.cause.as_deref().map(read_word).transpose()?;
         let requested = self.asked.as_deref().map(serde_json::from_str).transpose()?;
-        let RunSummary { run_id, mode, trigger, task, status, started_at, finished_at, totals, reported: _ } =
+        let RunSummary { run_id, mode, trigger, task, status, started_at, finished_at, duration_ms, totals, .. } =
             self.summary()?;
         Ok(RunResult {
             run_id,

@@ -18,6 +18,7 @@ mod reserve;
 mod results;
 mod runs;
 mod schema;
+mod sight;
 mod small_files;
 mod stores;
 mod tasks;
@@ -45,6 +46,7 @@ pub use latest::LatestRun;
 use locks::Lock;
 pub use locks::{FileId, StateHolder, StateLock, StateLockError, lock_state_dir};
 pub use pauses::{FoundPause, PauseError, Pauses};
+pub use sight::Sight;
 pub use stores::Adoption;
 pub use tokens::{FoundToken, TokenError, Tokens};
 
@@ -170,6 +172,8 @@ pub struct RunSummary {
     pub status: Option<Status>,
     pub started_at: Timestamp,
     pub finished_at: Option<Timestamp>,
+    /// 0 while it runs.
+    pub duration_ms: u64,
     pub totals: Totals,
     /// Amounts that match in policies that only reported; none where all policies enforced.
     pub reported: Option<Reported>,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::schema::{policy_results, runs, tasks};
 use super::words::{instant, read_instant, read_name, read_run_id, read_word};
 use super::{Fault, Ledger, LedgerError, TaskState};
-use crate::outcome::{RunTrigger, Status};
+use crate::outcome::{RunId, RunTrigger, Status};
 use crate::policy::Name;
 
 impl Ledger {
@@ -30,13 +30,7 @@ impl Ledger {
 
     /// The state of every known task, by name.
     pub async fn task_states(&self) -> Result<Vec<TaskState>, LedgerError> {
-        self.call("reading the state of tasks", move |connection, _| {
-            connection.transaction(|connection| {
-                let rows: Vec<TaskRow> = tasks::table.order(tasks::task).load(connection)?;
-                rows.into_iter().map(|row| row.state(connection)).collect()
-            })
-        })
-        .await
+        self.call("reading the state of tasks", move |connection, _| connection.transaction(states)).await
     }
 
     /// Notes a slot that was skipped (too late without catch-up, or the task was still running).
@@ -47,6 +41,17 @@ impl Ledger {
         })
         .await
     }
+}
+
+/// The state of every known task, by name.
+pub(super) fn states(connection: &mut SqliteConnection) -> Result<Vec<TaskState>, Fault> {
+    let rows: Vec<TaskRow> = tasks::table.order(tasks::task).load(connection)?;
+    rows.into_iter().map(|row| row.state(connection)).collect()
+}
+
+/// Id of the newest run of a task.
+pub(super) fn newest_run(connection: &mut SqliteConnection, task: &str) -> Result<Option<RunId>, Fault> {
+    LastRunRow::newest(connection, task, &[])?.map(|run| read_run_id(&run.run_id)).transpose()
 }
 
 fn know(connection: &mut SqliteConnection, task: &str, since: Timestamp) -> Result<(), Fault> {
@@ -83,6 +88,7 @@ struct TaskRow {
 #[derive(Queryable)]
 struct LastRunRow {
     run_id: String,
+    trigger: String,
     started_at: String,
     finished_at: Option<String>,
     status: Option<String>,
@@ -95,7 +101,7 @@ impl LastRunRow {
         let newest = runs::table
             .filter(runs::task.eq(task).and(runs::trigger.ne_all(but.iter().map(|trigger| trigger.word()))))
             .order((runs::started_at.desc(), runs::run_id.desc()))
-            .select((runs::run_id, runs::started_at, runs::finished_at, runs::status, runs::cause))
+            .select((runs::run_id, runs::trigger, runs::started_at, runs::finished_at, runs::status, runs::cause))
             .first(connection)
             .optional()?;
         Ok(newest)
@@ -126,7 +132,13 @@ impl TaskRow {
     fn state(self, connection: &mut SqliteConnection) -> Result<TaskState, Fault> {
         let last = LastRunRow::newest(connection, &self.task, &[])?;
         let last_due_at = self.last_due_at.as_deref().map(read_instant).transpose()?;
-        let of_slots = LastRunRow::newest(connection, &self.task, &[RunTrigger::Cli, RunTrigger::Api])?;
+        const ON_REQUEST: [RunTrigger; 2] = [RunTrigger::Cli, RunTrigger::Api];
+        let is_on_request = |run: &LastRunRow| ON_REQUEST.iter().any(|trigger| trigger.word() == run.trigger);
+        let earlier = match &last {
+            Some(last) if is_on_request(last) => LastRunRow::newest(connection, &self.task, &ON_REQUEST)?,
+            _ => None,
+        };
+        let of_slots = earlier.as_ref().or(last.as_ref().filter(|last| !is_on_request(last)));
         Ok(TaskState {
             task: read_name(&self.task)?,
             last_due_at,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Operator;
 
 /// Extent of what a token allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Sees everything, and changes and starts nothing.

@@ -40,7 +40,7 @@ pub struct RunEntry {
 
 impl From<&RunSummary> for RunEntry {
     fn from(run: &RunSummary) -> Self {
-        let RunSummary { run_id, mode, trigger, task, status, started_at, finished_at, totals, reported } = run;
+        let RunSummary { run_id, mode, trigger, task, status, started_at, finished_at, totals, reported, .. } = run;
         let millis = |end: Timestamp| u64::try_from(end.duration_since(*started_at).as_millis()).unwrap_or(0);
         Self {
             run_id: *run_id,

@@ -1,5 +1,6 @@
 //! Connections: accepted as long as there is room, each served with limits, closed in order.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
+use axum::http::header;
 use axum::response::IntoResponse;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -89,25 +91,40 @@ async fn accept<L: Accept>(listener: L, router: Router, stop: CancellationToken,
     }
 }
 
-/// Serves a connection to its end. Each request is admitted first, by which it also learns who asks.
+/// Serves a connection until it ends, or is asked to `stop` after the answer that has begun, or is `cut` in the middle of it.
+/// Each request is admitted first, by which it also learns who asks; one that is not is the last of its connection.
 pub(super) async fn serve(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send,
     router: Router,
-    stop: CancellationToken,
-    admit: impl Fn(&mut Request) -> Result<(), Problem>,
+    (stop, cut): (CancellationToken, impl Future<Output = ()>),
+    admit: impl Fn(&mut Request, CancellationToken) -> Result<(), Problem>,
 ) {
     // What is begun is carried out to its end, also where the client is gone: nothing is left half done, or unrecorded.
     let begun = TaskTracker::new();
     let answer = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
         let mut request = request.map(axum::body::Body::new);
-        let admitted = admit(&mut request).map(|()| begun.spawn(router.clone().call(request)));
+        let gone = CancellationToken::new();
+        let admitted = admit(&mut request, gone.clone()).map(|()| begun.spawn(router.clone().call(request)));
         async {
+            let _waits = gone.drop_guard();
             match admitted {
                 Ok(answer) => answer.await.unwrap_or_else(|_| Ok(broken_off().into_response())),
-                Err(problem) => Ok(problem.into_response()),
+                Err(problem) => Ok(([(header::CONNECTION, "close")], problem).into_response()),
             }
         }
     });
+    serve_http(stream, answer, (stop, cut)).await;
+    begun.close();
+    begun.wait().await;
+}
+
+async fn serve_http<S>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+    answer: S,
+    (stop, cut): (CancellationToken, impl Future<Output = ()>),
+) where
+    S: hyper::service::HttpService<hyper::body::Incoming, ResBody = axum::body::Body, Error = Infallible>,
+{
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_PATIENCE).max_buf_size(LARGEST_HEAD);
     let connection = builder.serve_connection(TokioIo::new(stream), answer);
@@ -115,13 +132,12 @@ pub(super) async fn serve(
     // How a client ends is its own affair.
     tokio::select! {
         _ = &mut connection => {}
+        () = cut => {}
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
     }
-    begun.close();
-    begun.wait().await;
 }
 
 fn broken_off() -> Problem {

@@ -8,6 +8,7 @@ use futures_util::stream::BoxStream;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio_util::sync::CancellationToken;
 
 use super::problem::Problem;
 use crate::outcome::{HookPoint, Remote, Role, RunId, RunMode, RunResult, RunTrigger, Status, Subject};
@@ -30,7 +31,7 @@ pub trait Control: Send + Sync + 'static {
     /// The policies in force.
     fn policies(&self) -> Answer<'_, Vec<PolicyOverview>>;
     /// Eligible rows of policies, without names of all of them.
-    fn stats(&self, names: Vec<String>) -> Answer<'_, Stats>;
+    fn stats(&self, names: Vec<String>, caller: Caller) -> Answer<'_, Stats>;
     /// Past and present runs, the newest first.
     fn runs(&self, wanted: RunsWanted) -> Answer<'_, Vec<RunEntry>>;
     /// A run by its id, or by a beginning or end of it.
@@ -46,7 +47,7 @@ pub trait Control: Send + Sync + 'static {
     /// Lets a task or policy go on; false where it was not paused.
     fn resume(&self, subject: Subject, caller: Caller) -> Answer<'_, bool>;
     /// Look at a policy before it is approved: everything that it would take.
-    fn proposal(&self, policy: Name) -> Answer<'_, ToApprove>;
+    fn proposal(&self, policy: Name, caller: Caller) -> Answer<'_, ToApprove>;
     /// Approves a policy, if it is still the one that was shown.
     fn approve(&self, policy: Name, seen: SeenProposal, caller: Caller) -> Answer<'_, ToApprove>;
     /// Loads the configuration anew.
@@ -64,6 +65,10 @@ pub struct Caller {
     pub is_command: bool,
     /// Who it is over TCP, where all of the above is unknown.
     pub remote: Option<Remote>,
+    /// Extent of what they may do; on the socket everything.
+    pub role: Role,
+    /// Cancelled when nobody waits for the answer any more.
+    pub gone: CancellationToken,
 }
 
 /// Answer of `GET /api/v1/status`: the page of `retaind status`, and what only the daemon knows.

@@ -2,12 +2,14 @@
 //! with a token that allows what they ask for.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Uri, header};
 use hyper::body::Body;
+use tokio_util::sync::CancellationToken;
 
 use super::control::{Caller, Control};
 use super::problem::{Problem, ProblemCode};
@@ -15,22 +17,53 @@ use crate::outcome::{Remote, Role};
 use crate::policy::{Name, ServingTcp};
 
 /// Paths that anybody may ask for: they say nothing but that the daemon lives.
-const OPEN: [&str; 2] = ["/healthz", "/readyz"];
+pub(super) const OPEN: [&str; 2] = ["/healthz", "/readyz"];
 /// Header in which a browser says from where a request comes.
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// Interval at which a token is looked at again while its connection lasts: an answer may go on for long.
+const LOOK_PERIOD: Duration = Duration::from_secs(2);
+
 /// Gate of a connection.
 pub(super) struct Gate {
-    pub(super) control: Arc<dyn Control>,
+    control: Arc<dyn Control>,
     /// Other end of the connection.
-    pub(super) peer: IpAddr,
+    peer: IpAddr,
     /// This end of it.
-    pub(super) local: IpAddr,
+    local: IpAddr,
+    /// Token of the last request that was let in.
+    shown: Mutex<Option<Shown>>,
+}
+
+/// Secret of a token, and what it allowed when it was shown.
+struct Shown {
+    secret: String,
+    token: Name,
+    role: Role,
 }
 
 impl Gate {
+    /// Gate of a connection between these two ends.
+    pub(super) fn new(control: Arc<dyn Control>, peer: IpAddr, local: IpAddr) -> Self {
+        Self { control, peer, local, shown: Mutex::default() }
+    }
+
+    /// Ends when the token that was shown is no more, or allows less than it did.
+    pub(super) async fn closed(&self) {
+        loop {
+            tokio::time::sleep(LOOK_PERIOD).await;
+            let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(Shown { secret, token, role }) = shown.as_ref() else { continue };
+            let now = self.control.token(secret);
+            if !now.is_some_and(|(known, allows)| known == *token && allows >= *role) {
+                tracing::info!(%token, "A connection of token {token} is closed: it is no more, or allows less than it did");
+                return;
+            }
+        }
+    }
+
     /// Lets a request in, and notes who makes it; otherwise the problem with it.
-    pub(super) fn admit(&self, request: &mut Request) -> Result<(), Problem> {
+    pub(super) fn admit(&self, request: &mut Request, gone: CancellationToken) -> Result<(), Problem> {
         let settings = self.control.settings();
         let stopping = || Problem::new(ProblemCode::Stopping, "nothing is answered over TCP any more");
         let tcp = settings.serving.tcp.as_ref().ok_or_else(stopping)?;
@@ -39,14 +72,22 @@ impl Gate {
         if OPEN.contains(&request.uri().path()) {
             return Ok(());
         }
-        let (token, role) = self.token(request.headers())?;
+        let Shown { secret, token, role } = self.token(request.headers())?;
         if role == Role::Viewer && !request.method().is_safe() {
             let detail = format!("token {token} is that of a viewer, who changes and starts nothing");
             return Err(Problem::new(ProblemCode::Forbidden, detail));
         }
         check_body(request)?;
-        let remote = Some(Remote { token, address: self.peer });
-        request.extensions_mut().insert(Caller { uid: None, on_behalf_of: None, is_command: false, remote });
+        let remote = Some(Remote { token: token.clone(), address: self.peer });
+        request.extensions_mut().insert(Caller {
+            uid: None,
+            on_behalf_of: None,
+            is_command: false,
+            remote,
+            role,
+            gone,
+        });
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(Shown { secret, token, role });
         Ok(())
     }
 
@@ -75,12 +116,13 @@ impl Gate {
     }
 
     /// Token of a request. A missing, a malformed, a wrong and a removed one are the same to whoever shows them.
-    fn token(&self, headers: &HeaderMap) -> Result<(Name, Role), Problem> {
+    fn token(&self, headers: &HeaderMap) -> Result<Shown, Problem> {
         let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let secret =
             shown.and_then(|shown| shown.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let secret = secret.map_or("", |(_, secret)| secret.trim());
-        self.control.token(secret).ok_or_else(|| {
+        let known = self.control.token(secret);
+        known.map(|(token, role)| Shown { secret: secret.to_owned(), token, role }).ok_or_else(|| {
             Problem::new(ProblemCode::Unauthorized, "the request shows no token that this server knows")
                 .hint("send the header Authorization: Bearer TOKEN; retaind token add makes one")
         })

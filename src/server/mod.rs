@@ -9,6 +9,7 @@ mod events;
 mod extract;
 mod gate;
 mod openapi;
+mod peers;
 mod problem;
 mod rate;
 mod routes;

@@ -10,6 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use super::endpoint::{Endpoint, Form};
+use super::gate::OPEN;
 use super::problem::{MEDIA_TYPE, Problem, ProblemCode};
 use crate::outcome::FORMAT_VERSION;
 use crate::policy::Name;
@@ -80,6 +81,7 @@ fn operation(endpoint: &Endpoint, answers: &mut SchemaGenerator, requests: &mut 
         "parameters": parameters(endpoint, requests),
         "responses": responses,
     });
+    operation["security"] = if OPEN.contains(&endpoint.path) { json!([]) } else { json!([{ "token": [] }]) };
     if let Some(body) = endpoint.body {
         let content = json!({ "application/json": { "schema": (body.shape)(requests) } });
         operation["requestBody"] = json!({ "required": body.is_required, "content": content });

@@ -1,5 +1,6 @@
 //! The paths, and what each asks of the daemon.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::extract::{DefaultBodyLimit, Extension, Request, State};
@@ -97,7 +98,9 @@ pub(super) fn router(app: App) -> Router {
 }
 
 async fn openapi() -> impl IntoResponse {
-    Reply(openapi::describe(&endpoints()))
+    static DESCRIPTION: OnceLock<String> = OnceLock::new();
+    let text = DESCRIPTION.get_or_init(|| openapi::describe(&endpoints()).to_string());
+    ([(header::CONTENT_TYPE, "application/json")], text.as_str())
 }
 
 /// A document of the version that this program writes.
@@ -155,9 +158,13 @@ struct Names {
     names: Option<String>,
 }
 
-async fn stats(State(app): State<App>, Asked(Names { names }): Asked<Names>) -> Result<Response, Problem> {
+async fn stats(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    Asked(Names { names }): Asked<Names>,
+) -> Result<Response, Problem> {
     let names = names.iter().flat_map(|names| names.split(',')).filter(|name| !name.is_empty());
-    Ok(document(&app.control.stats(names.map(str::to_owned).collect()).await?))
+    Ok(document(&app.control.stats(names.map(str::to_owned).collect(), caller).await?))
 }
 
 async fn runs(State(app): State<App>, Asked(wanted): Asked<RunsWanted>) -> Result<Response, Problem> {
@@ -204,9 +211,10 @@ async fn begin(
     let settings = app.control.settings();
     let is_destructive = wanted.mode.map_or(settings.daemon.mode == Mode::Enforce, |mode| mode == RunMode::Enforce);
     let call = is_destructive.then(|| app.calls.count(&caller, &settings.serving)).transpose()?;
+    let gone = caller.gone.clone();
     let run_id = app.control.begin(wanted, caller).await.inspect_err(|_| app.calls.give_back(call))?;
     if let Some(wait) = wait
-        && let Ok(end) = tokio::time::timeout(wait, ended(&app, run_id)).await
+        && let Some(Ok(end)) = gone.run_until_cancelled(tokio::time::timeout(wait, ended(&app, run_id))).await
     {
         return end;
     }
@@ -319,8 +327,12 @@ async fn resume(
     Ok(document(&Resumed { subject, was_paused }))
 }
 
-async fn proposal(State(app): State<App>, PathName(name): PathName) -> Result<Response, Problem> {
-    Ok(document(&app.control.proposal(name).await?))
+async fn proposal(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    PathName(name): PathName,
+) -> Result<Response, Problem> {
+    Ok(document(&app.control.proposal(name, caller).await?))
 }
 
 async fn approve(

@@ -15,7 +15,7 @@ use super::connections::{Accept, Connections, serve};
 use super::control::{Caller, Control};
 use super::endpoint::App;
 use super::routes::router;
-use crate::outcome::Operator;
+use crate::outcome::{Operator, Role};
 
 /// Name of the commands of retaind among clients.
 pub(super) const USER_AGENT: &str = concat!("retaind/", env!("CARGO_PKG_VERSION"));
@@ -88,16 +88,17 @@ impl Accept for UnixListener {
 
     async fn serve(stream: UnixStream, router: Router, stop: CancellationToken) {
         let uid = stream.peer_cred().map_or(Operator::NOBODY, |peer| peer.uid());
-        let admit = |request: &mut Request| {
-            let caller = caller(uid, request);
+        let admit = |request: &mut Request, gone| {
+            let caller = caller(uid, request, gone);
             request.extensions_mut().insert(caller);
             Ok(())
         };
-        serve(stream, router, stop, admit).await;
+        // Whoever was let in stays: the kernel told who it is.
+        serve(stream, router, (stop, std::future::pending()), admit).await;
     }
 }
 
-fn caller(uid: u32, request: &Request) -> Caller {
+fn caller(uid: u32, request: &Request, gone: CancellationToken) -> Caller {
     let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let on_behalf_of = text(ON_BEHALF_OF).filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME);
     Caller {
@@ -105,5 +106,7 @@ fn caller(uid: u32, request: &Request) -> Caller {
         on_behalf_of: on_behalf_of.map(str::to_owned),
         is_command: text(header::USER_AGENT.as_str()) == Some(USER_AGENT),
         remote: None,
+        role: Role::Operator,
+        gone,
     }
 }

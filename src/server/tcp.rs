@@ -2,11 +2,12 @@
 //! asks is a matter of the [`Gate`].
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use rustix::net::sockopt::set_tcp_user_timeout;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -16,6 +17,7 @@ use super::connections::{Accept, Connections, HEAD_PATIENCE, serve};
 use super::control::Control;
 use super::endpoint::App;
 use super::gate::Gate;
+use super::peers::{Peers, Seat};
 use super::routes::router;
 
 /// Connections that wait to be accepted.
@@ -41,6 +43,7 @@ pub struct TcpServer {
 /// Listening socket, and whom its connections may ask.
 struct Listener {
     listener: TcpListener,
+    peers: Peers,
     control: Arc<dyn Control>,
 }
 
@@ -50,8 +53,9 @@ impl TcpServer {
         let failed = |cause| ListenError { listen, cause };
         let listener = bind(listen).map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
+        let peers = Peers::at_most(Listener::MOST / 4);
         let app = App { control: Arc::clone(&control), calls: Default::default() };
-        Ok(Self { listen: bound, connections: Connections::serve(Listener { listener, control }, router(app)) })
+        Ok(Self { listen: bound, connections: Connections::serve(Listener { listener, peers, control }, router(app)) })
     }
 
     /// The address, with its port.
@@ -74,17 +78,22 @@ fn bind(listen: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Accept for Listener {
-    type Connection = (TcpStream, SocketAddr, Arc<dyn Control>);
+    type Connection = (TcpStream, IpAddr, Seat, Arc<dyn Control>);
     /// Apart from those of the socket, which whoever can only reach this cannot use up.
     const MOST: usize = 256;
     const WORD: &'static str = "TCP port";
 
     async fn accept(&self) -> io::Result<Self::Connection> {
-        let (stream, peer) = self.listener.accept().await?;
-        Ok((stream, peer, Arc::clone(&self.control)))
+        loop {
+            let (stream, peer) = self.listener.accept().await?;
+            let peer = peer.ip().to_canonical();
+            if let Some(seat) = self.peers.seat(peer) {
+                return Ok((stream, peer, seat, Arc::clone(&self.control)));
+            }
+        }
     }
 
-    async fn serve((stream, peer, control): Self::Connection, router: Router, stop: CancellationToken) {
+    async fn serve((stream, peer, _seat, control): Self::Connection, router: Router, stop: CancellationToken) {
         let settings = control.settings();
         // A connection that is gone already needs no answer.
         let (Some(tcp), Ok(local)) = (&settings.serving.tcp, stream.local_addr()) else { return };
@@ -94,10 +103,11 @@ impl Accept for Listener {
         }
         let tls = tcp.certificate.as_ref().map(|certificate| TlsAcceptor::from(Arc::clone(&certificate.tls)));
         drop(settings);
-        let gate = Gate { control, peer: peer.ip().to_canonical(), local: local.ip().to_canonical() };
-        let Some(tls) = tls else { return serve(stream, router, stop, |request| gate.admit(request)).await };
+        let gate = Gate::new(control, peer, local.ip().to_canonical());
+        let admit = |request: &mut Request, gone| gate.admit(request, gone);
+        let Some(tls) = tls else { return serve(stream, router, (stop, gate.closed()), admit).await };
         if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_PATIENCE, tls.accept(stream)).await {
-            serve(stream, router, stop, |request| gate.admit(request)).await;
+            serve(stream, router, (stop, gate.closed()), admit).await;
         }
     }
 }

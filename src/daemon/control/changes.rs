@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::controller::{Controller, Order, internal, stopping, unknown_name, who_asks};
+use super::controller::{Controller, Order, internal, stopping, unknown_name, unwanted, who_asks};
 use crate::commands::approve::{self, Shown};
 use crate::commands::selection::{Selection, select};
 use crate::ledger::{AuditAction, Pauses};
-use crate::outcome::{Pause, Subject};
+use crate::outcome::{Pause, Role, Subject};
 use crate::policy::{Name, Params, Settings};
 use crate::report::{Paused, ToApprove};
 use crate::run::HoldReason;
@@ -62,8 +62,10 @@ impl Controller {
         Ok(was_paused)
     }
 
-    pub(super) async fn propose(&self, policy: Name) -> Result<ToApprove, Problem> {
-        Ok(self.look(&self.settings(), &policy).await?.page)
+    pub(super) async fn propose(&self, policy: Name, caller: Caller) -> Result<ToApprove, Problem> {
+        let settings = self.settings();
+        let looking = self.look(&settings, &policy, caller.role);
+        Ok(caller.gone.run_until_cancelled(looking).await.ok_or_else(unwanted)??.page)
     }
 
     pub(super) async fn approve_policy(
@@ -73,7 +75,7 @@ impl Controller {
         caller: Caller,
     ) -> Result<ToApprove, Problem> {
         let settings = self.settings();
-        let shown = self.look(&settings, &policy).await?;
+        let shown = self.look(&settings, &policy, caller.role).await?;
         let page = &shown.page;
         let changed = |detail: String| {
             Problem::new(ProblemCode::Changed, detail)
@@ -103,9 +105,9 @@ impl Controller {
         Ok(page)
     }
 
-    async fn look(&self, settings: &Arc<Settings>, policy: &Name) -> Result<Shown, Problem> {
+    async fn look(&self, settings: &Arc<Settings>, policy: &Name, role: Role) -> Result<Shown, Problem> {
         self.check_ledger()?;
-        let _place = self.asking.acquire().await.map_err(|_| stopping())?;
+        let _place = self.asking.place(role).await.map_err(|_| stopping())?;
         let selection = select(settings, &[format!("policy:{policy}")]).map_err(unknown_name)?;
         let selection = Selection { task: None, ..selection };
         let shown = approve::look(settings, &selection, &Params::new()).await.map_err(internal)?;

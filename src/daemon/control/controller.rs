@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::super::reload::{Loader, Refusal};
 use super::super::runs::Runs;
+use super::asking::Asking;
 use super::looks::Looks;
 use super::on_disk::OnDisk;
 use super::requests::Requests;
@@ -17,9 +18,6 @@ use crate::outcome::{Operator, Role};
 use crate::policy::{Name, Settings};
 use crate::server::{Caller, Problem, ProblemCode, SourceState};
 use crate::text::chain;
-
-/// Requests at once that ask sources.
-const ASKING_AT_ONCE: usize = 4;
 
 /// Something that the main loop is asked to do.
 pub enum Order {
@@ -47,8 +45,7 @@ pub struct Controller {
     pub(super) snapshot: watch::Receiver<Snapshot>,
     pub(super) on_disk: Arc<OnDisk>,
     pub(super) looks: Looks,
-    /// Places of requests that ask sources: many at once would take the connections of the application.
-    pub(super) asking: Arc<Semaphore>,
+    pub(super) asking: Arc<Asking>,
 }
 
 impl Controller {
@@ -65,7 +62,7 @@ impl Controller {
             snapshot,
             on_disk: Arc::new(OnDisk::new(load)),
             looks: Looks::default(),
-            asking: Arc::new(Semaphore::new(ASKING_AT_ONCE)),
+            asking: Arc::new(Asking::new()),
         }
     }
 
@@ -130,6 +127,11 @@ pub(super) fn who_asks(caller: &Caller) -> Operator {
 /// Problem of an answer that failed in the daemon itself.
 pub(super) fn internal(error: impl Into<anyhow::Error>) -> Problem {
     Problem::internal(&error.into())
+}
+
+/// Problem of an answer for which nobody waits any more.
+pub(super) fn unwanted() -> Problem {
+    Problem::new(ProblemCode::Internal, "nobody waits for the answer any more")
 }
 
 pub(super) fn stopping() -> Problem {

@@ -1,5 +1,6 @@
 //! The daemon as the server sees it: implements `Control` by asking the parts of the daemon.
 
+mod asking;
 mod changes;
 mod controller;
 mod looks;
@@ -43,8 +44,8 @@ impl Control for Controller {
         Box::pin(self.all_policies())
     }
 
-    fn stats(&self, names: Vec<String>) -> Answer<'_, Stats> {
-        Box::pin(self.statistics(names))
+    fn stats(&self, names: Vec<String>, caller: Caller) -> Answer<'_, Stats> {
+        Box::pin(self.statistics(names, caller))
     }
 
     fn runs(&self, wanted: RunsWanted) -> Answer<'_, Vec<RunEntry>> {
@@ -75,8 +76,8 @@ impl Control for Controller {
         Box::pin(self.resume_subject(subject, caller))
     }
 
-    fn proposal(&self, policy: Name) -> Answer<'_, ToApprove> {
-        Box::pin(self.propose(policy))
+    fn proposal(&self, policy: Name, caller: Caller) -> Answer<'_, ToApprove> {
+        Box::pin(self.propose(policy, caller))
     }
 
     fn approve(&self, policy: Name, seen: SeenProposal, caller: Caller) -> Answer<'_, ToApprove> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::super::active_runs::ActiveRun;
-use super::controller::{Controller, Order, Snapshot, internal, invalid_parameter, stopping, unknown_name};
+use super::controller::{Controller, Order, Snapshot, internal, invalid_parameter, stopping, unknown_name, unwanted};
 use crate::commands::params::check_params;
 use crate::commands::selection::{select, select_enabled};
 use crate::commands::{policies, stats, status};
@@ -13,7 +13,8 @@ use crate::ledger::{LedgerError, RunFilter};
 use crate::outcome::{RunId, RunMode, RunResult};
 use crate::report::{Matter, MatterCode, PolicyOverview, RunEntry, Stats};
 use crate::server::{
-    ConfigInForce, LiveStatus, Problem, ProblemCode, RunDocument, RunProgress, RunState, RunsWanted, SourceState,
+    Caller, ConfigInForce, LiveStatus, Problem, ProblemCode, RunDocument, RunProgress, RunState, RunsWanted,
+    SourceState,
 };
 use crate::text::human::counted;
 
@@ -63,10 +64,16 @@ impl Controller {
         policies::policies(&self.settings(), self.runs.ledger()).await.map_err(internal)
     }
 
-    pub(super) async fn statistics(&self, names: Vec<String>) -> Result<Stats, Problem> {
+    pub(super) async fn statistics(&self, names: Vec<String>, caller: Caller) -> Result<Stats, Problem> {
         let settings = self.settings();
         self.check_ledger()?;
-        let _place = self.asking.acquire().await.map_err(|_| stopping())?;
+        // What is begun comes to its end: it takes no longer than a second.
+        let _place = caller
+            .gone
+            .run_until_cancelled(self.asking.place(caller.role))
+            .await
+            .ok_or_else(unwanted)?
+            .map_err(|_| stopping())?;
         let selection = match names.as_slice() {
             [] => select_enabled(&settings, &[]).0,
             names => select(&settings, names).map_err(unknown_name)?,

@@ -51,9 +51,7 @@ fn malformed(noise: &mut Noise, host: &str, bearer: &str) -> Vec<u8> {
 }
 
 /// Sends a request, and does not care for the answer.
-fn throw(address: SocketAddr, bytes: &[u8]) {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+fn throw(mut stream: TcpStream, bytes: &[u8]) {
     let _ = stream.write_all(bytes);
     let _ = stream.shutdown(std::net::Shutdown::Write);
     let _ = stream.read_to_end(&mut Vec::new());
@@ -72,7 +70,7 @@ fn abuse_over_tcp_disturbs_no_run() {
     let (at_rest, mut most) = (resident(&served.daemon), 0);
     let socket = served.world.dir.join("state/retaind.sock");
     let begun = http::request(&socket, "POST", "/api/v1/run", "{\"names\":[\"items\"]}").body;
-    let slow: Vec<TcpStream> = (0..50).map(|_| served.stream()).collect();
+    let slow: Vec<TcpStream> = (0..50).map(|_| connect(served.address, [127, 0, 0, 2])).collect();
     let (address, host, bearer) = (served.address, served.host(), format!("Authorization: Bearer {}", served.operator));
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -81,7 +79,7 @@ fn abuse_over_tcp_disturbs_no_run() {
             scope.spawn(move || {
                 let mut noise = Noise(0x9e37_79b9 + thrower);
                 for _ in 0..MALFORMED / 4 {
-                    throw(address, &malformed(&mut noise, host, bearer));
+                    throw(connect(address, [127, 0, 0, 1]), &malformed(&mut noise, host, bearer));
                 }
             });
         }
@@ -96,9 +94,7 @@ fn abuse_over_tcp_disturbs_no_run() {
             }
         });
         scope.spawn(|| {
-            let patience = Duration::from_secs(5);
-            let connect = |_| TcpStream::connect_timeout(&address, patience).ok();
-            let _idle: Vec<TcpStream> = (0..1000).filter_map(connect).collect();
+            let _idle = connect_many(address, 1000);
             while !done.load(Ordering::Relaxed) {
                 std::thread::sleep(Duration::from_millis(100));
             }
@@ -152,7 +148,7 @@ fn slow_and_idle_clients_are_cut_off() {
 #[test]
 fn connections_over_tcp_leave_the_socket_its_own() {
     let served = Served::start("");
-    let _idle: Vec<TcpStream> = (0..300).map(|_| served.stream()).collect();
+    let _idle = connect_many(served.address, 300);
     let socket = served.world.dir.join("state/retaind.sock");
     let began = Instant::now();
     assert_eq!(http::request(&socket, "GET", "/api/v1/status", "").status, 200);

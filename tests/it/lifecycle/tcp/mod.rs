@@ -3,6 +3,7 @@
 mod abuse;
 mod browser;
 mod described;
+mod limits;
 mod origins;
 mod rate;
 mod tls;
@@ -10,6 +11,7 @@ mod tokens;
 
 use std::net::{SocketAddr, TcpStream};
 
+use rustix::net::{self, AddressFamily, SocketType};
 use serde_json::{Value, json};
 
 use super::*;
@@ -28,16 +30,17 @@ struct Served {
 impl Served {
     /// With these keys of `[server]` beside `listen`.
     fn start(keys: &str) -> Self {
-        let world = world_served(keys);
+        Self::start_in(world_served(keys))
+    }
+
+    fn start_in(world: World) -> Self {
         let [operator, viewer] = ["operator", "viewer"].map(|role| add_token(&world, role, role));
         let daemon = Daemon::ready(&world);
         Self { address: address(&world), world, daemon, operator, viewer }
     }
 
     fn stream(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        stream
+        connect(self.address, [127, 0, 0, 1])
     }
 
     /// Sends a request with these lines of its head, and whatever else each has to have.
@@ -81,6 +84,21 @@ impl Served {
         let rows = self.world.db.query("SELECT id FROM item ORDER BY id");
         rows.into_iter().map(|row| row[0].clone().unwrap()).collect()
     }
+}
+
+/// A connection from an address of this machine.
+fn connect(to: SocketAddr, from: [u8; 4]) -> TcpStream {
+    let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    net::bind(&socket, &SocketAddr::from((from, 0))).unwrap();
+    net::connect(&socket, &to).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+/// Connections from as many addresses as it takes for none to have more than it may.
+fn connect_many(to: SocketAddr, count: usize) -> Vec<TcpStream> {
+    (0..count).map(|number| connect(to, [127, 0, 1, (number / 50) as u8])).collect()
 }
 
 fn world_served(keys: &str) -> World {
