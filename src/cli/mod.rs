@@ -94,7 +94,7 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             Ok(Exit::Done)
         }
         // The large ones are boxed, or the compiler gives up on the size of this one.
-        Command::Daemon => daemon(inputs(shared)).boxed_local().await,
+        Command::Daemon => daemon(inputs(shared).of_service()).boxed_local().await,
         Command::Check { script: true, .. } => {
             let settings = load(shared, output)?;
             inspect::fixes(&settings, output).boxed_local().await

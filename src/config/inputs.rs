@@ -20,6 +20,9 @@ pub struct Inputs {
     pub set: Vec<(String, String)>,
     /// `$CREDENTIALS_DIRECTORY`.
     pub credentials_dir: Option<PathBuf>,
+    /// A credential that was not passed to this process is an error of the configuration: in the service. Beside it, only the
+    /// source cannot be logged in to.
+    pub in_service: bool,
     /// `$STATE_DIRECTORY`.
     pub state_dir: Option<PathBuf>,
     /// `$RUNTIME_DIRECTORY`.
@@ -49,7 +52,15 @@ impl Inputs {
         let packaged = || Some(PathBuf::from(SERVICE_CREDENTIALS)).filter(|path| path.is_dir());
         let credentials_dir = directory("CREDENTIALS_DIRECTORY").or_else(packaged);
         let (state_dir, runtime_dir) = (directory("STATE_DIRECTORY"), directory("RUNTIME_DIRECTORY"));
-        Self { file: file.into(), env, set, credentials_dir, state_dir, runtime_dir }
+        // systemd sets it for each command of the unit, the check beside a reload among them.
+        let in_service = state_dir.is_some();
+        Self { file: file.into(), env, set, credentials_dir, in_service, state_dir, runtime_dir }
+    }
+
+    /// The same for the service itself.
+    #[must_use]
+    pub fn of_service(self) -> Self {
+        Self { in_service: true, ..self }
     }
 
     /// Splits `KEY=VALUE` as `--set` takes it.

@@ -138,7 +138,7 @@ impl Endpoint {
             Endpoint::MySql(server) => ("mysql", server),
             Endpoint::Sqlite { path } => return format!("sqlite:{}", encode(&path.to_string_lossy())),
         };
-        let Server { host, user, password: _, database, tls, returning } = server;
+        let Server { host, user, database, tls, returning, .. } = server;
         let (address, mut query) = match (host, self) {
             (Host::Tcp { name, port }, _) if name.contains(':') => (format!("[{name}]:{port}"), Vec::new()),
             (Host::Tcp { name, port }, _) => (format!("{}:{port}", encode(name)), Vec::new()),
@@ -169,6 +169,8 @@ pub struct Server {
     pub host: Host,
     pub user: String,
     pub password: Option<Secret>,
+    /// The password is a credential that was not passed to this process.
+    pub lacks_password: bool,
     pub database: String,
     pub tls: Tls,
     /// MySQL: whether `DELETE … RETURNING` may be used where the server has it; the url parameter `returning=off`

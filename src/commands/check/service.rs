@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Service {
     properties: HashMap<String, String>,
+    /// The unit passes credentials.
+    has_credentials: bool,
 }
 
 impl Service {
@@ -24,21 +26,22 @@ impl Service {
         if std::env::var_os("INVOCATION_ID").is_some() {
             return Self::default();
         }
-        let mut command = Command::new("systemctl");
-        command.args(["show", UNIT, "--property=LoadState,User,ProtectSystem,ProtectHome,ReadWritePaths,BindPaths,PrivateUsers,AmbientCapabilities"]);
-        command.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::null()).kill_on_drop(true);
-        match tokio::time::timeout(PATIENCE, command.output()).await {
-            Ok(Ok(output)) if output.status.success() => Self::parse(&String::from_utf8_lossy(&output.stdout)),
-            // Without systemd there is no sandbox to look at.
-            Ok(Ok(_) | Err(_)) | Err(_) => Self::default(),
-        }
+        let properties =
+            "LoadState,User,ProtectSystem,ProtectHome,ReadWritePaths,BindPaths,PrivateUsers,AmbientCapabilities";
+        let shown = ask(&["show", UNIT, "--property", properties]).await;
+        // Among the properties they are "unprintable".
+        let written = ask(&["cat", UNIT]).await;
+        let has_credentials = written.lines().any(|line| {
+            ["LoadCredential", "SetCredential", "ImportCredential"].iter().any(|key| line.trim_start().starts_with(key))
+        });
+        Self { has_credentials, ..Self::parse(&shown) }
     }
 
     fn parse(shown: &str) -> Self {
         let pairs = shown.lines().filter_map(|line| line.split_once('='));
         let properties: HashMap<_, _> = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         let is_there = properties.get("LoadState").is_some_and(|state| state == "loaded");
-        if is_there { Self { properties } } else { Self::default() }
+        if is_there { Self { properties, ..Self::default() } } else { Self::default() }
     }
 
     /// The user that the service runs as.
@@ -76,6 +79,19 @@ impl Service {
         })
     }
 
+    /// Remedy where a command beside the service has no credential of it.
+    pub(super) fn how_to_pass_credentials(&self) -> String {
+        match self.has_credentials {
+            true => "systemctl start retaind: while the service runs, commands of its user and of root read its credentials \
+                     (after a change of the unit: restart)"
+                .to_owned(),
+            false => "write the password into a file that root alone may read, such as /etc/retaind/credentials/NAME, then\n\
+                      systemctl edit retaind\n[Service]\nLoadCredential=NAME:/etc/retaind/credentials/NAME\n\
+                      with the NAME that password_credential has, and systemctl restart retaind"
+                .to_owned(),
+        }
+    }
+
     /// True if a list of paths has the directory or one above it.
     fn lists(&self, property: &str, directory: &Path) -> bool {
         self.get(property).split_whitespace().any(|entry| {
@@ -89,6 +105,16 @@ impl Service {
 
     fn get(&self, property: &str) -> &str {
         self.properties.get(property).map_or("", String::as_str)
+    }
+}
+
+/// Answer of `systemctl`; nothing without a systemd: then there is no sandbox to look at.
+async fn ask(arguments: &[&str]) -> String {
+    let mut command = Command::new("systemctl");
+    command.args(arguments).stdin(std::process::Stdio::null()).stderr(std::process::Stdio::null()).kill_on_drop(true);
+    match tokio::time::timeout(PATIENCE, command.output()).await {
+        Ok(Ok(output)) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
+        Ok(Ok(_) | Err(_)) | Err(_) => String::new(),
     }
 }
 

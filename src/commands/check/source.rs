@@ -26,8 +26,10 @@ pub(super) async fn check(settings: &Settings, source: &Source, clock: &Clock, s
     let mut session = match Session::open(source).await {
         Ok(session) => session,
         Err(error) => {
-            let fix = logins::how_to_make(settings, source, &error);
-            let fix = fix.unwrap_or_else(|| how_to_connect(source, &error));
+            let fix = match source.endpoint.server() {
+                Some(server) if server.lacks_password => service.how_to_pass_credentials(),
+                _ => logins::how_to_make(settings, source, &error).unwrap_or_else(|| how_to_connect(source, &error)),
+            };
             findings.error(subject, chain(&error), fix);
             return findings;
         }

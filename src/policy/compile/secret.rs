@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::config::{Fault, read_regular};
+use crate::config::{Fault, Inputs, read_regular};
 
 use super::super::Secret;
 use super::value::parse_absolute;
@@ -11,23 +11,25 @@ use super::value::parse_absolute;
 /// Longer than any password, short enough to read a wrong file without harm.
 const LONGEST_BYTES: u64 = 64 * 1024;
 
-/// Reads the credential `name` from systemd's directory.
-pub(super) fn read_credential(directory: Option<&Path>, name: &str) -> Result<Secret, Fault> {
+/// Reads the credential `name` from systemd's directory; none where it was not passed to this process, and only the service
+/// has to have it.
+pub(super) fn read_credential(inputs: &Inputs, name: &str) -> Result<Option<Secret>, Fault> {
     // The name is not repeated: a password may have been put in its place.
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
         return Err(Fault::new("this is not the name of a credential").hint("a name has no '/' and begins with no dot"));
     }
-    let how = "add LoadCredential=NAME:/PATH/OF/FILE to the unit with `systemctl edit retaind`";
-    let Some(directory) = directory else {
-        return Err(
-            Fault::new("no credentials were passed to this process ($CREDENTIALS_DIRECTORY is not set)").hint(how)
-        );
-    };
-    let path = directory.join(name);
-    if !path.exists() {
-        return Err(Fault::new("there is no credential of that name").hint(how));
+    let path = inputs.credentials_dir.as_ref().map(|directory| directory.join(name));
+    match path.filter(|path| path.exists()) {
+        Some(path) => read_first_line(&path, "the credential").map(Some),
+        None if !inputs.in_service => Ok(None),
+        None => {
+            let why = match &inputs.credentials_dir {
+                Some(_) => "there is no credential of that name",
+                None => "no credentials were passed to this process ($CREDENTIALS_DIRECTORY is not set)",
+            };
+            Err(Fault::new(why).hint("add LoadCredential=NAME:/PATH/OF/FILE to the unit with `systemctl edit retaind`"))
+        }
     }
-    read_first_line(&path, "the credential")
 }
 
 /// Reads a password file that others may not read.
@@ -109,10 +111,16 @@ mod tests {
     fn credentials_are_names_not_paths() {
         let directory = tempfile::tempdir().unwrap();
         file(directory.path(), "nvr-db", b"s3cret\n", 0o400);
-        assert_eq!(read_credential(Some(directory.path()), "nvr-db").unwrap().expose(), "s3cret");
-        for name in ["", "..", "../nvr-db", "/etc/passwd", "other"] {
-            assert!(read_credential(Some(directory.path()), name).is_err(), "{name}");
+        let passed = Inputs { credentials_dir: Some(directory.path().to_owned()), ..Inputs::default() };
+        assert_eq!(read_credential(&passed, "nvr-db").unwrap().unwrap().expose(), "s3cret");
+        for name in ["", "..", "../nvr-db", "/etc/passwd"] {
+            assert!(read_credential(&passed, name).is_err(), "{name}");
         }
-        assert!(read_credential(None, "nvr-db").unwrap_err().hint.unwrap().contains("LoadCredential"));
+        for inputs in [passed, Inputs::default()] {
+            assert_eq!(read_credential(&inputs, "other").unwrap(), None);
+            assert!(
+                read_credential(&inputs.of_service(), "other").unwrap_err().hint.unwrap().contains("LoadCredential")
+            );
+        }
     }
 }

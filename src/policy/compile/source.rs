@@ -64,18 +64,24 @@ impl Gather<'_> {
             self.check(&url_path, expanded.and_then(|url| url::parse(&url)))
         });
         let credential = raw.password_credential.as_ref().map(|name| {
-            let read = secret::read_credential(self.inputs.credentials_dir.as_deref(), name);
+            let read = secret::read_credential(self.inputs, name);
             (table.key("password_credential"), read)
         });
-        let file = raw.password_file.as_ref().map(|path| (table.key("password_file"), secret::read_file(path)));
+        let file =
+            raw.password_file.as_ref().map(|path| (table.key("password_file"), secret::read_file(path).map(Some)));
         let mut given = Vec::new();
         for (path, read) in [credential, file].into_iter().flatten() {
-            given.push((path.clone(), self.check(&path, read)));
+            let read = self.check(&path, read);
+            given.push((path, read));
         }
         self.with_password(endpoint?, given)
     }
 
-    fn with_password(&mut self, mut endpoint: Endpoint, given: Vec<(KeyPath, Option<Secret>)>) -> Option<Endpoint> {
+    fn with_password(
+        &mut self,
+        mut endpoint: Endpoint,
+        given: Vec<(KeyPath, Option<Option<Secret>>)>,
+    ) -> Option<Endpoint> {
         let Some(server) = endpoint.server_mut() else {
             for (path, _) in &given {
                 self.refuse_key(path, "a SQLite database has no password", "leave it out");
@@ -89,7 +95,8 @@ impl Gather<'_> {
                 self.refuse_key(&path, "the source has more than one password", hint);
             }
             is_given = true;
-            server.password = password;
+            server.lacks_password = matches!(password, Some(None));
+            server.password = password.flatten();
         }
         Some(endpoint)
     }

@@ -126,7 +126,7 @@ fn parse_server(dialect: Dialect, rest: &str) -> Result<Server, Fault> {
     let tls = parse_tls(&host, parameters.take("sslmode"), parameters.take("sslrootcert"))?;
     let password = password.filter(|password| !password.is_empty()).map(Secret::new);
     let returning = parse_returning(parameters.take("returning"))?;
-    Ok(Server { host, user, password, database, tls, returning })
+    Ok(Server { host, user, password, lacks_password: false, database, tls, returning })
 }
 
 /// True if `DELETE … RETURNING` may be used where the server has it.

@@ -78,6 +78,11 @@ pub struct Session {
     seen: HashSet<u64>,
 }
 
+/// A login whose password this process was not given.
+#[derive(Debug, thiserror::Error)]
+#[error("its password is a credential of the service, and this command has not been given it")]
+pub struct LacksPassword;
+
 impl Session {
     /// Connects, checks TLS as asked, and sets the session up.
     pub async fn open(source: &Source) -> Result<Self, SourceError> {
@@ -87,6 +92,9 @@ impl Session {
         };
         let failed =
             |kind, cause: connect::Cause| SourceError::new(&source.name, format!("connecting to {place}"), kind, cause);
+        if source.endpoint.server().is_some_and(|server| server.lacks_password) {
+            return Err(failed(ErrorKind::Permission, Box::new(LacksPassword)));
+        }
         let engine = source.endpoint.engine();
         let mut judge = Judge {
             engine,

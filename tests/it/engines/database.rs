@@ -149,6 +149,7 @@ impl Database {
             host,
             user: "retaind".to_owned(),
             password,
+            lacks_password: false,
             database: self.name().to_owned(),
             tls,
             returning: !self.lacks_returning(),

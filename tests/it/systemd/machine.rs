@@ -36,6 +36,11 @@ pub struct Outcome {
 impl Machine {
     /// Boots a fresh copy of the root and waits until every unit is up.
     pub fn boot() -> Self {
+        Self::boot_with(&[])
+    }
+
+    /// The same, with directories of the host in it: each path outside, and inside.
+    pub fn boot_with(binds: &[(&Path, &str)]) -> Self {
         let lock = root::lock("machine.lock");
         let directory = scratch_dir("machine");
         let root = directory.join("root");
@@ -47,6 +52,7 @@ impl Machine {
             .args(["--pdeathsig", "TERM", "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit"])
             .args(["--private-network", "--console=pipe", "--directory"])
             .arg(&root)
+            .args(binds.iter().map(|(outside, inside)| format!("--bind={}:{inside}", outside.display())))
             .stdin(Stdio::null())
             .stdout(output.try_clone().expect("a second handle on the log"))
             .stderr(output)

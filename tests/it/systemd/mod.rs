@@ -7,6 +7,7 @@
 mod camera;
 mod clock;
 mod deb;
+mod first_week;
 mod hardship;
 mod harness;
 mod held;
