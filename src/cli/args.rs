@@ -8,7 +8,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use super::since::Since;
-use super::{candidates, help, token_args};
+use super::{candidates, help, pending_args, token_args};
 use crate::config::Inputs;
 
 const STYLES: Styles = Styles::styled()
@@ -227,6 +227,15 @@ pub enum Command {
         #[command(subcommand)]
         what: Option<AuditCommand>,
     },
+    /// List files whose rows are gone and that are still there, try again, or leave one alone
+    #[command(long_about = pending_args::HELP, after_long_help = pending_args::EXAMPLES)]
+    Pending {
+        /// Number of files to list
+        #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 100)]
+        limit: u32,
+        #[command(subcommand)]
+        what: Option<pending_args::PendingCommand>,
+    },
     /// Make, list and remove tokens by which others ask the daemon over TCP
     #[command(long_about = token_args::HELP, after_long_help = token_args::EXAMPLES)]
     #[command(subcommand_required = true, arg_required_else_help = true)]
@@ -274,6 +283,9 @@ pub struct PlanForm {
     /// End with 3 where a run would do something
     #[arg(long)]
     pub exit_code: bool,
+    /// Ask the daemon, which plans by the configuration that it has in force
+    #[arg(long, conflicts_with = "list")]
+    pub in_force: bool,
 }
 
 /// Runs that `runs` lists.

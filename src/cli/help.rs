@@ -82,7 +82,8 @@ Examples:
 
 pub const PLAN: &str = "\
 Shows what a run would do, by the same code that runs, and deletes nothing: for each policy the cutoff, rows, files, \
-bytes, how near its guards are, and a sample. Needs no ledger.
+bytes, how near its guards are, and a sample. Needs no ledger. It goes by the configuration on disk; --in-force asks the daemon, \
+which goes by the one that it works by.
 
 NAME is a task or a policy; task:NAME and policy:NAME tell apart what has the same name. Without names: every policy \
 that is switched on and has a task that is switched on. A policy that takes parameters has no task: name it, and give \
@@ -99,6 +100,8 @@ Examples:
       retaind plan detections --set policies.detections.keep=60d
   Every row key and file path, one JSON object a line; the sums go to standard error:
       retaind plan detections --list > planned.jsonl
+  What would the daemon do, whatever is written by now?
+      retaind plan --in-force
   A policy that takes a parameter:
       retaind plan session-images --param session_id=42
   In a script, is there anything to do?
@@ -348,7 +351,8 @@ Examples:
 
 pub const AUDIT: &str = "\
 Lists what was asked for and by whom, newest first: each run that began, with the fingerprints of its policies, overrides and \
-parameters; approvals, confirmed clocks, pauses, cancelled runs, reloads, adopted stores, restorations, tokens. What the schedule and the \
+parameters; approvals, confirmed clocks, pauses, cancelled runs, reloads, adopted stores, restorations, pending files that were \
+tried again or forgotten, tokens. What the schedule and the \
 daemon began of themselves is by `retaind`. Like `retaind status` it needs the state directory only.
 
 Each entry has the hash of the one before it. `verify` goes through all of them: one that was changed or taken out afterwards breaks \

@@ -8,6 +8,7 @@ use super::load::refuse;
 use super::output::Output;
 use super::perform::RunArguments;
 use super::refusal::{NotThere, Refusal};
+use super::remote::refused;
 use crate::commands::configured::configured;
 use crate::commands::params::check_params;
 use crate::commands::selection::{select, select_enabled};
@@ -15,9 +16,10 @@ use crate::commands::{check, diff, explain, stats};
 use crate::config::Inputs;
 use crate::policy::Settings;
 use crate::report::{
-    FoundAs, Level, render_configuration, render_difference, render_findings, render_held, render_stats, render_why,
-    render_why_file,
+    FoundAs, Level, Stats, render_configuration, render_difference, render_findings, render_held, render_stats,
+    render_why, render_why_file,
 };
+use crate::server::Client;
 
 /// Looks at everything that a run needs, or at the configuration alone, which loading has done.
 pub async fn check(settings: &Arc<Settings>, config_only: bool, output: Output) -> Result<Exit, Refusal> {
@@ -67,7 +69,24 @@ pub async fn stats(settings: &Settings, asked: RunArguments, output: Output) -> 
     for name in left_out {
         stats.remarks.push(format!("Policy {name} takes parameters: give them with --param to see it, too"));
     }
-    output.show(&stats, render_stats)?;
+    show_stats(&stats, output)
+}
+
+/// Counts what could be cleaned by the configuration that the daemon has in force.
+pub async fn stats_in_force(client: &mut Client, names: &[String], output: Output) -> Result<Exit, Refusal> {
+    // What is no name asks for no other page.
+    if let Some(odd) =
+        names.iter().find(|name| name.contains(|c: char| !(c.is_ascii_alphanumeric() || "-_:".contains(c))))
+    {
+        let error = anyhow::anyhow!("{odd:?} names no task or policy");
+        return Err(Refusal::Usage(error, "`retaind status` shows them".to_owned()));
+    }
+    let stats: Stats = client.get(&format!("/api/v1/stats?names={}", names.join(","))).await.map_err(refused)?;
+    show_stats(&stats, output)
+}
+
+fn show_stats(stats: &Stats, output: Output) -> Result<Exit, Refusal> {
+    output.show(stats, render_stats)?;
     let failed = stats.policies.iter().filter(|policy| policy.error.is_some()).count();
     Ok(match failed {
         0 => Exit::Done,

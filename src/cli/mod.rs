@@ -14,6 +14,8 @@ mod help;
 mod inspect;
 mod load;
 mod output;
+mod pending;
+mod pending_args;
 mod perform;
 mod progress;
 mod refusal;
@@ -40,6 +42,7 @@ pub use exit::Exit;
 use load::{inputs, load, load_from};
 pub use output::RefusedCommand;
 use output::{Output, say};
+use pending_args::PendingCommand;
 use perform::RunArguments;
 use refusal::Refusal;
 use token_args::TokenCommand;
@@ -103,6 +106,13 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             let settings = load(shared, output)?;
             inspect::check(&settings, config_only, output).boxed_local().await
         }
+        Command::Plan { form: PlanForm { in_force: true, .. }, .. } if is_temporary => {
+            let error = anyhow::anyhow!("--set is for this command alone, and --in-force asks the daemon");
+            Err(Refusal::Usage(error, "leave one of them out".to_owned()))
+        }
+        Command::Plan { names, form: form @ PlanForm { in_force: true, .. } } => {
+            perform::plan_in_force(&inputs(shared), (names, params), form, output).boxed_local().await
+        }
         Command::Plan { names, form } => {
             let settings = load(shared, output)?;
             perform::plan(settings, RunArguments { names, params, is_temporary }, form, output).boxed_local().await
@@ -154,7 +164,14 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
         Command::Status { watch: true, .. } => status::watch(&inputs(shared), output).boxed_local().await,
         Command::Status { .. } => status::status(&inputs(shared), output).boxed_local().await,
         Command::Stats { names } => {
-            let settings = load(shared, output)?;
+            let inputs = inputs(shared);
+            if params.is_empty()
+                && !is_temporary
+                && let Some(mut client) = remote::daemon_where_invalid(&inputs, output).await?
+            {
+                return inspect::stats_in_force(&mut client, &names, output).boxed_local().await;
+            }
+            let settings = load_from(&inputs, output)?;
             inspect::stats(&settings, RunArguments { names, params, is_temporary }, output).boxed_local().await
         }
         Command::Why { thing, which } => {
@@ -177,6 +194,13 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
             audit::verify(&inputs(shared), output).boxed_local().await
         }
         Command::Audit { what: None, limit } => audit::list(&inputs(shared), limit, output).boxed_local().await,
+        Command::Pending { what: None, limit } => pending::list(&inputs(shared), limit, output).boxed_local().await,
+        Command::Pending { what: Some(PendingCommand::Retry { what }), limit } => {
+            pending::retry(&inputs(shared), what.as_deref(), limit, output).boxed_local().await
+        }
+        Command::Pending { what: Some(PendingCommand::Forget { file, yes }), .. } => {
+            pending::forget(&inputs(shared), &file, yes, output).boxed_local().await
+        }
         Command::Token { what: TokenCommand::Add { name, role } } => {
             token::add(&inputs(shared), &name, role, output).boxed_local().await
         }

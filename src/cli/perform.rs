@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::args::{ModeFlag, PlanForm, RunForm};
 use super::exit::Exit;
+use super::load::load_known;
 use super::output::{Output, say, written};
 use super::refusal::Refusal;
 use super::{approve, ask, progress, remote};
@@ -18,6 +19,7 @@ use crate::commands::approve::{Looked, looked_at};
 use crate::commands::execute::{Job, JobEnd, Listed, execute};
 use crate::commands::params::check_params;
 use crate::commands::selection::{Selection, select};
+use crate::config::Inputs;
 use crate::policy::{Mode, Name, Params, Settings};
 use crate::report::{RunMode, RunResult, Status, plan_question, plan_summary, render_plan, render_run, render_sums};
 use crate::server::{Client, RunWanted};
@@ -38,18 +40,17 @@ pub struct RunArguments {
 pub async fn plan(
     settings: Arc<Settings>,
     asked: RunArguments,
-    PlanForm { list, exit_code }: PlanForm,
+    PlanForm { list, exit_code, .. }: PlanForm,
     output: Output,
 ) -> Result<Exit, Refusal> {
     let chosen = choose(&settings, &asked)?;
-    let mut has_work = false;
+    let mut end = Exit::Failed;
     let listing = list.then(|| {
         let (sender, receiver) = mpsc::channel(LISTED_AHEAD);
         (sender, tokio::task::spawn_blocking(move || write_list(receiver)))
     });
-    let exit = perform(settings, chosen, RunMode::Plan, output, listing, |result| {
-        let totals = &result.totals;
-        has_work = totals.rows_deleted + totals.rows_updated + totals.files_deleted > 0;
+    perform(settings, chosen, RunMode::Plan, output, listing, |result| {
+        end = plan_end(result, exit_code);
         if list {
             say(plan_summary(result).trim_end());
             return Ok(());
@@ -57,7 +58,35 @@ pub async fn plan(
         output.show(result, render_plan)
     })
     .await?;
-    Ok(if exit_code && exit == Exit::Done && has_work { Exit::CompletedWithErrors } else { exit })
+    Ok(end)
+}
+
+/// Shows what a run of the daemon would do, by the configuration that it has in force.
+pub async fn plan_in_force(
+    inputs: &Inputs,
+    (names, params): (Vec<String>, Vec<(String, String)>),
+    PlanForm { exit_code, .. }: PlanForm,
+    output: Output,
+) -> Result<Exit, Refusal> {
+    // Whoever may ask the daemon need not be able to read the configuration.
+    let known = load_known(inputs, output).await.ok();
+    let Some((mut client, _)) = remote::daemon(known.as_ref().map(|known| &known.settings)).await else {
+        let error = anyhow!("no daemon answers, so there is no configuration in force");
+        return Err(Refusal::Usage(error, "leave --in-force out to plan by what is on disk".to_owned()));
+    };
+    let params = params.into_iter().collect();
+    let wanted = RunWanted { names, mode: Some(RunMode::Plan), params, ..RunWanted::default() };
+    let result = remote::run(&mut client, &wanted, output).await?;
+    output.show(&*result, render_plan)?;
+    Ok(plan_end(&result, exit_code))
+}
+
+fn plan_end(RunResult { status, totals, .. }: &RunResult, exit_code: bool) -> Exit {
+    let has_work = totals.rows_deleted + totals.rows_updated + totals.files_deleted > 0;
+    match status.map_or(Exit::Failed, Exit::from) {
+        Exit::Done if exit_code && has_work => Exit::CompletedWithErrors,
+        end => end,
+    }
 }
 
 /// Runs policies.

@@ -5,6 +5,7 @@ use super::output::Output;
 use crate::commands::adopt::UnknownStore;
 use crate::commands::explain::{FileWhyError, WhyError};
 use crate::commands::params::ParamError;
+use crate::commands::pending::PendingError;
 use crate::commands::restore::RestoreError;
 use crate::commands::selection::SelectError;
 use crate::commands::status::is_ambiguous_run;
@@ -86,6 +87,7 @@ fn code(error: &anyhow::Error) -> Option<&'static str> {
         .or_else(|| error.downcast_ref().map(of_file))
         .or_else(|| error.downcast_ref().map(of_restore))
         .or_else(|| error.downcast_ref().map(of_what_is_not_there))
+        .or_else(|| error.downcast_ref().map(|_: &PendingError| "not_pending"))
         .or_else(|| error.downcast_ref().map(|_: &UnknownStore| "unknown_name"))
         .or_else(ledger)
 }

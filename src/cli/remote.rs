@@ -11,12 +11,14 @@ use tokio::sync::watch;
 
 use super::ask::{self, Leave};
 use super::exit::Exit;
-use super::output::{Output, say};
+use super::load::load_known;
+use super::output::{Output, remark, say};
 use super::progress;
 use super::refusal::Refusal;
 use crate::commands::execute::Progress;
 use crate::commands::operator::operator;
 use crate::commands::sockets::sockets;
+use crate::config::Inputs;
 use crate::outcome::is_piece_of_run_id;
 use crate::policy::Settings;
 use crate::report::{RunResult, short_id};
@@ -42,6 +44,20 @@ pub(super) async fn daemon_for_others(config: &Path) -> Option<Client> {
         return None;
     }
     Some(daemon(None).await?.0)
+}
+
+/// The daemon, where the configuration on disk cannot be used and the one that it works by stands in. That is said.
+pub(super) async fn daemon_where_invalid(inputs: &Inputs, output: Output) -> Result<Option<Client>, Refusal> {
+    let known = match load_known(inputs, output).await {
+        // The ledger is not needed here.
+        Err(Refusal::Failed(_)) => return Ok(None),
+        known => known?,
+    };
+    let Some(problems) = &known.invalid else { return Ok(None) };
+    let Some((client, _)) = daemon(Some(&known.settings)).await else { return Ok(None) };
+    let first = problems.iter().next().map(ToString::to_string).unwrap_or_default();
+    remark(&format!("the configuration on disk is invalid, and the daemon answers by the one in force: {first}"));
+    Ok(Some(client))
 }
 
 /// The daemon, if what it works by is this configuration. A difference is said; whoever cannot be asked is refused.
@@ -151,7 +167,7 @@ pub(super) fn refused(error: ClientError) -> Refusal {
             Refusal::Told(Exit::Blocked)
         }
         (ProblemCode::UnknownName | ProblemCode::UnknownRun | ProblemCode::AmbiguousRun, hint)
-        | (ProblemCode::InvalidParameter | ProblemCode::RunEnded, hint) => {
+        | (ProblemCode::InvalidParameter | ProblemCode::RunEnded | ProblemCode::NotPending, hint) => {
             Refusal::Usage(error, hint.unwrap_or_else(|| "`retaind status` shows what there is".to_owned()))
         }
         (_, Some(hint)) => Refusal::Failed(error.context(hint)),

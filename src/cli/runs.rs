@@ -60,11 +60,15 @@ pub async fn one(inputs: &Inputs, id: &str, output: Output) -> Result<Exit, Refu
 
 /// Loads what shows the state, and says what is wrong with the configuration on disk.
 pub(super) async fn load(inputs: &Inputs, output: Output) -> Result<Known, Refusal> {
-    let known = load_known(inputs, output).await?;
+    Ok(with_objection(load_known(inputs, output).await?))
+}
+
+/// Says what is wrong with the configuration on disk.
+pub(super) fn with_objection(known: Known) -> Known {
     if let Some(objection) = known.objection() {
         remark(&objection);
     }
-    Ok(known)
+    known
 }
 
 /// Ending that a filter asks for; none is one that is still to come.

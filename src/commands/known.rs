@@ -35,6 +35,11 @@ pub async fn known(inputs: &Inputs, clock: &Clock) -> anyhow::Result<Known> {
 }
 
 impl Known {
+    /// The configuration, where more is known of it than where the state is.
+    pub fn policies(&self) -> Option<&Settings> {
+        (self.invalid.is_none() || self.is_recalled).then_some(&self.settings)
+    }
+
     /// First problem of the configuration on disk with its place, in one line.
     pub fn objection(&self) -> Option<String> {
         let problems = self.invalid.as_ref()?;

@@ -14,6 +14,7 @@ pub mod known;
 pub mod operator;
 pub mod params;
 pub mod pause;
+pub mod pending;
 mod planned;
 pub mod policies;
 pub mod restore;

@@ -81,7 +81,8 @@ fn pause_shown(FoundPause { subject, pause }: FoundPause) -> Paused {
 /// What policies owe, each with what it waits for as far as that shows without its source.
 async fn pending_by(settings: &Settings, ledger: &Ledger, pending: Vec<(Name, u64)>) -> anyhow::Result<Vec<Pending>> {
     let mut all = Vec::new();
-    for (policy, files) in pending {
+    // Of a batch whose files were forgotten the sums are left.
+    for (policy, files) in pending.into_iter().filter(|(_, files)| *files > 0) {
         let waits_for = waits_for(settings, ledger, &policy).await?.map(|why| why.to_string());
         all.push(Pending { policy, files, waits_for });
     }

@@ -10,7 +10,8 @@ use super::backoff::Backoff;
 use super::live::Live;
 use super::report::{Report, Reports};
 use crate::ledger::LedgerError;
-use crate::run::Runner;
+use crate::outcome::PendingChoice;
+use crate::run::{Recovery, Runner};
 use crate::telemetry::Event;
 use crate::text::chain;
 
@@ -18,9 +19,13 @@ use crate::text::chain;
 /// its policy, which recovers first: an idle daemon does not poll for ever.
 const TRIES: u32 = 8;
 
-/// Examines every unsettled batch; how many are kept for later.
-pub async fn recover(runner: &Runner, cancel: &CancellationToken) -> Result<usize, LedgerError> {
-    let recovery = Box::pin(runner.recover(None, cancel)).await?;
+/// Examines the unsettled batches that a choice takes in.
+pub async fn recover(
+    runner: &Runner,
+    choice: &PendingChoice,
+    cancel: &CancellationToken,
+) -> Result<Recovery, LedgerError> {
+    let recovery = Box::pin(runner.recover(choice, cancel)).await?;
     let kept = recovery.kept.len();
     for why in &recovery.kept {
         tracing::debug!(%why, "An unsettled batch is kept for later: {why}");
@@ -29,7 +34,7 @@ pub async fn recover(runner: &Runner, cancel: &CancellationToken) -> Result<usiz
         let (batches, files_deleted) = (recovery.batches_settled, recovery.files_deleted);
         Event::Recovered { batches, files_deleted, kept: kept as u64 }.emit();
     }
-    Ok(kept)
+    Ok(recovery)
 }
 
 /// Recovers in the background.
@@ -69,9 +74,9 @@ async fn keep_recovering(live: Live, reports: Reports, cancel: CancellationToken
             () = wake.notified() => backoff = Backoff::default(),
             () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
         }
-        match recover(&live.runner(), &cancel).await {
-            Ok(now_kept) => {
-                kept = now_kept;
+        match recover(&live.runner(), &PendingChoice::All, &cancel).await {
+            Ok(recovery) => {
+                kept = recovery.kept.len();
                 // The main loop is gone only when the daemon ends.
                 let _ = reports.send(Report::Recovered { kept });
             }

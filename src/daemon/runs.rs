@@ -173,6 +173,13 @@ impl Runs {
         }
     }
 
+    /// Has the status line say so where nothing is pending any more.
+    pub async fn look_at_pending(&self) {
+        if self.0.ledger.owed().await.is_ok_and(|pending| pending.is_empty()) {
+            self.report(Report::Recovered { kept: 0 });
+        }
+    }
+
     fn report(&self, report: Report) {
         // The main loop is gone only when the daemon ends.
         let _ = self.0.reports.send(report);

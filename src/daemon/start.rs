@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::commands::held::held_now;
 use crate::commands::task_times::past;
 use crate::ledger::{Ledger, LedgerError, StateLock, StateLockError, give_up_reserve, lock_state_dir};
-use crate::outcome::Held;
+use crate::outcome::{Held, PendingChoice};
 use crate::policy::{Name, Settings};
 use crate::run::Runner;
 use crate::schedule::{Alarm, Schedule, ScheduleError, Scheduled};
@@ -124,7 +124,7 @@ impl Opened {
             tracing::warn!(%run_id, "Run {run_id} was broken off when its process died");
         }
         let runner = Runner::new(Arc::new(settings), Some(ledger.clone()), clock.clone());
-        let batches_kept = recover(&runner, cancel).await?;
+        let batches_kept = recover(&runner, &PendingChoice::All, cancel).await?.kept.len();
         look_at_clock(&runner).await;
         holds::warn_if_unapproved(runner.settings());
         announce(&runner.review(&ledger).await?);

@@ -34,6 +34,8 @@ pub enum AuditAction {
     Reload,
     Adopt,
     Restore,
+    Retry,
+    Forget,
     TokenAdd,
     TokenRemove,
 }

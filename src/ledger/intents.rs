@@ -1,15 +1,21 @@
 //! Intents: what a batch of deleted rows still owes, one row per batch.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use diesel::prelude::*;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::schema::intents;
 use super::words::{instant, number, read_instant, read_name, read_number, read_run_id};
-use super::{Fault, IntentBatch, IntentItem, IntentOwner, Ledger, LedgerError, results};
-use crate::outcome::Tally;
+use super::{AuditAction, AuditNote, Fault, IntentBatch, IntentItem, IntentOwner, Ledger, LedgerError, audit, results};
+use crate::outcome::{Operator, PendingChoice, RunId, Tally};
 use crate::policy::{LONGEST_BYTES, Name, StorePath};
+
+/// Batches that are read at once while something is looked for.
+const READ_AT_ONCE: u32 = 16;
 
 /// A batch, as columns.
 #[derive(Queryable, Selectable)]
@@ -34,6 +40,18 @@ struct Packed {
     owners: Vec<Arc<IntentOwner>>,
     /// Index of the owner, key, path.
     files: Vec<(usize, String, String)>,
+    /// Result of the last attempt to remove a file, by its place in the list.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    whys: BTreeMap<usize, String>,
+}
+
+/// File that was forgotten: it is not pending any more, and stays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForgottenFile {
+    pub policy: Name,
+    pub run_id: RunId,
+    /// Key of the row that owned it.
+    pub key: String,
 }
 
 impl Ledger {
@@ -122,6 +140,63 @@ impl Ledger {
         .await
     }
 
+    /// True if a file of a choice is pending by a policy.
+    pub async fn has_pending(&self, policy: &Name, choice: &PendingChoice) -> Result<bool, LedgerError> {
+        let mut after = 0;
+        loop {
+            let batches = self.unsettled(Some(policy), after, READ_AT_ONCE).await?;
+            let Some(last) = batches.last() else { return Ok(false) };
+            after = last.id;
+            if batches.iter().any(|batch| batch.has(choice)) {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// Drops a file of some policies from what is pending, and records that in the audit. Whoever calls has the leases of
+    /// these policies. Sums of the rows of a batch that is not settled stay with it, also where it has no file left.
+    pub async fn forget_pending(
+        &self,
+        policies: &[Name],
+        (store, path): (&Name, &StorePath),
+        by: &Operator,
+        now: Timestamp,
+    ) -> Result<Vec<ForgottenFile>, LedgerError> {
+        let policies: Vec<String> = policies.iter().map(Name::to_string).collect();
+        let (store, path, by) = (store.clone(), path.clone(), by.clone());
+        self.call("forgetting a pending file", move |connection, _| {
+            connection.immediate_transaction(|connection| {
+                let of_policies = intents::table.filter(intents::policy.eq_any(&policies)).order(intents::id);
+                let ids: Vec<i64> = of_policies.select(intents::id).load(connection)?;
+                let mut forgotten = Vec::new();
+                for id in ids {
+                    let batch = intents::table.find(id);
+                    let row: BatchRow = batch.select(BatchRow::as_select()).first(connection)?;
+                    let IntentBatch { policy, run_id, committed, items, .. } = row.read()?;
+                    let (gone, left): (Vec<_>, Vec<_>) =
+                        items.into_iter().partition(|item| item.path == path && item.owner.store == store);
+                    if gone.is_empty() {
+                        continue;
+                    }
+                    if left.is_empty() && committed {
+                        diesel::delete(batch).execute(connection)?;
+                    } else {
+                        let columns =
+                            (intents::file_count.eq(number(left.len() as u64)), intents::items.eq(pack(&left)?));
+                        diesel::update(batch).set(columns).execute(connection)?;
+                    }
+                    let file = |item: IntentItem| ForgottenFile { policy: policy.clone(), run_id, key: item.key };
+                    forgotten.extend(gone.into_iter().map(file));
+                }
+                if !forgotten.is_empty() {
+                    audit::append(connection, &forget_note(&forgotten, (&store, &path), by.clone(), now))?;
+                }
+                Ok(forgotten)
+            })
+        })
+        .await
+    }
+
     /// Number of pending files, by policy.
     pub async fn owed(&self) -> Result<Vec<(Name, u64)>, LedgerError> {
         self.call("counting pending files", move |connection, _| owed(connection)).await
@@ -142,9 +217,29 @@ pub(super) fn owed(connection: &mut SqliteConnection) -> Result<Vec<(Name, u64)>
     Ok(owed)
 }
 
+fn forget_note(
+    forgotten: &[ForgottenFile],
+    (store, path): (&Name, &StorePath),
+    by: Operator,
+    at: Timestamp,
+) -> AuditNote {
+    let rows: Vec<_> = forgotten
+        .iter()
+        .map(|ForgottenFile { policy, run_id, key }| json!({ "policy": policy, "run_id": run_id, "key": key }))
+        .collect();
+    AuditNote {
+        at,
+        by: Some(by),
+        action: AuditAction::Forget,
+        subject: format!("file {store}/{path}"),
+        detail: json!({ "rows": rows }),
+    }
+}
+
 fn pack(items: &[IntentItem]) -> Result<String, Fault> {
-    let mut packed = Packed { owners: Vec::new(), files: Vec::with_capacity(items.len()) };
-    for IntentItem { key, path, owner } in items {
+    let mut packed = Packed { files: Vec::with_capacity(items.len()), ..Packed::default() };
+    for (place, IntentItem { key, path, owner, why }) in items.iter().enumerate() {
+        packed.whys.extend(why.clone().map(|why| (place, why)));
         let index = packed.owners.iter().position(|known| known == owner).unwrap_or_else(|| {
             packed.owners.push(owner.clone());
             packed.owners.len() - 1
@@ -155,15 +250,16 @@ fn pack(items: &[IntentItem]) -> Result<String, Fault> {
 }
 
 fn unpack(text: &str) -> Result<Vec<IntentItem>, Fault> {
-    let Packed { owners, files } = serde_json::from_str(text)?;
+    let Packed { owners, files, mut whys } = serde_json::from_str(text)?;
     files
         .into_iter()
-        .filter_map(|(index, key, path)| {
+        .enumerate()
+        .filter_map(|(place, (index, key, path))| {
             let Some(owner) = owners.get(index).cloned() else {
                 return Some(Err("a pending file names no store".into()));
             };
             match StorePath::parse(&path) {
-                Ok(path) => Some(Ok(IntentItem { key, path, owner })),
+                Ok(path) => Some(Ok(IntentItem { key, path, owner, why: whys.remove(&place) })),
                 Err(why) if path.len() > LONGEST_BYTES => {
                     // An earlier version recorded it. No call takes such a path, so nothing is left behind by its name.
                     let store = owner.store.as_str();

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::decide::store::RootThen;
-use crate::outcome::{Reported, Requested, RunId, RunMode, RunTrigger, Status, Tally, Totals};
+use crate::outcome::{PendingChoice, Reported, Requested, RunId, RunMode, RunTrigger, Status, Tally, Totals};
 use crate::policy::{Name, StorePath};
 pub use agreed::Agreed;
 pub use approvals::Approval;
@@ -42,6 +42,7 @@ pub use audit::{AuditAction, AuditEntry, AuditNote, BrokenEntry, VerifiedAudit};
 pub use clock::{ConfirmedClock, SeenClock};
 pub use file::{Ledger, give_up_reserve};
 pub use holds::Baseline;
+pub use intents::ForgottenFile;
 pub use latest::LatestRun;
 use locks::Lock;
 pub use locks::{FileId, StateHolder, StateLock, StateLockError, lock_state_dir};
@@ -200,6 +201,20 @@ pub struct IntentBatch {
     pub items: Vec<IntentItem>,
 }
 
+impl IntentBatch {
+    /// True if it has a file of a choice, or is whole.
+    pub fn has(&self, choice: &PendingChoice) -> bool {
+        *choice == PendingChoice::All || self.items.iter().any(|item| item.is_in(choice))
+    }
+}
+
+impl IntentItem {
+    /// True if a choice takes it in.
+    pub fn is_in(&self, choice: &PendingChoice) -> bool {
+        choice.has(&self.owner.store, &self.path)
+    }
+}
+
 /// A file, or a whole directory, that a row owned.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IntentItem {
@@ -207,6 +222,8 @@ pub struct IntentItem {
     pub key: String,
     pub path: StorePath,
     pub owner: Arc<IntentOwner>,
+    /// Result of the last attempt to remove it, in words; none before the first.
+    pub why: Option<String>,
 }
 
 /// Rows that own files of a store, as recorded with what they owe.

@@ -6,6 +6,7 @@ mod document;
 mod held;
 mod operator;
 mod pause;
+mod pending;
 mod references;
 mod requested;
 mod result;
@@ -18,6 +19,7 @@ pub use document::{Document, FORMAT_VERSION};
 pub use held::{Held, HoldKind};
 pub use operator::{Operator, Remote};
 pub use pause::{Pause, Subject};
+pub use pending::{PendingChoice, PendingPath};
 pub use references::{AlikeFile, MissingFile, OutsidePaths};
 pub use requested::Requested;
 pub use result::{

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::policy::Name;
 
 /// Sums of a policy over all runs since `since`, forgotten ones included.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyTotal {
     /// Name of the policy.
     pub policy: Name,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::held::held_words;
 use super::store_stats::{StoreStats, render_stores, render_totals};
@@ -14,7 +14,7 @@ use crate::text::human::{between, count, duration, instant_from};
 use crate::text::printable;
 
 /// Everything that `stats --json` prints.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Stats {
     /// When this was gathered.
     pub at: Timestamp,
@@ -29,7 +29,7 @@ pub struct Stats {
 }
 
 /// Eligible things of one policy.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyStats {
     /// Name of the policy.
     pub policy: Name,
@@ -70,7 +70,7 @@ pub struct PolicyStats {
 }
 
 /// Precision of a number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Precision {
     Exact,
@@ -81,7 +81,7 @@ pub enum Precision {
 }
 
 /// The eligible row that has waited longest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OldestRow {
     /// Its age, as the column has it.
     pub value: String,
@@ -92,7 +92,7 @@ pub struct OldestRow {
 }
 
 /// Newest run of a policy, with its result.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LastPolicyRun {
     /// Names the run.
     pub run_id: RunId,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::style::{CARE, FAINT, STRONG};
 use super::table::{Align, Cell, Layout, Table};
@@ -12,7 +12,7 @@ use crate::text::human::{between, count, counted, instant, size};
 use crate::text::printable;
 
 /// Knowledge about a store, which nobody went through for this.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StoreStats {
     /// Name of the store.
     pub store: Name,
@@ -39,7 +39,7 @@ pub struct StoreStats {
 }
 
 /// Contents of a store's trash, by what runs recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoreTrash {
     /// Runs that have something in it.
     pub runs: u64,
@@ -50,7 +50,7 @@ pub struct StoreTrash {
 }
 
 /// Orphans that the last scan found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StoreOrphans {
     /// Files that no row named.
     pub files: u64,

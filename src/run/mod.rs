@@ -32,7 +32,7 @@ pub use holds::Reviewed;
 pub use holds::standing::Standing;
 pub use programs::liveness::{Verdict, ask_one};
 pub use progress::Progress;
-pub use recovery::{KeptBatch, Recovery, waits_for};
+pub use recovery::{KeptBatch, Recovery, batch_waits_for, waits_for};
 pub use request::{Fate, Listed, Request, RunError};
 pub use runner::Runner;
 pub use spellings::means;

@@ -16,7 +16,7 @@ use crate::outcome::Tally;
 use crate::policy::{Name, Settings, StorePath};
 use crate::sources::{ErrorKind, Gone, SourceError};
 use crate::stores::{Listener, Look, Outcome, Part, RawPath, RemovalRequest};
-use crate::text::chain;
+use crate::text::{chain, cut};
 
 /// Files that are asked about and removed together: few, so that little time passes between the two.
 const FILES_AT_ONCE: usize = 1000;
@@ -272,10 +272,10 @@ impl Settled {
         let why = format!("kept for now, because it is not known whether a row still names it: {}", chain(error));
         for item in items {
             self.keep(item, FileReasonKind::NamesUnknown.word(), why.clone());
+            self.wait(item, Some(why.clone()));
         }
         self.account.tally.files_matched += items.len() as u64;
         self.unknown += items.len();
-        self.still_pending.extend_from_slice(items);
     }
 
     fn count(&mut self, referenced: &ReferencedStore, item: &IntentItem, outcome: Outcome) {
@@ -303,15 +303,15 @@ impl Settled {
                     "kept: what has the path of the row's {what} stays, and is pending until it is gone or is a {what}: {why}"
                 );
                 self.keep(item, why.word(), text);
-                self.still_pending.push(item.clone());
+                self.wait(item, Some(why.to_string()));
             }
             Outcome::Failed(why) => {
                 self.failed += 1;
                 self.last_failure = Some(why.to_string());
                 self.keep(item, why.stays().and_then(|stays| stays.word()), why.to_string());
-                self.still_pending.push(item.clone());
+                self.wait(item, Some(why.to_string()));
             }
-            Outcome::Stopped => self.still_pending.push(item.clone()),
+            Outcome::Stopped => self.wait(item, item.why.clone()),
         }
     }
 
@@ -342,12 +342,18 @@ impl Settled {
     fn count_part(&mut self, referenced: &ReferencedStore, item: &IntentItem, part: Part) {
         self.count_removed(referenced, part.files, part.size_bytes);
         if part.is_pending() {
-            self.still_pending.push(item.clone());
+            let first = part.left.first().map(|left| format!("{}: {}", left.path, left.why));
+            self.wait(item, first.or_else(|| item.why.clone()));
         }
         for left in part.left {
             let reason = left.why.stays().and_then(|stays| stays.word());
             self.account.keep(Some(item.key.clone()), Some(left.path), reason, left.why.to_string());
         }
+    }
+
+    /// Leaves a file pending, with what the attempt came to.
+    fn wait(&mut self, item: &IntentItem, why: Option<String>) {
+        self.still_pending.push(IntentItem { why: why.map(cut), ..item.clone() });
     }
 
     fn keep(&mut self, item: &IntentItem, reason: Option<String>, why: String) {

@@ -24,8 +24,8 @@ use super::sessions::Sessions;
 use super::store_identity;
 use crate::decide::pending::{StillPending, brake};
 use crate::ledger::{IntentBatch, IntentOwner, LeaseOutcome, Ledger, LedgerError};
-use crate::outcome::Tally;
-use crate::policy::{FilePath, Ident, Name, Outside, OwnedFile, PathTemplate, Settings, TableName};
+use crate::outcome::{PendingChoice, Tally};
+use crate::policy::{FilePath, Ident, Name, Outside, OwnedFile, PathTemplate, Settings, Store, TableName};
 use crate::sources::{NamedBy, SourceError, TransactionOutcome};
 use crate::stores::OpenStore;
 use crate::text::chain;
@@ -38,14 +38,29 @@ const BATCHES_AT_ONCE: u32 = 16;
 pub struct Recovery {
     pub batches_settled: u64,
     pub files_deleted: u64,
+    pub files_missing: u64,
+    /// Files that a row names, which stay.
+    pub files_referenced: u64,
     /// Batches kept for later.
     pub kept: Vec<KeptBatch>,
+}
+
+impl Recovery {
+    /// Takes over the sums of a batch.
+    fn add(&mut self, tally: &Tally) {
+        self.batches_settled += 1;
+        self.files_deleted += tally.files_deleted;
+        self.files_missing += tally.files_missing;
+        self.files_referenced += tally.files_referenced;
+    }
 }
 
 /// Batch that is kept for later, or all of a policy's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptBatch {
     pub policy: Name,
+    /// None for all of the policy's.
+    pub batch: Option<i64>,
     pub why: StillPending,
 }
 
@@ -78,29 +93,29 @@ enum Outcome {
 }
 
 impl Runner {
-    /// Examines unsettled intents: of one policy, or of all. A policy that runs elsewhere is left to its run.
-    pub async fn recover(&self, policy: Option<&Name>, cancel: &CancellationToken) -> Result<Recovery, LedgerError> {
+    /// Examines unsettled intents, of those batches that have a file of a choice: the files of a batch went with its rows. A
+    /// policy that runs elsewhere is left to its run.
+    pub async fn recover(&self, choice: &PendingChoice, cancel: &CancellationToken) -> Result<Recovery, LedgerError> {
         let mut recovery = Recovery::default();
         let Some(ledger) = &self.ledger else { return Ok(recovery) };
-        let names: Vec<Name> = match policy {
-            Some(policy) => vec![policy.clone()],
-            None => ledger.owed().await?.into_iter().map(|(policy, _)| policy).collect(),
-        };
-        for name in names {
+        for (name, _) in ledger.owed().await? {
+            if *choice != PendingChoice::All && !ledger.has_pending(&name, choice).await? {
+                continue;
+            }
             if let Some(why) = set_aside(&self.settings, &name) {
-                recovery.kept.push(KeptBatch { policy: name, why });
+                recovery.kept.push(KeptBatch { policy: name, batch: None, why });
                 continue;
             }
             let run = uuid::Uuid::now_v7();
             match ledger.acquire_lease(&name, run, self.clock.now()).await? {
                 LeaseOutcome::Granted(lease) => {
-                    let done = self.recover_policy(ledger, &name, cancel, &mut recovery).await;
+                    let done = self.recover_policy(ledger, (&name, choice), cancel, &mut recovery).await;
                     ledger.release(lease).await?;
                     done?;
                 }
                 LeaseOutcome::Held { pid, .. } => {
                     let why = StillPending::Running { pid };
-                    recovery.kept.push(KeptBatch { policy: name, why });
+                    recovery.kept.push(KeptBatch { policy: name, batch: None, why });
                 }
             }
         }
@@ -111,7 +126,7 @@ impl Runner {
     pub(super) async fn recover_policy(
         &self,
         ledger: &Ledger,
-        policy: &Name,
+        (policy, choice): (&Name, &PendingChoice),
         cancel: &CancellationToken,
         recovery: &mut Recovery,
     ) -> Result<Account, LedgerError> {
@@ -122,17 +137,18 @@ impl Runner {
             let batches = ledger.unsettled(Some(policy), after, BATCHES_AT_ONCE).await?;
             let Some(last) = batches.last() else { return Ok(account) };
             after = last.id;
-            for batch in batches {
+            for batch in batches.into_iter().filter(|batch| batch.has(choice)) {
                 if cancel.is_cancelled() {
                     return Ok(account);
                 }
                 match self.resolve(&batch, &mut sessions, cancel, Begun::Perhaps).await? {
                     Resolved::Settled { account: part, .. } => {
-                        recovery.batches_settled += 1;
-                        recovery.files_deleted += part.tally.files_deleted;
+                        recovery.add(&part.tally);
                         account.add(*part);
                     }
-                    Resolved::Kept(why) => recovery.kept.push(KeptBatch { policy: policy.clone(), why }),
+                    Resolved::Kept(why) => {
+                        recovery.kept.push(KeptBatch { policy: policy.clone(), batch: Some(batch.id), why });
+                    }
                 }
             }
         }
@@ -187,12 +203,8 @@ impl Runner {
     }
 
     async fn outcome(&self, batch: &IntentBatch, sessions: &mut Sessions) -> Result<Outcome, SourceError> {
-        let Some(source) = self.settings.source(&batch.source) else {
-            return Ok(Outcome::Later(StillPending::SourceGone { source: batch.source.clone() }));
-        };
-        if source.endpoint.identity() != batch.source_identity {
-            let (now, then) = (source.endpoint.identity(), batch.source_identity.clone());
-            return Ok(Outcome::Later(StillPending::OtherSource { source: source.name.clone(), now, then }));
+        if let Some(why) = doubt_of_source(&self.settings, batch) {
+            return Ok(Outcome::Later(why));
         }
         let session = sessions.get(&batch.source).await?;
         if batch.committed {
@@ -216,14 +228,9 @@ impl Runner {
         batch: &IntentBatch,
         sessions: &mut Sessions,
     ) -> Result<Vec<ReferencedStore>, StillPending> {
-        let mut owners: Vec<(Arc<crate::policy::Store>, Vec<NamedBy>)> = Vec::new();
+        let mut owners: Vec<(Arc<Store>, Vec<NamedBy>)> = Vec::new();
         for item in &batch.items {
-            let store = self.settings.store(&item.owner.store);
-            let store = store.ok_or_else(|| StillPending::StoreGone { store: item.owner.store.clone() })?;
-            if store.root != item.owner.root {
-                let (now, then) = (store.root.clone(), item.owner.root.clone());
-                return Err(StillPending::StoreMoved { store: store.name.clone(), now, then });
-            }
+            let store = store_of(&self.settings, &item.owner)?;
             let owner = named_by(&batch.source, &item.owner).map_err(|why| StillPending::Error { why })?;
             match owners.iter_mut().find(|(known, _)| known.name == store.name) {
                 Some((_, known)) if known.contains(&owner) => {}
@@ -238,6 +245,25 @@ impl Runner {
         }
         Ok(referenced_stores)
     }
+}
+
+/// Reason to leave a batch alone: its source is not the one any more in which its rows were.
+fn doubt_of_source(settings: &Settings, batch: &IntentBatch) -> Option<StillPending> {
+    let Some(source) = settings.source(&batch.source) else {
+        return Some(StillPending::SourceGone { source: batch.source.clone() });
+    };
+    let (now, then) = (source.endpoint.identity(), batch.source_identity.clone());
+    (now != then).then(|| StillPending::OtherSource { source: source.name.clone(), now, then })
+}
+
+/// The store of a file, if it is where it was when the row went.
+fn store_of<'s>(settings: &'s Settings, owner: &IntentOwner) -> Result<&'s Arc<Store>, StillPending> {
+    let store = settings.store(&owner.store).ok_or_else(|| StillPending::StoreGone { store: owner.store.clone() })?;
+    if store.root == owner.root {
+        return Ok(store);
+    }
+    let (now, then) = (store.root.clone(), owner.root.clone());
+    Err(StillPending::StoreMoved { store: store.name.clone(), now, then })
 }
 
 /// Reason to leave the stores of a batch alone: one is not certainly the one in which its files were. Of a file that is
@@ -279,6 +305,19 @@ pub async fn waits_for(
     match ledger.unsettled(Some(policy), 0, 1).await?.first() {
         Some(batch) => doubt_of_stores(settings, batch, ledger).await,
         None => Ok(None),
+    }
+}
+
+/// Reason for which the files of a batch wait, as far as the configuration, the ledger and the stores tell.
+pub async fn batch_waits_for(
+    settings: &Settings,
+    ledger: &Ledger,
+    batch: &IntentBatch,
+) -> Result<Option<StillPending>, LedgerError> {
+    let misplaced = || batch.items.iter().find_map(|item| store_of(settings, &item.owner).err());
+    match set_aside(settings, &batch.policy).or_else(|| doubt_of_source(settings, batch)).or_else(misplaced) {
+        Some(why) => Ok(Some(why)),
+        None => doubt_of_stores(settings, batch, ledger).await,
     }
 }
 

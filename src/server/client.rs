@@ -79,6 +79,17 @@ impl Client {
         self.read(response).await
     }
 
+    /// Asks for work, and waits for its end, however long it takes.
+    pub async fn post_and_wait<T: DeserializeOwned>(
+        &mut self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).map_err(|error| self.broken(error.to_string()))?;
+        let response = self.send(Method::POST, path, body.into(), None).await?;
+        self.read(response).await
+    }
+
     /// Follows a run to its end, and hands over each progress.
     pub async fn follow(&mut self, run: &str, mut seen: impl FnMut(RunProgress)) -> Result<RunResult, ClientError> {
         let path = format!("/api/v1/runs/{run}/events");

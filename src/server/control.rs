@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::problem::Problem;
-use crate::outcome::{HookPoint, Remote, Role, RunId, RunMode, RunResult, RunTrigger, Status, Subject};
+use crate::outcome::{
+    HookPoint, PendingChoice, PendingPath, Remote, Role, RunId, RunMode, RunResult, RunTrigger, Status, Subject,
+};
 use crate::policy::{Mode, Name, Settings};
-use crate::report::{Overview, Paused, PolicyOverview, RunEntry, Stats, ToApprove};
+use crate::report::{Forgotten, Overview, Paused, PendingFiles, PolicyOverview, Retried, RunEntry, Stats, ToApprove};
 
 /// An answer, or why there is none.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Problem>>;
@@ -50,6 +52,12 @@ pub trait Control: Send + Sync + 'static {
     fn proposal(&self, policy: Name, caller: Caller) -> Answer<'_, ToApprove>;
     /// Approves a policy, if it is still the one that was shown.
     fn approve(&self, policy: Name, seen: SeenProposal, caller: Caller) -> Answer<'_, ToApprove>;
+    /// Files whose rows are gone and that are still to be removed, at most `limit`.
+    fn pending(&self, limit: u32) -> Answer<'_, PendingFiles>;
+    /// Tries now to remove pending files, as the next run of their policies would.
+    fn retry(&self, choice: PendingChoice, caller: Caller) -> Answer<'_, Retried>;
+    /// Leaves a pending file alone for good.
+    fn forget(&self, file: PendingPath, caller: Caller) -> Answer<'_, Forgotten>;
     /// Loads the configuration anew.
     fn reload(&self, caller: Caller) -> Answer<'_, Reloaded>;
 }

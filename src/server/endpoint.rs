@@ -3,15 +3,18 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::handler::Handler;
 use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, on};
+use axum::{Json, Router};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Serialize;
 
 use super::control::Control;
 use super::problem::ProblemCode;
 use super::rate::Calls;
+use crate::outcome::Document;
 
 /// Parts that every handler works with.
 #[derive(Clone)]
@@ -114,6 +117,11 @@ impl Endpoint {
     pub(super) fn route(self, router: Router<App>) -> Router<App> {
         (self.add)(router)
     }
+}
+
+/// A document of the version that this program writes.
+pub(super) fn document<T: Serialize>(of: &T) -> Response {
+    Json(Document::new(of)).into_response()
 }
 
 /// Schema of a type, by reference where it has a name.

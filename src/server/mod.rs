@@ -10,6 +10,7 @@ mod extract;
 mod gate;
 mod openapi;
 mod peers;
+mod pending;
 mod problem;
 mod rate;
 mod routes;

@@ -47,6 +47,8 @@ pub enum ProblemCode {
     Held,
     /// There is nothing to approve, or an approval would not do.
     NotHeld,
+    /// No such file is pending.
+    NotPending,
     /// The configuration on disk cannot be used.
     ConfigurationInvalid,
     TooLarge,
@@ -75,7 +77,8 @@ impl ProblemCode {
             | ProblemCode::Changed
             | ProblemCode::Wider
             | ProblemCode::Held
-            | ProblemCode::NotHeld => StatusCode::CONFLICT,
+            | ProblemCode::NotHeld
+            | ProblemCode::NotPending => StatusCode::CONFLICT,
             ProblemCode::InvalidParameter | ProblemCode::ConfigurationInvalid => StatusCode::UNPROCESSABLE_ENTITY,
             ProblemCode::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ProblemCode::TimedOut => StatusCode::REQUEST_TIMEOUT,
@@ -105,6 +108,7 @@ impl ProblemCode {
             ProblemCode::Wider => "More would go than the configuration in force allows",
             ProblemCode::Held => "The policy waits for an approval",
             ProblemCode::NotHeld => "There is nothing that can be approved",
+            ProblemCode::NotPending => "No such file is pending",
             ProblemCode::ConfigurationInvalid => "The configuration cannot be used",
             ProblemCode::TooLarge => "The request is too large",
             ProblemCode::TimedOut => "The request took too long to arrive",

@@ -13,13 +13,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::control::{Caller, LiveStatus, Reloaded, RunDocument, RunUpdate, RunWanted, RunsWanted, SeenProposal};
-use super::endpoint::{App, Endpoint, Form};
+use super::endpoint::{App, Endpoint, Form, document};
 use super::extract::{Asked, Json, PathName, Piece};
+use super::pending::{self, ForgetWanted, PendingWanted, RetryWanted};
 use super::problem::{Problem, ProblemCode};
 use super::{events, openapi};
-use crate::outcome::{Document, RunId, RunMode, RunResult, Subject};
+use crate::outcome::{RunId, RunMode, RunResult, Subject};
 use crate::policy::{Mode, Name};
-use crate::report::{Paused, PolicyOverview, RunEntry, Stats, ToApprove};
+use crate::report::{Forgotten, Paused, PendingFiles, PolicyOverview, Retried, RunEntry, Stats, ToApprove};
 
 /// Longest time that a request waits for its run.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
@@ -79,6 +80,17 @@ fn endpoints() -> Vec<Endpoint> {
             .answers::<RunResult>(StatusCode::OK)
             .answers::<Begun>(StatusCode::ACCEPTED)
             .refuses(&[UnknownName, InvalidParameter, Busy, Changed, Wider, Held, RateLimited]),
+        Endpoint::get("/api/v1/pending", pending::list, "Files whose rows are gone and that are still to be removed")
+            .query::<PendingWanted>()
+            .answers::<PendingFiles>(StatusCode::OK),
+        Endpoint::post("/api/v1/pending/retry", pending::retry, "Tries now to remove pending files")
+            .may_take::<RetryWanted>()
+            .answers::<Retried>(StatusCode::OK)
+            .refuses(&[NotPending, RateLimited]),
+        Endpoint::post("/api/v1/pending/forget", pending::forget, "Leaves a pending file alone for good")
+            .takes::<ForgetWanted>()
+            .answers::<Forgotten>(StatusCode::OK)
+            .refuses(&[NotPending, Busy]),
         Endpoint::post("/api/v1/reload", reload, "Loads the configuration anew")
             .answers::<Reloaded>(StatusCode::OK)
             .refuses(&[ConfigurationInvalid]),
@@ -101,11 +113,6 @@ async fn openapi() -> impl IntoResponse {
     static DESCRIPTION: OnceLock<String> = OnceLock::new();
     let text = DESCRIPTION.get_or_init(|| openapi::describe(&endpoints()).to_string());
     ([(header::CONTENT_TYPE, "application/json")], text.as_str())
-}
-
-/// A document of the version that this program writes.
-fn document<T: Serialize>(of: &T) -> Response {
-    Reply(Document::new(of)).into_response()
 }
 
 #[derive(Serialize, JsonSchema)]

@@ -6,6 +6,7 @@ mod controller;
 mod looks;
 mod on_disk;
 mod overrides;
+mod pending;
 mod requested;
 mod requests;
 mod state;
@@ -14,9 +15,9 @@ use std::sync::Arc;
 
 use futures_util::stream::BoxStream;
 
-use crate::outcome::{Role, RunId, Subject};
+use crate::outcome::{PendingChoice, PendingPath, Role, RunId, Subject};
 use crate::policy::{Name, Settings};
-use crate::report::{Paused, PolicyOverview, RunEntry, Stats, ToApprove};
+use crate::report::{Forgotten, Paused, PendingFiles, PolicyOverview, Retried, RunEntry, Stats, ToApprove};
 use crate::server::{
     Answer, Caller, Control, LiveStatus, Reloaded, RunDocument, RunUpdate, RunWanted, RunsWanted, SeenProposal,
 };
@@ -82,6 +83,18 @@ impl Control for Controller {
 
     fn approve(&self, policy: Name, seen: SeenProposal, caller: Caller) -> Answer<'_, ToApprove> {
         Box::pin(self.approve_policy(policy, seen, caller))
+    }
+
+    fn pending(&self, limit: u32) -> Answer<'_, PendingFiles> {
+        Box::pin(self.list_pending(limit))
+    }
+
+    fn retry(&self, choice: PendingChoice, caller: Caller) -> Answer<'_, Retried> {
+        Box::pin(self.retry_pending(choice, caller))
+    }
+
+    fn forget(&self, file: PendingPath, caller: Caller) -> Answer<'_, Forgotten> {
+        Box::pin(self.forget_pending(file, caller))
     }
 
     fn reload(&self, caller: Caller) -> Answer<'_, Reloaded> {

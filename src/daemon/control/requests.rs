@@ -64,6 +64,14 @@ impl Requests {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Does other work in a task of its own, which goes on to its end where nobody waits for it any more.
+    pub(super) fn work<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> tokio::task::JoinHandle<T> {
+        self.tasks.spawn(work)
+    }
+
     /// Carries a run out in a task of its own; `on_end` is given its result before anybody else is.
     pub(super) fn spawn(
         &self,

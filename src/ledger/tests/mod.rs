@@ -104,7 +104,8 @@ pub fn finished(run_id: RunId, policies: Vec<PolicyResult>) -> RunResult {
 }
 
 pub fn item(key: &str, path: &str) -> IntentItem {
-    IntentItem { key: key.to_owned(), path: StorePath::parse(path).unwrap(), owner: Arc::new(owner("thumbnails")) }
+    let (path, owner) = (StorePath::parse(path).unwrap(), Arc::new(owner("thumbnails")));
+    IntentItem { key: key.to_owned(), path, owner, why: None }
 }
 
 pub fn owner(store: &str) -> IntentOwner {

@@ -9,7 +9,7 @@ use super::table_turns::{claim, take_turn};
 use crate::decide::blocked::Blocked;
 use crate::decide::guards::Judged;
 use crate::ledger::{Lease, Ledger, LedgerError};
-use crate::outcome::RunMode;
+use crate::outcome::{PendingChoice, RunMode};
 use crate::policy::{Mode, RowsPolicy};
 use crate::run::account::Account;
 use crate::run::outcome::Outcome;
@@ -85,7 +85,10 @@ impl PolicyRun<'_> {
     async fn recover(&self, ledger: &Ledger) -> Result<Account, LedgerError> {
         let mut recovery = Recovery::default();
         let cancel = self.stop.token().clone();
-        let recovered = self.runner.recover_policy(ledger, &self.policy.name, &cancel, &mut recovery).await?;
+        let recovered = self
+            .runner
+            .recover_policy(ledger, (&self.policy.name, &PendingChoice::All), &cancel, &mut recovery)
+            .await?;
         let mut account = Account::default();
         if recovery.batches_settled > 0 {
             account.notes.push(format!(

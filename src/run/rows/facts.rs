@@ -273,7 +273,7 @@ impl Facts {
                 (ClaimedFile::Inside(path), _) => {
                     let owner = &self.owners[owner];
                     if seen.insert((owner.store.clone(), path.clone(), owner.directory)) {
-                        found.items.push(IntentItem { key, path, owner: owner.clone() });
+                        found.items.push(IntentItem { key, path, owner: owner.clone(), why: None });
                     }
                 }
                 (ClaimedFile::Outside(path), Outside::Keep) => found.unmapped.push(UnmappedRow { key, owner, path }),

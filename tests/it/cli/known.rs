@@ -39,6 +39,19 @@ fn assert_known(world: &World, run: &Value, problem: &str) {
     assert!(runs.stderr.contains(said), "{}", runs.stderr);
     let one = call(world, &["runs", run["run_id"].as_str().unwrap(), "--json"]).with(0).json();
     assert_eq!(one["policies"], run["policies"]);
+    let pending = call(world, &["pending", "--json"]).with(0);
+    assert_eq!(
+        (&pending.json()["files_pending"], pending.stderr.contains(said)),
+        (&json!(0), true),
+        "{}",
+        pending.stderr
+    );
+    for arguments in
+        [&["audit"][..], &["audit", "verify"], &["pause", "items"], &["resume", "items"], &["status", "--check"]]
+    {
+        let code = if arguments[0] == "status" { 2 } else { 0 };
+        call(world, arguments).with(code);
+    }
     // What works by the configuration is refused as before.
     for command in ["plan", "run", "stats", "check"] {
         call(world, &[command]).with(78);

@@ -17,6 +17,7 @@ mod held;
 mod hooks;
 mod known;
 mod monitor;
+mod pending;
 mod restore;
 mod runs;
 mod screens;

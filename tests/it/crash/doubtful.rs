@@ -119,7 +119,7 @@ fn own_free(world: &World) -> BTreeSet<String> {
 
 fn recover(world: &World) -> retaind::run::Recovery {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async { world.runner().await.recover(None, &Default::default()).await.unwrap() })
+    runtime.block_on(async { world.runner().await.recover(&Default::default(), &Default::default()).await.unwrap() })
 }
 
 /// Every file that a row names is there.

@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use retaind::cli::RefusedCommand;
 use retaind::report::{
-    AuditEntry, ClockToConfirm, Configuration, Difference, FileAnswer, Findings, NewToken, Overview, PolicyOverview,
-    Restoration, RowWhy, RunEntry, RunResult, Stats, StoreFound, ToApprove, TokenEntry, VerifiedAudit,
+    AuditEntry, ClockToConfirm, Configuration, Difference, FileAnswer, Findings, Forgotten, NewToken, Overview,
+    PendingFiles, PolicyOverview, Restoration, Retried, RowWhy, RunEntry, RunResult, Stats, StoreFound, ToApprove,
+    TokenEntry, VerifiedAudit,
 };
 use retaind::server::{LiveStatus, Problem, Reloaded, RunDocument, RunProgress};
 
@@ -46,6 +47,9 @@ const ENTRIES: &[Entry] = &[
     ("`retaind approve --clock --json`", shape::<ClockToConfirm>),
     ("`retaind adopt --json`", shape::<StoreFound>),
     ("`retaind restore --json`", shape::<Restoration>),
+    ("`retaind pending --json`, `GET /api/v1/pending`", shape::<PendingFiles>),
+    ("`retaind pending retry --json`, `POST /api/v1/pending/retry`", shape::<Retried>),
+    ("`retaind pending forget --json`, `POST /api/v1/pending/forget`", shape::<Forgotten>),
     ("`retaind audit --json`: a list of", shape::<AuditEntry>),
     ("`retaind audit verify --json`", shape::<VerifiedAudit>),
     ("`retaind token list --json`: a list of", shape::<TokenEntry>),

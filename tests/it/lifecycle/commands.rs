@@ -138,6 +138,50 @@ fn another_configuration_than_that_in_force_runs_nothing() {
 }
 
 #[test]
+fn a_plan_in_force_is_the_daemons() {
+    let (world, daemon) = with_rows(10);
+    let planned = |more: &[&str]| retaind(&world, &[&["plan", "items", "--json"], more].concat());
+    let rows = |output: &Output| json_of(output)["policies"][0]["rows_deleted"].clone();
+    let (here, there) = (planned(&[]), planned(&["--in-force"]));
+    let keys = |output: &Output| json_of(output).as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!((keys(&here), rows(&here)), (keys(&there), json!(10)), "{}", stderr(&there));
+    edit(&world, "keep = \"30d\"", "keep = \"90d\"");
+    assert_eq!((rows(&planned(&[])), rows(&planned(&["--in-force"]))), (json!(0), json!(10)));
+    edit(&world, "keep = \"90d\"", "keep = 90");
+    let broken = planned(&["--in-force", "--exit-code"]);
+    assert_eq!((broken.status.code(), rows(&broken)), (Some(3), json!(10)), "{}", stderr(&broken));
+    let page = retaind(&world, &["plan", "--in-force"]);
+    assert!(String::from_utf8_lossy(&page.stdout).contains("items"), "{page:?}");
+    assert_eq!(retaind(&world, &["plan", "nothing", "--in-force"]).status.code(), Some(2));
+    assert_eq!(planned(&["--in-force", "--set", "daemon.mode=report"]).status.code(), Some(2));
+    assert_eq!(left(&world), 10);
+    daemon.stop();
+    let alone = planned(&["--in-force"]);
+    assert_eq!(alone.status.code(), Some(2));
+    assert!(stderr(&alone).contains("no daemon answers"), "{}", stderr(&alone));
+}
+
+#[test]
+fn stats_of_the_daemon_where_files_are_broken() {
+    let (world, daemon) = with_rows(10);
+    let here = json_of(&retaind(&world, &["stats", "--json"]));
+    std::fs::create_dir_all(world.dir.join("conf.d")).unwrap();
+    let fragment = world.dir.join("conf.d/10-more.toml");
+    std::fs::write(&fragment, "[policies.items\n").unwrap();
+    let there = retaind(&world, &["stats", "--json"]);
+    assert_eq!(there.status.code(), Some(0), "{}", stderr(&there));
+    assert!(stderr(&there).contains("conf.d/10-more.toml:1:"), "{}", stderr(&there));
+    let rows = |stats: &Value| stats["policies"][0]["rows_eligible"].clone();
+    assert_eq!((rows(&json_of(&there)), rows(&here)), (json!(10), json!(10)), "{here}");
+    let page = retaind(&world, &["stats", "items"]);
+    assert!(String::from_utf8_lossy(&page.stdout).contains("items"), "{page:?}");
+    assert_eq!(retaind(&world, &["stats", "nothing"]).status.code(), Some(2));
+    assert_eq!(retaind(&world, &["stats", "items&x=y"]).status.code(), Some(2));
+    daemon.stop();
+    assert_eq!(retaind(&world, &["stats"]).status.code(), Some(78));
+}
+
+#[test]
 fn status_says_what_is_in_force() {
     let (world, daemon) = with_rows(1);
     let codes = || {

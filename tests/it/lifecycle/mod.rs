@@ -12,6 +12,7 @@ mod journal;
 mod ledger;
 mod life;
 mod overrides;
+mod pending;
 mod reload;
 mod slots;
 mod tcp;

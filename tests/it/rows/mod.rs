@@ -21,7 +21,7 @@ mod pooled;
 mod presence;
 mod racing;
 mod read_only;
-mod recovery;
+pub mod recovery;
 mod references;
 mod related;
 mod slow;

@@ -35,7 +35,7 @@ fn fragment(world: &World, toml: &str) {
 }
 
 async fn recover(world: &World) -> Recovery {
-    world.runner().await.recover(None, &Default::default()).await.unwrap()
+    world.runner().await.recover(&Default::default(), &Default::default()).await.unwrap()
 }
 
 /// Asserts that both files are still pending, and why.

@@ -11,12 +11,18 @@ use crate::engines::EngineKind;
 use crate::rows::files::WITH_FILES;
 use crate::world::{World, paths, set};
 
-pub(super) fn name(text: &str) -> Name {
+pub fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }
 
 /// Intents for `images/ID.png` of the given items, as if a run had recorded them and died.
-pub(super) async fn owe(world: &World, ids: &[u64], transaction_id: Option<String>) -> i64 {
+pub async fn owe(world: &World, ids: &[u64], transaction_id: Option<String>) -> i64 {
+    let paths: Vec<_> = ids.iter().map(|id| (*id, format!("{id}.png"))).collect();
+    owe_paths(world, &paths, transaction_id).await
+}
+
+/// The same of files at other paths.
+pub async fn owe_paths(world: &World, files: &[(u64, String)], transaction_id: Option<String>) -> i64 {
     let ledger = world.ledger().await;
     let run_id = uuid::Uuid::now_v7();
     let started_at = world.clock.now();
@@ -42,10 +48,11 @@ pub(super) async fn owe(world: &World, ids: &[u64], transaction_id: Option<Strin
         released: Vec::new(),
         root_then: Some(root_then(world)),
     });
-    let items = ids.iter().map(|id| IntentItem {
+    let items = files.iter().map(|(id, path)| IntentItem {
         key: id.to_string(),
-        path: StorePath::parse(&format!("{id}.png")).unwrap(),
+        path: StorePath::parse(path).unwrap(),
         owner: owner.clone(),
+        why: None,
     });
     let batch = IntentBatch {
         id: 0,
@@ -57,7 +64,7 @@ pub(super) async fn owe(world: &World, ids: &[u64], transaction_id: Option<Strin
         transaction_id,
         committed: false,
         recorded_at: world.clock.now(),
-        done: Tally { rows_matched: ids.len() as u64, rows_deleted: ids.len() as u64, ..Tally::default() },
+        done: Tally { rows_matched: files.len() as u64, rows_deleted: files.len() as u64, ..Tally::default() },
         items: items.collect(),
     };
     ledger.record_intents(&batch).await.unwrap()
@@ -73,7 +80,7 @@ fn root_then(world: &World) -> RootThen {
     RootThen { adoption, device: facts.device, inode: facts.inode, born_ns }
 }
 
-pub(super) fn fill(world: &World) {
+pub fn fill(world: &World) {
     world.create_items();
     for id in 1..=4 {
         world.put("images", &format!("{id}.png"), 2);
@@ -88,7 +95,7 @@ for_each_engine! {
         world.declare(WITH_FILES);
         owe(&world, &[1, 2], None).await;
         world.db.execute("DELETE FROM item WHERE id IN (1, 2)");
-        let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
+        let recovery = world.runner().await.recover(&Default::default(), &Default::default()).await.unwrap();
         assert_eq!((recovery.batches_settled, recovery.files_deleted, recovery.kept.len()), (1, 2, 0), "{recovery:?}");
         assert_eq!(world.files("images"), paths(["3.png", "4.png"]));
         let runs = world.ledger().await.runs(5).await.unwrap();
@@ -104,7 +111,7 @@ for_each_engine! {
         // The killed run had come so far.
         std::fs::remove_file(world.root("images").join("1.png")).unwrap();
         std::fs::remove_file(world.root("images").join("3.png")).unwrap();
-        let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
+        let recovery = world.runner().await.recover(&Default::default(), &Default::default()).await.unwrap();
         assert_eq!((recovery.batches_settled, recovery.files_deleted), (1, 3), "{recovery:?}");
         let ledger = world.ledger().await;
         let run = ledger.runs(5).await.unwrap().remove(0);
@@ -117,7 +124,7 @@ for_each_engine! {
         fill(&world);
         world.declare(WITH_FILES);
         owe(&world, &[1, 2], None).await;
-        let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
+        let recovery = world.runner().await.recover(&Default::default(), &Default::default()).await.unwrap();
         assert_eq!((recovery.batches_settled, recovery.files_deleted), (1, 0), "{recovery:?}");
         assert_eq!(world.files("images").len(), 4);
         let runs = world.ledger().await.runs(5).await.unwrap();
@@ -133,7 +140,7 @@ for_each_engine! {
         world.put("images", "new.png", 2);
         world.item(1, 1.0, None, Some("new.png"));
         world.item(2, 1.0, None, Some("2.png"));
-        let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
+        let recovery = world.runner().await.recover(&Default::default(), &Default::default()).await.unwrap();
         assert_eq!((recovery.batches_settled, recovery.files_deleted), (1, 1), "{recovery:?}");
         assert_eq!(world.files("images"), paths(["2.png", "3.png", "4.png", "new.png"]));
         assert_eq!(world.ids(), set([1, 2, 3, 4]));
@@ -152,7 +159,7 @@ for_each_engine! {
         std::fs::write(&path, text.replacen("/thumbs\"", "/state\"", 1)).unwrap();
         let settings = retaind::policy::compile::load(&retaind::config::Inputs::of_file(&path)).unwrap();
         let runner = retaind::run::Runner::new(settings.into(), Some(world.ledger().await), world.clock.clone());
-        let recovery = runner.recover(None, &Default::default()).await.unwrap();
+        let recovery = runner.recover(&Default::default(), &Default::default()).await.unwrap();
         assert_eq!(recovery.batches_settled, 0);
         assert_eq!(recovery.kept[0].why.code(), "store_moved", "{recovery:?}");
         assert_eq!(world.files("images").len(), 4);
@@ -184,18 +191,18 @@ async fn postgres_tells_what_became_of_a_transaction() {
     // In progress: kept, although nobody else sees the deletion yet.
     let mark = delete_uncommitted(&mut session, 1).await;
     owe(&world, &[1], mark).await;
-    let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
+    let recovery = world.runner().await.recover(&Default::default(), &Default::default()).await.unwrap();
     assert_eq!(recovery.kept[0].why.code(), "in_progress", "{recovery:?}");
     // Committed: finished.
     session.commit().await.unwrap();
-    let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
+    let recovery = world.runner().await.recover(&Default::default(), &Default::default()).await.unwrap();
     assert_eq!((recovery.batches_settled, recovery.files_deleted), (1, 1), "{recovery:?}");
     // Aborted: dropped, even where the row has gone by another hand since.
     let mark = delete_uncommitted(&mut session, 2).await;
     owe(&world, &[2], mark).await;
     session.rollback().await.unwrap();
     world.db.execute("DELETE FROM item WHERE id = 2");
-    let recovery = world.runner().await.recover(None, &Default::default()).await.unwrap();
+    let recovery = world.runner().await.recover(&Default::default(), &Default::default()).await.unwrap();
     assert_eq!((recovery.batches_settled, recovery.files_deleted), (1, 0), "{recovery:?}");
     assert_eq!(world.files("images"), paths(["2.png", "3.png", "4.png"]));
 }
