@@ -97,7 +97,9 @@ fn of_policies(overview: &Overview, settings: &Settings, endings: Vec<Ending>) -
 fn of_pending(Pending { policy, files, waits_for }: &Pending) -> Matter {
     let files = human::counted(*files, "file");
     let message = match waits_for {
-        None => format!("{files} of policy {policy} are still pending; its next run tries to remove them again"),
+        None => format!(
+            "{files} of policy {policy} are still pending; `retaind pending` says why, and its next run tries to remove them again"
+        ),
         Some(why) => format!("{files} of policy {policy} are still pending, and wait: {why}"),
     };
     Matter::of_policy(MatterCode::Pending, policy, message)

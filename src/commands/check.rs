@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::policy::{Mode, Settings, Source};
 use crate::report::Findings;
 use crate::text::human::counted;
-use service::Service;
+use service::{SERVICE, Service};
 
 /// What the configuration alone tells; that it is valid was found by compiling it.
 pub fn config(settings: &Settings) -> Findings {
@@ -69,6 +69,9 @@ async fn gather<'a>(settings: &'a Settings, clock: &Clock) -> (Findings, Vec<(&'
             format!("this was checked as root, who may do more than the service's user {user}"),
             format!("sudo -u {user} retaind check"),
         );
+    }
+    if let Some((message, fix)) = service.outdated() {
+        first.warn(SERVICE, message, fix);
     }
     state::check(settings, &mut first).await;
     // At once, so that two servers that do not answer take the time of one.

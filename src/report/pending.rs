@@ -113,7 +113,7 @@ pub fn render_retried(retried: &Retried, layout: Layout) -> String {
             format!("{} {what}", counted(files, "file"))
         })
         .collect();
-    let sums = if parts.is_empty() { "No file was pending.\n".to_owned() } else { format!("{}.\n", parts.join(", ")) };
+    let sums = if parts.is_empty() { "No file was pending.\n".to_owned() } else { format!("{}.\n", parts.join("; ")) };
     let page = fit(&sums, layout);
     if left.pending.is_empty() { page } else { page + &listed(left, layout) }
 }

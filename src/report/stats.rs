@@ -10,7 +10,7 @@ use super::style::{BAD, CARE, FAINT, PLAIN, STRONG, of_status, paint, status_wor
 use super::table::{Align, Cell, Layout, Table, fit};
 use crate::outcome::{Held, PolicyTotal, RunId, RunMode, Status};
 use crate::policy::{Mode, Name};
-use crate::text::human::{between, count, duration, instant_from};
+use crate::text::human::{between, count, duration, instant, instant_from};
 use crate::text::printable;
 
 /// Everything that `stats --json` prints.
@@ -187,7 +187,7 @@ fn number_cell(number: Option<u64>, precision: Option<Precision>) -> Cell {
 fn oldest_cell(policy: &PolicyStats, now: Timestamp) -> Cell {
     match &policy.oldest {
         None => Cell::styled("-", FAINT),
-        Some(oldest) => Cell::new(format!("{} ({})", printable(&oldest.value), between(oldest.at, now))),
+        Some(oldest) => Cell::new(format!("{} ({})", instant(oldest.at), between(oldest.at, now))),
     }
 }
 
@@ -286,10 +286,10 @@ mod tests {
     fn the_page_marks_what_is_no_count_and_who_falls_behind() {
         let page = strip_str(&render_stats(&stats(), Layout::Tables { width: 200 })).to_string();
         let expected = "\
-POLICY  TABLE          ELIGIBLE  OLDEST                         BACKLOG  PROTECTED  IN SCOPE  LAST RUN
-events  nvr.events        1,204  2024-12-01 00:00:00+00 (62 d)  32 d             0    20,000  completed 2025-01-31T00:00:00Z \
+POLICY  TABLE          ELIGIBLE  OLDEST                       BACKLOG  PROTECTED  IN SCOPE  LAST RUN
+events  nvr.events        1,204  2024-12-01T00:00:00Z (62 d)  32 d             0    20,000  completed 2025-01-31T00:00:00Z \
 (1 d ago), report only
-logs    nvr.events  ≈ 9,000,000  -                              -         ≥ 10,000   unknown  never
+logs    nvr.events  ≈ 9,000,000  -                            -         ≥ 10,000   unknown  never
 attention: policy events is falling behind: a row has been eligible for 32 d, more than two periods of its schedule
 logs: error: the server\\x1b[31m
 by-hand takes parameters

@@ -74,11 +74,18 @@ impl Table {
                 let last = widths.last().copied().unwrap_or(0);
                 match width.checked_sub(before_last) {
                     Some(room) if room >= last => self.aligned(&widths, last),
-                    Some(room) if room >= NARROWEST && last.div_ceil(room) <= MOST_LINES => self.aligned(&widths, room),
+                    Some(room) if self.last_fits(room, last) => self.aligned(&widths, room),
                     _ => self.stacked(width),
                 }
             }
         }
+    }
+
+    /// True if the last column, which is that wide, takes few lines of so much room, and no word of it is broken.
+    fn last_fits(&self, room: usize, last: usize) -> bool {
+        let texts = self.rows.iter().filter_map(|row| row.last()).map(|cell| cell.text.as_str());
+        let longest = texts.flat_map(words).map(|word| word.trim_end().width()).max().unwrap_or(0);
+        room >= NARROWEST.max(longest) && last.div_ceil(room) <= MOST_LINES
     }
 
     fn widths(&self) -> Vec<usize> {

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::style::{BAD, CARE, FAINT, GOOD, STRONG, paint};
-use super::table::{Layout, wrap};
+use super::table::{Layout, fit, wrap};
 use crate::decide::facts::facts_of;
 use crate::decide::files::StaysBehind;
 use crate::decide::rows::{ReasonKind, RowReason};
@@ -173,22 +173,28 @@ pub(super) fn verdict(
     layout: Layout,
 ) -> String {
     let summary = paint(style, &printable(summary));
-    let (mut text, indent) = match layout {
-        Layout::Tables { .. } => (format!("{}  {summary}\n", paint(STRONG, name)), 11),
-        Layout::Lines => (format!("{name}: {summary}\n"), 0),
+    let mut text = match layout {
+        Layout::Tables { .. } => fit(&format!("{}  {summary}\n", paint(STRONG, name)), layout),
+        Layout::Lines => format!("{name}: {summary}\n"),
     };
     for (title, value) in facts {
         let value = printable(&value);
         match layout {
             Layout::Lines => text.push_str(&format!("{name}: {title}: {value}\n")),
-            Layout::Tables { width } => {
-                for (number, line) in wrap(&value, width.saturating_sub(indent + 2).max(20)).iter().enumerate() {
-                    let title = if number == 0 { title } else { "" };
-                    let space = " ".repeat(indent.saturating_sub(title.len()));
-                    text.push_str(&format!("  {}{space}{line}\n", paint(FAINT, title)));
-                }
-            }
+            Layout::Tables { width } => text.push_str(&beside(title, &value, width)),
         }
+    }
+    text
+}
+
+/// Words beside their title, which wrap below themselves.
+pub(super) fn beside(title: &str, words: &str, width: usize) -> String {
+    const INDENT: usize = 11;
+    let mut text = String::new();
+    for (number, line) in wrap(words, width.saturating_sub(INDENT + 2).max(20)).iter().enumerate() {
+        let title = if number == 0 { title } else { "" };
+        let space = " ".repeat(INDENT.saturating_sub(title.len()));
+        text.push_str(&format!("  {}{space}{line}\n", paint(FAINT, title)));
     }
     text
 }

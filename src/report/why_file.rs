@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::style::{BAD, CARE, FAINT, GOOD, STRONG, paint};
-use super::table::Layout;
-use super::why::verdict;
+use super::style::{BAD, CARE, GOOD, STRONG, paint};
+use super::table::{Layout, fit};
+use super::why::{beside, verdict};
 use crate::decide::facts::facts_of;
 use crate::decide::files::{FileReason, FileReasonKind};
 use crate::outcome::Facts;
@@ -134,13 +134,14 @@ pub fn render_why_file(answer: &FileAnswer, layout: Layout) -> String {
 
 fn head(answer: &FileAnswer, layout: Layout) -> String {
     let name = format!("{}: {}", answer.store, printable(&answer.path));
-    let mut text = format!("{}  {}\n", paint(STRONG, &name), found_words(answer));
+    let mut text = fit(&format!("{}  {}\n", paint(STRONG, &name), found_words(answer)), layout);
     let named = answer.named_by.iter().map(|row| {
         let NamingRow { source, table, key, column, policies } = row;
         let with: Vec<_> = policies.iter().map(Name::as_str).collect();
         let with = match with.as_slice() {
             [] => String::new(),
-            with => format!("; policy {} takes it together with the row", with.join(", ")),
+            [policy] => format!("; policy {policy} takes it together with the row"),
+            with => format!("; policies {} take it together with the row", with.join(", ")),
         };
         format!("by row {key} of {source}.{table} in {column}{with}")
     });
@@ -148,9 +149,7 @@ fn head(answer: &FileAnswer, layout: Layout) -> String {
     for (title, words) in lines {
         let words = printable(&words);
         match layout {
-            Layout::Tables { .. } => {
-                text.push_str(&format!("  {}{}{words}\n", paint(FAINT, title), " ".repeat(11 - title.len())))
-            }
+            Layout::Tables { width } => text.push_str(&beside(title, &words, width)),
             Layout::Lines => text.push_str(&format!("{name}: {title} {words}\n")),
         }
     }

@@ -29,7 +29,7 @@ use crate::policy::{Name, Store};
 pub use marker::{FileSystem, Identity, Marker, MarkerError, Placed};
 pub use path::RawPath;
 pub use private_dir::Owner;
-pub use probe::access::{Access, Closed, user_name};
+pub use probe::access::{Access, Closed, Group, user_name};
 pub use probe::lease::InUse;
 pub use probe::obstacle::Removal;
 pub use probe::open_files::FilesInUse;

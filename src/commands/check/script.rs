@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::logins::PASSWORD;
+use super::service::SERVICE;
 use crate::policy::Source;
 use crate::report::{Finding, Findings, Level};
 
@@ -26,6 +27,8 @@ struct Fixes {
     /// What lets the service reach files.
     rights: Vec<String>,
     drop_in: Vec<String>,
+    /// Systemd has to read the unit anew.
+    reloads: bool,
     /// What a person has to decide or write.
     by_hand: Vec<String>,
 }
@@ -93,6 +96,14 @@ fn heredoc(command: &str, end: &str, input: &str) -> String {
     format!("{command} <<'{end}'\n{input}\n{end}\n")
 }
 
+fn add_once(list: &mut Vec<String>, lines: Vec<String>) {
+    for line in lines {
+        if !list.contains(&line) {
+            list.push(line);
+        }
+    }
+}
+
 impl Fixes {
     fn add(&mut self, finding: &Finding) {
         let fix = finding.fix.as_deref().unwrap_or_default();
@@ -100,19 +111,18 @@ impl Fixes {
         let first = |text: &str| -> Vec<String> {
             text.lines().take_while(|line| !line.starts_with("or ")).map(str::to_owned).collect()
         };
-        let (list, lines) = if let Some(drop_in) = fix.strip_prefix(DROP_IN) {
-            (&mut self.drop_in, first(drop_in))
-        } else if fix.starts_with("setfacl ") {
-            (&mut self.rights, first(fix))
+        let (before, drop_in) = fix.split_once(DROP_IN).map_or((fix, None), |(before, lines)| (before, Some(lines)));
+        let opens = ["setfacl ", "find "].iter().any(|command| before.starts_with(command));
+        if finding.subject == SERVICE {
+            // The restart is the end of the script.
+            self.reloads |= fix.contains("daemon-reload");
+        } else if drop_in.is_some() || opens {
+            add_once(&mut self.rights, first(before));
+            add_once(&mut self.drop_in, drop_in.map(first).unwrap_or_default());
         } else {
             let said = format!("{}: {}", finding.subject, finding.message);
             let lines = std::iter::once(said).chain((!fix.is_empty()).then(|| format!("  {fix}")));
-            (&mut self.by_hand, lines.collect())
-        };
-        for line in lines {
-            if !list.contains(&line) {
-                list.push(line);
-            }
+            add_once(&mut self.by_hand, lines.collect());
         }
     }
 
@@ -121,7 +131,11 @@ impl Fixes {
         let mut text = String::new();
         if !self.rights.is_empty() {
             text.push_str("\n# Files\n");
-            text.push_str("command -v setfacl > /dev/null || { echo 'Install the package acl first.' >&2; exit 1; }\n");
+            if self.rights.iter().any(|line| line.starts_with("setfacl ")) {
+                let needed =
+                    "command -v setfacl > /dev/null || { echo 'Install the package acl first.' >&2; exit 1; }\n";
+                text.push_str(needed);
+            }
             self.rights.iter().for_each(|line| text.push_str(&format!("{line}\n")));
         }
         if !self.drop_in.is_empty() {
@@ -129,6 +143,8 @@ impl Fixes {
             text.push_str("\n# Walls around the service\nmkdir -p /etc/systemd/system/retaind.service.d\n");
             let command = "cat > /etc/systemd/system/retaind.service.d/retaind-check.conf";
             text.push_str(&heredoc(command, "END_OF_UNIT", &lines));
+        }
+        if self.reloads || !self.drop_in.is_empty() {
             text.push_str("systemctl daemon-reload\n");
         }
         if !self.by_hand.is_empty() {

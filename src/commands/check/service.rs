@@ -4,9 +4,34 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use tokio::process::Command;
 
+use crate::stores::Group;
+use crate::text::human::instant;
+
+/// Subject of findings about the running service.
+pub(super) const SERVICE: &str = "service";
+
 const UNIT: &str = "retaind.service";
+const PROPERTIES: [&str; 14] = [
+    "LoadState",
+    "ActiveState",
+    "ExecMainStartTimestamp",
+    "NeedDaemonReload",
+    "FragmentPath",
+    "DropInPaths",
+    "User",
+    "SupplementaryGroups",
+    "ProtectSystem",
+    "ProtectHome",
+    "ReadWritePaths",
+    "BindPaths",
+    "PrivateUsers",
+    "AmbientCapabilities",
+];
 /// The packaged service's user.
 const USER: &str = "retaind";
 /// systemd answers at once, or there is something else to be mended first.
@@ -26,9 +51,7 @@ impl Service {
         if std::env::var_os("INVOCATION_ID").is_some() {
             return Self::default();
         }
-        let properties =
-            "LoadState,User,ProtectSystem,ProtectHome,ReadWritePaths,BindPaths,PrivateUsers,AmbientCapabilities";
-        let shown = ask(&["show", UNIT, "--property", properties]).await;
+        let shown = ask(&["show", UNIT, "--property", &PROPERTIES.join(",")]).await;
         // Among the properties they are "unprintable".
         let written = ask(&["cat", UNIT]).await;
         let has_credentials = written.lines().any(|line| {
@@ -51,6 +74,32 @@ impl Service {
             "" => "root",
             user => user,
         }
+    }
+
+    /// True if the service is in a group by its unit, as another process of its user need not be.
+    pub(super) fn has_group(&self, group: &Group) -> bool {
+        let id = group.id.to_string();
+        self.get("SupplementaryGroups").split_whitespace().any(|listed| listed == group.name || listed == id)
+    }
+
+    /// What the running service does not go by yet, and how it comes to do so.
+    pub(super) fn outdated(&self) -> Option<(String, &'static str)> {
+        if !matches!(self.get("ActiveState"), "active" | "reloading") {
+            return None;
+        }
+        if self.get("NeedDaemonReload") == "yes" {
+            let message = "its unit or a drop-in was changed, and neither systemd nor the running service goes by that";
+            return Some((message.to_owned(), "systemctl daemon-reload\nsystemctl restart retaind"));
+        }
+        let started = parse_time(self.get("ExecMainStartTimestamp"))?;
+        let files = self.get("DropInPaths").split_whitespace().chain([self.get("FragmentPath")]);
+        let (written, file) = files.filter_map(|file| Some((written_at(file)?, file))).max()?;
+        // Systemd tells whole seconds.
+        (written.as_second() > started.as_second()).then(|| {
+            let (written, started) = (instant(written), instant(started));
+            let message = format!("{file} was written at {written}, and the service runs since {started} without it");
+            (message, "systemctl restart retaind")
+        })
     }
 
     /// The drop-in that the service lacks to write beneath a directory, if it lacks one.
@@ -111,11 +160,28 @@ impl Service {
 /// Answer of `systemctl`; nothing without a systemd: then there is no sandbox to look at.
 async fn ask(arguments: &[&str]) -> String {
     let mut command = Command::new("systemctl");
+    // Times are written in the zone of whoever asks.
+    command.env("TZ", "UTC").env("LC_ALL", "C");
     command.args(arguments).stdin(std::process::Stdio::null()).stderr(std::process::Stdio::null()).kill_on_drop(true);
     match tokio::time::timeout(PATIENCE, command.output()).await {
         Ok(Ok(output)) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
         Ok(Ok(_) | Err(_)) | Err(_) => String::new(),
     }
+}
+
+/// Reads an instant as systemd writes it in UTC.
+fn parse_time(text: &str) -> Option<Timestamp> {
+    let time = DateTime::strptime("%a %Y-%m-%d %H:%M:%S UTC", text).ok()?;
+    Some(time.to_zoned(TimeZone::UTC).ok()?.timestamp())
+}
+
+fn written_at(file: &str) -> Option<Timestamp> {
+    Timestamp::try_from(std::fs::metadata(file).ok()?.modified().ok()?).ok()
+}
+
+/// The drop-in that lets the service into a group.
+pub(super) fn supplementary_group(group: &str) -> String {
+    drop_in(&format!("SupplementaryGroups={group}"))
 }
 
 /// The drop-in that opens a directory to the service.
@@ -153,6 +219,37 @@ mod tests {
         assert!(drop_in.contains("AmbientCapabilities=CAP_LEASE") && drop_in.contains("PrivateUsers=no"), "{drop_in}");
         let sees = format!("{SHOWN}PrivateUsers=no\nAmbientCapabilities=cap_lease\n");
         assert_eq!((Service::parse(&sees).blindness(), Service::default().blindness()), (None, None));
+    }
+
+    #[test]
+    fn groups_of_the_unit_by_name_and_number() {
+        let service = Service::parse("LoadState=loaded\nSupplementaryGroups=video 4711\n");
+        let group = |id, name: &str| Group { id, name: name.to_owned() };
+        assert!(service.has_group(&group(44, "video")) && service.has_group(&group(4711, "nvr")));
+        assert!(!service.has_group(&group(0, "root")) && !Service::default().has_group(&group(44, "video")));
+    }
+
+    #[test]
+    fn a_service_older_than_its_unit_is_said() {
+        let file = std::env::temp_dir().join(format!("retaind-drop-in-{}", std::process::id()));
+        std::fs::write(&file, "[Service]\n").unwrap();
+        let service = |active: &str, since: &str, reload: &str| {
+            let shown = format!(
+                "LoadState=loaded\nActiveState={active}\nExecMainStartTimestamp={since}\nNeedDaemonReload={reload}\n\
+                 FragmentPath=/nowhere\nDropInPaths=/nowhere/a.conf {}\n",
+                file.display()
+            );
+            Service::parse(&shown).outdated()
+        };
+        let (message, fix) = service("active", "Thu 2020-01-02 03:04:05 UTC", "no").unwrap();
+        assert!(message.contains(file.to_str().unwrap()) && message.contains("2020-01-02 03:04"), "{message}");
+        assert_eq!(fix, "systemctl restart retaind");
+        assert_eq!(service("active", "Fri 2190-01-01 00:00:00 UTC", "no"), None);
+        assert!(
+            service("active", "Fri 2190-01-01 00:00:00 UTC", "yes").unwrap().1.starts_with("systemctl daemon-reload")
+        );
+        assert_eq!(service("inactive", "", "yes"), None);
+        std::fs::remove_file(&file).unwrap();
     }
 
     #[test]

@@ -3,13 +3,16 @@
 use std::io::ErrorKind;
 
 use super::policies::{enforces, rows_policies};
-use super::service::{Service, read_write_paths};
+use super::service::{Service, read_write_paths, supplementary_group};
 use super::trees;
 use crate::ledger::Ledger;
 use crate::policy::{OpenFiles, OwnedFile, PolicyKind, Settings, Store};
 use crate::report::Findings;
-use crate::stores::{Access, Closed, OpenStore, Removal, StoreError};
+use crate::stores::{Access, Closed, Group, OpenStore, Removal, StoreError};
 use crate::text::{chain, shell_word};
+
+/// Group of whoever has none.
+const NOBODY: u32 = 65534;
 
 /// Opens the store and asks what it is, and what this user, and the service, may do in it.
 pub(super) async fn check(
@@ -30,8 +33,15 @@ pub(super) async fn check(
         }
     };
     rights(settings, store, service, (&access, &open), findings);
+    let by_group = is_by_group(&access, service);
+    if by_group && !access.readable {
+        let (user, group) = (service.user(), &access.group.name);
+        let message = format!("what is in it was not looked at: this user is not in group {group}, and the service is");
+        return findings.warn(subject, message, format!("sudo -u {user} -g {group} retaind check"));
+    }
     let removal = Removal { trashes: store.trash.is_some(), ..Removal::default() };
     if !access.read_only_mount
+        && !by_group
         && let Some(why) = open.obstacle(removal).await
     {
         findings.error(&subject, format!("{why}; rows with files in it stay until it can be"), "");
@@ -71,17 +81,24 @@ fn rights(
     let owned = owned_files(settings, store);
     let walked = settings.policies_in(&store.name).any(|policy| policy.enabled && enforces(settings, policy));
     let mut amiss = Vec::new();
-    if let Some(missing) = lacking(store, access, service) {
-        amiss.push(missing);
-    } else if let Some(drop_in) = service.wall(&store.root) {
+    amiss.extend(lacking(store, access, service));
+    if !access.read_only_mount
+        && let Some(drop_in) = service.wall(&store.root)
+    {
         let message = format!("{} is outside the directories that the service may write to", store.root.display());
         amiss.push((message, drop_in));
     }
     if amiss.is_empty() {
+        if is_by_group(access, service) {
+            let group = &access.group.name;
+            let place =
+                format!("{} is readable and writable by the service, which is in group {group}", store.root.display());
+            return findings.ok(subject, place);
+        }
         if (walked || owned.iter().any(|file| file.directory))
             && let Some(message) = closed(store, open)
         {
-            return findings.warn(subject, message, grant(service.user(), &store.root.display()));
+            return findings.warn(subject, message, way_in(store, access, service));
         }
         let place = format!("{} is readable and writable", store.root.display());
         return findings.ok(subject, place);
@@ -124,7 +141,7 @@ fn closed(store: &Store, open: &OpenStore) -> Option<String> {
 /// What this process lacks in the store, and the remedy.
 fn lacking(store: &Store, access: &Access, service: &Service) -> Option<(String, String)> {
     let root = store.root.display();
-    let Access { readable, writable, mount_point, read_only_mount, owner, mode } = access;
+    let Access { readable, writable, mount_point, read_only_mount, owner, group: _, mode } = access;
     if *read_only_mount {
         let message = format!("{root} is read-only here: so is its mount {}", mount_point.display());
         let fix = format!(
@@ -136,11 +153,32 @@ fn lacking(store: &Store, access: &Access, service: &Service) -> Option<(String,
     }
     let what = match (readable, writable) {
         (true, true) => return None,
+        (_, _) if is_by_group(access, service) => return None,
         (true, false) => "files in it cannot be removed",
         (false, _) => "it cannot be read",
     };
     let message = format!("{what} by this user: {root} belongs to {owner} and has mode {:04o}", mode & 0o7777);
-    Some((message, grant(service.user(), &root)))
+    Some((message, way_in(store, access, service)))
+}
+
+/// True if this process may not empty the root, and the service may: by a group that its unit names.
+fn is_by_group(access: &Access, service: &Service) -> bool {
+    let opens = access.mode & 0o070 == 0o070;
+    !(access.readable && access.writable) && opens && service.has_group(&access.group)
+}
+
+/// What lets the service empty the store: its group, where it has one of its own, or an entry for the user.
+fn way_in(store: &Store, access: &Access, service: &Service) -> String {
+    let Group { id, name } = &access.group;
+    let (user, root) = (service.user(), store.root.display());
+    if *id == 0 || *id == NOBODY {
+        return grant(user, &root);
+    }
+    // Of directories alone: files need nothing to be removed, and would seem to have been changed.
+    let opened = format!("find {} -type d -exec chmod g+rwx {{}} +", shell_word(&root.to_string()));
+    let joined =
+        if service.has_group(&access.group) { String::new() } else { format!("\n{}", supplementary_group(name)) };
+    format!("{opened}{joined}\nor {}", grant(user, &root))
 }
 
 fn how_to_open(error: &StoreError, service: &Service) -> String {

@@ -24,8 +24,18 @@ pub struct Access {
     pub read_only_mount: bool,
     /// Owner and group of the root ("camera:video"; a number where there is no name), for the message.
     pub owner: String,
+    /// Group of the root.
+    pub group: Group,
     /// Permission bits of the root.
     pub mode: u32,
+}
+
+/// A group of users.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    pub id: u32,
+    /// The number as text, where it has no name.
+    pub name: String,
 }
 
 /// A directory in a store that retaind's user may not empty, for `check`.
@@ -51,6 +61,7 @@ pub(crate) fn access(root: &Root) -> std::io::Result<Access> {
         mount_point: mount_point(root)?,
         read_only_mount: mounted.f_flag.contains(StatVfsMountFlags::RDONLY),
         owner: owner(stat.st_uid, stat.st_gid),
+        group: Group { id: stat.st_gid, name: named("/etc/group", stat.st_gid) },
         mode: stat.st_mode & 0o7777,
     })
 }

@@ -9,6 +9,7 @@ mod check_families;
 mod check_files;
 mod check_parts;
 mod check_script;
+mod check_service;
 mod check_trees;
 mod completion;
 mod contract;
