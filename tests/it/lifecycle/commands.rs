@@ -143,7 +143,11 @@ fn a_plan_in_force_is_the_daemons() {
     let planned = |more: &[&str]| retaind(&world, &[&["plan", "items", "--json"], more].concat());
     let rows = |output: &Output| json_of(output)["policies"][0]["rows_deleted"].clone();
     let (here, there) = (planned(&[]), planned(&["--in-force"]));
-    let keys = |output: &Output| json_of(output).as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    // What a wider run would have to show again is for requests.
+    let keys = |output: &Output| {
+        let keys = json_of(output).as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        keys.into_iter().filter(|key| key != "plan_digest").collect::<Vec<_>>()
+    };
     assert_eq!((keys(&here), rows(&here)), (keys(&there), json!(10)), "{}", stderr(&there));
     edit(&world, "keep = \"30d\"", "keep = \"90d\"");
     assert_eq!((rows(&planned(&[])), rows(&planned(&["--in-force"]))), (json!(0), json!(10)));
