@@ -234,7 +234,8 @@ mod tests {
         };
         let page = strip_str(&render_why_file(&answer, Layout::Tables { width: 100 })).to_string();
         let expected = "\
-images: a\\x1b.jpg  a file of 2.0 KiB, changed 2025-01-31T00:00:00Z (1 d ago), with 2 names: its room is free when all are gone
+images: a\\x1b.jpg  a file of 2.0 KiB, changed 2025-01-31T00:00:00Z (1 d ago), with 2 names: its
+  room is free when all are gone
   named      by row 7 of nvr.item in path; policy items takes it together with the row
 
 lost  kept: row 7 of nvr.item names it

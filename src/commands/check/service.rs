@@ -242,7 +242,7 @@ mod tests {
             Service::parse(&shown).outdated()
         };
         let (message, fix) = service("active", "Thu 2020-01-02 03:04:05 UTC", "no").unwrap();
-        assert!(message.contains(file.to_str().unwrap()) && message.contains("2020-01-02 03:04"), "{message}");
+        assert!(message.contains(file.to_str().unwrap()) && message.contains("2020-01-02T03:04:05Z"), "{message}");
         assert_eq!(fix, "systemctl restart retaind");
         assert_eq!(service("active", "Fri 2190-01-01 00:00:00 UTC", "no"), None);
         assert!(
