@@ -3,11 +3,11 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Extension, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::{Json as Reply, Router};
 use futures_util::StreamExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,7 @@ fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/api/v1/pending/retry", pending::retry, "Tries now to remove pending files")
             .may_take::<RetryWanted>()
             .answers::<Retried>(StatusCode::OK)
-            .refuses(&[NotPending, RateLimited]),
+            .refuses(&[NotPending, Busy, RateLimited]),
         Endpoint::post("/api/v1/pending/forget", pending::forget, "Leaves a pending file alone for good")
             .takes::<ForgetWanted>()
             .answers::<Forgotten>(StatusCode::OK)
