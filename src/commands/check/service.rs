@@ -231,8 +231,7 @@ mod tests {
 
     #[test]
     fn a_service_older_than_its_unit_is_said() {
-        let file = std::env::temp_dir().join(format!("retaind-drop-in-{}", std::process::id()));
-        std::fs::write(&file, "[Service]\n").unwrap();
+        let file = std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
         let service = |active: &str, since: &str, reload: &str| {
             let shown = format!(
                 "LoadState=loaded\nActiveState={active}\nExecMainStartTimestamp={since}\nNeedDaemonReload={reload}\n\
@@ -249,7 +248,6 @@ mod tests {
             service("active", "Fri 2190-01-01 00:00:00 UTC", "yes").unwrap().1.starts_with("systemctl daemon-reload")
         );
         assert_eq!(service("inactive", "", "yes"), None);
-        std::fs::remove_file(&file).unwrap();
     }
 
     #[test]
