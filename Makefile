@@ -45,6 +45,7 @@ bench: setup ## measure purges, scans and the idle daemon; fails when a limit is
 	$(CARGO) bench --locked --bench family -- --check
 	$(CARGO) bench --locked --bench purge -- --sigterm --check
 	$(CARGO) bench --locked --bench idle -- --check
+	$(CARGO) bench --locked --bench served -- --check
 	$(CARGO) bench --locked --bench scan -- --check
 
 deny: ## check licences, sources and bans of the dependencies (needs cargo-deny)

@@ -12,9 +12,10 @@ use anyhow::Context;
 /// How often the peak memory is read; it only grows, so that at most the last of these is missed.
 const MEMORY_PERIOD: Duration = Duration::from_millis(5);
 
-/// The release binary that belongs to this program.
+/// The release binary that belongs to this program, or the one that `RETAIND_BENCH_PROGRAM` names.
 pub fn retaind(config: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_retaind"));
+    let own = || env!("CARGO_BIN_EXE_retaind").into();
+    let mut command = Command::new(std::env::var_os("RETAIND_BENCH_PROGRAM").unwrap_or_else(own));
     // Such variables say something to the benches, and the binary would refuse them.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"RETAIND_")) {
         command.env_remove(name);

@@ -79,6 +79,11 @@ impl Fixture {
         retaind(&self.config)
     }
 
+    /// The socket of a daemon for it.
+    pub fn socket(&self) -> PathBuf {
+        self.config.with_file_name("state").join("retaind.sock")
+    }
+
     /// Deletes the old rows with one statement, and says how long it took.
     pub fn delete_at_once(&self) -> anyhow::Result<Duration> {
         let delete = format!("DELETE FROM readings WHERE {}", self.old);

@@ -9,6 +9,7 @@ mod engine;
 #[allow(unused, clippy::unwrap_used, clippy::expect_used, reason = "the harness offers more than a bench takes")]
 #[path = "../../tests/it/engines/mod.rs"]
 mod engines;
+#[allow(dead_code, reason = "shared with the bench of a served daemon")]
 mod fixture;
 #[allow(unused, clippy::expect_used, reason = "shared with the tests")]
 #[path = "../../tests/it/needs.rs"]
