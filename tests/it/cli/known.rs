@@ -70,9 +70,23 @@ async fn a_broken_fragment_hides_neither_tasks_nor_runs() {
 #[tokio::test]
 async fn a_missing_password_hides_neither_tasks_nor_runs() {
     let (mut world, run) = ran().await;
+    world.declare("[sources.other]\nurl = \"postgres://app@127.0.0.1:1/app\"\npassword_file = \"/nowhere\"\n");
+    world.config_file();
+    assert_known(&world, &run, "sources.other.password_file");
+}
+
+#[tokio::test]
+async fn a_missing_credential_hides_nothing() {
+    let (mut world, run) = ran().await;
     world.declare("[sources.other]\nurl = \"postgres://app@127.0.0.1:1/app\"\npassword_credential = \"none\"\n");
     world.config_file();
-    assert_known(&world, &run, "sources.other.password_credential");
+    let status = call(&world, &["status", "--json"]).with(0).json();
+    let task = status["tasks"].as_array().unwrap().iter().find(|task| task["task"] == "retention").unwrap();
+    assert_eq!(task["last_run"]["run_id"], run["run_id"], "{status:#}");
+    for arguments in [&["runs"][..], &["pending"], &["audit"], &["pause", "items"], &["resume", "items"]] {
+        let ended = call(&world, arguments).with(0);
+        assert!(!ended.stderr.contains("credential"), "{}", ended.stderr);
+    }
 }
 
 #[tokio::test]
