@@ -7,6 +7,7 @@ mod clock_watch;
 mod control;
 mod holds;
 mod live;
+mod metrics;
 mod recovery;
 mod reload;
 mod report;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::active_runs::{ActiveRun, ActiveRuns};
 use super::live::Live;
+use super::metrics::Metrics;
 use super::report::{Report, Reports};
 use super::run_ends::{emit_goes_on, emit_result, last_run, suspects};
 use crate::clock::{Clock, millis_between};
@@ -35,17 +36,22 @@ struct Inner {
     clock: Clock,
     reports: Reports,
     active: ActiveRuns,
+    metrics: Metrics,
     pruned_at: Mutex<Option<Timestamp>>,
 }
 
 impl Runs {
-    pub fn new(live: Live, ledger: Ledger, clock: Clock, reports: Reports) -> Self {
+    pub fn new(live: Live, ledger: Ledger, clock: Clock, (reports, metrics): (Reports, Metrics)) -> Self {
         let (active, pruned_at) = (ActiveRuns::default(), Mutex::default());
-        Self(Arc::new(Inner { live, ledger, clock, reports, active, pruned_at }))
+        Self(Arc::new(Inner { live, ledger, clock, reports, active, metrics, pruned_at }))
     }
 
     pub fn active(&self) -> &ActiveRuns {
         &self.0.active
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     pub fn live(&self) -> &Live {
@@ -101,6 +107,7 @@ impl Runs {
         let (mut last, mut suspected) = (None, Vec::new());
         if let (Ok(result), true) = (&result, mode != RunMode::Plan) {
             emit_result(result);
+            self.0.metrics.observe_run(result);
             (last, suspected) = (Some(last_run(result, self.0.clock.now())), suspects(runner.settings(), result));
         }
         if mode != RunMode::Plan {
@@ -119,6 +126,7 @@ impl Runs {
         let last = match self.end_lost(run_id).await {
             Ok(result) => result.map(|result| {
                 emit_result(&result);
+                self.0.metrics.observe_run(&result);
                 last_run(&result, self.0.clock.now())
             }),
             Err(error) => {

@@ -12,6 +12,7 @@ use super::clock_watch::look_at_clock;
 use super::control::{Controller, Requests, Snapshot};
 use super::holds::{self, announce};
 use super::live::{Live, scheduled_tasks};
+use super::metrics::{Metrics, keep_writing};
 use super::recovery::{Background, recover};
 use super::reload::{Loader, Refusal, load};
 use super::report::{Report, Reports};
@@ -147,7 +148,8 @@ impl Recovered {
         let last = last_run(&ledger).await?;
         let tasks = remembered_tasks(&settings, &ledger, clock.now()).await?;
         hear_sources(&mut watch, &mut heard, began).await;
-        let runs = Runs::new(live.clone(), ledger.clone(), clock.clone(), reports.clone());
+        let metrics = Metrics::new(&ledger.ended_runs().await?);
+        let runs = Runs::new(live.clone(), ledger.clone(), clock.clone(), (reports.clone(), metrics));
         let zone = settings.daemon.timezone.clone();
         let schedule =
             Schedule::start(zone, &tasks, clock.clone(), Alarm::kernel(), Arc::new(TaskRuns(runs.clone())), cancel)
@@ -157,6 +159,7 @@ impl Recovered {
         let (order, orders) = mpsc::channel(ORDERS_AHEAD);
         let (snapshot, seen) = watch::channel(Snapshot::default());
         let controller = Controller::new((runs.clone(), requests.clone()), Arc::clone(&options.load), order, seen);
+        tokio::spawn(keep_writing(controller.clone(), cancel.clone()));
         let answers = Answers::start(&settings, controller, &lock);
         Ok(Daemon {
             load: Arc::clone(&options.load),

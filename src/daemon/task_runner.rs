@@ -128,6 +128,7 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::super::live::Live;
+    use super::super::metrics::Metrics;
     use super::super::report::Report;
     use super::*;
     use crate::clock::Clock;
@@ -140,7 +141,11 @@ mod tests {
         let ledger = Ledger::open(&directory.join("ledger.db")).await.unwrap();
         let (reports, heard) = mpsc::unbounded_channel();
         let runner = Runner::new(Arc::new(settings(directory)), Some(ledger.clone()), Clock::system());
-        (TaskRuns(Runs::new(Live::new(runner), ledger.clone(), Clock::system(), reports)), ledger, heard)
+        (
+            TaskRuns(Runs::new(Live::new(runner), ledger.clone(), Clock::system(), (reports, Metrics::new(&[])))),
+            ledger,
+            heard,
+        )
     }
 
     fn activation() -> Activation {

@@ -37,6 +37,11 @@ impl Status {
         }
     }
 
+    /// True if the work was done, be it with errors of single rows and files.
+    pub fn is_success(self) -> bool {
+        matches!(self, Status::Completed | Status::CompletedWithErrors)
+    }
+
     /// True if it did not come to its end: it is not known what it would have been.
     pub fn is_cut_short(self) -> bool {
         matches!(self, Status::Failed | Status::Cancelled)

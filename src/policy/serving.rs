@@ -13,6 +13,10 @@ pub struct Serving {
     pub socket: Option<PathBuf>,
     /// Nothing can be started, stopped or changed through it.
     pub read_only: bool,
+    /// It shows numbers for Prometheus.
+    pub metrics: bool,
+    /// File that these numbers are written into.
+    pub metrics_file: Option<PathBuf>,
     /// None where it does not answer over TCP.
     pub tcp: Option<ServingTcp>,
 }

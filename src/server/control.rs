@@ -30,6 +30,8 @@ pub trait Control: Send + Sync + 'static {
     fn alive(&self) -> Answer<'_, ()>;
     /// State of everything, as it is in force.
     fn status(&self) -> Answer<'_, LiveStatus>;
+    /// Numbers in the text format of Prometheus.
+    fn metrics(&self) -> Answer<'_, String>;
     /// The policies in force.
     fn policies(&self) -> Answer<'_, Vec<PolicyOverview>>;
     /// Eligible rows of policies, without names of all of them.

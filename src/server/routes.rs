@@ -25,6 +25,9 @@ use crate::report::{Forgotten, Paused, PendingFiles, PolicyOverview, Retried, Ru
 /// Longest time that a request waits for its run.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
+/// Media type of numbers for Prometheus.
+const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// Everything that can be asked.
 fn endpoints() -> Vec<Endpoint> {
     use ProblemCode::*;
@@ -94,6 +97,9 @@ fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/api/v1/reload", reload, "Loads the configuration anew")
             .answers::<Reloaded>(StatusCode::OK)
             .refuses(&[ConfigurationInvalid]),
+        Endpoint::get("/metrics", metrics, "Numbers in the text format of Prometheus")
+            .answers_as(StatusCode::OK, Form::Text)
+            .refuses(&[UnknownPath]),
         Endpoint::get("/healthz", alive, "Answers while the main loop does").answers_as(StatusCode::OK, Form::Text),
         Endpoint::get("/readyz", alive, "Answers while the main loop does").answers_as(StatusCode::OK, Form::Text),
     ]
@@ -148,6 +154,14 @@ async fn not_that_method(method: axum::http::Method, uri: axum::http::Uri) -> Pr
 
 async fn alive(State(app): State<App>) -> Result<&'static str, Problem> {
     app.control.alive().await.map(|()| "ok\n")
+}
+
+async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+    if !app.control.settings().serving.metrics {
+        return Err(Problem::new(ProblemCode::UnknownPath, "[server] metrics is false"));
+    }
+    let page = app.control.metrics().await?;
+    Ok(([(header::CONTENT_TYPE, TEXT_FORMAT)], page).into_response())
 }
 
 async fn status(State(app): State<App>) -> Result<Response, Problem> {

@@ -68,6 +68,11 @@ keys! {
         socket: String, default "`retaind.sock` in systemd's `$RUNTIME_DIRECTORY`, or else in `state_dir`";
         /// `true`: nothing can be started, stopped or changed through it.
         read_only: bool = false;
+        /// `false`: `GET /metrics` answers nothing. It shows [numbers](monitoring.md) for Prometheus.
+        metrics: bool = true;
+        /// Absolute path of a file `*.prom` that the daemon writes the same numbers into, anew every 15 seconds, for the
+        /// textfile collector of node_exporter. Its directory has to be writable for the service.
+        metrics_file: String;
         /// Address and port on which the daemon [answers over TCP](api.md#over-tcp), to whoever has a token:
         /// `127.0.0.1:8765`. Without it: nowhere.
         listen: String;

@@ -74,7 +74,7 @@ impl Controller {
     }
 
     /// The configuration in force.
-    pub(super) fn settings(&self) -> Arc<Settings> {
+    pub(in crate::daemon) fn settings(&self) -> Arc<Settings> {
         self.runs.live().settings()
     }
 

@@ -41,6 +41,10 @@ impl Control for Controller {
         Box::pin(self.live_status())
     }
 
+    fn metrics(&self) -> Answer<'_, String> {
+        Box::pin(self.numbers())
+    }
+
     fn policies(&self) -> Answer<'_, Vec<PolicyOverview>> {
         Box::pin(self.all_policies())
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::super::active_runs::ActiveRun;
+use super::super::metrics::{Page, render};
 use super::controller::{Controller, Order, Snapshot, internal, invalid_parameter, stopping, unknown_name, unwanted};
 use crate::commands::params::check_params;
 use crate::commands::selection::{select, select_enabled};
@@ -60,6 +61,16 @@ impl Controller {
         })
     }
 
+    /// The page of numbers for Prometheus.
+    pub(in crate::daemon) async fn numbers(&self) -> Result<String, Problem> {
+        let (settings, status) = (self.settings(), self.live_status().await?);
+        let ledger = self.runs.ledger();
+        let (totals, looks) = (ledger.totals().await.map_err(internal)?, ledger.last_looks().await.map_err(internal)?);
+        let page = Page { settings: &settings, status: &status, totals: &totals, looks: &looks };
+        let unwritten = || Problem::new(ProblemCode::Internal, "the numbers could not be written");
+        render(self.runs.metrics(), &page).ok_or_else(unwritten)
+    }
+
     pub(super) async fn all_policies(&self) -> Result<Vec<PolicyOverview>, Problem> {
         policies::policies(&self.settings(), self.runs.ledger()).await.map_err(internal)
     }
@@ -79,7 +90,9 @@ impl Controller {
             names => select(&settings, names).map_err(unknown_name)?,
         };
         let params = check_params(&selection, &[]).map_err(invalid_parameter)?;
-        Ok(stats::stats(&settings, &selection.policies, &params, self.runs.clock()).await)
+        let stats = stats::stats(&settings, &selection.policies, &params, self.runs.clock()).await;
+        self.runs.metrics().observe_stats(&stats);
+        Ok(stats)
     }
 
     pub(super) async fn list_runs(&self, wanted: RunsWanted) -> Result<Vec<RunEntry>, Problem> {

@@ -22,6 +22,15 @@ const SOCKET: &str = "retaind.sock";
 /// Largest file of certificates or of a key, in bytes.
 const LARGEST_PEM: u64 = 256 * 1024;
 
+/// Path of a file that the textfile collector reads.
+fn parse_prom(text: &str) -> Result<PathBuf, Fault> {
+    let path = parse_absolute(text)?;
+    if path.extension().is_some_and(|ending| ending == "prom") {
+        return Ok(path);
+    }
+    Err(Fault::new("the textfile collector reads files that end in .prom").hint("write /PATH/retaind.prom"))
+}
+
 impl Gather<'_> {
     pub(super) fn serving(&mut self, raw: &Raw, state_dir: &Path) -> Option<Serving> {
         let socket = match raw.server.socket.as_deref() {
@@ -29,7 +38,10 @@ impl Gather<'_> {
             Some(written) => Some(self.check(&KeyPath::of(&["server", "socket"]), parse_absolute(written))?),
             None => Some(self.inputs.runtime_dir.as_deref().unwrap_or(state_dir).join(SOCKET)),
         };
-        Some(Serving { socket, read_only: raw.server.read_only, tcp: self.tcp(&raw.server) })
+        let RawServer { read_only, metrics, .. } = raw.server;
+        let metrics_file =
+            self.parsed(&KeyPath::of(&["server"]), "metrics_file", raw.server.metrics_file.as_ref(), parse_prom);
+        Some(Serving { socket, read_only, metrics, metrics_file, tcp: self.tcp(&raw.server) })
     }
 
     /// Answers over TCP, where there is an address for them.

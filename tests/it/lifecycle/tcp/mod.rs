@@ -4,6 +4,7 @@ mod abuse;
 mod browser;
 mod described;
 mod limits;
+mod metrics;
 mod origins;
 mod rate;
 mod tls;

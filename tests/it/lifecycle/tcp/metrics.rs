@@ -1,0 +1,175 @@
+//! Numbers for Prometheus: what they say, that Prometheus itself takes them, and that the page of docs knows each.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::Command;
+
+use super::*;
+use crate::needs::Need;
+
+const MONITORING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/monitoring.md");
+const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/prometheus");
+
+fn numbers(world: &World) -> String {
+    let reply = http::request(&world.dir.join("state/retaind.sock"), "GET", "/metrics", "");
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert!(reply.head.contains("content-type: text/plain; version=0.0.4"), "{}", reply.head);
+    reply.body.as_str().unwrap().to_owned()
+}
+
+/// The value of a sample; none where it is not shown.
+fn value(page: &str, sample: &str) -> Option<f64> {
+    page.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' ')?.parse().ok())
+}
+
+fn run(world: &World, wanted: Value) {
+    let reply =
+        http::request(&world.dir.join("state/retaind.sock"), "POST", "/api/v1/run?wait=20s", &wanted.to_string());
+    assert_eq!(reply.status, 200, "{}", reply.body);
+}
+
+#[test]
+fn numbers_say_what_happened_also_after_a_restart() {
+    let (world, daemon) = three_items_served();
+    let before = numbers(&world);
+    assert_eq!(value(&before, "retaind_rows_deleted_total{policy=\"items\"}"), None, "it never ran");
+    assert_eq!(value(&before, "retaind_source_up{source=\"app\"}"), Some(1.0), "{before}");
+    let stats = http::request(&world.dir.join("state/retaind.sock"), "GET", "/api/v1/stats", "");
+    assert_eq!(stats.status, 200);
+    assert_eq!(value(&numbers(&world), "retaind_policy_backlog_items{policy=\"items\"}"), Some(2.0));
+    run(&world, json!({ "names": ["sweep"], "mode": "report" }));
+    assert_eq!(value(&numbers(&world), "retaind_policy_backlog_items{policy=\"items\"}"), Some(2.0));
+    run(&world, json!({ "names": ["sweep"] }));
+    run(&world, json!({ "names": ["items"], "mode": "plan" }));
+    let samples = [
+        ("retaind_rows_deleted_total{policy=\"items\"}", 2.0),
+        ("retaind_runs_total{task=\"sweep\",status=\"completed\"}", 2.0),
+        ("retaind_run_duration_seconds_count{task=\"sweep\"}", 2.0),
+        ("retaind_policy_backlog_items{policy=\"items\"}", 0.0),
+        ("retaind_policy_held{policy=\"items\"}", 0.0),
+        ("retaind_task_overdue{task=\"sweep\"}", 0.0),
+        ("retaind_report_mode", 0.0),
+    ];
+    let page = numbers(&world);
+    for (sample, expected) in samples {
+        assert_eq!(value(&page, sample), Some(expected), "{sample} in\n{page}");
+    }
+    daemon.stop();
+    let daemon = Daemon::ready(&world);
+    let page = numbers(&world);
+    assert_eq!(value(&page, "retaind_rows_deleted_total{policy=\"items\"}"), Some(2.0));
+    assert_eq!(value(&page, "retaind_runs_total{task=\"sweep\",status=\"completed\"}"), Some(2.0));
+    assert!(value(&page, "retaind_task_last_success_timestamp_seconds{task=\"sweep\"}").unwrap() > 1.7e9);
+    daemon.stop();
+}
+
+#[test]
+fn every_number_is_described() {
+    let mut world = world("every = \"20d\"");
+    world.declare(
+        "[policies.strays]\nkind = \"orphans\"\nstore = \"images\"\ntask = \"sweep\"\nmode = \"report\"\nkeep = \"24h\"\n",
+    );
+    world.put("images", "kept.jpg", 10);
+    world.item(1, 1.0, None, Some("kept.jpg"));
+    world.config_file();
+    call_in(&world, &["adopt", "images", "--yes"]).with(0);
+    let daemon = Daemon::ready(&world);
+    run(&world, json!({ "names": ["sweep"] }));
+    let page = numbers(&world);
+    let shown: BTreeSet<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let docs = std::fs::read_to_string(MONITORING).unwrap();
+    let rows = docs.lines().filter_map(|line| line.strip_prefix("| `retaind_")?.split('`').next());
+    let described: BTreeSet<String> = rows.map(|row| format!("retaind_{}", row.split('{').next().unwrap())).collect();
+    let shown: BTreeSet<String> = shown.into_iter().map(str::to_owned).collect();
+    assert_eq!(shown, described, "docs/monitoring.md has a row for each number");
+    daemon.stop();
+}
+
+#[test]
+fn promtool_finds_no_fault() {
+    needs!(Need::Program("promtool"));
+    let (world, daemon) = three_items_served();
+    run(&world, json!({ "names": ["sweep"] }));
+    let page = numbers(&world);
+    let mut lint = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).spawn().unwrap();
+    lint.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+    assert!(lint.wait().unwrap().success(), "{page}");
+    let tested = Command::new("promtool").args(["test", "rules", "retaind.rules.test.yml"]).current_dir(RULES).output();
+    let tested = tested.unwrap();
+    assert!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stdout));
+    daemon.stop();
+}
+
+#[test]
+fn a_real_prometheus_reads_them() {
+    needs!(Need::Program("prometheus"));
+    let mut served = Served::start("");
+    assert_eq!(served.send("GET", "/metrics", &[&served.host()], "").status, 401, "over TCP it takes a token");
+    let dir = &served.world.dir;
+    let config = format!(
+        "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: [{RULES}/retaind.rules.yml]\n\
+         scrape_configs:\n  - job_name: retaind\n    authorization: {{ credentials: {} }}\n    static_configs:\n      - \
+         targets: [\"{}\"]\n",
+        served.viewer, served.address
+    );
+    std::fs::write(dir.join("prometheus.yml"), config).unwrap();
+    let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut prometheus = Command::new("prometheus")
+        .arg(format!("--config.file={}", dir.join("prometheus.yml").display()))
+        .arg(format!("--storage.tsdb.path={}", dir.join("tsdb").display()))
+        .arg(format!("--web.listen-address={listen}"))
+        .stdout(Stdio::null())
+        .stderr(std::fs::File::create(dir.join("prometheus.log")).unwrap())
+        .spawn()
+        .unwrap();
+    let ask = |path: &str| {
+        let stream = TcpStream::connect(listen).ok()?;
+        let head = format!("GET {path} HTTP/1.0\r\nHost: {listen}\r\n\r\n");
+        Some(http::reply(&http::exchange(stream, head.as_bytes())).body)
+    };
+    let deadline = Instant::now() + PATIENCE;
+    let seen = loop {
+        let answer = ask("/api/v1/query?query=retaind_source_up").unwrap_or_default();
+        let found = answer["data"]["result"][0]["value"][1].as_str().map(str::to_owned);
+        if found.is_some() || Instant::now() > deadline {
+            break found;
+        }
+        served.daemon.next_message(Instant::now() + Duration::from_millis(100));
+    };
+    let rules = ask("/api/v1/rules").unwrap_or_default();
+    prometheus.kill().unwrap();
+    prometheus.wait().unwrap();
+    assert_eq!(seen.as_deref(), Some("1"), "{}", std::fs::read_to_string(dir.join("prometheus.log")).unwrap());
+    let rules = rules["data"]["groups"][0]["rules"].as_array().unwrap();
+    let unwell: Vec<_> = rules.iter().filter(|rule| rule["health"] == "err").collect();
+    assert!(rules.len() > 9 && unwell.is_empty(), "{unwell:?}");
+    served.daemon.stop();
+}
+
+#[test]
+fn a_file_has_the_same_numbers() {
+    let mut world = world("every = \"20d\"");
+    let directory = world.dir.join("textfiles");
+    let file = directory.join("retaind.prom");
+    world.declare(&format!("[server]\nmetrics = false\nmetrics_file = \"{}\"\n", file.display()));
+    fill(&world, 2);
+    // Where it cannot be written, the daemon does its work all the same and says so once.
+    let daemon = Daemon::ready(&world);
+    run(&world, json!({ "names": ["sweep"] }));
+    let reply = http::request(&world.dir.join("state/retaind.sock"), "GET", "/metrics", "");
+    assert_eq!((reply.status, &reply.body["code"]), (404, &json!("unknown_path")));
+    daemon.stop();
+    assert_eq!(log(&world).matches("cannot be written into").count(), 1, "{}", log(&world));
+    std::fs::create_dir(&directory).unwrap();
+    let daemon = Daemon::ready(&world);
+    let deadline = Instant::now() + PATIENCE;
+    while !file.exists() {
+        assert!(Instant::now() < deadline, "{}", log(&world));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let page = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(value(&page, "retaind_rows_deleted_total{policy=\"items\"}"), Some(2.0), "{page}");
+    assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1, "nothing else lies beside it");
+    daemon.stop();
+}
