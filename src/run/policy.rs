@@ -19,6 +19,7 @@ impl PolicyRun<'_> {
         // What is paused takes nothing away from what comes after it.
         let mut apart = self.paused.map(|_| Foreseen::new(&[std::sync::Arc::new(self.policy.clone())]));
         let foreseen = apart.as_mut().unwrap_or(foreseen);
+        sessions.heed(Some(self.stop.token()));
         let outcome = match (self.stop.is_set(), &self.policy.kind) {
             _ if self.mode == RunMode::Enforce && self.paused.is_some() => Outcome::new(Account::default()),
             (true, _) => Outcome::cancelled(Account::default()),

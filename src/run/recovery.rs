@@ -132,6 +132,7 @@ impl Runner {
     ) -> Result<Account, LedgerError> {
         let mut account = Account::default();
         let mut sessions = Sessions::new(self.settings.clone(), self.connections.clone(), cancel.clone());
+        sessions.heed(Some(cancel));
         let mut after = 0;
         loop {
             let batches = ledger.unsettled(Some(policy), after, BATCHES_AT_ONCE).await?;

@@ -48,6 +48,8 @@ pub(super) struct Sessions {
     connections: Connections,
     /// Ends the waiting for a source that was lost.
     stop: CancellationToken,
+    /// What ends whatever is asked, and the waiting for a connection: until something is changed, nothing is lost by that.
+    heeds: Option<CancellationToken>,
     open: BTreeMap<Name, (Session, Option<OwnedSemaphorePermit>)>,
     /// The table that this run changes just now.
     claimed: Option<(Name, TableName)>,
@@ -55,7 +57,13 @@ pub(super) struct Sessions {
 
 impl Sessions {
     pub(super) fn new(settings: Arc<Settings>, connections: Connections, stop: CancellationToken) -> Self {
-        Self { settings, connections, stop, open: BTreeMap::new(), claimed: None }
+        Self { settings, connections, stop, heeds: None, open: BTreeMap::new(), claimed: None }
+    }
+
+    /// Ends, at a stop, whatever is asked from now on; with none, lets it come to its end.
+    pub(super) fn heed(&mut self, stop: Option<&CancellationToken>) {
+        self.heeds = stop.cloned();
+        self.open.values_mut().for_each(|(session, _)| session.heed(self.heeds.clone()));
     }
 
     /// The session of a source: opened if there is none, with patience if the last one broke.
@@ -102,8 +110,10 @@ impl Sessions {
 
     async fn connect(&mut self, name: &Name) -> Result<(), SourceError> {
         let source = self.source(name)?;
-        let permit = self.connections.permit(name).await;
-        let mut session = Session::open(&source).await?;
+        let connections = &self.connections;
+        let opening = Box::pin(async { Ok((connections.permit(name).await, Session::open(&source).await?)) });
+        let (permit, mut session) = until(self.heeds.as_ref(), name, opening).await?;
+        session.heed(self.heeds.clone());
         if let Some((_, table)) = self.claimed.as_ref().filter(|(of, _)| of == name) {
             session.claim(table).await?;
         }
@@ -128,7 +138,9 @@ impl Sessions {
     pub(super) async fn spare(&mut self, name: &Name) -> Option<(Session, OwnedSemaphorePermit)> {
         let permit = self.connections.permits.get(name)?.clone().try_acquire_owned().ok()?;
         let source = self.settings.source(name)?;
-        Some((Session::open(source).await.ok()?, permit))
+        let mut session = until(self.heeds.as_ref(), name, Box::pin(Session::open(source))).await.ok()?;
+        session.heed(self.heeds.clone());
+        Some((session, permit))
     }
 
     /// What reads whole columns of a source, on a connection of its own that takes the place of the session's: a source
@@ -136,13 +148,26 @@ impl Sessions {
     pub(super) async fn reader(&mut self, name: &Name) -> Result<(Reader, Option<OwnedSemaphorePermit>), SourceError> {
         self.open.remove(name);
         let source = self.source(name)?;
-        let permit = self.connections.permit(name).await;
-        Ok((Reader::open(&source).await?, permit))
+        let connections = &self.connections;
+        let opening = Box::pin(async { Ok((connections.permit(name).await, Reader::open(&source).await?)) });
+        let (permit, reader) = until(self.heeds.as_ref(), name, opening).await?;
+        Ok((reader.heeding(self.heeds.clone()), permit))
     }
 
     fn source(&self, name: &Name) -> Result<Arc<Source>, SourceError> {
         self.settings.source(name).cloned().ok_or_else(|| unknown(name))
     }
+}
+
+/// Opens something, which a stop ends. Boxed by who asks: it is a part of everything that asks a source.
+async fn until<T>(
+    stop: Option<&CancellationToken>,
+    name: &Name,
+    opening: impl Future<Output = Result<T, SourceError>>,
+) -> Result<T, SourceError> {
+    let Some(stop) = stop else { return opening.await };
+    let stopped = || Err(SourceError::new(name, "connecting", ErrorKind::Cancelled, "stopped"));
+    stop.run_until_cancelled(opening).await.unwrap_or_else(stopped)
 }
 
 fn unknown(name: &Name) -> SourceError {

@@ -11,9 +11,6 @@ use crate::outcome::Cause;
 use crate::policy::Name;
 use crate::sources::Canceller;
 
-/// How long a statement may go on after a stop before the server is asked to cancel it.
-const PATIENCE: Duration = Duration::from_millis(400);
-
 /// Asks a run to stop between batches: cancelled from outside, or its time is up.
 pub(super) struct Stop {
     token: CancellationToken,
@@ -73,21 +70,8 @@ impl Stop {
         self.token.cancelled().await;
     }
 
-    /// Runs one statement to its end. After a stop the server is asked to cancel it, again and again, because the
-    /// first request may come before the statement does; the future itself is never dropped.
+    /// Runs one statement to its end; after a stop the server is asked to cancel it.
     pub(super) async fn watch<T>(&self, canceller: Canceller, statement: impl Future<Output = T>) -> T {
-        tokio::pin!(statement);
-        tokio::select! {
-            biased;
-            done = &mut statement => return done,
-            () = self.token.cancelled() => {}
-        }
-        loop {
-            tokio::select! {
-                biased;
-                done = &mut statement => return done,
-                () = tokio::time::sleep(PATIENCE) => canceller.cancel().await,
-            }
-        }
+        canceller.watch(&self.token, statement).await
     }
 }

@@ -25,7 +25,6 @@ use crate::outcome::RunMode;
 use crate::policy::{Mode, Store};
 use crate::stores::FilesInUse;
 use crate::text::chain;
-use ended::TreeEnd;
 use finding::{Finding, Looking};
 use removal::Taking;
 use tree::Holding;
@@ -69,6 +68,7 @@ impl PolicyRun<'_> {
         };
         let mut referenced = match self.tree_store(store, sessions).await {
             Ok(referenced) => referenced,
+            Err(_) if self.stop.is_set() => return Outcome::cancelled(Account::default()),
             Err(error) => return Outcome::blocked(Account::default(), error.blocks()),
         };
         let found = Looking {
@@ -86,7 +86,7 @@ impl PolicyRun<'_> {
         let mut found = match (found, self.held()) {
             (Ok(found), None) => found,
             (Ok(found), Some(held)) => found.blocked(Blocked::Held(held.clone())),
-            (Err(TreeEnd::Stopped), _) => return Outcome::cancelled(Account::default()),
+            (Err(_), _) if self.stop.is_set() => return Outcome::cancelled(Account::default()),
             (Err(error), _) => return Outcome::failed(Account::default(), [chain(&error)]),
         };
         if found.blocked.is_none() {
@@ -143,7 +143,7 @@ impl PolicyRun<'_> {
         taking.make_durable().await;
         let account = taking.finish();
         let outcome = match (taken, blocked) {
-            (Err(TreeEnd::Stopped), _) => Outcome::cancelled(account),
+            (Err(_), _) if self.stop.is_set() => Outcome::cancelled(account),
             (Err(error), _) => Outcome::failed(account, [chain(&error)]),
             (Ok(()), Some(by)) => Outcome::blocked(account, by),
             (Ok(()), None) => Outcome::new(account),

@@ -105,9 +105,7 @@ impl Names {
                     false => ControlFlow::Continue(()),
                 }
             };
-            // A reading that is stopped before its first row takes its connection with it.
-            let read = stop.token().run_until_cancelled(column.read_all(reader, &store, Rows::All, &mut each)).await;
-            if read.transpose()?.flatten().is_none() {
+            if column.read_all(reader, &store, Rows::All, &mut each).await?.is_none() {
                 return Err(NamesError::Stopped);
             }
             counts.push(reading.counts);

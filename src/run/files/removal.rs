@@ -159,6 +159,7 @@ impl Taking<'_> {
         }
         let named = match self.referenced.keep_named(self.sessions, &mut removals, &[], meant).await {
             Ok(named) => named,
+            Err(_) if self.run.stop.is_set() => return Err(TreeEnd::Stopped),
             Err(error) => {
                 let why = format!("kept, because it is not known whether a row names it: {}", chain(&error));
                 for removal in removals {

@@ -51,6 +51,7 @@ impl PolicyRun<'_> {
     /// True if the policy would be held once it is counted. What cannot be had yet, such as a store that a hook mounts, is
     /// held by nothing.
     async fn would_be_held(&self, sessions: &mut Sessions) -> bool {
+        sessions.heed(Some(self.stop.token()));
         let tree = match &self.policy.kind {
             PolicyKind::Rows(rows) => return self.would_rows_be_held(rows, sessions).await,
             PolicyKind::Files(files) => Tree::Files(files),

@@ -3,7 +3,6 @@
 use super::deleter::{Deleter, Pace};
 use super::ended::RowsEnd;
 use super::facts::{Facts, GatherError, gather, gather_judging};
-use super::guards::refused;
 use super::presence::{Look, Presence};
 use super::table_turns::{claim, take_turn};
 use crate::decide::blocked::Blocked;
@@ -126,9 +125,10 @@ impl PolicyRun<'_> {
         lease: &Lease,
         account: Account,
     ) -> Outcome {
+        sessions.heed(Some(self.stop.token()));
         let mut facts = match gather(self.question(rows, at, &[]), sessions).await {
             Ok(facts) => facts.by_order(),
-            Err(error) => return refused(account, error),
+            Err(error) => return self.refused(account, error),
         };
         self.reporter.expect(facts.eligible);
         let nothing = GoneFiles::default();
@@ -140,7 +140,7 @@ impl PolicyRun<'_> {
             // Perhaps the operator's SQL failed on a row that was read only now.
             facts = match gather_judging(self.question(rows, at, &[]), sessions, error).await {
                 Ok(facts) => facts.by_order(),
-                Err(error) => return refused(account, error),
+                Err(error) => return self.refused(account, error),
             };
             judged = self.judge(rows, &facts, sessions, (&[], &nothing)).await;
         }
@@ -182,6 +182,7 @@ impl PolicyRun<'_> {
         {
             (account, Err(RowsEnd::Source(error))) if facts.unjudged.is_empty() && error.kind == ErrorKind::Other => {
                 // Perhaps the operator's SQL failed on a row that was read only now.
+                sessions.heed(Some(self.stop.token()));
                 match gather_judging(self.question(rows, at, &[]), sessions, error).await {
                     Ok(found) => {
                         let found = found.by_order();
@@ -192,7 +193,7 @@ impl PolicyRun<'_> {
                         self.delete_by(rows, sessions, (ledger, lease), &found, account, Presence::default()).await
                     }
                     Err(GatherError::Source(error)) => (account, Err(RowsEnd::Source(error))),
-                    Err(error) => return Outcome { guards: readings, ..refused(account, error) },
+                    Err(error) => return Outcome { guards: readings, ..self.refused(account, error) },
                 }
             }
             ended => ended,
@@ -214,6 +215,8 @@ impl PolicyRun<'_> {
         account: Account,
         presence: Presence,
     ) -> (Account, Result<(), RowsEnd>) {
+        // From here on a statement may be one that decides over files whose rows are gone.
+        sessions.heed(None);
         let mut deleter = Deleter {
             runner: self.runner,
             ledger,

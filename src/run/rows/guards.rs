@@ -91,16 +91,17 @@ impl PolicyRun<'_> {
             | RowsEnd::Unremovable { .. }) => Outcome::failed(account, [chain(&ended)]),
         }
     }
-}
 
-/// Outcome of a policy whose facts could not be had: a store that cannot be opened blocks (its disk may be missing); all
-/// else fails.
-pub(in crate::run) fn refused(account: Account, error: GatherError) -> Outcome {
-    match error {
-        GatherError::Unfit(misfits) => Outcome::failed(account, misfits.iter().map(ToString::to_string)),
-        GatherError::Store(error) => Outcome::blocked(account, error.blocks()),
-        GatherError::Source(_) | GatherError::Mismatch { .. } | GatherError::Unknown { .. } => {
-            Outcome::failed(account, [chain(&error)])
+    /// Outcome of a policy whose facts could not be had: a store that cannot be opened blocks (its disk may be missing); all
+    /// else fails.
+    pub(in crate::run) fn refused(&self, account: Account, error: GatherError) -> Outcome {
+        match error {
+            _ if self.stop.is_set() => Outcome::cancelled(account),
+            GatherError::Unfit(misfits) => Outcome::failed(account, misfits.iter().map(ToString::to_string)),
+            GatherError::Store(error) => Outcome::blocked(account, error.blocks()),
+            GatherError::Source(_) | GatherError::Mismatch { .. } | GatherError::Unknown { .. } => {
+                Outcome::failed(account, [chain(&error)])
+            }
         }
     }
 }

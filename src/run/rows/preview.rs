@@ -1,7 +1,6 @@
 //! A run that takes nothing: a plan, a report, or a count of what is held.
 
 use super::facts::{Question, gather};
-use super::guards::refused;
 use super::plan::{Planned, Planner};
 use crate::decide::blocked::Blocked;
 use crate::decide::guards::Judged;
@@ -26,10 +25,11 @@ impl PolicyRun<'_> {
         held: Option<&Held>,
     ) -> Outcome {
         let runner = self.runner;
+        sessions.heed(Some(self.stop.token()));
         let question = Question { tries_sql: true, ..self.question(rows, at, &foreseen.rows) };
         let facts = match gather(question, sessions).await {
             Ok(facts) => facts,
-            Err(error) => return refused(Account::default(), error),
+            Err(error) => return self.refused(Account::default(), error),
         };
         self.reporter.expect(facts.eligible);
         let (Judged { mut readings, mut blocked }, look) =

@@ -7,6 +7,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::connection::{DefaultLoadingMode, LoadConnection};
@@ -18,7 +19,9 @@ use futures_util::{FutureExt, TryStreamExt};
 use mysql_async::prelude::Queryable;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
+use super::cancel::Target;
 use super::connect::{self, Cause};
 use super::connection::Statement;
 use super::interrupt::Interrupt;
@@ -40,6 +43,8 @@ pub struct Reader {
     source_name: Name,
     patience: Duration,
     client: Client,
+    target: Arc<Target>,
+    stop: Option<CancellationToken>,
 }
 
 enum Client {
@@ -73,16 +78,43 @@ impl Reader {
             let kind = kind_of_refusal(&judge, cause.as_ref());
             SourceError::new(&source.name, "connecting for a reading from end to end", kind, cause)
         };
-        let client = match timeout(source.connect_timeout, Client::open(source)).await {
-            Ok(client) => client.map_err(failed)?,
+        let (client, target) = match timeout(source.connect_timeout, Client::open(source)).await {
+            Ok(opened) => opened.map_err(failed)?,
             Err(_) => return Err(failed(format!("no answer within {:?}", source.connect_timeout).into())),
         };
-        Ok(Self { source_name: source.name.clone(), patience: source.statement_timeout, client })
+        let (source_name, target) = (source.name.clone(), Arc::new(target));
+        Ok(Self { source_name, patience: source.statement_timeout, client, target, stop: None })
+    }
+
+    /// The same, whose reading a stop ends.
+    #[must_use]
+    pub fn heeding(self, stop: Option<CancellationToken>) -> Self {
+        Self { stop, ..self }
     }
 
     /// Calls `each` with every row of a query that selects `columns` texts and has no bound values, until there are no
     /// more or `each` says so; whether all were read. A reader that was stopped early, or that failed, is closed.
     pub async fn read(
+        self,
+        operation: &str,
+        sql: &Sql,
+        columns: usize,
+        each: &mut (dyn FnMut(&[Option<&str>]) -> ControlFlow<()> + Send),
+    ) -> Result<Option<Self>, SourceError> {
+        let (source, target, stop) = (self.source_name.clone(), self.target.clone(), self.stop.clone());
+        let reading = Box::pin(self.read_on(operation, sql, columns, each));
+        let Some(stop) = stop else { return reading.await };
+        match stop.run_until_cancelled(reading).await {
+            Some(read) => read,
+            None => {
+                // The connection is given up with the reading; the server would go on with it for nobody.
+                target.deliver().await;
+                Err(SourceError::new(&source, operation, ErrorKind::Cancelled, "stopped"))
+            }
+        }
+    }
+
+    async fn read_on(
         mut self,
         operation: &str,
         sql: &Sql,
@@ -163,10 +195,11 @@ impl Reader {
 }
 
 impl Client {
-    async fn open(source: &Source) -> Result<Self, Cause> {
+    async fn open(source: &Source) -> Result<(Self, Target), Cause> {
         match &source.endpoint {
             Endpoint::Postgres(server) => {
-                Ok(Client::Postgres(Box::new(connect::open_postgres_reader(source, server).await?)))
+                let (connection, target) = connect::open_postgres_reader(source, server).await?;
+                Ok((Client::Postgres(Box::new(connection)), target))
             }
             Endpoint::MySql(server) => {
                 let mut connection = connect::connect_mysql(server).await?;
@@ -176,14 +209,16 @@ impl Client {
                 if is_mariadb.is_some_and(|version| version.contains("MariaDB")) {
                     connection.query_drop("SET SESSION max_statement_time = 0").await?;
                 }
-                Ok(Client::MySql(Box::new(connection)))
+                let target = Target::MySql { login: connection.opts().clone(), connection_id: connection.id() };
+                Ok((Client::MySql(Box::new(connection)), target))
             }
             Endpoint::Sqlite { path } => {
                 let (path, busy) = (path.clone(), source.lock_timeout);
                 let interrupt = Interrupt::default();
                 let of_connection = interrupt.clone();
                 let opening = tokio::task::spawn_blocking(move || open_sqlite(&path, busy, &of_connection));
-                Ok(Client::Sqlite(Box::new(opening.await??), interrupt))
+                let client = Client::Sqlite(Box::new(opening.await??), interrupt.clone());
+                Ok((client, Target::Sqlite(interrupt)))
             }
         }
     }

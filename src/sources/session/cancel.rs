@@ -1,6 +1,7 @@
 //! Cancels, from another task, the statement that a session is in.
 
 use std::io;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_postgres::{CancelToken, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_util::sync::CancellationToken;
 
 use super::activity::Activity;
 use super::interrupt::Interrupt;
@@ -19,6 +21,8 @@ type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// How long a cancellation may take to be delivered.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a statement may go on after a stop before the server is asked to cancel it.
+const PATIENCE: Duration = Duration::from_millis(400);
 
 /// Cancels, from another task, the statement that a session is in. Cheap to clone.
 #[derive(Clone)]
@@ -54,16 +58,39 @@ impl Canceller {
             return;
         }
         state.cancel_sent = true;
-        // The statement may still end by itself, so a request that failed is no error of the run's.
-        match tokio::time::timeout(DELIVERY_TIMEOUT, self.target.send()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(error = %error, "Cancel request could not be delivered"),
-            Err(_) => tracing::debug!("Cancel request was not delivered in time"),
+        self.target.deliver().await;
+    }
+
+    /// Runs a statement to its end. After a stop the server is asked to cancel it, again and again, because the first
+    /// request may come before the statement does; the future itself is never dropped.
+    pub async fn watch<T>(&self, stop: &CancellationToken, statement: impl Future<Output = T>) -> T {
+        let mut statement = pin!(statement);
+        tokio::select! {
+            biased;
+            done = &mut statement => return done,
+            () = stop.cancelled() => {}
+        }
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut statement => return done,
+                () = tokio::time::sleep(PATIENCE) => self.cancel().await,
+            }
         }
     }
 }
 
 impl Target {
+    /// Asks the server to cancel what the connection is in. The statement may still end by itself, so a request that failed
+    /// is no error of the run's.
+    pub(super) async fn deliver(&self) {
+        match tokio::time::timeout(DELIVERY_TIMEOUT, self.send()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(error = %error, "Cancel request could not be delivered"),
+            Err(_) => tracing::debug!("Cancel request was not delivered in time"),
+        }
+    }
+
     fn send(&self) -> BoxFuture<'_, Result<(), Cause>> {
         match self {
             Target::Postgres { token, host, tls } => Box::pin(send_postgres(token, host, tls.as_ref())),

@@ -219,13 +219,13 @@ async fn connect_postgres(source: &Source, server: &Server) -> Result<(Client, J
 }
 
 /// A connection for reading from end to end. Statements may take as long as they need.
-pub(super) async fn open_postgres_reader(source: &Source, server: &Server) -> Result<Postgres, Cause> {
-    let (client, driver, _) = connect_postgres(source, server).await?;
+pub(super) async fn open_postgres_reader(source: &Source, server: &Server) -> Result<(Postgres, Target), Cause> {
+    let (client, driver, target) = connect_postgres(source, server).await?;
     let mut connection = Postgres::new(client, driver);
     let PostgresFacts { path, .. } = postgres_facts(source, &mut connection).await?;
     let terms = PostgresTerms { settings: settings(source, Duration::ZERO), path };
     connection.set_settings(terms.text());
-    Ok(connection)
+    Ok((connection, target))
 }
 
 async fn open_mysql(source: &Source, server: &Server) -> Result<Opened, Cause> {

@@ -26,6 +26,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
+use tokio_util::sync::CancellationToken;
 
 pub use bulk_reader::Reader;
 pub use cancel::Canceller;
@@ -41,7 +42,7 @@ use connection::{Connection, Statement};
 use judge::Judge;
 use table_lock::Claim;
 use transaction_state::Transaction;
-use watch::{Watched, watch};
+use watch::{Watched, watch, watch_and_heed};
 
 use super::sql::dialect::{Traits, dialect};
 use super::statement::Sql;
@@ -66,6 +67,8 @@ pub struct Session {
     patience: Duration,
     activity: Activity,
     canceller: Canceller,
+    /// What ends statements that return rows, while it is heeded.
+    stop: Option<CancellationToken>,
     transaction: Transaction,
     /// PostgreSQL: what transactions begin with.
     postgres: Option<PostgresTerms>,
@@ -123,6 +126,7 @@ impl Session {
             patience: source.statement_timeout + slack,
             canceller: Canceller::new(activity.clone(), opened.target),
             activity,
+            stop: None,
             transaction: Transaction::None,
             postgres: opened.postgres,
             endpoint: source.endpoint.clone(),
@@ -178,11 +182,18 @@ impl Session {
         self.canceller.clone()
     }
 
+    /// Ends, at a stop, whatever statement that returns rows the session is in then, and all after it; with none, lets them
+    /// run to their ends. What changes something is never ended by it.
+    pub fn heed(&mut self, stop: Option<CancellationToken>) {
+        self.stop = stop;
+    }
+
     /// Runs a statement that returns rows. `operation` goes into the error.
     pub async fn query(&mut self, operation: &str, sql: &Sql) -> Result<Vec<TextRow>, SourceError> {
         let began = self.begin_call(operation).await?;
         let statement = Statement { sql, keep: self.is_repeated(sql) };
-        let result = watch(self.patience, &self.canceller, self.connection.load(statement)).await;
+        let loading = self.connection.load(statement);
+        let result = watch_and_heed(self.patience, &self.canceller, self.stop.as_ref(), loading).await;
         self.end_call(operation, began, result).await
     }
 

@@ -5,7 +5,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use diesel::result::QueryResult;
+use futures_util::future::BoxFuture;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::cancel::Canceller;
 
@@ -35,5 +37,19 @@ pub(super) async fn watch<T>(
     match timeout(LAST_PATIENCE, statement).await {
         Ok(result) => Watched::Answered { result, overdue: true },
         Err(_) => Watched::Silent,
+    }
+}
+
+/// The same, which a stop ends as well. Boxed: what a run nests around a statement is deep enough.
+pub(super) fn watch_and_heed<'a, T: Send + 'a>(
+    patience: Duration,
+    canceller: &'a Canceller,
+    stop: Option<&'a CancellationToken>,
+    statement: impl Future<Output = QueryResult<T>> + Send + 'a,
+) -> BoxFuture<'a, Watched<T>> {
+    let watched = watch(patience, canceller, statement);
+    match stop {
+        Some(stop) => Box::pin(canceller.watch(stop, watched)),
+        None => Box::pin(watched),
     }
 }

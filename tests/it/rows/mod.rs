@@ -2,6 +2,7 @@
 
 mod ages;
 mod bounded;
+mod cancelled;
 mod claims;
 mod concurrent;
 mod details;
