@@ -40,7 +40,11 @@ impl Ledger {
         self.call("reading what was agreed to", |connection, _| {
             connection.transaction(|connection| {
                 let mut agreed = Agreed {
-                    began_beside: facts::table.find(BEGAN_BESIDE).select(facts::value).first(connection).optional()?,
+                    began_beside: facts::table
+                        .find(BEGAN_BESIDE)
+                        .select(facts::value)
+                        .get_result(connection)
+                        .optional()?,
                     ..Agreed::default()
                 };
                 let columns = (baselines::policy, baselines::wording, baselines::fingerprint, baselines::since);

@@ -190,7 +190,7 @@ impl Ledger {
 
 /// End of what was forgotten of the chain.
 fn pruned(connection: &mut SqliteConnection) -> Result<Link, Fault> {
-    let fact: Option<String> = facts::table.find(PRUNED).select(facts::value).first(connection).optional()?;
+    let fact: Option<String> = facts::table.find(PRUNED).select(facts::value).get_result(connection).optional()?;
     Ok(fact.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default())
 }
 

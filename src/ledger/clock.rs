@@ -45,7 +45,7 @@ impl Ledger {
                 clock::confirmed_at,
                 clock::confirmed_boot_id,
             );
-            let found: Option<Columns> = clock::table.find(ROW).select(columns).first(connection).optional()?;
+            let found: Option<Columns> = clock::table.find(ROW).select(columns).get_result(connection).optional()?;
             found.map(read).transpose()
         })
         .await
@@ -58,7 +58,7 @@ impl Ledger {
         self.call("noting the clock", move |connection, _| {
             connection.immediate_transaction(|connection| {
                 let seen: Option<String> =
-                    clock::table.find(ROW).select(clock::seen_at).first(connection).optional()?;
+                    clock::table.find(ROW).select(clock::seen_at).get_result(connection).optional()?;
                 if seen.is_none_or(|seen| seen < instant(reading.at)) {
                     note(connection, &reading)?;
                 }

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use diesel::connection::DefaultLoadingMode;
 use diesel::migration::{Migration, MigrationSource};
 use diesel::prelude::*;
+use diesel::query_dsl::LoadQuery;
 use diesel::sql_types::{BigInt, Integer};
 use diesel::sqlite::{Sqlite, SqliteConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -186,6 +188,14 @@ impl Inner {
     pub(super) fn seats(&self) -> MutexGuard<'_, HashMap<RunId, Lock>> {
         self.seats.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
+}
+
+/// The first row that a query finds. It goes without `LIMIT ?`, for which SQLite plans a statement anew each time.
+pub(super) fn first<'c, 'q: 'c, T: 'c>(
+    query: impl LoadQuery<'q, SqliteConnection, T, DefaultLoadingMode> + 'c,
+    connection: &'c mut SqliteConnection,
+) -> QueryResult<Option<T>> {
+    query.internal_load(connection)?.next().transpose()
 }
 
 /// Gives up what a ledger keeps for a full disk, before it can be opened; false where there was nothing to give.

@@ -95,7 +95,7 @@ impl Ledger {
         self.call("recording that a policy is held", move |connection, _| {
             connection.immediate_transaction(|connection| {
                 let row: Option<String> =
-                    holds::table.find(&policy).select(holds::hold).first(connection).optional()?;
+                    holds::table.find(&policy).select(holds::hold).get_result(connection).optional()?;
                 let known: Option<Held> = row.as_deref().and_then(read_hold);
                 let same = known.filter(|known| known.kind == held.kind && known.is_about_same(&held));
                 let since = same.as_ref().map_or(held.since, |known| known.since);
@@ -121,7 +121,8 @@ impl Ledger {
     pub async fn held_policy(&self, policy: &Name) -> Result<Option<Held>, LedgerError> {
         let policy = policy.to_string();
         self.call("reading what a policy is held for", move |connection, _| {
-            let row: Option<String> = holds::table.find(&policy).select(holds::hold).first(connection).optional()?;
+            let row: Option<String> =
+                holds::table.find(&policy).select(holds::hold).get_result(connection).optional()?;
             Ok(row.as_deref().and_then(read_hold))
         })
         .await

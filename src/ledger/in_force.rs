@@ -24,7 +24,8 @@ impl Ledger {
     /// The configuration that the last daemon worked by; none where no daemon has ever run.
     pub async fn in_force(&self) -> Result<Option<Written>, LedgerError> {
         self.call("reading the configuration in force", move |connection, _| {
-            let row: Option<String> = facts::table.find(IN_FORCE).select(facts::value).first(connection).optional()?;
+            let row: Option<String> =
+                facts::table.find(IN_FORCE).select(facts::value).get_result(connection).optional()?;
             Ok(row.as_deref().map(serde_json::from_str).transpose()?)
         })
         .await

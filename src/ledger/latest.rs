@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 
+use super::file::first;
 use super::schema::{policy_results, runs};
 use super::words::{read_instant, read_number, read_run_id, read_word};
 use super::{Fault, Ledger, LedgerError};
@@ -26,12 +27,11 @@ pub(super) fn latest_ending(
     connection: &mut SqliteConnection,
     policy: &Name,
 ) -> Result<Option<(Name, RunId, Status)>, Fault> {
-    let row: Option<(String, String)> = policy_results::table
+    let endings = policy_results::table
         .filter(policy_results::policy.eq(policy.as_str()).and(policy_results::status.is_not_null()))
         .order(policy_results::id.desc())
-        .select((policy_results::run_id, policy_results::status.assume_not_null()))
-        .first(connection)
-        .optional()?;
+        .select((policy_results::run_id, policy_results::status.assume_not_null()));
+    let row: Option<(String, String)> = first(endings, connection)?;
     row.map(|(run_id, status)| Ok((policy.clone(), read_run_id(&run_id)?, read_word(&status)?))).transpose()
 }
 

@@ -29,8 +29,11 @@ impl Ledger {
         self.call("taking the lease of a policy", move |connection, ledger| {
             // The lock is taken inside the transaction, so that a lock that is held always has its row written.
             connection.immediate_transaction(|connection| {
-                let row: Option<LeaseRow> =
-                    leases::table.find(policy.as_str()).select(LeaseRow::as_select()).first(connection).optional()?;
+                let row: Option<LeaseRow> = leases::table
+                    .find(policy.as_str())
+                    .select(LeaseRow::as_select())
+                    .get_result(connection)
+                    .optional()?;
                 let Some(lock) = ledger.locks.try_lock(&lock_file(&policy))? else {
                     return held(row);
                 };
@@ -63,8 +66,11 @@ impl Ledger {
                 if ledger.locks.try_lock(&lock_file(&policy))?.is_some() {
                     return Ok(None);
                 }
-                let row: Option<LeaseRow> =
-                    leases::table.find(policy.as_str()).select(LeaseRow::as_select()).first(connection).optional()?;
+                let row: Option<LeaseRow> = leases::table
+                    .find(policy.as_str())
+                    .select(LeaseRow::as_select())
+                    .get_result(connection)
+                    .optional()?;
                 match held(row)? {
                     LeaseOutcome::Held { run_id, .. } => Ok(Some(run_id)),
                     LeaseOutcome::Granted(_) => Ok(None),

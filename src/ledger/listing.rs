@@ -55,7 +55,7 @@ impl Ledger {
             }
             if let Some(run_id) = before {
                 let id = run_id.to_string();
-                let began = runs::table.find(&id).select(runs::started_at).first(connection).optional()?;
+                let began = runs::table.find(&id).select(runs::started_at).get_result(connection).optional()?;
                 let began: String = began.ok_or(LedgerError::UnknownRun { run_id })?;
                 let same = runs::started_at.eq(began.clone()).and(runs::run_id.lt(id));
                 query = query.filter(runs::started_at.lt(began).or(same));
@@ -77,7 +77,7 @@ impl Ledger {
                 let Some(run_id) = find(connection, &given)? else {
                     return Ok(None);
                 };
-                let row: RunRow = runs::table.find(&run_id).select(RunRow::as_select()).first(connection)?;
+                let row: RunRow = runs::table.find(&run_id).select(RunRow::as_select()).get_result(connection)?;
                 let policies = results::of_run(connection, &run_id)?;
                 row.result(policies).map(Some)
             })
@@ -87,17 +87,24 @@ impl Ledger {
 }
 
 fn summaries(connection: &mut SqliteConnection, rows: Vec<RunRow>) -> Result<Vec<RunSummary>, Fault> {
-    let mut reported = results::reported(connection, rows.iter().map(|row| row.run_id.clone()))?;
-    rows.into_iter().map(|row| Ok(RunSummary { reported: reported.remove(&row.run_id), ..row.summary()? })).collect()
+    let summary =
+        |row: RunRow| Ok(RunSummary { reported: results::reported(connection, &row.run_id)?, ..row.summary()? });
+    rows.into_iter().map(summary).collect()
 }
 
-/// Runs by their ids, and those that have not ended, the newest first.
+/// Runs by their ids, and those that have not ended, the newest first. Each asked for by itself: a list of ids is a statement
+/// that SQLite has to plan anew.
 pub(super) fn named_or_running(connection: &mut SqliteConnection, ids: &[RunId]) -> Result<Vec<RunSummary>, Fault> {
-    let named = runs::run_id.eq_any(ids.iter().map(RunId::to_string));
     // What has no end has no status either, and only this has an index.
-    let wanted = runs::table.filter(named.or(runs::finished_at.is_null()));
-    let newest = wanted.order((runs::started_at.desc(), runs::run_id.desc()));
-    let rows = newest.select(RunRow::as_select()).load(connection)?;
+    let running = runs::table.filter(runs::finished_at.is_null());
+    let mut rows: Vec<RunRow> = running.select(RunRow::as_select()).load(connection)?;
+    for id in ids.iter().map(RunId::to_string) {
+        if rows.iter().all(|row| row.run_id != id) {
+            let named = runs::table.find(&id).select(RunRow::as_select());
+            rows.extend(named.get_result(connection).optional()?);
+        }
+    }
+    rows.sort_by(|one, other| (&other.started_at, &other.run_id).cmp(&(&one.started_at, &one.run_id)));
     summaries(connection, rows)
 }
 

@@ -1,8 +1,7 @@
 //! Results of policies: sums that grow batch by batch, and the rest of the account once the policy has ended.
 
-use std::collections::BTreeMap;
-
 use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 use serde_json::Value;
 
@@ -11,6 +10,11 @@ use super::words::{number, read_name, read_number, word};
 use super::{Fault, Ledger, LedgerError, totals};
 use crate::outcome::{EmptiedTrash, HookFailure, PolicyResult, Reported, RunId, SHOWN_AT_MOST, Tally, Totals};
 use crate::policy::Name;
+
+diesel::define_sql_function! {
+    /// A value in a document.
+    fn json_extract(document: Nullable<Text>, path: Text) -> Nullable<Text>;
+}
 
 /// Fields of a result that are columns, beside its sums.
 const COLUMNS: [&str; 3] = ["policy", "status", "error_count"];
@@ -98,7 +102,7 @@ pub(super) fn add(connection: &mut SqliteConnection, run_id: &str, policy: &str,
     begin(connection, run_id, policy)?;
     let place =
         policy_results::table.filter(policy_results::run_id.eq(run_id)).filter(policy_results::policy.eq(policy));
-    let known: String = place.select(policy_results::tally).first(connection)?;
+    let known: String = place.select(policy_results::tally).get_result(connection)?;
     let mut sum: Tally = serde_json::from_str(&known)?;
     sum.add(tally);
     diesel::update(place).set(policy_results::tally.eq(serde_json::to_string(&sum)?)).execute(connection)?;
@@ -156,22 +160,18 @@ pub(super) fn of_run(connection: &mut SqliteConnection, run_id: &str) -> Result<
     rows.into_iter().filter_map(|row| row.read().transpose()).collect()
 }
 
-/// Amounts of the policies of runs that only reported, by run; runs in which no policy did are left out.
-pub(super) fn reported(
-    connection: &mut SqliteConnection,
-    run_ids: impl IntoIterator<Item = String>,
-) -> Result<BTreeMap<String, Reported>, Fault> {
-    let only_reports = diesel::dsl::sql::<diesel::sql_types::Bool>("json_extract(account, '$.mode') = 'report'");
-    let tallies: Vec<(String, String)> = policy_results::table
-        .filter(policy_results::run_id.eq_any(run_ids).and(policy_results::account.is_not_null()))
-        .filter(only_reports)
-        .select((policy_results::run_id, policy_results::tally))
+/// Amounts of those policies of a run that only reported; none where no policy did.
+pub(super) fn reported(connection: &mut SqliteConnection, run_id: &str) -> Result<Option<Reported>, Fault> {
+    let tallies: Vec<String> = policy_results::table
+        .filter(policy_results::run_id.eq(run_id).and(policy_results::account.is_not_null()))
+        .filter(json_extract(policy_results::account, "$.mode").eq("report"))
+        .select(policy_results::tally)
         .load(connection)?;
-    let mut sums = BTreeMap::<String, Reported>::new();
-    for (run_id, tally) in tallies {
-        sums.entry(run_id).or_default().add(&serde_json::from_str(&tally)?);
+    let mut sum = None;
+    for tally in tallies {
+        sum.get_or_insert_with(Reported::default).add(&serde_json::from_str(&tally)?);
     }
-    Ok(sums)
+    Ok(sum)
 }
 
 /// Sums up the policies of a run anew, unrecorded ones included, so that its totals are right whoever added last.
@@ -185,7 +185,7 @@ pub(super) fn refresh_totals(connection: &mut SqliteConnection, run_id: &str) ->
         totals.add(&serde_json::from_str(&tally)?, read_number(errors));
     }
     let (hook_errors, trash_emptied): (String, String) =
-        runs::table.find(run_id).select((runs::hook_errors, runs::trash_emptied)).first(connection)?;
+        runs::table.find(run_id).select((runs::hook_errors, runs::trash_emptied)).get_result(connection)?;
     totals.errors += serde_json::from_str::<Vec<HookFailure>>(&hook_errors)?.len() as u64;
     totals.add_emptied(&serde_json::from_str::<Vec<EmptiedTrash>>(&trash_emptied)?);
     diesel::update(runs::table.find(run_id))

@@ -39,8 +39,11 @@ impl Ledger {
     pub async fn adopted(&self, store: &Name) -> Result<Option<Adoption>, LedgerError> {
         let store = store.to_string();
         self.call("looking up an adopted store", move |connection, _| {
-            let found: Option<(String, String)> =
-                stores::table.find(&store).select((stores::id, stores::adopted_at)).first(connection).optional()?;
+            let found: Option<(String, String)> = stores::table
+                .find(&store)
+                .select((stores::id, stores::adopted_at))
+                .get_result(connection)
+                .optional()?;
             let read = |(id, at): (String, String)| {
                 let id = Uuid::parse_str(&id).map_err(|error| format!("{id:?} is not the id of a store: {error}"))?;
                 Ok(Adoption { id, adopted_at: read_instant(&at)? })

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use jiff::Timestamp;
 
+use super::file::first;
 use super::schema::{policy_results, runs, tasks};
 use super::words::{instant, read_instant, read_name, read_run_id, read_word};
 use super::{Fault, Ledger, LedgerError, TaskState};
@@ -51,7 +52,7 @@ pub(super) fn states(connection: &mut SqliteConnection) -> Result<Vec<TaskState>
 
 /// Id of the newest run of a task.
 pub(super) fn newest_run(connection: &mut SqliteConnection, task: &str) -> Result<Option<RunId>, Fault> {
-    LastRunRow::newest(connection, task, &[])?.map(|run| read_run_id(&run.run_id)).transpose()
+    LastRunRow::newest(connection, task)?.map(|run| read_run_id(&run.run_id)).transpose()
 }
 
 fn know(connection: &mut SqliteConnection, task: &str, since: Timestamp) -> Result<(), Fault> {
@@ -96,15 +97,19 @@ struct LastRunRow {
 }
 
 impl LastRunRow {
+    /// The newest run of a task.
+    fn newest(connection: &mut SqliteConnection, task: &str) -> Result<Option<Self>, Fault> {
+        Self::newest_but(connection, task, ["", ""])
+    }
+
     /// The newest run of a task that none of these began.
-    fn newest(connection: &mut SqliteConnection, task: &str, but: &[RunTrigger]) -> Result<Option<Self>, Fault> {
+    fn newest_but(connection: &mut SqliteConnection, task: &str, but: [&str; 2]) -> Result<Option<Self>, Fault> {
+        let begun_otherwise = runs::trigger.ne(but[0]).and(runs::trigger.ne(but[1]));
         let newest = runs::table
-            .filter(runs::task.eq(task).and(runs::trigger.ne_all(but.iter().map(|trigger| trigger.word()))))
+            .filter(runs::task.eq(task).and(begun_otherwise))
             .order((runs::started_at.desc(), runs::run_id.desc()))
-            .select((runs::run_id, runs::trigger, runs::started_at, runs::finished_at, runs::status, runs::cause))
-            .first(connection)
-            .optional()?;
-        Ok(newest)
+            .select((runs::run_id, runs::trigger, runs::started_at, runs::finished_at, runs::status, runs::cause));
+        Ok(first(newest, connection)?)
     }
 
     /// When it ended, if its slot is the newest and is to be tried again.
@@ -130,12 +135,12 @@ impl LastRunRow {
 
 impl TaskRow {
     fn state(self, connection: &mut SqliteConnection) -> Result<TaskState, Fault> {
-        let last = LastRunRow::newest(connection, &self.task, &[])?;
+        let last = LastRunRow::newest(connection, &self.task)?;
         let last_due_at = self.last_due_at.as_deref().map(read_instant).transpose()?;
-        const ON_REQUEST: [RunTrigger; 2] = [RunTrigger::Cli, RunTrigger::Api];
-        let is_on_request = |run: &LastRunRow| ON_REQUEST.iter().any(|trigger| trigger.word() == run.trigger);
+        let on_request = [RunTrigger::Cli, RunTrigger::Api].map(|trigger| trigger.word());
+        let is_on_request = |run: &LastRunRow| on_request.contains(&run.trigger.as_str());
         let earlier = match &last {
-            Some(last) if is_on_request(last) => LastRunRow::newest(connection, &self.task, &ON_REQUEST)?,
+            Some(last) if is_on_request(last) => LastRunRow::newest_but(connection, &self.task, on_request)?,
             _ => None,
         };
         let of_slots = earlier.as_ref().or(last.as_ref().filter(|last| !is_on_request(last)));

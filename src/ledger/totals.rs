@@ -89,7 +89,7 @@ pub(super) fn remember_look(connection: &mut SqliteConnection, result: &PolicyRe
         }),
         (true, false) => {
             let before: Option<String> =
-                surveys::table.find(policy).select(surveys::survey).first(connection).optional()?;
+                surveys::table.find(policy).select(surveys::survey).get_result(connection).optional()?;
             before.map(|before| serde_json::from_str::<StoreLook>(&before)).transpose()?.and_then(|look| look.orphans)
         }
     };

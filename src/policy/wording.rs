@@ -1,6 +1,7 @@
 //! The configuration in words, without secrets: what the ledger remembers of a policy that was approved, and can compile again.
 
 use std::fmt::Write;
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -10,9 +11,20 @@ use super::{Name, Policy, Settings};
 use crate::text::hex;
 
 /// Whole configuration as it was written, merged. Urls have no passwords, and keys that say where a password is are left out.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Written(Table);
+pub struct Written {
+    words: Table,
+    /// Made when it is asked for first.
+    #[serde(skip)]
+    fingerprint: OnceLock<String>,
+}
+
+impl PartialEq for Written {
+    fn eq(&self, other: &Self) -> bool {
+        self.words == other.words
+    }
+}
 
 /// Everything that is written about one policy and decides what it may take: the policy, its stores and sources, its task.
 /// Whether it is switched on and enforced is left out: that can be changed by anybody at any time.
@@ -37,21 +49,21 @@ impl Written {
             }
         }
         words.remove("ledger");
-        Self(words)
+        Self { words, ..Self::default() }
     }
 
     /// SHA-256 of all words in a fixed order, in hexadecimal: the same wherever the same is written.
     pub fn fingerprint(&self) -> String {
-        fingerprint(&self.0)
+        self.fingerprint.get_or_init(|| fingerprint(&self.words)).clone()
     }
 
     /// The tree, as it would be loaded from a file.
     pub(super) fn into_tree(self) -> Value {
-        Value::Table(self.0)
+        Value::Table(self.words)
     }
 
     fn entry(&self, section: &str, name: &Name) -> Option<&Value> {
-        self.0.get(section)?.get(name.as_str())
+        self.words.get(section)?.get(name.as_str())
     }
 }
 
@@ -88,7 +100,7 @@ impl Wording {
 
     /// The same as a configuration of its own.
     pub(super) fn into_written(self) -> Written {
-        Written(self.0)
+        Written { words: self.0, ..Written::default() }
     }
 }
 

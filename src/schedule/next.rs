@@ -1,5 +1,7 @@
 //! When a task is due: pure arithmetic over slots, with the instant handed in; knows no clock and no task's state.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use croner::Cron;
@@ -12,6 +14,9 @@ use crate::policy::{Task, Trigger};
 
 /// Most times of day that a cron expression is split into; one that has more is read as a repeating one.
 const TIMES_OF_DAY_AT_MOST: usize = 96;
+
+/// Expressions that are remembered.
+const KNOWN_AT_MOST: usize = 64;
 
 /// The mark of croner for "this value of the field is chosen".
 const CHOSEN: u8 = 1;
@@ -36,7 +41,7 @@ pub struct Timing(Kind);
 #[derive(Debug, Clone)]
 enum Kind {
     /// The union of the patterns.
-    Cron { patterns: Vec<Cron>, zone: TimeZone },
+    Cron { patterns: Arc<[Cron]>, zone: TimeZone },
     /// `anchor` plus any whole number of `every`.
     Every { every: SignedDuration, anchor: Timestamp },
 }
@@ -45,7 +50,9 @@ impl Timing {
     /// Compiles a trigger. `anchor` is a slot of an `every`: the task's newest, or when it was first seen.
     pub fn compile(trigger: &Trigger, zone: &TimeZone, anchor: Timestamp) -> Result<Self, TimingError> {
         match trigger {
-            Trigger::Cron(expression) => Ok(Self(Kind::Cron { patterns: parse_cron(expression)?, zone: zone.clone() })),
+            Trigger::Cron(expression) => {
+                Ok(Self(Kind::Cron { patterns: patterns_of(expression)?, zone: zone.clone() }))
+            }
             Trigger::Every(Duration::ZERO) => Err(TimingError::ZeroInterval),
             Trigger::Every(every) => {
                 let every = SignedDuration::try_from(*every).unwrap_or(SignedDuration::MAX);
@@ -99,6 +106,23 @@ fn grid(anchor: Timestamp, every: SignedDuration, instant: Timestamp, steps: i12
 fn whole_second(instant: Timestamp) -> Timestamp {
     let floor = instant.as_nanosecond().div_euclid(1_000_000_000);
     i64::try_from(floor).ok().and_then(|second| Timestamp::from_second(second).ok()).unwrap_or(instant)
+}
+
+/// The patterns of an expression. Reading one takes long beside all else that a status does, so those that were read before
+/// are remembered.
+fn patterns_of(expression: &str) -> Result<Arc<[Cron]>, TimingError> {
+    static KNOWN: Mutex<BTreeMap<String, Arc<[Cron]>>> = Mutex::new(BTreeMap::new());
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(patterns) = known().get(expression) {
+        return Ok(Arc::clone(patterns));
+    }
+    let patterns: Arc<[Cron]> = parse_cron(expression)?.into();
+    let mut known = known();
+    if known.len() >= KNOWN_AT_MOST {
+        known.clear();
+    }
+    known.insert(expression.to_owned(), Arc::clone(&patterns));
+    Ok(patterns)
 }
 
 /// Reads a five-field expression. Fixed times of day become one pattern each: croner carries a single time over the
