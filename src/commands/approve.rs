@@ -195,7 +195,7 @@ pub async fn approve(
 /// What was shown of policies and agreed to, for one run alone: nothing is recorded of it but with that run.
 pub fn looked_at(shown: &[Shown]) -> BTreeMap<Name, Looked> {
     let pages = shown.iter().map(|shown| &shown.page).filter(|page| page.can_be_approved());
-    let looked = |page: &ToApprove| Looked { amount: page.amount, at: page.shown_at, replaces_guards: true };
+    let looked = |page: &ToApprove| Looked { amount: Some(page.amount), at: page.shown_at, replaces_guards: true };
     pages.map(|page| (page.policy.clone(), looked(page))).collect()
 }
 

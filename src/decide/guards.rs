@@ -25,8 +25,8 @@ pub struct Unused {
 /// An amount that somebody has looked at and agreed to: no more goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Looked {
-    /// Rows, or files of a store, that would have gone.
-    pub amount: u64,
+    /// Rows, or files of a store, that would have gone; none where something else sees to that no more goes.
+    pub amount: Option<u64>,
     /// Instant as of which they would have.
     pub at: Timestamp,
     /// It takes the place of the guards on how much may go, rather than stand beside them.
@@ -35,7 +35,7 @@ pub struct Looked {
 
 impl From<Unused> for Looked {
     fn from(approval: Unused) -> Self {
-        Self { amount: approval.amount, at: approval.shown_at, replaces_guards: true }
+        Self { amount: Some(approval.amount), at: approval.shown_at, replaces_guards: true }
     }
 }
 
@@ -66,7 +66,7 @@ impl Judged {
 
     /// Reads the guard that a look is: no more may go than was shown. True if no other on how much may go counts.
     fn read_looked(&mut self, looked: Option<Looked>, amount: u64, things: &'static str) -> bool {
-        let Some(Looked { amount: most, at: shown_at, replaces_guards }) = looked else { return false };
+        let Some(Looked { amount: Some(most), at: shown_at, replaces_guards }) = looked else { return false };
         let why = || Blocked::BeyondApproval { amount, things, shown_at, most };
         self.read("approved", amount as f64, most as f64, why);
         replaces_guards

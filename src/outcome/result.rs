@@ -137,7 +137,8 @@ pub struct RunResult {
     /// Who asked for it, and under what; none where the schedule did, and of a plan.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub requested: Option<Requested>,
-    /// Of a plan by the API: what a request for the run that it shows gives as its `plan_digest`, within an hour, once.
+    /// Of a plan of a request with `set`: what a request for the run that it shows gives as its `plan_digest`, within an hour,
+    /// once.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub plan_digest: Option<String>,
 }

@@ -253,8 +253,8 @@ pub struct RunWanted {
     /// towards `report`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub set: BTreeMap<String, String>,
-    /// The `plan_digest` of a plan of the same request: no more goes than that has shown. A `set` that lets a policy take more
-    /// than the configuration in force needs it.
+    /// The `plan_digest` of a plan of the same request: the run begins only where what would go is still what that plan has shown.
+    /// A `set` that lets a policy take more than the configuration in force needs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_digest: Option<String>,
 }

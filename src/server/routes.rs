@@ -152,8 +152,9 @@ async fn not_that_method(method: axum::http::Method, uri: axum::http::Uri) -> Pr
     Problem::new(ProblemCode::MethodNotAllowed, format!("{} does not take {method}", uri.path()))
 }
 
-async fn alive(State(app): State<App>) -> Result<&'static str, Problem> {
-    app.control.alive().await.map(|()| "ok\n")
+/// The last answer of its connection: whoever shows no token keeps no place.
+async fn alive(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
+    app.control.alive().await.map(|()| ([(header::CONNECTION, "close")], "ok\n"))
 }
 
 async fn metrics(State(app): State<App>) -> Result<Response, Problem> {

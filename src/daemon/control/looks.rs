@@ -1,14 +1,18 @@
-//! Plans that somebody has looked at: what a run may take by one of them, once.
+//! Plans that somebody has looked at: what a run may take by one of them, once. Just before that run everything is looked at
+//! again, and it has to be the same.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use rustix::rand::{GetRandomFlags, getrandom};
 use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
 
 use crate::decide::guards::Looked;
-use crate::outcome::{PolicyResult, RunResult, Status};
-use crate::policy::Name;
+use crate::outcome::{PolicyResult, RunMode, RunResult, Status};
+use crate::policy::{Name, Policy};
+use crate::run::{Listed, Request, RunError, Runner};
 use crate::server::{Problem, ProblemCode, RunWanted};
 use crate::text::hex;
 
@@ -16,46 +20,75 @@ use crate::text::hex;
 const KEPT: usize = 64;
 /// Age at which a plan is no longer what somebody has just seen.
 const FRESH_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// Lines of a listing that wait to be taken in.
+const AHEAD: usize = 1024;
+
+/// Everything that would go, without its order: a sum of hashes of each row's key and each file's path, and the counts.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Sight {
+    listed: [u64; 4],
+    counts: BTreeMap<Name, (u64, u64, u64, BTreeMap<String, u64>)>,
+}
 
 /// A plan of a request.
 #[derive(Debug, Clone)]
 pub(super) struct Look {
-    /// Names the plan, and what it was about.
+    /// Names the plan; nothing can be told from it.
     pub(super) digest: String,
     /// The request without its mode.
     asked: String,
     /// Fingerprint of the configuration in force.
     base: String,
-    at: Timestamp,
-    amounts: BTreeMap<Name, Looked>,
+    pub(super) at: Timestamp,
+    pub(super) sight: Sight,
+}
+
+impl Sight {
+    fn add(&mut self, line: &Listed) {
+        let words = serde_json::to_vec(line).unwrap_or_default();
+        let hash = Sha256::digest(&words);
+        for (sum, part) in self.listed.iter_mut().zip(hash.chunks_exact(8)) {
+            let part = part.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+            *sum = sum.wrapping_add(part);
+        }
+    }
+
+    fn count(&mut self, done: &PolicyResult) {
+        let tally = &done.tally;
+        let counts = (tally.rows_deleted, tally.rows_updated, tally.files_deleted, tally.children.clone());
+        self.counts.insert(done.policy.clone(), counts);
+    }
+
+    /// Plans, and takes in everything that would go. None where not all of it was seen.
+    pub(super) async fn of(runner: &Runner, plan: Request) -> Result<(RunResult, Option<Self>), RunError> {
+        let (sender, mut lines) = mpsc::channel(AHEAD);
+        let listening = async {
+            let mut sight = Self::default();
+            while let Some(line) = lines.recv().await {
+                sight.add(&line);
+            }
+            sight
+        };
+        let planning = Box::pin(runner.run(Request { list: Some(sender), ..plan }));
+        let (result, mut sight) = tokio::join!(planning, listening);
+        let result = result?;
+        result.policies.iter().for_each(|done| sight.count(done));
+        let is_whole = |status| matches!(status, Status::Completed | Status::CompletedWithErrors | Status::Blocked);
+        let is_seen = result.status.is_some_and(is_whole) && result.policies.iter().all(|done| is_whole(done.status));
+        Ok((result, is_seen.then_some(sight)))
+    }
 }
 
 impl Look {
-    /// A plan that came to its end; none of one that did not see everything.
-    pub(super) fn of(wanted: &RunWanted, base: String, plan: &RunResult) -> Option<Self> {
-        let counted = |done: &PolicyResult| {
-            let is_seen = match done.status {
-                Status::Completed => true,
-                Status::Blocked => done.held.is_some() || done.amount() > 0,
-                Status::CompletedWithErrors | Status::Failed | Status::Cancelled => false,
-            };
-            let looked = Looked { amount: done.amount(), at: plan.started_at, replaces_guards: false };
-            is_seen.then(|| (done.policy.clone(), looked))
-        };
-        let amounts: BTreeMap<Name, Looked> = plan.policies.iter().map(counted).collect::<Option<_>>()?;
-        let asked = digest_of_request(wanted);
-        let counts: Vec<String> = amounts.iter().map(|(name, looked)| format!("{name} {}", looked.amount)).collect();
-        let words = format!("{asked} {base} {} {} {}", plan.run_id, plan.started_at, counts.join(" "));
-        Some(Self { digest: hex(&Sha256::digest(words)), asked, base, at: plan.started_at, amounts })
+    /// A plan that was seen as a whole. None where there is no random number to be had.
+    pub(super) fn of(wanted: &RunWanted, base: String, plan: &RunResult, sight: Sight) -> Option<Self> {
+        let mut random = [0; 32];
+        getrandom(&mut random, GetRandomFlags::empty()).ok()?;
+        Some(Self { digest: hex(&random), asked: digest_of_request(wanted), base, at: plan.started_at, sight })
     }
 
-    /// Amounts that it lets a run take, if that is asked for what was planned, in time, under the same configuration.
-    pub(super) fn check(
-        &self,
-        wanted: &RunWanted,
-        base: &str,
-        now: Timestamp,
-    ) -> Result<BTreeMap<Name, Looked>, Problem> {
+    /// Refuses where it is of another request, of another configuration, or of long ago.
+    pub(super) fn check(&self, wanted: &RunWanted, base: &str, now: Timestamp) -> Result<(), Problem> {
         let why = if self.asked != digest_of_request(wanted) {
             "the plan was made for another request: names, params and set have to be the same"
         } else if self.base != base {
@@ -63,10 +96,35 @@ impl Look {
         } else if now.duration_since(self.at).abs() > FRESH_FOR {
             "the plan is older than an hour"
         } else {
-            return Ok(self.amounts.clone());
+            return Ok(());
         };
         Err(unusable(why))
     }
+
+    /// Looks again, as of then; refuses where something else would go than was shown.
+    pub(super) async fn check_sight(&self, runner: &Runner, run: &Request) -> Result<(), Problem> {
+        let plan = Request {
+            params: run.params.clone(),
+            timeout: run.timeout,
+            cancel: run.cancel.clone(),
+            is_temporary: true,
+            looked: agreed(&run.policies, self.at),
+            ..Request::new(RunMode::Plan, run.trigger, run.policies.clone())
+        };
+        match Sight::of(runner, plan).await {
+            Ok((_, Some(sight))) if sight == self.sight => Ok(()),
+            Ok((_, Some(_))) => Err(unusable("what would go now is not what the plan has shown: nothing was done")),
+            Ok((_, None)) | Err(_) => {
+                Err(unusable("it could not be seen whether the same would go as the plan has shown: nothing was done"))
+            }
+        }
+    }
+}
+
+/// Policies as somebody agrees to them for one run, as of an instant.
+pub(super) fn agreed(policies: &[Arc<Policy>], at: Timestamp) -> BTreeMap<Name, Looked> {
+    let looked = Looked { amount: None, at, replaces_guards: false };
+    policies.iter().map(|policy| (policy.name.clone(), looked)).collect()
 }
 
 /// The plans that were looked at last. Cheap to clone.
@@ -102,8 +160,8 @@ fn unknown() -> Problem {
 }
 
 fn unusable(why: &str) -> Problem {
-    Problem::new(ProblemCode::Changed, why)
-        .hint("POST /api/v1/run with mode plan shows anew what would go, and its plan_digest")
+    let hint = "POST /api/v1/run with mode plan and the same set shows anew what would go, and its plan_digest";
+    Problem::new(ProblemCode::Changed, why).hint(hint)
 }
 
 /// SHA-256 of what a request is for; its parameters may be secret.

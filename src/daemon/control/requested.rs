@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use super::super::active_runs::ActiveRun;
 use super::super::runs::mode_of;
 use super::controller::{Controller, internal, invalid_parameter, stopping, unknown_name, who_asks};
-use super::looks::Look;
+use super::looks::{Look, agreed};
 use super::overrides::Temporary;
-use super::requests::Ended;
+use super::requests::{By, Ended};
 use crate::commands::params::{check_params, masked_params};
 use crate::commands::selection::select;
 use crate::ledger::AuditAction;
-use crate::outcome::{Requested, RunId, RunMode, RunResult, RunTrigger};
+use crate::outcome::{Requested, RunId, RunMode, RunTrigger};
 use crate::policy::Settings;
 use crate::run::{Progress, Request, Runner};
 use crate::server::{Caller, Problem, ProblemCode, RunUpdate, RunWanted};
@@ -36,15 +36,14 @@ impl Controller {
         }
         let (run_id, by) = (run.run_id, who_asks(&caller));
         tracing::info!(%run_id, by = %by, "Run {run_id} is asked for by {by}");
-        let base = temporary.map_or_else(|| runner.settings().written.fingerprint(), |temporary| temporary.base);
-        let (looks, is_plan) = (self.looks.clone(), run.mode == RunMode::Plan);
-        let on_end = move |result: &mut RunResult| {
-            if let Some(look) = Look::of(&wanted, base, result).filter(|_| is_plan) {
-                result.plan_digest = Some(look.digest.clone());
-                looks.keep(look);
+        let by = match (look, temporary) {
+            (Some(look), _) => By::Look(Box::new(look)),
+            (None, Some(Temporary { base, .. })) if run.mode == RunMode::Plan => {
+                By::Looking { looks: self.looks.clone(), wanted, base }
             }
+            (None, _) => By::Itself,
         };
-        self.requests.spawn(&self.runs, run, (runner, request), on_end);
+        self.requests.spawn(&self.runs, run, (runner, request), by);
         Ok(run_id)
     }
 
@@ -57,11 +56,16 @@ impl Controller {
     ) -> Result<(ActiveRun, (Runner, Request)), Problem> {
         self.runs.enter_by(&self.requests.cancel, |in_force| {
             let base = in_force.settings().written.fingerprint();
-            let looked = look.map(|look| look.check(wanted, &base, now)).transpose()?.unwrap_or_default();
+            look.map(|look| look.check(wanted, &base, now)).transpose()?;
             let (runner, request) = match temporary {
                 None => request_of(in_force.settings(), wanted, caller).map(|request| (in_force, request))?,
                 Some(temporary) => request_under(temporary, &in_force, wanted, caller)?,
             };
+            // A plan shows what would go if somebody agreed to it.
+            let at = look
+                .map(|look| look.at)
+                .or_else(|| (temporary.is_some() && request.mode == RunMode::Plan).then_some(now));
+            let looked = at.map(|at| agreed(&request.policies, at)).unwrap_or_default();
             Ok((runner, Request { looked, ..request }))
         })
     }
@@ -97,10 +101,12 @@ impl Controller {
             let standing = in_force.standing(&agreed, policy, true);
             let is_held = self.runs.ledger().held_policy(name).await.map_err(internal)?.is_some();
             let is_other = standing.baseline.is_some_and(|baseline| baseline.fingerprint != standing.fingerprint);
-            if is_held || is_other || standing.held.is_some() {
-                let problem = Problem::new(ProblemCode::Held, format!("policy {name} waits for an approval"));
-                return Err(problem.hint(format!("retaind approve {name} shows what would go")));
-            }
+            let (why, hint) = match (is_held || standing.held.is_some(), is_other) {
+                (true, _) => ("waits for an approval", format!("retaind approve {name} shows what would go")),
+                (false, true) => ("has not run yet as it is configured now", format!("retaind run {name} first")),
+                (false, false) => continue,
+            };
+            return Err(Problem::new(ProblemCode::Held, format!("policy {name} {why}")).hint(hint));
         }
         Ok(())
     }

@@ -8,9 +8,10 @@ use tokio_util::task::TaskTracker;
 
 use super::super::active_runs::ActiveRun;
 use super::super::runs::Runs;
+use super::looks::{Look, Looks, Sight};
 use crate::outcome::{RunId, RunResult};
 use crate::run::{Request, RunError, Runner};
-use crate::server::{Problem, ProblemCode};
+use crate::server::{Problem, ProblemCode, RunWanted};
 use crate::text::chain;
 
 /// Runs on request at once.
@@ -72,35 +73,61 @@ impl Requests {
         self.tasks.spawn(work)
     }
 
-    /// Carries a run out in a task of its own; `on_end` is given its result before anybody else is.
-    pub(super) fn spawn(
-        &self,
-        runs: &Runs,
-        run: ActiveRun,
-        (runner, request): (Runner, Request),
-        on_end: impl FnOnce(&mut RunResult) + Send + 'static,
-    ) {
+    /// Carries a run out in a task of its own.
+    pub(super) fn spawn(&self, runs: &Runs, run: ActiveRun, (runner, request): (Runner, Request), by: By) {
         let (runs, requests) = (runs.clone(), self.clone());
         self.tasks.spawn(async move {
+            let run_id = run.run_id;
             let carried = {
                 let runs = runs.clone();
-                tokio::spawn(async move { runs.carry_out(runner, request).await })
+                tokio::spawn(async move { carry_out(&runs, runner, request, by).await })
             };
             let ended = match carried.await {
-                Ok(Ok(mut result)) => {
-                    on_end(&mut result);
-                    Ok(result)
-                }
-                Ok(Err(error)) => Err(not_begun(run.run_id, &error)),
+                Ok(ended) => ended,
                 Err(error) => {
-                    runs.lose(run.run_id, &error.to_string()).await;
+                    runs.lose(run_id, &error.to_string()).await;
                     Err(Problem::new(ProblemCode::Internal, "the run broke off by a bug in retaind"))
                 }
             };
-            requests.remember(run.run_id, ended);
+            requests.remember(run_id, ended);
             run.ended.cancel();
         });
     }
+}
+
+/// Plan that a run on request has to do with.
+pub(super) enum By {
+    /// None.
+    Itself,
+    /// It is one, which a later run may go by.
+    Looking { looks: Looks, wanted: RunWanted, base: String },
+    /// One that was looked at.
+    Look(Box<Look>),
+}
+
+async fn carry_out(runs: &Runs, runner: Runner, request: Request, by: By) -> Ended {
+    let run_id = request.run_id;
+    match by {
+        By::Itself => {}
+        By::Looking { looks, wanted, base } => {
+            let seen = Sight::of(&runner, request).await;
+            runs.active().leave(run_id);
+            let (mut plan, sight) = seen.map_err(|error| not_begun(run_id, &error))?;
+            if let Some(look) = sight.and_then(|sight| Look::of(&wanted, base, &plan, sight)) {
+                plan.plan_digest = Some(look.digest.clone());
+                looks.keep(look);
+            }
+            return Ok(plan);
+        }
+        By::Look(look) => {
+            if let Err(problem) = look.check_sight(&runner, &request).await {
+                runs.active().leave(run_id);
+                tracing::warn!(%run_id, error = problem.detail, "Run {run_id} did not begin: {}", problem.detail);
+                return Err(Problem { run_id: Some(run_id), ..problem });
+            }
+        }
+    }
+    runs.carry_out(runner, request).await.map_err(|error| not_begun(run_id, &error))
 }
 
 fn not_begun(run_id: RunId, error: &RunError) -> Problem {

@@ -125,23 +125,71 @@ fn g11_a_looked_at_plan_lets_more_go_once() {
     daemon.stop();
 }
 
+fn assert_changed((status, problem): (u16, Value)) {
+    assert_eq!((status, &problem["code"]), (409, &json!("changed")), "{problem}");
+}
+
 #[test]
-fn g11_no_more_goes_than_a_plan_showed() {
+fn g11_nothing_goes_that_a_plan_did_not_show() {
     let (world, daemon) = four_items();
     let set = keep("10d");
     let digest = planned(&world, &set);
     world.item(5, 20.0, None, None);
-    let (_, result) = by_plan(&world, &set, &digest);
-    let policy = &result["policies"][0];
-    assert_eq!((&policy["status"], &policy["blocked_code"]), (&json!("blocked"), &json!("approved")), "{result}");
-    assert_eq!(world.ids(), crate::world::set([1, 2, 3, 4, 5]));
+    assert_changed(by_plan(&world, &set, &digest));
+    // As many as were shown, and others.
+    world.db.execute("DELETE FROM item WHERE id = 3");
+    let digest = planned(&world, &set);
+    world.db.execute("DELETE FROM item WHERE id = 2");
+    world.item(6, 20.0, None, None);
+    assert_changed(by_plan(&world, &set, &digest));
+    assert_eq!(world.ids(), crate::world::set([1, 4, 5, 6]));
     // Guards stand beside it.
     let mut guarded = set.clone();
     guarded["policies.items.max_rows"] = json!("2");
     let digest = planned(&world, &guarded);
     let (_, result) = by_plan(&world, &guarded, &digest);
     assert_eq!(result["policies"][0]["blocked_code"], "max_rows", "{result}");
-    assert_eq!(world.ids(), crate::world::set([1, 2, 3, 4, 5]));
+    assert_eq!(world.ids(), crate::world::set([1, 4, 5, 6]));
+    daemon.stop();
+}
+
+#[test]
+fn g11_children_and_files_belong_to_what_was_shown() {
+    let mut world = World::new(Database::create(EngineKind::Sqlite));
+    world.create_items();
+    world.db.execute("CREATE TABLE child (id INTEGER PRIMARY KEY, item_id INTEGER, path TEXT)");
+    world.declare(
+        "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n\
+         children = [{ table = \"child\", column = \"item_id\", files = [{ store = \"images\", column = \"path\" }] }]\n",
+    );
+    world.item(1, 20.0, None, None);
+    world.db.execute("INSERT INTO child VALUES (1, 1, 'a.jpg')");
+    world.put("images", "a.jpg", 1);
+    let daemon = Daemon::ready(&world);
+    let set = keep("10d");
+    let digest = planned(&world, &set);
+    world.db.execute("INSERT INTO child VALUES (2, 1, NULL)");
+    assert_changed(by_plan(&world, &set, &digest));
+    let digest = planned(&world, &set);
+    world.put("images", "b.jpg", 1);
+    world.db.execute("UPDATE child SET path = 'b.jpg' WHERE id = 1");
+    assert_changed(by_plan(&world, &set, &digest));
+    assert_eq!(images(&world), ["a.jpg", "b.jpg"]);
+    let digest = planned(&world, &set);
+    let (_, result) = by_plan(&world, &set, &digest);
+    assert_eq!((&result["status"], &result["policies"][0]["children"]["child"]), (&json!("completed"), &json!(2)));
+    assert_eq!(images(&world), ["a.jpg"]);
+    daemon.stop();
+}
+
+#[test]
+fn g11_a_plan_shows_what_a_request_would_do() {
+    let (world, daemon) = four_items();
+    let wanted = json!({ "names": ["items"], "mode": "plan", "set": keep("10d") });
+    let (_, plan) = run(&world, wanted);
+    let policy = &plan["policies"][0];
+    assert_eq!((&policy["status"], &policy["rows_deleted"]), (&json!("completed"), &json!(3)), "{plan}");
+    assert_eq!(world.ids(), crate::world::set([1, 2, 3, 4]));
     daemon.stop();
 }
 
@@ -206,8 +254,7 @@ fn g11_files_go_by_a_plan_alone() {
     let set = keep("10d");
     let digest = planned(&world, &set);
     old_image(&world, "d", 20);
-    let (_, result) = by_plan(&world, &set, &digest);
-    assert_eq!(result["policies"][0]["blocked_code"], "approved", "{result}");
+    assert_changed(by_plan(&world, &set, &digest));
     assert_eq!(images(&world), ["a", "b", "c", "d"]);
     let digest = planned(&world, &set);
     let (_, result) = by_plan(&world, &set, &digest);

@@ -256,6 +256,12 @@ fn sunday_an_upgrade(machine: &Machine) {
     assert!(told.contains("was not restarted"), "{told}");
     assert_eq!((pid(), machine.property("retaind", "ActiveState")), (before.clone(), "active".to_owned()));
     assert_eq!(operate(machine, &["status"]).code, Some(0));
+    // What only the daemon's user cannot read, or only its unit lacks, is as bad.
+    machine.sh("echo '' >/etc/retaind/conf.d/60-broken.toml; chmod 600 /etc/retaind/conf.d/60-broken.toml");
+    let told = machine
+        .sh("sed -i 's/+next$/+next1/' /var/lib/dpkg/status; dpkg --install --force-downgrade /root/retaind.deb");
+    assert!(told.contains("was not restarted"), "{told}");
+    assert_eq!(pid(), before);
     machine.sh("rm /etc/retaind/conf.d/60-broken.toml");
     machine.sh("sed -i 's/+next$/+next2/' /var/lib/dpkg/status; dpkg --install --force-downgrade /root/retaind.deb");
     machine.poll("restarted daemon", SOON, || (!["0", &before].contains(&pid().as_str())).then_some(()));

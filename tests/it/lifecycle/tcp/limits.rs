@@ -147,3 +147,13 @@ fn who_leaves_gives_back_their_place() {
     assert_eq!((asked.status, &asked.body["amount"]), (200, &json!(2)), "{}", asked.body);
     served.daemon.stop();
 }
+
+#[test]
+fn whoever_shows_no_token_keeps_no_place() {
+    let served = Served::start("");
+    let mut stream = served.stream();
+    stream.write_all(format!("GET /healthz HTTP/1.1\r\n{}\r\n\r\n", served.host()).as_bytes()).unwrap();
+    let answer = rest(&mut stream);
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
+    served.daemon.stop();
+}
