@@ -2,21 +2,33 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::sync::watch;
+
 use crate::policy::{Name, Policy, Settings, Task};
 use crate::run::Runner;
 
 /// The configuration in force, with the runner that bounds its connections. Cheap to clone.
 #[derive(Clone)]
-pub struct Live(Arc<RwLock<Runner>>);
+pub struct Live(Arc<Inner>);
+
+struct Inner {
+    runner: RwLock<Runner>,
+    changes: watch::Sender<()>,
+}
 
 impl Live {
     pub fn new(runner: Runner) -> Self {
-        Self(Arc::new(RwLock::new(runner)))
+        Self(Arc::new(Inner { runner: RwLock::new(runner), changes: watch::Sender::default() }))
+    }
+
+    /// Hears of each configuration that comes into force from now on.
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.0.changes.subscribe()
     }
 
     /// The present runner, and by it the present configuration.
     pub fn runner(&self) -> Runner {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.runner.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The present configuration.
@@ -26,7 +38,9 @@ impl Live {
 
     /// Puts another in force; the one before it.
     pub fn swap(&self, runner: Runner) -> Runner {
-        std::mem::replace(&mut *self.0.write().unwrap_or_else(PoisonError::into_inner), runner)
+        let before = std::mem::replace(&mut *self.0.runner.write().unwrap_or_else(PoisonError::into_inner), runner);
+        self.0.changes.send_replace(());
+        before
     }
 }
 

@@ -159,7 +159,7 @@ impl Recovered {
         let (order, orders) = mpsc::channel(ORDERS_AHEAD);
         let (snapshot, seen) = watch::channel(Snapshot::default());
         let controller = Controller::new((runs.clone(), requests.clone()), Arc::clone(&options.load), order, seen);
-        tokio::spawn(keep_writing(controller.clone(), cancel.clone()));
+        tokio::spawn(keep_writing(controller.clone(), live.changes(), cancel.clone()));
         let answers = Answers::start(&settings, controller, &lock);
         Ok(Daemon {
             load: Arc::clone(&options.load),

@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::future::OptionFuture;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::super::control::Controller;
@@ -14,8 +16,8 @@ use crate::text::chain;
 const PERIOD: Duration = Duration::from_secs(15);
 
 /// Writes the numbers again and again into the file that the configuration in force names, until the token says to stop. What
-/// goes wrong is reported once, until something else does or it works again.
-pub async fn keep_writing(controller: Controller, cancel: CancellationToken) {
+/// goes wrong is reported once, until something else does or it works again. Where no file is named, nothing wakes.
+pub async fn keep_writing(controller: Controller, mut changes: watch::Receiver<()>, cancel: CancellationToken) {
     let mut reported = None;
     while !cancel.is_cancelled() {
         let path = controller.settings().serving.metrics_file.clone();
@@ -33,7 +35,13 @@ pub async fn keep_writing(controller: Controller, cancel: CancellationToken) {
             }
             reported = failed;
         }
-        let _ = tokio::time::timeout(PERIOD, cancel.cancelled()).await;
+        let period = OptionFuture::from(path.map(|_| tokio::time::sleep(PERIOD)));
+        tokio::select! {
+            () = cancel.cancelled() => return,
+            Some(()) = period => {}
+            Ok(()) = changes.changed() => {}
+            else => return,
+        }
     }
 }
 
