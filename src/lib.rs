@@ -9,6 +9,7 @@ pub mod config;
 pub mod daemon;
 pub mod decide;
 pub mod ledger;
+pub mod notify;
 pub mod outcome;
 pub mod policy;
 pub mod report;

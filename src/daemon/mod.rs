@@ -6,6 +6,7 @@ mod backoff;
 mod clock_watch;
 mod control;
 mod holds;
+mod jobs;
 mod live;
 mod metrics;
 mod recovery;

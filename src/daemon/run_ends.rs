@@ -54,7 +54,7 @@ fn names(policies: &[PolicyResult], which: impl Fn(&PolicyResult) -> bool) -> St
 }
 
 /// The first error of each policy and hook that had one.
-fn causes(result: &RunResult) -> String {
+pub(super) fn causes(result: &RunResult) -> String {
     let of_policies = result.policies.iter().filter_map(|policy| {
         let Failure { key, path, error, .. } = policy.errors.first()?;
         let of = path.as_ref().or(key.as_ref()).map(|of| format!("{of}: ")).unwrap_or_default();

@@ -10,12 +10,14 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::active_runs::{ActiveRun, ActiveRuns};
+use super::jobs;
 use super::live::Live;
 use super::metrics::Metrics;
 use super::report::{Report, Reports};
 use super::run_ends::{emit_goes_on, emit_result, last_run, suspects};
 use crate::clock::{Clock, millis_between};
 use crate::ledger::{Ledger, LedgerError};
+use crate::notify::JobStates;
 use crate::outcome::{RunId, RunMode, RunResult, Status};
 use crate::policy::{Mode, Settings};
 use crate::run::{Progress, Request, RunError, Runner};
@@ -37,13 +39,14 @@ struct Inner {
     reports: Reports,
     active: ActiveRuns,
     metrics: Metrics,
+    jobs: JobStates,
     pruned_at: Mutex<Option<Timestamp>>,
 }
 
 impl Runs {
     pub fn new(live: Live, ledger: Ledger, clock: Clock, (reports, metrics): (Reports, Metrics)) -> Self {
-        let (active, pruned_at) = (ActiveRuns::default(), Mutex::default());
-        Self(Arc::new(Inner { live, ledger, clock, reports, active, metrics, pruned_at }))
+        let (active, jobs, pruned_at) = (ActiveRuns::default(), JobStates::default(), Mutex::default());
+        Self(Arc::new(Inner { live, ledger, clock, reports, active, metrics, jobs, pruned_at }))
     }
 
     pub fn active(&self) -> &ActiveRuns {
@@ -52,6 +55,11 @@ impl Runs {
 
     pub fn metrics(&self) -> &Metrics {
         &self.0.metrics
+    }
+
+    /// The runs as jobs that others read of.
+    pub fn jobs(&self) -> &JobStates {
+        &self.0.jobs
     }
 
     pub fn live(&self) -> &Live {
@@ -100,7 +108,7 @@ impl Runs {
             None => run.await,
             Some(progress) => {
                 let goes_on = || emit_goes_on(run_id, task.as_ref(), &progress.borrow());
-                with_ticks(GOES_ON_PERIOD, goes_on, run).await
+                self.as_job(run_id, Box::pin(with_ticks(GOES_ON_PERIOD, goes_on, run))).await
             }
         };
         self.0.active.leave(run_id);
@@ -118,12 +126,30 @@ impl Runs {
         result
     }
 
+    /// Awaits a run, and has others read of it meanwhile.
+    async fn as_job(
+        &self,
+        run_id: RunId,
+        run: impl Future<Output = Result<RunResult, RunError>> + Unpin,
+    ) -> Result<RunResult, RunError> {
+        let Inner { active, jobs, clock, .. } = &*self.0;
+        let Some(begun) = active.get(run_id).filter(|_| jobs.are_wanted()) else { return run.await };
+        jobs::begin(jobs, &begun);
+        let result = with_ticks(jobs::UPDATE_PERIOD, || jobs::update(jobs, &begun, clock), run).await;
+        let error = result.as_ref().map_or_else(|error| Some(chain(error)), jobs::error_of);
+        jobs.end(run_id, result.as_ref().ok(), error, clock.now());
+        result
+    }
+
     /// Ends a run that a panic broke off, in the ledger, with what it did so far. A panic is a bug of ours, and the daemon
     /// goes on.
     pub async fn lose(&self, run_id: RunId, panic: &str) {
         let left = self.0.active.leave(run_id);
         tracing::error!(%run_id, error = panic, "Run {run_id} broke off by a bug in retaind: {panic}");
-        let last = match self.end_lost(run_id).await {
+        let ended = self.end_lost(run_id).await;
+        let of_job = ended.as_ref().ok().and_then(Option::as_ref);
+        self.0.jobs.end(run_id, of_job, Some(format!("a bug in retaind: {panic}")), self.0.clock.now());
+        let last = match ended {
             Ok(result) => result.map(|result| {
                 emit_result(&result);
                 self.0.metrics.observe_run(&result);

@@ -35,6 +35,8 @@ const EXTEND_BY: Duration = Duration::from_secs(30);
 const STOP_MARGIN: Duration = Duration::from_secs(5);
 /// Patience of the loop with the schedule.
 const PULSE_PATIENCE: Duration = Duration::from_secs(2);
+/// Time that a shutdown gives the last states of runs to be written for others.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
 /// Interval at which the status line follows a run.
 const PROGRESS_PERIOD: Duration = Duration::from_secs(5);
 
@@ -315,6 +317,7 @@ impl Daemon {
         }
         self.runs.active().hold(&more_careful(&old, &new), &new);
         self.watch.follow(&new);
+        self.runs.jobs().follow(new.publish.as_ref());
         telemetry::configure(new.daemon.log_format, new.daemon.log_level);
         // What was pending may have waited for this.
         if self.batches_kept > 0 {
@@ -345,6 +348,7 @@ impl Daemon {
             if let Some(answers) = self.answers.take() {
                 answers.stop().await;
             }
+            self.runs.jobs().flush(FLUSH_PATIENCE).await;
         };
         let ended = tokio::select! {
             () = all_ended => DaemonEnd::InOrder,

@@ -11,6 +11,7 @@ use super::answers::{Answers, check_tokens};
 use super::clock_watch::look_at_clock;
 use super::control::{Controller, Requests, Snapshot};
 use super::holds::{self, announce};
+use super::jobs;
 use super::live::{Live, scheduled_tasks};
 use super::metrics::{Metrics, keep_writing};
 use super::recovery::{Background, recover};
@@ -150,6 +151,8 @@ impl Recovered {
         hear_sources(&mut watch, &mut heard, began).await;
         let metrics = Metrics::new(&ledger.ended_runs().await?);
         let runs = Runs::new(live.clone(), ledger.clone(), clock.clone(), (reports.clone(), metrics));
+        runs.jobs().follow(settings.publish.as_ref());
+        jobs::settle(runs.jobs(), &settings, &ledger, (&clock, RUNS_SEARCHED)).await;
         let zone = settings.daemon.timezone.clone();
         let schedule =
             Schedule::start(zone, &tasks, clock.clone(), Alarm::kernel(), Arc::new(TaskRuns(runs.clone())), cancel)

@@ -28,6 +28,7 @@ pub(crate) fn settings(state_dir: &Path) -> Settings {
             keep_audit: Duration::from_secs(400 * 86_400),
         },
         serving: Serving { socket: None, read_only: false, metrics: true, metrics_file: None, tcp: None },
+        publish: None,
         sources: Vec::new(),
         stores: Vec::new(),
         tasks: Vec::new(),

@@ -13,6 +13,7 @@ mod guards;
 mod names;
 mod orphans;
 mod param;
+mod publish;
 mod reference;
 mod references_of;
 mod rows;
@@ -43,6 +44,7 @@ pub use glob::{FileMatch, Globs};
 pub use names::{Ident, Name, TableName};
 pub use orphans::OrphansPolicy;
 pub use param::{ParamDeclaration, Params};
+pub use publish::PublishRedis;
 pub use reference::Reference;
 pub use references_of::Namer;
 pub use rows::{
@@ -67,6 +69,8 @@ pub use words::{
 pub struct Settings {
     pub daemon: Daemon,
     pub serving: Serving,
+    /// The Redis that has the state of each run.
+    pub publish: Option<Arc<PublishRedis>>,
     pub sources: Vec<Arc<Source>>,
     pub stores: Vec<Arc<Store>>,
     /// The three shipped tasks are always there, then those that the operator declared, in declared order.

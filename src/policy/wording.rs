@@ -48,6 +48,11 @@ impl Written {
                 }
             }
         }
+        let redis = words.get_mut("publish").and_then(|publish| publish.get_mut("redis")).and_then(Value::as_table_mut);
+        if let (Some(redis), Some(compiled)) = (redis, &settings.publish) {
+            redis.retain(|key, _| !key.starts_with("password"));
+            redis.insert("url".to_owned(), Value::String(compiled.url()));
+        }
         words.remove("ledger");
         Self { words, ..Self::default() }
     }

@@ -19,6 +19,8 @@ keys! {
         ledger: RawLedger = [];
         /// What answers commands and HTTP requests.
         server: RawServer = [];
+        /// Where others read how runs go.
+        publish: RawPublish = [];
         /// Databases whose rows are governed, by name.
         sources: Named<RawSource> = [];
         /// Directories whose files are governed, by name.
@@ -87,6 +89,32 @@ keys! {
         /// Destructive requests over TCP that each token may make: a number in a `minute`, `hour` or `day`, or `none`,
         /// where they are not counted.
         rate_limit: String = "5/hour";
+    }
+
+    /// `[publish]`
+    pub struct RawPublish {
+        /// A Redis that has the state of each run.
+        redis: RawRedis;
+    }
+
+    /// `[publish.redis]`
+    pub struct RawRedis {
+        /// Required: `redis://HOST:6379/0`, the last number being the database, or `unix:///PATH/OF/SOCKET?db=0`. A user
+        /// stands before the host, `redis://USER@HOST`, or is `user=` behind the `?`.
+        url: String;
+        /// Name of a systemd credential; see [Passwords](#passwords).
+        password_credential: String;
+        /// Absolute path of a file that holds the password alone.
+        password_file: String;
+        /// Key of a run's state. `{id}` stands for the job's id, which is `cleanup-20260710-030000`, its begin in the
+        /// daemon's `timezone`.
+        key: String = "job:{id}";
+        /// Channel on which each state is published as well. `""`: on none.
+        channel: String = "job_status";
+        /// How long a key stays after its last change.
+        expire: KeepSpan = "7d";
+        /// What the state gives as its `type`.
+        r#type: String = "data_cleanup";
     }
 
     /// `[sources.NAME]`

@@ -170,7 +170,7 @@ fn unknown_run(id: &str) -> Problem {
 
 impl ActiveRun {
     /// Progress as it is shown.
-    pub(super) fn progress(&self) -> RunProgress {
+    pub(in super::super) fn progress(&self) -> RunProgress {
         let at = self.progress.borrow().clone();
         let (position, of) = at.position;
         let planned = match at.rows_total {

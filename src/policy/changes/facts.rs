@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, AgeFormat, Daemon, Detail, EARLIEST, Name, ParamDeclaration, Policy, PolicyKind, RowsPolicy, Serving,
-    ServingTcp, Source, Store, Task, Trigger,
+    Action, AgeFormat, Daemon, Detail, EARLIEST, Name, ParamDeclaration, Policy, PolicyKind, PublishRedis, RowsPolicy,
+    Serving, ServingTcp, Source, Store, Task, Trigger,
 };
 use super::fact::{Fact, fact, optional, secret};
 use super::trees;
@@ -201,6 +201,19 @@ pub(super) fn serving_facts(serving: &Serving) -> Vec<Fact> {
         optional("tls_key", certificate.map(|certificate| certificate.key_path.display())),
         optional("certificate", certificate.map(|certificate| certificate.digest.chars().take(16).collect::<String>())),
         optional("rate_limit", tcp.as_ref().and_then(rate)),
+    ]
+}
+
+/// Of `[publish.redis]`.
+pub(super) fn publish_facts(redis: &PublishRedis) -> Vec<Fact> {
+    let PublishRedis { password, key, channel, expire, job_type, .. } = redis;
+    vec![
+        fact("url", redis.url()),
+        secret("password", password.as_ref().map(|password| password.expose().to_owned())),
+        fact("key", key),
+        fact("channel", channel),
+        fact("expire", Shown(*expire)),
+        fact("type", job_type),
     ]
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::{Name, Policy, Settings};
 use fact::Fact;
-use facts::{Named, daemon_facts, serving_facts};
+use facts::{Named, daemon_facts, publish_facts, serving_facts};
 pub use widening::{Widening, Wider, more_careful, widened, wider_than};
 
 /// Everything that differs, in one line for the journal: `policy detections: keep 30d → 60d; + task x`. Empty where
@@ -25,6 +25,8 @@ pub fn changes_by_thing(old: &Settings, new: &Settings) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(differences("daemon", &daemon_facts(&old.daemon), &daemon_facts(&new.daemon)));
     lines.extend(differences("server", &serving_facts(&old.serving), &serving_facts(&new.serving)));
+    let publish = |settings: &Settings| settings.publish.as_deref().map(publish_facts).unwrap_or_default();
+    lines.extend(differences("publish.redis", &publish(old), &publish(new)));
     lines.extend(named_changes(&old.sources, &new.sources));
     lines.extend(named_changes(&old.stores, &new.stores));
     lines.extend(named_changes(&old.tasks, &new.tasks));

@@ -6,6 +6,7 @@ mod declared;
 mod files;
 mod orphans;
 mod policy;
+mod publish;
 mod rows;
 mod secret;
 mod serving;
@@ -74,6 +75,7 @@ impl<'a> Gather<'a> {
     fn settings(&mut self, raw: &Raw) -> Option<Settings> {
         let daemon = self.daemon(raw);
         let serving = daemon.as_ref().and_then(|daemon| self.serving(raw, &daemon.state_dir));
+        let publish = self.publish(raw).map(Arc::new);
         let sources = self.sources(raw);
         let stores = self.stores(raw);
         let tasks = self.tasks(raw);
@@ -87,6 +89,7 @@ impl<'a> Gather<'a> {
         Some(Settings {
             daemon: daemon?,
             serving: serving?,
+            publish,
             sources: sources.into_iter().map(Arc::new).collect(),
             stores: stores.into_iter().map(Arc::new).collect(),
             tasks: tasks.into_iter().map(Arc::new).collect(),

@@ -2,11 +2,14 @@
 
 use std::num::NonZeroU32;
 
-use crate::config::KeyPath;
 use crate::config::raw::{Raw, RawSource};
+use crate::config::{Fault, KeyPath};
 
 use super::super::{Endpoint, Ident, Secret, Source};
 use super::{Gather, secret, url};
+
+/// A key that names a password, and what it is: none where it cannot be used, or was not passed to this process.
+type Given = (KeyPath, Option<Option<Secret>>);
 
 impl Gather<'_> {
     pub(super) fn sources(&mut self, raw: &Raw) -> Vec<Source> {
@@ -51,53 +54,72 @@ impl Gather<'_> {
     }
 
     fn endpoint(&mut self, table: &KeyPath, raw: &RawSource) -> Option<Endpoint> {
-        let url_path = table.key("url");
         let wanted = "write url = \"postgres://USER@HOST/DATABASE\", mysql:// or sqlite:/PATH";
         let url = self.required(table, "url", &raw.url, wanted);
-        let endpoint = url.and_then(|url| {
-            if self.is_on_command_line(&url_path) && url::has_literal_password(url) {
-                let hint = "every user can read command lines: use password_credential or password_file";
-                self.refuse_value(&url_path, "the url has a password", hint);
-                return None;
-            }
-            let expanded = url::expand(url, |name| self.inputs.variable(name));
-            self.check(&url_path, expanded.and_then(|url| url::parse(&url)))
-        });
-        let credential = raw.password_credential.as_ref().map(|name| {
-            let read = secret::read_credential(self.inputs, name);
-            (table.key("password_credential"), read)
-        });
-        let file =
-            raw.password_file.as_ref().map(|path| (table.key("password_file"), secret::read_file(path).map(Some)));
+        let endpoint = url.and_then(|url| self.url(table, url, url::parse));
+        let given = self.passwords(table, raw.password_credential.as_deref(), raw.password_file.as_deref());
+        self.with_password(endpoint?, given)
+    }
+
+    /// What a url says, which may name environment variables, and has no password where every user can read it.
+    pub(super) fn url<T>(
+        &mut self,
+        table: &KeyPath,
+        url: &str,
+        parse: impl FnOnce(&str) -> Result<T, Fault>,
+    ) -> Option<T> {
+        let path = table.key("url");
+        if self.is_on_command_line(&path) && url::has_literal_password(url) {
+            let hint = "every user can read command lines: use password_credential or password_file";
+            self.refuse_value(&path, "the url has a password", hint);
+            return None;
+        }
+        let expanded = url::expand(url, |name| self.inputs.variable(name));
+        self.check(&path, expanded.and_then(|url| parse(&url)))
+    }
+
+    /// Reads the passwords beside a url, each with the key that names it.
+    pub(super) fn passwords(&mut self, table: &KeyPath, credential: Option<&str>, file: Option<&str>) -> Vec<Given> {
+        let credential =
+            credential.map(|name| (table.key("password_credential"), secret::read_credential(self.inputs, name)));
+        let file = file.map(|path| (table.key("password_file"), secret::read_file(path).map(Some)));
         let mut given = Vec::new();
         for (path, read) in [credential, file].into_iter().flatten() {
             let read = self.check(&path, read);
             given.push((path, read));
         }
-        self.with_password(endpoint?, given)
+        given
     }
 
-    fn with_password(
+    /// The one password of `what`, of which the url has one perhaps; and whether it is a credential that was not passed to
+    /// this process.
+    pub(super) fn one_password(
         &mut self,
-        mut endpoint: Endpoint,
-        given: Vec<(KeyPath, Option<Option<Secret>>)>,
-    ) -> Option<Endpoint> {
+        what: &str,
+        of_url: Option<Secret>,
+        given: Vec<Given>,
+    ) -> (Option<Secret>, bool) {
+        let (mut is_given, mut chosen) = (of_url.is_some(), (of_url, false));
+        for (path, password) in given {
+            if is_given {
+                let hint = "keep one of password_credential, password_file and the one in the url";
+                self.refuse_key(&path, format!("{what} has more than one password"), hint);
+            }
+            is_given = true;
+            let lacks_password = matches!(password, Some(None));
+            chosen = (password.flatten(), lacks_password);
+        }
+        chosen
+    }
+
+    fn with_password(&mut self, mut endpoint: Endpoint, given: Vec<Given>) -> Option<Endpoint> {
         let Some(server) = endpoint.server_mut() else {
             for (path, _) in &given {
                 self.refuse_key(path, "a SQLite database has no password", "leave it out");
             }
             return Some(endpoint);
         };
-        let mut is_given = server.password.is_some();
-        for (path, password) in given {
-            if is_given {
-                let hint = "keep one of password_credential, password_file and the one in the url";
-                self.refuse_key(&path, "the source has more than one password", hint);
-            }
-            is_given = true;
-            server.lacks_password = matches!(password, Some(None));
-            server.password = password.flatten();
-        }
+        (server.password, server.lacks_password) = self.one_password("the source", server.password.take(), given);
         Some(endpoint)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::{self, Inputs};
 
-use super::super::{Settings, Source, Wording, Written};
+use super::super::{PublishRedis, Settings, Source, Wording, Written};
 use super::compile;
 
 /// Compiles the words of a policy as a configuration of their own; databases are reached as the present configuration says,
@@ -31,6 +31,12 @@ pub fn recompile_all(written: Written, present: &Settings) -> Result<Settings, S
         if let Some(now) = now.filter(|now| now.endpoint.identity() == source.endpoint.identity()) {
             *source = Arc::new(Source { endpoint: now.endpoint.clone(), ..(**source).clone() });
         }
+    }
+    if let (Some(redis), Some(now)) = (&mut settings.publish, &present.publish)
+        && redis.url() == now.url()
+    {
+        let (password, lacks_password) = (now.password.clone(), now.lacks_password);
+        *redis = Arc::new(PublishRedis { password, lacks_password, ..(**redis).clone() });
     }
     settings.daemon.state_dir.clone_from(&present.daemon.state_dir);
     settings.daemon.ledger_path.clone_from(&present.daemon.ledger_path);

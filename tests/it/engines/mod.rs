@@ -7,6 +7,7 @@ mod client;
 mod database;
 mod pooler;
 mod programs;
+mod redis_server;
 mod scratch;
 mod server;
 mod standby;
@@ -16,6 +17,7 @@ pub use client::Client;
 pub use database::Database;
 pub use pooler::Pooler;
 pub use programs::Product;
+pub use redis_server::Redis;
 pub use scratch::scratch_dir;
 pub use server::{Server, ServerOptions};
 

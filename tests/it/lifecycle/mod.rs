@@ -13,6 +13,7 @@ mod ledger;
 mod life;
 mod overrides;
 mod pending;
+mod published;
 mod reload;
 mod slots;
 mod tcp;
