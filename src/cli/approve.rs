@@ -1,5 +1,6 @@
 //! `approve`: shows what waits, asks, and has it recorded that somebody agreed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::anyhow;
@@ -8,11 +9,11 @@ use super::ask;
 use super::exit::Exit;
 use super::output::{Output, complain, say};
 use super::refusal::Refusal;
-use crate::commands::approve::{self, Shown, Wanted};
+use crate::commands::approve::{self, Looked, Shown, Wanted, looked_at};
 use crate::commands::operator::operator;
 use crate::commands::params::check_params;
 use crate::commands::selection::{Selection, select};
-use crate::policy::{Policy, Settings};
+use crate::policy::{Name, Policy, Settings};
 use crate::report::{ToApprove, approval_question, render_approvals, render_clock};
 
 /// Loads the configuration once more; what is wrong with it is told.
@@ -117,17 +118,17 @@ async fn record(settings: &Settings, reload: Reload<'_>, shown: &mut [Shown]) ->
     changed.map_err(|error| Refusal::Failed(anyhow::Error::from(error).context("retaind approve shows it anew")))
 }
 
-/// Shows widened policies of a run and asks, or is told that it is agreed; what was approved, for the run to go by. `None`:
-/// the answer was no.
+/// Shows widened policies of a run and asks, or is told that it is agreed. What was agreed to is recorded, or, for a
+/// temporary configuration, returned for the run alone. `None`: the answer was no.
 pub async fn approve_widened(
     settings: &Arc<Settings>,
     (selection, params): (&Selection, &crate::policy::Params),
     (yes, is_temporary): (bool, bool),
     output: Output,
-) -> Result<Option<Vec<Shown>>, Refusal> {
+) -> Result<Option<BTreeMap<Name, Looked>>, Refusal> {
     let widened = approve::widened(settings, selection).await?;
     if widened.policies.is_empty() || !(yes || ask::is_possible()) {
-        return Ok(Some(Vec::new()));
+        return Ok(Some(BTreeMap::new()));
     }
     let Some(mut shown) = approve::look(settings, &widened, params).await? else { return Ok(None) };
     say(render_approvals(&pages(&shown), output.layout).trim_end());
@@ -136,12 +137,12 @@ pub async fn approve_widened(
             return Ok(None);
         }
         if is_temporary {
-            return Ok(Some(shown));
+            return Ok(Some(looked_at(&shown)));
         }
         // The run goes by this configuration, whatever is written meanwhile.
         approve::approve(settings, &mut shown, settings, &operator()).await?.map_err(anyhow::Error::from)?;
     }
-    Ok(Some(shown))
+    Ok(Some(BTreeMap::new()))
 }
 
 /// The policies that are named, or that wait.

@@ -15,7 +15,7 @@ use super::load::load_known;
 use super::output::{Output, say, written};
 use super::refusal::Refusal;
 use super::{approve, ask, progress, remote};
-use crate::commands::approve::{Looked, looked_at};
+use crate::commands::approve::Looked;
 use crate::commands::execute::{Job, JobEnd, Listed, execute};
 use crate::commands::params::check_params;
 use crate::commands::selection::{Selection, select};
@@ -202,16 +202,12 @@ async fn run_named(
     output: Output,
 ) -> Result<Exit, Refusal> {
     let widened = (&chosen.selection, &chosen.params);
-    let Some(approved) =
+    let Some(looked) =
         approve::approve_widened(&settings, widened, (yes, chosen.is_temporary), output).boxed_local().await?
     else {
         say("Cancelled: nothing was approved, and nothing ran");
         return Ok(Exit::Cancelled);
     };
-    if !chosen.is_temporary {
-        return run_by(settings, chosen, by, RunMode::Enforce, output).await;
-    }
-    let looked = looked_at(&approved);
     run_by(settings, Chosen { looked, ..chosen }, by, RunMode::Enforce, output).await
 }
 

@@ -8,7 +8,7 @@ use super::run_ends::causes;
 use crate::clock::Clock;
 use crate::ledger::{Ledger, LedgerError};
 use crate::notify::{JobMetadata, JobStates};
-use crate::outcome::{RunMode, RunResult};
+use crate::outcome::RunResult;
 use crate::policy::{Name, Settings, words_of};
 use crate::text::chain;
 use crate::text::human::counted;
@@ -18,9 +18,6 @@ pub(super) const UPDATE_PERIOD: Duration = Duration::from_millis(500);
 
 /// Makes a job of a run that may change something.
 pub(super) fn begin(jobs: &JobStates, run: &ActiveRun) {
-    if run.mode == RunMode::Plan || !jobs.are_wanted() {
-        return;
-    }
     let ActiveRun { run_id, mode, trigger, since, .. } = *run;
     let keep = keep(&run.settings, run.policies.iter());
     let metadata = JobMetadata { run_id, task: run.task.clone(), mode, trigger, keep };

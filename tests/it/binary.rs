@@ -1,7 +1,8 @@
 //! The binary under test, and how it is started: without the variables that are meant for the tests.
 
 use std::ffi::OsStr;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 pub const RETAIND: &str = env!("CARGO_BIN_EXE_retaind");
 
@@ -13,4 +14,21 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// Runs a command that is killed at its Nth call of some kinds. False if it lived to its end.
+pub fn killed_at((call, nth): (&str, usize), arguments: &[&str], config: &Path) -> bool {
+    let status = command("strace")
+        .args(["-f", "-qqq", "-o", "/dev/null", "-e", &format!("trace={call}")])
+        .args(["-e", &format!("inject={call}:signal=KILL:when={nth}")])
+        .arg(RETAIND)
+        .args(arguments)
+        .arg("--config")
+        .arg(config)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .expect("strace runs");
+    !status.success()
 }

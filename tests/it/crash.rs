@@ -141,21 +141,11 @@ fn killed_at_each_step(kind: EngineKind, calls: &[(&str, usize)]) {
         for nth in (1..200).step_by((stride / effort(1)).max(1)) {
             let world = world(kind, 3);
             fill(&world, 1, 12);
-            let status = binary::command("strace")
-                .args(["-f", "-qqq", "-o", "/dev/null", "-e", &format!("trace={call}")])
-                .args(["-e", &format!("inject={call}:signal=KILL:when={nth}")])
-                .arg(RETAIND)
-                .args(["run", "items", "--config"])
-                .arg(world.config_file())
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status()
-                .expect("strace runs");
+            let was_killed = binary::killed_at((call, nth), &["run", "items"], &world.config_file());
             check(&world, false);
             finish(&world);
             check(&world, true);
-            if status.success() {
+            if !was_killed {
                 // The counter is per thread; another number, in case the threads shared the work otherwise.
                 survived += 1;
                 if survived == 2 {

@@ -47,9 +47,8 @@ impl Sight {
     fn add(&mut self, line: &Listed) {
         let words = serde_json::to_vec(line).unwrap_or_default();
         let hash = Sha256::digest(&words);
-        for (sum, part) in self.listed.iter_mut().zip(hash.chunks_exact(8)) {
-            let part = part.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
-            *sum = sum.wrapping_add(part);
+        for (sum, part) in self.listed.iter_mut().zip(hash.as_chunks().0) {
+            *sum = sum.wrapping_add(u64::from_be_bytes(*part));
         }
     }
 

@@ -83,9 +83,7 @@ impl Controller {
                 Problem::new(ProblemCode::InvalidParameter, detail).hint("leave it out, or ask for another mode")
             );
         }
-        if !wanted.set.is_empty() {
-            self.check_agreed(run).await?;
-        }
+        self.check_agreed(run).await?;
         self.looks.take(digest)
     }
 

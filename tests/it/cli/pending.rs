@@ -1,7 +1,6 @@
 //! `pending`: lists what is still to be removed, tries again as a run does, and leaves alone what somebody says is to stay.
 
 use std::os::unix::fs::symlink;
-use std::process::Stdio;
 
 use serde_json::{Value, json};
 
@@ -9,7 +8,7 @@ use retaind::ledger::LeaseOutcome;
 use retaind::outcome::RunId;
 
 use super::{Ended, call_in};
-use crate::binary::{self, RETAIND};
+use crate::binary::killed_at;
 use crate::engines::{Database, EngineKind};
 use crate::needs::Need;
 use crate::rows::files::WITH_FILES;
@@ -239,23 +238,6 @@ async fn a_batch_without_files_is_not_shown() {
     assert_eq!(world.files("images"), paths(EVERYTHING));
 }
 
-/// Kills a command at its Nth call of some kinds, for each of a stride, until it lives to its end. True if it was killed.
-fn killed(world: &World, arguments: &[&str], call: &str, nth: usize) -> bool {
-    let status = binary::command("strace")
-        .args(["-f", "-qqq", "-o", "/dev/null", "-e", &format!("trace={call}")])
-        .args(["-e", &format!("inject={call}:signal=KILL:when={nth}")])
-        .arg(RETAIND)
-        .args(arguments)
-        .arg("--config")
-        .arg(world.config_file())
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .expect("strace runs");
-    !status.success()
-}
-
 #[tokio::test]
 async fn g1_retry_killed_at_each_step() {
     needs!(Need::Program("strace"));
@@ -264,7 +246,7 @@ async fn g1_retry_killed_at_each_step() {
         for nth in (1..100).step_by((stride / effort(1)).max(1)) {
             let world = two_pending().await;
             world.item(9, 1.0, None, Some("2.png"));
-            let was_killed = killed(&world, &["pending", "retry"], call, nth);
+            let was_killed = killed_at((call, nth), &["pending", "retry"], &world.config_file());
             kills += usize::from(was_killed);
             assert!(world.files("images").contains("2.png"), "a row names it");
             retry(&world, &[]).with(0);
@@ -286,7 +268,8 @@ async fn forget_killed_at_each_step_is_whole() {
     for (call, stride) in [("pwrite64", 4), ("fdatasync,fsync", 1)] {
         for nth in (1..100).step_by((stride / effort(1)).max(1)) {
             let world = two_pending().await;
-            let was_killed = killed(&world, &["pending", "forget", "images/1.png", "--yes"], call, nth);
+            let was_killed =
+                killed_at((call, nth), &["pending", "forget", "images/1.png", "--yes"], &world.config_file());
             kills += usize::from(was_killed);
             let audit = call_in(&world, &["audit", "--json"]).with(0).json();
             let recorded = audit.as_array().unwrap().iter().any(|entry| entry["action"] == "forget");

@@ -58,6 +58,15 @@ fn complaints(world: &World) -> usize {
     log(world).matches("cannot be written into Redis").count()
 }
 
+/// A daemon in the middle of a purge that Redis hears of.
+fn purging(redis: &Redis) -> (World, Daemon) {
+    let world = published(redis, "", MANY);
+    let daemon = Daemon::ready(&world);
+    run(&world);
+    await_purge(&world, MANY);
+    (world, daemon)
+}
+
 #[test]
 fn a_run_is_a_key_and_is_published() {
     needs!(Need::Server);
@@ -116,10 +125,7 @@ fn a_run_is_a_key_and_is_published() {
 fn a_run_goes_on_without_redis() {
     needs!(Need::Server);
     let redis = Redis::start(None);
-    let world = published(&redis, "", MANY);
-    let daemon = Daemon::ready(&world);
-    run(&world);
-    await_purge(&world, MANY);
+    let (world, daemon) = purging(&redis);
     redis.kill();
     await_runs(&world, 1);
     assert!(world.ids().is_empty());
@@ -198,10 +204,7 @@ fn a_wrong_password_is_said_once() {
 fn the_next_daemon_ends_a_dead_ones_job() {
     needs!(Need::Server);
     let redis = Redis::start(None);
-    let world = published(&redis, "", MANY);
-    let daemon = Daemon::ready(&world);
-    run(&world);
-    await_purge(&world, MANY);
+    let (world, daemon) = purging(&redis);
     let mut connection = redis.connect();
     let deadline = Instant::now() + PATIENCE;
     while states(&mut connection).first().is_none_or(|(_, state)| state["progress"] == 0) {
