@@ -309,6 +309,7 @@ impl Daemon {
         let tasks = tasks.map_err(|error| Refusal::because(chain(&error)))?;
         let new = Arc::new(settings);
         let runner = Runner::new(Arc::clone(&new), Some(self.ledger.clone()), self.clock.clone());
+        let runner = runner.measured_by(self.runs.metrics().meter());
         let reviewed = runner.review(&self.ledger).await.map_err(|error| Refusal::because(chain(&error)))?;
         let before = self.live.swap(runner);
         if let Err(error) = self.schedule.replace(new.daemon.timezone.clone(), &tasks) {

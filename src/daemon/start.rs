@@ -72,6 +72,7 @@ pub(super) struct Opened {
 /// Unsettled batches were examined, and sources are being tried.
 pub(super) struct Recovered {
     live: Live,
+    metrics: Metrics,
     lock: StateLock,
     ledger: Ledger,
     watch: SourceWatch,
@@ -125,14 +126,16 @@ impl Opened {
         for run_id in &abandoned {
             tracing::warn!(%run_id, "Run {run_id} was broken off when its process died");
         }
+        let metrics = Metrics::new(&ledger.ended_runs().await?);
         let runner = Runner::new(Arc::new(settings), Some(ledger.clone()), clock.clone());
+        let runner = runner.measured_by(metrics.meter());
         let batches_kept = recover(&runner, &PendingChoice::All, cancel).await?.kept.len();
         look_at_clock(&runner).await;
         holds::warn_if_unapproved(runner.settings());
         announce(&runner.review(&ledger).await?);
         ledger.note_in_force(&runner.settings().written).await?;
         let held = held_now(runner.settings(), &ledger).await?;
-        Ok(Recovered { live: Live::new(runner), lock, ledger, watch, reports, heard, batches_kept, held })
+        Ok(Recovered { live: Live::new(runner), metrics, lock, ledger, watch, reports, heard, batches_kept, held })
     }
 }
 
@@ -143,13 +146,12 @@ impl Recovered {
         cancel: &CancellationToken,
         began: Instant,
     ) -> Result<Daemon, StartError> {
-        let Self { live, lock, ledger, mut watch, reports, mut heard, batches_kept, held } = self;
+        let Self { live, metrics, lock, ledger, mut watch, reports, mut heard, batches_kept, held } = self;
         let settings = live.settings();
         let clock = options.clock.clone();
         let last = last_run(&ledger).await?;
         let tasks = remembered_tasks(&settings, &ledger, clock.now()).await?;
         hear_sources(&mut watch, &mut heard, began).await;
-        let metrics = Metrics::new(&ledger.ended_runs().await?);
         let runs = Runs::new(live.clone(), ledger.clone(), clock.clone(), (reports.clone(), metrics));
         runs.jobs().follow(settings.publish.as_ref());
         jobs::settle(runs.jobs(), &settings, &ledger, (&clock, RUNS_SEARCHED)).await;

@@ -97,6 +97,7 @@ pub(super) fn remember_look(connection: &mut SqliteConnection, result: &PolicyRe
     let survey = Survey {
         files: survey.files.saturating_sub(tally.files_deleted),
         bytes: survey.bytes.map(|bytes| bytes.saturating_sub(taken)),
+        available_bytes: survey.available_bytes.map(|bytes| bytes.saturating_add(tally.bytes_reclaimed)),
         ..survey.clone()
     };
     let (seen_at, look) = (instant(survey.at), serde_json::to_string(&StoreLook { survey: Some(survey), orphans })?);

@@ -241,6 +241,9 @@ pub struct PolicyResult {
     pub errors: Vec<Failure>,
     /// Number of errors, of which only the first are listed.
     pub error_count: u64,
+    /// Numbers of errors by kind: the word of the reason for which a row or a file was kept, otherwise `row`, `file` or `policy`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub error_kinds: BTreeMap<String, u64>,
     /// Remarks that are no errors: what a person may want to know.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub notes: Vec<String>,
@@ -339,6 +342,7 @@ impl PolicyResult {
             sample: Vec::new(),
             errors: Vec::new(),
             error_count: 0,
+            error_kinds: BTreeMap::new(),
             notes: Vec::new(),
         }
     }

@@ -38,6 +38,9 @@ pub struct Survey {
     pub bytes: Option<u64>,
     /// True if the bytes are those of a sample of the files, projected to all.
     pub bytes_estimated: bool,
+    /// Bytes of its file system that could still be filled after the walk; null where that could not be told.
+    #[serde(default)]
+    pub available_bytes: Option<u64>,
 }
 
 /// Orphans of a store, as a scan found them.

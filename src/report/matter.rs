@@ -71,7 +71,22 @@ impl Matter {
     }
 }
 
+impl Severity {
+    /// Stable word of the weight.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 impl MatterCode {
+    /// Stable word of the matter.
+    pub fn word(self) -> Option<String> {
+        serde_json::to_value(self).ok()?.as_str().map(str::to_owned)
+    }
+
     fn level(self) -> Severity {
         use MatterCode::*;
         match self {

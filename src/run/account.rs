@@ -9,13 +9,19 @@ use crate::text::{chain, cut};
 /// Rows that a plan shows as a sample.
 pub(super) const SAMPLE_AT_MOST: usize = 5;
 
+/// Kinds of failures that no rule explains: of a row, of a file, of the policy as a whole.
+const ROW: &str = "row";
+pub(super) const FILE: &str = "file";
+const POLICY: &str = "policy";
+
 /// The running account of one policy.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Account {
     pub(super) tally: Tally,
     /// The first hundred.
     pub(super) failures: Vec<Failure>,
-    pub(super) failure_count: u64,
+    /// Counts of all failures, by the word of their reason or by what failed.
+    pub(super) failure_kinds: BTreeMap<String, u64>,
     pub(super) notes: Vec<String>,
     pub(super) sample: Vec<Sample>,
     /// The columns that the operator wants to see of the first hundred affected rows.
@@ -42,7 +48,12 @@ impl Account {
     pub(super) fn keep(&mut self, key: Option<String>, path: Option<String>, reason: Option<String>, error: String) {
         let (key, path, error) = (key.map(cut), path.map(cut), cut(error));
         tracing::debug!(key, path, reason, error, "An item failed");
-        self.failure_count += 1;
+        let thing = match (&key, &path) {
+            (_, Some(_)) => FILE,
+            (Some(_), None) => ROW,
+            (None, None) => POLICY,
+        };
+        self.count_failures(reason.as_deref().unwrap_or(thing), 1);
         if self.failures.len() < SHOWN_AT_MOST {
             self.failures.push(Failure { key, path, reason, error });
         }
@@ -50,9 +61,21 @@ impl Account {
 
     /// Records what explains all other failures, before them.
     pub(super) fn fail_first(&mut self, error: String) {
-        self.failure_count += 1;
+        self.count_failures(POLICY, 1);
         self.failures.insert(0, Failure { key: None, path: None, reason: None, error });
         self.failures.truncate(SHOWN_AT_MOST);
+    }
+
+    /// Counts failures that are not listed.
+    pub(super) fn count_failures(&mut self, kind: &str, count: u64) {
+        if count > 0 {
+            *self.failure_kinds.entry(kind.to_owned()).or_default() += count;
+        }
+    }
+
+    /// Number of failures of every kind.
+    pub(super) fn failure_count(&self) -> u64 {
+        self.failure_kinds.values().sum()
     }
 
     /// Takes over what a part of the work did.
@@ -60,7 +83,7 @@ impl Account {
         let Account {
             tally,
             failures,
-            failure_count,
+            failure_kinds,
             notes,
             sample,
             details,
@@ -71,7 +94,7 @@ impl Account {
             asked_in_vain,
         } = part;
         self.tally.add(&tally);
-        self.failure_count += failure_count;
+        failure_kinds.iter().for_each(|(kind, count)| self.count_failures(kind, *count));
         let room = SHOWN_AT_MOST.saturating_sub(self.failures.len());
         self.failures.extend(failures.into_iter().take(room));
         self.notes.extend(notes);

@@ -77,7 +77,9 @@ impl Runner {
         let mut foreseen = Foreseen::new(&request.policies);
         let barred = result.policies.len();
         for (index, policy) in request.policies.iter().enumerate().skip(barred) {
-            let reporter = Reporter::new(request.progress.clone(), policy, (index + 1, request.policies.len()));
+            let metering = &self.connections.metering;
+            let position = (index + 1, request.policies.len());
+            let reporter = Reporter::new((request.progress.clone(), metering), policy, position);
             let (mode, now) = (result.mode, result.started_at);
             let stop = &stop.of_policy(&policy.name, &request.brake);
             let earlier = &result.policies;

@@ -20,7 +20,7 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) fn new(account: Account) -> Self {
-        let status = if account.failure_count > 0 { Status::CompletedWithErrors } else { Status::Completed };
+        let status = if account.failure_count() > 0 { Status::CompletedWithErrors } else { Status::Completed };
         Self { status, account, guards: Vec::new(), blocked: None, as_of: None }
     }
 

@@ -32,6 +32,7 @@ impl PolicyRun<'_> {
         let mode = if self.policy.mode == Mode::Report { RunMode::Report } else { self.mode };
         let mut result = PolicyResult {
             cutoff: as_of.map_or(at.cutoff, |as_of| self.policy.kind.cutoff(as_of)),
+            error_count: account.failure_count(),
             duration_ms: millis_between(began_at, self.runner.clock.now()),
             tally: account.tally,
             details: account.details,
@@ -41,8 +42,8 @@ impl PolicyRun<'_> {
             survey: account.survey,
             guards,
             sample: account.sample,
+            error_kinds: account.failure_kinds,
             errors: account.failures,
-            error_count: account.failure_count,
             notes: account.notes,
             ..PolicyResult::new(self.policy.name.clone(), self.policy.kind.word(), mode, status)
         };

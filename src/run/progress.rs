@@ -1,7 +1,10 @@
 //! Progress of a run, and its reports to whoever watches it.
 
+use std::time::Duration;
+
 use tokio::sync::watch;
 
+use super::meter::Metering;
 use crate::outcome::{HookPoint, Tally};
 use crate::policy::{Name, Policy};
 
@@ -20,17 +23,38 @@ pub struct Progress {
     pub bytes_reclaimed: u64,
 }
 
-/// Reports how far one policy is to whoever watches.
+/// Reports how far one policy is to whoever watches, and what it takes to whoever measures.
 pub(crate) struct Reporter {
-    pub(super) sender: Option<watch::Sender<Progress>>,
+    sender: Option<watch::Sender<Progress>>,
+    metering: Metering,
+    policy: Name,
 }
 
 impl Reporter {
-    pub(super) fn new(sender: Option<watch::Sender<Progress>>, policy: &Policy, position: (usize, usize)) -> Self {
+    pub(super) fn new(
+        (sender, metering): (Option<watch::Sender<Progress>>, &Metering),
+        policy: &Policy,
+        position: (usize, usize),
+    ) -> Self {
         if let Some(sender) = &sender {
             sender.send_replace(Progress { policy: Some(policy.name.clone()), position, ..Progress::default() });
         }
-        Self { sender }
+        Self { sender, metering: metering.clone(), policy: policy.name.clone() }
+    }
+
+    /// Reports to nobody.
+    pub(super) fn silent(policy: &Name) -> Self {
+        Self { sender: None, metering: Metering::default(), policy: policy.clone() }
+    }
+
+    /// A batch was taken in that time.
+    pub(super) fn batch(&self, took: Duration) {
+        self.metering.batch(&self.policy, took);
+    }
+
+    /// Something of a batch is tried once more.
+    pub(super) fn retry(&self) {
+        self.metering.retry(&self.policy);
     }
 
     pub(super) fn expect(&self, rows_total: Option<u64>) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::clock_guard::asked::ClockGuard;
+use super::meter::{Meter, Metering};
 use super::sessions::Connections;
 use crate::clock::Clock;
 use crate::ledger::Ledger;
@@ -24,6 +25,12 @@ impl Runner {
     pub fn new(settings: Arc<Settings>, ledger: Option<Ledger>, clock: Clock) -> Self {
         let connections = Connections::new(&settings);
         Self { settings, ledger, clock, connections, clock_guard: ClockGuard::default() }
+    }
+
+    /// The same, whose runs are measured.
+    #[must_use]
+    pub fn measured_by(self, meter: Arc<dyn Meter>) -> Self {
+        Self { connections: self.connections.measured_by(Metering::by(meter)), ..self }
     }
 
     /// The same, under another configuration of the same sources: it shares their connections and the trust in the clock.

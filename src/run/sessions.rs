@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
+use super::meter::Metering;
 use crate::policy::{Name, Settings, Source, TableName};
 use crate::sources::{ErrorKind, Reader, Session, SourceError};
 
@@ -20,9 +21,10 @@ const BACKOFF: [Duration; 6] = [
     Duration::from_secs(8),
 ];
 
-/// How many connections each source may have, over all runs of a configuration.
+/// How many connections each source may have, over all runs of a configuration, and who measures what they are asked.
 #[derive(Clone, Default)]
 pub struct Connections {
+    pub(super) metering: Metering,
     permits: Arc<HashMap<Name, Arc<Semaphore>>>,
 }
 
@@ -33,7 +35,12 @@ impl Connections {
             let most = usize::try_from(source.max_connections.get()).unwrap_or(Semaphore::MAX_PERMITS);
             (source.name.clone(), Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))
         });
-        Self { permits: Arc::new(permits.collect()) }
+        Self { metering: Metering::default(), permits: Arc::new(permits.collect()) }
+    }
+
+    /// The same, whose use is measured.
+    pub(super) fn measured_by(self, metering: Metering) -> Self {
+        Self { metering, ..self }
     }
 
     async fn permit(&self, source: &Name) -> Option<OwnedSemaphorePermit> {
@@ -63,6 +70,7 @@ impl Sessions {
     /// Ends, at a stop, whatever is asked from now on; with none, lets it come to its end.
     pub(super) fn heed(&mut self, stop: Option<&CancellationToken>) {
         self.heeds = stop.cloned();
+        self.measure_all();
         self.open.values_mut().for_each(|(session, _)| session.heed(self.heeds.clone()));
     }
 
@@ -74,8 +82,28 @@ impl Sessions {
             None => self.connect(name).await?,
         }
         match self.open.get_mut(name) {
-            Some((session, _)) => Ok(session),
+            Some((session, _)) => {
+                self.connections.metering.source(name, &session.take_usage());
+                Ok(session)
+            }
             None => Err(unknown(name)),
+        }
+    }
+
+    /// The collector of measurements, for what a source is asked beside its session.
+    pub(super) fn metering(&self) -> Metering {
+        self.connections.metering.clone()
+    }
+
+    fn measure_all(&mut self) {
+        for (name, (session, _)) in &mut self.open {
+            self.connections.metering.source(name, &session.take_usage());
+        }
+    }
+
+    fn forget(&mut self, name: &Name) {
+        if let Some((mut session, _)) = self.open.remove(name) {
+            self.connections.metering.source(name, &session.take_usage());
         }
     }
 
@@ -94,6 +122,7 @@ impl Sessions {
 
     /// Closes every connection; they are opened again when they are needed.
     pub(super) fn close(&mut self) {
+        self.measure_all();
         self.open.clear();
     }
 
@@ -111,7 +140,10 @@ impl Sessions {
     async fn connect(&mut self, name: &Name) -> Result<(), SourceError> {
         let source = self.source(name)?;
         let connections = &self.connections;
-        let opening = Box::pin(async { Ok((connections.permit(name).await, Session::open(&source).await?)) });
+        let opening = Box::pin(async {
+            let permit = connections.permit(name).await;
+            Ok((permit, connections.metering.measure(name, Session::open(&source)).await?))
+        });
         let (permit, mut session) = until(self.heeds.as_ref(), name, opening).await?;
         session.heed(self.heeds.clone());
         if let Some((_, table)) = self.claimed.as_ref().filter(|(of, _)| of == name) {
@@ -123,7 +155,7 @@ impl Sessions {
 
     /// Opens the session again, with patience, until the run is stopped.
     pub(super) async fn reopen(&mut self, name: &Name) -> Result<(), SourceError> {
-        self.open.remove(name);
+        self.forget(name);
         let mut waits = BACKOFF.iter();
         loop {
             let Err(error) = self.connect(name).await else { return Ok(()) };
@@ -146,16 +178,25 @@ impl Sessions {
     /// What reads whole columns of a source, on a connection of its own that takes the place of the session's: a source
     /// may allow no more than one.
     pub(super) async fn reader(&mut self, name: &Name) -> Result<(Reader, Option<OwnedSemaphorePermit>), SourceError> {
-        self.open.remove(name);
+        self.forget(name);
         let source = self.source(name)?;
         let connections = &self.connections;
-        let opening = Box::pin(async { Ok((connections.permit(name).await, Reader::open(&source).await?)) });
+        let opening = Box::pin(async {
+            let permit = connections.permit(name).await;
+            Ok((permit, connections.metering.measure(name, Reader::open(&source)).await?))
+        });
         let (permit, reader) = until(self.heeds.as_ref(), name, opening).await?;
         Ok((reader.heeding(self.heeds.clone()), permit))
     }
 
     fn source(&self, name: &Name) -> Result<Arc<Source>, SourceError> {
         self.settings.source(name).cloned().ok_or_else(|| unknown(name))
+    }
+}
+
+impl Drop for Sessions {
+    fn drop(&mut self) {
+        self.measure_all();
     }
 }
 

@@ -143,7 +143,7 @@ pub(super) async fn search(
         let few = column.read_few(session, store, FEW_ROWS, &mut each).await?;
         if !few {
             let (reader, _permit) = sessions.reader(&column.source).await?;
-            column.read_all(reader, store, Rows::All, &mut each).await?;
+            sessions.metering().measure(&column.source, column.read_all(reader, store, Rows::All, &mut each)).await?;
         }
         meant.reads_long |= !few;
         if meant.hits.len() > HITS_AT_MOST {

@@ -32,7 +32,7 @@ impl SourceError {
 }
 
 /// What the caller should make of an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ErrorKind {
     /// The server could not be reached, or refused the login or TLS.
     Connect,
@@ -54,4 +54,22 @@ pub enum ErrorKind {
     Permission,
     /// Anything else the server said: syntax, missing table or column, an error that a trigger raised, …
     Other,
+}
+
+impl ErrorKind {
+    /// Stable word of the kind.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Lost => "lost",
+            Self::Busy => "busy",
+            Self::Timeout => "timeout",
+            Self::Cancelled => "cancelled",
+            Self::InUse => "in_use",
+            Self::ReadOnly => "read_only",
+            Self::Constraint => "constraint",
+            Self::Permission => "permission",
+            Self::Other => "other",
+        }
+    }
 }

@@ -37,7 +37,7 @@ pub use rows::triggers::Veto;
 pub use rows::unreadable::{SampledAges, Unreadable};
 pub use rows::window::Window;
 pub use rows::windows::Walker;
-pub use session::{Canceller, PathSchema, Reader, Returning, Session, TextRow, TransactionOutcome};
+pub use session::{Canceller, PathSchema, Reader, Returning, Session, TextRow, TransactionOutcome, Usage};
 pub use sql::dialect::ColumnType;
 pub use sql::instants::Instants;
 pub use sql::term::Term;

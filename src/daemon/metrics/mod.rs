@@ -1,51 +1,34 @@
 //! Numbers for Prometheus: what runs and statistics left behind, and what the state of the daemon says. Showing them counts
 //! nothing in a database and scans no store.
 
+mod labels;
+mod measured;
 mod page;
 mod text;
 mod textfile;
 
 use std::sync::Arc;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use labels::{OfPolicy, OfPolicyAndKind, OfPolicyAndStatus, OfTask, OfTaskAndStatus};
+use measured::Measured;
+
 use crate::ledger::EndedRuns;
 use crate::outcome::{PolicyResult, RunMode, RunResult, Status};
-use crate::policy::Name;
+use crate::policy::{Name, Settings};
 use crate::report::{PolicyStats, Stats};
+use crate::run::Meter;
 
 pub(super) use page::{Page, render};
 pub(super) use textfile::keep_writing;
 
 /// Upper bounds of durations of runs, in seconds: a quick one, a minute, a night.
 const DURATIONS: [f64; 11] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0];
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfPolicy {
-    policy: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfTask {
-    task: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfTaskAndStatus {
-    task: String,
-    status: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfPolicyAndStatus {
-    policy: String,
-    status: &'static str,
-}
 
 /// Numbers that runs and statistics left behind. Cheap to clone.
 #[derive(Clone)]
@@ -58,11 +41,13 @@ struct Inner {
     last_success: Family<OfTask, Gauge>,
     ends: Family<OfPolicyAndStatus, Counter>,
     errors: Family<OfPolicy, Counter>,
+    error_kinds: Family<OfPolicyAndKind, Counter>,
     files_scanned: Family<OfPolicy, Counter>,
     blocked: Family<OfPolicy, Gauge>,
     backlog: Family<OfPolicy, Gauge>,
     overdue: Family<OfPolicy, Gauge>,
     falling_behind: Family<OfPolicy, Gauge>,
+    measured: Arc<Measured>,
 }
 
 impl Metrics {
@@ -78,6 +63,26 @@ impl Metrics {
             }
         }
         Self(Arc::new(inner))
+    }
+
+    /// Collector of what runs take.
+    pub fn meter(&self) -> Arc<dyn Meter> {
+        self.0.measured.clone()
+    }
+
+    /// Shows as zero what has not happened yet: an increase is one only from something that was there.
+    fn begin_at_zero(&self, settings: &Settings) {
+        let inner = &self.0;
+        for policy in settings.policies.iter().filter(|policy| policy.enabled) {
+            drop(inner.errors.get_or_create(&OfPolicy::of(&policy.name)));
+            inner.measured.begin_at_zero(&policy.name);
+        }
+        for task in settings.tasks.iter().filter(|task| task.enabled) {
+            for status in [Status::Completed, Status::Failed] {
+                let labels = OfTaskAndStatus { task: task.name.to_string(), status: status.word() };
+                drop(inner.runs.get_or_create(&labels));
+            }
+        }
     }
 
     /// Takes down how a run ended. A plan is none.
@@ -96,10 +101,14 @@ impl Metrics {
 
     fn observe_policy(&self, done: &PolicyResult) {
         let inner = &self.0;
-        let policy = done.policy.to_string();
-        let of_policy = OfPolicy { policy: policy.clone() };
-        inner.ends.get_or_create(&OfPolicyAndStatus { policy, status: done.status.word() }).inc();
+        let of_policy = OfPolicy::of(&done.policy);
+        let ended = OfPolicyAndStatus { policy: done.policy.to_string(), status: done.status.word() };
+        inner.ends.get_or_create(&ended).inc();
         inner.errors.get_or_create(&of_policy).inc_by(done.error_count);
+        for (kind, count) in &done.error_kinds {
+            let labels = OfPolicyAndKind { policy: done.policy.to_string(), kind: kind.clone() };
+            inner.error_kinds.get_or_create(&labels).inc_by(*count);
+        }
         inner.files_scanned.get_or_create(&of_policy).inc_by(done.tally.files_scanned);
         let is_blocked = done.status == Status::Blocked && done.held.is_none();
         inner.blocked.get_or_create(&of_policy).set(i64::from(is_blocked));
@@ -120,7 +129,7 @@ impl Metrics {
     pub fn observe_stats(&self, stats: &Stats) {
         for PolicyStats { policy, rows_eligible, overdue_secs, falling_behind, error, .. } in &stats.policies {
             let (Some(eligible), None) = (rows_eligible, error) else { continue };
-            let of_policy = OfPolicy { policy: policy.to_string() };
+            let of_policy = OfPolicy::of(policy);
             self.0.backlog.get_or_create(&of_policy).set(gauge(*eligible));
             self.0.overdue.get_or_create(&of_policy).set(gauge(overdue_secs.unwrap_or(0)));
             self.0.falling_behind.get_or_create(&of_policy).set(i64::from(*falling_behind));
@@ -132,18 +141,22 @@ impl Inner {
     fn registered() -> Self {
         let histogram: fn() -> Histogram = || Histogram::new(DURATIONS);
         let durations = Family::new_with_constructor(histogram);
+        let mut registry = Registry::with_prefix("retaind");
+        let measured = Measured::registered(&mut registry);
         let mut inner = Self {
-            registry: Registry::with_prefix("retaind"),
+            registry,
             runs: Family::default(),
             durations,
             last_success: Family::default(),
             ends: Family::default(),
             errors: Family::default(),
+            error_kinds: Family::default(),
             files_scanned: Family::default(),
             blocked: Family::default(),
             backlog: Family::default(),
             overdue: Family::default(),
             falling_behind: Family::default(),
+            measured: Arc::new(measured),
         };
         let registry = &mut inner.registry;
         registry.register("runs", "Runs that ended, by how they did", inner.runs.clone());
@@ -153,6 +166,7 @@ impl Inner {
         registry.register("policy_results", "Ends of a policy in runs of this daemon, by how", inner.ends.clone());
         let about = "Errors of rows and files in runs of this daemon";
         registry.register("policy_errors", about, inner.errors.clone());
+        registry.register("policy_errors_by_kind", "These errors by kind", inner.error_kinds.clone());
         registry.register("files_scanned", "Files that runs of this daemon looked at", inner.files_scanned.clone());
         let about = "1 if a guard blocked the policy in its last run";
         registry.register("policy_blocked", about, inner.blocked.clone());

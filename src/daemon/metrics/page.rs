@@ -6,8 +6,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use super::labels::{OfPolicy, OfSource, OfTask};
 use super::text::as_text_format;
-use super::{Metrics, OfPolicy, OfTask, gauge};
+use super::{Metrics, gauge};
 use crate::outcome::{PolicyTotal, StoreLook, Subject};
 use crate::policy::{Mode, Name, Settings};
 use crate::server::LiveStatus;
@@ -18,8 +19,9 @@ struct OfStore {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfSource {
-    source: String,
+struct OfCode {
+    code: String,
+    level: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -39,6 +41,7 @@ pub struct Page<'a> {
 
 /// The page, in the text format of Prometheus. None where it cannot be written, which does not happen to a text.
 pub fn render(metrics: &Metrics, page: &Page<'_>) -> Option<String> {
+    metrics.begin_at_zero(page.settings);
     let mut registry = Registry::with_prefix("retaind");
     let build = Family::<OfVersion, Gauge>::default();
     build.get_or_create(&OfVersion { version: env!("CARGO_PKG_VERSION") }).set(1);
@@ -48,6 +51,7 @@ pub fn render(metrics: &Metrics, page: &Page<'_>) -> Option<String> {
     page.register_policies(&mut registry);
     page.register_totals(&mut registry);
     page.register_stores(&mut registry);
+    page.register_attention(&mut registry);
     let mut written = String::new();
     text::encode_registry(&mut written, &registry).ok()?;
     text::encode_registry(&mut written, &metrics.0.registry).ok()?;
@@ -69,8 +73,7 @@ impl Page<'_> {
         flag(registry, "report_mode", "1 if the daemon deletes nothing", configuration.mode == Mode::Report);
         let sources = Family::<OfSource, Gauge>::default();
         for source in &self.status.sources {
-            let of_source = OfSource { source: source.source.to_string() };
-            sources.get_or_create(&of_source).set(i64::from(source.is_up));
+            sources.get_or_create(&OfSource::of(&source.source)).set(i64::from(source.is_up));
         }
         registry.register("source_up", "0 while a source cannot be reached, or refuses the login", sources);
     }
@@ -102,7 +105,7 @@ impl Page<'_> {
     fn register_policies(&self, registry: &mut Registry) {
         let [held, paused, pending] = [(); 3].map(|()| Family::<OfPolicy, Gauge>::default());
         for policy in self.settings.policies.iter().filter(|policy| policy.enabled) {
-            let of_policy = OfPolicy { policy: policy.name.to_string() };
+            let of_policy = OfPolicy::of(&policy.name);
             let is_held = self.status.overview.held.iter().any(|held| held.policy == policy.name);
             held.get_or_create(&of_policy).set(i64::from(is_held));
             let is_paused = self.is_paused(&Subject::Policy(policy.name.clone()));
@@ -119,7 +122,7 @@ impl Page<'_> {
         let mut sums = |name: &str, about: &str, read: fn(&PolicyTotal) -> u64| {
             let family = Family::<OfPolicy, Counter>::default();
             for total in self.totals {
-                family.get_or_create(&OfPolicy { policy: total.policy.to_string() }).inc_by(read(total));
+                family.get_or_create(&OfPolicy::of(&total.policy)).inc_by(read(total));
             }
             registry.register(name, about, family);
         };
@@ -132,7 +135,7 @@ impl Page<'_> {
     }
 
     fn register_stores(&self, registry: &mut Registry) {
-        let [files, bytes, seen, orphans, of_orphans] = [(); 5].map(|()| Family::<OfStore, Gauge>::default());
+        let [files, bytes, room, seen, orphans, of_orphans] = [(); 6].map(|()| Family::<OfStore, Gauge>::default());
         for (policy, look) in self.looks {
             let store = self.settings.policy(policy).and_then(|policy| policy.kind.store());
             let Some(store) = store else { continue };
@@ -145,6 +148,9 @@ impl Page<'_> {
                 if let Some(occupied) = survey.bytes {
                     bytes.get_or_create(&of_store).set(gauge(occupied));
                 }
+                if let Some(available) = survey.available_bytes {
+                    room.get_or_create(&of_store).set(gauge(available));
+                }
             }
             if let Some(found) = &look.orphans {
                 orphans.get_or_create(&of_store).set(gauge(found.files - found.files_deleted.min(found.files)));
@@ -153,10 +159,21 @@ impl Page<'_> {
         }
         registry.register("store_files", "Files of the store when a policy last went through it", files);
         registry.register("store_bytes", "Bytes that these files occupied", bytes);
+        let about = "Bytes of its file system that could still be filled then";
+        registry.register("store_available_bytes", about, room);
         let about = "When a policy last went through the store, in seconds since 1970";
         registry.register("store_seen_timestamp_seconds", about, seen);
         registry.register("store_orphans", "Orphans that the last scan found and left", orphans);
         let about = "When the last scan for orphans was, in seconds since 1970";
         registry.register("store_orphan_scan_timestamp_seconds", about, of_orphans);
+    }
+
+    fn register_attention(&self, registry: &mut Registry) {
+        let matters = Family::<OfCode, Gauge>::default();
+        for matter in &self.status.overview.attention {
+            let code = matter.code.word().unwrap_or_default();
+            matters.get_or_create(&OfCode { code, level: matter.level.word() }).inc();
+        }
+        registry.register("attention_items", "Matters that a person should look at, by code", matters);
     }
 }

@@ -69,7 +69,14 @@ async fn an_earlier_ledger_begins_with_its_sums() {
 }
 
 fn scan(files: u64, orphans: u64, deleted: u64) -> PolicyResult {
-    let survey = Survey { at: at(7), files, directories: 0, bytes: Some(10 * files), bytes_estimated: false };
+    let survey = Survey {
+        at: at(7),
+        files,
+        directories: 0,
+        bytes: Some(10 * files),
+        bytes_estimated: false,
+        available_bytes: None,
+    };
     let tally = Tally {
         files_matched: orphans,
         bytes_matched: 10 * orphans,

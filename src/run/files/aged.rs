@@ -155,7 +155,7 @@ impl Looking<'_> {
         let mut chosen = walked.visitors.iter().map(|worker| worker.chosen).sum();
         let recent = walked.visitors.iter().map(|worker| worker.recent).sum();
         let weighed = walked.visitors.iter().map(|worker| worker.weighed);
-        finding.account.survey = Some(Weighed::survey(weighed, &walked.surveyed, self.began_at));
+        finding.account.survey = Some(self.survey(weighed, &walked.surveyed));
         finding.empty = walked.visitors.into_iter().flat_map(|worker| worker.empty).collect();
         tell_unseen(&mut finding.account, &walked.surveyed);
         finding.account.tally.files_scanned = matched;

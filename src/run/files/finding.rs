@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use super::ended::TreeEnd;
 use super::found_files::{SeenFile, Spool};
 use super::missing::Alike;
+use super::weighed::Weighed;
 use crate::decide::blocked::Blocked;
 use crate::decide::choose::Choice;
 use crate::decide::guards::{Going, Judged};
-use crate::outcome::GuardReading;
-use crate::run::account::Account;
+use crate::outcome::{GuardReading, Survey};
+use crate::run::account::{Account, FILE};
 use crate::run::plan_state::GoneInStore;
 use crate::run::policy_run::PolicyRun;
 use crate::run::referenced_store::ReferencedStore;
@@ -101,6 +102,13 @@ impl PolicyRun<'_> {
 }
 
 impl Looking<'_> {
+    /// The store as all workers of a walk saw it, with the room that it has.
+    pub(super) fn survey(&self, workers: impl Iterator<Item = Weighed> + Clone, surveyed: &Surveyed) -> Survey {
+        // Read from a handle that is open; where it fails, only the number is missing.
+        let available_bytes = self.referenced.open.space().ok().map(|room| room.available_bytes);
+        Survey { available_bytes, ..Weighed::survey(workers, surveyed, self.began_at) }
+    }
+
     /// Reason that no files of the store may be taken. A report needs no marker: it takes nothing.
     pub(super) async fn identity_guard(&mut self) -> Result<Option<Blocked>, TreeEnd> {
         if self.run.fate(None) != Fate::Enforce {
@@ -117,7 +125,7 @@ pub(super) fn tell_unseen(account: &mut Account, surveyed: &Surveyed) {
     for unseen in &surveyed.first_errors {
         account.fail(None, Some(unseen.path.clone()), format!("could not be looked at: {}", unseen.why));
     }
-    account.failure_count += surveyed.errors.saturating_sub(shown);
+    account.count_failures(FILE, surveyed.errors.saturating_sub(shown));
     if surveyed.mounts > 0 {
         account.notes.push(format!("not entered in the store: {}", counted(surveyed.mounts, "mount point")));
     }

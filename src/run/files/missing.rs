@@ -96,7 +96,8 @@ pub(super) async fn tell(
             missed.take(named);
             if stop.is_set() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        column.read_all(reader, &referenced.store, Rows::Holding, &mut each).await?;
+        let reading = column.read_all(reader, &referenced.store, Rows::Holding, &mut each);
+        sessions.metering().measure(&column.source, reading).await?;
         let Missed { rows, missed: walked_past, paths, different, .. } = missed;
         let mut absent = 0;
         for some in paths.chunks(FILES_AT_ONCE).take_while(|_| !stop.is_set()) {

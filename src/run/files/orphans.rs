@@ -184,7 +184,7 @@ impl Looking<'_> {
         let mut all = Tallied::default();
         walked.visitors.iter().for_each(|worker| all.add(worker.tallied));
         let weighed = walked.visitors.iter().map(|worker| worker.weighed);
-        finding.account.survey = Some(Weighed::survey(weighed, &walked.surveyed, self.began_at));
+        finding.account.survey = Some(self.survey(weighed, &walked.surveyed));
         tell_unseen(&mut finding.account, &walked.surveyed);
         all.tell(&mut finding);
         if walked.surveyed.errors > 0 {

@@ -105,7 +105,8 @@ impl Names {
                     false => ControlFlow::Continue(()),
                 }
             };
-            if column.read_all(reader, &store, Rows::All, &mut each).await?.is_none() {
+            let read = column.read_all(reader, &store, Rows::All, &mut each);
+            if sessions.metering().measure(&column.source, read).await?.is_none() {
                 return Err(NamesError::Stopped);
             }
             counts.push(reading.counts);

@@ -73,7 +73,7 @@ impl Weighed {
         self.judged_bytes.saturating_add(others)
     }
 
-    /// The store as all workers of a walk saw it.
+    /// The store as all workers of a walk saw it, without its room.
     pub(super) fn survey(workers: impl Iterator<Item = Self> + Clone, surveyed: &Surveyed, at: Timestamp) -> Survey {
         let directories = workers.clone().map(|worker| worker.closed).sum();
         Survey {
@@ -82,6 +82,7 @@ impl Weighed {
             directories,
             bytes: (directories == 0).then(|| workers.clone().map(|worker| worker.bytes()).sum()),
             bytes_estimated: directories == 0 && workers.clone().any(|worker| worker.is_estimate()),
+            available_bytes: None,
         }
     }
 }

@@ -35,7 +35,7 @@ impl Runner {
         open.sort_by_key(|(policy, _)| !matches!(policy.kind, PolicyKind::Rows(_)));
         let mut sessions = Sessions::new(self.settings.clone(), self.connections.clone(), stop.token().clone());
         for (policy, standing) in open {
-            let reporter = Reporter { sender: None };
+            let reporter = Reporter::silent(&policy.name);
             let (mode, now) = (RunMode::Enforce, result.started_at);
             let stop = &stop.of_policy(&policy.name, &request.brake);
             let run = PolicyRun::new(self, request, (policy, Some(standing)), mode, (now, stop), (&reporter, &[]));

@@ -1,6 +1,6 @@
 //! Deleting (or updating), window by window. What is done when a batch fails is in `retry`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::deleter::{Deleter, Part, roll_back};
 use super::ended::RowsEnd;
@@ -138,6 +138,7 @@ impl Deleter<'_> {
 
     async fn reopen_after(&mut self, error: &SourceError) -> Result<(), RowsEnd> {
         tracing::warn!(source = %error.source_name, error = %chain(error), "Source {} failed; trying again", error.source_name);
+        self.reporter.retry();
         Ok(self.sessions.reopen(&self.facts.target.source).await?)
     }
 
@@ -157,6 +158,7 @@ impl Deleter<'_> {
     pub(crate) async fn attempt_scope(&mut self, scope: Scope<'_>) -> Result<(), RowsEnd> {
         let mut waiting_since = None;
         loop {
+            let began = Instant::now();
             let taken = match self.facts.referenced_stores.is_empty() {
                 true => self.take_rows(scope).await,
                 false => self.take_with_files(scope).await,
@@ -168,6 +170,7 @@ impl Deleter<'_> {
                 taken => {
                     taken?;
                     self.reporter.update(&self.account.tally);
+                    self.reporter.batch(began.elapsed());
                     return Ok(());
                 }
             }

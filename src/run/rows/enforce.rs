@@ -95,7 +95,7 @@ impl PolicyRun<'_> {
                 recovery.batches_settled, recovery.files_deleted
             ));
         }
-        account.failure_count = recovered.failure_count;
+        account.failure_kinds = recovered.failure_kinds;
         account.failures = recovered.failures;
         for why in recovery.kept {
             let reason = Some(why.why.code().to_owned());

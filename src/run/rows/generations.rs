@@ -53,7 +53,7 @@ impl Deleter<'_> {
         }
         let canceller = session.canceller();
         let eligible = self.stop.watch(canceller, judging.count(session, at, None, &[])).await?;
-        let told = self.account.failure_count + self.pace.vetoed.rows();
+        let told = self.account.failure_count() + self.pace.vetoed.rows();
         let needed = eligible.saturating_sub(told).min(passed_over);
         if needed > 0 {
             self.account.tally.rows_matched += needed;

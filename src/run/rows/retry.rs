@@ -16,6 +16,7 @@ impl Deleter<'_> {
     /// Rows are locked by somebody else: takes the others now and comes back at the end.
     pub(crate) async fn postpone(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), RowsEnd> {
         self.note_failed_window(&error)?;
+        self.reporter.retry();
         if self.pace.postponed.len() < POSTPONED_AT_MOST {
             self.pace.postponed.push(part.window.clone());
         } else {
@@ -89,6 +90,7 @@ impl Deleter<'_> {
         let mut timeouts = u32::from(error.kind == ErrorKind::Timeout);
         while let Some(some) = parts.pop() {
             self.may_go_on().await?;
+            self.reporter.retry();
             let keys: Vec<_> = some.iter().map(|row| row.key.clone()).collect();
             let scope = Scope { keys: Some(&keys), ..Scope::window(part.window) };
             match (self.attempt_scope(scope).await, some) {

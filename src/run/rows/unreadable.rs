@@ -2,7 +2,7 @@
 //! nobody foresaw.
 
 use super::facts::Facts;
-use crate::decide::rows::{RowReason, shown};
+use crate::decide::rows::{ReasonKind, RowReason, shown};
 use crate::outcome::SHOWN_AT_MOST;
 use crate::policy::{Keep, RowsPolicy};
 use crate::run::account::Account;
@@ -107,12 +107,12 @@ impl Doubts<'_> {
             asked => asked?,
         };
         let column = target.age_column().unwrap_or_default();
-        let listed = rows.len() as u64;
+        let unlisted = count.saturating_sub(rows.len() as u64);
         for Unreadable { key, value } in rows {
             let why = RowReason::AgeUnreadable { column: column.clone(), value: shown(&value) };
             account.keep(Some(key), None, why.kind().word(), format!("kept: {why}"));
         }
-        account.failure_count += count.saturating_sub(listed);
+        account.count_failures(&ReasonKind::AgeUnreadable.word().unwrap_or_default(), unlisted);
         Ok(count)
     }
 }

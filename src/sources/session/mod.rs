@@ -18,6 +18,7 @@ mod text_row;
 pub(super) mod tls;
 mod transaction;
 mod transaction_state;
+mod usage;
 mod watch;
 
 use std::collections::HashSet;
@@ -35,6 +36,7 @@ pub use returning::Returning;
 pub use search_path::PathSchema;
 pub use text_row::TextRow;
 pub use transaction_state::TransactionOutcome;
+pub use usage::Usage;
 
 use activity::Activity;
 use connect::PostgresTerms;
@@ -77,6 +79,8 @@ pub struct Session {
     /// MySQL: the claim's lock is had, until the batch ends.
     holds_lock: bool,
     closed: bool,
+    /// Statements since this was last taken.
+    usage: Usage,
     /// Hashes of the statements seen; the second time one is kept prepared.
     seen: HashSet<u64>,
 }
@@ -133,6 +137,7 @@ impl Session {
             claim: None,
             holds_lock: false,
             closed: false,
+            usage: Usage::default(),
             seen: HashSet::new(),
         })
     }
@@ -180,6 +185,11 @@ impl Session {
     /// What cancels this session's statements from another task.
     pub fn canceller(&self) -> Canceller {
         self.canceller.clone()
+    }
+
+    /// Statements since this was last asked.
+    pub fn take_usage(&mut self) -> Usage {
+        std::mem::take(&mut self.usage)
     }
 
     /// Ends, at a stop, whatever statement that returns rows the session is in then, and all after it; with none, lets them
@@ -264,6 +274,12 @@ impl Session {
     }
 
     async fn end_call<T>(&mut self, operation: &str, began: Instant, result: Watched<T>) -> Result<T, SourceError> {
+        let ended = self.judge_call(operation, began, result).await;
+        self.usage.add(&Usage::of(began.elapsed(), ended.as_ref().err().map(|error| error.kind)));
+        ended
+    }
+
+    async fn judge_call<T>(&mut self, operation: &str, began: Instant, result: Watched<T>) -> Result<T, SourceError> {
         let Watched::Answered { result, overdue } = result else {
             self.closed = true;
             return Err(self.error(operation, ErrorKind::Lost, "the server stopped answering".into()));

@@ -220,6 +220,7 @@ const ORDER: [(&str, &[&str]); 3] = [
         "run",
         &[
             "brake",
+            "meter",
             "progress",
             "request",
             "lister",

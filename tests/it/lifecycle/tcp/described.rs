@@ -7,7 +7,7 @@ use super::*;
 use crate::needs::Need;
 
 /// Where `.ci/setup` puts it.
-const SCHEMATHESIS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/schemathesis/bin/schemathesis");
+const SCHEMATHESIS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/python/bin/schemathesis");
 
 /// What the tool has to know beside the description.
 const CONFIG: &str = r#"

@@ -65,17 +65,9 @@ fn numbers_say_what_happened_also_after_a_restart() {
 
 #[test]
 fn every_number_is_described() {
-    let mut world = world("every = \"20d\"");
-    world.declare(
-        "[policies.strays]\nkind = \"orphans\"\nstore = \"images\"\ntask = \"sweep\"\nmode = \"report\"\nkeep = \"24h\"\n",
-    );
-    world.put("images", "kept.jpg", 10);
-    world.item(1, 1.0, None, Some("kept.jpg"));
-    world.config_file();
-    call_in(&world, &["adopt", "images", "--yes"]).with(0);
-    let daemon = Daemon::ready(&world);
-    run(&world, json!({ "names": ["sweep"] }));
-    let page = numbers(&world);
+    let served = Served::start_in(eventful());
+    ["sweep", "wrong"].iter().for_each(|name| run(&served.world, json!({ "names": [name] })));
+    let page = numbers(&served.world);
     let shown: BTreeSet<&str> =
         page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
     let docs = std::fs::read_to_string(MONITORING).unwrap();
@@ -83,7 +75,7 @@ fn every_number_is_described() {
     let described: BTreeSet<String> = rows.map(|row| format!("retaind_{}", row.split('{').next().unwrap())).collect();
     let shown: BTreeSet<String> = shown.into_iter().map(str::to_owned).collect();
     assert_eq!(shown, described, "docs/monitoring.md has a row for each number");
-    daemon.stop();
+    served.daemon.stop();
 }
 
 #[test]
@@ -99,52 +91,6 @@ fn promtool_finds_no_fault() {
     let tested = tested.unwrap();
     assert!(tested.status.success(), "{}", String::from_utf8_lossy(&tested.stdout));
     daemon.stop();
-}
-
-#[test]
-fn a_real_prometheus_reads_them() {
-    needs!(Need::Program("prometheus"));
-    let mut served = Served::start("");
-    assert_eq!(served.send("GET", "/metrics", &[&served.host()], "").status, 401, "over TCP it takes a token");
-    let dir = &served.world.dir;
-    let config = format!(
-        "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: [{RULES}/retaind.rules.yml]\n\
-         scrape_configs:\n  - job_name: retaind\n    authorization: {{ credentials: {} }}\n    static_configs:\n      - \
-         targets: [\"{}\"]\n",
-        served.viewer, served.address
-    );
-    std::fs::write(dir.join("prometheus.yml"), config).unwrap();
-    let listen = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut prometheus = Command::new("prometheus")
-        .arg(format!("--config.file={}", dir.join("prometheus.yml").display()))
-        .arg(format!("--storage.tsdb.path={}", dir.join("tsdb").display()))
-        .arg(format!("--web.listen-address={listen}"))
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(dir.join("prometheus.log")).unwrap())
-        .spawn()
-        .unwrap();
-    let ask = |path: &str| {
-        let stream = TcpStream::connect(listen).ok()?;
-        let head = format!("GET {path} HTTP/1.0\r\nHost: {listen}\r\n\r\n");
-        Some(http::reply(&http::exchange(stream, head.as_bytes())).body)
-    };
-    let deadline = Instant::now() + PATIENCE;
-    let seen = loop {
-        let answer = ask("/api/v1/query?query=retaind_source_up").unwrap_or_default();
-        let found = answer["data"]["result"][0]["value"][1].as_str().map(str::to_owned);
-        if found.is_some() || Instant::now() > deadline {
-            break found;
-        }
-        served.daemon.next_message(Instant::now() + Duration::from_millis(100));
-    };
-    let rules = ask("/api/v1/rules").unwrap_or_default();
-    prometheus.kill().unwrap();
-    prometheus.wait().unwrap();
-    assert_eq!(seen.as_deref(), Some("1"), "{}", std::fs::read_to_string(dir.join("prometheus.log")).unwrap());
-    let rules = rules["data"]["groups"][0]["rules"].as_array().unwrap();
-    let unwell: Vec<_> = rules.iter().filter(|rule| rule["health"] == "err").collect();
-    assert!(rules.len() > 9 && unwell.is_empty(), "{unwell:?}");
-    served.daemon.stop();
 }
 
 #[test]

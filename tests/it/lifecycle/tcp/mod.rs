@@ -6,6 +6,7 @@ mod described;
 mod limits;
 mod metrics;
 mod origins;
+mod prometheus;
 mod rate;
 mod tls;
 mod tokens;
@@ -125,4 +126,20 @@ fn request(method: &str, path: &str, head: &[&str], body: &str) -> String {
     let head = head.iter().map(|line| format!("{line}\r\n")).collect::<String>();
     let length = body.len();
     format!("{method} {path} HTTP/1.1\r\n{head}Connection: close\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
+/// A world in which each number has something to show: rows that went and one that cannot, orphans, and SQL that fails.
+fn eventful() -> World {
+    let mut world = world_served("rate_limit = \"none\"");
+    world.declare(
+        "[policies.strays]\nkind = \"orphans\"\nstore = \"images\"\ntask = \"sweep\"\nmode = \"report\"\nkeep = \"24h\"\n\
+         [policies.wrong]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n\
+         where = \"json_extract('{', '$.a') = id\"\n",
+    );
+    world.put("images", "kept.jpg", 10);
+    world.item(4, 1.0, None, Some("kept.jpg"));
+    world.db.execute("INSERT INTO item (id, at) VALUES (5, 'never')");
+    world.config_file();
+    call_in(&world, &["adopt", "images", "--yes"]).with(0);
+    world
 }
