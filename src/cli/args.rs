@@ -191,6 +191,9 @@ pub enum Command {
         /// Show it anew every two seconds, until Ctrl-C
         #[arg(long, conflicts_with = "check")]
         watch: bool,
+        /// Say only whether the daemon answers
+        #[arg(long, conflicts_with_all = ["check", "watch"])]
+        ready: bool,
     },
     /// Count what could be cleaned now
     #[command(long_about = help::STATS, after_long_help = help::STATS_EXAMPLES)]

@@ -265,7 +265,10 @@ configuration that was last in force, says what is wrong with the one on disk, a
 
 --check is a plug-in for Nagios, Icinga and their kin: one line on standard output, and as exit status 0 all is well, 1 warning, \
 2 critical, 3 unknown. Which matter is which stands in docs/operations.md. Without --check the exit status is 0 whatever needs \
-attention.";
+attention.
+
+--ready asks nothing but whether the daemon answers, for the health check of a container and for scripts: 0 it does, 1 it does \
+not, or not in time.";
 
 pub const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -275,6 +278,8 @@ Examples:
       retaind status --watch
   For a monitor:
       sudo -u retaind retaind status --check
+  Until the daemon is there:
+      until retaind status --ready; do sleep 1; done
   For another one, the codes of all that wants a person's attention:
       retaind status --json | jq -r '.attention_codes[].code'";
 

@@ -162,6 +162,7 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
         }
         Command::Status { check: true, .. } => status::check(&inputs(shared), output).boxed_local().await,
         Command::Status { watch: true, .. } => status::watch(&inputs(shared), output).boxed_local().await,
+        Command::Status { ready: true, .. } => status::ready(&inputs(shared), output).boxed_local().await,
         Command::Status { .. } => status::status(&inputs(shared), output).boxed_local().await,
         Command::Stats { names } => {
             let inputs = inputs(shared);

@@ -37,6 +37,17 @@ pub(super) async fn daemon(settings: Option<&Settings>) -> Option<(Client, LiveS
     None
 }
 
+/// True if the daemon of a configuration, or without one that of the package, answers.
+pub(super) async fn is_alive(settings: Option<&Settings>) -> bool {
+    for socket in sockets(settings) {
+        let Ok(mut client) = Client::connect(&socket, &operator()).await else { continue };
+        if client.is_alive().await {
+            return true;
+        }
+    }
+    false
+}
+
 /// The daemon of the package, for whoever may ask it and may not read the configuration.
 pub(super) async fn daemon_for_others(config: &Path) -> Option<Client> {
     let denied = std::fs::File::open(config).err()?.kind() == std::io::ErrorKind::PermissionDenied;

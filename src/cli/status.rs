@@ -56,6 +56,22 @@ pub async fn check(inputs: &Inputs, output: Output) -> Result<Exit, Refusal> {
     Ok(MonitorState::of(seen.overview()).into())
 }
 
+/// Says whether the daemon answers.
+pub async fn ready(inputs: &Inputs, output: Output) -> Result<Exit, Refusal> {
+    let known = load_known(inputs, output).await;
+    let answered = remote::is_alive(known.as_ref().ok().map(|known| &known.settings)).await;
+    output.show(&Ready { ready: answered }, |ready, _| {
+        if ready.ready { "the daemon answers\n".to_owned() } else { "no daemon answers\n".to_owned() }
+    })?;
+    Ok(if answered { Exit::Done } else { Exit::Failed })
+}
+
+/// Answer to a health check.
+#[derive(serde::Serialize)]
+struct Ready {
+    ready: bool,
+}
+
 /// State as the daemon reports it, or as the state directory has it where none answers.
 enum Seen {
     Live(Box<LiveStatus>),

@@ -9,6 +9,7 @@ mod holds;
 mod jobs;
 mod live;
 mod metrics;
+mod reaper;
 mod recovery;
 mod reload;
 mod report;

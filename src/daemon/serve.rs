@@ -12,6 +12,7 @@ use super::clock_watch::{self, look_at_clock};
 use super::control::{Order, Snapshot};
 use super::holds::{self, announce};
 use super::live::scheduled_tasks;
+use super::reaper;
 use super::reload::{Refusal, check_reloadable, load};
 use super::report::Report;
 use super::signals::{Signal, Signals};
@@ -57,6 +58,7 @@ pub async fn daemon(options: Options) -> Result<DaemonEnd, StartError> {
 
 async fn start_and_serve(options: Options) -> Result<DaemonEnd, StartError> {
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
+    reaper::start().map_err(StartError::Signals)?;
     let cancel = CancellationToken::new();
     let (mut daemon, reload_asked) = match until_ready(start(&options, &cancel), &mut signals, &cancel).await {
         Ok(ready) => ready,

@@ -1,5 +1,6 @@
 //! Messages to the service manager. Silent where there is none.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -8,12 +9,14 @@ use sd_notify::NotifyState;
 #[derive(Debug, Default)]
 pub struct ServiceManager {
     status: String,
+    /// It did not take the last message.
+    is_deaf: AtomicBool,
 }
 
 impl ServiceManager {
     /// Started, or reloaded: the daemon does its work.
     pub fn ready(&mut self, status: String) {
-        tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
+        self.tell(&[NotifyState::Ready, NotifyState::Status(&status)]);
         self.status = status;
     }
 
@@ -21,33 +24,44 @@ impl ServiceManager {
     pub fn reloading(&self) {
         match NotifyState::monotonic_usec_now() {
             // Both in one message: systemd rejects the first without the second.
-            Ok(now) => tell(&[NotifyState::Reloading, now]),
+            Ok(now) => self.tell(&[NotifyState::Reloading, now]),
             Err(error) => tracing::warn!(%error, "The monotonic clock cannot be read: the reload is not announced"),
         }
     }
 
     /// No new runs; the rest may take as long as `grace`.
     pub fn stopping(&mut self, status: String, grace: Duration) {
-        tell(&[NotifyState::Stopping, NotifyState::Status(&status), extension(grace)]);
+        self.tell(&[NotifyState::Stopping, NotifyState::Status(&status), extension(grace)]);
         self.status = status;
     }
 
     /// Asks for this much more time to start or stop.
     pub fn extend(&self, by: Duration) {
-        tell(&[extension(by)]);
+        self.tell(&[extension(by)]);
     }
 
     /// The line in `systemctl status`.
     pub fn status(&mut self, status: String) {
         if status != self.status {
-            tell(&[NotifyState::Status(&status)]);
+            self.tell(&[NotifyState::Status(&status)]);
             self.status = status;
         }
     }
 
     /// The loop that does the work is alive.
     pub fn alive(&self) {
-        tell(&[NotifyState::Watchdog]);
+        self.tell(&[NotifyState::Watchdog]);
+    }
+
+    /// Sends a message. That it is not taken is said once, until one is.
+    fn tell(&self, states: &[NotifyState<'_>]) {
+        match sd_notify::notify(states) {
+            Ok(()) => self.is_deaf.store(false, Ordering::Relaxed),
+            Err(error) if !self.is_deaf.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(%error, "The service manager does not take messages");
+            }
+            Err(_) => {}
+        }
     }
 }
 
@@ -58,10 +72,4 @@ pub fn watchdog_period() -> Option<Duration> {
 
 fn extension(by: Duration) -> NotifyState<'static> {
     NotifyState::ExtendTimeoutUsec(u32::try_from(by.as_micros()).unwrap_or(u32::MAX))
-}
-
-fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "The service manager does not take messages");
-    }
 }

@@ -20,6 +20,8 @@ use crate::outcome::{Operator, RunResult};
 
 /// Time in which a daemon that lives has to answer what it does not have to work for.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Time that a health check waits.
+const HEALTH_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Failure between a command and the daemon.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +72,12 @@ impl Client {
     pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T, ClientError> {
         let response = self.send(Method::GET, path, Bytes::new(), Some(PATIENCE)).await?;
         self.read(response).await
+    }
+
+    /// Asks whether the daemon's main loop answers.
+    pub async fn is_alive(&mut self) -> bool {
+        let answer = self.send(Method::GET, "/readyz", Bytes::new(), Some(HEALTH_PATIENCE)).await;
+        answer.is_ok_and(|answer| answer.status().is_success())
     }
 
     /// Asks for a change.

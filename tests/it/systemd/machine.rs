@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::image::Image;
 use super::root;
 use crate::engines::scratch_dir;
 
@@ -65,14 +66,61 @@ impl Machine {
         machine
     }
 
-    fn await_boot(&mut self) {
+    /// Starts a command as the first process of an image, as a runtime of containers does: its root read-only but for the
+    /// volumes, without a network, and with directories of the host at their own paths.
+    pub fn first_process(image: &Image, environment: &[String], command: &[&str], binds: &[&Path]) -> Self {
+        let lock = root::lock("machine.lock");
+        let directory = scratch_dir("container");
+        let console = directory.join("console.log");
+        let output = File::create(&console).expect("a log file");
+        let nspawn = Command::new("setpriv")
+            .args(["--pdeathsig", "TERM", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit"])
+            .args(["--private-network", "--console=pipe", "--read-only", "--no-new-privileges=yes"])
+            .args(["--user=retaind", &format!("--kill-signal={}", image.stop_signal)])
+            .arg("--tmpfs=/run/retaind:mode=0750,uid=10001,gid=10001")
+            .arg("--directory")
+            .arg(&image.root)
+            .args(environment.iter().map(|variable| format!("--setenv={variable}")))
+            .args(binds.iter().map(|bind| format!("--bind={}", bind.display())))
+            .args(command)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("a second handle on the log"))
+            .stderr(output)
+            .process_group(0)
+            .spawn()
+            .expect("setpriv starts");
+        let root = image.root.clone();
+        let mut machine = Machine { leader: Pid::from_child(&nspawn), nspawn, console, root, _lock: lock, directory };
+        machine.await_init("retaind");
+        machine
+    }
+
+    /// Sends a signal to the first process and waits for the end; its exit code, and everything that was printed.
+    pub fn end(mut self, signal: Signal) -> (Option<i32>, String) {
+        kill_process(self.leader, signal).expect("the first process is ours");
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.nspawn.try_wait().expect("a child of ours") {
+                break status;
+            }
+            assert!(begun.elapsed() < SOON, "no end after {SOON:?}\n{}", self.console());
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        (status.code(), self.console())
+    }
+
+    fn await_init(&mut self, named: &str) {
         let id = self.nspawn.id();
         self.leader = self.poll("an init in the machine", SOON, || {
             let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
             let child: i32 = children.split_whitespace().next()?.parse().ok()?;
             let name = fs::read_to_string(format!("/proc/{child}/comm")).ok()?;
-            (name.trim() == "systemd").then(|| Pid::from_raw(child))?
+            (name.trim() == named).then(|| Pid::from_raw(child))?
         });
+    }
+
+    fn await_boot(&mut self) {
+        self.await_init("systemd");
         self.poll("a booted machine", SOON, || {
             let state = self.run(&["systemctl", "is-system-running", "--wait"]).stdout;
             assert_ne!(state.trim(), "degraded", "{}", self.run(&["systemctl", "--failed"]).stdout);

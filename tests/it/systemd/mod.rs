@@ -6,11 +6,13 @@
 
 mod camera;
 mod clock;
+mod container;
 mod deb;
 mod first_week;
 mod hardship;
 mod harness;
 mod held;
+mod image;
 mod install;
 mod interruption;
 mod journal;
