@@ -1,5 +1,7 @@
 //! Refusals of the command line, with what to do instead.
 
+use std::borrow::Cow;
+
 use super::exit::Exit;
 use super::output::Output;
 use crate::commands::adopt::UnknownStore;
@@ -32,17 +34,25 @@ pub(super) enum NotThere {
     Name { thing: &'static str, name: String },
 }
 
+/// Refusal of the daemon, with the word that it has for it.
+#[derive(Debug, thiserror::Error)]
+#[error("{detail}")]
+pub(super) struct Declined {
+    pub(super) detail: String,
+    pub(super) code: Option<String>,
+}
+
 impl Refusal {
     /// Writes it, and says how the command ends.
     pub(super) fn report(self, output: Output) -> Exit {
         match self {
             Refusal::Told(exit) => exit,
             Refusal::Failed(error) => {
-                output.refuse(code(&error).unwrap_or("failed"), &error, None);
+                output.refuse(&code(&error).unwrap_or("failed".into()), &error, None);
                 Exit::Failed
             }
             Refusal::Usage(error, hint) => {
-                output.refuse(code(&error).unwrap_or("usage"), &error, Some(&hint));
+                output.refuse(&code(&error).unwrap_or("usage".into()), &error, Some(&hint));
                 Exit::Usage
             }
         }
@@ -50,7 +60,10 @@ impl Refusal {
 }
 
 /// Stable word for an error; none where its kind says enough.
-fn code(error: &anyhow::Error) -> Option<&'static str> {
+fn code(error: &anyhow::Error) -> Option<Cow<'static, str>> {
+    if let Some(declined) = error.downcast_ref::<Declined>() {
+        return declined.code.clone().map(Cow::Owned);
+    }
     let of_select = |error: &SelectError| match error {
         SelectError::Unknown { .. } => "unknown_name",
         SelectError::Ambiguous { .. } => "ambiguous_name",
@@ -90,6 +103,7 @@ fn code(error: &anyhow::Error) -> Option<&'static str> {
         .or_else(|| error.downcast_ref().map(|_: &PendingError| "not_pending"))
         .or_else(|| error.downcast_ref().map(|_: &UnknownStore| "unknown_name"))
         .or_else(ledger)
+        .map(Cow::Borrowed)
 }
 
 impl From<anyhow::Error> for Refusal {

@@ -14,7 +14,7 @@ use super::exit::Exit;
 use super::load::load_known;
 use super::output::{Output, remark, say};
 use super::progress;
-use super::refusal::Refusal;
+use super::refusal::{Declined, Refusal};
 use crate::commands::execute::Progress;
 use crate::commands::operator::operator;
 use crate::commands::sockets::sockets;
@@ -171,7 +171,7 @@ fn shown(now: RunProgress) -> Progress {
 /// Refusal of the daemon, in the words and with the exit code of a command.
 pub(super) fn refused(error: ClientError) -> Refusal {
     let ClientError::Refused(problem) = error else { return Refusal::Failed(error.into()) };
-    let error = anyhow!(problem.detail.clone());
+    let error = anyhow::Error::new(Declined { detail: problem.detail.clone(), code: problem.code.word() });
     match (problem.code, problem.hint.clone()) {
         (ProblemCode::Busy, _) => {
             say(&format!("error: {}", problem.detail));

@@ -37,6 +37,27 @@ pub async fn recover(
     Ok(recovery)
 }
 
+/// Does the same by the configuration in force: one that comes into force meanwhile counts from there on.
+pub async fn recover_in_force(
+    live: &Live,
+    choice: &PendingChoice,
+    cancel: &CancellationToken,
+) -> Result<Recovery, LedgerError> {
+    let mut before = Recovery::default();
+    loop {
+        let mut changes = live.changes();
+        let (runner, stop) = (live.runner(), cancel.child_token());
+        let mut recovering = std::pin::pin!(recover(&runner, choice, &stop));
+        tokio::select! {
+            done = &mut recovering => return Ok(before.and(done?)),
+            Ok(()) = changes.changed() => {
+                stop.cancel();
+                before = before.and(recovering.await?);
+            }
+        }
+    }
+}
+
 /// Recovers in the background.
 pub struct Background {
     wake: Arc<Notify>,
@@ -74,7 +95,7 @@ async fn keep_recovering(live: Live, reports: Reports, cancel: CancellationToken
             () = wake.notified() => backoff = Backoff::default(),
             () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
         }
-        match recover(&live.runner(), &PendingChoice::All, &cancel).await {
+        match recover_in_force(&live, &PendingChoice::All, &cancel).await {
             Ok(recovery) => {
                 kept = recovery.kept.len();
                 // The main loop is gone only when the daemon ends.

@@ -14,7 +14,7 @@ use super::file::{FileFacts, FileKind, Stays};
 use super::policy::Standstill;
 use super::store::StoreDoubt;
 use crate::policy::{AgeBy, ByteCount, FileMatch, Per, Space};
-use crate::text::human;
+use crate::text::{human, word_of};
 
 /// Start of the age of a file: an orphan counts from when it last came to be what it is, a file of a `files` policy from when it
 /// was written.
@@ -160,7 +160,7 @@ pub enum FileReasonKind {
 impl FileReasonKind {
     /// The word that JSON has, which stays the same.
     pub fn word(self) -> Option<String> {
-        serde_json::to_value(self).ok()?.as_str().map(str::to_owned)
+        word_of(&self)
     }
 }
 

@@ -12,7 +12,7 @@ use super::facts::in_seconds;
 use super::policy::Standstill;
 use super::source::Timeless;
 use crate::policy::{Alive, RowsPolicy, TableName};
-use crate::text::human;
+use crate::text::{human, word_of};
 
 /// Reading of a value of an age column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -183,7 +183,7 @@ pub enum ReasonKind {
 impl ReasonKind {
     /// The word that JSON has, which stays the same.
     pub fn word(self) -> Option<String> {
-        serde_json::to_value(self).ok()?.as_str().map(str::to_owned)
+        word_of(&self)
     }
 
     /// True if it goes away by waiting.

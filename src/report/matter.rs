@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::outcome::Status;
 use crate::policy::Name;
+use crate::text::word_of;
 
 /// Something that a person should look at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -84,7 +85,7 @@ impl Severity {
 impl MatterCode {
     /// Stable word of the matter.
     pub fn word(self) -> Option<String> {
-        serde_json::to_value(self).ok()?.as_str().map(str::to_owned)
+        word_of(&self)
     }
 
     fn level(self) -> Severity {

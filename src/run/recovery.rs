@@ -46,6 +46,18 @@ pub struct Recovery {
 }
 
 impl Recovery {
+    /// This one and a later one, which knows better what is kept.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        Self {
+            batches_settled: self.batches_settled + later.batches_settled,
+            files_deleted: self.files_deleted + later.files_deleted,
+            files_missing: self.files_missing + later.files_missing,
+            files_referenced: self.files_referenced + later.files_referenced,
+            kept: later.kept,
+        }
+    }
+
     /// Takes over the sums of a batch.
     fn add(&mut self, tally: &Tally) {
         self.batches_settled += 1;
@@ -140,6 +152,11 @@ impl Runner {
             after = last.id;
             for batch in batches.into_iter().filter(|batch| batch.has(choice)) {
                 if cancel.is_cancelled() {
+                    return Ok(account);
+                }
+                // It may have been paused since.
+                if let Some(why) = set_aside(&self.settings, policy) {
+                    recovery.kept.push(KeptBatch { policy: policy.clone(), batch: None, why });
                     return Ok(account);
                 }
                 match self.resolve(&batch, &mut sessions, cancel, Begun::Perhaps).await? {
@@ -282,9 +299,12 @@ async fn doubt_of_stores(
         asked.push(owner);
         // That it is not in the configuration any more, or somewhere else, is said by whoever opens it.
         let Some(store) = settings.store(&owner.store).filter(|store| store.root == owner.root) else { continue };
-        let open = match OpenStore::open(store) {
+        // A file server may keep whoever asks waiting.
+        let asked = Arc::clone(store);
+        let opened = tokio::task::spawn_blocking(move || OpenStore::open(&asked).map_err(|error| chain(&error)));
+        let open = match opened.await.unwrap_or_else(|error| Err(error.to_string())) {
             Ok(open) => open,
-            Err(error) => return Ok(Some(StillPending::StoreUnavailable { why: chain(&error) })),
+            Err(why) => return Ok(Some(StillPending::StoreUnavailable { why })),
         };
         let then = owner.root_then.as_ref();
         if let Some(why) = store_identity::doubt(&open, store, ledger, then, batch.recorded_at).await? {

@@ -8,6 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::RunId;
+use crate::text::word_of;
 
 /// Media type of a problem.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
@@ -64,6 +65,11 @@ pub enum ProblemCode {
 }
 
 impl ProblemCode {
+    /// Stable word of the problem.
+    pub fn word(self) -> Option<String> {
+        word_of(&self)
+    }
+
     pub(super) fn status(self) -> StatusCode {
         match self {
             ProblemCode::InvalidRequest => StatusCode::BAD_REQUEST,
@@ -184,7 +190,7 @@ impl Serialize for Problem {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { code, detail, hint, run_id, errors, retry_after } = self;
         // The word of the code is the one that JSON has.
-        let word = serde_json::to_value(code).ok().and_then(|word| Some(word.as_str()?.to_owned())).unwrap_or_default();
+        let word = code.word().unwrap_or_default();
         ProblemDocument {
             r#type: format!("urn:retaind:problem:{word}"),
             title: code.title(),

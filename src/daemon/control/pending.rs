@@ -1,12 +1,10 @@
 //! Pending files by requests: listed, tried again, forgotten.
 
-use std::sync::Arc;
-
-use super::super::recovery::recover;
+use super::super::recovery::recover_in_force;
 use super::controller::{Controller, internal, stopping, who_asks};
 use crate::commands::pending::{self, PendingError};
 use crate::ledger::AuditAction;
-use crate::outcome::{PendingChoice, PendingPath};
+use crate::outcome::{PendingChoice, PendingPath, Role};
 use crate::report::{Forgotten, PendingFiles, Retried};
 use crate::server::{Caller, Problem, ProblemCode};
 
@@ -15,6 +13,8 @@ const NAMED_AT_MOST: u32 = 100;
 
 impl Controller {
     pub(super) async fn list_pending(&self, limit: u32) -> Result<PendingFiles, Problem> {
+        // Stores are opened to say why files wait: nobody takes all places for it.
+        let _place = self.asking.place(Role::Viewer).await.map_err(|_| stopping())?;
         let settings = self.settings();
         let choice = PendingChoice::All;
         pending::listed(Some(&settings), self.runs.ledger(), (&choice, &[]), limit).await.map_err(internal)
@@ -32,11 +32,9 @@ impl Controller {
         tracing::info!(by = %by, "Removal of what is pending ({choice}) is tried again, by {by}");
         let (runs, cancel) = (self.runs.clone(), self.requests.cancel.clone());
         let work = self.requests.work(async move {
-            let runner = runs.live().runner();
-            let recovery = recover(&runner, &choice, &cancel).await?;
+            let recovery = recover_in_force(runs.live(), &choice, &cancel).await?;
             runs.look_at_pending().await;
-            let settings = Arc::clone(runner.settings());
-            pending::retried(&settings, runs.ledger(), (&choice, recovery), NAMED_AT_MOST).await
+            pending::retried(&runs.live().settings(), runs.ledger(), (&choice, recovery), NAMED_AT_MOST).await
         });
         work.await.map_err(internal)?.map_err(internal)
     }

@@ -10,8 +10,9 @@ pub(super) fn parse_absolute(text: &str) -> Result<PathBuf, Fault> {
     if !path.is_absolute() {
         return Err(Fault::new("the path is not absolute").hint("begin it with '/'"));
     }
-    if text.contains('\0') {
-        return Err(Fault::new("the path has a NUL character"));
+    if text.contains(char::is_control) {
+        return Err(Fault::new("the path has a control character, such as a line break")
+            .hint("give the directory another name"));
     }
     if text.split('/').any(|part| part == "." || part == "..") {
         return Err(Fault::new("the path has a \".\" or \"..\"").hint("write it as it really is"));
@@ -27,7 +28,7 @@ mod tests {
     #[test]
     fn paths_are_absolute_and_plain() {
         assert_eq!(parse_absolute("/srv//a/").unwrap(), PathBuf::from("/srv/a"));
-        for text in ["", "srv", "./a", "/srv/../etc", "/srv/./a", "/a\0b", "~/a"] {
+        for text in ["", "srv", "./a", "/srv/../etc", "/srv/./a", "/a\0b", "/a\nb", "/a\x1b[1mb", "~/a"] {
             assert!(parse_absolute(text).is_err(), "{text}");
         }
     }

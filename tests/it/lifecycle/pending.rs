@@ -1,10 +1,12 @@
 //! Pending files by requests and by commands while the daemon runs.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::api::{get, post};
 use super::commands::retaind;
 use super::*;
+use crate::http;
+use crate::needs::Need;
 use crate::rows::files::WITH_FILES;
 use crate::rows::recovery::{fill as fill_items, owe};
 use crate::world::paths;
@@ -67,6 +69,62 @@ fn commands_leave_pending_files_to_the_daemon() {
     assert_eq!(String::from_utf8_lossy(&retried.stdout), "1 file deleted.\n");
     assert_eq!(world.files("images"), paths(["2.png", "3.png", "4.png"]));
     assert!(log(&world).contains("is tried again, by") && log(&world).contains("images/2.png is pending no more"));
-    assert_eq!(retaind(&world, &["pending", "forget", "images/2.png", "--yes"]).status.code(), Some(2));
+    let refused = retaind(&world, &["pending", "forget", "images/2.png", "--yes", "--json"]);
+    let said: Value = serde_json::from_slice(&refused.stdout).unwrap();
+    assert_eq!(
+        (refused.status.code(), &said["error"]["code"]),
+        (Some(2), &json!("not_pending")),
+        "as without a daemon"
+    );
+    daemon.stop();
+}
+
+/// Another attempt that waits for an answer about the first of two batches while `meanwhile` happens; its answer.
+fn retried_while(meanwhile: impl FnOnce(&World, &mut Daemon)) -> (World, Daemon, Value) {
+    let mut world = World::new(Database::create(EngineKind::Postgres));
+    world.source_keys = "lock_timeout = \"60s\"".to_owned();
+    fill_items(&world);
+    world.declare(WITH_FILES);
+    let mut daemon = Daemon::ready(&world);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(owe(&world, &[1], None));
+    runtime.block_on(owe(&world, &[2], None));
+    world.db.execute("DELETE FROM item WHERE id IN (1, 2)");
+    let mut other = world.db.connect();
+    other.execute("BEGIN; LOCK TABLE item IN ACCESS EXCLUSIVE MODE").unwrap();
+    let answer = std::thread::scope(|scope| {
+        let socket = world.dir.join("state/retaind.sock");
+        let retrying = scope.spawn(move || http::request(&socket, "POST", "/api/v1/pending/retry", "{}"));
+        world.db.wait_for("SELECT count(*) > 0 FROM pg_locks WHERE NOT granted AND relation = 'item'::regclass", "t");
+        meanwhile(&world, &mut daemon);
+        other.execute("COMMIT").unwrap();
+        retrying.join().unwrap()
+    });
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    (world, daemon, answer.body)
+}
+
+#[test]
+fn a_pause_ends_another_attempt() {
+    needs!(Need::Server);
+    let (world, daemon, answer) = retried_while(|world, _| {
+        assert_eq!(post(world, "/policies/items/pause", json!({})).status, 200);
+    });
+    assert_eq!((&answer["files_deleted"], &answer["files_pending"]), (&json!(1), &json!(1)), "{answer}");
+    assert_eq!(answer["pending"][0]["reason"], "paused", "{answer}");
+    assert_eq!(world.files("images"), paths(["2.png", "3.png", "4.png"]), "the batch under way came to its end");
+    daemon.stop();
+}
+
+#[test]
+fn a_careful_reload_ends_another_attempt() {
+    needs!(Need::Server);
+    let (world, daemon, answer) = retried_while(|world, daemon| {
+        edit(world, "keep = \"30d\"", "keep = \"30d\"\nmode = \"report\"");
+        assert!(!daemon.reload().contains("failed"));
+    });
+    assert_eq!((&answer["files_deleted"], &answer["files_pending"]), (&json!(1), &json!(1)), "{answer}");
+    assert_eq!(answer["pending"][0]["reason"], "report_mode", "{answer}");
+    assert_eq!(world.files("images"), paths(["2.png", "3.png", "4.png"]), "the batch under way came to its end");
     daemon.stop();
 }
