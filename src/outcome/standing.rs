@@ -41,6 +41,9 @@ pub struct Survey {
     /// Bytes of its file system that could still be filled after the walk; null where that could not be told.
     #[serde(default)]
     pub available_bytes: Option<u64>,
+    /// Time of the oldest file that was old enough to go; null where none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_eligible_at: Option<Timestamp>,
 }
 
 /// Orphans of a store, as a scan found them.

@@ -119,6 +119,10 @@ impl Metrics {
             (Status::Blocked | Status::Failed | Status::Cancelled, _) => return,
         };
         inner.backlog.get_or_create(&of_policy).set(gauge(left));
+        // Of rows, statistics know.
+        if let Some((oldest, cutoff)) = done.survey.as_ref().and_then(|seen| seen.oldest_eligible_at).zip(done.cutoff) {
+            inner.overdue.get_or_create(&of_policy).set(cutoff.duration_since(oldest).as_secs().max(0));
+        }
         if left == 0 {
             inner.overdue.get_or_create(&of_policy).set(0);
             inner.falling_behind.get_or_create(&of_policy).set(0);

@@ -76,6 +76,7 @@ fn scan(files: u64, orphans: u64, deleted: u64) -> PolicyResult {
         bytes: Some(10 * files),
         bytes_estimated: false,
         available_bytes: None,
+        oldest_eligible_at: None,
     };
     let tally = Tally {
         files_matched: orphans,

@@ -61,12 +61,17 @@ impl Visitor for Worker {
         }
         self.matched += 1;
         let (cutoff_ns, age_by) = (self.scan.cutoff_ns, self.scan.age_by);
+        let aged_from_ns = aged_from_ns(facts, AgeOf::File, age_by);
+        let is_old = cutoff_ns.is_some_and(|cutoff_ns| is_old(facts, AgeOf::File, age_by, cutoff_ns));
+        if is_old {
+            self.weighed.note_eligible(aged_from_ns);
+        }
         let is_recent = |cutoff_ns| is_changed_since(facts, AgeOf::File, age_by, cutoff_ns);
         self.recent += u64::from(cutoff_ns.is_some_and(is_recent));
         let file = SeenFile { device: facts.device, seen: facts.seen() };
         match &self.scan.records {
             None => {
-                if cutoff_ns.is_some_and(|cutoff_ns| is_old(facts, AgeOf::File, age_by, cutoff_ns)) {
+                if is_old {
                     self.chosen += 1;
                     self.scan.sink.push(path, Some(file));
                 }
@@ -74,7 +79,7 @@ impl Visitor for Worker {
             Some(records) => {
                 let directory = path.rsplitn(2, |byte| *byte == b'/').nth(1).unwrap_or_default();
                 let size_bytes = facts.freed_alone();
-                let (directory, mtime_ns) = (fingerprint(directory), aged_from_ns(facts, AgeOf::File, age_by));
+                let (directory, mtime_ns) = (fingerprint(directory), aged_from_ns);
                 // One lock around both, so that the records are in the order of the spool.
                 let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
                 records.push(Record { directory, mtime_ns, rank: 0, size_bytes });

@@ -11,7 +11,7 @@ use super::reference_index::{Counts, Names};
 use super::weighed::Weighed;
 use crate::decide::blocked::Blocked;
 use crate::decide::file::{FileFacts, FileKind};
-use crate::decide::files::{AgeOf, is_changed_since, is_old};
+use crate::decide::files::{AgeOf, aged_from_ns, is_changed_since, is_old};
 use crate::decide::guards::{Going, Judged};
 use crate::decide::references::{NamedFiles, NotFound, judge_found, judge_reference};
 use crate::policy::{AgeBy, FileMatch, OrphansPolicy, PathTemplate, Store};
@@ -144,6 +144,7 @@ impl Visitor for Worker {
             self.tallied.by_last_segment += 1;
         } else {
             self.tallied.orphans += 1;
+            self.weighed.note_eligible(aged_from_ns(facts, AgeOf::Orphan, age_by));
             self.scan.sink.push(path, Some(SeenFile { device: facts.device, seen: facts.seen() }));
         }
     }

@@ -24,6 +24,8 @@ pub(super) struct Weighed {
     sampled: Sum,
     /// Directories that were not entered.
     pub(super) closed: u64,
+    /// Time from which on the oldest file ages that is old enough to go.
+    oldest_ns: Option<i128>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,6 +62,11 @@ impl Weighed {
         }
     }
 
+    /// Notes a file that is old enough to go.
+    pub(super) fn note_eligible(&mut self, aged_from_ns: i128) {
+        self.oldest_ns = Some(self.oldest_ns.map_or(aged_from_ns, |oldest| oldest.min(aged_from_ns)));
+    }
+
     fn is_estimate(&self) -> bool {
         // What went between its name and the look weighs nothing.
         self.others > ALL_UP_TO && self.sampled.files > 0
@@ -76,6 +83,7 @@ impl Weighed {
     /// The store as all workers of a walk saw it, without its room.
     pub(super) fn survey(workers: impl Iterator<Item = Self> + Clone, surveyed: &Surveyed, at: Timestamp) -> Survey {
         let directories = workers.clone().map(|worker| worker.closed).sum();
+        let oldest_ns = workers.clone().filter_map(|worker| worker.oldest_ns).min();
         Survey {
             at,
             files: surveyed.files,
@@ -83,6 +91,8 @@ impl Weighed {
             bytes: (directories == 0).then(|| workers.clone().map(|worker| worker.bytes()).sum()),
             bytes_estimated: directories == 0 && workers.clone().any(|worker| worker.is_estimate()),
             available_bytes: None,
+            // A time that no clock shows is nothing to tell.
+            oldest_eligible_at: oldest_ns.and_then(|ns| Timestamp::from_nanosecond(ns).ok()),
         }
     }
 }

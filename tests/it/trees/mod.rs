@@ -48,7 +48,7 @@ fn put_aged(world: &World, store: &str, path: &str, days: f64) {
 }
 
 /// Makes a file look as if it was last written so many days ago.
-fn age(path: &Path, days: f64) {
+pub fn age(path: &Path, days: f64) {
     let at = SystemTime::now() - Duration::from_secs_f64(days * 86_400.0);
     std::fs::File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
 }

@@ -6,6 +6,8 @@ use std::process::Command;
 
 use super::*;
 use crate::needs::Need;
+use crate::trees::age;
+use crate::world::BY_MTIME;
 
 const MONITORING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/monitoring.md");
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/prometheus");
@@ -60,6 +62,37 @@ fn numbers_say_what_happened_also_after_a_restart() {
     assert_eq!(value(&page, "retaind_rows_deleted_total{policy=\"items\"}"), Some(2.0));
     assert_eq!(value(&page, "retaind_runs_total{task=\"sweep\",status=\"completed\"}"), Some(2.0));
     assert!(value(&page, "retaind_task_last_success_timestamp_seconds{task=\"sweep\"}").unwrap() > 1.7e9);
+    daemon.stop();
+}
+
+#[test]
+fn the_age_of_files_that_may_go() {
+    let mut world = world("every = \"20d\"");
+    world.store_keys = BY_MTIME;
+    let reports = |name: &str, store: &str, kind: &str| {
+        format!("[policies.{name}]\nkind = \"{kind}\"\nstore = \"{store}\"\nmode = \"report\"\nkeep = \"1d\"\n")
+    };
+    world.declare(&(reports("aged", "thumbs", "files") + &reports("strays", "images", "orphans")));
+    for (store, file, days) in [("thumbs", "a", 3.0), ("thumbs", "b", 2.0), ("thumbs", "c", 0.1), ("images", "x", 5.0)]
+    {
+        world.put(store, file, 1);
+        age(&world.root(store).join(file), days);
+    }
+    world.put("images", "kept", 1);
+    world.item(1, 1.0, None, Some("kept"));
+    world.config_file();
+    for store in ["thumbs", "images"] {
+        call_in(&world, &["adopt", store, "--yes"]).with(0);
+    }
+    let daemon = Daemon::ready(&world);
+    run(&world, json!({ "names": ["aged", "strays"] }));
+    let page = numbers(&world);
+    for (policy, left, days) in [("aged", 2.0, 2.0), ("strays", 1.0, 4.0)] {
+        assert_eq!(value(&page, &format!("retaind_policy_backlog_items{{policy=\"{policy}\"}}")), Some(left), "{page}");
+        let seconds =
+            value(&page, &format!("retaind_policy_oldest_eligible_age_seconds{{policy=\"{policy}\"}}")).unwrap();
+        assert!((seconds - days * 86_400.0).abs() < 300.0, "{policy}: {seconds}");
+    }
     daemon.stop();
 }
 
