@@ -112,7 +112,7 @@ impl Fixes {
             text.lines().take_while(|line| !line.starts_with("or ")).map(str::to_owned).collect()
         };
         let (before, drop_in) = fix.split_once(DROP_IN).map_or((fix, None), |(before, lines)| (before, Some(lines)));
-        let opens = ["setfacl ", "find "].iter().any(|command| before.starts_with(command));
+        let opens = ["setfacl ", "find ", "setpriv "].iter().any(|command| before.starts_with(command));
         if finding.subject == SERVICE {
             // The restart is the end of the script.
             self.reloads |= fix.contains("daemon-reload");

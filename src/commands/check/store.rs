@@ -141,7 +141,7 @@ fn closed(store: &Store, open: &OpenStore) -> Option<String> {
 /// What this process lacks in the store, and the remedy.
 fn lacking(store: &Store, access: &Access, service: &Service) -> Option<(String, String)> {
     let root = store.root.display();
-    let Access { readable, writable, mount_point, read_only_mount, owner, group: _, mode } = access;
+    let Access { readable, writable, mount_point, read_only_mount, owner, owner_id: _, group: _, mode } = access;
     if *read_only_mount {
         let message = format!("{root} is read-only here: so is its mount {}", mount_point.display());
         let fix = format!(
@@ -175,7 +175,14 @@ fn way_in(store: &Store, access: &Access, service: &Service) -> String {
         return grant(user, &root);
     }
     // Of directories alone: files need nothing to be removed, and would seem to have been changed.
-    let opened = format!("find {} -type d -exec chmod g+rwx {{}} +", shell_word(&root.to_string()));
+    let shown = root.to_string();
+    let place = shell_word(&shown);
+    let opening = format!("find {place} -name .retaind -prune -o -type d -exec chmod g+rwx {{}} +");
+    // As the owner, who could lead root to a directory of somebody else by a link that comes just in time.
+    let opened = match access.owner_id {
+        0 | NOBODY => opening,
+        owner => format!("setpriv --reuid={owner} --regid={id} --clear-groups {opening}"),
+    };
     let joined =
         if service.has_group(&access.group) { String::new() } else { format!("\n{}", supplementary_group(name)) };
     format!("{opened}{joined}\nor {}", grant(user, &root))

@@ -24,6 +24,7 @@ pub struct Access {
     pub read_only_mount: bool,
     /// Owner and group of the root ("camera:video"; a number where there is no name), for the message.
     pub owner: String,
+    pub owner_id: u32,
     /// Group of the root.
     pub group: Group,
     /// Permission bits of the root.
@@ -61,6 +62,7 @@ pub(crate) fn access(root: &Root) -> std::io::Result<Access> {
         mount_point: mount_point(root)?,
         read_only_mount: mounted.f_flag.contains(StatVfsMountFlags::RDONLY),
         owner: owner(stat.st_uid, stat.st_gid),
+        owner_id: stat.st_uid,
         group: Group { id: stat.st_gid, name: named("/etc/group", stat.st_gid) },
         mode: stat.st_mode & 0o7777,
     })

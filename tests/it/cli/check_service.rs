@@ -97,12 +97,13 @@ fn groups_of_the_unit_open_stores() {
     assert!(message.contains("daemon:video"), "{found:?}");
     let place = root.display();
     let expected = format!(
-        "find {place} -type d -exec chmod g+rwx {{}} +\nsystemctl edit retaind\n[Service]\nSupplementaryGroups=video\nor "
+        "setpriv --reuid=1 --regid={VIDEO} --clear-groups find {place} -name .retaind -prune -o -type d -exec chmod g+rwx \
+         {{}} +\nsystemctl edit retaind\n[Service]\nSupplementaryGroups=video\nor "
     );
     assert!(fix.starts_with(&expected), "{fix}");
     let script = ask("SupplementaryGroups=\nProtectSystem=strict\n", "--script").with(0).stdout;
     let [chmod, group, paths] =
-        [format!("\nfind {place} "), "\nSupplementaryGroups=video\n".to_owned(), format!("\nReadWritePaths={place}\n")];
+        [format!(" find {place} "), "\nSupplementaryGroups=video\n".to_owned(), format!("\nReadWritePaths={place}\n")];
     assert!(script.contains(&chmod) && script.contains(&group) && script.contains(&paths), "one round: {script}");
     let for_all = format!("u:retaind:rwX {place}\n");
     assert!(!script.contains(&for_all), "{script}");
