@@ -10,11 +10,12 @@ use clap_mangen::Man;
 use retaind::config::keys::{self, KeyRow};
 
 /// Sections of the configuration, with what each is.
-const SECTIONS: [(&str, &str, &str); 8] = [
+const SECTIONS: [(&str, &str, &str); 9] = [
     ("daemon", "[daemon]", "The daemon itself."),
     ("ledger", "[ledger]", "The ledger is the daemon's own database: runs, results, errors, files that are pending."),
     ("server", "[server]", "The daemon answers commands and HTTP requests on a unix socket."),
     ("publish", "[publish]", "A Redis that has the state of each run, for others to read."),
+    ("notify.*", "[notify.NAME]", "Somebody who is told what a person should know."),
     ("sources.*", "[sources.NAME]", "A source is a database whose rows are governed."),
     ("stores.*", "[stores.NAME]", "A store is a directory whose files are governed."),
     ("tasks.*", "[tasks.NAME]", "A task is a schedule that runs the policies assigned to it, in declared order."),

@@ -1,6 +1,6 @@
 //! What a person should look at: gathered from an overview and the ledger, each with its code.
 
-use crate::ledger::Ledger;
+use crate::ledger::{Backlog, Ledger};
 use crate::outcome::{HoldKind, RunId, Status, Subject};
 use crate::policy::{Name, Settings};
 use crate::report::{
@@ -17,7 +17,7 @@ pub(super) fn attention(
     overview: &Overview,
     objection: Option<String>,
     (settings, ledger): (&Settings, Option<&Ledger>),
-    endings: Vec<Ending>,
+    (endings, backlogs): (Vec<Ending>, Vec<Backlog>),
 ) -> Vec<Matter> {
     let mut matters: Vec<Matter> =
         objection.map(|objection| Matter::new(MatterCode::ConfigInvalid, objection)).into_iter().collect();
@@ -37,6 +37,7 @@ pub(super) fn attention(
     matters.extend(of_policies(overview, settings, endings));
     matters.extend(overview.pending.iter().map(of_pending));
     matters.extend(ledger.and_then(of_disk));
+    matters.extend(backlogs.iter().filter_map(|backlog| of_backlog(settings, backlog)));
     matters
 }
 
@@ -103,6 +104,15 @@ fn of_pending(Pending { policy, files, waits_for }: &Pending) -> Matter {
         Some(why) => format!("{files} of policy {policy} are still pending, and wait: {why}"),
     };
     Matter::of_policy(MatterCode::Pending, policy, message)
+}
+
+/// Messages that could not be delivered; those that wait for their first try are on their way.
+fn of_backlog(settings: &Settings, backlog: &Backlog) -> Option<Matter> {
+    let destination = settings.notify.iter().find(|destination| destination.key() == backlog.destination)?;
+    let (error, messages) = (backlog.error.as_ref()?, human::counted(backlog.messages, "notification"));
+    let (name, since) = (&destination.name, human::instant(backlog.since));
+    let message = format!("{messages} to {name} could not be delivered since {since}: {error}");
+    Some(Matter::new(MatterCode::Undelivered, message))
 }
 
 fn of_disk(ledger: &Ledger) -> Option<Matter> {

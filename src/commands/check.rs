@@ -4,6 +4,7 @@ mod approved;
 mod families;
 mod logins;
 mod names;
+mod notify;
 mod policies;
 mod privileges;
 mod programs;
@@ -30,8 +31,18 @@ use service::{SERVICE, Service};
 /// What the configuration alone tells; that it is valid was found by compiling it.
 pub fn config(settings: &Settings) -> Findings {
     let mut findings = Findings::default();
-    let Settings { daemon, serving: _, publish: _, sources, stores, tasks: _, policies, written: _, overrides: _ } =
-        settings;
+    let Settings {
+        daemon,
+        serving: _,
+        publish: _,
+        notify: _,
+        sources,
+        stores,
+        tasks: _,
+        policies,
+        written: _,
+        overrides: _,
+    } = settings;
     let parts = [(sources.len(), "source"), (stores.len(), "store"), (policies.len(), "policy")];
     let parts: Vec<_> = parts.iter().map(|(number, noun)| counted(*number as u64, noun)).collect();
     findings.ok("configuration", format!("valid: {}", parts.join(", ")));
@@ -83,6 +94,7 @@ async fn gather<'a>(settings: &'a Settings, clock: &Clock) -> (Findings, Vec<(&'
     let mut rest = Findings::default();
     programs::hooks(settings, &mut rest);
     publish::check(settings, &service, &mut rest).await;
+    notify::check(settings, &service, &mut rest);
     // What is amiss with the ledger was told of with the state directory.
     let ledger = status::open(settings, clock.now()).await.ok().flatten();
     for store in &settings.stores {

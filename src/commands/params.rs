@@ -129,7 +129,16 @@ mod tests {
         let params = params.iter().map(declared).collect();
         let rows = RowsPolicy { params, ..rows_policy("faceswap", "images", "1 = 1") };
         let (name, kind) = (Name::parse(name).unwrap(), PolicyKind::Rows(rows));
-        Arc::new(Policy { name, task: None, enabled: true, mode: Mode::Enforce, max_growth: NonZeroU64::MIN, kind })
+        Arc::new(Policy {
+            name,
+            task: None,
+            enabled: true,
+            mode: Mode::Enforce,
+            max_growth: NonZeroU64::MIN,
+            description: None,
+            owner: None,
+            kind,
+        })
     }
 
     fn checked(policies: &[Arc<Policy>], given: &[(&str, &str)]) -> Result<Vec<String>, (String, String)> {

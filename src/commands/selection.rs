@@ -173,6 +173,8 @@ mod tests {
             enabled,
             mode: Mode::Enforce,
             max_growth: std::num::NonZeroU64::MIN,
+            description: None,
+            owner: None,
             kind: PolicyKind::Rows(rows_policy("nvr", "t", "a = 1")),
         })
     }

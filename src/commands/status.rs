@@ -37,7 +37,7 @@ pub async fn overview_by(
     let now = clock.now();
     let names = || settings.tasks.iter().map(|task| task.name.clone()).collect();
     let policies = || settings.policies.iter().map(|policy| policy.name.clone()).collect();
-    let Sight { tasks: states, runs, pending, held, endings } = match ledger {
+    let Sight { tasks: states, runs, pending, held, endings, backlogs } = match ledger {
         None => Sight::default(),
         Some(ledger) => ledger.sight(names(), policies()).await?,
     };
@@ -64,7 +64,7 @@ pub async fn overview_by(
         held: held_by(settings, held).into_iter().map(HeldPolicy::from).collect(),
         attention: Vec::new(),
     };
-    overview.attention = attention(&overview, objection, (settings, ledger), endings);
+    overview.attention = attention(&overview, objection, (settings, ledger), (endings, backlogs));
     Ok(overview)
 }
 
@@ -182,11 +182,31 @@ fn task_overview(
 
 /// The first slot that should have been run by now, later than its grace allows, and was neither run nor skipped.
 fn overdue_since(settings: &Settings, task: &Task, past: &Past, now: Timestamp) -> Option<Timestamp> {
+    let (slot, latest_start) = first_open(settings, task, past)?;
+    (latest_start < now).then_some(slot)
+}
+
+/// The first slot that was neither run nor skipped, and the latest start that its grace allows.
+fn first_open(settings: &Settings, task: &Task, past: &Past) -> Option<(Timestamp, Timestamp)> {
     let timing = Timing::compile(&task.trigger, &settings.daemon.timezone, past.anchor()).ok()?;
     let done_with = past.last_due_at.map_or(past.known_since, |last| last.max(past.known_since));
-    let missed = timing.next_after(done_with)?;
-    let latest_start = missed.checked_add(task.misfire_grace).ok()?;
-    (latest_start < now).then_some(missed)
+    let slot = timing.next_after(done_with)?;
+    Some((slot, slot.checked_add(task.misfire_grace).ok()?))
+}
+
+/// The next instant after which a task is overdue that is not now.
+pub async fn next_overdue(
+    settings: &Settings,
+    ledger: &Ledger,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, LedgerError> {
+    let states = ledger.task_states().await?;
+    let latest_start = |task: &Arc<Task>| {
+        let state = states.iter().find(|state| state.task == task.name);
+        let has_policy = settings.policies_of(&task.name).any(|policy| policy.enabled);
+        if task.enabled && has_policy { Some(first_open(settings, task, &past(state, now))?.1) } else { None }
+    };
+    Ok(settings.tasks.iter().filter_map(latest_start).filter(|at| *at > now).min())
 }
 
 /// Whether a daemon holds the state directory. Asks for the daemon's lock without waiting, as a reader, and gives it

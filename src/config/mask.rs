@@ -105,6 +105,12 @@ fn url_passwords(text: &str) -> Vec<Range<usize>> {
             _ => rest.find(|c: char| c == '"' || c == '\'' || c.is_whitespace()).unwrap_or(rest.len()),
         };
         let literal = &rest[..end];
+        // Of a webhook the path is as good as a password.
+        if text[..at].ends_with("http") || text[..at].ends_with("https") {
+            let path = literal.find(['/', '?']).unwrap_or(literal.len());
+            ranges.extend((path + 1 < literal.len()).then_some(start + path + 1..start + literal.len()));
+            continue;
+        }
         let until = literal.rfind('@').unwrap_or(literal.len());
         if let Some(colon) = literal[..until].find(':') {
             ranges.push(start + colon + 1..start + until);
@@ -158,6 +164,8 @@ mod tests {
             ("url = \"mysql://u:pä@h/db\"", "url = \"mysql://u:*·@h/db\""),
             ("url = \"postgres://u:s3cret/db\"", "url = \"postgres://u:*********\""),
             ("url = \"u:s3cret@h/db\"", "url = \"*************\""),
+            ("url = \"https://h/s3cret\"", "url = \"https://h/******\""),
+            ("ignore_prefix = \"https://\"", "ignore_prefix = \"https://\""),
             ("url = \"sqlite:/var/lib/x.db\"", "url = \"sqlite:/var/lib/x.db\""),
             ("password = \"s3cret\"", "password = \"******\""),
             ("x = { Password = 's' }", "x = { Password = '*'**"),

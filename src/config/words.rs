@@ -156,6 +156,36 @@ words! {
         Store = "store",
     }
 
+    /// Condition of which somebody is notified.
+    #[derive(Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+    #[serde(rename_all = "snake_case")]
+    pub enum NoticeEvent, "there are blocked, failed, held, overdue, source_down, start_failed" {
+        /// A guard blocked a policy in its last run.
+        Blocked = "blocked",
+        /// A policy, or the run of a task, failed the last time.
+        Failed = "failed",
+        /// A policy waits for an approval.
+        Held = "held",
+        /// A slot of a task has passed, with its grace, and nothing ran.
+        Overdue = "overdue",
+        /// A source cannot be reached, or refuses the login.
+        SourceDown = "source_down",
+        /// The daemon could not start.
+        StartFailed = "start_failed",
+    }
+
+    /// Form of what a webhook is sent.
+    pub enum WebhookFormat, "there are json, ntfy, gotify, slack" {
+        /// All facts, for programs.
+        Json = "json",
+        /// For an ntfy server.
+        Ntfy = "ntfy",
+        /// For a Gotify server.
+        Gotify = "gotify",
+        /// For Slack, and for what takes the same: Mattermost, Rocket.Chat, Discord.
+        Slack = "slack",
+    }
+
     /// What becomes of a file that a process holds open.
     pub enum OpenFiles, "\"skip\" leaves files that a process holds open, \"delete\" takes them" {
         /// It stays until it is closed.

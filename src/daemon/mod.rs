@@ -2,13 +2,13 @@
 
 mod active_runs;
 mod answers;
-mod backoff;
 mod clock_watch;
 mod control;
 mod holds;
 mod jobs;
 mod live;
 mod metrics;
+mod notices;
 mod reaper;
 mod recovery;
 mod reload;

@@ -6,9 +6,9 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
 use super::live::Live;
 use super::report::{Report, Reports};
+use crate::clock::Backoff;
 use crate::ledger::LedgerError;
 use crate::outcome::PendingChoice;
 use crate::run::{Recovery, Runner};

@@ -17,7 +17,7 @@ use super::report::{Report, Reports};
 use super::run_ends::{emit_goes_on, emit_result, last_run, suspects};
 use crate::clock::{Clock, millis_between};
 use crate::ledger::{Ledger, LedgerError};
-use crate::notify::JobStates;
+use crate::notify::{JobStates, Outbox};
 use crate::outcome::{RunId, RunMode, RunResult, Status};
 use crate::policy::{Mode, Settings};
 use crate::run::{Progress, Request, RunError, Runner};
@@ -40,13 +40,15 @@ struct Inner {
     active: ActiveRuns,
     metrics: Metrics,
     jobs: JobStates,
+    outbox: Outbox,
     pruned_at: Mutex<Option<Timestamp>>,
 }
 
 impl Runs {
     pub fn new(live: Live, ledger: Ledger, clock: Clock, (reports, metrics): (Reports, Metrics)) -> Self {
         let (active, jobs, pruned_at) = (ActiveRuns::default(), JobStates::default(), Mutex::default());
-        Self(Arc::new(Inner { live, ledger, clock, reports, active, metrics, jobs, pruned_at }))
+        let outbox = Outbox::new(ledger.clone(), clock.clone());
+        Self(Arc::new(Inner { live, ledger, clock, reports, active, metrics, jobs, outbox, pruned_at }))
     }
 
     pub fn active(&self) -> &ActiveRuns {
@@ -60,6 +62,11 @@ impl Runs {
     /// The runs as jobs that others read of.
     pub fn jobs(&self) -> &JobStates {
         &self.0.jobs
+    }
+
+    /// Messages to those who are notified.
+    pub fn outbox(&self) -> &Outbox {
+        &self.0.outbox
     }
 
     pub fn live(&self) -> &Live {

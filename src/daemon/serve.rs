@@ -12,6 +12,7 @@ use super::clock_watch::{self, look_at_clock};
 use super::control::{Order, Snapshot};
 use super::holds::{self, announce};
 use super::live::scheduled_tasks;
+use super::notices;
 use super::reaper;
 use super::reload::{Refusal, check_reloadable, load};
 use super::report::Report;
@@ -162,6 +163,7 @@ impl Daemon {
             }
             Report::Recovered { kept } => self.batches_kept = kept,
         }
+        self.notices.look(self.watch.standing());
         self.show_status().await;
     }
 
@@ -205,7 +207,11 @@ impl Daemon {
         match held_now(&self.live.settings(), &self.ledger).await {
             Ok(held) => {
                 holds::report_released(&self.held, &held);
-                std::mem::replace(&mut self.held, held) != self.held
+                let has_changed = std::mem::replace(&mut self.held, held) != self.held;
+                if has_changed {
+                    self.notices.look(self.watch.standing());
+                }
+                has_changed
             }
             Err(error) => {
                 tracing::warn!(
@@ -330,6 +336,8 @@ impl Daemon {
         let changes = changes(&old, &new);
         holds::note_in_force(&self.ledger, &new, &changes, self.clock.now()).await;
         self.look_at_holds().await;
+        notices::follow(&self.runs).await;
+        self.notices.look(self.watch.standing());
         holds::report_widened((&old, &new), &self.held);
         Ok(changes)
     }
@@ -351,7 +359,8 @@ impl Daemon {
             if let Some(answers) = self.answers.take() {
                 answers.stop().await;
             }
-            self.runs.jobs().flush(FLUSH_PATIENCE).await;
+            let notices = self.notices.stop(self.runs.outbox(), FLUSH_PATIENCE);
+            tokio::join!(self.runs.jobs().flush(FLUSH_PATIENCE), notices);
         };
         let ended = tokio::select! {
             () = all_ended => DaemonEnd::InOrder,

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::Backoff;
 use super::report::{Report, Reports};
+use crate::clock::Backoff;
 use crate::policy::{Name, Settings, Source};
 use crate::sources::{ErrorKind, Session, SourceError};
 use crate::telemetry::Event;
@@ -31,7 +31,16 @@ struct Watched {
 enum Health {
     Unknown,
     Up,
-    Down { since: Instant, backoff: Backoff },
+    Down { since: Instant, why: String, backoff: Backoff },
+}
+
+/// Sources of which there is something to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SourceStanding {
+    /// Those that are down, each with its first error.
+    pub down: Vec<(Name, String)>,
+    /// Those that were not yet heard of.
+    pub unknown: Vec<Name>,
 }
 
 /// Result of a try.
@@ -91,6 +100,19 @@ impl SourceWatch {
         self.sources.iter().filter(|(_, watched)| is_down(watched)).map(|(name, _)| name).collect()
     }
 
+    /// Everything that is not well, or not known.
+    pub fn standing(&self) -> SourceStanding {
+        let mut standing = SourceStanding::default();
+        for (name, watched) in &self.sources {
+            match &watched.health {
+                Health::Up => {}
+                Health::Unknown => standing.unknown.push(name.clone()),
+                Health::Down { why, .. } => standing.down.push((name.clone(), why.clone())),
+            }
+        }
+        standing
+    }
+
     /// True if some source was not yet heard of.
     pub fn is_unsure(&self) -> bool {
         self.sources.values().any(|watched| matches!(watched.health, Health::Unknown))
@@ -146,7 +168,8 @@ impl Watched {
                 Event::SourceDown { source: name, error: &error }.emit();
                 let mut backoff = Backoff::default();
                 let wait = backoff.next_wait();
-                self.health = Health::Down { since: Instant::now(), backoff };
+                let why = crate::text::safe_chain(&error);
+                self.health = Health::Down { since: Instant::now(), why, backoff };
                 (Change::WentDown, Some(wait))
             }
         }

@@ -14,6 +14,7 @@ use super::holds::{self, announce};
 use super::jobs;
 use super::live::{Live, scheduled_tasks};
 use super::metrics::{Metrics, keep_writing};
+use super::notices::Notices;
 use super::recovery::{Background, recover};
 use super::reload::{Loader, Refusal, load};
 use super::report::{Report, Reports};
@@ -160,6 +161,7 @@ impl Recovered {
             Schedule::start(zone, &tasks, clock.clone(), Alarm::kernel(), Arc::new(TaskRuns(runs.clone())), cancel)
                 .await?;
         let recovery = Background::start(live.clone(), reports, cancel.clone(), batches_kept);
+        let notices = Notices::start(&runs, watch.standing(), cancel).await;
         let requests = Requests::new(cancel.child_token());
         let (order, orders) = mpsc::channel(ORDERS_AHEAD);
         let (snapshot, seen) = watch::channel(Snapshot::default());
@@ -176,6 +178,7 @@ impl Recovered {
             recovery,
             watch,
             heard,
+            notices,
             requests,
             orders,
             snapshot,

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::answers::Answers;
 use super::control::{Order, Requests, Snapshot};
 use super::live::Live;
+use super::notices::Notices;
 use super::recovery::Background;
 use super::reload::{Loader, Refusal};
 use super::report::Report;
@@ -39,6 +40,7 @@ pub(super) struct Daemon {
     pub(super) recovery: Background,
     pub(super) watch: SourceWatch,
     pub(super) heard: mpsc::UnboundedReceiver<Report>,
+    pub(super) notices: Notices,
     pub(super) requests: Requests,
     pub(super) orders: mpsc::Receiver<Order>,
     pub(super) snapshot: watch::Sender<Snapshot>,

@@ -36,6 +36,14 @@ pub(super) fn latest_ending(
 }
 
 impl Ledger {
+    /// Newest run in which each of these policies ended, and how it did.
+    pub async fn latest_endings(&self, policies: Vec<Name>) -> Result<Vec<(Name, RunId, Status)>, LedgerError> {
+        self.look("reading how policies ended", move |connection| {
+            policies.iter().filter_map(|policy| latest_ending(connection, policy).transpose()).collect()
+        })
+        .await
+    }
+
     /// The newest run that came to the policy.
     pub async fn latest_run(&self, policy: &Name) -> Result<Option<LatestRun>, LedgerError> {
         let policy = policy.to_string();

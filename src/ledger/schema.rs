@@ -159,4 +159,28 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    notices (destination, event, subject) {
+        destination -> Text,
+        event -> Text,
+        subject -> Text,
+        digest -> Text,
+        notice -> Text,
+    }
+}
+
+diesel::table! {
+    outbox (number) {
+        number -> BigInt,
+        destination -> Text,
+        event -> Text,
+        subject -> Text,
+        at -> Text,
+        payload -> Text,
+        attempts -> BigInt,
+        try_at -> Nullable<Text>,
+        error -> Nullable<Text>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(runs, intents, policy_results, leases, tasks, stores, baselines);

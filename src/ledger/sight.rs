@@ -2,7 +2,7 @@
 
 use diesel::Connection;
 
-use super::{Ledger, LedgerError, RunSummary, TaskState, holds, intents, latest, listing, tasks};
+use super::{Backlog, Ledger, LedgerError, RunSummary, TaskState, holds, intents, latest, listing, outbox, tasks};
 use crate::outcome::{Held, RunId, Status};
 use crate::policy::Name;
 
@@ -19,6 +19,8 @@ pub struct Sight {
     pub held: Vec<(Name, Held)>,
     /// Newest run in which each policy ended that was asked for, and how it did.
     pub endings: Vec<(Name, RunId, Status)>,
+    /// Messages that wait to be delivered.
+    pub backlogs: Vec<Backlog>,
 }
 
 impl Ledger {
@@ -38,6 +40,7 @@ impl Ledger {
                     runs: listing::named_or_running(connection, &newest)?,
                     pending: intents::owed(connection)?,
                     held: holds::held(connection)?,
+                    backlogs: outbox::backlogs(connection)?,
                     endings,
                     tasks,
                 })

@@ -1,147 +1,159 @@
-//! The task that writes states into Redis: it alone waits for the server, and tries again until that answers.
+//! The task of one destination: takes its messages in order, and tries each until it is delivered.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, RedisError, RedisResult};
-use serde::Deserialize;
+use jiff::Timestamp;
+use tokio::sync::{Notify, watch};
 
-use super::job::{JobState, JobStatus};
-use super::job_states::{JobStates, Waiting};
-use crate::outcome::RunId;
-use crate::policy::{Host, PublishRedis};
+use super::counts::AllCounts;
+use super::senders::{Attempt, attempt};
+use crate::clock::{Backoff, Clock};
+use crate::ledger::{Ledger, LedgerError, OutboxMessage};
+use crate::policy::Destination;
 use crate::text::chain;
 
-/// Time that connecting and each answer may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Time after which a connection that has nothing to do is given up.
-const IDLE: Duration = Duration::from_secs(30);
 /// Waits between tries begin with the first and double up to the second.
-const WAITS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(30));
+const WAITS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(900));
+/// Longest wait that a destination may ask for.
+const LONGEST_ASKED: Duration = Duration::from_secs(3600);
+/// Tries after which a message is given up that a destination understands and refuses.
+const REFUSALS: u64 = 8;
+/// Wait after the ledger could not be read.
+const LEDGER_WAIT: Duration = Duration::from_secs(60);
 
-/// A Redis that did not answer as it should.
-#[derive(Debug, thiserror::Error)]
-#[error("{url} cannot be used")]
-pub struct NotReached {
-    url: String,
-    #[source]
-    cause: Box<RedisError>,
+/// Everything that the task of a destination works with.
+pub(super) struct Sender {
+    key: String,
+    to: watch::Receiver<Arc<Destination>>,
+    woken: Arc<Notify>,
+    ledger: Ledger,
+    clock: Clock,
+    counts: Arc<AllCounts>,
+    backoff: Backoff,
+    is_down: bool,
 }
 
-/// Connects, logs in and asks for an answer.
-pub async fn ping(to: &PublishRedis) -> Result<(), NotReached> {
-    let answered = async { redis::cmd("PING").exec_async(&mut connect(to).await?).await };
-    answered.await.map_err(|error| NotReached { url: to.url(), cause: Box::new(error) })
+/// Next step of a task.
+enum Next {
+    /// Look for a message at once.
+    Look,
+    /// Sleep until something changes, or for so long; new messages change nothing while a destination is down.
+    Sleep { at_most: Option<Duration>, until_woken: bool },
 }
 
-impl JobStates {
-    /// Writes states there from now on, and nowhere else.
-    pub fn follow(&self, to: Option<&Arc<PublishRedis>>) {
-        self.direct(to, |to| tokio::spawn(deliver(self.clone(), Arc::clone(to))).abort_handle());
+impl Sender {
+    pub(super) fn new(
+        (key, to): (String, watch::Receiver<Arc<Destination>>),
+        woken: Arc<Notify>,
+        (ledger, clock): (Ledger, Clock),
+        counts: Arc<AllCounts>,
+    ) -> Self {
+        Self { key, to, woken, ledger, clock, counts, backoff: Backoff::new(WAITS.0, WAITS.1), is_down: false }
     }
-}
 
-/// Writes what waits, until it is broken off.
-async fn deliver(states: JobStates, to: Arc<PublishRedis>) {
-    let mut connection = None;
-    let mut wait = None;
-    loop {
-        let Some(next) = states.next() else {
-            if connection.is_none() {
-                states.woken().await;
-            } else if tokio::time::timeout(IDLE, states.woken()).await.is_err() {
-                connection = None;
+    /// Delivers until nobody wants that any more.
+    pub(super) async fn deliver(mut self) {
+        // What an earlier daemon put off is tried at once: perhaps it can be delivered now.
+        let mut is_asked = true;
+        while self.to.has_changed().is_ok() {
+            let next = self.step(is_asked).await.unwrap_or_else(|error| {
+                tracing::warn!(error = chain(&error), "The outbox cannot be read: {}", chain(&error));
+                Next::Sleep { at_most: Some(LEDGER_WAIT), until_woken: false }
+            });
+            is_asked = match next {
+                Next::Look => false,
+                Next::Sleep { at_most, until_woken } => self.sleep(at_most, until_woken).await,
+            };
+        }
+    }
+
+    /// Sleeps. True if the destination may be another one now.
+    async fn sleep(&mut self, at_most: Option<Duration>, until_woken: bool) -> bool {
+        tokio::select! {
+            changed = self.to.changed() => {
+                self.backoff = Backoff::new(WAITS.0, WAITS.1);
+                changed.is_ok()
             }
-            continue;
+            () = self.woken.notified(), if until_woken => false,
+            () = tokio::time::sleep(at_most.unwrap_or_default()), if at_most.is_some() => false,
+        }
+    }
+
+    /// Tries the next message, if it is due or `is_asked` for.
+    async fn step(&mut self, is_asked: bool) -> Result<Next, LedgerError> {
+        let Some(message) = self.ledger.next_message(&self.key).await? else {
+            return Ok(Next::Sleep { at_most: None, until_woken: true });
         };
-        match write(&mut connection, &to, &next).await {
-            Ok(()) => {
-                if wait.take().is_some() {
-                    tracing::info!("Redis takes the states of runs again");
-                }
-                states.note_written(&next);
-            }
-            Err(error) => {
-                if wait.is_none() {
-                    report_down(&to, &error);
-                }
-                let now = wait.unwrap_or(WAITS.0);
-                tokio::time::sleep(now).await;
-                wait = Some((now * 2).min(WAITS.1));
-            }
+        let now = self.clock.now();
+        let early = message.try_at.and_then(|at| Duration::try_from(at.duration_since(now)).ok());
+        // By a clock that was set back it would never be due.
+        if let (Some(early), false) = (early.filter(|early| *early <= LONGEST_ASKED), is_asked) {
+            return Ok(Next::Sleep { at_most: Some(early), until_woken: true });
+        }
+        let to = Arc::clone(&self.to.borrow_and_update());
+        let tried = tokio::time::timeout(to.timeout, attempt(&to, &message.payload, now)).await;
+        match tried.unwrap_or_else(|_| Attempt::timed_out(to.timeout)) {
+            Attempt::Delivered(_) => self.note_delivered(&message, &to).await,
+            Attempt::Refused(why) => self.note_refused(&message, (&to, now), why).await,
+            Attempt::Failed { why, retry_after } => self.note_failed(&message, &to, (why, retry_after)).await,
         }
     }
-}
 
-fn report_down(to: &PublishRedis, error: &(dyn Error + 'static)) {
-    let (url, error) = (to.url(), chain(error));
-    tracing::warn!(
-        error,
-        "The states of runs cannot be written into Redis at {url}: {error}. Runs go on; the last state of each is written \
-         once it can be"
-    );
-}
-
-/// Writes one state. The connection stays where all went well.
-async fn write(connection: &mut Option<MultiplexedConnection>, to: &PublishRedis, next: &Waiting) -> RedisResult<()> {
-    let mut open = match connection.take() {
-        Some(open) => open,
-        None => connect(to).await?,
-    };
-    let key = to.key_of(&next.job.id);
-    let reached = match next.only_over {
-        Some(run_id) => left_running_at(&mut open, &key, run_id).await?,
-        None => Some(0),
-    };
-    if let Some(reached) = reached {
-        let job = JobState { progress: next.job.progress.max(reached), ..(*next.job).clone() };
-        // Plain data with text for keys: it always is JSON.
-        let json = serde_json::to_string(&job).unwrap_or_default();
-        let mut commands = redis::pipe();
-        commands.cmd("SET").arg(key).arg(&json).arg("EX").arg(to.expire.as_secs());
-        if !to.channel.is_empty() {
-            commands.cmd("PUBLISH").arg(&to.channel).arg(&json);
+    async fn note_delivered(&mut self, message: &OutboxMessage, to: &Destination) -> Result<Next, LedgerError> {
+        self.ledger.take_message(message.number).await?;
+        self.counts.change(&self.key, |counts| counts.delivered += 1);
+        self.backoff = Backoff::new(WAITS.0, WAITS.1);
+        if std::mem::take(&mut self.is_down) {
+            let Destination { name, way, .. } = to;
+            tracing::info!(destination = %name, "Notifications to {name} ({way}) are delivered again");
         }
-        commands.query_async::<redis::Value>(&mut open).await?;
+        Ok(Next::Look)
     }
-    *connection = Some(open);
-    Ok(())
-}
 
-/// Progress of that run, if a key has its state and the daemon that wrote it did not come to its end.
-async fn left_running_at(open: &mut MultiplexedConnection, key: &str, run_id: RunId) -> RedisResult<Option<u8>> {
-    #[derive(Deserialize)]
-    struct Left {
-        status: JobStatus,
-        progress: u8,
-        metadata: Of,
+    /// The destination works, and does not take this one: those behind it need not wait.
+    async fn note_refused(
+        &mut self,
+        message: &OutboxMessage,
+        (to, now): (&Destination, Timestamp),
+        why: String,
+    ) -> Result<Next, LedgerError> {
+        let Destination { name, way, .. } = to;
+        self.counts.change(&self.key, |counts| counts.failed += 1);
+        if message.attempts + 1 >= REFUSALS {
+            let tries = REFUSALS;
+            tracing::error!(
+                destination = %name, error = why,
+                "A notification to {name} ({way}) is given up after {tries} tries, because it is refused: {why}"
+            );
+            self.counts.change(&self.key, |counts| counts.dropped += 1);
+            self.ledger.take_message(message.number).await?;
+            return Ok(Next::Look);
+        }
+        if message.attempts == 0 {
+            tracing::warn!(destination = %name, error = why, "{name} ({way}) refuses a notification: {why}");
+        }
+        let wait = Backoff::new(WAITS.0, WAITS.1).after(message.attempts).next_wait();
+        self.ledger.note_attempt(message.number, &why, now.checked_add(wait).ok()).await?;
+        Ok(Next::Look)
     }
-    #[derive(Deserialize)]
-    struct Of {
-        run_id: RunId,
-    }
-    let json: Option<String> = redis::cmd("GET").arg(key).query_async(open).await?;
-    let left = json.and_then(|json| serde_json::from_str::<Left>(&json).ok());
-    let is_left = |left: &Left| left.status == JobStatus::Running && left.metadata.run_id == run_id;
-    Ok(left.filter(is_left).map(|left| left.progress))
-}
 
-async fn connect(to: &PublishRedis) -> RedisResult<MultiplexedConnection> {
-    let address = match &to.host {
-        Host::Tcp { name, port } => ConnectionAddr::Tcp(name.clone(), *port),
-        Host::Unix { path, port: _ } => ConnectionAddr::Unix(path.clone()),
-    };
-    let info = address.into_connection_info()?;
-    let mut login = info.redis_settings().clone().set_db(to.database);
-    if let Some(user) = &to.user {
-        login = login.set_username(user);
+    async fn note_failed(
+        &mut self,
+        message: &OutboxMessage,
+        to: &Destination,
+        (why, retry_after): (String, Option<Duration>),
+    ) -> Result<Next, LedgerError> {
+        let Destination { name, way, .. } = to;
+        self.counts.change(&self.key, |counts| counts.failed += 1);
+        if !std::mem::replace(&mut self.is_down, true) {
+            tracing::warn!(
+                destination = %name, error = why,
+                "Notifications to {name} ({way}) cannot be delivered: {why}. They wait, and are tried again"
+            );
+        }
+        let wait = self.backoff.next_wait().max(retry_after.unwrap_or_default().min(LONGEST_ASKED));
+        self.ledger.note_attempt(message.number, &why, None).await?;
+        Ok(Next::Sleep { at_most: Some(wait), until_woken: false })
     }
-    if let Some(password) = &to.password {
-        login = login.set_password(password.expose());
-    }
-    let patience =
-        AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(PATIENCE));
-    Client::open(info.set_redis_settings(login))?.get_multiplexed_async_connection_with_config(&patience).await
 }

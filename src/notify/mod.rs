@@ -1,9 +1,18 @@
-//! The state of each run for whoever reads it elsewhere: a key in a Redis, and a message on a channel. Never holds up a run.
+//! Words to others: messages from an outbox to those who are notified, and the state of each run in a Redis. Never holds
+//! up a run.
 
+mod counts;
 mod delivery;
-mod job;
-mod job_states;
+mod outbox;
+mod redis;
+mod senders;
 
-pub use delivery::{NotReached, ping};
-pub use job::{JobMetadata, JobStatus};
-pub use job_states::JobStates;
+pub use counts::DeliveryCounts;
+pub use outbox::Outbox;
+pub use redis::{JobMetadata, JobState, JobStates, JobStatus, NotReached, ping};
+pub use senders::{Attempt, attempt};
+
+/// Name of the machine, as it is told to others.
+pub fn host_name() -> String {
+    crate::text::printable(&rustix::system::uname().nodename().to_string_lossy()).into_owned()
+}

@@ -4,6 +4,7 @@
 mod cut;
 mod document;
 mod held;
+mod notice;
 mod operator;
 mod pause;
 mod pending;
@@ -17,6 +18,7 @@ mod token;
 
 pub use document::{Document, FORMAT_VERSION};
 pub use held::{Held, HoldKind};
+pub use notice::{Notice, NoticeCondition, NoticePolicy, NoticeState, NoticeSubject, SubjectKind};
 pub use operator::{Operator, Remote};
 pub use pause::{Pause, Subject};
 pub use pending::{PendingChoice, PendingPath};

@@ -29,6 +29,7 @@ pub(crate) fn settings(state_dir: &Path) -> Settings {
         },
         serving: Serving { socket: None, read_only: false, metrics: true, metrics_file: None, tcp: None },
         publish: None,
+        notify: Vec::new(),
         sources: Vec::new(),
         stores: Vec::new(),
         tasks: Vec::new(),

@@ -11,6 +11,7 @@ pub(crate) mod fixtures;
 mod glob;
 mod guards;
 mod names;
+mod notify;
 mod orphans;
 mod param;
 mod publish;
@@ -42,6 +43,7 @@ pub use file::{FilePath, OwnedFile, PathTemplate, TemplatePart};
 pub use files::{ByteCount, FilesPolicy, Space};
 pub use glob::{FileMatch, Globs};
 pub use names::{Ident, Name, TableName};
+pub use notify::{Destination, NotifyWay, WebUrl, Webhook};
 pub use orphans::OrphansPolicy;
 pub use param::{ParamDeclaration, Params};
 pub use publish::PublishRedis;
@@ -60,8 +62,8 @@ pub use task::{Task, Trigger};
 pub use time::{EARLIEST, LATEST, TimeParam, TimePoint};
 pub use wording::{Wording, Written};
 pub use words::{
-    AgeBy, AgeFormat, ClockTrust, LogFormat, LogLevel, Mode, OnDelete, OpenFiles, Outside, ParamKind, Per,
-    ReferenceMatch,
+    AgeBy, AgeFormat, ClockTrust, LogFormat, LogLevel, Mode, NoticeEvent, OnDelete, OpenFiles, Outside, ParamKind, Per,
+    ReferenceMatch, WebhookFormat,
 };
 
 /// A whole configuration, compiled.
@@ -71,6 +73,8 @@ pub struct Settings {
     pub serving: Serving,
     /// The Redis that has the state of each run.
     pub publish: Option<Arc<PublishRedis>>,
+    /// Those who are notified, in declared order.
+    pub notify: Vec<Arc<Destination>>,
     pub sources: Vec<Arc<Source>>,
     pub stores: Vec<Arc<Store>>,
     /// The three shipped tasks are always there, then those that the operator declared, in declared order.
@@ -130,6 +134,9 @@ pub struct Policy {
     pub mode: Mode,
     /// How many times more than its usual runs a scheduled run may take.
     pub max_growth: NonZeroU64,
+    /// For people: what it is for, and whom to ask.
+    pub description: Option<String>,
+    pub owner: Option<String>,
     pub kind: PolicyKind,
 }
 

@@ -33,7 +33,7 @@ impl PartialEq for Written {
 pub struct Wording(Table);
 
 /// Keys of a policy that say how and when it runs, and not what it may take.
-const NOT_TAKING: [&str; 4] = ["enabled", "mode", "batch", "details"];
+const NOT_TAKING: [&str; 6] = ["enabled", "mode", "batch", "details", "description", "owner"];
 
 impl Written {
     /// The words of a configuration and what was compiled from them.
@@ -54,6 +54,7 @@ impl Written {
             redis.insert("url".to_owned(), Value::String(compiled.url()));
         }
         words.remove("ledger");
+        hide_notifications(&mut words);
         Self { words, ..Self::default() }
     }
 
@@ -106,6 +107,15 @@ impl Wording {
     /// The same as a configuration of its own.
     pub(super) fn into_written(self) -> Written {
         Written { words: self.0, ..Written::default() }
+    }
+}
+
+/// Puts a fingerprint in the place of all that says who is notified: any url of it may be a secret as a whole.
+fn hide_notifications(words: &mut Table) {
+    let mut hidden = Table::new();
+    hidden.extend(words.remove("notify").map(|notify| ("notify".to_owned(), notify)));
+    if !hidden.is_empty() {
+        words.insert("notify".to_owned(), Value::String(fingerprint(&hidden)));
     }
 }
 

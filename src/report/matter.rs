@@ -43,6 +43,7 @@ pub enum MatterCode {
     SourceDown,
     ReloadFailed,
     ConfigDiffers,
+    Undelivered,
 }
 
 /// Weight of a matter.
@@ -95,7 +96,7 @@ impl MatterCode {
                 Severity::Critical
             }
             ConfigInvalid | ConfigDiffers | ReloadFailed | Held | Paused | Cancelled | CompletedWithErrors
-            | Pending => Severity::Warning,
+            | Pending | Undelivered => Severity::Warning,
         }
     }
 

@@ -28,7 +28,7 @@ mod tokens;
 mod why;
 mod why_file;
 
-pub use crate::outcome::{RunMode, RunResult, Status};
+pub use crate::outcome::{Notice, RunMode, RunResult, Status};
 pub use adoption::{MarkerFound, ReferenceFound, StoreFound, render_found};
 pub use approval::{Amounts, ClockToConfirm, ToApprove, approval_question, render_approvals, render_clock};
 pub use audit::{AuditEntry, VerifiedAudit, render_audit, render_verified};

@@ -27,7 +27,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("sources", &["decide", "policy", "text", "clock"]),
     ("stores", &["decide", "policy", "text", "clock"]),
     ("ledger", &["decide", "outcome", "policy", "text", "clock"]),
-    ("notify", &["outcome", "policy", "text"]),
+    ("notify", &["ledger", "outcome", "policy", "text", "clock"]),
     ("schedule", &["policy", "telemetry", "text", "clock"]),
     ("run", &["policy", "outcome", "decide", "sources", "stores", "ledger", "telemetry", "text", "clock"]),
     ("report", &["ledger", "decide", "outcome", "policy", "text"]),

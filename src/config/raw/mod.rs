@@ -5,7 +5,7 @@ mod policy;
 use super::declare::keys;
 use super::form::Named;
 use super::values::{Count, KeepSpan, Patterns, WaitSpan, Zone};
-use super::words::{AgeBy, ClockTrust, LogFormat, LogLevel, Mode, ReferenceMatch};
+use super::words::{AgeBy, ClockTrust, LogFormat, LogLevel, Mode, NoticeEvent, ReferenceMatch, WebhookFormat};
 pub use policy::{
     RawAlive, RawChild, RawDetail, RawFile, RawKeepByValue, RawParam, RawPolicy, RawProtection, RawSetSql,
 };
@@ -21,6 +21,8 @@ keys! {
         server: RawServer = [];
         /// Where others read how runs go.
         publish: RawPublish = [];
+        /// Those who are told what a person should know, by name.
+        notify: Named<RawNotify> = [];
         /// Databases whose rows are governed, by name.
         sources: Named<RawSource> = [];
         /// Directories whose files are governed, by name.
@@ -115,6 +117,38 @@ keys! {
         expire: KeepSpan = "7d";
         /// What the state gives as its `type`.
         r#type: String = "data_cleanup";
+    }
+
+    /// `[notify.NAME]`
+    pub struct RawNotify {
+        /// Of which conditions: `blocked`, `failed`, `held`, `overdue`, `source_down`, `start_failed`.
+        on: Vec<NoticeEvent>, default "all of them";
+        /// A server that takes it by HTTP. Either this, `email` or `command`.
+        webhook: RawWebhook;
+        /// How long one try to deliver may take.
+        timeout: WaitSpan = "10s";
+    }
+
+    /// `webhook`
+    pub struct RawWebhook {
+        /// `https://HOST/PATH`. It is kept as secret as a password; `${NAME}` is an environment variable.
+        url: String;
+        /// Name of a systemd credential that has the url.
+        url_credential: String;
+        /// Absolute path of a file that has the url alone.
+        url_file: String;
+        /// What is sent: `json`, or what `ntfy`, `gotify` or `slack` take; see [notifications](notifications.md#webhooks).
+        format: WebhookFormat = "json";
+        /// Name of a systemd credential with the secret of the [signature](notifications.md#the-signature).
+        secret_credential: String;
+        /// Absolute path of a file that has that secret alone.
+        secret_file: String;
+        /// Name of a systemd credential with a token, which is sent as `Authorization: Bearer`; of Gotify as its key.
+        token_credential: String;
+        /// Absolute path of a file that has that token alone.
+        token_file: String;
+        /// Absolute path of a PEM file with the authorities that are trusted instead of the system's.
+        tls_ca: String;
     }
 
     /// `[sources.NAME]`

@@ -22,6 +22,10 @@ keys! {
         /// Guard: if more than this share of the table's rows, or of the matching files, would go, the run is blocked
         /// and deletes nothing. Of `orphans`: 0.5, if left out.
         max_fraction: Share;
+        /// What it is for, in a sentence. Notifications have it.
+        description: String;
+        /// Whom to ask about it. Notifications have it.
+        owner: String;
         /// How many times more than the largest of its recent runs a scheduled run may take without an approval.
         max_growth: Count = 10;
         /// Required: a source.

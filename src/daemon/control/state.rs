@@ -66,7 +66,16 @@ impl Controller {
         let (settings, status) = (self.settings(), self.live_status().await?);
         let ledger = self.runs.ledger();
         let (totals, looks) = (ledger.totals().await.map_err(internal)?, ledger.last_looks().await.map_err(internal)?);
-        let page = Page { settings: &settings, status: &status, totals: &totals, looks: &looks };
+        let backlogs = ledger.backlogs().await.map_err(internal)?;
+        let deliveries = self.runs.outbox().counts();
+        let page = Page {
+            settings: &settings,
+            status: &status,
+            totals: &totals,
+            looks: &looks,
+            deliveries: &deliveries,
+            backlogs: &backlogs,
+        };
         let unwritten = || Problem::new(ProblemCode::Internal, "the numbers could not be written");
         render(self.runs.metrics(), &page).ok_or_else(unwritten)
     }

@@ -9,6 +9,8 @@ use prometheus_client::registry::Registry;
 use super::labels::{OfPolicy, OfSource, OfTask};
 use super::text::as_text_format;
 use super::{Metrics, gauge};
+use crate::ledger::Backlog;
+use crate::notify::DeliveryCounts;
 use crate::outcome::{PolicyTotal, StoreLook, Subject};
 use crate::policy::{Mode, Name, Settings};
 use crate::server::LiveStatus;
@@ -25,6 +27,17 @@ struct OfCode {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfDestination {
+    destination: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfDelivery {
+    destination: String,
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfVersion {
     version: &'static str,
 }
@@ -37,6 +50,9 @@ pub struct Page<'a> {
     pub totals: &'a [PolicyTotal],
     /// By policy: what each last saw of its store.
     pub looks: &'a [(Name, StoreLook)],
+    /// Deliveries since the start of the daemon, and what waits.
+    pub deliveries: &'a [(String, DeliveryCounts)],
+    pub backlogs: &'a [Backlog],
 }
 
 /// The page, in the text format of Prometheus. None where it cannot be written, which does not happen to a text.
@@ -52,6 +68,7 @@ pub fn render(metrics: &Metrics, page: &Page<'_>) -> Option<String> {
     page.register_totals(&mut registry);
     page.register_stores(&mut registry);
     page.register_attention(&mut registry);
+    page.register_notifications(&mut registry);
     let mut written = String::new();
     text::encode_registry(&mut written, &registry).ok()?;
     text::encode_registry(&mut written, &metrics.0.registry).ok()?;
@@ -132,6 +149,24 @@ impl Page<'_> {
         sums("files_deleted", about, |total| total.files_deleted);
         let about = "Bytes that came free since the ledger began, without those of a trash";
         sums("reclaimed_bytes", about, |total| total.bytes_reclaimed);
+    }
+
+    fn register_notifications(&self, registry: &mut Registry) {
+        let sums = Family::<OfDelivery, Counter>::default();
+        let pending = Family::<OfDestination, Gauge>::default();
+        for destination in self.settings.notify.iter().map(|destination| destination.key()) {
+            let counts = self.deliveries.iter().find(|(of, _)| *of == destination).map(|(_, counts)| *counts);
+            let DeliveryCounts { delivered, failed, dropped } = counts.unwrap_or_default();
+            for (result, count) in [("delivered", delivered), ("failed", failed), ("dropped", dropped)] {
+                sums.get_or_create(&OfDelivery { destination: destination.clone(), result }).inc_by(count);
+            }
+            let waiting = self.backlogs.iter().find(|backlog| backlog.destination == destination);
+            let messages = waiting.map_or(0, |backlog| backlog.messages);
+            pending.get_or_create(&OfDestination { destination }).set(gauge(messages));
+        }
+        let about = "Notifications by what became of them: delivered, tries that failed, given up";
+        registry.register("notifications", about, sums);
+        registry.register("notifications_pending", "Notifications that wait to be delivered", pending);
     }
 
     fn register_stores(&self, registry: &mut Registry) {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, AgeFormat, Daemon, Detail, EARLIEST, Name, ParamDeclaration, Policy, PolicyKind, PublishRedis, RowsPolicy,
-    Serving, ServingTcp, Source, Store, Task, Trigger,
+    Action, AgeFormat, Daemon, Destination, Detail, EARLIEST, Name, NotifyWay, ParamDeclaration, Policy, PolicyKind,
+    PublishRedis, RowsPolicy, Secret, Serving, ServingTcp, Source, Store, Task, Trigger, Webhook,
 };
 use super::fact::{Fact, fact, optional, secret};
 use super::trees;
@@ -15,6 +15,33 @@ pub(super) trait Named {
     const WORD: &'static str;
     fn name(&self) -> &Name;
     fn facts(&self) -> Vec<Fact>;
+}
+
+impl Named for Destination {
+    const WORD: &'static str = "notify";
+    fn name(&self) -> &Name {
+        &self.name
+    }
+    fn facts(&self) -> Vec<Fact> {
+        let Self { name: _, on, way, timeout } = self;
+        let mut facts = vec![
+            optional("on", joined(on.iter().map(|event| event.word().to_owned()))),
+            fact("timeout", Shown(*timeout)),
+        ];
+        match way {
+            NotifyWay::Webhook(Webhook { url, format, secret: key, token, tls_ca, lacks: _ }) => {
+                let exposed = |of: &Option<Secret>| of.as_ref().map(|of| of.expose().to_owned());
+                facts.extend([
+                    secret("webhook", url.as_ref().map(|url| url.exposed().to_owned())),
+                    fact("format", format.word()),
+                    secret("secret", exposed(key)),
+                    secret("token", exposed(token)),
+                    optional("tls_ca", tls_ca.as_ref().map(|path| path.display())),
+                ]);
+            }
+        }
+        facts
+    }
 }
 
 impl Named for Source {
@@ -104,13 +131,15 @@ impl Named for Policy {
         &self.name
     }
     fn facts(&self) -> Vec<Fact> {
-        let Self { name: _, task, enabled, mode, max_growth, kind } = self;
+        let Self { name: _, task, enabled, mode, max_growth, description, owner, kind } = self;
         let mut facts = vec![
             fact("kind", kind.word()),
             optional("task", task.as_ref()),
             fact("enabled", enabled),
             fact("mode", mode_word(*mode)),
             fact("max_growth", max_growth),
+            optional("description", description.as_ref()),
+            optional("owner", owner.as_ref()),
         ];
         match kind {
             PolicyKind::Rows(rows) => facts.extend(rows_facts(rows)),

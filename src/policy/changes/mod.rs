@@ -27,6 +27,7 @@ pub fn changes_by_thing(old: &Settings, new: &Settings) -> Vec<String> {
     lines.extend(differences("server", &serving_facts(&old.serving), &serving_facts(&new.serving)));
     let publish = |settings: &Settings| settings.publish.as_deref().map(publish_facts).unwrap_or_default();
     lines.extend(differences("publish.redis", &publish(old), &publish(new)));
+    lines.extend(named_changes(&old.notify, &new.notify));
     lines.extend(named_changes(&old.sources, &new.sources));
     lines.extend(named_changes(&old.stores, &new.stores));
     lines.extend(named_changes(&old.tasks, &new.tasks));

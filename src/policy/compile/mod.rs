@@ -4,6 +4,7 @@ mod command;
 mod daemon;
 mod declared;
 mod files;
+mod notify;
 mod orphans;
 mod policy;
 mod publish;
@@ -76,6 +77,7 @@ impl<'a> Gather<'a> {
         let daemon = self.daemon(raw);
         let serving = daemon.as_ref().and_then(|daemon| self.serving(raw, &daemon.state_dir));
         let publish = self.publish(raw).map(Arc::new);
+        let notify = self.notify(raw);
         let sources = self.sources(raw);
         let stores = self.stores(raw);
         let tasks = self.tasks(raw);
@@ -90,6 +92,7 @@ impl<'a> Gather<'a> {
             daemon: daemon?,
             serving: serving?,
             publish,
+            notify: notify.into_iter().map(Arc::new).collect(),
             sources: sources.into_iter().map(Arc::new).collect(),
             stores: stores.into_iter().map(Arc::new).collect(),
             tasks: tasks.into_iter().map(Arc::new).collect(),
@@ -253,5 +256,9 @@ impl<'a> Gather<'a> {
 
 /// What one entry of a section is called.
 fn singular(section: &str) -> &str {
-    if section == "policies" { "policy" } else { section.trim_end_matches('s') }
+    match section {
+        "policies" => "policy",
+        "notify" => "destination",
+        section => section.trim_end_matches('s'),
+    }
 }

@@ -38,6 +38,8 @@ impl Gather<'_> {
             enabled: raw.enabled,
             mode: raw.mode.unwrap_or(default_mode),
             max_growth: raw.max_growth.0,
+            description: raw.description.clone(),
+            owner: raw.owner.clone(),
             kind: kind?,
         })
     }

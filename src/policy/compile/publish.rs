@@ -23,7 +23,8 @@ impl Gather<'_> {
         let table = KeyPath::of(&["publish", "redis"]);
         let url = self.required(&table, "url", &raw.url, WANTED);
         let place = url.and_then(|url| self.url(&table, url, parse));
-        let given = self.passwords(&table, raw.password_credential.as_deref(), raw.password_file.as_deref());
+        let places = (raw.password_credential.as_deref(), raw.password_file.as_deref());
+        let given = self.secrets(&table, "password", places);
         let key = self.check(&table.key("key"), parse_key(&raw.key));
         let Place { host, database, user, password } = place?;
         let (password, lacks_password) = self.one_password("Redis", password, given);

@@ -57,7 +57,8 @@ impl Gather<'_> {
         let wanted = "write url = \"postgres://USER@HOST/DATABASE\", mysql:// or sqlite:/PATH";
         let url = self.required(table, "url", &raw.url, wanted);
         let endpoint = url.and_then(|url| self.url(table, url, url::parse));
-        let given = self.passwords(table, raw.password_credential.as_deref(), raw.password_file.as_deref());
+        let places = (raw.password_credential.as_deref(), raw.password_file.as_deref());
+        let given = self.secrets(table, "password", places);
         self.with_password(endpoint?, given)
     }
 
@@ -78,11 +79,16 @@ impl Gather<'_> {
         self.check(&path, expanded.and_then(|url| parse(&url)))
     }
 
-    /// Reads the passwords beside a url, each with the key that names it.
-    pub(super) fn passwords(&mut self, table: &KeyPath, credential: Option<&str>, file: Option<&str>) -> Vec<Given> {
-        let credential =
-            credential.map(|name| (table.key("password_credential"), secret::read_credential(self.inputs, name)));
-        let file = file.map(|path| (table.key("password_file"), secret::read_file(path).map(Some)));
+    /// Reads the secrets called `what` that stand beside a url, each with the key that names it.
+    pub(super) fn secrets(
+        &mut self,
+        table: &KeyPath,
+        what: &str,
+        (credential, file): (Option<&str>, Option<&str>),
+    ) -> Vec<Given> {
+        let key = |place: &str| table.key(&format!("{what}_{place}"));
+        let credential = credential.map(|name| (key("credential"), secret::read_credential(self.inputs, name)));
+        let file = file.map(|path| (key("file"), secret::read_file(path).map(Some)));
         let mut given = Vec::new();
         for (path, read) in [credential, file].into_iter().flatten() {
             let read = self.check(&path, read);
@@ -91,23 +97,33 @@ impl Gather<'_> {
         given
     }
 
-    /// The one password of `what`, of which the url has one perhaps; and whether it is a credential that was not passed to
+    /// The one password of `of`, of which the url has one perhaps; and whether it is a credential that was not passed to
     /// this process.
     pub(super) fn one_password(
         &mut self,
-        what: &str,
+        of: &str,
         of_url: Option<Secret>,
         given: Vec<Given>,
     ) -> (Option<Secret>, bool) {
-        let (mut is_given, mut chosen) = (of_url.is_some(), (of_url, false));
-        for (path, password) in given {
+        let hint = "keep one of password_credential, password_file and the one in the url";
+        self.one_secret((of, "password", hint), of_url, given)
+    }
+
+    /// The one secret of several that may be given, and whether it is a credential that was not passed to this process.
+    pub(super) fn one_secret(
+        &mut self,
+        (of, what, hint): (&str, &str, &str),
+        first: Option<Secret>,
+        given: Vec<Given>,
+    ) -> (Option<Secret>, bool) {
+        let (mut is_given, mut chosen) = (first.is_some(), (first, false));
+        for (path, secret) in given {
             if is_given {
-                let hint = "keep one of password_credential, password_file and the one in the url";
-                self.refuse_key(&path, format!("{what} has more than one password"), hint);
+                self.refuse_key(&path, format!("{of} has more than one {what}"), hint);
             }
             is_given = true;
-            let lacks_password = matches!(password, Some(None));
-            chosen = (password.flatten(), lacks_password);
+            let is_lacking = matches!(secret, Some(None));
+            chosen = (secret.flatten(), is_lacking);
         }
         chosen
     }

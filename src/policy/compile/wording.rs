@@ -21,6 +21,10 @@ pub fn recompile_all(written: Written, present: &Settings) -> Result<Settings, S
         server.remove("listen");
         server.retain(|key, _| !key.starts_with("tls_"));
     }
+    // Of who is notified there is a fingerprint alone.
+    if let Some(words) = tree.as_table_mut() {
+        words.remove("notify");
+    }
     let compiled = compile(config::reload(tree), &Inputs::default());
     let mut settings = compiled.map_err(|problems| {
         let first = problems.iter().next().map(ToString::to_string);
@@ -38,6 +42,7 @@ pub fn recompile_all(written: Written, present: &Settings) -> Result<Settings, S
         let (password, lacks_password) = (now.password.clone(), now.lacks_password);
         *redis = Arc::new(PublishRedis { password, lacks_password, ..(**redis).clone() });
     }
+    settings.notify.clone_from(&present.notify);
     settings.daemon.state_dir.clone_from(&present.daemon.state_dir);
     settings.daemon.ledger_path.clone_from(&present.daemon.ledger_path);
     Ok(settings)

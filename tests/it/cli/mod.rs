@@ -102,6 +102,12 @@ pub fn call_in(world: &World, arguments: &[&str]) -> Ended {
     Ended::of(retaind(arguments).arg("--config").arg(config).output().expect("retaind starts"))
 }
 
+/// Calls it with the configuration of a world as it lies on the disk.
+pub fn call_as_written(world: &World, arguments: &[&str]) -> Ended {
+    let config = world.dir.join("retaind.toml");
+    Ended::of(retaind(arguments).arg("--config").arg(config).output().expect("retaind starts"))
+}
+
 /// A call under way.
 pub struct Running(std::process::Child);
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use retaind::cli::RefusedCommand;
 use retaind::report::{
-    AuditEntry, ClockToConfirm, Configuration, Difference, FileAnswer, Findings, Forgotten, NewToken, Overview,
+    AuditEntry, ClockToConfirm, Configuration, Difference, FileAnswer, Findings, Forgotten, NewToken, Notice, Overview,
     PendingFiles, PolicyOverview, Restoration, Retried, RowWhy, RunEntry, RunResult, Stats, StoreFound, ToApprove,
     TokenEntry, VerifiedAudit,
 };
@@ -62,6 +62,7 @@ const ENTRIES: &[Entry] = &[
     ("`progress` of `GET /api/v1/runs/ID/events`", shape::<RunProgress>),
     ("`POST /api/v1/reload`", shape::<Reloaded>),
     ("Every request that was refused", shape::<Problem>),
+    ("[Webhooks](notifications.md)", shape::<Notice>),
 ];
 
 /// The whole page.

@@ -200,7 +200,9 @@ fn f42_a_ledger_from_before_holds_nothing() {
     // As the version before left it, which did not know of approvals.
     let mut old = ledger(&world);
     old.execute("DROP TRIGGER totals_grow").unwrap();
-    for table in ["baselines", "approvals", "holds", "facts", "clock", "audit", "totals", "surveys"] {
+    for table in
+        ["baselines", "approvals", "holds", "facts", "clock", "audit", "totals", "surveys", "notices", "outbox"]
+    {
         old.execute(&format!("DROP TABLE {table}")).unwrap();
     }
     old.execute("ALTER TABLE runs DROP COLUMN asked").unwrap();

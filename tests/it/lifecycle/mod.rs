@@ -11,6 +11,7 @@ mod hooks;
 mod journal;
 mod ledger;
 mod life;
+mod notified;
 mod overrides;
 mod pending;
 mod published;

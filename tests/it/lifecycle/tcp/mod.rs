@@ -134,7 +134,8 @@ fn eventful() -> World {
     world.declare(
         "[policies.strays]\nkind = \"orphans\"\nstore = \"images\"\ntask = \"sweep\"\nmode = \"report\"\nkeep = \"24h\"\n\
          [policies.wrong]\nkind = \"rows\"\nsource = \"app\"\ntable = \"item\"\nage = \"at\"\nkeep = \"30d\"\n\
-         where = \"json_extract('{', '$.a') = id\"\n",
+         where = \"json_extract('{', '$.a') = id\"\n\
+         [notify.ops]\nwebhook = { url = \"http://127.0.0.1:9/\" }\n",
     );
     world.put("images", "kept.jpg", 10);
     world.item(4, 1.0, None, Some("kept.jpg"));

@@ -3,20 +3,37 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
-
-/// Waits of one second, two, four, … up to a minute, each shortened by up to a quarter at random, so that what
-/// failed together is not tried together.
-#[derive(Debug, Default)]
+/// Waits that double from the first to the longest, each shortened by up to a quarter at random, so that what failed
+/// together is not tried together.
+#[derive(Debug)]
 pub struct Backoff {
+    first: Duration,
+    longest: Duration,
     attempts: u32,
 }
 
+/// From one second to a minute.
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new(Duration::from_secs(1), Duration::from_secs(60))
+    }
+}
+
 impl Backoff {
+    pub fn new(first: Duration, longest: Duration) -> Self {
+        Self { first, longest, attempts: 0 }
+    }
+
+    /// One after which so many waits are over.
+    #[must_use]
+    pub fn after(self, attempts: u64) -> Self {
+        Self { attempts: u32::try_from(attempts).unwrap_or(u32::MAX), ..self }
+    }
+
     /// The next wait.
     pub fn next_wait(&mut self) -> Duration {
-        let wait = FIRST.saturating_mul(1 << self.attempts.min(6)).min(LONGEST);
+        let doubled = 1_u32.checked_shl(self.attempts).unwrap_or(u32::MAX);
+        let wait = self.first.saturating_mul(doubled).min(self.longest);
         self.attempts = self.attempts.saturating_add(1);
         wait - (wait / 4).mul_f64(random_share())
     }

@@ -1,10 +1,14 @@
 //! The only place that asks the machine what time it is; everything else is handed a [`Clock`].
 
+mod backoff;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
+
+pub use backoff::Backoff;
 
 /// File in which the kernel names the boot.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";

@@ -1,0 +1,57 @@
+//! Notifications: what is said once, to whom, and that nothing of it is lost.
+
+mod said;
+mod webhook;
+
+use serde_json::{Value, json};
+
+use super::api::post;
+use super::*;
+use crate::cli::call_in;
+use crate::engines::{Manner, Received, Receiver};
+
+/// A world whose policy `items` is blocked by its guard: of its two old rows at most one may go.
+fn blocked(receiver: &Receiver, task: &str, keys: &str) -> World {
+    let mut world = world(task);
+    world.declare("max_rows = 1\ndescription = \"Items of the shop\"\nowner = \"shop team\"");
+    notify(&mut world, receiver, keys);
+    fill(&world, 2);
+    world
+}
+
+/// Declares a destination `ops`.
+fn notify(world: &mut World, receiver: &Receiver, keys: &str) {
+    world.declare(&format!("[notify.ops]\nwebhook = {{ url = \"{}\", {keys} }}", receiver.url("/hook/s3cret")));
+}
+
+fn run(world: &World, name: &str) {
+    let ended = post(world, "/run?wait=20s", json!({ "names": [name] }));
+    assert!(ended.body["status"].is_string(), "{}", ended.body);
+}
+
+/// Messages that came, in order.
+fn await_notices(receiver: &Receiver, count: usize, world: &World) -> Vec<Value> {
+    receiver.await_received(count, || log(world)).iter().map(Received::json).collect()
+}
+
+/// Event, state and subject of each.
+fn heads(notices: &[Value]) -> Vec<[&str; 3]> {
+    notices.iter().map(|notice| ["/event", "/state", "/subject/name"].map(|at| word(notice, at))).collect()
+}
+
+fn word<'a>(notice: &'a Value, pointer: &str) -> &'a str {
+    notice.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Messages that wait in the ledger.
+fn waiting(world: &World) -> usize {
+    ledger(world).query("SELECT number FROM outbox").unwrap().len()
+}
+
+fn await_waiting(world: &World, count: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    while waiting(world) != count {
+        assert!(Instant::now() < deadline, "{} wait: {}", waiting(world), log(world));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
