@@ -145,7 +145,8 @@ impl Walker {
     async fn age_after(&self, session: &mut Session, from: Option<&AgeBound>) -> Result<Option<String>, SourceError> {
         let (Some(age), Some(cutoff)) = (&self.target.age, self.at.cutoff) else { return Ok(None) };
         let mut sql = Sql::new(self.target.engine);
-        sql.push("SELECT ").with(|sql| age.term.push_text(sql));
+        // Of the boundary alone: PostgreSQL would make a text of each row that it skips.
+        sql.push("SELECT ").with(|sql| age.term.push_text(sql)).push(" FROM (SELECT ").push(&age.term);
         sql.push(" FROM ").table(&self.target.node.table).push(" WHERE ").with(|sql| age.push_ceiling(sql, cutoff));
         match from {
             Some(_) => self.target.push_age_from(&mut sql, from),
@@ -154,7 +155,7 @@ impl Walker {
             }
         }
         sql.push(" ORDER BY ").with(|sql| age.term.push_of(sql, &self.target.node.table));
-        sql.push(&format!(" LIMIT 1 OFFSET {}", self.rows));
+        sql.push(&format!(" LIMIT 1 OFFSET {}) AS boundary", self.rows));
         session.single(&format!("finding the next batch of {}", self.target.node.table), &sql).await
     }
 
@@ -190,12 +191,13 @@ impl Walker {
     ) -> Result<Option<Vec<String>>, SourceError> {
         let mut sql = Sql::new(self.target.engine);
         sql.push("SELECT ").with(|sql| self.target.node.key.push_texts(sql));
+        sql.push(" FROM (SELECT ").with(|sql| self.target.node.key.push_columns(sql));
         sql.push(" FROM ").table(&self.target.node.table);
         if let Some(from) = from {
             sql.push(" WHERE ").with(|sql| self.target.node.key.push_from(sql, from));
         }
         sql.push(" ORDER BY ").with(|sql| self.target.node.key.push_order(sql, &self.target.node.table));
-        sql.push(&format!(" LIMIT 1 OFFSET {}", self.rows));
+        sql.push(&format!(" LIMIT 1 OFFSET {}) AS boundary", self.rows));
         let rows = session.query(&format!("finding the next batch of {}", self.target.node.table), &sql).await?;
         Ok(rows.into_iter().next().and_then(|row| row.0.into_iter().collect()))
     }

@@ -31,6 +31,13 @@ impl KeyTerms {
         });
     }
 
+    /// Writes the columns, each under its own name: SQLite would give its row number that of the column that it is.
+    pub fn push_columns(&self, sql: &mut Sql) {
+        sql.separated(", ", &self.0, |sql, term| {
+            sql.push(term).push(" AS ").push(term);
+        });
+    }
+
     /// Writes "the key is at or after `values`", in the order of the key.
     pub fn push_from(&self, sql: &mut Sql, values: &[String]) {
         self.push_ordered(sql, values, ">", ">=");
