@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod notify;
 pub mod outcome;
 pub mod policy;
+pub mod process;
 pub mod report;
 pub mod run;
 pub mod schedule;

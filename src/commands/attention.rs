@@ -108,10 +108,10 @@ fn of_pending(Pending { policy, files, waits_for }: &Pending) -> Matter {
 
 /// Messages that could not be delivered; those that wait for their first try are on their way.
 fn of_backlog(settings: &Settings, backlog: &Backlog) -> Option<Matter> {
-    let destination = settings.notify.iter().find(|destination| destination.key() == backlog.destination)?;
-    let (error, messages) = (backlog.error.as_ref()?, human::counted(backlog.messages, "notification"));
-    let (name, since) = (&destination.name, human::instant(backlog.since));
-    let message = format!("{messages} to {name} could not be delivered since {since}: {error}");
+    let to = settings.addressees().into_iter().find(|addressee| addressee.key() == backlog.destination)?;
+    let (error, messages) = (backlog.error.as_ref()?, human::counted(backlog.messages, "message"));
+    let since = human::instant(backlog.since);
+    let message = format!("{messages} to {to} could not be delivered since {since}: {error}");
     Some(Matter::new(MatterCode::Undelivered, message))
 }
 

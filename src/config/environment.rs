@@ -11,13 +11,17 @@ use super::overlay;
 
 /// Variables that retaind and its package read or hand to commands, and what each is for. Keys of the configuration are
 /// overridden by others, with two underscores between the names.
-pub const KNOWN: [(&str, &str); 7] = [
+pub const KNOWN: [(&str, &str); 11] = [
     ("RETAIND_CONFIG", "the main file, where `--config` does not name one"),
     ("RETAIND_HOOK", "given to hooks: `before` or `after`"),
     ("RETAIND_TASK", "given to hooks: the task"),
     ("RETAIND_RUN_ID", "given to hooks: the run's id"),
     ("RETAIND_POLICIES", "given to hooks: the policies, with commas between"),
     ("RETAIND_STATUS", "given to hooks after a run: its status"),
+    ("RETAIND_EVENT", "given to commands of `[notify.NAME]`: `blocked`, `failed` …"),
+    ("RETAIND_STATE", "given to commands of `[notify.NAME]`: `firing`, `resolved` or `test`"),
+    ("RETAIND_SUBJECT", "given to commands of `[notify.NAME]`: what it is about, `task retention`"),
+    ("RETAIND_TITLE", "given to commands of `[notify.NAME]`: a sentence of a few words"),
     ("RETAIND_PURGE_LEDGER", "read when the package is purged: `yes` removes the ledger, too"),
 ];
 

@@ -2,6 +2,7 @@
 
 mod active_runs;
 mod answers;
+mod beats;
 mod clock_watch;
 mod control;
 mod holds;

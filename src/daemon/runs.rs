@@ -10,6 +10,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use super::active_runs::{ActiveRun, ActiveRuns};
+use super::beats;
 use super::jobs;
 use super::live::Live;
 use super::metrics::Metrics;
@@ -109,6 +110,10 @@ impl Runs {
     pub async fn carry_out(&self, runner: Runner, request: Request) -> Result<RunResult, RunError> {
         let (run_id, task, mode) = (request.run_id, request.task.clone(), request.mode);
         self.report(Report::Begun);
+        if mode != RunMode::Plan {
+            let post = (&self.0.ledger, &self.0.outbox);
+            beats::of_start(post, runner.settings(), (task.as_ref(), run_id), self.0.clock.now()).await;
+        }
         let progress = request.progress.as_ref().filter(|_| mode != RunMode::Plan).map(watch::Sender::subscribe);
         let run = Box::pin(runner.run(request));
         let result = match progress {

@@ -4,6 +4,7 @@
 mod agreed;
 mod approvals;
 mod audit;
+mod beats;
 mod clock;
 mod ended;
 mod file;

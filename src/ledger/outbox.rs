@@ -139,6 +139,16 @@ pub(super) fn enqueue(
 
 /// Gives up messages of a destination that are too many or too old, never the newest of a condition. Returns how many.
 pub(super) fn trim(connection: &mut SqliteConnection, destination: &str, now: Timestamp) -> Result<u64, Fault> {
+    trim_to(connection, destination, MOST_WAITING, now)
+}
+
+/// Does so beyond so many.
+pub(super) fn trim_to(
+    connection: &mut SqliteConnection,
+    destination: &str,
+    most: i64,
+    now: Timestamp,
+) -> Result<u64, Fault> {
     let later = EARLIER
         .filter(EARLIER.field(outbox::destination).eq(destination))
         .filter(EARLIER.field(outbox::event).eq(outbox::event))
@@ -150,7 +160,7 @@ pub(super) fn trim(connection: &mut SqliteConnection, destination: &str, now: Ti
         .select((outbox::number, outbox::at))
         .load(connection)?;
     let all: i64 = outbox::table.filter(outbox::destination.eq(destination)).count().get_result(connection)?;
-    let excess = usize::try_from(all - MOST_WAITING).unwrap_or(0);
+    let excess = usize::try_from(all - most).unwrap_or(0);
     let oldest = now.checked_sub(LONGEST_WAIT).map(instant).unwrap_or_default();
     let given_up = superseded.iter().enumerate().filter(|(place, (_, at))| *place < excess || *at < oldest);
     let given_up: Vec<i64> = given_up.map(|(_, (number, _))| *number).collect();

@@ -10,7 +10,7 @@ use super::counts::AllCounts;
 use super::senders::{Attempt, attempt};
 use crate::clock::{Backoff, Clock};
 use crate::ledger::{Ledger, LedgerError, OutboxMessage};
-use crate::policy::Destination;
+use crate::policy::Addressee;
 use crate::text::chain;
 
 /// Waits between tries begin with the first and double up to the second.
@@ -19,13 +19,15 @@ const WAITS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 /// Tries after which a message is given up that a destination understands and refuses.
 const REFUSALS: u64 = 8;
+/// Time that a try may take beyond its own, to end what it began.
+const MARGIN: Duration = Duration::from_secs(3);
 /// Wait after the ledger could not be read.
 const LEDGER_WAIT: Duration = Duration::from_secs(60);
 
 /// Everything that the task of a destination works with.
 pub(super) struct Sender {
     key: String,
-    to: watch::Receiver<Arc<Destination>>,
+    to: watch::Receiver<Addressee>,
     woken: Arc<Notify>,
     ledger: Ledger,
     clock: Clock,
@@ -44,7 +46,7 @@ enum Next {
 
 impl Sender {
     pub(super) fn new(
-        (key, to): (String, watch::Receiver<Arc<Destination>>),
+        (key, to): (String, watch::Receiver<Addressee>),
         woken: Arc<Notify>,
         (ledger, clock): (Ledger, Clock),
         counts: Arc<AllCounts>,
@@ -91,22 +93,22 @@ impl Sender {
         if let (Some(early), false) = (early.filter(|early| *early <= LONGEST_ASKED), is_asked) {
             return Ok(Next::Sleep { at_most: Some(early), until_woken: true });
         }
-        let to = Arc::clone(&self.to.borrow_and_update());
-        let tried = tokio::time::timeout(to.timeout, attempt(&to, &message.payload, now)).await;
-        match tried.unwrap_or_else(|_| Attempt::timed_out(to.timeout)) {
+        let to = self.to.borrow_and_update().clone();
+        let patience = to.timeout();
+        let tried = tokio::time::timeout(patience + MARGIN, attempt(&to, &message.payload, now)).await;
+        match tried.unwrap_or_else(|_| Attempt::timed_out(patience)) {
             Attempt::Delivered(_) => self.note_delivered(&message, &to).await,
             Attempt::Refused(why) => self.note_refused(&message, (&to, now), why).await,
             Attempt::Failed { why, retry_after } => self.note_failed(&message, &to, (why, retry_after)).await,
         }
     }
 
-    async fn note_delivered(&mut self, message: &OutboxMessage, to: &Destination) -> Result<Next, LedgerError> {
+    async fn note_delivered(&mut self, message: &OutboxMessage, to: &Addressee) -> Result<Next, LedgerError> {
         self.ledger.take_message(message.number).await?;
         self.counts.change(&self.key, |counts| counts.delivered += 1);
         self.backoff = Backoff::new(WAITS.0, WAITS.1);
         if std::mem::take(&mut self.is_down) {
-            let Destination { name, way, .. } = to;
-            tracing::info!(destination = %name, "Notifications to {name} ({way}) are delivered again");
+            tracing::info!(destination = self.key, "Notifications to {to} are delivered again");
         }
         Ok(Next::Look)
     }
@@ -115,23 +117,23 @@ impl Sender {
     async fn note_refused(
         &mut self,
         message: &OutboxMessage,
-        (to, now): (&Destination, Timestamp),
+        (to, now): (&Addressee, Timestamp),
         why: String,
     ) -> Result<Next, LedgerError> {
-        let Destination { name, way, .. } = to;
         self.counts.change(&self.key, |counts| counts.failed += 1);
         if message.attempts + 1 >= REFUSALS {
             let tries = REFUSALS;
             tracing::error!(
-                destination = %name, error = why,
-                "A notification to {name} ({way}) is given up after {tries} tries, because it is refused: {why}"
+                destination = self.key,
+                error = why,
+                "A notification to {to} is given up after {tries} tries, because it is refused: {why}"
             );
             self.counts.change(&self.key, |counts| counts.dropped += 1);
             self.ledger.take_message(message.number).await?;
             return Ok(Next::Look);
         }
         if message.attempts == 0 {
-            tracing::warn!(destination = %name, error = why, "{name} ({way}) refuses a notification: {why}");
+            tracing::warn!(destination = self.key, error = why, "{to} refuses a notification: {why}");
         }
         let wait = Backoff::new(WAITS.0, WAITS.1).after(message.attempts).next_wait();
         self.ledger.note_attempt(message.number, &why, now.checked_add(wait).ok()).await?;
@@ -141,15 +143,15 @@ impl Sender {
     async fn note_failed(
         &mut self,
         message: &OutboxMessage,
-        to: &Destination,
+        to: &Addressee,
         (why, retry_after): (String, Option<Duration>),
     ) -> Result<Next, LedgerError> {
-        let Destination { name, way, .. } = to;
         self.counts.change(&self.key, |counts| counts.failed += 1);
         if !std::mem::replace(&mut self.is_down, true) {
             tracing::warn!(
-                destination = %name, error = why,
-                "Notifications to {name} ({way}) cannot be delivered: {why}. They wait, and are tried again"
+                destination = self.key,
+                error = why,
+                "Notifications to {to} cannot be delivered: {why}. They wait, and are tried again"
             );
         }
         let wait = self.backoff.next_wait().max(retry_after.unwrap_or_default().min(LONGEST_ASKED));

@@ -10,7 +10,7 @@ mod senders;
 pub use counts::DeliveryCounts;
 pub use outbox::Outbox;
 pub use redis::{JobMetadata, JobState, JobStates, JobStatus, NotReached, ping};
-pub use senders::{Attempt, attempt};
+pub use senders::{Attempt, send};
 
 /// Name of the machine, as it is told to others.
 pub fn host_name() -> String {

@@ -11,7 +11,7 @@ use super::counts::{AllCounts, DeliveryCounts};
 use super::delivery::Sender;
 use crate::clock::Clock;
 use crate::ledger::Ledger;
-use crate::policy::Destination;
+use crate::policy::Addressee;
 
 /// Destinations with what waits for them in the ledger. Cheap to clone.
 #[derive(Clone)]
@@ -27,7 +27,7 @@ struct Inner {
 
 /// A destination, to which a task delivers as long as this is there.
 struct Post {
-    to: watch::Sender<Arc<Destination>>,
+    to: watch::Sender<Addressee>,
     woken: Arc<Notify>,
 }
 
@@ -39,24 +39,24 @@ impl Outbox {
     }
 
     /// Delivers to these from now on, and to nobody else. What waits is tried at once: perhaps it can be delivered now.
-    pub fn follow(&self, destinations: &[Arc<Destination>]) {
+    pub fn follow(&self, addressees: Vec<Addressee>) {
         let mut posts = self.posts();
-        posts.retain(|key, _| destinations.iter().any(|destination| destination.key() == *key));
-        for destination in destinations {
-            let key = destination.key();
+        posts.retain(|key, _| addressees.iter().any(|addressee| addressee.key() == *key));
+        for addressee in addressees {
+            let key = addressee.key();
             match posts.get(&key) {
                 Some(post) => {
-                    post.to.send_replace(Arc::clone(destination));
+                    post.to.send_replace(addressee);
                 }
                 None => {
-                    posts.insert(key.clone(), self.start(key, destination));
+                    posts.insert(key.clone(), self.start(key, addressee));
                 }
             }
         }
     }
 
-    fn start(&self, key: String, destination: &Arc<Destination>) -> Post {
-        let (to, seen) = watch::channel(Arc::clone(destination));
+    fn start(&self, key: String, addressee: Addressee) -> Post {
+        let (to, seen) = watch::channel(addressee);
         let woken = Arc::new(Notify::new());
         let Inner { ledger, clock, counts, .. } = &*self.0;
         let sender = Sender::new((key, seen), Arc::clone(&woken), (ledger.clone(), clock.clone()), Arc::clone(counts));

@@ -3,6 +3,7 @@
 
 mod cut;
 mod document;
+mod heartbeat;
 mod held;
 mod notice;
 mod operator;
@@ -17,6 +18,7 @@ mod tally;
 mod token;
 
 pub use document::{Document, FORMAT_VERSION};
+pub use heartbeat::{Heartbeat, HeartbeatSign};
 pub use held::{Held, HoldKind};
 pub use notice::{Notice, NoticeCondition, NoticePolicy, NoticeState, NoticeSubject, SubjectKind};
 pub use operator::{Operator, Remote};

@@ -97,6 +97,17 @@ pub struct NoticeCondition {
     pub notice: Notice,
 }
 
+impl NoticeState {
+    /// The word that JSON uses.
+    pub fn word(self) -> &'static str {
+        match self {
+            NoticeState::Firing => "firing",
+            NoticeState::Resolved => "resolved",
+            NoticeState::Test => "test",
+        }
+    }
+}
+
 impl NoticeSubject {
     pub fn task(name: &Name) -> Self {
         Self { kind: SubjectKind::Task, name: name.to_string() }

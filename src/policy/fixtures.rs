@@ -49,6 +49,7 @@ pub(crate) fn task(name: &str) -> Task {
         retry: None,
         timeout: None,
         enabled: true,
+        ping: None,
         before: None,
         after: None,
     }

@@ -43,7 +43,7 @@ pub use file::{FilePath, OwnedFile, PathTemplate, TemplatePart};
 pub use files::{ByteCount, FilesPolicy, Space};
 pub use glob::{FileMatch, Globs};
 pub use names::{Ident, Name, TableName};
-pub use notify::{Destination, NotifyWay, WebUrl, Webhook};
+pub use notify::{Addressee, Destination, Email, NotifyWay, Ping, SmtpTls, WebUrl, Webhook};
 pub use orphans::OrphansPolicy;
 pub use param::{ParamDeclaration, Params};
 pub use publish::PublishRedis;
@@ -205,6 +205,13 @@ impl Settings {
     /// The policy of that name.
     pub fn policy(&self, name: &Name) -> Option<&Arc<Policy>> {
         self.policies.iter().find(|policy| policy.name == *name)
+    }
+
+    /// Those whom the outbox has messages for.
+    pub fn addressees(&self) -> Vec<Addressee> {
+        let destinations = self.notify.iter().map(|destination| Addressee::Destination(Arc::clone(destination)));
+        let ping = |task: &Arc<Task>| Some(Addressee::Ping(task.name.clone(), Arc::clone(task.ping.as_ref()?)));
+        destinations.chain(self.tasks.iter().filter_map(ping)).collect()
     }
 
     /// Policies of files and orphans that go through a store.

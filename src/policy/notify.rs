@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Name, NoticeEvent, Secret, WebhookFormat};
+use super::{Hook, Name, NoticeEvent, Secret, WebhookFormat};
 
 /// Somebody who is notified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,9 @@ pub struct Destination {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotifyWay {
     Webhook(Webhook),
+    Email(Email),
+    /// A program of the operator's.
+    Command(Hook),
 }
 
 /// A server that takes notifications by HTTP.
@@ -38,10 +42,87 @@ pub struct Webhook {
     pub lacks: bool,
 }
 
-impl Destination {
+/// Mailboxes, and the server that takes mail for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Email {
+    pub host: String,
+    pub port: u16,
+    pub tls: SmtpTls,
+    pub user: Option<String>,
+    pub password: Option<Secret>,
+    /// Checked to be mailboxes.
+    pub from: String,
+    pub to: Vec<String>,
+    /// Authorities that are trusted instead of the system's.
+    pub tls_ca: Option<PathBuf>,
+    /// The password is a credential that was not passed to this process.
+    pub lacks: bool,
+}
+
+/// Encryption of a connection to a mail server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SmtpTls {
+    /// From the beginning.
+    Implicit,
+    /// By STARTTLS, without which nothing is sent.
+    StartTls,
+    None,
+}
+
+/// Monitor of a task: a dead man's switch that hears of each run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ping {
+    pub start: Option<WebUrl>,
+    pub success: Option<WebUrl>,
+    pub failure: Option<WebUrl>,
+    /// The url is a credential that was not passed to this process.
+    pub lacks: bool,
+}
+
+/// Somebody whom the outbox has messages for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Addressee {
+    Destination(Arc<Destination>),
+    /// The monitor of a task.
+    Ping(Name, Arc<Ping>),
+}
+
+/// Longest time of one try to ping.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Addressee {
     /// Name of it in the outbox.
     pub fn key(&self) -> String {
-        self.name.to_string()
+        match self {
+            Addressee::Destination(destination) => destination.name.to_string(),
+            Addressee::Ping(task, _) => Self::monitor_of(task),
+        }
+    }
+
+    /// Name of the monitor of a task in the outbox.
+    pub fn monitor_of(task: &Name) -> String {
+        format!("ping:{task}")
+    }
+
+    /// Longest time of one try.
+    pub fn timeout(&self) -> Duration {
+        match self {
+            Addressee::Destination(destination) => destination.timeout,
+            Addressee::Ping(..) => PING_TIMEOUT,
+        }
+    }
+}
+
+impl fmt::Display for Addressee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Addressee::Destination(destination) => write!(f, "{} ({})", destination.name, destination.way),
+            Addressee::Ping(task, ping) => {
+                write!(f, "the monitor of task {task}")?;
+                let url = [&ping.success, &ping.failure, &ping.start].into_iter().flatten().next();
+                url.map_or(Ok(()), |url| write!(f, " ({url})"))
+            }
+        }
     }
 }
 
@@ -50,6 +131,8 @@ impl NotifyWay {
     pub fn lacks_credential(&self) -> bool {
         match self {
             NotifyWay::Webhook(webhook) => webhook.lacks,
+            NotifyWay::Email(email) => email.lacks,
+            NotifyWay::Command(_) => false,
         }
     }
 }
@@ -60,6 +143,8 @@ impl fmt::Display for NotifyWay {
         match self {
             NotifyWay::Webhook(Webhook { url: Some(url), .. }) => write!(f, "{url}"),
             NotifyWay::Webhook(Webhook { url: None, .. }) => f.write_str("a url that is a credential"),
+            NotifyWay::Email(email) => write!(f, "{} by {}", email.to.join(", "), email.host),
+            NotifyWay::Command(hook) => write!(f, "{}", hook.program.display()),
         }
     }
 }
@@ -128,6 +213,19 @@ impl WebUrl {
         Self { text: format!("{}{path}", &self.text[..self.path_at]), ..self.clone() }
     }
 
+    /// The same with more behind its path.
+    pub fn with_suffix(&self, suffix: &str) -> Self {
+        let path_end = self.path_at + self.path().len();
+        let (before, query) = self.text.split_at(path_end);
+        Self { text: format!("{}{suffix}{query}", before.trim_end_matches('/')), ..self.clone() }
+    }
+
+    /// The same with one more parameter.
+    pub fn with_parameter(&self, name: &str, value: &str) -> Self {
+        let mark = if self.text.contains('?') { '&' } else { '?' };
+        Self { text: format!("{}{mark}{name}={value}", self.text), ..self.clone() }
+    }
+
     /// Path without the query.
     pub fn path(&self) -> &str {
         let target = &self.text[self.path_at..];
@@ -184,6 +282,10 @@ mod tests {
         let url = WebUrl::parse("http://[::1]:8080/s3cret?x=1").unwrap();
         assert_eq!((url.authority(), url.path()), ("[::1]:8080", "/s3cret"));
         assert_eq!(url.at("/").exposed(), "http://[::1]:8080/");
+        assert_eq!(url.with_suffix("/start").exposed(), "http://[::1]:8080/s3cret/start?x=1");
+        assert_eq!(url.with_parameter("rid", "7").exposed(), "http://[::1]:8080/s3cret?x=1&rid=7");
+        let url = WebUrl::parse("https://h").unwrap();
+        assert_eq!(url.with_suffix("/fail").with_parameter("rid", "7").target(), "/fail?rid=7");
     }
 
     #[test]

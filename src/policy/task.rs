@@ -1,8 +1,9 @@
 //! Tasks: when the policies assigned to them run.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Hook, Name};
+use super::{Hook, Name, Ping};
 
 /// A schedule that runs the policies assigned to it, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,8 @@ pub struct Task {
     pub retry: Option<Duration>,
     pub timeout: Option<Duration>,
     pub enabled: bool,
+    /// Hears of each run.
+    pub ping: Option<Arc<Ping>>,
     /// Run before the first policy; its failure blocks the run.
     pub before: Option<Hook>,
     /// Run after the last policy.

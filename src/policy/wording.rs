@@ -114,6 +114,9 @@ impl Wording {
 fn hide_notifications(words: &mut Table) {
     let mut hidden = Table::new();
     hidden.extend(words.remove("notify").map(|notify| ("notify".to_owned(), notify)));
+    let tasks = words.get_mut("tasks").and_then(Value::as_table_mut).into_iter().flat_map(|tasks| tasks.iter_mut());
+    let ping = |(name, task): (&str, &mut Value)| Some((name.to_owned(), task.as_table_mut()?.remove("ping")?));
+    hidden.extend(tasks.filter_map(|(name, task)| ping((name.as_str(), task))));
     if !hidden.is_empty() {
         words.insert("notify".to_owned(), Value::String(fingerprint(&hidden)));
     }

@@ -65,11 +65,6 @@ impl Stop {
         }
     }
 
-    /// Waits for a stop.
-    pub(super) async fn stopped(&self) {
-        self.token.cancelled().await;
-    }
-
     /// Runs one statement to its end; after a stop the server is asked to cancel it.
     pub(super) async fn watch<T>(&self, canceller: Canceller, statement: impl Future<Output = T>) -> T {
         canceller.watch(&self.token, statement).await

@@ -27,9 +27,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("sources", &["decide", "policy", "text", "clock"]),
     ("stores", &["decide", "policy", "text", "clock"]),
     ("ledger", &["decide", "outcome", "policy", "text", "clock"]),
-    ("notify", &["ledger", "outcome", "policy", "text", "clock"]),
+    ("notify", &["ledger", "process", "outcome", "policy", "text", "clock"]),
+    ("process", &["text"]),
     ("schedule", &["policy", "telemetry", "text", "clock"]),
-    ("run", &["policy", "outcome", "decide", "sources", "stores", "ledger", "telemetry", "text", "clock"]),
+    ("run", &["policy", "outcome", "decide", "sources", "stores", "ledger", "process", "telemetry", "text", "clock"]),
     ("report", &["ledger", "decide", "outcome", "policy", "text"]),
     (
         "commands",

@@ -4,7 +4,7 @@ mod policy;
 
 use super::declare::keys;
 use super::form::Named;
-use super::values::{Count, KeepSpan, Patterns, WaitSpan, Zone};
+use super::values::{Count, KeepSpan, Names, OrTable, Patterns, WaitSpan, Zone};
 use super::words::{AgeBy, ClockTrust, LogFormat, LogLevel, Mode, NoticeEvent, ReferenceMatch, WebhookFormat};
 pub use policy::{
     RawAlive, RawChild, RawDetail, RawFile, RawKeepByValue, RawParam, RawPolicy, RawProtection, RawSetSql,
@@ -125,8 +125,29 @@ keys! {
         on: Vec<NoticeEvent>, default "all of them";
         /// A server that takes it by HTTP. Either this, `email` or `command`.
         webhook: RawWebhook;
+        /// Mailboxes that get it as e-mail.
+        email: RawEmail;
+        /// The absolute path of a program, then its arguments. It reads the message as JSON on its standard input.
+        command: Vec<String>;
         /// How long one try to deliver may take.
         timeout: WaitSpan = "10s";
+    }
+
+    /// `email`
+    pub struct RawEmail {
+        /// Required: `smtps://USER@HOST`, TLS from the beginning, or `smtp://USER@HOST`, which must offer STARTTLS. Ports
+        /// are 465 and 587 if left out. `smtp://HOST:25?tls=none` is without TLS, and takes no password.
+        url: String;
+        /// Name of a systemd credential; see [Passwords](#passwords).
+        password_credential: String;
+        /// Absolute path of a file that holds the password alone.
+        password_file: String;
+        /// Required: the sender, `retaind@example.org` or `retaind <retaind@example.org>`.
+        from: String;
+        /// Required: those who get it.
+        to: Names;
+        /// Absolute path of a PEM file with the authorities that are trusted instead of the system's.
+        tls_ca: String;
     }
 
     /// `webhook`
@@ -231,10 +252,29 @@ keys! {
         timeout: WaitSpan;
         /// `false`: the task is never due.
         enabled: bool = true;
+        /// A [dead man's switch](notifications.md#a-dead-mans-switch): the url of a monitor that hears of each run, and
+        /// misses one that does not come.
+        ping: OrTable<String, RawPing>;
         /// A command that is run before the first policy. If it fails, the run is blocked and deletes nothing.
         before: RawHook;
         /// A command that is run after the last policy.
         after: RawHook;
+    }
+
+    /// `ping` as a table.
+    pub struct RawPing {
+        /// `https://HOST/PATH`, as healthchecks.io has it. It is kept as secret as a password.
+        url: String;
+        /// Name of a systemd credential that has the url.
+        url_credential: String;
+        /// Absolute path of a file that has the url alone.
+        url_file: String;
+        /// Url that hears of the begin of a run. `""`: none does.
+        start: String, default "`/start` behind `url`";
+        /// Url that hears of a run that completed. `""`: none does.
+        success: String, default "`url`";
+        /// Url that hears of a run that did not, be it with errors of single rows. `""`: none does.
+        failure: String, default "`/fail` behind `url`";
     }
 
     /// `before` and `after`.

@@ -12,7 +12,7 @@ use super::{Metrics, gauge};
 use crate::ledger::Backlog;
 use crate::notify::DeliveryCounts;
 use crate::outcome::{PolicyTotal, StoreLook, Subject};
-use crate::policy::{Mode, Name, Settings};
+use crate::policy::{Addressee, Mode, Name, Settings};
 use crate::server::LiveStatus;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -154,7 +154,7 @@ impl Page<'_> {
     fn register_notifications(&self, registry: &mut Registry) {
         let sums = Family::<OfDelivery, Counter>::default();
         let pending = Family::<OfDestination, Gauge>::default();
-        for destination in self.settings.notify.iter().map(|destination| destination.key()) {
+        for destination in self.settings.addressees().iter().map(Addressee::key) {
             let counts = self.deliveries.iter().find(|(of, _)| *of == destination).map(|(_, counts)| *counts);
             let DeliveryCounts { delivered, failed, dropped } = counts.unwrap_or_default();
             for (result, count) in [("delivered", delivered), ("failed", failed), ("dropped", dropped)] {

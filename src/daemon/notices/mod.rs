@@ -9,11 +9,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::beats;
 use super::runs::Runs;
 use super::source_health::SourceStanding;
 use crate::ledger::{LedgerError, Said};
 use crate::notify::Outbox;
-use crate::policy::{NoticeEvent, Settings};
+use crate::policy::{Addressee, NoticeEvent, Settings};
 use crate::text::chain;
 use gather::gather;
 
@@ -54,7 +55,8 @@ impl Notices {
 /// Delivers to those of the configuration in force from now on, and forgets others.
 pub(super) async fn follow(runs: &Runs) {
     let settings = runs.live().settings();
-    let known = settings.notify.iter().map(|destination| destination.key()).collect();
+    let addressees = settings.addressees();
+    let known = addressees.iter().map(Addressee::key).collect();
     match runs.ledger().forget_destinations(known).await {
         Ok(forgotten) => {
             for (destination, messages) in forgotten {
@@ -67,7 +69,8 @@ pub(super) async fn follow(runs: &Runs) {
         }
         Err(error) => report_unnoted(&error),
     }
-    runs.outbox().follow(&settings.notify);
+    beats::begin(runs.ledger(), &addressees).await;
+    runs.outbox().follow(addressees);
 }
 
 async fn keep_looking(runs: Runs, mut sources: watch::Receiver<SourceStanding>, cancel: CancellationToken) {
@@ -91,10 +94,14 @@ async fn keep_looking(runs: Runs, mut sources: watch::Receiver<SourceStanding>, 
 async fn look(runs: &Runs, sources: &SourceStanding, catching_up: Option<Duration>) -> Option<Duration> {
     let settings = runs.live().settings();
     // A ledger that was replaced says nothing of what is the case.
-    if settings.notify.is_empty() || !runs.ledger().is_in_place() {
+    if !runs.ledger().is_in_place() {
         return None;
     }
     let now = runs.clock().now();
+    beats::of_ends((runs.ledger(), runs.outbox()), &settings, now).await;
+    if settings.notify.is_empty() {
+        return None;
+    }
     let mut gathered = match gather(&settings, runs.ledger(), runs.clock(), sources).await {
         Ok(gathered) => gathered,
         Err(error) => {
@@ -113,7 +120,7 @@ async fn look(runs: &Runs, sources: &SourceStanding, catching_up: Option<Duratio
 }
 
 fn wanted(settings: &Settings) -> Vec<(String, Vec<NoticeEvent>)> {
-    settings.notify.iter().map(|destination| (destination.key(), destination.on.clone())).collect()
+    settings.notify.iter().map(|destination| (destination.name.to_string(), destination.on.clone())).collect()
 }
 
 fn pass_on(outbox: &Outbox, said: &Said) {

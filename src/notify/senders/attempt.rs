@@ -21,6 +21,11 @@ impl Attempt {
         Self::Failed { why: cut(why), retry_after: None }
     }
 
+    /// A credential is missing.
+    pub(super) fn lacking() -> Self {
+        Self::failed("a credential of it was not passed to this process")
+    }
+
     pub(in crate::notify) fn timed_out(after: Duration) -> Self {
         Self::failed(format!("there was no answer within {after:?}"))
     }

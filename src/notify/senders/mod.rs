@@ -1,7 +1,10 @@
 //! Ways by which a message goes: each tries once, and says what came of it.
 
 mod attempt;
+mod command;
+mod email;
 mod http;
+mod ping;
 mod tls;
 mod webhook;
 
@@ -10,18 +13,39 @@ use jiff::Timestamp;
 pub use attempt::Attempt;
 
 use crate::outcome::Notice;
-use crate::policy::{Destination, NotifyWay};
+use crate::policy::{Addressee, Destination, NotifyWay};
 
-/// Tries to deliver a notice, as the outbox has it.
-pub async fn attempt(to: &Destination, payload: &str, now: Timestamp) -> Attempt {
+/// Tries to deliver a message, as the outbox has it.
+pub async fn attempt(to: &Addressee, payload: &str, now: Timestamp) -> Attempt {
+    match to {
+        Addressee::Destination(destination) => match serde_json::from_str(payload) {
+            Ok(notice) => send(destination, &notice, now).await,
+            Err(error) => unreadable(&error),
+        },
+        Addressee::Ping(_, ping) => match serde_json::from_str(payload) {
+            Ok(heartbeat) => ping::send(ping, &heartbeat, now).await,
+            Err(error) => unreadable(&error),
+        },
+    }
+}
+
+/// Tries to tell a destination.
+pub async fn send(to: &Destination, notice: &Notice, now: Timestamp) -> Attempt {
     if to.way.lacks_credential() {
-        return Attempt::failed("a credential of it was not passed to this process");
+        return Attempt::lacking();
     }
-    let notice: Notice = match serde_json::from_str(payload) {
-        Ok(notice) => notice,
-        Err(error) => return Attempt::Refused(format!("the message in the ledger is not what was written: {error}")),
-    };
     match &to.way {
-        NotifyWay::Webhook(webhook) => webhook::send(webhook, &notice, now).await,
+        NotifyWay::Webhook(webhook) => bounded(to, webhook::send(webhook, notice, now)).await,
+        NotifyWay::Email(email) => bounded(to, email::send(email, notice, to.timeout)).await,
+        // It ends by its own time, with all that it started.
+        NotifyWay::Command(hook) => command::send(hook, notice).await,
     }
+}
+
+async fn bounded(to: &Destination, sending: impl Future<Output = Attempt>) -> Attempt {
+    tokio::time::timeout(to.timeout, sending).await.unwrap_or_else(|_| Attempt::timed_out(to.timeout))
+}
+
+fn unreadable(error: &serde_json::Error) -> Attempt {
+    Attempt::Refused(format!("the message in the ledger is not what was written: {error}"))
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, AgeFormat, Daemon, Destination, Detail, EARLIEST, Name, NotifyWay, ParamDeclaration, Policy, PolicyKind,
-    PublishRedis, RowsPolicy, Secret, Serving, ServingTcp, Source, Store, Task, Trigger, Webhook,
+    Action, AgeFormat, Daemon, Destination, Detail, EARLIEST, Email, Name, NotifyWay, ParamDeclaration, Ping, Policy,
+    PolicyKind, PublishRedis, RowsPolicy, Secret, Serving, ServingTcp, Source, Store, Task, Trigger, WebUrl, Webhook,
 };
 use super::fact::{Fact, fact, optional, secret};
 use super::trees;
@@ -39,9 +39,23 @@ impl Named for Destination {
                     optional("tls_ca", tls_ca.as_ref().map(|path| path.display())),
                 ]);
             }
+            NotifyWay::Email(Email { host, port, tls, user, password, from, to, tls_ca, lacks: _ }) => facts.extend([
+                fact("email", format!("{host}:{port} {tls:?}")),
+                optional("user", user.as_ref()),
+                secret("password", password.as_ref().map(|password| password.expose().to_owned())),
+                fact("from", from),
+                fact("to", to.join(", ")),
+                optional("tls_ca", tls_ca.as_ref().map(|path| path.display())),
+            ]),
+            NotifyWay::Command(hook) => facts.push(secret("command", Some(format!("{hook:?}")))),
         }
         facts
     }
+}
+
+fn ping_urls(ping: &Ping) -> String {
+    let urls = [&ping.start, &ping.success, &ping.failure].map(|url| url.as_ref().map_or("", WebUrl::exposed));
+    urls.join(" ")
 }
 
 impl Named for Source {
@@ -106,7 +120,7 @@ impl Named for Task {
         &self.name
     }
     fn facts(&self) -> Vec<Fact> {
-        let Self { name: _, trigger, misfire_grace, catch_up, retry, timeout, enabled, before, after } = self;
+        let Self { name: _, trigger, misfire_grace, catch_up, retry, timeout, enabled, ping, before, after } = self;
         let (schedule, every) = match trigger {
             Trigger::Cron(text) => (Some(text), None),
             Trigger::Every(period) => (None, Some(Shown(*period))),
@@ -119,6 +133,7 @@ impl Named for Task {
             optional("retry", retry.map(Shown)),
             optional("timeout", timeout.map(Shown)),
             fact("enabled", enabled),
+            secret("ping", ping.as_deref().map(ping_urls)),
             secret("before", before.as_ref().map(|hook| format!("{hook:?}"))),
             secret("after", after.as_ref().map(|hook| format!("{hook:?}"))),
         ]

@@ -15,12 +15,21 @@ impl Gather<'_> {
     pub(super) fn hook(&mut self, table: &KeyPath, raw: &RawHook) -> Option<Hook> {
         let hint = "write { command = [\"/PROGRAM\", \"ARGUMENT\"] }";
         let command = self.required(table, "command", &raw.command, hint)?;
-        let path = table.key("command");
-        let (program, arguments) = self.program(&path, command, hint)?;
+        self.plain_command(&table.key("command"), command, (raw.timeout.0, hint))
+    }
+
+    /// A command whose arguments are taken as they are.
+    pub(super) fn plain_command(
+        &mut self,
+        path: &KeyPath,
+        command: &[String],
+        (timeout, hint): (Duration, &str),
+    ) -> Option<Hook> {
+        let (program, arguments) = self.program(path, command, hint)?;
         for (index, argument) in arguments.iter().enumerate() {
             self.check(&path.index(index + 1), without_nul(argument));
         }
-        Some(Hook { program: program?, arguments: arguments.to_vec(), timeout: raw.timeout.0 })
+        Some(Hook { program: program?, arguments: arguments.to_vec(), timeout })
     }
 
     /// The command of `alive`, whose arguments may be columns.

@@ -3,9 +3,11 @@
 mod command;
 mod daemon;
 mod declared;
+mod email;
 mod files;
 mod notify;
 mod orphans;
+mod ping;
 mod policy;
 mod publish;
 mod rows;

@@ -9,7 +9,7 @@ use super::super::{Destination, NoticeEvent, NotifyWay, Secret, WebUrl, Webhook}
 use super::Gather;
 use super::value::parse_absolute;
 
-const WAYS: &str = "write webhook = { url = \"https://…\" }";
+const WAYS: &str = "write webhook = { url = \"https://…\" }, email = { … } or command = [\"/PROGRAM\"]";
 const ONE_URL: &str = "keep one of url, url_credential and url_file";
 
 impl Gather<'_> {
@@ -40,14 +40,26 @@ impl Gather<'_> {
     }
 
     fn way(&mut self, table: &KeyPath, raw: &RawNotify) -> Option<NotifyWay> {
-        match &raw.webhook {
-            Some(webhook) => self.webhook(&table.key("webhook"), webhook).map(NotifyWay::Webhook),
-            None if self.is_written(table, "webhook") => None,
-            None => {
+        let written: Vec<_> =
+            ["webhook", "email", "command"].into_iter().filter(|key| self.is_written(table, key)).collect();
+        match written.as_slice() {
+            [] => {
                 self.refuse_key(table, "it is not said how to notify", WAYS);
-                None
+                return None;
+            }
+            [_] => {}
+            [_, second, ..] => {
+                self.refuse_key(&table.key(second), "there is more than one way", "make a destination of each")
             }
         }
+        if let Some(webhook) = &raw.webhook {
+            return self.webhook(&table.key("webhook"), webhook).map(NotifyWay::Webhook);
+        }
+        if let Some(email) = &raw.email {
+            return self.email(&table.key("email"), email).map(NotifyWay::Email);
+        }
+        let command = raw.command.as_ref()?;
+        self.plain_command(&table.key("command"), command, (raw.timeout.0, WAYS)).map(NotifyWay::Command)
     }
 
     fn webhook(&mut self, table: &KeyPath, raw: &RawWebhook) -> Option<Webhook> {

@@ -1,5 +1,7 @@
 //! `[tasks.NAME]`: the shipped ones, as the operator changed them, then the operator's own.
 
+use std::sync::Arc;
+
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -35,6 +37,7 @@ impl Gather<'_> {
         }
         let name = self.name(table);
         let trigger = self.trigger(table, raw, default_schedule);
+        let ping = raw.ping.as_ref().and_then(|raw| self.ping(&table.key("ping"), raw));
         let before = raw.before.as_ref().and_then(|raw| self.hook(&table.key("before"), raw));
         let after = raw.after.as_ref().and_then(|raw| self.hook(&table.key("after"), raw));
         Some(Task {
@@ -45,6 +48,7 @@ impl Gather<'_> {
             retry: raw.retry.map(|retry| retry.0),
             timeout: raw.timeout.map(|timeout| timeout.0),
             enabled: raw.enabled,
+            ping: ping.map(Arc::new),
             before,
             after,
         })

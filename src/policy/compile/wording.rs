@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::{self, Inputs};
 
-use super::super::{PublishRedis, Settings, Source, Wording, Written};
+use super::super::{PublishRedis, Settings, Source, Task, Wording, Written};
 use super::compile;
 
 /// Compiles the words of a policy as a configuration of their own; databases are reached as the present configuration says,
@@ -43,6 +43,10 @@ pub fn recompile_all(written: Written, present: &Settings) -> Result<Settings, S
         *redis = Arc::new(PublishRedis { password, lacks_password, ..(**redis).clone() });
     }
     settings.notify.clone_from(&present.notify);
+    for task in &mut settings.tasks {
+        let ping = present.task(&task.name).and_then(|now| now.ping.clone());
+        *task = Arc::new(Task { ping, ..(**task).clone() });
+    }
     settings.daemon.state_dir.clone_from(&present.daemon.state_dir);
     settings.daemon.ledger_path.clone_from(&present.daemon.ledger_path);
     Ok(settings)

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::process::{Command, Ending};
 use crate::decide::blocked::Blocked;
 use crate::outcome::{Document, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, Status};
 use crate::policy::{Hook, Mode, Policy, Task};
+use crate::process::{Ending, Program};
 use crate::run::holds::standing::Standing;
 use crate::run::request::Request;
 use crate::run::runner::Runner;
@@ -103,14 +103,14 @@ impl<'a> Hooks<'a> {
             Err(error) => return failed(Ending::CouldNotStart(error.into()), "its input could not be made".to_owned()),
         };
         input.push(b'\n');
-        let command = Command {
+        let command = Program {
             program: &hook.program,
             arguments: hook.arguments.iter().map(OsStr::new).collect(),
             variables: self.variables(task, point, result),
             input: Some(input),
             timeout,
         };
-        let ended = command.run(stop).await;
+        let ended = command.run(stop.token()).await;
         if matches!(ended.ending, Ending::Exited(0)) {
             return Ok(());
         }

@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 use futures_util::StreamExt;
 use tokio_util::sync::CancellationToken;
 
-use super::process::{Command, Ending, ProcessEnd};
 use crate::decide::rows::ReasonKind;
 use crate::policy::{Argument, CommandLine};
+use crate::process::{Ending, ProcessEnd, Program};
 use crate::run::account::Account;
 use crate::run::stop::Stop;
 use crate::sources::{OwnedRow, Target};
@@ -42,8 +42,8 @@ pub(crate) async fn probe(command: &CommandLine, rows: Vec<Vec<Option<String>>>,
             Err(why) => return Verdict::Doubt(why),
         };
         let program = &command.program;
-        let ended = Command { program, arguments, variables: Vec::new(), input: None, timeout: command.timeout }
-            .run(stop)
+        let ended = Program { program, arguments, variables: Vec::new(), input: None, timeout: command.timeout }
+            .run(stop.token())
             .await;
         if is_hopeless(&ended) {
             let _ = hopeless.set(ended.describe(program));

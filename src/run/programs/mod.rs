@@ -2,4 +2,3 @@
 
 pub(super) mod hooks;
 pub(super) mod liveness;
-pub(super) mod process;

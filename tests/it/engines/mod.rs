@@ -5,6 +5,7 @@
 mod authority;
 mod client;
 mod database;
+mod mail_server;
 mod pooler;
 mod programs;
 mod receiver;
@@ -16,6 +17,7 @@ mod standby;
 pub use authority::Authority;
 pub use client::Client;
 pub use database::Database;
+pub use mail_server::{MailServer, PASSWORD, USER};
 pub use pooler::Pooler;
 pub use programs::Product;
 pub use receiver::{Manner, Received, Receiver};

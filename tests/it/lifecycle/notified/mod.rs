@@ -1,5 +1,8 @@
 //! Notifications: what is said once, to whom, and that nothing of it is lost.
 
+mod command;
+mod email;
+mod ping;
 mod said;
 mod webhook;
 
@@ -41,6 +44,29 @@ fn heads(notices: &[Value]) -> Vec<[&str; 3]> {
 
 fn word<'a>(notice: &'a Value, pointer: &str) -> &'a str {
     notice.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A file with a secret alone, in the directory of a world.
+fn secret(world: &World, name: &str, content: &str) -> String {
+    let path = world.dir.join(name);
+    std::fs::write(&path, content).unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    path.display().to_string()
+}
+
+/// Codes of what a status says.
+fn matters(world: &World) -> Vec<String> {
+    let status = crate::cli::call_as_written(world, &["status", "--json"]).json();
+    let codes = status["attention_codes"].as_array().unwrap().clone();
+    codes.iter().map(|matter| word(matter, "/code").to_owned()).collect()
+}
+
+fn await_undelivered(world: &World) {
+    let deadline = Instant::now() + PATIENCE;
+    while !matters(world).contains(&"undelivered".to_owned()) {
+        assert!(Instant::now() < deadline, "{:?} {}", matters(world), log(world));
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Messages that wait in the ledger.

@@ -5,14 +5,6 @@ use std::process::Command;
 use super::*;
 use crate::engines::Authority;
 
-/// A file with a secret alone, in the directory of a world.
-fn secret(world: &World, name: &str, content: &str) -> String {
-    let path = world.dir.join(name);
-    std::fs::write(&path, content).unwrap();
-    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    path.display().to_string()
-}
-
 #[test]
 fn a_signature_is_what_openssl_says() {
     let authority = Authority::create();
@@ -121,16 +113,7 @@ fn a_receiver_killed_in_a_run_delays_nothing() {
     await_runs(&world, 2);
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
     assert!(world.ids().is_empty());
-    let deadline = Instant::now() + PATIENCE;
-    let matters = |world: &World| {
-        let status = crate::cli::call_as_written(world, &["status", "--json"]).json();
-        let codes = status["attention_codes"].as_array().unwrap().clone();
-        codes.iter().map(|matter| word(matter, "/code").to_owned()).collect::<Vec<_>>()
-    };
-    while !matters(&world).contains(&"undelivered".to_owned()) {
-        assert!(Instant::now() < deadline, "{:?} {}", matters(&world), log(&world));
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    await_undelivered(&world);
     // The daemon is killed, and both come back.
     drop(daemon);
     assert_eq!(waiting(&world), 1);

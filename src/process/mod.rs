@@ -14,57 +14,57 @@ use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::process::{Child, ChildStdin};
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
-use crate::run::stop::Stop;
 use crate::text::without_passwords;
 
-/// Where programs are looked for by those that the operator names, whose own paths are absolute.
+/// Directories in which programs are found by those that the operator names, whose own paths are absolute.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// What is kept of the end of each output.
+/// Bytes that are kept of the end of each output.
 const KEPT_BYTES: usize = 4096;
-/// How long a group that was asked to end may take before it is killed; a run must stop within a second.
+/// Time that a group which was asked to end may take before it is killed; a run must stop within a second.
 const GRACE: Duration = Duration::from_millis(500);
-/// How long a killed program may take to be gone; one that hangs in the kernel is left behind.
+/// Time that a killed program may take to be gone; one that hangs in the kernel is left behind.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long the pipes of a program that has ended are read on; only one that left its group can still hold them.
+/// Time for which the pipes of a program that has ended are read on; only one that left its group can still hold them.
 const DRAIN: Duration = Duration::from_millis(200);
 
 /// A program to be run once.
-pub(crate) struct Command<'a> {
+pub struct Program<'a> {
     /// An absolute path.
-    pub(crate) program: &'a Path,
-    pub(crate) arguments: Vec<&'a OsStr>,
+    pub program: &'a Path,
+    pub arguments: Vec<&'a OsStr>,
     /// The environment beside PATH and LANG.
-    pub(crate) variables: Vec<(&'static str, String)>,
+    pub variables: Vec<(&'static str, String)>,
     /// Standard input; `/dev/null` without.
-    pub(crate) input: Option<Vec<u8>>,
-    pub(crate) timeout: Duration,
+    pub input: Option<Vec<u8>>,
+    pub timeout: Duration,
 }
 
-/// How a program ended.
+/// Ending of a program.
 #[derive(Debug)]
-pub(crate) enum Ending {
+pub enum Ending {
     Exited(i32),
     /// By a signal that was not ours.
     Signalled(i32),
     TimedOut(Duration),
     CouldNotStart(io::Error),
-    /// With the run.
+    /// Whoever wanted it no longer does.
     Stopped,
 }
 
-/// What became of a program.
+/// Ending of a program, with its last words.
 #[derive(Debug)]
-pub(crate) struct ProcessEnd {
-    pub(crate) ending: Ending,
+pub struct ProcessEnd {
+    pub ending: Ending,
     /// The last lines of its standard error, or else of its standard output, as one line.
-    pub(crate) last_words: String,
+    pub last_words: String,
 }
 
-impl Command<'_> {
-    /// Runs the program until it ends, its time is up, or the run is stopped. Then nothing of its process group is left.
-    pub(crate) async fn run(self, stop: &Stop) -> ProcessEnd {
-        if stop.is_set() {
+impl Program<'_> {
+    /// Runs the program until it ends, its time is up, or it is stopped. Then nothing of its process group is left.
+    pub async fn run(self, stop: &CancellationToken) -> ProcessEnd {
+        if stop.is_cancelled() {
             return ProcessEnd::without_words(Ending::Stopped);
         }
         let mut running = match self.start() {
@@ -118,7 +118,13 @@ struct Running {
 impl Running {
     /// Feeds and reads the program to its end; the ending, where it is not the program's own. Then its group is killed,
     /// and the program is dead but not reaped.
-    async fn follow(&mut self, command: &Command<'_>, out: &mut Tail, err: &mut Tail, stop: &Stop) -> Option<Ending> {
+    async fn follow(
+        &mut self,
+        command: &Program<'_>,
+        out: &mut Tail,
+        err: &mut Tail,
+        stop: &CancellationToken,
+    ) -> Option<Ending> {
         let Running { group, exit, child } = self;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let input = command.input.as_deref().unwrap_or_default();
@@ -131,7 +137,7 @@ impl Running {
             tokio::select! {
                 biased;
                 _ = exit.readable() => break None,
-                () = stop.stopped() => break Some(Ending::Stopped),
+                () = stop.cancelled() => break Some(Ending::Stopped),
                 () = &mut deadline => break Some(Ending::TimedOut(command.timeout)),
                 _ = &mut talk, if !is_silent => is_silent = true,
             }
@@ -157,7 +163,7 @@ impl Running {
         early
     }
 
-    /// What the program left with; an error where even killing it did not end it.
+    /// Status that the program left with; an error where even killing it did not end it.
     async fn reap(mut self) -> io::Result<ExitStatus> {
         let status = timeout(PATIENCE, self.child.wait()).await??;
         // From here its number may be another's.
@@ -236,8 +242,8 @@ impl ProcessEnd {
         Self { ending, last_words: String::new() }
     }
 
-    /// How `program` ended, with its last words; a password in a url that it quotes is left out.
-    pub(crate) fn describe(&self, program: &Path) -> String {
+    /// Words on how `program` ended, with its last words; a password in a url that it quotes is left out.
+    pub fn describe(&self, program: &Path) -> String {
         let program = program.display();
         let how = match &self.ending {
             Ending::Exited(code) => format!("{program} ended with exit code {code}"),

@@ -9,13 +9,13 @@ use super::*;
 
 const LONG: Duration = Duration::from_secs(60);
 
-fn shell<'a>(script: &'a str, limit: Duration) -> Command<'a> {
+fn shell<'a>(script: &'a str, limit: Duration) -> Program<'a> {
     let arguments = vec![OsStr::new("-c"), OsStr::new(script)];
-    Command { program: Path::new("/bin/sh"), arguments, variables: Vec::new(), input: None, timeout: limit }
+    Program { program: Path::new("/bin/sh"), arguments, variables: Vec::new(), input: None, timeout: limit }
 }
 
-fn never() -> Stop {
-    Stop::new(&CancellationToken::new(), None)
+fn never() -> CancellationToken {
+    CancellationToken::new()
 }
 
 async fn run(script: &str) -> ProcessEnd {
@@ -75,7 +75,7 @@ async fn a_signal_and_a_missing_program_are_told() {
     assert!(matches!(ended.ending, Ending::Signalled(9)), "{ended:?}");
     assert_eq!(ended.describe(Path::new("/x")), "/x was killed by signal 9");
     let program = Path::new("/no/such/program");
-    let ended = Command { program, arguments: Vec::new(), ..shell("", LONG) }.run(&never()).await;
+    let ended = Program { program, arguments: Vec::new(), ..shell("", LONG) }.run(&never()).await;
     assert!(matches!(&ended.ending, Ending::CouldNotStart(error) if error.kind() == io::ErrorKind::NotFound));
     assert!(ended.describe(program).starts_with("/no/such/program could not be run: No such file"), "{ended:?}");
 }
@@ -83,7 +83,7 @@ async fn a_signal_and_a_missing_program_are_told() {
 #[tokio::test]
 async fn the_environment_is_empty_but_for_what_is_given_and_no_file_is_inherited() {
     let open = tempfile::NamedTempFile::new().unwrap();
-    let mut command = Command { program: Path::new("/usr/bin/env"), arguments: Vec::new(), ..shell("", LONG) };
+    let mut command = Program { program: Path::new("/usr/bin/env"), arguments: Vec::new(), ..shell("", LONG) };
     command.variables.push(("RETAIND_HOOK", "before".to_owned()));
     assert!(std::env::vars().count() > 3, "there is something that could leak");
     let ended = command.run(&never()).await;
@@ -98,7 +98,7 @@ async fn the_environment_is_empty_but_for_what_is_given_and_no_file_is_inherited
 #[tokio::test]
 async fn input_is_given_and_need_not_be_read() {
     let large = vec![b'x'; 3 << 20];
-    let with = |script, input: &[u8]| Command { input: Some(input.to_vec()), ..shell(script, LONG) };
+    let with = |script, input: &[u8]| Program { input: Some(input.to_vec()), ..shell(script, LONG) };
     assert_eq!(with("wc -c", &large).run(&never()).await.last_words, large.len().to_string());
     assert!(matches!(with("exec <&-; exit 0", &large).run(&never()).await.ending, Ending::Exited(0)));
     assert!(matches!(with("exec <&-; sleep 0.2; exit 7", &large).run(&never()).await.ending, Ending::Exited(7)));
@@ -147,7 +147,7 @@ async fn a_stop_ends_it_within_a_second() {
     let directory = tempfile::tempdir().unwrap();
     let (file, script) = stubborn(&directory);
     let cancel = CancellationToken::new();
-    let stop = Stop::new(&cancel, None);
+    let stop = cancel.clone();
     let canceller = cancel.clone();
     let watcher = tokio::task::spawn_blocking(move || {
         let pids = pids(&file, 2);
