@@ -46,7 +46,8 @@ pub(super) fn error_of(result: &RunResult) -> Option<String> {
     (!all.is_empty()).then(|| all.join("; "))
 }
 
-/// Ends jobs whose states a daemon that died, or that Redis did not hear to the end, left at running.
+/// Ends jobs whose states a daemon that died, or that Redis did not hear to the end, left at running, and those of which Redis
+/// never heard.
 pub(super) async fn settle(jobs: &JobStates, settings: &Settings, ledger: &Ledger, (clock, newest): (&Clock, u32)) {
     if !jobs.are_wanted() {
         return;

@@ -9,7 +9,7 @@ use redis::{AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, R
 use serde::Deserialize;
 
 use super::job::{JobState, JobStatus};
-use super::job_states::{JobStates, Waiting};
+use super::job_states::{JobStates, Over, Waiting};
 use crate::outcome::RunId;
 use crate::policy::{Host, PublishRedis};
 use crate::text::chain;
@@ -91,16 +91,19 @@ async fn write(connection: &mut Option<MultiplexedConnection>, to: &PublishRedis
         None => connect(to).await?,
     };
     let key = to.key_of(&next.job.id);
-    let reached = match next.only_over {
-        Some(run_id) => left_running_at(&mut open, &key, run_id).await?,
-        None => Some(0),
+    let reached = match next.over {
+        Over::Anything => Some(0),
+        Over::LeftRunning(run_id) => left_running_at(&mut open, &key, run_id).await?.flatten(),
+        Over::LeftRunningOrNothing(run_id) => left_running_at(&mut open, &key, run_id).await?.unwrap_or(Some(0)),
     };
-    if let Some(reached) = reached {
+    // What ended long ago is no news: the key would be gone by now.
+    let lasts = to.expire.saturating_sub(next.job.ended_for());
+    if let Some(reached) = reached.filter(|_| !lasts.is_zero()) {
         let job = JobState { progress: next.job.progress.max(reached), ..(*next.job).clone() };
         // Plain data with text for keys: it always is JSON.
         let json = serde_json::to_string(&job).unwrap_or_default();
         let mut commands = redis::pipe();
-        commands.cmd("SET").arg(key).arg(&json).arg("EX").arg(to.expire.as_secs());
+        commands.cmd("SET").arg(key).arg(&json).arg("EX").arg(lasts.as_secs().max(1));
         if !to.channel.is_empty() {
             commands.cmd("PUBLISH").arg(&to.channel).arg(&json);
         }
@@ -110,8 +113,13 @@ async fn write(connection: &mut Option<MultiplexedConnection>, to: &PublishRedis
     Ok(())
 }
 
-/// Progress of that run, if a key has its state and the daemon that wrote it did not come to its end.
-async fn left_running_at(open: &mut MultiplexedConnection, key: &str, run_id: RunId) -> RedisResult<Option<u8>> {
+/// Progress of that run, if a key has its state and the daemon that wrote it did not come to its end; none where there is no
+/// key.
+async fn left_running_at(
+    open: &mut MultiplexedConnection,
+    key: &str,
+    run_id: RunId,
+) -> RedisResult<Option<Option<u8>>> {
     #[derive(Deserialize)]
     struct Left {
         status: JobStatus,
@@ -123,9 +131,10 @@ async fn left_running_at(open: &mut MultiplexedConnection, key: &str, run_id: Ru
         run_id: RunId,
     }
     let json: Option<String> = redis::cmd("GET").arg(key).query_async(open).await?;
-    let left = json.and_then(|json| serde_json::from_str::<Left>(&json).ok());
+    let Some(json) = json else { return Ok(None) };
+    let left = serde_json::from_str::<Left>(&json).ok();
     let is_left = |left: &Left| left.status == JobStatus::Running && left.metadata.run_id == run_id;
-    Ok(left.filter(is_left).map(|left| left.progress))
+    Ok(Some(left.filter(is_left).map(|left| left.progress)))
 }
 
 async fn connect(to: &PublishRedis) -> RedisResult<MultiplexedConnection> {

@@ -1,6 +1,7 @@
 //! The state of a run as Redis has it: plain data, written as JSON.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -74,6 +75,12 @@ impl JobState {
             result: None,
             error: None,
         }
+    }
+
+    /// Time since its run ended, when this was last changed.
+    pub fn ended_for(&self) -> Duration {
+        let ended = self.finished_at.map(|finished_at| self.updated_at.duration_since(finished_at));
+        ended.and_then(|ended| Duration::try_from(ended).ok()).unwrap_or_default()
     }
 
     /// Ends it as its run did; without a result it has not run.

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::job::{JobMetadata, JobState, job_id};
-use crate::outcome::{RunId, RunResult};
+use crate::outcome::{RunId, RunResult, RunTrigger};
 use crate::policy::PublishRedis;
 
 /// Jobs whose last state waits at most: beyond it the one that waited longest is left out.
@@ -44,8 +44,17 @@ struct State {
 #[derive(Debug, Clone)]
 pub(super) struct Waiting {
     pub job: Arc<JobState>,
-    /// Written only over the state of this run, where that is left at running.
-    pub only_over: Option<RunId>,
+    pub over: Over,
+}
+
+/// What a state may be written over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    Anything,
+    /// The state of this run, where that is left at running.
+    LeftRunning(RunId),
+    /// The same, or nothing: Redis may never have heard of the run.
+    LeftRunningOrNothing(RunId),
 }
 
 impl JobStates {
@@ -76,7 +85,7 @@ impl JobStates {
         let Some(to) = state.to.clone() else { return };
         let (run_id, id) = (metadata.run_id, state.new_id(metadata.run_id, zone));
         let job = JobState::begun(id, &to.job_type, metadata, now);
-        state.wait(&job, None);
+        state.wait(&job, Over::Anything);
         state.running.insert(run_id, job);
         self.0.woken.notify_one();
     }
@@ -90,7 +99,7 @@ impl JobStates {
         }
         (job.progress, job.message, job.updated_at) = (progress.max(job.progress), message, now);
         let job = job.clone();
-        state.wait(&job, None);
+        state.wait(&job, Over::Anything);
         self.0.woken.notify_one();
     }
 
@@ -99,18 +108,23 @@ impl JobStates {
         let mut state = self.lock();
         let Some(mut job) = state.running.remove(&run_id) else { return };
         job.end(result, error, now);
-        state.wait(&job, None);
+        state.wait(&job, Over::Anything);
         self.0.woken.notify_one();
     }
 
-    /// Ends the job of a run that another daemon began, if its state was left at running.
+    /// Ends the job of a run that another daemon began, if its state was left at running or was never heard of.
     pub fn settle(&self, metadata: JobMetadata, zone: &TimeZone, ended: (&RunResult, Option<String>), now: Timestamp) {
         let mut state = self.lock();
         let Some(to) = state.to.clone() else { return };
         let (run_id, (result, error)) = (metadata.run_id, ended);
+        // One by a command may have been carried out without a daemon: then it is no job.
+        let over = match metadata.trigger {
+            RunTrigger::Cli => Over::LeftRunning(run_id),
+            _ => Over::LeftRunningOrNothing(run_id),
+        };
         let mut job = JobState::begun(job_id(run_id, zone), &to.job_type, metadata, result.started_at);
         job.end(Some(result), error, now);
-        state.wait(&job, Some(run_id));
+        state.wait(&job, over);
         self.0.woken.notify_one();
     }
 
@@ -167,8 +181,8 @@ impl State {
     }
 
     /// Has a state wait, in the place of one of the same job.
-    fn wait(&mut self, job: &JobState, only_over: Option<RunId>) {
-        let next = Waiting { job: Arc::new(job.clone()), only_over };
+    fn wait(&mut self, job: &JobState, over: Over) {
+        let next = Waiting { job: Arc::new(job.clone()), over };
         match self.waiting.iter_mut().find(|waiting| waiting.job.id == job.id) {
             Some(waiting) => *waiting = next,
             None => self.waiting.push_back(next),
@@ -183,7 +197,7 @@ impl State {
 mod tests {
     use super::super::job::JobStatus;
     use super::*;
-    use crate::outcome::{RunMode, RunTrigger};
+    use crate::outcome::RunMode;
     use crate::policy::Host;
 
     /// States for a Redis that is not there.

@@ -221,3 +221,24 @@ fn the_next_daemon_ends_a_dead_ones_job() {
     assert!(state["error"].is_string() && state["progress"].as_u64() >= left["progress"].as_u64(), "{state:#}");
     daemon.stop();
 }
+
+#[test]
+fn the_next_daemon_publishes_what_redis_never_heard() {
+    needs!(Need::Server);
+    let redis = Redis::start(None);
+    let world = published(&redis, "expire = \"2h\"", 2);
+    redis.kill();
+    let daemon = Daemon::ready(&world);
+    run(&world);
+    await_runs(&world, 1);
+    daemon.stop();
+    // One without a daemon is no job.
+    call_in(&world, &["run", "items"]).with(0);
+    redis.restart();
+    let daemon = Daemon::ready(&world);
+    let (key, state) = await_state(&redis, &world);
+    assert_eq!((&state["status"], &state["result"]["rows_deleted"]), (&json!("completed"), &json!(2)), "{state:#}");
+    let lasts: i64 = redis.connect().ttl(&key).unwrap();
+    assert!((7000..=7200).contains(&lasts), "{lasts}");
+    daemon.stop();
+}
