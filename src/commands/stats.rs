@@ -18,10 +18,10 @@ use super::held::held_now;
 use super::status;
 use super::task_times::Schedules;
 use crate::clock::Clock;
-use crate::ledger::{LatestRun, Ledger};
+use crate::ledger::{LatestRun, Ledger, LedgerError};
 use crate::outcome::{Held, PolicyTotal, StoreLook};
 use crate::policy::{Name, Params, Policy, Settings};
-use crate::report::{LastPolicyRun, PolicyStats, Stats};
+use crate::report::{LastPolicyRun, PolicyStats, Stats, StoreStats};
 use queue::{Candidate, Queue};
 use worker::Worker;
 
@@ -60,6 +60,12 @@ pub async fn stats(settings: &Settings, policies: &[Arc<Policy>], params: &Param
         };
     }
     Stats { at: now, policies: gathered, totals, stores, remarks }
+}
+
+/// All stores that policies are about, as far as they are known without going through them and answer in time.
+pub async fn known_stores(settings: &Settings, ledger: &Ledger, clock: &Clock) -> Result<Vec<StoreStats>, LedgerError> {
+    let (now, until, looks) = (clock.now(), Instant::now() + BUDGET, ledger.last_looks().await?);
+    Ok(stores::stores((settings, &settings.policies), (Some(ledger), &looks), now, until).await)
 }
 
 /// Memory of the ledger, as far as it answered in time.
@@ -103,7 +109,8 @@ async fn remember(
     (None, found)
 }
 
-fn last_run(run: &LatestRun) -> LastPolicyRun {
+/// A run as statistics show it.
+pub(super) fn last_run(run: &LatestRun) -> LastPolicyRun {
     let LatestRun { run_id, mode, started_at, status, tally, error_count } = run;
     LastPolicyRun {
         run_id: *run_id,

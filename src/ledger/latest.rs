@@ -46,12 +46,26 @@ impl Ledger {
 
     /// The newest run that came to the policy.
     pub async fn latest_run(&self, policy: &Name) -> Result<Option<LatestRun>, LedgerError> {
+        self.newest(policy, false).await
+    }
+
+    /// The newest run in which the policy came to its end.
+    pub async fn latest_ended(&self, policy: &Name) -> Result<Option<LatestRun>, LedgerError> {
+        self.newest(policy, true).await
+    }
+
+    async fn newest(&self, policy: &Name, has_ended: bool) -> Result<Option<LatestRun>, LedgerError> {
         let policy = policy.to_string();
         self.call("reading the newest run of a policy", move |connection, _| {
-            let row: Option<(String, String, String, Option<String>, String, i64)> = policy_results::table
+            let mut newest = policy_results::table
                 .inner_join(runs::table.on(runs::run_id.eq(policy_results::run_id)))
                 .filter(policy_results::policy.eq(&policy))
                 .order(policy_results::id.desc())
+                .into_boxed();
+            if has_ended {
+                newest = newest.filter(policy_results::status.is_not_null());
+            }
+            let row: Option<(String, String, String, Option<String>, String, i64)> = newest
                 .select((
                     runs::run_id,
                     runs::mode,

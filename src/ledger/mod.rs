@@ -6,6 +6,7 @@ mod approvals;
 mod audit;
 mod beats;
 mod clock;
+mod days;
 mod ended;
 mod file;
 mod holds;

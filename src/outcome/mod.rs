@@ -2,6 +2,7 @@
 //! for an approval. The ledger stores it, reports render it, events echo it; nothing here is computed from anything but itself.
 
 mod cut;
+mod day;
 mod document;
 mod heartbeat;
 mod held;
@@ -17,6 +18,7 @@ mod standing;
 mod tally;
 mod token;
 
+pub use day::DaySums;
 pub use document::{Document, FORMAT_VERSION};
 pub use heartbeat::{Heartbeat, HeartbeatSign};
 pub use held::{Held, HoldKind};

@@ -15,6 +15,8 @@ pub struct Serving {
     pub read_only: bool,
     /// It shows numbers for Prometheus.
     pub metrics: bool,
+    /// It has pages for a browser.
+    pub dashboard: bool,
     /// File that these numbers are written into.
     pub metrics_file: Option<PathBuf>,
     /// None where it does not answer over TCP.

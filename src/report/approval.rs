@@ -111,7 +111,7 @@ pub fn approval_question(all: &[&ToApprove]) -> Option<String> {
 }
 
 /// Approved amount, in words.
-fn amount_words(each: &ToApprove) -> String {
+pub fn amount_words(each: &ToApprove) -> String {
     counted(each.amount, if each.is_about_rows { "row" } else { "file" })
 }
 
@@ -167,7 +167,7 @@ fn facts(each: &ToApprove) -> Vec<(&'static str, String)> {
         }
         None => facts.push(("takes", amounts_words(each.now, each.is_about_rows))),
     }
-    facts.extend(each.guards.iter().map(|guard| ("guard", guard_words(guard, each))));
+    facts.extend(each.guards.iter().map(|guard| ("guard", lifted_words(guard, each))));
     facts.extend(each.sample.iter().take(SAMPLE_SHOWN).map(|sample| ("sample", sample_words(sample))));
     if let Some(why) = &each.obstacle {
         facts.push(("obstacle", paint(BAD, &format!("not approved, because it would not run: {}", printable(why)))));
@@ -188,7 +188,8 @@ pub(super) fn amounts_words(amounts: Amounts, is_about_rows: bool) -> String {
     }
 }
 
-fn guard_words(guard: &GuardReading, each: &ToApprove) -> String {
+/// Guard that an approval lifts once, with its style.
+pub fn lifted_words(guard: &GuardReading, each: &ToApprove) -> String {
     let number = |value: f64| match guard.guard.ends_with("_fraction") {
         true => share(value),
         false => count(value.max(0.0).round() as u64),

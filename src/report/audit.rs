@@ -25,26 +25,26 @@ pub fn render_audit(entries: &[AuditEntry], layout: Layout) -> String {
             Cell::new(printable(&by)),
             Cell::styled(printable(&action.replace('_', " ")), STRONG),
             Cell::new(printable(subject)),
-            Cell::new(printable(&words(detail).unwrap_or_else(|| "-".to_owned()))),
+            Cell::new(printable(&audit_words(detail).unwrap_or_else(|| "-".to_owned()))),
         ]);
     }
     table.render(layout)
 }
 
-/// Details in words; none where they say nothing.
-fn words(detail: &Value) -> Option<String> {
+/// Details of an entry in words; none where they say nothing.
+pub fn audit_words(detail: &Value) -> Option<String> {
     let joined = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join(", "));
     match detail {
         Value::Null => None,
         Value::String(text) => (!text.is_empty()).then(|| text.clone()),
         Value::Array(items) => {
-            joined(items.iter().filter_map(|item| words(item.get("policy").unwrap_or(item))).collect())
+            joined(items.iter().filter_map(|item| audit_words(item.get("policy").unwrap_or(item))).collect())
         }
         Value::Object(fields) => {
             // Only a program compares those.
             let is_hash = |value: &Value| value.as_str().is_some_and(|text| text.len() == 64);
             let fields = fields.iter().filter(|(key, value)| *key != "fingerprint" || !is_hash(value));
-            joined(fields.filter_map(|(key, value)| Some(format!("{key} {}", words(value)?))).collect())
+            joined(fields.filter_map(|(key, value)| Some(format!("{key} {}", audit_words(value)?))).collect())
         }
         other => Some(other.to_string()),
     }

@@ -30,8 +30,10 @@ mod why_file;
 
 pub use crate::outcome::{Notice, RunMode, RunResult, Status};
 pub use adoption::{MarkerFound, ReferenceFound, StoreFound, render_found};
-pub use approval::{Amounts, ClockToConfirm, ToApprove, approval_question, render_approvals, render_clock};
-pub use audit::{AuditEntry, VerifiedAudit, render_audit, render_verified};
+pub use approval::{
+    Amounts, ClockToConfirm, ToApprove, amount_words, approval_question, lifted_words, render_approvals, render_clock,
+};
+pub use audit::{AuditEntry, VerifiedAudit, audit_words, render_audit, render_verified};
 pub use configuration::{Configuration, ConfiguredKey, KeyOrigin, render_configuration};
 pub use difference::{AmountsChange, ComparedWith, Difference, WouldHold, render_difference, render_held};
 pub use findings::{Finding, Findings, Level, render_findings};
@@ -39,16 +41,16 @@ pub use held::{HeldPolicy, held_words};
 pub use matter::{Matter, MatterCode, Severity};
 pub use monitor::{MonitorState, render_monitor, render_unknown};
 pub use pending::{Forgotten, ForgottenRow, PendingFile, PendingFiles, Retried, render_pending, render_retried};
-pub use plan::{plan_summary, render_plan};
+pub use plan::{guard_words, plan_summary, render_plan, verdict};
 pub use policies::PolicyOverview;
 pub use question::{plan_question, render_sums};
 pub use restoration::{FileLeft, Restoration, StoreRestored, render_restoration};
-pub use result::{render_run, summary};
+pub use result::{remarks_of, render_run, summary};
 pub use runs::{RunEntry, render_runs, short_id};
 pub use stats::{LastPolicyRun, OldestRow, PolicyStats, Precision, Stats, render_stats};
 pub use status::{DaemonState, LastRun, Overview, Paused, Pending, TaskOverview, render_status, schedule_words};
 pub use store_stats::{StoreOrphans, StoreStats, StoreTrash};
-pub use style::status_words;
+pub use style::{plain, status_words};
 pub use table::Layout;
 pub use tokens::{NewToken, TokenEntry, render_tokens};
 pub use why::{FileWhy, PolicyWhy, Reason, RowFate, RowName, RowWhy, render_why};

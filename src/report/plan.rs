@@ -121,7 +121,8 @@ fn is_idle(policy: &PolicyResult) -> bool {
     policy.mode == RunMode::Report || policy.status == Status::Blocked
 }
 
-fn verdict(policy: &PolicyResult) -> String {
+/// Verdict of a plan about a policy, with its style.
+pub fn verdict(policy: &PolicyResult) -> String {
     match policy.status {
         Status::Completed | Status::CompletedWithErrors if policy.mode == RunMode::Report => {
             paint(CARE, "report mode: a run deletes nothing")
@@ -150,7 +151,8 @@ fn files(policy: &PolicyResult) -> String {
     text
 }
 
-fn guard_words(guard: &GuardReading) -> String {
+/// Reading of a guard with its limit and margin, with its style.
+pub fn guard_words(guard: &GuardReading) -> String {
     let number = |value: f64| match guard.guard.as_str() {
         name if name.ends_with("_fraction") => share(value),
         name if name.ends_with("_secs") => format!("{value:.1} s"),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::stats::LastPolicyRun;
 use crate::outcome::Held;
 use crate::policy::{Mode, Name};
 
@@ -29,4 +30,6 @@ pub struct PolicyOverview {
     pub held: Option<Held>,
     /// True if it, or its task, is paused.
     pub is_paused: bool,
+    /// The newest run in which it came to its end; null where there was none.
+    pub last_run: Option<LastPolicyRun>,
 }

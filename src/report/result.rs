@@ -92,6 +92,11 @@ fn policies(result: &RunResult) -> Table {
 
 /// Notes about a policy beyond its numbers; each line begins with `subject`.
 pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> String {
+    remarks_of(policy).iter().map(|remark| line(subject, remark, layout)).collect()
+}
+
+/// Notes about a policy beyond its numbers, each with its style; the first says what stopped it, where something did.
+pub fn remarks_of(policy: &PolicyResult) -> Vec<String> {
     let tally = &policy.tally;
     let mut remarks = Vec::new();
     if let Some(held) = &policy.held {
@@ -133,11 +138,7 @@ pub(super) fn remarks(policy: &PolicyResult, subject: &str, layout: Layout) -> S
     }
     remarks.extend(of_files(policy));
     remarks.extend(policy.notes.iter().map(|note| (PLAIN, printable(note).into_owned())));
-    let mut text = String::new();
-    for (style, remark) in remarks {
-        text.push_str(&line(subject, &paint(style, &remark), layout));
-    }
-    text
+    remarks.into_iter().map(|(style, remark)| paint(style, &remark)).collect()
 }
 
 /// Notes about files that went, or lie in the trash, or should be there and are not.

@@ -17,6 +17,11 @@ pub fn paint(style: Style, text: &str) -> String {
     if style.is_plain() { text.to_owned() } else { format!("{style}{text}{style:#}") }
 }
 
+/// Rendered text without its styles.
+pub fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
 /// The style of a status.
 pub fn of_status(status: Option<Status>) -> Style {
     match status {

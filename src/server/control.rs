@@ -12,10 +12,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::problem::Problem;
 use crate::outcome::{
-    HookPoint, PendingChoice, PendingPath, Remote, Role, RunId, RunMode, RunResult, RunTrigger, Status, Subject,
+    DaySums, HookPoint, PendingChoice, PendingPath, Remote, Role, RunId, RunMode, RunResult, RunTrigger, Status,
+    Subject,
 };
 use crate::policy::{Mode, Name, Settings};
-use crate::report::{Forgotten, Overview, Paused, PendingFiles, PolicyOverview, Retried, RunEntry, Stats, ToApprove};
+use crate::report::{
+    AuditEntry, Forgotten, Overview, Paused, PendingFiles, PolicyOverview, Retried, RunEntry, Stats, StoreStats,
+    ToApprove,
+};
 
 /// An answer, or why there is none.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, Problem>>;
@@ -60,6 +64,12 @@ pub trait Control: Send + Sync + 'static {
     fn retry(&self, choice: PendingChoice, caller: Caller) -> Answer<'_, Retried>;
     /// Leaves a pending file alone for good.
     fn forget(&self, file: PendingPath, caller: Caller) -> Answer<'_, Forgotten>;
+    /// Sums of the runs that began at an instant or later, by day and end.
+    fn days(&self, since: Timestamp) -> Answer<'_, Vec<DaySums>>;
+    /// Stores, as far as they are known without going through them.
+    fn stores(&self) -> Answer<'_, Vec<StoreStats>>;
+    /// The newest entries of the audit first, at most `limit`.
+    fn audit(&self, limit: u32) -> Answer<'_, Vec<AuditEntry>>;
     /// Loads the configuration anew.
     fn reload(&self, caller: Caller) -> Answer<'_, Reloaded>;
 }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::control::Control;
 use super::problem::ProblemCode;
 use super::rate::Calls;
+use super::sessions::Sessions;
 use crate::outcome::Document;
 
 /// Parts that every handler works with.
@@ -22,6 +23,14 @@ pub(super) struct App {
     pub(super) control: Arc<dyn Control>,
     /// Destructive calls over TCP.
     pub(super) calls: Calls,
+    /// Log-ins of browsers.
+    pub(super) sessions: Sessions,
+}
+
+impl App {
+    pub(super) fn new(control: Arc<dyn Control>) -> Self {
+        Self { control, calls: Calls::default(), sessions: Sessions::default() }
+    }
 }
 
 /// Schema of a type.

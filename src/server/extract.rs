@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
@@ -16,6 +17,20 @@ const LARGEST_BODY: usize = 64 * 1024;
 /// Time in which a body has to arrive.
 const BODY_PATIENCE: Duration = Duration::from_secs(10);
 
+/// The body, if it is small enough and arrives in time.
+pub(super) async fn read_body(request: Request) -> Result<Bytes, Problem> {
+    let body = Limited::new(request.into_body(), LARGEST_BODY).collect();
+    let body = tokio::time::timeout(BODY_PATIENCE, body).await.map_err(|_| {
+        let secs = BODY_PATIENCE.as_secs();
+        Problem::new(ProblemCode::TimedOut, format!("the body did not arrive within {secs} s"))
+    })?;
+    let body = body.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
+        Some(_) => Problem::new(ProblemCode::TooLarge, format!("a body has at most {LARGEST_BODY} bytes")),
+        None => Problem::new(ProblemCode::InvalidRequest, format!("the body broke off: {error}")),
+    })?;
+    Ok(body.to_bytes())
+}
+
 /// The body, as JSON; without one, the default.
 pub struct Json<T>(pub T);
 
@@ -23,16 +38,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Default> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
-        let body = Limited::new(request.into_body(), LARGEST_BODY).collect();
-        let body = tokio::time::timeout(BODY_PATIENCE, body).await.map_err(|_| {
-            let secs = BODY_PATIENCE.as_secs();
-            Problem::new(ProblemCode::TimedOut, format!("the body did not arrive within {secs} s"))
-        })?;
-        let body = body.map_err(|error| match error.downcast_ref::<LengthLimitError>() {
-            Some(_) => Problem::new(ProblemCode::TooLarge, format!("a body has at most {LARGEST_BODY} bytes")),
-            None => Problem::new(ProblemCode::InvalidRequest, format!("the body broke off: {error}")),
-        })?;
-        let body = body.to_bytes();
+        let body = read_body(request).await?;
         if body.is_empty() {
             return Ok(Self(T::default()));
         }

@@ -2,31 +2,31 @@
 //! with a token that allows what they ask for.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::extract::Request;
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, Uri, header};
+use axum::http::{HeaderMap, Uri, header};
 use hyper::body::Body;
 use tokio_util::sync::CancellationToken;
 
-use super::control::{Caller, Control};
+use super::control::Caller;
+use super::door::{self, Door};
+use super::endpoint::App;
 use super::problem::{Problem, ProblemCode};
 use crate::outcome::{Remote, Role};
 use crate::policy::{Name, ServingTcp};
 
 /// Paths that anybody may ask for: they say nothing but that the daemon lives.
 pub(super) const OPEN: [&str; 2] = ["/healthz", "/readyz"];
-/// Header in which a browser says from where a request comes.
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Interval at which a token is looked at again while its connection lasts: an answer may go on for long.
 const LOOK_PERIOD: Duration = Duration::from_secs(2);
 
 /// Gate of a connection.
 pub(super) struct Gate {
-    control: Arc<dyn Control>,
+    app: App,
     /// Other end of the connection.
     peer: IpAddr,
     /// This end of it.
@@ -44,8 +44,8 @@ struct Shown {
 
 impl Gate {
     /// Gate of a connection between these two ends.
-    pub(super) fn new(control: Arc<dyn Control>, peer: IpAddr, local: IpAddr) -> Self {
-        Self { control, peer, local, shown: Mutex::default() }
+    pub(super) fn new(app: App, peer: IpAddr, local: IpAddr) -> Self {
+        Self { app, peer, local, shown: Mutex::default() }
     }
 
     /// Ends when the token that was shown is no more, or allows less than it did.
@@ -54,7 +54,7 @@ impl Gate {
             tokio::time::sleep(LOOK_PERIOD).await;
             let shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
             let Some(Shown { secret, token, role }) = shown.as_ref() else { continue };
-            let now = self.control.token(secret);
+            let now = self.app.control.token(secret);
             if !now.is_some_and(|(known, allows)| known == *token && allows >= *role) {
                 tracing::info!(%token, "A connection of token {token} is closed: it is no more, or allows less than it did");
                 return;
@@ -64,12 +64,17 @@ impl Gate {
 
     /// Lets a request in, and notes who makes it; otherwise the problem with it.
     pub(super) fn admit(&self, request: &mut Request, gone: CancellationToken) -> Result<(), Problem> {
-        let settings = self.control.settings();
+        let settings = self.app.control.settings();
         let stopping = || Problem::new(ProblemCode::Stopping, "nothing is answered over TCP any more");
         let tcp = settings.serving.tcp.as_ref().ok_or_else(stopping)?;
         let host = self.host(request, tcp)?;
-        check_origin(request.headers(), &host, tcp)?;
+        let is_visit = settings.serving.dashboard && door::is_visit(request);
+        check_origin(request.headers(), &host, (tcp, is_visit))?;
         if OPEN.contains(&request.uri().path()) {
+            return Ok(());
+        }
+        if settings.serving.dashboard && door::is_page(request.uri().path()) {
+            self.admit_to_pages(request, gone, tcp);
             return Ok(());
         }
         let Shown { secret, token, role } = self.token(request.headers())?;
@@ -78,17 +83,41 @@ impl Gate {
             return Err(Problem::new(ProblemCode::Forbidden, detail));
         }
         check_body(request)?;
-        let remote = Some(Remote { token: token.clone(), address: self.peer });
+        self.let_in(request, gone, Shown { secret, token, role });
+        Ok(())
+    }
+
+    /// Notes who makes a request with a token that is known.
+    fn let_in(&self, request: &mut Request, gone: CancellationToken, shown: Shown) {
         request.extensions_mut().insert(Caller {
             uid: None,
             on_behalf_of: None,
             is_command: false,
-            remote,
-            role,
+            remote: Some(Remote { token: shown.token.clone(), address: self.peer }),
+            role: shown.role,
             gone,
         });
-        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(Shown { secret, token, role });
-        Ok(())
+        *self.shown.lock().unwrap_or_else(PoisonError::into_inner) = Some(shown);
+    }
+
+    /// Notes by whose log-in a request for a page is made, and where it comes in. Without a log-in a page shows nothing: its
+    /// handler takes a visitor, who is known by what is noted here.
+    fn admit_to_pages(&self, request: &mut Request, gone: CancellationToken, tcp: &ServingTcp) {
+        let door = Door { address: self.peer, port: tcp.listen.port(), is_tls: tcp.certificate.is_some() };
+        let is_known = !door::is_from_other_site(request.headers());
+        if let Some(id) = door.log_in_of(request.headers()).filter(|_| is_known) {
+            let renews = !door::is_asked_by_script(request.uri().path());
+            if let Some(login) = self.app.sessions.find(&id, renews, Instant::now()) {
+                match self.app.control.token(&login.secret).filter(|(token, _)| *token == login.token) {
+                    Some((token, role)) => {
+                        self.let_in(request, gone, Shown { secret: login.secret.clone(), token, role });
+                        request.extensions_mut().insert(login);
+                    }
+                    None => self.app.sessions.end(&id),
+                }
+            }
+        }
+        request.extensions_mut().insert(door);
     }
 
     /// Server that a request is for, by its own words. A page whose name was made to lead here says its own name (DNS rebinding).
@@ -121,7 +150,7 @@ impl Gate {
         let secret =
             shown.and_then(|shown| shown.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
         let secret = secret.map_or("", |(_, secret)| secret.trim());
-        let known = self.control.token(secret);
+        let known = self.app.control.token(secret);
         known.map(|(token, role)| Shown { secret: secret.to_owned(), token, role }).ok_or_else(|| {
             Problem::new(ProblemCode::Unauthorized, "the request shows no token that this server knows")
                 .hint("send the header Authorization: Bearer TOKEN; retaind token add makes one")
@@ -129,10 +158,11 @@ impl Gate {
     }
 }
 
-/// Refuses what a page of another server makes a browser send.
-fn check_origin(headers: &HeaderMap, host: &Authority, tcp: &ServingTcp) -> Result<(), Problem> {
-    let site = headers.get_all(SEC_FETCH_SITE).iter().all(|site| site == "same-origin" || site == "none");
-    if site && headers.get_all(header::ORIGIN).iter().all(|origin| is_own_origin(origin.as_bytes(), host, tcp)) {
+/// Refuses what a page of another server makes a browser send, but for links to pages, by which nobody is known.
+fn check_origin(headers: &HeaderMap, host: &Authority, (tcp, is_visit): (&ServingTcp, bool)) -> Result<(), Problem> {
+    if (is_visit || !door::is_from_other_site(headers))
+        && headers.get_all(header::ORIGIN).iter().all(|origin| is_own_origin(origin.as_bytes(), host, tcp))
+    {
         return Ok(());
     }
     Err(Problem::new(ProblemCode::Forbidden, "a page of another server asks for this"))

@@ -1,19 +1,23 @@
 //! Answers over HTTP: requests in, the daemon's [`Control`] asked, results out. Knows neither databases nor file trees, and
-//! changes nothing itself.
+//! changes nothing itself. The pages of the dashboard are answers, too.
 
 mod client;
 mod connections;
 mod control;
+mod dashboard;
+mod door;
 mod endpoint;
 mod events;
 mod extract;
 mod gate;
 mod openapi;
+mod orders;
 mod peers;
 mod pending;
 mod problem;
 mod rate;
 mod routes;
+mod sessions;
 mod socket;
 mod tcp;
 

@@ -69,7 +69,7 @@ impl Drop for Seat {
 }
 
 /// A host: its address, or with IPv6 the network of 64 bits in which it may have any.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),

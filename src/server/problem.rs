@@ -216,6 +216,16 @@ impl Problem {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// Kind of the problem, in words.
+    pub(super) fn title(&self) -> &'static str {
+        self.code.title()
+    }
+
+    /// Status of an answer that has it.
+    pub(super) fn status(&self) -> StatusCode {
+        self.code.status()
+    }
+
     /// Problem of something that failed in the daemon itself, with its causes.
     pub fn internal(error: &anyhow::Error) -> Self {
         Self::new(ProblemCode::Internal, format!("{error:#}"))

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Extension, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
@@ -17,9 +17,9 @@ use super::endpoint::{App, Endpoint, Form, document};
 use super::extract::{Asked, Json, PathName, Piece};
 use super::pending::{self, ForgetWanted, PendingWanted, RetryWanted};
 use super::problem::{Problem, ProblemCode};
-use super::{events, openapi};
-use crate::outcome::{RunId, RunMode, RunResult, Subject};
-use crate::policy::{Mode, Name};
+use super::{dashboard, events, openapi, orders};
+use crate::outcome::{RunId, RunResult, Subject};
+use crate::policy::Name;
 use crate::report::{Forgotten, Paused, PendingFiles, PolicyOverview, Retried, RunEntry, Stats, ToApprove};
 
 /// Longest time that a request waits for its run.
@@ -109,6 +109,7 @@ fn endpoints() -> Vec<Endpoint> {
 pub(super) fn router(app: App) -> Router {
     let all = endpoints().into_iter().fold(Router::new(), |router, endpoint| endpoint.route(router));
     all.route_layer(from_fn_with_state(app.clone(), may_change))
+        .merge(dashboard::router(&app))
         .fallback(nothing_there)
         .method_not_allowed_fallback(not_that_method)
         .layer(DefaultBodyLimit::disable())
@@ -143,12 +144,15 @@ async fn may_change(State(app): State<App>, request: Request, next: Next) -> Res
     }
 }
 
-async fn nothing_there(uri: axum::http::Uri) -> Problem {
-    Problem::new(ProblemCode::UnknownPath, format!("there is nothing at {}", uri.path()))
-        .hint("the paths are in docs/api.md and begin with /api/v1")
+async fn nothing_there(uri: Uri, headers: HeaderMap) -> Response {
+    let nothing = Problem::new(ProblemCode::UnknownPath, format!("there is nothing at {}", uri.path()));
+    let accepts = headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok()).unwrap_or_default();
+    let wants_page = accepts.contains("text/html") && !uri.path().starts_with("/api/");
+    let hint = "the paths are in docs/api.md and begin with /api/v1";
+    dashboard::not_found(if wants_page { nothing } else { nothing.hint(hint) }, wants_page)
 }
 
-async fn not_that_method(method: axum::http::Method, uri: axum::http::Uri) -> Problem {
+async fn not_that_method(method: axum::http::Method, uri: Uri) -> Problem {
     Problem::new(ProblemCode::MethodNotAllowed, format!("{} does not take {method}", uri.path()))
 }
 
@@ -230,11 +234,8 @@ async fn begin(
 ) -> Result<Response, Problem> {
     let wait = wait.as_deref().map(parse_wait).transpose()?;
     let wanted = wanted.ok_or_else(nothing_named)?;
-    let settings = app.control.settings();
-    let is_destructive = wanted.mode.map_or(settings.daemon.mode == Mode::Enforce, |mode| mode == RunMode::Enforce);
-    let call = is_destructive.then(|| app.calls.count(&caller, &settings.serving)).transpose()?;
     let gone = caller.gone.clone();
-    let run_id = app.control.begin(wanted, caller).await.inspect_err(|_| app.calls.give_back(call))?;
+    let run_id = orders::begin(&app, wanted, caller).await?;
     if let Some(wait) = wait
         && let Some(Ok(end)) = gone.run_until_cancelled(tokio::time::timeout(wait, ended(&app, run_id))).await
     {
@@ -364,9 +365,7 @@ async fn approve(
     Json(seen): Json<Option<SeenProposal>>,
 ) -> Result<Response, Problem> {
     let seen = seen.ok_or_else(|| nothing_seen(&name))?;
-    let call = app.calls.count(&caller, &app.control.settings().serving)?;
-    let approved = app.control.approve(name, seen, caller).await.inspect_err(|_| app.calls.give_back(Some(call)))?;
-    Ok(document(&approved))
+    Ok(document(&orders::approve(&app, name, seen, caller).await?))
 }
 
 fn nothing_seen(name: &Name) -> Problem {

@@ -46,7 +46,7 @@ impl ApiServer {
     /// calls this has the state directory to itself.
     pub fn start(path: &Path, control: Arc<dyn Control>) -> Result<Self, BindError> {
         let listener = bind(path).map_err(|cause| BindError { path: path.to_owned(), cause })?;
-        let connections = Connections::serve(listener, router(App { control, calls: Default::default() }));
+        let connections = Connections::serve(listener, router(App::new(control)));
         Ok(Self { path: path.to_owned(), connections })
     }
 

@@ -44,7 +44,7 @@ pub struct TcpServer {
 struct Listener {
     listener: TcpListener,
     peers: Peers,
-    control: Arc<dyn Control>,
+    app: App,
 }
 
 impl TcpServer {
@@ -54,8 +54,9 @@ impl TcpServer {
         let listener = bind(listen).map_err(failed)?;
         let bound = listener.local_addr().map_err(failed)?;
         let peers = Peers::at_most(Listener::MOST / 4);
-        let app = App { control: Arc::clone(&control), calls: Default::default() };
-        Ok(Self { listen: bound, connections: Connections::serve(Listener { listener, peers, control }, router(app)) })
+        let app = App::new(control);
+        let listener = Listener { listener, peers, app: app.clone() };
+        Ok(Self { listen: bound, connections: Connections::serve(listener, router(app)) })
     }
 
     /// The address, with its port.
@@ -78,7 +79,7 @@ fn bind(listen: SocketAddr) -> io::Result<TcpListener> {
 }
 
 impl Accept for Listener {
-    type Connection = (TcpStream, IpAddr, Seat, Arc<dyn Control>);
+    type Connection = (TcpStream, IpAddr, Seat, App);
     /// Apart from those of the socket, which whoever can only reach this cannot use up.
     const MOST: usize = 256;
     const WORD: &'static str = "TCP port";
@@ -88,13 +89,13 @@ impl Accept for Listener {
             let (stream, peer) = self.listener.accept().await?;
             let peer = peer.ip().to_canonical();
             if let Some(seat) = self.peers.seat(peer) {
-                return Ok((stream, peer, seat, Arc::clone(&self.control)));
+                return Ok((stream, peer, seat, self.app.clone()));
             }
         }
     }
 
-    async fn serve((stream, peer, _seat, control): Self::Connection, router: Router, stop: CancellationToken) {
-        let settings = control.settings();
+    async fn serve((stream, peer, _seat, app): Self::Connection, router: Router, stop: CancellationToken) {
+        let settings = app.control.settings();
         // A connection that is gone already needs no answer.
         let (Some(tcp), Ok(local)) = (&settings.serving.tcp, stream.local_addr()) else { return };
         let patience = u32::try_from(READ_PATIENCE.as_millis()).unwrap_or(u32::MAX);
@@ -103,7 +104,7 @@ impl Accept for Listener {
         }
         let tls = tcp.certificate.as_ref().map(|certificate| TlsAcceptor::from(Arc::clone(&certificate.tls)));
         drop(settings);
-        let gate = Gate::new(control, peer, local.ip().to_canonical());
+        let gate = Gate::new(app, peer, local.ip().to_canonical());
         let admit = |request: &mut Request, gone| gate.admit(request, gone);
         let Some(tls) = tls else { return serve(stream, router, (stop, gate.closed()), admit).await };
         if let Ok(Ok(stream)) = tokio::time::timeout(HEAD_PATIENCE, tls.accept(stream)).await {

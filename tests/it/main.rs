@@ -9,6 +9,7 @@ mod needs;
 mod engines;
 mod applications;
 mod binary;
+mod browser;
 mod cli;
 mod config;
 mod crash;

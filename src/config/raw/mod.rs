@@ -74,6 +74,8 @@ keys! {
         read_only: bool = false;
         /// `false`: `GET /metrics` answers nothing. It shows [numbers](monitoring.md) for Prometheus.
         metrics: bool = true;
+        /// `false`: there is no [dashboard](dashboard.md) at `/`.
+        dashboard: bool = true;
         /// Absolute path of a file `*.prom` that the daemon writes the same numbers into, anew every 15 seconds, for the
         /// textfile collector of node_exporter. Its directory has to be writable for the service.
         metrics_file: String;

@@ -6,6 +6,7 @@ mod controller;
 mod looks;
 mod on_disk;
 mod overrides;
+mod past;
 mod pending;
 mod requested;
 mod requests;
@@ -14,10 +15,13 @@ mod state;
 use std::sync::Arc;
 
 use futures_util::stream::BoxStream;
+use jiff::Timestamp;
 
-use crate::outcome::{PendingChoice, PendingPath, Role, RunId, Subject};
+use crate::outcome::{DaySums, PendingChoice, PendingPath, Role, RunId, Subject};
 use crate::policy::{Name, Settings};
-use crate::report::{Forgotten, Paused, PendingFiles, PolicyOverview, Retried, RunEntry, Stats, ToApprove};
+use crate::report::{
+    AuditEntry, Forgotten, Paused, PendingFiles, PolicyOverview, Retried, RunEntry, Stats, StoreStats, ToApprove,
+};
 use crate::server::{
     Answer, Caller, Control, LiveStatus, Reloaded, RunDocument, RunUpdate, RunWanted, RunsWanted, SeenProposal,
 };
@@ -99,6 +103,18 @@ impl Control for Controller {
 
     fn forget(&self, file: PendingPath, caller: Caller) -> Answer<'_, Forgotten> {
         Box::pin(self.forget_pending(file, caller))
+    }
+
+    fn days(&self, since: Timestamp) -> Answer<'_, Vec<DaySums>> {
+        Box::pin(self.sums_by_day(since))
+    }
+
+    fn stores(&self) -> Answer<'_, Vec<StoreStats>> {
+        Box::pin(self.known_stores())
+    }
+
+    fn audit(&self, limit: u32) -> Answer<'_, Vec<AuditEntry>> {
+        Box::pin(self.newest_audit(limit))
     }
 
     fn reload(&self, caller: Caller) -> Answer<'_, Reloaded> {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod clock;
+mod days;
 mod file;
 mod in_force;
 mod intents;

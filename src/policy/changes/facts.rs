@@ -231,13 +231,14 @@ fn param(declaration: &ParamDeclaration) -> String {
 
 /// Of `[server]`.
 pub(super) fn serving_facts(serving: &Serving) -> Vec<Fact> {
-    let Serving { socket, read_only, metrics, metrics_file, tcp } = serving;
+    let Serving { socket, read_only, metrics, dashboard, metrics_file, tcp } = serving;
     let certificate = tcp.as_ref().and_then(|tcp| tcp.certificate.as_ref());
     let rate = |tcp: &ServingTcp| tcp.rate_limit.map(|rate| format!("{} in {}", rate.most, Shown(rate.per)));
     vec![
         optional("socket", socket.as_ref().map(|path| path.display())),
         fact("read_only", read_only),
         fact("metrics", metrics),
+        fact("dashboard", dashboard),
         optional("metrics_file", metrics_file.as_ref().map(|path| path.display())),
         optional("listen", tcp.as_ref().map(|tcp| tcp.listen)),
         optional("hosts", tcp.as_ref().map(|tcp| tcp.hosts.join(", "))),

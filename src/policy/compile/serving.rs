@@ -38,10 +38,10 @@ impl Gather<'_> {
             Some(written) => Some(self.check(&KeyPath::of(&["server", "socket"]), parse_absolute(written))?),
             None => Some(self.inputs.runtime_dir.as_deref().unwrap_or(state_dir).join(SOCKET)),
         };
-        let RawServer { read_only, metrics, .. } = raw.server;
+        let RawServer { read_only, metrics, dashboard, .. } = raw.server;
         let metrics_file =
             self.parsed(&KeyPath::of(&["server"]), "metrics_file", raw.server.metrics_file.as_ref(), parse_prom);
-        Some(Serving { socket, read_only, metrics, metrics_file, tcp: self.tcp(&raw.server) })
+        Some(Serving { socket, read_only, metrics, dashboard, metrics_file, tcp: self.tcp(&raw.server) })
     }
 
     /// Answers over TCP, where there is an address for them.

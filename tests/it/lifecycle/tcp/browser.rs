@@ -14,7 +14,7 @@ const CHROMIUM: &str = "chromium-headless-shell";
 
 /// Answers on this machine under the name of an attacker: with a page at first, and then, as if the name had been made to
 /// lead there, with whatever the daemon answers.
-fn attack(page: String, daemon: SocketAddr) -> (SocketAddr, Arc<AtomicUsize>) {
+pub(super) fn attack(page: String, daemon: SocketAddr) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let (address, asked) = (listener.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
     let counted = Arc::clone(&asked);
@@ -54,7 +54,7 @@ fn answer(mut stream: TcpStream, page: &str, daemon: SocketAddr, asked: &AtomicU
 }
 
 /// A page that tries each of these in turn, and then shows what came of them.
-fn page(tries: &[String]) -> String {
+pub(super) fn page(tries: &[String]) -> String {
     let tries = tries.join(",\n");
     format!(
         "<body><pre id=out></pre><iframe name=hidden></iframe><script>

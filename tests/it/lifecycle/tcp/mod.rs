@@ -2,6 +2,7 @@
 
 mod abuse;
 mod browser;
+mod dashboard;
 mod described;
 mod limits;
 mod metrics;

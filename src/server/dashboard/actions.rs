@@ -1,0 +1,114 @@
+//! Orders of operators: each is given by the way of the API, and leads to the page that shows what came of it.
+
+use axum::extract::{FromRequest, Path, Request, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::super::control::{RunWanted, SeenProposal};
+use super::super::endpoint::App;
+use super::super::extract::PathName;
+use super::super::orders;
+use super::super::problem::{Problem, ProblemCode};
+use super::admission::Act;
+use super::trouble::Trouble;
+use crate::outcome::{RunMode, Subject};
+use crate::policy::Name;
+
+type Done = Result<Response, Trouble>;
+
+/// Run that is asked for: names between spaces, none for all that is scheduled.
+#[derive(Deserialize)]
+pub(super) struct RunForm {
+    #[serde(default)]
+    names: String,
+    #[serde(default)]
+    mode: String,
+    /// `run`: the dry run leads to the question whether to do it.
+    #[serde(default)]
+    then: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PauseForm {
+    #[serde(default)]
+    reason: String,
+}
+
+/// A form of which nothing is needed.
+#[derive(Deserialize)]
+pub(super) struct Empty {}
+
+fn to(path: &str) -> Response {
+    Redirect::to(path).into_response()
+}
+
+pub(super) async fn begin(State(app): State<App>, act: Act<RunForm>) -> Done {
+    let Act { visitor, form } = act;
+    let mode = match form.mode.as_str() {
+        "" => None,
+        "plan" => Some(RunMode::Plan),
+        "report" => Some(RunMode::Report),
+        other => return Err(Problem::new(ProblemCode::InvalidRequest, format!("there is no mode {other:?}")).into()),
+    };
+    let names = form.names.split_whitespace().map(str::to_owned).collect();
+    let run_id = orders::begin(&app, RunWanted { names, mode, ..RunWanted::default() }, visitor.caller).await?;
+    let then = if form.then == "run" { "?then=run" } else { "" };
+    Ok(to(&format!("/runs/{run_id}{then}")))
+}
+
+pub(super) async fn cancel(State(app): State<App>, Path(id): Path<String>, act: Act<Empty>) -> Done {
+    let run_id = app.control.cancel(id, act.visitor.caller).await?;
+    Ok(to(&format!("/runs/{run_id}")))
+}
+
+pub(super) async fn approve(State(app): State<App>, name: Result<PathName, Problem>, act: Act<SeenForm>) -> Done {
+    let (PathName(name), Act { visitor, form }) = (name?, act);
+    let seen = SeenProposal { fingerprint: form.fingerprint, amount: form.amount };
+    orders::approve(&app, name.clone(), seen, visitor.caller).await?;
+    Ok(to(&format!("/policies/{name}")))
+}
+
+/// Proposal that the page has shown.
+#[derive(Deserialize)]
+pub(super) struct SeenForm {
+    fingerprint: String,
+    amount: u64,
+}
+
+pub(super) async fn pause_policy(app: State<App>, name: Result<PathName, Problem>, request: Request) -> Done {
+    pause(app, Subject::Policy, name?.0, request).await
+}
+
+pub(super) async fn pause_task(app: State<App>, name: Result<PathName, Problem>, request: Request) -> Done {
+    pause(app, Subject::Task, name?.0, request).await
+}
+
+pub(super) async fn resume_policy(app: State<App>, name: Result<PathName, Problem>, request: Request) -> Done {
+    resume(app, Subject::Policy, name?.0, request).await
+}
+
+pub(super) async fn resume_task(app: State<App>, name: Result<PathName, Problem>, request: Request) -> Done {
+    resume(app, Subject::Task, name?.0, request).await
+}
+
+async fn pause(State(app): State<App>, of: fn(Name) -> Subject, name: Name, request: Request) -> Done {
+    let Act { visitor, form: PauseForm { reason } } = Act::from_request(request, &app).await?;
+    let reason = Some(reason.trim().to_owned()).filter(|reason| !reason.is_empty());
+    let subject = of(name);
+    app.control.pause(subject.clone(), reason, visitor.caller).await?;
+    Ok(to(&page_of(&subject)))
+}
+
+async fn resume(State(app): State<App>, of: fn(Name) -> Subject, name: Name, request: Request) -> Done {
+    let Act { visitor, form: Empty {} } = Act::from_request(request, &app).await?;
+    let subject = of(name);
+    app.control.resume(subject.clone(), visitor.caller).await?;
+    Ok(to(&page_of(&subject)))
+}
+
+fn page_of(subject: &Subject) -> String {
+    match subject {
+        Subject::Task(name) => format!("/tasks/{name}"),
+        Subject::Policy(name) => format!("/policies/{name}"),
+    }
+}

@@ -1,0 +1,144 @@
+//! A policy that waits for an approval: the configuration that was agreed to and the one in force, and what goes by each, side by
+//! side. The form repeats what was shown, so that nothing else is approved.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::extract::State;
+use axum::response::Response;
+use maud::{Markup, html};
+
+use super::super::endpoint::App;
+use super::super::extract::PathName;
+use super::super::problem::Problem;
+use super::frame::{Page, Place, notice, order};
+use super::trouble::Trouble;
+use super::visitor::Visitor;
+use super::words::{Tone, instant, prose};
+use crate::report::{Amounts, ToApprove, amount_words, lifted_words, plain};
+use crate::text::human::{count, size};
+use crate::text::printable;
+
+pub(super) async fn page(
+    State(app): State<App>,
+    visitor: Visitor,
+    name: Result<PathName, Problem>,
+) -> Result<Response, Trouble> {
+    let PathName(name) = name?;
+    let shown = app.control.proposal(name.clone(), visitor.caller.clone()).await?;
+    let body = html! {
+        h1 { "Approve policy " a href={ "/policies/" (name) } { (name) } "?" }
+        (why(&shown))
+        (keys(&shown))
+        (counts(&shown))
+        (guards(&shown))
+        (sample(&shown))
+        (verdict(&visitor, &shown))
+    };
+    Ok(Page { title: format!("Approve {name}"), place: Place::Elsewhere, body }.show(&visitor))
+}
+
+/// Reason that it waits.
+fn why(shown: &ToApprove) -> Markup {
+    html! {
+        @if let Some(held) = &shown.held {
+            (notice(Tone::Care, "Held until somebody has looked", html! {
+                ul { @for reason in &held.reasons { li { (printable(reason)) } } }
+                p { "Since " (instant(held.since)) }
+            }))
+        } @else if !shown.is_needed {
+            (notice(Tone::Good, "There is nothing to approve", html! { p { "It is not held, and no guard stops it." } }))
+        }
+    }
+}
+
+/// Keys that differ, as they were and as they are.
+fn keys(shown: &ToApprove) -> Markup {
+    let keys: BTreeSet<&String> = shown.old.keys().chain(shown.new.keys()).collect();
+    let words = |of: &BTreeMap<String, String>, key: &String| {
+        of.get(key).map_or("–".to_owned(), |words| printable(words).into_owned())
+    };
+    html! {
+        @if !keys.is_empty() {
+            h2 { "Configuration" }
+            table.beside {
+                caption.unseen { "Keys that differ" }
+                thead { tr { th scope="col" { "Key" } th scope="col" { "Agreed to" } th scope="col" { "In force now" } } }
+                tbody { @for key in keys {
+                    tr {
+                        th scope="row" { code { (key) } }
+                        td { del { (words(&shown.old, key)) } }
+                        td { ins { (words(&shown.new, key)) } }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+/// Amounts that would go by each.
+fn counts(shown: &ToApprove) -> Markup {
+    let before = |of: fn(&Amounts) -> u64, words: fn(u64) -> String| {
+        shown.before.as_ref().map_or("–".to_owned(), |amounts| words(of(amounts)))
+    };
+    let rows: [(&str, fn(&Amounts) -> u64, fn(u64) -> String); 3] = [
+        ("Rows", |amounts| amounts.rows, count),
+        ("Files", |amounts| amounts.files, count),
+        ("Bytes", |amounts| amounts.size_bytes, size),
+    ];
+    html! {
+        h2 { "What would go" }
+        table.beside {
+            caption.unseen { "Amounts that would go" }
+            thead { tr { th scope="col" { "" span.unseen { "Amount" } } th scope="col" { "Agreed to" } th scope="col" { "In force now" } } }
+            tbody { @for (name, of, words) in rows {
+                @if shown.is_about_rows || name != "Rows" {
+                    tr { th scope="row" { (name) } td { (before(of, words)) } td { b { (words(of(&shown.now))) } } }
+                }
+            } }
+        }
+        @if let Some(why) = &shown.before_unknown { p { "What would go by the one agreed to is not known: " (printable(why)) } }
+        p.faint { "As of " (instant(shown.shown_at)) }
+    }
+}
+
+fn guards(shown: &ToApprove) -> Markup {
+    html! {
+        @if !shown.guards.is_empty() {
+            h2 { "Guards that would be lifted once" }
+            ul.remarks { @for guard in &shown.guards { li.bad { (plain(&lifted_words(guard, shown))) } } }
+        }
+    }
+}
+
+fn sample(shown: &ToApprove) -> Markup {
+    html! {
+        @if !shown.sample.is_empty() {
+            h2 { "For instance" }
+            ul.sample {
+                @for sample in shown.sample.iter().take(10) {
+                    li {
+                        @if !sample.key.is_empty() { "row " code { (printable(&sample.key)) } " " }
+                        @for file in sample.files.iter().take(3) { code.path { (printable(file)) } " " }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn verdict(visitor: &Visitor, shown: &ToApprove) -> Markup {
+    let (path, amount) = (format!("/policies/{}/approve", shown.policy), shown.amount.to_string());
+    html! {
+        @if let Some(obstacle) = &shown.obstacle {
+            (notice(Tone::Bad, "It would not run even if it were approved", html! { p { (prose(&printable(obstacle))) } }))
+        }
+        @if shown.can_be_approved() && visitor.may_act {
+            section.confirm aria-label="Approve it" {
+                p { "Its next run takes at most " b { (amount_words(shown)) } ". What went does not come back, but for a store with a trash." }
+                (order(visitor, &path, &format!("Approve {}", amount_words(shown)), "danger", &[
+                    ("fingerprint", &shown.fingerprint), ("amount", &amount),
+                ]))
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The last 90 days, each with the sums of the runs that began in it: what the calendar and the charts draw, and a table of it.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Span, Timestamp};
+use maud::{Markup, html};
+
+use super::super::endpoint::App;
+use super::super::problem::Problem;
+use super::words::Tone;
+use crate::outcome::DaySums;
+use crate::report::status_words;
+use crate::text::human::{count, counted, size};
+
+/// Days that are shown, today included.
+const SHOWN: i64 = 90;
+
+/// The last days, the oldest first.
+pub(super) struct Days(pub(super) Vec<Day>);
+
+/// A day, in UTC.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Day {
+    pub(super) date: Date,
+    pub(super) runs: u64,
+    pub(super) rows: u64,
+    pub(super) files: u64,
+    pub(super) bytes: u64,
+    pub(super) errors: u64,
+    /// Worst ending of its runs; none where there was no run.
+    pub(super) worst: Option<Tone>,
+    /// Number of runs by their endings, in words.
+    pub(super) endings: String,
+}
+
+impl Days {
+    /// The days that end with that of an instant.
+    pub(super) async fn until(app: &App, now: Timestamp) -> Result<Self, Problem> {
+        let today = now.to_zoned(TimeZone::UTC).date();
+        // A calendar goes back further than that.
+        let first = today.checked_sub(Span::new().days(SHOWN - 1)).unwrap_or(today);
+        let since = first.to_zoned(TimeZone::UTC).map_or(now, |begin| begin.timestamp());
+        Ok(Self::of(first, today, &app.control.days(since).await?))
+    }
+
+    fn of(first: Date, today: Date, sums: &[DaySums]) -> Self {
+        let dates = first.series(Span::new().days(1)).take_while(|date| *date <= today);
+        Self(dates.map(|date| Day::of(date, sums.iter().filter(|sums| sums.day == date))).collect())
+    }
+
+    /// The days with a run, the newest first.
+    pub(super) fn table(&self) -> Markup {
+        let with_runs = self.0.iter().rev().filter(|day| day.runs > 0);
+        html! {
+            details {
+                summary { "The same as a table" }
+                table.wide {
+                    caption.unseen { "Days with a run, the newest first" }
+                    thead { tr {
+                        th scope="col" { "Day" } th scope="col" { "Runs" } th scope="col" { "Rows" }
+                        th scope="col" { "Files" } th scope="col" { "Bytes" } th scope="col" { "Errors" }
+                    } }
+                    tbody { @for day in with_runs {
+                        tr {
+                            th scope="row" data-label="Day" { (day.date.to_string()) }
+                            td data-label="Runs" { (day.endings) }
+                            td data-label="Rows" { (count(day.rows)) }
+                            td data-label="Files" { (count(day.files)) }
+                            td data-label="Bytes" { (size(day.bytes)) }
+                            td data-label="Errors" { (count(day.errors)) }
+                        }
+                    } }
+                }
+            }
+        }
+    }
+}
+
+impl Day {
+    fn of<'a>(date: Date, sums: impl Iterator<Item = &'a DaySums>) -> Self {
+        let mut day = Self { date, ..Self::default() };
+        let mut endings = Vec::new();
+        for sums in sums {
+            day.runs += sums.runs;
+            day.rows += sums.rows;
+            day.files += sums.files_deleted;
+            day.bytes += sums.bytes_reclaimed;
+            day.errors += sums.errors;
+            day.worst = day.worst.max(Some(Tone::of(sums.status)));
+            endings.push(format!("{} {}", count(sums.runs), status_words(sums.status)));
+        }
+        day.endings = endings.join(", ");
+        day
+    }
+
+    /// The day in a sentence.
+    pub(super) fn words(&self) -> String {
+        let Self { date, rows, files, bytes, errors, endings, .. } = self;
+        if self.runs == 0 {
+            return format!("{date}: no run");
+        }
+        let mut words = format!("{date}: {endings}; {}, {}", counted(*rows, "row"), counted(*files, "file"));
+        words.push_str(&format!(" ({})", size(*bytes)));
+        if *errors > 0 {
+            words.push_str(&format!(", {}", counted(*errors, "error")));
+        }
+        words
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::outcome::Status;
+
+    /// Three days; in the middle one a run that completed and one that was blocked.
+    pub fn days() -> Days {
+        let date = |text: &str| text.parse::<Date>().unwrap();
+        let sums = |status, rows| DaySums {
+            day: date("2026-03-01"),
+            status: Some(status),
+            runs: 1,
+            rows,
+            files_deleted: 0,
+            bytes_reclaimed: 0,
+            errors: 0,
+        };
+        let sums = [sums(Status::Blocked, 0), sums(Status::Completed, 1204)];
+        Days::of(date("2026-02-28"), date("2026-03-02"), &sums)
+    }
+
+    #[test]
+    fn every_day_is_there_with_its_worst_ending() {
+        let Days(days) = days();
+        assert_eq!(days.len(), 3);
+        assert_eq!(days.iter().map(|day| day.worst).collect::<Vec<_>>(), [None, Some(Tone::Bad), None]);
+        assert_eq!(days[1].words(), "2026-03-01: 1 blocked, 1 completed; 1,204 rows, 0 files (0 B)");
+        assert_eq!(days[2].words(), "2026-03-02: no run");
+    }
+}
