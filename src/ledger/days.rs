@@ -4,12 +4,9 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use jiff::Timestamp;
 
-use super::words::{instant, read_number, read_word};
+use super::words::{instant, number, read_number, read_word};
 use super::{Fault, Ledger, LedgerError};
-use crate::outcome::DaySums;
-
-/// Runs that are summed up at most: the newest.
-const MOST: i64 = 50_000;
+use crate::outcome::{DaySums, RUNS_BY_DAY};
 
 /// Statement of the sums, which finds runs by the index of their begins.
 pub(super) const SUMS: &str = "
@@ -44,7 +41,7 @@ impl Ledger {
     /// Sums of the runs that began at an instant or later, by day and end, the oldest first.
     pub async fn days(&self, since: Timestamp) -> Result<Vec<DaySums>, LedgerError> {
         self.look("summing up runs by day", move |connection| {
-            let sums = diesel::sql_query(SUMS).bind::<Text, _>(instant(since)).bind::<BigInt, _>(MOST);
+            let sums = diesel::sql_query(SUMS).bind::<Text, _>(instant(since)).bind::<BigInt, _>(number(RUNS_BY_DAY));
             sums.load::<Sums>(connection)?.into_iter().map(Sums::read).collect()
         })
         .await

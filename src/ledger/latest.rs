@@ -56,7 +56,7 @@ impl Ledger {
 
     async fn newest(&self, policy: &Name, has_ended: bool) -> Result<Option<LatestRun>, LedgerError> {
         let policy = policy.to_string();
-        self.call("reading the newest run of a policy", move |connection, _| {
+        self.look("reading the newest run of a policy", move |connection| {
             let mut newest = policy_results::table
                 .inner_join(runs::table.on(runs::run_id.eq(policy_results::run_id)))
                 .filter(policy_results::policy.eq(&policy))

@@ -4,6 +4,9 @@ use jiff::civil::Date;
 
 use super::Status;
 
+/// Runs that are summed up by day at most, the newest. Where there are more, of the earliest day that has any not all are counted.
+pub const RUNS_BY_DAY: u64 = 50_000;
+
 /// Sums of the runs that began on a day, in UTC, and had the same end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DaySums {

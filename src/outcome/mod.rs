@@ -18,7 +18,7 @@ mod standing;
 mod tally;
 mod token;
 
-pub use day::DaySums;
+pub use day::{DaySums, RUNS_BY_DAY};
 pub use document::{Document, FORMAT_VERSION};
 pub use heartbeat::{Heartbeat, HeartbeatSign};
 pub use held::{Held, HoldKind};

@@ -106,7 +106,7 @@ impl Sessions {
         }
     }
 
-    /// Counts a wrong token.
+    /// Counts a wrong token; from the last one that is let pass on, no more are.
     pub(super) fn note_attempt(&self, address: IpAddr, now: Instant) {
         let mut attempts = lock(&self.0.attempts);
         let is_recent = |at: &Instant| now.duration_since(*at) < ATTEMPTS_IN;
@@ -118,6 +118,9 @@ impl Sessions {
         let all = attempts.entry(address).or_default();
         all.retain(is_recent);
         all.push_back(now);
+        if all.len() == ATTEMPTS {
+            tracing::warn!(%address, "{ATTEMPTS} wrong tokens were shown to the dashboard from {address}: for a minute no more are heard");
+        }
     }
 
     /// Word in the forms of whoever needs no log-in, the same until the daemon ends; none where there is no random number.

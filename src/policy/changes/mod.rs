@@ -9,6 +9,7 @@ mod words;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::wording::NOT_TAKING;
 use super::{Name, Policy, Settings};
 use fact::Fact;
 use facts::{Named, daemon_facts, publish_facts, serving_facts};
@@ -63,8 +64,7 @@ pub fn changed_words(old: &Settings, new: &Settings, policy: &Name) -> [BTreeMap
     let facts = |settings: &Settings| find(&settings.policies, policy).map(|policy| policy.facts()).unwrap_or_default();
     let (before, after) = (facts(old), facts(new));
     let words = |of: &[Fact], other: &[Fact]| {
-        let differs =
-            |fact: &&Fact| value_of(other, fact.key) != fact.value && !["enabled", "mode"].contains(&fact.key);
+        let differs = |fact: &&Fact| value_of(other, fact.key) != fact.value && !NOT_TAKING.contains(&fact.key);
         let told = of.iter().filter(differs).filter_map(|fact| Some((fact, fact.value.as_ref()?)));
         let shown = told.map(|(fact, value)| match fact.is_secret {
             true => (fact.key.to_owned(), "…".to_owned()),

@@ -77,28 +77,34 @@ fn keys(shown: &ToApprove) -> Markup {
 
 /// Amounts that would go by each.
 fn counts(shown: &ToApprove) -> Markup {
-    let before = |of: fn(&Amounts) -> u64, words: fn(u64) -> String| {
-        shown.before.as_ref().map_or("–".to_owned(), |amounts| words(of(amounts)))
-    };
-    let rows: [(&str, fn(&Amounts) -> u64, fn(u64) -> String); 3] = [
-        ("Rows", |amounts| amounts.rows, count),
-        ("Files", |amounts| amounts.files, count),
-        ("Bytes", |amounts| amounts.size_bytes, size),
-    ];
+    let (before, now) = (shown.before.map(amounts), amounts(shown.now));
     html! {
         h2 { "What would go" }
         table.beside {
             caption.unseen { "Amounts that would go" }
-            thead { tr { th scope="col" { "" span.unseen { "Amount" } } th scope="col" { "Agreed to" } th scope="col" { "In force now" } } }
-            tbody { @for (name, of, words) in rows {
-                @if shown.is_about_rows || name != "Rows" {
-                    tr { th scope="row" { (name) } td { (before(of, words)) } td { b { (words(of(&shown.now))) } } }
+            thead { tr {
+                th scope="col" { span.unseen { "Amount" } } th scope="col" { "Agreed to" } th scope="col" { "In force now" }
+            } }
+            tbody { @for (place, (name, amount)) in now.iter().enumerate() {
+                @if shown.is_about_rows || place > 0 {
+                    tr {
+                        th scope="row" { (name) }
+                        td { @match &before { Some(before) => (before[place].1), None => "–" } }
+                        td { b { (amount) } }
+                    }
                 }
             } }
         }
-        @if let Some(why) = &shown.before_unknown { p { "What would go by the one agreed to is not known: " (printable(why)) } }
+        @if let Some(why) = &shown.before_unknown {
+            p { "What would go by the one agreed to is not known: " (printable(why)) }
+        }
         p.faint { "As of " (instant(shown.shown_at)) }
     }
+}
+
+/// Amounts with their names, rows first.
+fn amounts(of: Amounts) -> [(&'static str, String); 3] {
+    [("Rows", count(of.rows)), ("Files", count(of.files)), ("Bytes", size(of.size_bytes))]
 }
 
 fn guards(shown: &ToApprove) -> Markup {

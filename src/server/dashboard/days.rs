@@ -1,4 +1,4 @@
-//! The last 90 days, each with the sums of the runs that began in it: what the calendar and the charts draw, and a table of it.
+//! The last 90 days, or fewer where there were very many runs, each with the sums of the runs that began in it: what the calendar and the charts draw, and a table of it.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::super::endpoint::App;
 use super::super::problem::Problem;
 use super::words::Tone;
-use crate::outcome::DaySums;
+use crate::outcome::{DaySums, RUNS_BY_DAY};
 use crate::report::status_words;
 use crate::text::human::{count, counted, size};
 
@@ -43,8 +43,11 @@ impl Days {
         Ok(Self::of(first, today, &app.control.days(since).await?))
     }
 
+    /// Days of which all runs are known.
     fn of(first: Date, today: Date, sums: &[DaySums]) -> Self {
-        let dates = first.series(Span::new().days(1)).take_while(|date| *date <= today);
+        let is_cut = sums.iter().map(|sums| sums.runs).sum::<u64>() >= RUNS_BY_DAY;
+        let cut = sums.first().filter(|_| is_cut).and_then(|sums| sums.day.tomorrow().ok());
+        let dates = cut.unwrap_or(first).series(Span::new().days(1)).take_while(|date| *date <= today);
         Self(dates.map(|date| Day::of(date, sums.iter().filter(|sums| sums.day == date))).collect())
     }
 
@@ -127,6 +130,25 @@ pub(super) mod tests {
         };
         let sums = [sums(Status::Blocked, 0), sums(Status::Completed, 1204)];
         Days::of(date("2026-02-28"), date("2026-03-02"), &sums)
+    }
+
+    #[test]
+    fn days_that_are_not_known_are_left_out() {
+        let date = |text: &str| text.parse::<Date>().unwrap();
+        let sums = |day: &str, runs| DaySums {
+            day: date(day),
+            status: Some(Status::Completed),
+            runs,
+            rows: 0,
+            files_deleted: 0,
+            bytes_reclaimed: 0,
+            errors: 0,
+        };
+        let known = |most| {
+            let sums = [sums("2026-02-28", 10), sums("2026-03-01", most)];
+            Days::of(date("2026-02-01"), date("2026-03-02"), &sums).0.len()
+        };
+        assert_eq!((known(RUNS_BY_DAY - 11), known(RUNS_BY_DAY - 10)), (30, 2));
     }
 
     #[test]

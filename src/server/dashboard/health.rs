@@ -155,6 +155,7 @@ fn of_the_daemon(code: MatterCode) -> &'static str {
     use MatterCode::*;
     match code {
         ConfigInvalid | ReloadFailed | ConfigDiffers => "the configuration",
+        Undelivered => "notifications",
         LedgerLost => "the ledger",
         DiskFull => "the disk of the ledger",
         SourceDown => "a source",

@@ -53,7 +53,7 @@ pub(super) async fn page(State(app): State<App>, visitor: Visitor) -> Result<Res
     let body = html! {
         (region(&now, html! { (headline(&now)) (first(&now)) }))
         section {
-            h2 { "The last 90 days" }
+            h2 { "The last " (days.0.len()) " days" }
             div.past { div { (calendar::draw(&days)) } (charts::draw(&days)) }
             (days.table())
         }

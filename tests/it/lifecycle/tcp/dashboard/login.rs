@@ -69,6 +69,7 @@ fn a_wrong_token_is_refused_and_counted() {
     assert_eq!(reply.status, 429, "not even the right one, for a while");
     assert!(header_of(&reply, "retry-after").unwrap().parse::<u64>().unwrap() <= 61);
     assert_eq!(served.get(&served.viewer, "/status").status, 200, "the API goes on");
+    assert!(log(&served.world).contains("10 wrong tokens were shown to the dashboard from 127.0.0.1"));
     served.daemon.stop();
 }
 

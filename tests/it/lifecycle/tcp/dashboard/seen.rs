@@ -1,7 +1,6 @@
 //! Pages as people see, hear and read them: axe-core looks for what keeps somebody out, in light and dark, wide and narrow.
 
 use super::*;
-use crate::browser::CHROMIUM;
 use crate::needs::Need;
 
 /// Where `.ci/setup` puts it.
@@ -13,8 +12,9 @@ const FAULTS: &str = "axe.run(document).then(found => found.violations.map(fault
 
 #[test]
 fn axe_finds_no_fault() {
-    needs!(Need::Program(CHROMIUM));
+    needs!(Need::Program("axe"));
     let axe = std::fs::read_to_string(AXE).unwrap_or_else(|error| panic!("{AXE}: {error}; .ci/setup installs it"));
+    needs!(Need::Program(crate::browser::CHROMIUM));
     let (mut served, run) = held();
     served.post(&served.operator, "/policies/pictures/pause", json!({ "reason": "so" }));
     let mut browser = Browser::start("");
@@ -27,6 +27,9 @@ fn axe_finds_no_fault() {
     };
     browser.open(&served.url("/login"));
     look(&mut browser, "/login");
+    browser.run("document.querySelector('main').append(new Image())");
+    let found = browser.run(FAULTS).to_string();
+    assert!(found.contains("image-alt"), "it finds a picture without words: {found}");
     log_in(&mut browser, &served, &served.operator.clone());
     let planned =
         served.post(&served.operator, "/run?wait=20s", json!({ "names": ["policy:pictures"], "mode": "plan" }));
@@ -42,6 +45,7 @@ fn axe_finds_no_fault() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert_ne!(browser.run("document.title"), "taken");
     assert_eq!(browser.complaints(), Vec::<String>::new(), "no page asks for what its policy refuses");
     served.hear();
     served.daemon.stop();
