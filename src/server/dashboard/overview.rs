@@ -23,15 +23,16 @@ use crate::report::{
     LastPolicyRun, LastRun, Matter, MatterCode, PolicyOverview, RunEntry, Severity, TaskOverview, short_id,
 };
 use crate::text::human::{count, counted, duration, instant};
+use crate::text::printable;
 
 /// Runs that the page lists.
 const NEWEST: u32 = 8;
 
-/// Everything that changes while the page is looked at.
+/// Everything that changes while the page is looked at. What is not known takes nothing away from the rest.
 struct Now {
     live: LiveStatus,
-    policies: Vec<PolicyOverview>,
-    runs: Vec<RunEntry>,
+    policies: Result<Vec<PolicyOverview>, Problem>,
+    runs: Result<Vec<RunEntry>, Problem>,
     settings: std::sync::Arc<Settings>,
 }
 
@@ -40,8 +41,8 @@ impl Now {
         let wanted = RunsWanted { limit: Some(NEWEST), ..RunsWanted::default() };
         Ok(Self {
             live: app.control.status().await?,
-            policies: app.control.policies().await?,
-            runs: app.control.runs(wanted).await?,
+            policies: app.control.policies().await,
+            runs: app.control.runs(wanted).await,
             settings: app.control.settings(),
         })
     }
@@ -49,14 +50,10 @@ impl Now {
 
 pub(super) async fn page(State(app): State<App>, visitor: Visitor) -> Result<Response, Trouble> {
     let now = Now::look(&app).await?;
-    let days = Days::until(&app, now.live.overview.at).await?;
+    let days = Days::until(&app, now.live.overview.at).await;
     let body = html! {
         (region(&now, html! { (headline(&now)) (first(&now)) }))
-        section {
-            h2 { "The last " (days.0.len()) " days" }
-            div.past { div { (calendar::draw(&days)) } (charts::draw(&days)) }
-            (days.table())
-        }
+        (or_trouble(&days, past))
         (rest(&now))
         @if visitor.may_act {
             (order(&visitor, "/runs", "Dry run of all that is scheduled", "", &[("mode", "plan")]))
@@ -68,6 +65,24 @@ pub(super) async fn page(State(app): State<App>, visitor: Visitor) -> Result<Res
 pub(super) async fn live(State(app): State<App>, _: Visitor) -> Result<Response, Trouble> {
     let now = Now::look(&app).await?;
     Ok(respond(StatusCode::OK, region(&now, html! { (headline(&now)) (first(&now)) (rest(&now)) })))
+}
+
+/// A part of the page, or why there is none.
+fn or_trouble<T>(known: &Result<T, Problem>, show: impl FnOnce(&T) -> Markup) -> Markup {
+    match known {
+        Ok(known) => show(known),
+        Err(problem) => html! { p.bad { (icon(Tone::Bad)) " " (printable(&problem.detail)) } },
+    }
+}
+
+fn past(days: &Days) -> Markup {
+    html! {
+        section {
+            h2 { "The last " (days.0.len()) " days" }
+            div.past { div { (calendar::draw(days)) } (charts::draw(days)) }
+            (days.table())
+        }
+    }
 }
 
 /// The part of the page that is looked at again and again. Each of its children has an id, by which it is put in place.
@@ -98,7 +113,7 @@ fn first(now: &Now) -> Markup {
     html! {
         div #attention { (attention(now)) }
         div #running { (running(&now.live)) }
-        div #policies { h2 { "Policies" } (policies(now)) }
+        div #policies { h2 { "Policies" } (or_trouble(&now.policies, |all| policies(all, now))) }
     }
 }
 
@@ -108,7 +123,7 @@ fn rest(now: &Now) -> Markup {
         div #tasks { h2 { "Tasks" } (tasks(&overview.tasks, overview.at)) }
         div #newest {
             h2 { "Newest runs" }
-            (run_table(&now.runs, "Newest runs", overview.at))
+            (or_trouble(&now.runs, |runs| run_table(runs, "Newest runs", overview.at)))
             p { a href="/runs" { "All runs" } }
         }
     }
@@ -144,7 +159,7 @@ fn place_of(matter: &Matter, now: &Now) -> Option<(String, String)> {
     let run = match (&matter.policy, &matter.task) {
         _ if !is_of_run => None,
         (Some(name), _) => {
-            let policy = now.policies.iter().find(|policy| policy.policy == *name);
+            let policy = now.policies.iter().flatten().find(|policy| policy.policy == *name);
             policy.and_then(|policy| policy.last_run.as_ref()).map(|run| run.run_id)
         }
         (None, Some(name)) => {
@@ -182,7 +197,7 @@ fn running(live: &LiveStatus) -> Markup {
     }
 }
 
-fn policies(now: &Now) -> Markup {
+fn policies(all: &[PolicyOverview], now: &Now) -> Markup {
     let (live, at) = (&now.live, now.live.overview.at);
     html! {
         table.wide {
@@ -191,7 +206,7 @@ fn policies(now: &Now) -> Markup {
                 th scope="col" { "Policy" } th scope="col" { "State" } th scope="col" { "Next" }
                 th scope="col" { "Last run" } th scope="col" { "Deleted then" }
             } }
-            tbody { @for policy in &now.policies {
+            tbody { @for policy in all {
                 @let health = Health::of(policy, live, &now.settings);
                 @let runs_now = live.progress.iter().any(|run| run.policy.as_ref() == Some(&policy.policy));
                 tr {

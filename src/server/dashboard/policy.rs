@@ -14,10 +14,12 @@ use super::trouble::Trouble;
 use super::visitor::Visitor;
 use super::words::{Tone, badge, instant, run_table};
 use crate::outcome::{Pause, Subject};
-use crate::policy::{Mode, Policy, Settings};
+use crate::policy::{Mode, Settings};
 use crate::report::{Overview, Paused, PolicyOverview};
 use crate::text::printable;
 
+/// Keys of which the page says more.
+const SAID: [&str; 4] = ["enabled", "kind", "mode", "task"];
 /// Runs that the page lists.
 const NEWEST: u32 = 10;
 
@@ -35,11 +37,13 @@ pub(super) async fn page(
     let runs = app.control.runs(wanted).await?;
     let health = Health::of(policy, &live, &settings);
     let compiled = settings.policies.iter().find(|compiled| compiled.name == name);
+    let takes_params = compiled.and_then(|policy| policy.kind.rows()).is_some_and(|rows| !rows.params.is_empty());
+    let paused = pause_of(&live.overview, &Subject::Policy(name.clone()));
     let body = html! {
         h1 { "Policy " (name) " " (badge(health.tone(), health.words())) }
         (held(policy))
-        (pause_of(&live.overview, &Subject::Policy(name.clone())))
-        @if visitor.may_act { (acts(&visitor, policy, compiled.is_some_and(|compiled| takes_params(compiled)))) }
+        (pause_notice(paused))
+        @if visitor.may_act { (acts(&visitor, policy, (takes_params, paused.is_some()))) }
         h2 { "Configuration in force" }
         (configuration(policy, &settings))
         h2 { "Newest runs" }
@@ -47,10 +51,6 @@ pub(super) async fn page(
         p { a href={ "/runs?policy=" (name) } { "All its runs" } }
     };
     Ok(Page { title: format!("Policy {name}"), place: Place::Elsewhere, body }.show(&visitor))
-}
-
-fn takes_params(policy: &Policy) -> bool {
-    policy.kind.rows().is_some_and(|rows| !rows.params.is_empty())
 }
 
 fn held(policy: &PolicyOverview) -> Markup {
@@ -66,11 +66,14 @@ fn held(policy: &PolicyOverview) -> Markup {
     )
 }
 
-/// Pause of a subject, by whom and why.
-pub(super) fn pause_of(overview: &Overview, subject: &Subject) -> Markup {
-    let Some(Paused { pause, error, .. }) = overview.paused.iter().find(|paused| paused.subject == *subject) else {
-        return html! {};
-    };
+/// Pause of a subject.
+pub(super) fn pause_of<'a>(overview: &'a Overview, subject: &Subject) -> Option<&'a Paused> {
+    overview.paused.iter().find(|paused| paused.subject == *subject)
+}
+
+/// Pause, by whom and why.
+pub(super) fn pause_notice(paused: Option<&Paused>) -> Markup {
+    let Some(Paused { pause, error, .. }) = paused else { return html! {} };
     let rest = html! {
         @if let Some(Pause { since, by, reason }) = pause {
             p { "Since " (instant(*since)) " by " (printable(&by.to_string())) @if let Some(reason) = reason { ": " (printable(reason)) } }
@@ -80,7 +83,7 @@ pub(super) fn pause_of(overview: &Overview, subject: &Subject) -> Markup {
     notice(Tone::Care, "Paused: nothing is taken by it", rest)
 }
 
-fn acts(visitor: &Visitor, policy: &PolicyOverview, takes_params: bool) -> Markup {
+fn acts(visitor: &Visitor, policy: &PolicyOverview, (takes_params, is_paused): (bool, bool)) -> Markup {
     let name = format!("policy:{}", policy.policy);
     html! {
         div.acts {
@@ -89,7 +92,7 @@ fn acts(visitor: &Visitor, policy: &PolicyOverview, takes_params: bool) -> Marku
             } @else if policy.enabled {
                 (run_buttons(visitor, &name))
             }
-            (pause_buttons(visitor, &format!("/policies/{}", policy.policy)))
+            (pause_buttons(visitor, &format!("/policies/{}", policy.policy), is_paused))
         }
     }
 }
@@ -102,15 +105,18 @@ pub(super) fn run_buttons(visitor: &Visitor, names: &str) -> Markup {
     }
 }
 
-/// Buttons to pause something, with a reason, and to let it go on.
-pub(super) fn pause_buttons(visitor: &Visitor, path: &str) -> Markup {
+/// Button to pause something, with a reason, or to let it go on.
+pub(super) fn pause_buttons(visitor: &Visitor, path: &str, is_paused: bool) -> Markup {
     html! {
-        form.order method="post" action={ (path) "/pause" } {
-            (form_word(visitor))
-            label { span.unseen { "Reason of the pause" } input name="reason" maxlength="500" placeholder="Reason"; }
-            button { "Pause" }
+        @if is_paused {
+            (order(visitor, &format!("{path}/resume"), "Resume", "", &[]))
+        } @else {
+            form.order method="post" action={ (path) "/pause" } {
+                (form_word(visitor))
+                label { span.unseen { "Reason of the pause" } input name="reason" maxlength="500" placeholder="Reason"; }
+                button { "Pause" }
+            }
         }
-        (order(visitor, &format!("{path}/resume"), "Resume", "", &[]))
     }
 }
 
@@ -131,7 +137,9 @@ fn configuration(policy: &PolicyOverview, settings: &Settings) -> Markup {
                     (Mode::Report, Mode::Enforce) => "report: nothing is deleted",
                 }
             }
-            @for (key, words) in &policy.configuration { dt { code { (key) } } dd { (printable(words)) } }
+            @for (key, words) in policy.configuration.iter().filter(|(key, _)| !SAID.contains(&key.as_str())) {
+                dt { code { (key) } } dd { (printable(words)) }
+            }
             dt { "Fingerprint" } dd { code.path { (policy.fingerprint) } }
         }
     }

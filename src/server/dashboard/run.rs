@@ -16,7 +16,7 @@ use super::trouble::Trouble;
 use super::visitor::Visitor;
 use super::words::{Tone, badge, ending, instant, prose};
 use crate::outcome::{HookPoint, RunMode, RunResult};
-use crate::report::{plain, plan_summary, short_id, summary};
+use crate::report::{plain, plan_summary, short_id, status_words, summary};
 use crate::text::human::duration;
 use crate::text::printable;
 
@@ -51,7 +51,7 @@ pub(super) async fn page(
         }
         (facts(result))
     };
-    let title = format!("{} {}", kind(result), short_id(&result.run_id));
+    let title = format!("{} {}: {}", kind(result), short_id(&result.run_id), status_words(result.status));
     Ok(Page { title, place: Place::Runs, body }.show(&visitor))
 }
 

@@ -69,11 +69,11 @@ fn numbers(policy: &PolicyResult, is_plan: bool) -> Markup {
     html! {
         dl.numbers {
             @if policy.is_about_rows() {
-                div { dt { "Rows eligible" } dd { (count(tally.rows_matched)) } }
+                div { dt { "Rows eligible" } dd { (count(eligible(policy, tally.rows_matched))) } }
                 div { dt { (deleted) } dd { (count(tally.rows_deleted)) } }
                 @if tally.rows_updated > 0 { div { dt { "Rows updated" } dd { (count(tally.rows_updated)) } } }
             } @else {
-                div { dt { "Files eligible" } dd { (count(tally.files_matched)) } }
+                div { dt { "Files eligible" } dd { (count(eligible(policy, tally.files_matched))) } }
             }
             div { dt { (files) } dd { (count(tally.files_deleted)) } }
             div { dt { "Bytes freed" } dd { (size(tally.bytes_reclaimed)) } }
@@ -82,6 +82,11 @@ fn numbers(policy: &PolicyResult, is_plan: bool) -> Markup {
             @if let Some(cutoff) = policy.cutoff { div { dt { "Cutoff" } dd { (instant(cutoff)) } } }
         }
     }
+}
+
+/// Number of what is eligible: where a guard stopped it, what that has counted.
+fn eligible(policy: &PolicyResult, matched: u64) -> u64 {
+    if policy.status == Status::Blocked { matched.max(policy.amount()) } else { matched }
 }
 
 /// Remarks but for what stopped it, which is said above.
@@ -101,7 +106,7 @@ fn guards(policy: &PolicyResult) -> Markup {
     };
     html! {
         @if !exceeded.is_empty() { (list(exceeded, Some("bad"))) }
-        @if !kept.is_empty() { details { summary { "Other guards" } (list(kept, None)) } }
+        @if !kept.is_empty() { details { summary { "Guards that do not stop it" } (list(kept, None)) } }
     }
 }
 

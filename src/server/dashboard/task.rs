@@ -10,7 +10,7 @@ use super::super::extract::PathName;
 use super::super::problem::{Problem, ProblemCode};
 use super::frame::{Page, Place};
 use super::overview::{last, next};
-use super::policy::{pause_buttons, pause_of, run_buttons};
+use super::policy::{pause_buttons, pause_notice, pause_of, run_buttons};
 use super::trouble::Trouble;
 use super::visitor::Visitor;
 use super::words::run_table;
@@ -30,13 +30,14 @@ pub(super) async fn page(
     let task = overview.tasks.iter().find(|task| task.task == name).ok_or_else(unknown)?;
     let wanted = RunsWanted { task: Some(name.clone()), limit: Some(NEWEST), ..RunsWanted::default() };
     let runs = app.control.runs(wanted).await?;
+    let paused = pause_of(&overview, &Subject::Task(name.clone()));
     let body = html! {
         h1 { "Task " (name) }
-        (pause_of(&overview, &Subject::Task(name.clone())))
+        (pause_notice(paused))
         @if visitor.may_act {
             div.acts {
                 @if task.enabled && !task.policies.is_empty() { (run_buttons(&visitor, &format!("task:{name}"))) }
-                (pause_buttons(&visitor, &format!("/tasks/{name}")))
+                (pause_buttons(&visitor, &format!("/tasks/{name}"), paused.is_some()))
             }
         }
         dl.facts {

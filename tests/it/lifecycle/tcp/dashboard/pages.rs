@@ -101,6 +101,18 @@ fn the_first_page_agrees_with_the_status() {
 }
 
 #[test]
+fn without_its_ledger_the_first_page_says_so() {
+    let served = Served::start("");
+    let visit = served.visit(&served.viewer);
+    std::fs::remove_file(served.world.dir.join("state/ledger.db")).unwrap();
+    let page = visit.read("/");
+    assert!(page.contains("class=\"headline bad\"") && page.contains("the ledger</p>"), "{page}");
+    assert!(!page.contains("keeps up") && page.contains("class=\"bad\""), "{page}");
+    assert_eq!(visit.get("/runs").status, 500);
+    served.daemon.stop();
+}
+
+#[test]
 fn long_lists_are_cut() {
     let world = world_served("");
     call_in(&world, &["status"]).with(0);

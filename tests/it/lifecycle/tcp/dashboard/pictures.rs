@@ -131,6 +131,10 @@ fn pictures_are_there_and_small() {
     shoot(&mut browser, &served, ("run", &format!("/runs/{unwell}")), (1000, 900, "light"));
     shoot(&mut browser, &served, ("approve", "/policies/detections/approve"), (1000, 1000, "light"));
     shoot(&mut browser, &served, ("overview-dark", "/"), (1000, 850, "dark"));
+    let states = "[...document.querySelectorAll('#policies tbody tr')].map(row =>
+        row.querySelector('th').innerText + ' ' + row.querySelector('.badge').innerText)";
+    let expected = ["detections held", "events keeps up", "exports blocked", "gpu-stats keeps up", "logs paused"];
+    assert_eq!(browser.run(states), json!(expected));
     shoot(&mut browser, &served, ("overview-narrow", "/"), (360, 1400, "light"));
     for name in ["overview", "overview-dark", "overview-narrow", "run", "approve"] {
         let size = std::fs::metadata(place(name))
