@@ -8,7 +8,7 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter};
 
 use super::since::Since;
-use super::{candidates, help, pending_args, token_args};
+use super::{candidates, help, notify_args, pending_args, token_args};
 use crate::config::Inputs;
 
 const STYLES: Styles = Styles::styled()
@@ -245,6 +245,13 @@ pub enum Command {
     Token {
         #[command(subcommand)]
         what: token_args::TokenCommand,
+    },
+    /// Try whether those who are notified can be reached
+    #[command(long_about = notify_args::HELP, after_long_help = notify_args::EXAMPLES)]
+    #[command(subcommand_required = true, arg_required_else_help = true)]
+    Notify {
+        #[command(subcommand)]
+        what: notify_args::NotifyCommand,
     },
     /// Print a completion script for a shell
     #[command(long_about = help::COMPLETIONS, after_long_help = help::COMPLETIONS_EXAMPLES)]

@@ -70,6 +70,11 @@ pub fn stores() -> Vec<CompletionCandidate> {
     stores.map(|(name, store)| candidate(name, store.path.unwrap_or_default())).collect()
 }
 
+/// Those who are notified.
+pub fn destinations() -> Vec<CompletionCandidate> {
+    configured().notify.into_iter().map(|(name, _)| CompletionCandidate::new(name)).collect()
+}
+
 /// Tables that policies govern, and stores.
 pub fn tables_and_stores() -> Vec<CompletionCandidate> {
     let policies = configured().policies.into_iter();

@@ -13,6 +13,8 @@ mod exit;
 mod help;
 mod inspect;
 mod load;
+mod notify;
+mod notify_args;
 mod output;
 mod pending;
 mod pending_args;
@@ -40,6 +42,7 @@ pub use args::{Args, Shared};
 use args::{AuditCommand, Command, ConfigCommand, PlanForm};
 pub use exit::Exit;
 use load::{inputs, load, load_from};
+use notify_args::NotifyCommand;
 pub use output::RefusedCommand;
 use output::{Output, say};
 use pending_args::PendingCommand;
@@ -209,18 +212,23 @@ async fn dispatch(args: Args, output: Output) -> Result<Exit, Refusal> {
         Command::Token { what: TokenCommand::Remove { name } } => {
             token::remove(&inputs(shared), &name, output).boxed_local().await
         }
+        Command::Notify { what: NotifyCommand::Test { name } } => {
+            notify::test(&inputs(shared), &name, output).boxed_local().await
+        }
         Command::Runs { id: Some(id), .. } => runs::one(&inputs(shared), &id, output).boxed_local().await,
         Command::Runs { id: None, wanted } => runs::list(&inputs(shared), wanted, output).boxed_local().await,
     }
 }
 
 async fn daemon(inputs: Inputs) -> Result<Exit, Refusal> {
+    let reached = inputs.clone();
+    let reach: daemon::Reach = Arc::new(move || compile::destinations(&reached));
     let load: daemon::Loader = Arc::new(move |set| {
         let set = inputs.set.iter().cloned().chain(set).collect();
         compile::load(&Inputs { set, ..inputs.clone() })
             .map_err(|problems| daemon::Refusal { errors: problems.iter().map(ToString::to_string).collect() })
     });
-    match daemon::daemon(daemon::Options { load, clock: Default::default() }).await {
+    match daemon::daemon(daemon::Options { load, reach, clock: Default::default() }).await {
         Ok(daemon::DaemonEnd::InOrder) => Ok(Exit::Done),
         Ok(daemon::DaemonEnd::Forced) => Ok(Exit::Failed),
         // One a line: each is an entry of its own in the journal.

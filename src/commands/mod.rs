@@ -11,6 +11,7 @@ pub mod execute;
 pub mod explain;
 pub(crate) mod held;
 pub mod known;
+pub mod notify;
 pub mod operator;
 pub mod params;
 pub mod pause;

@@ -20,12 +20,13 @@ mod serve;
 mod signals;
 mod source_health;
 mod start;
+mod start_failure;
 mod state;
 mod status_line;
 mod systemd;
 mod task_runner;
 
-pub use reload::{Loader, Refusal};
+pub use reload::{Loader, Reach, Refusal};
 pub use serve::{DaemonEnd, daemon};
 pub use start::StartError;
 pub use state::Options;

@@ -1,13 +1,16 @@
 //! Loading a configuration anew: which changes a running daemon can take.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::policy::Settings;
+use crate::policy::{Destination, Settings};
 
 /// Loads and compiles the configuration from where the daemon was told that it is, with overrides on top.
 pub type Loader = Arc<dyn Fn(Vec<(String, String)>) -> Result<Settings, Refusal> + Send + Sync>;
+
+/// Finds those who are notified, and the state directory, in a configuration that may be wrong elsewhere.
+pub type Reach = Arc<dyn Fn() -> (Vec<Arc<Destination>>, Option<PathBuf>) + Send + Sync>;
 
 /// Loads off the loop: files, credentials and zones are read.
 pub(super) async fn load(loader: &Loader, set: Vec<(String, String)>) -> Result<Settings, Refusal> {

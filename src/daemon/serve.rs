@@ -19,6 +19,7 @@ use super::report::Report;
 use super::signals::{Signal, Signals};
 use super::source_health::Change;
 use super::start::{StartError, remembered_tasks, start};
+use super::start_failure;
 use super::state::{Daemon, Options};
 use super::status_line::{Picture, degraded, render};
 use super::systemd::{ServiceManager, watchdog_period};
@@ -67,6 +68,7 @@ async fn start_and_serve(options: Options) -> Result<DaemonEnd, StartError> {
         Err(error) => {
             cancel.cancel();
             Event::StartFailed { error: &error }.emit();
+            start_failure::report(&options, &error).await;
             return Err(error);
         }
     };

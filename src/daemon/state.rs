@@ -11,7 +11,7 @@ use super::control::{Order, Requests, Snapshot};
 use super::live::Live;
 use super::notices::Notices;
 use super::recovery::Background;
-use super::reload::{Loader, Refusal};
+use super::reload::{Loader, Reach, Refusal};
 use super::report::Report;
 use super::runs::Runs;
 use super::source_health::SourceWatch;
@@ -26,6 +26,8 @@ use crate::schedule::Schedule;
 /// Parts that a daemon needs to begin.
 pub struct Options {
     pub load: Loader,
+    /// Those who are told where the start fails.
+    pub reach: Reach,
     pub clock: Clock,
 }
 

@@ -38,6 +38,7 @@ pub enum AuditAction {
     Forget,
     TokenAdd,
     TokenRemove,
+    TestNotify,
 }
 
 /// Entry that is to be added.

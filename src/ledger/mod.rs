@@ -25,6 +25,7 @@ mod runs;
 mod schema;
 mod sight;
 mod small_files;
+mod start_failures;
 mod stores;
 mod tasks;
 #[cfg(test)]
@@ -56,6 +57,7 @@ pub use notices::{Conditions, Said};
 pub use outbox::{Backlog, OutboxMessage};
 pub use pauses::{FoundPause, PauseError, Pauses};
 pub use sight::Sight;
+pub use start_failures::{ReportedFailure, StartFailures};
 pub use stores::Adoption;
 pub use tokens::{FoundToken, TokenError, Tokens};
 

@@ -75,6 +75,20 @@ impl Ledger {
         .await
     }
 
+    /// Notes a condition of which destinations were told otherwise than by the outbox, so that they are told when it is over.
+    pub async fn note_told(&self, notice: &Notice, digest: &str, destinations: &[String]) -> Result<(), LedgerError> {
+        let (notice, digest, destinations) = (notice.clone(), digest.to_owned(), destinations.to_vec());
+        self.call("noting what was notified", move |connection, _| {
+            connection.immediate_transaction(|connection| {
+                for destination in &destinations {
+                    note_told(connection, destination, &notice, &digest)?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// Forgets what was told to destinations that are no longer there, with the messages that waited for them; these, by
     /// destination.
     pub async fn forget_destinations(&self, known: Vec<String>) -> Result<Vec<(String, u64)>, LedgerError> {
@@ -116,14 +130,7 @@ fn say_to(
         let before: Option<Notice> = told.and_then(|told| serde_json::from_str(&told.notice).ok());
         let since = before.map_or(condition.notice.since, |before| before.since);
         let notice = Notice { id: RunId::now_v7(), at: now, since, ..condition.notice.clone() };
-        let values = (
-            notices::destination.eq(destination),
-            notices::event.eq(&event),
-            notices::subject.eq(&subject),
-            notices::digest.eq(&condition.digest),
-            notices::notice.eq(serde_json::to_string(&notice)?),
-        );
-        diesel::replace_into(notices::table).values(values).execute(connection)?;
+        note_told(connection, destination, &notice, &condition.digest)?;
         enqueue(connection, destination, (&event, &subject), &notice, now)?;
         has_said = true;
     }
@@ -131,6 +138,18 @@ fn say_to(
         has_said |= end_if_over(connection, (destination, on), told, standing, now)?;
     }
     Ok(has_said)
+}
+
+fn note_told(connection: &mut SqliteConnection, destination: &str, notice: &Notice, digest: &str) -> Result<(), Fault> {
+    let values = (
+        notices::destination.eq(destination),
+        notices::event.eq(word(&notice.event)?),
+        notices::subject.eq(notice.subject.to_string()),
+        notices::digest.eq(digest),
+        notices::notice.eq(serde_json::to_string(notice)?),
+    );
+    diesel::replace_into(notices::table).values(values).execute(connection)?;
+    Ok(())
 }
 
 /// Says that a condition is over, where it is. True if that was said.

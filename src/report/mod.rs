@@ -24,6 +24,7 @@ mod status;
 mod store_stats;
 pub mod style;
 mod table;
+mod tested;
 mod tokens;
 mod why;
 mod why_file;
@@ -52,6 +53,7 @@ pub use status::{DaemonState, LastRun, Overview, Paused, Pending, TaskOverview, 
 pub use store_stats::{StoreOrphans, StoreStats, StoreTrash};
 pub use style::{plain, status_words};
 pub use table::Layout;
+pub use tested::TestedDestination;
 pub use tokens::{NewToken, TokenEntry, render_tokens};
 pub use why::{FileWhy, PolicyWhy, Reason, RowFate, RowName, RowWhy, render_why};
 pub use why_file::{FileAnswer, FileFate, FoundAs, NamingRow, PolicyOnFile, WhyKept, render_why_file};

@@ -18,7 +18,7 @@ use crate::outcome::{
 use crate::policy::{Mode, Name, Settings};
 use crate::report::{
     AuditEntry, Forgotten, Overview, Paused, PendingFiles, PolicyOverview, Retried, RunEntry, Stats, StoreStats,
-    ToApprove,
+    TestedDestination, ToApprove,
 };
 
 /// An answer, or why there is none.
@@ -70,6 +70,8 @@ pub trait Control: Send + Sync + 'static {
     fn stores(&self) -> Answer<'_, Vec<StoreStats>>;
     /// The newest entries of the audit first, at most `limit`.
     fn audit(&self, limit: u32) -> Answer<'_, Vec<AuditEntry>>;
+    /// Sends a test to somebody who is notified.
+    fn test_destination(&self, name: Name, caller: Caller) -> Answer<'_, TestedDestination>;
     /// Loads the configuration anew.
     fn reload(&self, caller: Caller) -> Answer<'_, Reloaded>;
 }

@@ -29,7 +29,7 @@ pub enum ProblemCode {
     ReadOnly,
     UnknownPath,
     UnknownRun,
-    /// No task or policy has that name, or it is switched off.
+    /// No task or policy has that name, or it is switched off; nobody of that name is notified.
     UnknownName,
     /// An id could be that of several runs.
     AmbiguousRun,
@@ -104,7 +104,7 @@ impl ProblemCode {
             ProblemCode::ReadOnly => "The server is read-only",
             ProblemCode::UnknownPath => "There is nothing at this path",
             ProblemCode::UnknownRun => "There is no such run",
-            ProblemCode::UnknownName => "There is no such task or policy",
+            ProblemCode::UnknownName => "There is no such task, policy or destination",
             ProblemCode::AmbiguousRun => "The id could be that of several runs",
             ProblemCode::InvalidParameter => "A parameter does not fit the policies",
             ProblemCode::MethodNotAllowed => "The path does not take this method",

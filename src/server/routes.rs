@@ -20,7 +20,9 @@ use super::problem::{Problem, ProblemCode};
 use super::{dashboard, events, openapi, orders};
 use crate::outcome::{RunId, RunResult, Subject};
 use crate::policy::Name;
-use crate::report::{Forgotten, Paused, PendingFiles, PolicyOverview, Retried, RunEntry, Stats, ToApprove};
+use crate::report::{
+    Forgotten, Paused, PendingFiles, PolicyOverview, Retried, RunEntry, Stats, TestedDestination, ToApprove,
+};
 
 /// Longest time that a request waits for its run.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
@@ -97,6 +99,13 @@ fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/api/v1/reload", reload, "Loads the configuration anew")
             .answers::<Reloaded>(StatusCode::OK)
             .refuses(&[ConfigurationInvalid]),
+        Endpoint::post(
+            "/api/v1/notify/{destination}/test",
+            test_destination,
+            "Sends a test to somebody who is notified",
+        )
+        .answers::<TestedDestination>(StatusCode::OK)
+        .refuses(&[UnknownName]),
         Endpoint::get("/metrics", metrics, "Numbers in the text format of Prometheus")
             .answers_as(StatusCode::OK, Form::Text)
             .refuses(&[UnknownPath]),
@@ -375,4 +384,12 @@ fn nothing_seen(name: &Name) -> Problem {
 
 async fn reload(State(app): State<App>, Extension(caller): Extension<Caller>) -> Result<Response, Problem> {
     Ok(document(&app.control.reload(caller).await?))
+}
+
+async fn test_destination(
+    State(app): State<App>,
+    Extension(caller): Extension<Caller>,
+    PathName(name): PathName,
+) -> Result<Response, Problem> {
+    Ok(document(&app.control.test_destination(name, caller).await?))
 }

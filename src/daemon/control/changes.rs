@@ -6,11 +6,12 @@ use tokio::sync::oneshot;
 
 use super::controller::{Controller, Order, internal, stopping, unknown_name, unwanted, who_asks};
 use crate::commands::approve::{self, Shown};
+use crate::commands::notify;
 use crate::commands::selection::{Selection, select};
 use crate::ledger::{AuditAction, Pauses};
 use crate::outcome::{Pause, Role, Subject};
 use crate::policy::{Name, Params, Settings};
-use crate::report::{Paused, ToApprove};
+use crate::report::{Paused, TestedDestination, ToApprove};
 use crate::run::HoldReason;
 use crate::server::{Caller, Problem, ProblemCode, Reloaded, SeenProposal};
 
@@ -112,6 +113,20 @@ impl Controller {
         let selection = Selection { task: None, ..selection };
         let shown = approve::look(settings, &selection, &Params::new()).await.map_err(internal)?;
         shown.and_then(|mut shown| shown.pop()).ok_or_else(stopping)
+    }
+
+    /// Sends a test to somebody who is notified.
+    pub(super) async fn send_test(&self, name: Name, caller: Caller) -> Result<TestedDestination, Problem> {
+        let settings = self.settings();
+        if settings.notify.iter().all(|destination| destination.name != name) {
+            let nobody = Problem::new(ProblemCode::UnknownName, format!("nobody named {name} is notified"));
+            return Err(nobody.hint("[notify.NAME] of the configuration declares them"));
+        }
+        let by = self.note(&caller, (AuditAction::TestNotify, name.to_string()), serde_json::json!({})).await?;
+        tracing::info!(by = %by, destination = %name, "A test is sent to {name}, by {by}");
+        let clock = self.runs.clock().clone();
+        let work = self.requests.work(async move { notify::test(&settings, &name, &clock).await });
+        work.await.map_err(internal)?.ok_or_else(stopping)
     }
 
     pub(super) async fn reload_configuration(&self, caller: Caller) -> Result<Reloaded, Problem> {

@@ -20,7 +20,8 @@ use jiff::Timestamp;
 use crate::outcome::{DaySums, PendingChoice, PendingPath, Role, RunId, Subject};
 use crate::policy::{Name, Settings};
 use crate::report::{
-    AuditEntry, Forgotten, Paused, PendingFiles, PolicyOverview, Retried, RunEntry, Stats, StoreStats, ToApprove,
+    AuditEntry, Forgotten, Paused, PendingFiles, PolicyOverview, Retried, RunEntry, Stats, StoreStats,
+    TestedDestination, ToApprove,
 };
 use crate::server::{
     Answer, Caller, Control, LiveStatus, Reloaded, RunDocument, RunUpdate, RunWanted, RunsWanted, SeenProposal,
@@ -115,6 +116,10 @@ impl Control for Controller {
 
     fn audit(&self, limit: u32) -> Answer<'_, Vec<AuditEntry>> {
         Box::pin(self.newest_audit(limit))
+    }
+
+    fn test_destination(&self, name: Name, caller: Caller) -> Answer<'_, TestedDestination> {
+        Box::pin(self.send_test(name, caller))
     }
 
     fn reload(&self, caller: Caller) -> Answer<'_, Reloaded> {

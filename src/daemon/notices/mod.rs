@@ -1,7 +1,7 @@
 //! Notices: looks at what is the case whenever something may have changed, and has those told who want to know.
 
 mod gather;
-mod words;
+pub(super) mod words;
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::beats;
 use super::runs::Runs;
 use super::source_health::SourceStanding;
-use crate::ledger::{LedgerError, Said};
+use crate::ledger::{LedgerError, ReportedFailure, Said, StartFailures};
 use crate::notify::Outbox;
 use crate::policy::{Addressee, NoticeEvent, Settings};
 use crate::text::chain;
@@ -33,6 +33,7 @@ impl Notices {
     /// Looks once at the start, and whenever it is asked to; delivers to those of the configuration in force.
     pub(super) async fn start(runs: &Runs, sources: SourceStanding, cancel: &CancellationToken) -> Self {
         follow(runs).await;
+        settle_start(runs).await;
         let (sender, seen) = watch::channel(sources);
         let task = tokio::spawn(keep_looking(runs.clone(), seen, cancel.clone()));
         Self { sources: sender, task }
@@ -71,6 +72,22 @@ pub(super) async fn follow(runs: &Runs) {
     }
     beats::begin(runs.ledger(), &addressees).await;
     runs.outbox().follow(addressees);
+}
+
+/// After a start: whoever was told of one that failed is told that all is well again.
+async fn settle_start(runs: &Runs) {
+    let settings = runs.live().settings();
+    let failures = StartFailures::of(&settings.daemon.state_dir);
+    let Some(ReportedFailure { digest, notice, mut reported_to }) = failures.last() else { return };
+    reported_to.retain(|name| settings.notify.iter().any(|destination| destination.name.as_str() == name));
+    if let Err(error) = runs.ledger().note_told(&notice, &digest, &reported_to).await {
+        let error = chain(&error);
+        tracing::warn!(error, "It could not be noted who is to be told that the start succeeded: {error}");
+        return;
+    }
+    if let Err(error) = failures.forget() {
+        tracing::warn!(%error, "The note of a start that failed could not be removed: {error}");
+    }
 }
 
 async fn keep_looking(runs: Runs, mut sources: watch::Receiver<SourceStanding>, cancel: CancellationToken) {

@@ -107,6 +107,14 @@ pub(super) fn of_overdue(task: &Name, since: Timestamp, policies: Vec<NoticePoli
     NoticeCondition { digest: String::new(), notice: Notice { policies, ..notice } }
 }
 
+/// Notice that the daemon did not start, for these reasons.
+pub(in crate::daemon) fn of_start_failure(reasons: Vec<String>, now: Timestamp) -> Notice {
+    let title = "retaind did not start".to_owned();
+    let about = (NoticeEvent::StartFailed, NoticeSubject::daemon());
+    let lines = reasons.into_iter().map(short).collect();
+    Notice { id: RunId::now_v7(), ..notice(about, now, (title, lines), "retaind check".to_owned()) }
+}
+
 /// Condition of a source that is down.
 pub(super) fn of_source(source: &Name, why: &str, now: Timestamp, policies: Vec<NoticePolicy>) -> NoticeCondition {
     let title = format!("source {source} is down");

@@ -7,6 +7,7 @@ mod file;
 mod in_force;
 mod intents;
 mod leases;
+mod notices;
 mod processes;
 mod results;
 mod runs;

@@ -22,6 +22,7 @@ mod value;
 mod wording;
 
 use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::keys;
@@ -30,7 +31,7 @@ use crate::config::{
     Aspect, Diagnostic, Diagnostics, Fault, Inputs, KeyPath, Loaded, Origin, did_you_mean, listed, mask_value,
 };
 
-use super::{Name, Settings, Written};
+use super::{Destination, Name, Settings, Written};
 use declared::{Names, Section};
 pub use wording::{recompile, recompile_all};
 
@@ -60,6 +61,17 @@ pub fn compile(mut loaded: Loaded, inputs: &Inputs) -> Result<Settings, Diagnost
         }
         _ => Err(Diagnostics::new(found)),
     }
+}
+
+/// Those who are notified, and the state directory, of a configuration that may be wrong elsewhere: what is wrong with itself is
+/// left out.
+pub fn destinations(inputs: &Inputs) -> (Vec<Arc<Destination>>, Option<PathBuf>) {
+    let loaded = crate::config::load(inputs);
+    let faulty = loaded.problems.iter().map(|problem| problem.key().to_owned()).collect();
+    let declared = declared::names(&loaded.raw);
+    let mut gather = Gather { loaded: &loaded, inputs, declared, faulty, found: Vec::new() };
+    let destinations = gather.notify(&loaded.raw).into_iter().map(Arc::new).collect();
+    (destinations, gather.daemon(&loaded.raw).map(|daemon| daemon.state_dir))
 }
 
 /// What is compiled from, and what was found wrong with it.

@@ -11,8 +11,8 @@ use serde_json::Value;
 use retaind::cli::RefusedCommand;
 use retaind::report::{
     AuditEntry, ClockToConfirm, Configuration, Difference, FileAnswer, Findings, Forgotten, NewToken, Notice, Overview,
-    PendingFiles, PolicyOverview, Restoration, Retried, RowWhy, RunEntry, RunResult, Stats, StoreFound, ToApprove,
-    TokenEntry, VerifiedAudit,
+    PendingFiles, PolicyOverview, Restoration, Retried, RowWhy, RunEntry, RunResult, Stats, StoreFound,
+    TestedDestination, ToApprove, TokenEntry, VerifiedAudit,
 };
 use retaind::server::{LiveStatus, Problem, Reloaded, RunDocument, RunProgress};
 
@@ -61,6 +61,7 @@ const ENTRIES: &[Entry] = &[
     ("`GET /api/v1/runs/ID`", shape::<RunDocument>),
     ("`progress` of `GET /api/v1/runs/ID/events`", shape::<RunProgress>),
     ("`POST /api/v1/reload`", shape::<Reloaded>),
+    ("`retaind notify test NAME --json`, `POST /api/v1/notify/NAME/test`", shape::<TestedDestination>),
     ("Every request that was refused", shape::<Problem>),
     ("[Webhooks](notifications.md)", shape::<Notice>),
 ];

@@ -4,6 +4,7 @@ mod command;
 mod email;
 mod ping;
 mod said;
+mod start;
 mod webhook;
 
 use serde_json::{Value, json};

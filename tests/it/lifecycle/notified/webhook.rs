@@ -173,3 +173,26 @@ fn a_redirect_is_not_followed() {
     assert_eq!(waiting(&world), 1);
     daemon.stop();
 }
+
+#[test]
+fn a_test_says_what_came_of_it() {
+    let receiver = Receiver::start();
+    let world = blocked(&receiver, "every = \"20d\"", "");
+    world.config_file();
+    let tried = |state: &str| {
+        let tested = crate::cli::call_as_written(&world, &["notify", "test", "ops", "--json"]);
+        assert_eq!(word(&receiver.received().pop().unwrap().json(), "/state"), state);
+        (tested.code, tested.json()["delivered"].clone())
+    };
+    assert_eq!(tried("test"), (Some(0), json!(true)));
+    let daemon = Daemon::ready_without_config(&world);
+    assert_eq!(tried("test"), (Some(0), json!(true)));
+    let entries = call_in(&world, &["audit", "--json"]).json();
+    assert_eq!((&entries[0]["action"], &entries[0]["subject"]), (&json!("test_notify"), &json!("ops")), "{entries:#}");
+    receiver.behave(&[Manner::Answers("403 Forbidden")]);
+    assert_eq!(tried("test"), (Some(1), json!(false)));
+    assert_eq!(crate::cli::call_as_written(&world, &["notify", "test", "oops"]).code, Some(2));
+    assert_eq!(post(&world, "/notify/oops/test", json!({})).status, 404);
+    assert_eq!((receiver.received().len(), waiting(&world)), (3, 0));
+    daemon.stop();
+}

@@ -71,6 +71,7 @@ fn a_viewer_sees_and_changes_nothing() {
         "/policies/items/approve",
         "/tasks/sweep/pause",
         "/runs/a/cancel",
+        "/notify/ops/test",
         "/nothing",
     ] {
         let reply = served.post(&served.viewer, path, run.clone());
