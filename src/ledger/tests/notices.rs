@@ -109,7 +109,7 @@ async fn who_is_gone_is_forgotten() {
 #[tokio::test]
 async fn a_monitor_hears_of_an_end_once() {
     let (_directory, ledger) = ledger().await;
-    let runs: Vec<RunId> = (1..=3_u128).map(|number| uuid::Uuid::from_u128(number)).collect();
+    let runs: Vec<RunId> = (1..=3_u128).map(uuid::Uuid::from_u128).collect();
     ledger.begin_beats("ping:a", runs[0]).await.unwrap();
     ledger.begin_beats("ping:a", runs[2]).await.unwrap();
     let beat = |run: usize, sign| vec![Heartbeat { sign, run_id: runs[run], message: String::new() }];

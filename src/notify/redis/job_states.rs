@@ -47,13 +47,13 @@ pub(super) struct Waiting {
     pub over: Over,
 }
 
-/// What a state may be written over.
+/// State that another may be written over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Over {
     Anything,
     /// The state of this run, where that is left at running.
     LeftRunning(RunId),
-    /// The same, or nothing: Redis may never have heard of the run.
+    /// That state, or nothing: Redis may never have heard of the run.
     LeftRunningOrNothing(RunId),
 }
 
