@@ -6,6 +6,9 @@ use super::*;
 use crate::browser::CHROMIUM;
 use crate::needs::Need;
 
+/// Makes a page look again at once, as when somebody comes back to it.
+const LOOK_AGAIN: &str = "document.dispatchEvent(new Event('visibilitychange'))";
+
 #[test]
 fn an_operator_plans_and_runs_in_chromium() {
     needs!(Need::Program(CHROMIUM));
@@ -24,15 +27,34 @@ fn an_operator_plans_and_runs_in_chromium() {
     browser.open(&served.url("/"));
     assert!(browser.text().contains("keeps up"), "{}", browser.text());
     // What others do is seen without loading anything anew.
+    browser.run("document.querySelector('#policies a').focus()");
     served.post(&served.operator, "/policies/items/pause", Value::Null);
-    browser.run("document.dispatchEvent(new Event('visibilitychange'))");
+    browser.run(LOOK_AGAIN);
     browser.until("document.querySelector('#headline').innerText.includes('1 thing to look at')");
     browser.until("document.title.startsWith('1 thing to look at')");
+    browser.until("document.querySelector('#policies .badge').innerText === 'paused'");
+    assert_eq!(
+        browser.run("document.activeElement.getAttribute('href')"),
+        "/policies/items",
+        "the focus is where it was"
+    );
     browser.click("Log out");
     assert_eq!(browser.run("location.pathname"), "/login");
     assert_eq!(browser.complaints(), Vec::<String>::new());
     served.hear();
     served.daemon.stop();
+}
+
+#[test]
+fn a_page_without_its_daemon_says_so() {
+    needs!(Need::Program(CHROMIUM));
+    let served = Served::start("");
+    let mut browser = Browser::start("");
+    log_in(&mut browser, &served, &served.viewer.clone());
+    assert_eq!(browser.run("document.querySelector('[role=alert]')"), Value::Null);
+    served.daemon.stop();
+    browser.run(LOOK_AGAIN);
+    browser.until("document.querySelector('[role=alert]').innerText.startsWith('The daemon does not answer')");
 }
 
 #[test]
