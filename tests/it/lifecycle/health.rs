@@ -60,7 +60,8 @@ fn switches(status: &Path) -> u64 {
 
 #[test]
 fn nothing_wakes_an_idle_daemon() {
-    let world = world("schedule = \"0 3 29 2 *\"");
+    let mut world = world("schedule = \"0 3 29 2 *\"\nping = \"http://127.0.0.1:9/\"");
+    world.declare("[notify.ops]\nwebhook = { url = \"http://127.0.0.1:9/\" }");
     let daemon = Daemon::ready(&world);
     // Idle threads of the start are kept for ten seconds.
     std::thread::sleep(Duration::from_secs(12));

@@ -141,6 +141,18 @@ fn who_asks_to_wait_is_waited_for() {
     let waited = received[1].at - received[0].at;
     assert!((Duration::from_millis(4900)..Duration::from_secs(9)).contains(&waited), "{waited:?}");
     await_waiting(&world, 0);
+    let page = crate::http::send(
+        &world.dir.join("state/retaind.sock"),
+        b"GET /metrics HTTP/1.1\r\nHost: retaind\r\nConnection: close\r\n\r\n",
+    );
+    for number in [
+        "retaind_notifications_total{destination=\"ops\",result=\"delivered\"} 1",
+        "retaind_notifications_total{destination=\"ops\",result=\"failed\"} 1",
+        "retaind_notifications_total{destination=\"ops\",result=\"dropped\"} 0",
+        "retaind_notifications_pending{destination=\"ops\"} 0",
+    ] {
+        assert!(page.lines().any(|line| line == number), "{number}: {page}");
+    }
     daemon.stop();
 }
 
