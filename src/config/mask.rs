@@ -67,10 +67,20 @@ fn behind_equals(line: &str) -> Option<usize> {
     if let Some(at) = SENSITIVE.iter().filter_map(|word| lower.find(word)).min().and_then(after_equals) {
         return Some(at);
     }
+    if let Some(at) = unreadable_ping(&lower) {
+        return Some(at);
+    }
     let value = url_value(&lower)?;
     let literal = lower[value..].trim_start().trim_start_matches(['"', '\'']);
     let readable = literal.starts_with("sqlite:") || literal.starts_with("${") || literal.contains("://");
     (!readable || opens_multiline(&lower[value..]).is_some()).then_some(value)
+}
+
+/// Begin of the value of a key `ping` in a line, where a text in it is no url that can be read: it may be one nearly.
+fn unreadable_ping(lower: &str) -> Option<usize> {
+    let at = lower.trim_start().starts_with("ping").then(|| lower.find('='))?? + 1;
+    let mut texts = lower[at..].split('"').skip(1).step_by(2);
+    texts.any(|text| !text.is_empty() && !text.contains("://")).then_some(at)
 }
 
 /// Where the value of a key `url` begins in a line.
@@ -165,6 +175,8 @@ mod tests {
             ("url = \"postgres://u:s3cret/db\"", "url = \"postgres://u:*********\""),
             ("url = \"u:s3cret@h/db\"", "url = \"*************\""),
             ("url = \"https://h/s3cret\"", "url = \"https://h/******\""),
+            ("ping = \"https//h/x\"", "ping = \"**********\""),
+            ("ping = \"https://h/x?y\"", "ping = \"https://h/***\""),
             ("ignore_prefix = \"https://\"", "ignore_prefix = \"https://\""),
             ("url = \"sqlite:/var/lib/x.db\"", "url = \"sqlite:/var/lib/x.db\""),
             ("password = \"s3cret\"", "password = \"******\""),
