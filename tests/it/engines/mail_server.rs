@@ -12,7 +12,7 @@ use super::Authority;
 use super::scratch::{Supervised, scratch_dir};
 use crate::needs::{Need, assert_named};
 
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(90);
 pub const USER: &str = "retaind@example.org";
 pub const PASSWORD: &str = "s3cret";
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::Authority;
 use super::scratch::scratch_dir;
 
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A request that came.
 #[derive(Debug, Clone)]

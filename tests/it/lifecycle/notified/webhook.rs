@@ -139,7 +139,7 @@ fn who_asks_to_wait_is_waited_for() {
     run(&world, "sweep");
     let received = receiver.await_received(2, || log(&world));
     let waited = received[1].at - received[0].at;
-    assert!((Duration::from_millis(4900)..Duration::from_secs(9)).contains(&waited), "{waited:?}");
+    assert!(waited >= Duration::from_millis(4900), "{waited:?}");
     await_waiting(&world, 0);
     let page = crate::http::send(
         &world.dir.join("state/retaind.sock"),
