@@ -115,6 +115,18 @@ pub fn amount_words(each: &ToApprove) -> String {
     counted(each.amount, if each.is_about_rows { "row" } else { "file" })
 }
 
+/// Sentence on what is eligible and stays for other reasons than an approval, though the approval counts it; none where
+/// nothing does.
+pub fn staying_words(each: &ToApprove) -> Option<String> {
+    let (going, noun) = if each.is_about_rows { (each.now.rows, "row") } else { (each.now.files, "file") };
+    let staying = each.amount.checked_sub(going).filter(|staying| *staying > 0)?;
+    Some(format!(
+        "{} of {} that are eligible, for other reasons: `retaind plan` says why",
+        counted(staying, noun),
+        count(each.amount)
+    ))
+}
+
 fn block(each: &ToApprove, layout: Layout) -> String {
     let name = each.policy.as_str();
     let mut text = match layout {
@@ -167,6 +179,7 @@ fn facts(each: &ToApprove) -> Vec<(&'static str, String)> {
         }
         None => facts.push(("takes", amounts_words(each.now, each.is_about_rows))),
     }
+    facts.extend(staying_words(each).map(|words| ("stays", words)));
     facts.extend(each.guards.iter().map(|guard| ("guard", lifted_words(guard, each))));
     facts.extend(each.sample.iter().take(SAMPLE_SHOWN).map(|sample| ("sample", sample_words(sample))));
     if let Some(why) = &each.obstacle {
@@ -263,6 +276,13 @@ items  held: keep 30d → 3d (since 2026-01-01T03:00:00Z)
         assert_eq!(question, "Approve policy items with 26,762 rows?");
         let lines = strip_str(&render_approvals(&[&held()], Layout::Lines)).to_string();
         assert!(lines.lines().all(|line| line.starts_with("items: ")), "{lines}");
+    }
+
+    #[test]
+    fn rows_that_stay_all_the_same() {
+        let each = ToApprove { amount: 26_766, ..held() };
+        let page = strip_str(&render_approvals(&[&each], Layout::Lines)).to_string();
+        assert!(page.contains("items: stays 4 rows of 26,766 that are eligible"), "{page}");
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub use crate::outcome::{Notice, RunMode, RunResult, Status};
 pub use adoption::{MarkerFound, ReferenceFound, StoreFound, render_found};
 pub use approval::{
     Amounts, ClockToConfirm, ToApprove, amount_words, approval_question, lifted_words, render_approvals, render_clock,
+    staying_words,
 };
 pub use audit::{AuditEntry, VerifiedAudit, audit_words, render_audit, render_verified};
 pub use configuration::{Configuration, ConfiguredKey, KeyOrigin, render_configuration};

@@ -14,7 +14,7 @@ use super::frame::{Page, Place, notice, order};
 use super::trouble::Trouble;
 use super::visitor::Visitor;
 use super::words::{Tone, instant, prose};
-use crate::report::{Amounts, ToApprove, amount_words, lifted_words, plain};
+use crate::report::{Amounts, ToApprove, amount_words, lifted_words, plain, staying_words};
 use crate::text::human::{count, size};
 use crate::text::printable;
 
@@ -98,6 +98,7 @@ fn counts(shown: &ToApprove) -> Markup {
         @if let Some(why) = &shown.before_unknown {
             p { "What would go by the one agreed to is not known: " (printable(why)) }
         }
+        @if let Some(staying) = staying_words(shown) { p { "Stay: " (prose(&staying)) } }
         p.faint { "As of " (instant(shown.shown_at)) }
     }
 }
