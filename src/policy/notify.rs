@@ -208,9 +208,10 @@ impl WebUrl {
         }
     }
 
-    /// The same server, at another path, without a query.
+    /// The same server and query, at another path.
     pub fn at(&self, path: &str) -> Self {
-        Self { text: format!("{}{path}", &self.text[..self.path_at]), ..self.clone() }
+        let (server, query) = (&self.text[..self.path_at], &self.text[self.path_at + self.path().len()..]);
+        Self { text: format!("{server}{path}{query}"), ..self.clone() }
     }
 
     /// The same with more behind its path.
@@ -281,7 +282,7 @@ mod tests {
         }
         let url = WebUrl::parse("http://[::1]:8080/s3cret?x=1").unwrap();
         assert_eq!((url.authority(), url.path()), ("[::1]:8080", "/s3cret"));
-        assert_eq!(url.at("/").exposed(), "http://[::1]:8080/");
+        assert_eq!(url.at("/").exposed(), "http://[::1]:8080/?x=1");
         assert_eq!(url.with_suffix("/start").exposed(), "http://[::1]:8080/s3cret/start?x=1");
         assert_eq!(url.with_parameter("rid", "7").exposed(), "http://[::1]:8080/s3cret?x=1&rid=7");
         let url = WebUrl::parse("https://h").unwrap();

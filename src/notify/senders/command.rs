@@ -28,5 +28,5 @@ pub(super) async fn send(to: &Hook, notice: &Notice) -> Attempt {
     };
     let end = command.run(&CancellationToken::new()).await;
     let words = end.describe(&to.program);
-    if matches!(end.ending, Ending::Exited(0)) { Attempt::Delivered(words) } else { Attempt::failed(words) }
+    if matches!(end.ending, Ending::Exited(0)) { Attempt::delivered(words) } else { Attempt::failed(words) }
 }

@@ -2,17 +2,20 @@
 
 use std::time::{Duration, SystemTime};
 
+use lettre::Message;
 use lettre::message::Mailbox;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use tokio::time::timeout;
 
 use super::attempt::Attempt;
+use super::headline::headline;
+use super::smtp::{Handed, SmtpError, hand_over};
 use crate::outcome::Notice;
-use crate::policy::{Email, SmtpTls};
-use crate::text::{chain, printable};
+use crate::policy::Email;
+use crate::text::{chain, cut_at, printable};
+
+/// Bytes of a mail's text at most.
+const TEXT_BYTES: usize = 64 << 10;
 
 /// Why a message could not be made or handed over.
 #[derive(Debug, thiserror::Error)]
@@ -21,31 +24,36 @@ enum MailError {
     Mailbox(#[from] lettre::address::AddressError),
     #[error("the message cannot be made")]
     Message(#[from] lettre::error::Error),
-    #[error("the authorities of tls_ca cannot be read")]
-    Authorities(#[source] std::io::Error),
-    #[error("the mail server does not take it")]
-    Smtp(#[from] lettre::transport::smtp::Error),
+    #[error(transparent)]
+    Smtp(#[from] SmtpError),
 }
 
 /// Tries to hand a notice over to the mail server.
 pub(super) async fn send(to: &Email, notice: &Notice, patience: Duration) -> Attempt {
-    match hand_over(to, notice, patience).await {
-        Ok(answer) => Attempt::Delivered(answer),
-        Err(error) if is_about_message(&error) => Attempt::Refused(chain(&error)),
-        Err(error) => Attempt::failed(chain(&error)),
+    let tried = timeout(patience, make_and_hand_over(to, notice)).await;
+    match tried {
+        Ok(Ok(handed)) => note_handed(to, handed),
+        Ok(Err(MailError::Smtp(error))) if error.is_about_message() => Attempt::refused(chain(&error)),
+        Ok(Err(error)) => Attempt::failed(chain(&error)),
+        Err(_) => Attempt::timed_out(patience),
     }
 }
 
-/// True if the server takes mail and not this one: it is too large, or looks wrong to it.
-fn is_about_message(error: &MailError) -> bool {
-    let MailError::Smtp(error) = error else { return false };
-    error.status().is_some_and(|code| ["552", "554"].contains(&code.to_string().as_str()))
+async fn make_and_hand_over(to: &Email, notice: &Notice) -> Result<Handed, MailError> {
+    let message = message(to, notice)?;
+    Ok(hand_over(to, &notice.host, &message).await?)
 }
 
-async fn hand_over(to: &Email, notice: &Notice, patience: Duration) -> Result<String, MailError> {
-    let message = message(to, notice)?;
-    let answer = transport(to, &notice.host, patience)?.send(message).await?;
-    Ok(format!("the mail server took it: {}", printable(answer.first_line().unwrap_or_default())))
+/// It is delivered for those whom the server takes it for; the journal has the others, who hear of nothing.
+fn note_handed(to: &Email, handed: Handed) -> Attempt {
+    if handed.refused.is_empty() {
+        return Attempt::delivered(format!("the mail server took it: {}", handed.answer));
+    }
+    let attempt = Attempt::delivered(format!("the mail server took it, but not for {}", handed.refused));
+    if let Attempt::Delivered(words) = &attempt {
+        tracing::warn!(server = to.host, "A notification goes not to everybody by {}: {words}", to.host);
+    }
+    attempt
 }
 
 fn message(to: &Email, notice: &Notice) -> Result<Message, MailError> {
@@ -54,7 +62,7 @@ fn message(to: &Email, notice: &Notice) -> Result<Message, MailError> {
     let thread = format!("{}.{}.{}", notice.event.word(), notice.subject, notice.since.as_second()).replace(' ', ".");
     let mut builder = Message::builder()
         .from(to.from.parse()?)
-        .subject(printable(&format!("{}: {}", notice.host, notice.title)).into_owned())
+        .subject(printable(&headline(notice)).into_owned())
         .date(SystemTime::from(notice.at))
         .message_id(Some(format!("<{}@{host}>", notice.id)))
         .references(format!("<{thread}@{host}>"))
@@ -64,42 +72,5 @@ fn message(to: &Email, notice: &Notice) -> Result<Message, MailError> {
     for mailbox in &to.to {
         builder = builder.to(mailbox.parse::<Mailbox>()?);
     }
-    Ok(builder.body(format!("{}\n", notice.message))?)
-}
-
-fn transport(to: &Email, host: &str, patience: Duration) -> Result<AsyncSmtpTransport<Tokio1Executor>, MailError> {
-    let tls = match to.tls {
-        SmtpTls::Implicit => Tls::Wrapper(parameters(to)?),
-        SmtpTls::StartTls => Tls::Required(parameters(to)?),
-        SmtpTls::None => Tls::None,
-    };
-    let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(&to.host)
-        .port(to.port)
-        .tls(tls)
-        .hello_name(ClientId::Domain(host.to_owned()))
-        .timeout(Some(patience));
-    if let (Some(user), Some(password)) = (&to.user, &to.password) {
-        builder = builder.credentials(Credentials::new(user.clone(), password.expose().to_owned()));
-    }
-    Ok(builder.build())
-}
-
-fn parameters(to: &Email) -> Result<TlsParameters, MailError> {
-    let mut builder = TlsParameters::builder(to.host.clone());
-    if let Some(path) = &to.tls_ca {
-        let pem = std::fs::read(path).map_err(MailError::Authorities)?;
-        builder = builder.certificate_store(CertificateStore::None);
-        for authority in pem_blocks(&pem) {
-            builder = builder.add_root_certificate(Certificate::from_pem(&authority)?);
-        }
-    }
-    Ok(builder.build_rustls()?)
-}
-
-/// The certificates of a file, each by itself.
-fn pem_blocks(pem: &[u8]) -> Vec<Vec<u8>> {
-    const END: &str = "-----END CERTIFICATE-----";
-    let text = String::from_utf8_lossy(pem);
-    let blocks = text.split_inclusive(END).filter(|block| block.contains(END));
-    blocks.map(|block| block.trim_start().as_bytes().to_vec()).collect()
+    Ok(builder.body(format!("{}\n", cut_at(&notice.message, TEXT_BYTES)))?)
 }

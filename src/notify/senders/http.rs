@@ -1,10 +1,10 @@
-//! One POST over a connection of its own. Follows no redirect, and reads little of the answer.
+//! One POST over a connection of its own. Follows no redirect, and reads nothing of the answer but its head.
 
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
@@ -13,18 +13,13 @@ use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::attempt::Attempt;
+use super::dial::dial;
 use super::tls::{TrustError, client_config};
 use crate::policy::WebUrl;
-use crate::text::{chain, cut_at, printable};
-
-/// Bytes of an answer that are read at most.
-const ANSWER_BYTES: usize = 4096;
-/// Bytes of it that are shown.
-const SHOWN_BYTES: usize = 200;
+use crate::text::chain;
 
 /// Content of a request beside its url.
 pub(super) struct Content {
@@ -53,14 +48,14 @@ enum NoAnswer {
 /// Sends it, and judges the answer.
 pub(super) async fn post(url: &WebUrl, tls_ca: Option<&Path>, content: Content, now: Timestamp) -> Attempt {
     match exchange(url, tls_ca, content).await {
-        Ok(answer) => judge(answer, now).await,
+        Ok(answer) => judge(&answer, now),
         Err(error) => Attempt::failed(chain(&error)),
     }
 }
 
 async fn exchange(url: &WebUrl, tls_ca: Option<&Path>, content: Content) -> Result<Response<Incoming>, NoAnswer> {
     let request = request(url, content)?;
-    let stream = TcpStream::connect((url.host.as_str(), url.port)).await.map_err(NoAnswer::Connect)?;
+    let stream = dial(&url.host, url.port).await.map_err(NoAnswer::Connect)?;
     if !url.is_tls {
         return send(stream, request).await;
     }
@@ -91,26 +86,20 @@ async fn send(
     Ok(sender.send_request(request).await?)
 }
 
-async fn judge(answer: Response<Incoming>, now: Timestamp) -> Attempt {
+/// Judges an answer by its head. Its body is not shown: pages of errors repeat path and headers, which are secrets.
+fn judge<B>(answer: &Response<B>, now: Timestamp) -> Attempt {
     let status = answer.status();
     let retry_after = answer.headers().get(RETRY_AFTER).and_then(|value| asked_wait(value.to_str().ok()?, now));
-    if status.is_success() {
-        return Attempt::Delivered(format!("it answered {status}"));
-    }
-    let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
-    let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-    let said = String::from_utf8_lossy(&body);
-    let said = cut_at(printable(said.trim()), SHOWN_BYTES);
-    let colon = if said.is_empty() { "" } else { ": " };
-    let why = match status.is_redirection() {
-        true => format!("it answered {status}, and no redirect is followed: write the url that it leads to"),
-        false => format!("it answered {status}{colon}{said}"),
-    };
+    let said = format!("it answered {status}");
     match status {
-        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
-            Attempt::Refused(why)
+        _ if status.is_success() => Attempt::delivered(said),
+        _ if status.is_redirection() => {
+            Attempt::failed(format!("{said}, and no redirect is followed: write the url that it leads to"))
         }
-        _ => Attempt::Failed { why, retry_after },
+        StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY => {
+            Attempt::refused(said)
+        }
+        _ => Attempt::failed_until(said, retry_after),
     }
 }
 

@@ -2,9 +2,12 @@
 
 mod attempt;
 mod command;
+mod dial;
 mod email;
+mod headline;
 mod http;
 mod ping;
+mod smtp;
 mod tls;
 mod webhook;
 
@@ -35,17 +38,16 @@ pub async fn send(to: &Destination, notice: &Notice, now: Timestamp) -> Attempt 
         return Attempt::lacking();
     }
     match &to.way {
-        NotifyWay::Webhook(webhook) => bounded(to, webhook::send(webhook, notice, now)).await,
-        NotifyWay::Email(email) => bounded(to, email::send(email, notice, to.timeout)).await,
-        // It ends by its own time, with all that it started.
+        NotifyWay::Webhook(webhook) => {
+            let sending = webhook::send(webhook, notice, now);
+            tokio::time::timeout(to.timeout, sending).await.unwrap_or_else(|_| Attempt::timed_out(to.timeout))
+        }
+        // These end by their own time, with all that they started.
+        NotifyWay::Email(email) => email::send(email, notice, to.timeout).await,
         NotifyWay::Command(hook) => command::send(hook, notice).await,
     }
 }
 
-async fn bounded(to: &Destination, sending: impl Future<Output = Attempt>) -> Attempt {
-    tokio::time::timeout(to.timeout, sending).await.unwrap_or_else(|_| Attempt::timed_out(to.timeout))
-}
-
 fn unreadable(error: &serde_json::Error) -> Attempt {
-    Attempt::Refused(format!("the message in the ledger is not what was written: {error}"))
+    Attempt::refused(format!("the message in the ledger is not what was written: {error}"))
 }

@@ -17,7 +17,7 @@ pub(super) async fn send(to: &Ping, heartbeat: &Heartbeat, now: Timestamp) -> At
         HeartbeatSign::Success => &to.success,
         HeartbeatSign::Failure => &to.failure,
     };
-    let Some(url) = url else { return Attempt::Delivered("nobody wants to hear of it".to_owned()) };
+    let Some(url) = url else { return Attempt::delivered("nobody wants to hear of it") };
     let url = url.with_parameter("rid", &heartbeat.run_id.to_string());
     let body = heartbeat.message.clone().into_bytes();
     post(&url, None, Content { content_type: "text/plain; charset=utf-8", headers: Vec::new(), body }, now).await

@@ -46,7 +46,8 @@ pub(super) fn client_config(tls_ca: Option<&Path>) -> Result<Arc<ClientConfig>, 
     Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }
 
-fn of_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
+/// Certificates of a file.
+pub(super) fn of_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, TrustError> {
     let failed = |cause| TrustError::File { path: path.to_owned(), cause };
     let found = CertificateDer::pem_file_iter(path).map_err(failed)?;
     let found = found.collect::<Result<Vec<_>, _>>().map_err(failed)?;

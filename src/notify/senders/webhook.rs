@@ -1,20 +1,28 @@
 //! Webhooks: a notice as programs take it, signed, and as ntfy, Gotify and Slack do.
 
+use std::borrow::Cow;
+
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::attempt::Attempt;
+use super::headline::headline;
 use super::http::{Content, post};
 use crate::outcome::{Document, Notice, NoticeState};
 use crate::policy::{Secret, WebUrl, Webhook, WebhookFormat};
-use crate::text::hex;
+use crate::text::{cut_at, hex};
 
 /// Names the message, the same at each try.
 const ID: &str = "retaind-id";
 /// `t=` and the second of the try, `v1=` and HMAC-SHA256 of that, a dot and the body, in hexadecimal.
 const SIGNATURE: &str = "retaind-signature";
+/// UTF-16 units of a text at most; Discord takes 2000.
+const SLACK_UNITS: usize = 1900;
+/// Bytes of a message at most; ntfy makes a file of one above 4096.
+const NTFY_BYTES: usize = 3500;
+const GOTIFY_BYTES: usize = 8 << 10;
 
 /// Tries to send a notice.
 pub(super) async fn send(to: &Webhook, notice: &Notice, now: Timestamp) -> Attempt {
@@ -56,7 +64,8 @@ fn ntfy(url: &WebUrl, notice: &Notice) -> (WebUrl, Value) {
         NoticeState::Resolved | NoticeState::Test => (3, "white_check_mark"),
     };
     let body = json!({
-        "topic": topic, "title": headline(notice), "message": notice.message, "priority": priority, "tags": [tag],
+        "topic": topic, "title": headline(notice), "message": cut_at(&notice.message, NTFY_BYTES), "priority": priority,
+        "tags": [tag],
     });
     (url.at("/"), body)
 }
@@ -67,16 +76,53 @@ fn gotify(url: &WebUrl, notice: &Notice) -> (WebUrl, Value) {
         path if path.ends_with("/message") => url.clone(),
         path => url.at(&format!("{path}/message")),
     };
-    (url, json!({ "title": headline(notice), "message": notice.message, "priority": priority }))
+    let message = cut_at(&notice.message, GOTIFY_BYTES);
+    (url, json!({ "title": headline(notice), "message": message, "priority": priority }))
 }
 
 fn slack(notice: &Notice) -> Value {
-    let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-    json!({ "text": format!("*{}*\n{}", escaped(&headline(notice)), escaped(&notice.message)) })
+    let mut text = format!("*{}*\n", inert(&headline(notice), SLACK_UNITS / 2));
+    let left = SLACK_UNITS - text.encode_utf16().count();
+    text.push_str(&inert(&notice.message, left));
+    json!({ "text": text })
 }
 
-fn headline(notice: &Notice) -> String {
-    format!("{}: {}", notice.host, notice.title)
+/// Text in which nothing is a link, a mention or a mark of Slack or of Markdown, cut at so many UTF-16 units.
+fn inert(text: &str, most: usize) -> String {
+    let mut made = String::new();
+    let mut units = 0;
+    let mut before = ' ';
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let is_within = before.is_alphanumeric() && rest.peek().is_some_and(|after| after.is_alphanumeric());
+        let piece = inert_char(c, is_within);
+        units += piece.encode_utf16().count();
+        if units >= most {
+            made.push('…');
+            break;
+        }
+        made.push_str(&piece);
+        before = c;
+    }
+    made
+}
+
+/// A character as none of them acts upon it. Only Slack knows a way to escape: for Markdown there are look-alikes.
+fn inert_char(c: char, is_within_word: bool) -> Cow<'static, str> {
+    Cow::Borrowed(match c {
+        '&' => "&amp;",
+        '<' => "&lt;",
+        '>' => "&gt;",
+        '@' => "@\u{200b}",
+        '[' => "\u{ff3b}",
+        ']' => "\u{ff3d}",
+        '*' => "\u{2217}",
+        '~' => "\u{223c}",
+        '`' => "\u{2cb}",
+        // Within a word it is no mark, and names are copied.
+        '_' if !is_within_word => "\u{ff3f}",
+        c => return Cow::Owned(c.to_string()),
+    })
 }
 
 #[cfg(test)]
@@ -99,17 +145,39 @@ mod tests {
             ("https://push.example.org", "https://push.example.org/message"),
             ("https://example.org/gotify/message?token=x", "https://example.org/gotify/message?token=x"),
             ("https://example.org/gotify/", "https://example.org/gotify/message"),
+            ("https://example.org/gotify?token=x", "https://example.org/gotify/message?token=x"),
         ] {
             assert_eq!(gotify(&url(text), &notice()).0.exposed(), wanted);
         }
-        let (at, body) = ntfy(&url("https://ntfy.example.org/ops"), &notice());
-        assert_eq!((at.exposed(), &body["topic"]), ("https://ntfy.example.org/", &json!("ops")));
+        let (at, body) = ntfy(&url("https://ntfy.example.org/ops?auth=x"), &notice());
+        assert_eq!((at.exposed(), &body["topic"]), ("https://ntfy.example.org/?auth=x", &json!("ops")));
     }
 
     #[test]
     fn slack_sees_no_link_in_a_name() {
-        let text = slack(&Notice { message: "<!channel> a & b".to_owned(), ..notice() })["text"].to_string();
-        assert!(text.contains("&lt;!channel&gt; a &amp; b"), "{text}");
+        for (text, shown) in [
+            ("<!channel> a & b", "&lt;!channel&gt; a &amp; b"),
+            ("@here", "@\u{200b}here"),
+            ("[a](https://b)", "\u{ff3b}a\u{ff3d}(https://b)"),
+            ("*a* `b` ~c~", "\u{2217}a\u{2217} \u{2cb}b\u{2cb} \u{223c}c\u{223c}"),
+            ("_a_ max_rows", "\u{ff3f}a\u{ff3f} max_rows"),
+        ] {
+            assert_eq!(inert(text, 100), shown);
+        }
+    }
+
+    #[test]
+    fn a_long_message_is_cut_for_each_format() {
+        let url = WebUrl::parse("https://h/ops").unwrap();
+        let long = Notice { title: "&😀".repeat(9000), message: "&😀".repeat(90_000), ..notice() };
+        let length = |body: &Value, key: &str| body[key].as_str().unwrap().len();
+        let slack = slack(&long);
+        let units = slack["text"].as_str().unwrap().encode_utf16().count();
+        assert!((SLACK_UNITS - 10..=SLACK_UNITS).contains(&units), "{units}");
+        for (body, most) in [(ntfy(&url, &long).1, NTFY_BYTES), (gotify(&url, &long).1, GOTIFY_BYTES)] {
+            assert!((most - 50..most + 50).contains(&length(&body, "message")), "{body}");
+            assert!(length(&body, "title") < 300, "{body}");
+        }
     }
 
     fn notice() -> Notice {

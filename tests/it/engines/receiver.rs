@@ -43,6 +43,8 @@ impl Received {
 pub enum Manner {
     /// Answers with a status line and further lines of a head.
     Answers(&'static str),
+    /// Answers with a status line, and a page that repeats the request's path and headers.
+    Echoes(&'static str),
     /// Takes the connection, and never answers.
     Hangs,
 }
@@ -196,6 +198,7 @@ impl Shared {
         let mut body = vec![0; length];
         stream.read_exact(&mut body).ok()?;
         let body = String::from_utf8(body).ok()?;
+        let page = format!("{target} {headers:?}");
         self.received.lock().unwrap().push(Received { at: Instant::now(), target, headers, body });
         let manner = {
             let mut manners = self.manners.lock().unwrap();
@@ -205,12 +208,16 @@ impl Shared {
             Manner::Hangs => {
                 let _ = stream.read(&mut [0]);
             }
-            Manner::Answers(head) => {
-                let answer = format!("HTTP/1.1 {head}\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
-                stream.get_mut().write_all(answer.as_bytes()).ok()?;
-                stream.get_mut().flush().ok()?;
-            }
+            Manner::Answers(head) => answer(stream.get_mut(), head, "ok")?,
+            Manner::Echoes(head) => answer(stream.get_mut(), head, &page)?,
         }
         Some(())
     }
+}
+
+fn answer(stream: &mut impl Write, head: &str, body: &str) -> Option<()> {
+    let length = body.len();
+    let answer = format!("HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    stream.write_all(answer.as_bytes()).ok()?;
+    stream.flush().ok()
 }

@@ -6,12 +6,17 @@ use crate::needs::Need;
 
 /// A world whose policy is blocked, and whose owner has a mailbox.
 fn mailed(server: &MailServer, authority: &Authority, scheme: &str, password: &str) -> World {
+    let to = "\"ops@example.org\", \"Ada <ada@example.org>\"";
+    mailed_to(to, (server, authority), scheme, password)
+}
+
+fn mailed_to(to: &str, (server, authority): (&MailServer, &Authority), scheme: &str, password: &str) -> World {
     let mut world = world("every = \"20d\"");
     let (port, user, password) = (server.port(), USER.replace('@', "%40"), secret(&world, "password", password));
     world.declare(&format!(
         "max_rows = 1\ndescription = \"Items of the shop\"\nowner = \"Grüße, Ä.\"\n[notify.ops]\nemail = {{ url = \
          \"{scheme}://{user}@localhost:{port}\", password_file = \"{password}\", from = \"retaind <retaind@example.org>\", \
-         to = [\"ops@example.org\", \"Ada <ada@example.org>\"], tls_ca = \"{}\" }}",
+         to = [{to}], tls_ca = \"{}\" }}",
         authority.root_cert().display()
     ));
     fill(&world, 2);
@@ -92,6 +97,85 @@ fn a_wrong_password_waits_for_the_right_one() {
     assert_eq!(server.await_mails(1, || log(&world))[0]["encrypted"], true);
     await_waiting(&world, 0);
     assert!(log(&world).contains("notify ops: password changed"), "{}", log(&world));
+    daemon.stop();
+}
+
+#[test]
+fn a_slow_goodbye_sends_no_mail_again() {
+    needs!(Need::Program("aiosmtpd"));
+    let authority = Authority::create();
+    let server = MailServer::start(&authority, "starttls");
+    let world = mailed_to("\"slow@example.org\"", (&server, &authority), "smtp", PASSWORD);
+    let daemon = Daemon::ready(&world);
+    run(&world, "sweep");
+    server.await_mails(1, || log(&world));
+    let taken = Instant::now();
+    await_waiting(&world, 0);
+    assert!(taken.elapsed() < Duration::from_secs(8), "{:?}", taken.elapsed());
+    assert_eq!(server.mails().len(), 1);
+    daemon.stop();
+}
+
+#[test]
+fn a_recipient_who_is_refused_stops_no_other() {
+    needs!(Need::Program("aiosmtpd"));
+    let authority = Authority::create();
+    let server = MailServer::start(&authority, "implicit");
+    let to = "\"nobody@example.org\", \"ops@example.org\"";
+    let world = mailed_to(to, (&server, &authority), "smtps", PASSWORD);
+    let daemon = Daemon::ready(&world);
+    run(&world, "sweep");
+    assert_eq!(server.await_mails(1, || log(&world))[0]["to"], json!(["ops@example.org"]));
+    await_waiting(&world, 0);
+    assert!(log(&world).contains("nobody@example.org: permanent error (550)"), "{}", log(&world));
+    assert_eq!(server.mails().len(), 1);
+    daemon.stop();
+}
+
+#[test]
+fn a_mail_for_nobody_waits_and_is_told() {
+    needs!(Need::Program("aiosmtpd"));
+    let authority = Authority::create();
+    let server = MailServer::start(&authority, "starttls");
+    // One that is refused has a moment of its own for the next try; one that fails has that of its destination.
+    for (to, code, is_refused) in [("nobody", "550", true), ("later", "451", false)] {
+        let to = format!("\"{to}@example.org\"");
+        let world = mailed_to(&to, (&server, &authority), "smtp", PASSWORD);
+        let daemon = Daemon::ready(&world);
+        run(&world, "sweep");
+        await_undelivered(&world);
+        let tried = ledger(&world).query("SELECT error, try_at IS NOT NULL FROM outbox").unwrap();
+        assert!(tried[0][0].as_deref().unwrap().contains(code), "{tried:?}");
+        assert_eq!(tried[0][1].as_deref() == Some("1"), is_refused, "{tried:?}");
+        daemon.stop();
+    }
+    assert!(server.mails().is_empty());
+}
+
+#[test]
+fn a_line_without_end_is_not_read() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let said = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let (mut said, line) = (0, [b'2'; 64 << 10]);
+        while said < 256 << 20 && std::io::Write::write_all(&mut stream, &line).is_ok() {
+            said += line.len();
+        }
+        said
+    });
+    let mut world = world("every = \"20d\"");
+    world.declare(&format!(
+        "max_rows = 1\n[notify.ops]\nemail = {{ url = \"smtp://localhost:{port}?tls=none\", from = \"a@b\", to = \"c@d\" }}"
+    ));
+    fill(&world, 2);
+    let daemon = Daemon::ready(&world);
+    run(&world, "sweep");
+    await_undelivered(&world);
+    // What the kernel holds for both ends is beyond it.
+    let said = said.join().unwrap();
+    assert!(said < 64 << 20, "{said} bytes were taken");
+    assert!(log(&world).contains("it says more than 262144 bytes"), "{}", log(&world));
     daemon.stop();
 }
 

@@ -38,6 +38,39 @@ fn a_signature_is_what_openssl_says() {
 }
 
 #[test]
+fn a_page_of_errors_gives_no_secret_away() {
+    let receiver = Receiver::start();
+    receiver.behave(&[Manner::Echoes("404 Not Found")]);
+    let mut world = world(&format!("every = \"20d\"\nping = \"{}\"", receiver.url("/ping/s3cret")));
+    let (url, token) = (secret(&world, "url", &receiver.url("/hook/s3cret")), secret(&world, "token", "t0ken"));
+    world.declare(&format!(
+        "max_rows = 1\n[notify.ops]\nwebhook = {{ url_file = \"{url}\", token_file = \"{token}\" }}"
+    ));
+    fill(&world, 2);
+    let daemon = Daemon::ready(&world);
+    run(&world, "sweep");
+    await_undelivered(&world);
+    receiver.await_received(2, || log(&world));
+    let deadline = Instant::now() + PATIENCE;
+    let errors = loop {
+        let errors = ledger(&world).query("SELECT error FROM outbox WHERE error IS NOT NULL").unwrap();
+        if errors.len() >= 2 {
+            break errors;
+        }
+        assert!(Instant::now() < deadline, "{errors:?} {}", log(&world));
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert!(errors.iter().flatten().flatten().all(|error| error.contains("404")), "{errors:?}");
+    let status = crate::cli::call_as_written(&world, &["status", "--json"]);
+    let tested = crate::cli::call_as_written(&world, &["notify", "test", "ops", "--json"]);
+    assert!(word(&tested.json(), "/answer").contains("404"), "{}", tested.stdout);
+    for text in [log(&world), format!("{errors:?}"), status.stdout, tested.stdout] {
+        assert!(!text.contains("s3cret") && !text.contains("t0ken") && !text.contains("/hook"), "{text}");
+    }
+    daemon.stop();
+}
+
+#[test]
 fn a_stranger_with_another_certificate_hears_nothing() {
     let receiver = Receiver::start_tls(&Authority::create());
     let ca = Authority::create().root_cert();
