@@ -1,5 +1,7 @@
 //! Heartbeats of tasks: their monitors hear when a run begins and how each ended, also of one that ended while no daemon ran.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use crate::ledger::{Ledger, LedgerError, RunFilter, RunSummary};
@@ -21,11 +23,14 @@ pub(super) async fn begin(ledger: &Ledger, addressees: &[Addressee]) {
 }
 
 async fn begin_one(ledger: &Ledger, monitor: &str, task: &Name) -> Result<(), LedgerError> {
-    if ledger.last_beat(monitor).await?.is_some() {
+    if ledger.heard(monitor).await?.is_some() {
         return Ok(());
     }
-    let ended = ended_runs(ledger, task).await?.into_iter().map(|run| run.run_id).max();
-    ledger.begin_beats(monitor, ended.unwrap_or(RunId::nil())).await
+    ledger.begin_beats(monitor, ids(&ended_runs(ledger, task).await?)).await
+}
+
+fn ids(runs: &[RunSummary]) -> BTreeSet<RunId> {
+    runs.iter().map(|run| run.run_id).collect()
 }
 
 /// The monitor of a task hears that a run begins.
@@ -40,27 +45,34 @@ pub(super) async fn of_start(
     };
     let Some(task) = task.filter(wants_start) else { return };
     let heartbeat = Heartbeat { sign: HeartbeatSign::Start, run_id, message: format!("task {task} begins") };
-    beat(post, &Addressee::monitor_of(task), vec![heartbeat], now).await;
+    beat(post, &Addressee::monitor_of(task), (vec![heartbeat], None), now).await;
 }
 
-/// Monitors hear of the runs that have ended since they heard of one.
-pub(super) async fn of_ends(post: (&Ledger, &Outbox), settings: &Settings, now: Timestamp) {
+/// Monitors hear of the runs that have ended since they heard of one. True if that could be noted.
+pub(super) async fn of_ends(post: (&Ledger, &Outbox), settings: &Settings, now: Timestamp) -> bool {
+    let mut all_noted = true;
     for task in settings.tasks.iter().filter(|task| task.ping.is_some()) {
-        match unheard(post.0, &task.name).await {
-            Ok(heartbeats) if heartbeats.is_empty() => {}
-            Ok(heartbeats) => beat(post, &Addressee::monitor_of(&task.name), heartbeats, now).await,
-            Err(error) => report(Err(error)),
-        }
+        all_noted &= match unheard(post.0, &task.name).await {
+            Ok((heartbeats, _)) if heartbeats.is_empty() => true,
+            Ok((heartbeats, ended)) => {
+                beat(post, &Addressee::monitor_of(&task.name), (heartbeats, Some(ended)), now).await
+            }
+            Err(error) => {
+                report(Err(error));
+                false
+            }
+        };
     }
+    all_noted
 }
 
-/// Ends of which the monitor of a task has not heard, the oldest first.
-async fn unheard(ledger: &Ledger, task: &Name) -> Result<Vec<Heartbeat>, LedgerError> {
-    let Some(last) = ledger.last_beat(&Addressee::monitor_of(task)).await? else { return Ok(Vec::new()) };
-    let mut new: Vec<RunSummary> =
-        ended_runs(ledger, task).await?.into_iter().filter(|run| run.run_id > last).collect();
-    new.sort_unstable_by_key(|run| run.run_id);
-    Ok(new.iter().filter_map(of_end).collect())
+/// Ends of which the monitor of a task has not heard, the oldest first, and the runs that were looked at.
+async fn unheard(ledger: &Ledger, task: &Name) -> Result<(Vec<Heartbeat>, BTreeSet<RunId>), LedgerError> {
+    let Some(heard) = ledger.heard(&Addressee::monitor_of(task)).await? else { return Ok(Default::default()) };
+    let ended = ended_runs(ledger, task).await?;
+    let mut new: Vec<&RunSummary> = ended.iter().filter(|run| !heard.contains(&run.run_id)).collect();
+    new.sort_by_key(|run| run.finished_at);
+    Ok((new.into_iter().filter_map(of_end).collect(), ids(&ended)))
 }
 
 async fn ended_runs(ledger: &Ledger, task: &Name) -> Result<Vec<RunSummary>, LedgerError> {
@@ -79,14 +91,24 @@ fn of_end(run: &RunSummary) -> Option<Heartbeat> {
     Some(Heartbeat { sign, run_id: run.run_id, message: format!("{word}: {rows}, {files}, {errors}") })
 }
 
-async fn beat((ledger, outbox): (&Ledger, &Outbox), monitor: &str, heartbeats: Vec<Heartbeat>, now: Timestamp) {
+/// Puts heartbeats into the outbox. True if that could be done.
+async fn beat(
+    (ledger, outbox): (&Ledger, &Outbox),
+    monitor: &str,
+    heartbeats: (Vec<Heartbeat>, Option<BTreeSet<RunId>>),
+    now: Timestamp,
+) -> bool {
     match ledger.beat(monitor, heartbeats, now).await {
-        Ok(None) => {}
+        Ok(None) => true,
         Ok(Some(dropped)) => {
             outbox.note_dropped(&[(monitor.to_owned(), dropped)]);
             outbox.wake(&[monitor.to_owned()]);
+            true
         }
-        Err(error) => report(Err(error)),
+        Err(error) => {
+            report(Err(error));
+            false
+        }
     }
 }
 

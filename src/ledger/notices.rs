@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sqlite::SqliteConnection;
 use jiff::Timestamp;
 
-use super::outbox::{enqueue, trim};
+use super::outbox::{EVENT, enqueue, trim};
 use super::schema::{notices, outbox};
 use super::words::{read_word, word};
 use super::{Fault, Ledger, LedgerError};
@@ -121,6 +121,10 @@ fn say_to(
         .select((notices::event, notices::subject, notices::digest, notices::notice))
         .load(connection)?;
     let mut has_said = false;
+    // What is over first, so that the last word is of what is so.
+    for told in &all_told {
+        has_said |= end_if_over(connection, (destination, on), told, standing, now)?;
+    }
     for condition in standing.conditions.iter().filter(|condition| on.contains(&condition.notice.event)) {
         let (event, subject) = (word(&condition.notice.event)?, condition.notice.subject.to_string());
         let told = all_told.iter().find(|told| told.event == event && told.subject == subject);
@@ -133,9 +137,6 @@ fn say_to(
         note_told(connection, destination, &notice, &condition.digest)?;
         enqueue(connection, destination, (&event, &subject), &notice, now)?;
         has_said = true;
-    }
-    for told in &all_told {
-        has_said |= end_if_over(connection, (destination, on), told, standing, now)?;
     }
     Ok(has_said)
 }
@@ -160,18 +161,28 @@ fn end_if_over(
     standing: &Conditions,
     now: Timestamp,
 ) -> Result<bool, Fault> {
-    let event: NoticeEvent = read_word(&told.event)?;
+    let forget = |connection: &mut SqliteConnection| {
+        diesel::delete(notices::table.find((destination, &told.event, &told.subject))).execute(connection)
+    };
+    // Heartbeats are remembered beside conditions.
+    if told.event == EVENT {
+        return Ok(false);
+    }
+    // Another version may have other words: nothing is said of them, and nobody else is kept waiting.
+    let (Ok(event), Ok(notice)) = (read_word(&told.event), serde_json::from_str::<Notice>(&told.notice)) else {
+        forget(connection)?;
+        return Ok(false);
+    };
     let is_told = |of: NoticeEvent, subject: &NoticeSubject| of == event && subject.to_string() == told.subject;
     let is_so = standing.conditions.iter().any(|condition| is_told(condition.notice.event, &condition.notice.subject));
     if on.contains(&event) && (is_so || standing.unsure.iter().any(|(of, subject)| is_told(*of, subject))) {
         return Ok(false);
     }
-    diesel::delete(notices::table.find((destination, &told.event, &told.subject))).execute(connection)?;
+    forget(connection)?;
     if !on.contains(&event) {
         // It wants to hear nothing of it any more.
         return Ok(false);
     }
-    let notice: Notice = serde_json::from_str(&told.notice)?;
     let over = notice.resolved(RunId::now_v7(), now);
     enqueue(connection, destination, (&told.event, &told.subject), &over, now)?;
     Ok(true)

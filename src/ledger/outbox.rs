@@ -9,11 +9,13 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::file::first;
-use super::schema::outbox;
+use super::schema::{notices, outbox};
 use super::words::{instant, read_instant, read_number};
 use super::{Fault, Ledger, LedgerError};
 use crate::text::cut;
 
+/// Word of heartbeats among the events of messages and of what was told.
+pub(super) const EVENT: &str = "ping";
 /// Messages that wait for one destination at most, beside the newest of each condition.
 pub const MOST_WAITING: i64 = 200;
 /// Age after which a message is given up, if there is a newer one of the same condition.
@@ -72,6 +74,33 @@ impl Ledger {
     pub async fn take_message(&self, number: i64) -> Result<(), LedgerError> {
         self.call("noting what was delivered", move |connection, _| {
             diesel::delete(outbox::table.find(number)).execute(connection)?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes out a message that is given up. What it was about has not been told then: if it still is so, it is told anew.
+    pub async fn give_up(&self, number: i64) -> Result<(), LedgerError> {
+        self.call("giving up a message", move |connection, _| {
+            connection.immediate_transaction(|connection| {
+                let about = outbox::table.find(number).select((outbox::destination, outbox::event, outbox::subject));
+                let about: Option<(String, String, String)> = about.get_result(connection).optional()?;
+                diesel::delete(outbox::table.find(number)).execute(connection)?;
+                if let Some(about) = about.filter(|(_, event, _)| event != EVENT) {
+                    diesel::delete(notices::table.find(about)).execute(connection)?;
+                }
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    /// Has all messages of a destination tried again at once, in their order.
+    pub async fn retry_all(&self, destination: &str) -> Result<(), LedgerError> {
+        let destination = destination.to_owned();
+        self.call("noting what is to be delivered now", move |connection, _| {
+            let waiting = outbox::table.filter(outbox::destination.eq(&destination));
+            diesel::update(waiting).set(outbox::try_at.eq(None::<String>)).execute(connection)?;
             Ok(())
         })
         .await

@@ -19,6 +19,8 @@ const WAITS: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs
 const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 /// Tries after which a message is given up that a destination understands and refuses.
 const REFUSALS: u64 = 8;
+/// Tries after which others go before a message that cannot be delivered.
+const TRIES_AHEAD: u64 = 3;
 /// Time that a try may take beyond its own, to end what it began.
 const MARGIN: Duration = Duration::from_secs(3);
 /// Wait after the ledger could not be read.
@@ -34,6 +36,8 @@ pub(super) struct Sender {
     counts: Arc<AllCounts>,
     backoff: Backoff,
     is_down: bool,
+    /// Message that was delivered and may still be in the ledger.
+    delivered: Option<i64>,
 }
 
 /// Next step of a task.
@@ -51,7 +55,17 @@ impl Sender {
         (ledger, clock): (Ledger, Clock),
         counts: Arc<AllCounts>,
     ) -> Self {
-        Self { key, to, woken, ledger, clock, counts, backoff: Backoff::new(WAITS.0, WAITS.1), is_down: false }
+        Self {
+            key,
+            to,
+            woken,
+            ledger,
+            clock,
+            counts,
+            backoff: Backoff::new(WAITS.0, WAITS.1),
+            is_down: false,
+            delivered: None,
+        }
     }
 
     /// Delivers until nobody wants that any more.
@@ -60,7 +74,7 @@ impl Sender {
         let mut is_asked = true;
         while self.to.has_changed().is_ok() {
             let next = self.step(is_asked).await.unwrap_or_else(|error| {
-                tracing::warn!(error = chain(&error), "The outbox cannot be read: {}", chain(&error));
+                tracing::warn!(error = chain(&error), "The outbox in the ledger cannot be used: {}", chain(&error));
                 Next::Sleep { at_most: Some(LEDGER_WAIT), until_woken: false }
             });
             is_asked = match next {
@@ -87,6 +101,10 @@ impl Sender {
         let Some(message) = self.ledger.next_message(&self.key).await? else {
             return Ok(Next::Sleep { at_most: None, until_woken: true });
         };
+        if self.delivered == Some(message.number) {
+            self.ledger.take_message(message.number).await?;
+            return Ok(Next::Look);
+        }
         let now = self.clock.now();
         let early = message.try_at.and_then(|at| Duration::try_from(at.duration_since(now)).ok());
         // By a clock that was set back it would never be due.
@@ -104,10 +122,13 @@ impl Sender {
     }
 
     async fn note_delivered(&mut self, message: &OutboxMessage, to: &Addressee) -> Result<Next, LedgerError> {
-        self.ledger.take_message(message.number).await?;
+        self.delivered = Some(message.number);
         self.counts.change(&self.key, |counts| counts.delivered += 1);
         self.backoff = Backoff::new(WAITS.0, WAITS.1);
+        self.ledger.take_message(message.number).await?;
         if std::mem::take(&mut self.is_down) {
+            // Those that others went before are due.
+            self.ledger.retry_all(&self.key).await?;
             tracing::info!(destination = self.key, "Notifications to {to} are delivered again");
         }
         Ok(Next::Look)
@@ -129,7 +150,7 @@ impl Sender {
                 "A notification to {to} is given up after {tries} tries, because it is refused: {why}"
             );
             self.counts.change(&self.key, |counts| counts.dropped += 1);
-            self.ledger.take_message(message.number).await?;
+            self.ledger.give_up(message.number).await?;
             return Ok(Next::Look);
         }
         if message.attempts == 0 {
@@ -155,7 +176,10 @@ impl Sender {
             );
         }
         let wait = self.backoff.next_wait().max(retry_after.unwrap_or_default().min(LONGEST_ASKED));
-        self.ledger.note_attempt(message.number, &why, None).await?;
+        // It may be this message alone: those of other conditions go before it then.
+        let is_tried_enough = message.attempts + 1 >= TRIES_AHEAD;
+        let try_at = if is_tried_enough { self.clock.now().checked_add(wait).ok() } else { None };
+        self.ledger.note_attempt(message.number, &why, try_at).await?;
         Ok(Next::Sleep { at_most: Some(wait), until_woken: false })
     }
 }

@@ -142,8 +142,15 @@ impl Notice {
     /// The message that a condition which was told is over.
     #[must_use]
     pub fn resolved(self, id: RunId, at: Timestamp) -> Self {
-        let title = format!("{} is well again", self.subject);
-        let message = format!("{title}, and was not since {:.0}: {}", self.since, self.title);
+        let title = match self.event {
+            NoticeEvent::Blocked => format!("{}: no longer blocked", self.subject),
+            NoticeEvent::Failed => format!("{}: no longer failing", self.subject),
+            NoticeEvent::Held => format!("{}: no longer held", self.subject),
+            NoticeEvent::Overdue => format!("{}: no longer overdue", self.subject),
+            NoticeEvent::SourceDown => format!("{}: no longer down", self.subject),
+            NoticeEvent::StartFailed => format!("{} has started", self.subject),
+        };
+        let message = format!("{title}. Since {:.0}: {}", self.since, self.title);
         Self { id, state: NoticeState::Resolved, at, title, message, ..self }
     }
 }
@@ -173,7 +180,7 @@ mod tests {
         let over = firing.clone().resolved(id, "2026-07-11T03:00:00Z".parse().unwrap());
         assert_eq!(
             (over.id, over.state, over.title.as_str()),
-            (id, NoticeState::Resolved, "task retention is well again")
+            (id, NoticeState::Resolved, "task retention: no longer overdue")
         );
         assert_eq!((&over.subject, over.since), (&firing.subject, since));
     }

@@ -14,6 +14,8 @@ const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 /// Digits of the id of a log-in.
 const ID_LENGTH: usize = 64;
+/// Cookies of one name that are looked at.
+const SHOWN_AT_MOST: usize = 8;
 
 /// True if a path is that of a page, or belongs to one.
 pub(super) fn is_page(path: &str) -> bool {
@@ -29,6 +31,11 @@ pub(super) fn is_asked_by_script(path: &str) -> bool {
 /// True if a browser says that a page of another server makes it ask.
 pub(super) fn is_from_other_site(headers: &HeaderMap) -> bool {
     !headers.get_all(SEC_FETCH_SITE).iter().all(|site| site == "same-origin" || site == "none")
+}
+
+/// True if a browser asks: only these say where a request comes from.
+pub(super) fn is_of_browser(headers: &HeaderMap) -> bool {
+    [header::ORIGIN, SEC_FETCH_SITE].iter().any(|name| headers.contains_key(name))
 }
 
 /// True if somebody goes to a page, by a link of whatever site.
@@ -51,15 +58,22 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// Id of the log-in that a request shows.
-    pub(super) fn log_in_of(&self, headers: &HeaderMap) -> Option<String> {
+    /// Ids of the log-ins that a request shows, those first that no other machine can have set. Another server of the same name
+    /// may have set more than one.
+    pub(super) fn log_ins_of(&self, headers: &HeaderMap) -> Vec<String> {
         let cookies = || headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-        let find = |name: String| {
-            let mut pairs = cookies().flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-            pairs.find(|(found, _)| *found == name).map(|(_, id)| id.to_owned())
-        };
-        let is_id = |id: &String| id.len() == ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_hexdigit());
-        find(self.cookie_name(true)).or_else(|| find(self.cookie_name(false))).filter(is_id)
+        let is_id = |id: &str| id.len() == ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        // With TLS the other name was never given.
+        let names =
+            [true, false].into_iter().take(if self.is_tls { 1 } else { 2 }).map(|secure| self.cookie_name(secure));
+        let ids = names.flat_map(|name| {
+            let pairs = cookies().flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+            pairs
+                .filter(move |(found, id)| *found == name && is_id(id))
+                .map(|(_, id)| id.to_owned())
+                .take(SHOWN_AT_MOST)
+        });
+        ids.collect()
     }
 
     /// Header that makes a browser keep the id of a log-in; `origin`: that of the page that asked, which knows of a proxy
@@ -115,10 +129,15 @@ mod tests {
             assert_eq!(set.ends_with("; Secure"), origin.is_some());
             let shown = format!("theme=dark; {}", set.split(';').next().unwrap());
             let headers = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(&shown).unwrap())]);
-            assert_eq!(DOOR.log_in_of(&headers).unwrap(), id);
-            assert_eq!(Door { port: 8766, ..DOOR }.log_in_of(&headers), None, "another daemon has its own");
+            assert_eq!(DOOR.log_ins_of(&headers), std::slice::from_ref(&id));
+            assert!(Door { port: 8766, ..DOOR }.log_ins_of(&headers).is_empty(), "another daemon has its own");
+            let of_tls = Door { is_tls: true, ..DOOR }.log_ins_of(&headers);
+            assert_eq!(of_tls.len(), usize::from(origin.is_some()), "a name that others can set is none with TLS");
         }
         let short = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_static("retaind-8765=abc"))]);
-        assert_eq!(DOOR.log_in_of(&short), None);
+        assert!(DOOR.log_ins_of(&short).is_empty());
+        let planted = format!("retaind-8765={}; retaind-8765={id}", "b1".repeat(32));
+        let two = HeaderMap::from_iter([(header::COOKIE, HeaderValue::from_str(&planted).unwrap())]);
+        assert_eq!(DOOR.log_ins_of(&two)[1], id);
     }
 }

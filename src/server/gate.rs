@@ -105,19 +105,20 @@ impl Gate {
     fn admit_to_pages(&self, request: &mut Request, gone: CancellationToken, tcp: &ServingTcp) {
         let door = Door { address: self.peer, port: tcp.listen.port(), is_tls: tcp.certificate.is_some() };
         let is_known = !door::is_from_other_site(request.headers());
-        if let Some(id) = door.log_in_of(request.headers()).filter(|_| is_known) {
-            let renews = !door::is_asked_by_script(request.uri().path());
-            if let Some(login) = self.app.sessions.find(&id, renews, Instant::now()) {
-                match self.app.control.token(&login.secret).filter(|(token, _)| *token == login.token) {
-                    Some((token, role)) => {
-                        self.let_in(request, gone, Shown { secret: login.secret.clone(), token, role });
-                        request.extensions_mut().insert(login);
-                    }
-                    None => self.app.sessions.end(&id),
-                }
-            }
-        }
+        let renews = !door::is_asked_by_script(request.uri().path());
+        let ids = if is_known { door.log_ins_of(request.headers()) } else { Vec::new() };
         request.extensions_mut().insert(door);
+        for id in ids {
+            let Some(login) = self.app.sessions.find(&id, renews, Instant::now()) else { continue };
+            if let Some((token, role)) =
+                self.app.control.token(&login.secret).filter(|(token, _)| *token == login.token)
+            {
+                self.let_in(request, gone, Shown { secret: login.secret.clone(), token, role });
+                request.extensions_mut().insert(login);
+                return;
+            }
+            self.app.sessions.end(&id);
+        }
     }
 
     /// Server that a request is for, by its own words. A page whose name was made to lead here says its own name (DNS rebinding).

@@ -119,7 +119,7 @@ impl Sessions {
         all.retain(is_recent);
         all.push_back(now);
         if all.len() == ATTEMPTS {
-            tracing::warn!(%address, "{ATTEMPTS} wrong tokens were shown to the dashboard from {address}: for a minute no more are heard");
+            tracing::warn!(%address, "{ATTEMPTS} wrong tokens were shown to the dashboard from {address} within a minute: more are refused");
         }
     }
 

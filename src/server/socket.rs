@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::connections::{Accept, Connections, serve};
 use super::control::{Caller, Control};
+use super::door;
 use super::endpoint::App;
+use super::problem::{Problem, ProblemCode};
 use super::routes::router;
 use crate::outcome::{Operator, Role};
 
@@ -89,6 +91,7 @@ impl Accept for UnixListener {
     async fn serve(stream: UnixStream, router: Router, stop: CancellationToken) {
         let uid = stream.peer_cred().map_or(Operator::NOBODY, |peer| peer.uid());
         let admit = |request: &mut Request, gone| {
+            check_browser(request)?;
             let caller = caller(uid, request, gone);
             request.extensions_mut().insert(caller);
             Ok(())
@@ -98,13 +101,28 @@ impl Accept for UnixListener {
     }
 }
 
+/// Refuses what a page of another server makes a browser send, and every change by a browser but those of the dashboard's own
+/// forms. A browser gets here by a proxy alone, which may have asked it for a password.
+fn check_browser(request: &Request) -> Result<(), Problem> {
+    let headers = request.headers();
+    if request.method().is_safe() || !door::is_of_browser(headers) {
+        return Ok(());
+    }
+    if door::is_page(request.uri().path()) && !door::is_from_other_site(headers) {
+        return Ok(());
+    }
+    Err(Problem::new(ProblemCode::Forbidden, "a page asks for this, and not one of the dashboard"))
+}
+
 fn caller(uid: u32, request: &Request, gone: CancellationToken) -> Caller {
     let text = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let on_behalf_of = text(ON_BEHALF_OF).filter(|name| !name.is_empty() && name.len() <= LONGEST_NAME);
+    // A proxy hands on whatever a browser sends.
+    let is_browser = door::is_of_browser(request.headers());
+    let on_behalf_of = text(ON_BEHALF_OF).filter(|name| !is_browser && !name.is_empty() && name.len() <= LONGEST_NAME);
     Caller {
         uid: (uid != Operator::NOBODY).then_some(uid),
         on_behalf_of: on_behalf_of.map(str::to_owned),
-        is_command: text(header::USER_AGENT.as_str()) == Some(USER_AGENT),
+        is_command: !is_browser && text(header::USER_AGENT.as_str()) == Some(USER_AGENT),
         remote: None,
         role: Role::Operator,
         gone,

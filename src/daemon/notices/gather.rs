@@ -46,14 +46,25 @@ pub(super) async fn gather(
         groups.into_values().map(|group| words::of_group(group, overview.at)).collect();
     let mut unsure: Vec<_> =
         sources.unknown.iter().map(|source| (NoticeEvent::SourceDown, NoticeSubject::source(source))).collect();
+    unsure.extend(endings.cut_short(settings));
     for task in overview.tasks.iter().filter(|task| task.enabled && !task.policies.is_empty()) {
-        match whole_run_failed(task, &conditions) {
-            None => {}
-            Some(Some(run_id)) => {
-                conditions.push(words::of_failed_run(task, endings.cause(run_id), run_id, overview.at))
+        let subject = NoticeSubject::task(&task.task);
+        match task.last_run.as_ref().map(|run| (run.run_id, run.status)) {
+            Some((run_id, Some(Status::Failed))) if endings.failed_as_a_whole(run_id) => {
+                let is_its = |told: &NoticeCondition| is_about(told, NoticeEvent::Failed, &subject);
+                if !conditions.iter().any(is_its) {
+                    conditions.push(words::of_failed_run(task, endings.cause(run_id), run_id, overview.at));
+                }
             }
-            // It is running.
-            Some(None) => unsure.push((NoticeEvent::Failed, NoticeSubject::task(&task.task))),
+            // A run under way may not have come to all policies, and one that was cancelled did not.
+            Some((_, None | Some(Status::Cancelled))) => {
+                let is_running = task.last_run.as_ref().is_some_and(|run| run.status.is_none());
+                for event in [NoticeEvent::Blocked, NoticeEvent::Failed] {
+                    conditions.retain(|told| !(is_running && is_about(told, event, &subject)));
+                    unsure.push((event, subject.clone()));
+                }
+            }
+            _ => {}
         }
         conditions
             .extend(task.overdue_since.map(|since| words::of_overdue(&task.task, since, policies_of(settings, task))));
@@ -90,6 +101,21 @@ impl Endings {
     fn result(&self, policy: &Policy, run_id: RunId) -> Option<(&RunResult, &PolicyResult)> {
         let run = self.runs.get(&run_id)?;
         Some((run, run.policies.iter().find(|result| result.policy == policy.name)?))
+    }
+
+    /// True if a run failed though no policy of it did.
+    fn failed_as_a_whole(&self, run_id: RunId) -> bool {
+        let has_failed = |result: &PolicyResult| result.status == Status::Failed;
+        !self.runs.get(&run_id).is_some_and(|run| run.policies.iter().any(has_failed))
+    }
+
+    /// Conditions that are not known, because the last run of a policy was cut short.
+    fn cut_short(&self, settings: &Settings) -> Vec<(NoticeEvent, NoticeSubject)> {
+        let cancelled = self.of.iter().filter(|(_, _, status)| *status == Status::Cancelled);
+        let subjects = cancelled.filter_map(|(name, ..)| settings.policy(name)).map(|policy| subject_of(policy));
+        subjects
+            .flat_map(|subject| [NoticeEvent::Blocked, NoticeEvent::Failed].map(|event| (event, subject.clone())))
+            .collect()
     }
 
     fn cause(&self, run_id: RunId) -> String {
@@ -132,19 +158,8 @@ fn of_held(settings: &Settings, overview: &Overview) -> BTreeMap<(NoticeEvent, S
     groups
 }
 
-/// The run of a task that failed as a whole, where no policy of it says so; `Some(None)`: the task is running.
-fn whole_run_failed(task: &TaskOverview, conditions: &[NoticeCondition]) -> Option<Option<RunId>> {
-    let subject = NoticeSubject::task(&task.task);
-    let is_told = |told: &NoticeCondition| told.notice.event == NoticeEvent::Failed && told.notice.subject == subject;
-    if conditions.iter().any(is_told) {
-        return None;
-    }
-    let last = task.last_run.as_ref()?;
-    match last.status {
-        None => Some(None),
-        Some(Status::Failed) => Some(Some(last.run_id)),
-        Some(_) => None,
-    }
+fn is_about(told: &NoticeCondition, event: NoticeEvent, subject: &NoticeSubject) -> bool {
+    told.notice.event == event && told.notice.subject == *subject
 }
 
 /// The task that runs a policy, or the policy itself.
@@ -169,7 +184,9 @@ fn plain(policy: &Policy) -> NoticePolicy {
 }
 
 fn policy_of(policy: &Policy, result: &PolicyResult) -> NoticePolicy {
-    let first_error = || result.errors.first().map(|failure| failure.error.clone());
+    // That of a row is not why the policy failed.
+    let of_policy = || result.errors.iter().find(|failure| failure.key.is_none() && failure.path.is_none());
+    let first_error = || of_policy().or(result.errors.first()).map(|failure| failure.error.clone());
     NoticePolicy {
         reason: result.blocked_by.clone().or_else(first_error).map(words::short),
         blocked_code: result.blocked_code.clone(),

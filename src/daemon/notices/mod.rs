@@ -20,6 +20,8 @@ use gather::gather;
 
 /// Time after the start in which slots that were missed are caught up with: until then nobody is told that they are overdue.
 const CATCH_UP: Duration = Duration::from_secs(30);
+/// Wait after a look that failed.
+const AGAIN: Duration = Duration::from_secs(60);
 /// A task is overdue from the moment after the last one that its grace allows.
 const JUST_AFTER: Duration = Duration::from_secs(1);
 
@@ -115,25 +117,32 @@ async fn look(runs: &Runs, sources: &SourceStanding, catching_up: Option<Duratio
         return None;
     }
     let now = runs.clock().now();
-    beats::of_ends((runs.ledger(), runs.outbox()), &settings, now).await;
+    let heard = beats::of_ends((runs.ledger(), runs.outbox()), &settings, now).await;
+    let again = (!heard).then_some(AGAIN);
     if settings.notify.is_empty() {
-        return None;
+        return again;
     }
     let mut gathered = match gather(&settings, runs.ledger(), runs.clock(), sources).await {
         Ok(gathered) => gathered,
         Err(error) => {
             let error = format!("{error:#}");
             tracing::warn!(error, "It could not be looked at what is to be notified: {error}");
-            return None;
+            return Some(AGAIN);
         }
     };
     let put_off = catching_up.filter(|_| gathered.standing.put_off(NoticeEvent::Overdue));
-    match runs.ledger().say(gathered.standing, wanted(&settings), now).await {
-        Ok(said) => pass_on(runs.outbox(), &said),
-        Err(error) => report_unnoted(&error),
-    }
+    let again = match runs.ledger().say(gathered.standing, wanted(&settings), now).await {
+        Ok(said) => {
+            pass_on(runs.outbox(), &said);
+            again
+        }
+        Err(error) => {
+            report_unnoted(&error);
+            Some(AGAIN)
+        }
+    };
     let next = gathered.next_overdue.and_then(|next| Duration::try_from(next.duration_since(now)).ok());
-    [next.map(|wait| wait + JUST_AFTER), put_off].into_iter().flatten().min()
+    [next.map(|wait| wait + JUST_AFTER), put_off, again].into_iter().flatten().min()
 }
 
 fn wanted(settings: &Settings) -> Vec<(String, Vec<NoticeEvent>)> {

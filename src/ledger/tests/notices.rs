@@ -48,7 +48,7 @@ async fn a_condition_is_said_once_until_it_changes() {
         said.push(message);
     }
     let firing = |title: &str| (NoticeState::Firing, title.to_owned());
-    let over = (NoticeState::Resolved, "task a is well again".to_owned());
+    let over = (NoticeState::Resolved, "task a: no longer blocked".to_owned());
     assert_eq!(said, [firing("a x"), firing("a y"), firing("b x"), over]);
     assert!(say(&ledger, &[("b", "x")], 5).await.to.is_empty());
 }
@@ -110,16 +110,57 @@ async fn who_is_gone_is_forgotten() {
 async fn a_monitor_hears_of_an_end_once() {
     let (_directory, ledger) = ledger().await;
     let runs: Vec<RunId> = (1..=3_u128).map(uuid::Uuid::from_u128).collect();
-    ledger.begin_beats("ping:a", runs[0]).await.unwrap();
-    ledger.begin_beats("ping:a", runs[2]).await.unwrap();
+    ledger.begin_beats("ping:a", [runs[0]].into()).await.unwrap();
+    ledger.begin_beats("ping:a", [runs[2]].into()).await.unwrap();
     let beat = |run: usize, sign| vec![Heartbeat { sign, run_id: runs[run], message: String::new() }];
+    let ended = |some: &[usize]| Some(some.iter().map(|run| runs[*run]).collect());
     let new = async |heartbeats| ledger.beat("ping:a", heartbeats, at(1)).await.unwrap().is_some();
-    assert!(!new(beat(0, HeartbeatSign::Success)).await, "it ended before the monitor was there");
-    assert!(new(beat(1, HeartbeatSign::Start)).await && new(beat(1, HeartbeatSign::Success)).await);
-    assert!(!new(beat(1, HeartbeatSign::Success)).await && !new(beat(1, HeartbeatSign::Start)).await);
-    assert_eq!(ledger.last_beat("ping:a").await.unwrap(), Some(runs[1]));
+    assert!(!new((beat(0, HeartbeatSign::Success), ended(&[0]))).await, "it ended before the monitor was there");
+    // One that began later ends first, and by a clock that was ahead.
+    assert!(new((beat(2, HeartbeatSign::Failure), ended(&[0, 2]))).await);
+    assert!(new((beat(1, HeartbeatSign::Start), None)).await);
+    assert!(new((beat(1, HeartbeatSign::Success), ended(&[0, 1, 2]))).await);
+    assert!(!new((beat(1, HeartbeatSign::Success), None)).await && !new((beat(1, HeartbeatSign::Start), None)).await);
+    assert_eq!(ledger.heard("ping:a").await.unwrap(), ended(&[0, 1, 2]));
+    assert!(!new((Vec::new(), ended(&[1, 2]))).await);
+    assert_eq!(ledger.heard("ping:a").await.unwrap(), ended(&[1, 2]), "what is not looked at any more is forgotten");
     for _ in 0..30 {
-        new(beat(2, HeartbeatSign::Start)).await;
+        new((vec![Heartbeat { sign: HeartbeatSign::Start, run_id: RunId::now_v7(), message: String::new() }], None))
+            .await;
     }
     assert_eq!(ledger.backlogs().await.unwrap()[0].messages, 20);
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_told_anew() {
+    let (_directory, ledger) = ledger().await;
+    say(&ledger, &[("a", "x")], 1).await;
+    let message = ledger.next_message("ops").await.unwrap().unwrap();
+    ledger.give_up(message.number).await.unwrap();
+    assert!(next(&ledger).await.is_none());
+    assert_eq!(say(&ledger, &[("a", "x")], 2).await.to, ["ops"], "it is still so");
+    assert_eq!(next(&ledger).await.unwrap().1, "a x");
+}
+
+#[tokio::test]
+async fn the_last_word_is_of_what_is_so() {
+    let (_directory, ledger) = ledger().await;
+    say(&ledger, &[("a", "x")], 1).await;
+    next(&ledger).await;
+    say(&ledger, &[("b", "x")], 2).await;
+    assert_eq!(
+        (next(&ledger).await.unwrap().0, next(&ledger).await.unwrap().0),
+        (NoticeState::Resolved, NoticeState::Firing)
+    );
+}
+
+#[tokio::test]
+async fn others_go_before_one_that_cannot_be_delivered() {
+    let (_directory, ledger) = ledger().await;
+    say(&ledger, &[("a", "x"), ("b", "x")], 1).await;
+    let first = ledger.next_message("ops").await.unwrap().unwrap();
+    ledger.note_attempt(first.number, "403", Some(at(900))).await.unwrap();
+    assert_ne!(ledger.next_message("ops").await.unwrap().unwrap().number, first.number);
+    ledger.retry_all("ops").await.unwrap();
+    assert_eq!(ledger.next_message("ops").await.unwrap().unwrap().number, first.number);
 }

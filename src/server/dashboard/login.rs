@@ -37,7 +37,7 @@ impl Wanted {
     fn place(&self) -> &str {
         let path = self.next.split('?').next().unwrap_or_default();
         let is_ours = door::is_page(path) && !path.starts_with("/log") && !door::is_asked_by_script(path);
-        let is_plain = self.next.len() <= LONGEST_NEXT && !self.next.contains(['\\', '\r', '\n']);
+        let is_plain = self.next.len() <= LONGEST_NEXT && !self.next.contains(|c: char| c == '\\' || c.is_control());
         if is_ours && is_plain { &self.next } else { "/" }
     }
 }
@@ -83,21 +83,20 @@ pub(super) async fn enter(State(app): State<App>, request: Request) -> Result<Re
         return Ok(Redirect::to("/").into_response());
     };
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let before = door.log_in_of(request.headers());
+    let before = door.log_ins_of(request.headers());
     let (wanted, Shown { token: secret }) = read_fields::<Wanted, Shown>(request).await?;
     let now = Instant::now();
-    app.sessions.check_attempts(door.address, now).map_err(|wait| {
-        let problem = Problem::new(ProblemCode::RateLimited, "too many wrong tokens were shown from your address");
-        Problem { retry_after: Some(wait.as_secs() + 1), ..problem }.hint("try again in a minute")
-    })?;
     let secret = secret.trim().to_owned();
+    // Whoever has a token gets in, whoever else is behind the same address.
     let Some((token, _)) = app.control.token(&secret) else {
+        app.sessions.check_attempts(door.address, now).map_err(|wait| {
+            let problem = Problem::new(ProblemCode::RateLimited, "too many wrong tokens were shown from your address");
+            Problem { retry_after: Some(wait.as_secs() + 1), ..problem }.hint("try again in a minute")
+        })?;
         app.sessions.note_attempt(door.address, now);
         return Ok(form(StatusCode::UNAUTHORIZED, &wanted, Some("This daemon knows no such token.")));
     };
-    if let Some(before) = before {
-        app.sessions.end(&before);
-    }
+    before.iter().for_each(|before| app.sessions.end(before));
     let id = app.sessions.begin(token.clone(), secret, now);
     let cookie = id.and_then(|id| door.keep(&id, origin.as_ref()));
     let cookie = cookie.ok_or_else(|| Problem::new(ProblemCode::Internal, "no log-in could be made"))?;
@@ -110,11 +109,9 @@ pub(super) async fn enter(State(app): State<App>, request: Request) -> Result<Re
 pub(super) async fn leave(State(app): State<App>, request: Request) -> Result<Response, Trouble> {
     use axum::extract::FromRequest;
     let door = request.extensions().get::<Door>().copied();
-    let id = door.and_then(|door| door.log_in_of(request.headers()));
+    let shown = door.map(|door| door.log_ins_of(request.headers())).unwrap_or_default();
     let Leaving = Leaving::from_request(request, &app).await?;
-    if let Some(id) = id {
-        app.sessions.end(&id);
-    }
+    shown.iter().for_each(|id| app.sessions.end(id));
     let mut response = Redirect::to("/login").into_response();
     for cookie in door.iter().flat_map(Door::forget) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -137,6 +134,7 @@ mod tests {
             "//evil.example",
             "https://evil.example/",
             "/\\evil.example",
+            "/runs?a\u{1}b",
             "/login",
             "/logout",
             "/live/overview",

@@ -126,3 +126,25 @@ fn a_body_as_of_a_form_is_refused() {
     assert_eq!((run.status, served.left()), (200, vec!["3".to_owned()]), "{}", run.body);
     served.daemon.stop();
 }
+
+#[test]
+fn a_page_behind_a_proxy_triggers_nothing() {
+    let served = Served::start("");
+    let socket = served.world.dir.join("state/retaind.sock");
+    let send = |method: &str, path: &str, head: &[&str], body: &str| {
+        let all = [&["Host: evil.example"], head].concat();
+        http::reply(&http::send(&socket, request(method, path, &all, body).as_bytes()))
+    };
+    let origin = "Origin: https://evil.example";
+    for head in
+        [&[origin][..], &[origin, JSON], &["Sec-Fetch-Site: cross-site", "Content-Type: text/plain"], &["Origin: null"]]
+    {
+        let runs = send("POST", "/api/v1/run", head, RUN);
+        assert_eq!((runs.status, &runs.body["code"]), (403, &json!("forbidden")), "{head:?}");
+        assert_eq!(send("POST", "/api/v1/policies/items/pause", head, "").status, 403, "{head:?}");
+    }
+    assert_eq!(served.left().len(), 3);
+    assert_eq!(send("GET", "/api/v1/status", &[origin], "").status, 200, "nothing is changed by it");
+    assert_eq!(send("POST", "/api/v1/policies/items/pause", &[], "").status, 200, "others ask as they did");
+    served.daemon.stop();
+}
