@@ -129,11 +129,8 @@ fn unknown(settings: &Settings, written: &str) -> SelectError {
 impl Selection {
     /// The tasks whose hooks do not run although policies of theirs do: hooks belong to a task that is run as a whole.
     pub fn hooks_left_out<'a>(&self, settings: &'a Settings) -> Vec<&'a Name> {
-        let has_hooks = |task: &&Arc<Task>| task.before.is_some() || task.after.is_some();
-        let is_selected = |task: &Task| self.policies.iter().any(|policy| policy.task.as_ref() == Some(&task.name));
-        let is_whole = |task: &Task| self.task.as_ref().is_some_and(|whole| whole.name == task.name);
-        let tasks = settings.tasks.iter().filter(has_hooks).filter(|task| is_selected(task) && !is_whole(task));
-        tasks.map(|task| &task.name).collect()
+        let policies: Vec<&Name> = self.policies.iter().map(|policy| &policy.name).collect();
+        settings.hooks_left_out(&policies, self.task.as_ref().map(|task| &task.name))
     }
 
     fn add_task(&mut self, settings: &Settings, task: &Task) {

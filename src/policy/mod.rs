@@ -207,6 +207,17 @@ impl Settings {
         self.policies.iter().find(|policy| policy.name == *name)
     }
 
+    /// The tasks whose hooks do not run although these policies of theirs do: hooks belong to a task that is run as a whole.
+    pub fn hooks_left_out(&self, policies: &[&Name], whole: Option<&Name>) -> Vec<&Name> {
+        let has_hooks = |task: &&Arc<Task>| task.before.is_some() || task.after.is_some();
+        let is_concerned = |task: &Task| {
+            let mut concerned = policies.iter().filter_map(|name| self.policy(name));
+            concerned.any(|policy| policy.task.as_ref() == Some(&task.name))
+        };
+        let tasks = self.tasks.iter().filter(has_hooks);
+        tasks.filter(|task| whole != Some(&task.name) && is_concerned(task)).map(|task| &task.name).collect()
+    }
+
     /// Those whom the outbox has messages for.
     pub fn addressees(&self) -> Vec<Addressee> {
         let destinations = self.notify.iter().map(|destination| Addressee::Destination(Arc::clone(destination)));

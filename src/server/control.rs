@@ -269,6 +269,10 @@ pub struct RunWanted {
     /// A `set` that lets a policy take more than the configuration in force needs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_digest: Option<String>,
+    /// Digest of the configuration that it is for: under another one it does not begin. Never given from outside.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub base: Option<String>,
 }
 
 /// A reload that is done.

@@ -12,6 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use super::control::Control;
+use super::plans::Plans;
 use super::problem::ProblemCode;
 use super::rate::Calls;
 use super::sessions::Sessions;
@@ -25,11 +26,13 @@ pub(super) struct App {
     pub(super) calls: Calls,
     /// Log-ins of browsers.
     pub(super) sessions: Sessions,
+    /// Dry runs that a run may go by.
+    pub(super) plans: Plans,
 }
 
 impl App {
     pub(super) fn new(control: Arc<dyn Control>) -> Self {
-        Self { control, calls: Calls::default(), sessions: Sessions::default() }
+        Self { control, calls: Calls::default(), sessions: Sessions::default(), plans: Plans::default() }
     }
 }
 

@@ -14,6 +14,7 @@ mod openapi;
 mod orders;
 mod peers;
 mod pending;
+mod plans;
 mod problem;
 mod rate;
 mod routes;

@@ -97,11 +97,12 @@ async fn ask(store: &Store, ledger: Option<&Ledger>, until: Instant, stats: &mut
 }
 
 const LATE: &str = "the store did not answer in time";
+const BUSY: &str = "it is being looked at already: ask again in a moment";
 
 async fn glance(store: &Store) -> Result<Glance, String> {
     let looking = || LOOKING.lock().unwrap_or_else(PoisonError::into_inner);
     if !looking().insert(store.name.clone()) {
-        return Err(LATE.to_owned());
+        return Err(BUSY.to_owned());
     }
     let store = store.clone();
     let look = move || {
@@ -113,4 +114,29 @@ async fn glance(store: &Store) -> Result<Glance, String> {
         seen
     };
     tokio::task::spawn_blocking(look).await.map_err(|error| error.to_string())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::AgeBy;
+
+    #[tokio::test]
+    async fn a_store_under_a_look_is_not_late() {
+        let store = Store {
+            name: Name::parse("looked-at").unwrap(),
+            root: "/nonexistent".into(),
+            strip_prefix: None,
+            references: Vec::new(),
+            trash: None,
+            age_by: AgeBy::Written,
+        };
+        let looking = || LOOKING.lock().unwrap();
+        looking().insert(store.name.clone());
+        assert_eq!(glance(&store).await.err().as_deref(), Some(BUSY));
+        looking().remove(&store.name);
+        let next = glance(&store).await.err();
+        assert!(next.is_some() && next.as_deref() != Some(BUSY), "the next look is one again: {next:?}");
+        assert!(!looking().contains(&store.name));
+    }
 }

@@ -165,7 +165,7 @@ fn unusable(why: &str) -> Problem {
 
 /// SHA-256 of what a request is for; its parameters may be secret.
 fn digest_of_request(wanted: &RunWanted) -> String {
-    let RunWanted { names, mode: _, params, set, plan_digest: _ } = wanted;
+    let RunWanted { names, mode: _, params, set, plan_digest: _, base: _ } = wanted;
     let words = serde_json::json!([names, params, set]);
     hex(&Sha256::digest(words.to_string()))
 }

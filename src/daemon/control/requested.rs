@@ -56,6 +56,10 @@ impl Controller {
     ) -> Result<(ActiveRun, (Runner, Request)), Problem> {
         self.runs.enter_by(&self.requests.cancel, |in_force| {
             let base = in_force.settings().written.fingerprint();
+            if wanted.base.as_ref().is_some_and(|wanted| *wanted != base) {
+                let detail = "another configuration came into force than the one that was planned with";
+                return Err(Problem::new(ProblemCode::Changed, detail).hint("make a new dry run"));
+            }
             look.map(|look| look.check(wanted, &base, now)).transpose()?;
             let (runner, request) = match temporary {
                 None => request_of(in_force.settings(), wanted, caller).map(|request| (in_force, request))?,

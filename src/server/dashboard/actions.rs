@@ -10,18 +10,19 @@ use super::super::extract::PathName;
 use super::super::orders;
 use super::super::problem::{Problem, ProblemCode};
 use super::admission::Act;
+use super::planned::{self, Planned};
 use super::trouble::Trouble;
 use crate::outcome::{RunMode, Subject};
 use crate::policy::Name;
 
 type Done = Result<Response, Trouble>;
 
-/// Run that is asked for: names between spaces, none for all that is scheduled.
+/// Dry run that is asked for.
 #[derive(Deserialize)]
 pub(super) struct RunForm {
-    #[serde(default)]
+    /// Names between spaces, or `all` that is scheduled.
     names: String,
-    #[serde(default)]
+    /// `plan`: a run goes by a dry run that somebody has looked at.
     mode: String,
     /// `run`: the dry run leads to the question whether to do it.
     #[serde(default)]
@@ -44,16 +45,36 @@ fn to(path: &str) -> Response {
 
 pub(super) async fn begin(State(app): State<App>, act: Act<RunForm>) -> Done {
     let Act { visitor, form } = act;
-    let mode = match form.mode.as_str() {
-        "" => None,
-        "plan" => Some(RunMode::Plan),
-        "report" => Some(RunMode::Report),
-        other => return Err(Problem::new(ProblemCode::InvalidRequest, format!("there is no mode {other:?}")).into()),
+    let malformed = |why: String| Problem::new(ProblemCode::InvalidRequest, why);
+    if form.mode != "plan" {
+        return Err(malformed(format!("the mode is plan, and not {:?}: a run goes by a dry run", form.mode)).into());
+    }
+    let names: Vec<String> = match form.names.trim() {
+        "" => return Err(malformed("there is no name".to_owned()).into()),
+        "all" => Vec::new(),
+        names => names.split_whitespace().map(str::to_owned).collect(),
     };
-    let names = form.names.split_whitespace().map(str::to_owned).collect();
-    let run_id = orders::begin(&app, RunWanted { names, mode, ..RunWanted::default() }, visitor.caller).await?;
+    let wanted = RunWanted { names, mode: Some(RunMode::Plan), ..RunWanted::default() };
+    let run_id = orders::begin(&app, wanted, visitor.caller).await?;
     let then = if form.then == "run" { "?then=run" } else { "" };
     Ok(to(&format!("/runs/{run_id}{then}")))
+}
+
+/// Begins the run of a dry run, once: who asks again is led to the same run.
+pub(super) async fn run_planned(State(app): State<App>, Path(id): Path<String>, act: Act<Empty>) -> Done {
+    let visitor = act.visitor;
+    if let Some(begun) = planned::begun(&app, &id).await {
+        return Ok(to(&format!("/runs/{begun}")));
+    }
+    let document = app.control.run(id).await?;
+    let planned = Planned::look(&app, &document.result).await?;
+    match planned.usable() {
+        Ok(plan) => {
+            let run_id = orders::begin_by(&app, plan, visitor.caller).await?;
+            Ok(to(&format!("/runs/{run_id}")))
+        }
+        Err(why) => Ok(planned.refuse(&visitor, &why)),
+    }
 }
 
 pub(super) async fn cancel(State(app): State<App>, Path(id): Path<String>, act: Act<Empty>) -> Done {

@@ -142,6 +142,10 @@ fn verdict(visitor: &Visitor, shown: &ToApprove) -> Markup {
         @if shown.can_be_approved() && visitor.may_act {
             section.confirm aria-label="Approve it" {
                 p { "Its next run takes at most " b { (amount_words(shown)) } ". What went does not come back, but for a store with a trash." }
+                p {
+                    "An approval is of that number of " (if shown.is_about_rows { "rows" } else { "files" }) " under this \
+                     configuration, not of these very ones: the run takes what is eligible when it begins."
+                }
                 (order(visitor, &path, &format!("Approve {}", amount_words(shown)), "danger", &[
                     ("fingerprint", &shown.fingerprint), ("amount", &amount),
                 ]))

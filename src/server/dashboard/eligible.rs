@@ -22,7 +22,7 @@ pub(super) async fn page(State(app): State<App>, visitor: Visitor) -> Result<Res
              number that is at least as high (≥). Stores are not gone through for this: a dry run does that."
         }
         @if visitor.may_act {
-            (order(&visitor, "/runs", "Dry run of all that is scheduled", "primary", &[("mode", "plan")]))
+            (order(&visitor, "/runs", "Dry run of all that is scheduled", "primary", &[("names", "all"), ("mode", "plan")]))
         }
         (policies(&stats))
         (remarks(&stats))

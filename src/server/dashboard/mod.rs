@@ -14,6 +14,7 @@ mod frame;
 mod health;
 mod login;
 mod overview;
+mod planned;
 mod policy;
 mod progress;
 mod run;
@@ -43,6 +44,7 @@ pub(super) fn router(app: &App) -> Router<App> {
         .route("/live/runs/{run_id}", get(run::live))
         .route("/runs", get(runs::page).post(actions::begin))
         .route("/runs/{run_id}", get(run::page))
+        .route("/runs/{run_id}/run", post(actions::run_planned))
         .route("/runs/{run_id}/cancel", post(actions::cancel))
         .route("/policies/{policy}", get(policy::page))
         .route("/policies/{policy}/approve", get(approve::page).post(actions::approve))

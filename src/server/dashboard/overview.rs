@@ -13,7 +13,7 @@ use super::days::Days;
 use super::frame::{Page, Place, order, respond};
 use super::health::{Headline, Health};
 use super::progress::{self, look_again};
-use super::trouble::Trouble;
+use super::trouble::{Trouble, or_trouble};
 use super::visitor::Visitor;
 use super::words::{Tone, amounts, badge, ending, icon, moment, prose, run_link, run_table};
 use super::{calendar, charts};
@@ -23,7 +23,6 @@ use crate::report::{
     LastPolicyRun, LastRun, Matter, MatterCode, PolicyOverview, RunEntry, Severity, TaskOverview, short_id,
 };
 use crate::text::human::{count, counted, duration, instant};
-use crate::text::printable;
 
 /// Runs that the page lists.
 const NEWEST: u32 = 8;
@@ -56,7 +55,7 @@ pub(super) async fn page(State(app): State<App>, visitor: Visitor) -> Result<Res
         (or_trouble(&days, past))
         (rest(&now))
         @if visitor.may_act {
-            (order(&visitor, "/runs", "Dry run of all that is scheduled", "", &[("mode", "plan")]))
+            (order(&visitor, "/runs", "Dry run of all that is scheduled", "", &[("names", "all"), ("mode", "plan")]))
         }
     };
     Ok(Page { title: Headline::of(&now.live).words, place: Place::Overview, body }.show(&visitor))
@@ -65,14 +64,6 @@ pub(super) async fn page(State(app): State<App>, visitor: Visitor) -> Result<Res
 pub(super) async fn live(State(app): State<App>, _: Visitor) -> Result<Response, Trouble> {
     let now = Now::look(&app).await?;
     Ok(respond(StatusCode::OK, region(&now, html! { (headline(&now)) (first(&now)) (rest(&now)) })))
-}
-
-/// A part of the page, or why there is none.
-fn or_trouble<T>(known: &Result<T, Problem>, show: impl FnOnce(&T) -> Markup) -> Markup {
-    match known {
-        Ok(known) => show(known),
-        Err(problem) => html! { p.bad { (icon(Tone::Bad)) " " (printable(&problem.detail)) } },
-    }
 }
 
 fn past(days: &Days) -> Markup {

@@ -10,11 +10,11 @@ use super::super::extract::PathName;
 use super::super::problem::{Problem, ProblemCode};
 use super::frame::{Page, Place, form_word, notice, order};
 use super::health::Health;
-use super::trouble::Trouble;
+use super::trouble::{Trouble, or_trouble};
 use super::visitor::Visitor;
 use super::words::{Tone, badge, instant, run_table};
 use crate::outcome::{Pause, Subject};
-use crate::policy::{Mode, Settings};
+use crate::policy::{Mode, Name, Policy, Settings};
 use crate::report::{Overview, Paused, PolicyOverview};
 use crate::text::printable;
 
@@ -31,23 +31,24 @@ pub(super) async fn page(
     let PathName(name) = name?;
     let unknown = || Problem::new(ProblemCode::UnknownName, format!("there is no policy {name}"));
     let (live, settings) = (app.control.status().await?, app.control.settings());
-    let all = app.control.policies().await?;
-    let policy = all.iter().find(|policy| policy.policy == name).ok_or_else(unknown)?;
+    let compiled = settings.policy(&name).ok_or_else(unknown)?;
+    let all = app.control.policies().await;
+    let policy = all.as_ref().ok().and_then(|all| all.iter().find(|policy| policy.policy == name));
     let wanted = RunsWanted { policy: Some(name.clone()), limit: Some(NEWEST), ..RunsWanted::default() };
-    let runs = app.control.runs(wanted).await?;
-    let health = Health::of(policy, &live, &settings);
-    let compiled = settings.policies.iter().find(|compiled| compiled.name == name);
-    let takes_params = compiled.and_then(|policy| policy.kind.rows()).is_some_and(|rows| !rows.params.is_empty());
+    let runs = app.control.runs(wanted).await;
+    let health = policy.map(|policy| Health::of(policy, &live, &settings));
     let paused = pause_of(&live.overview, &Subject::Policy(name.clone()));
+    let task_paused = compiled.task.as_ref().and_then(|task| task_paused(&live.overview, task));
     let body = html! {
-        h1 { "Policy " (name) " " (badge(health.tone(), health.words())) }
-        (held(policy))
+        h1 { "Policy " (name) @if let Some(health) = health { " " (badge(health.tone(), health.words())) } }
+        @if let Some(policy) = policy { (held(policy)) }
         (pause_notice(paused))
-        @if visitor.may_act { (acts(&visitor, policy, (takes_params, paused.is_some()))) }
+        @if let Some(words) = &task_paused { p.bad { (words) } }
+        @if visitor.may_act { (acts(&visitor, compiled, (paused.is_some(), task_paused.is_some()))) }
         h2 { "Configuration in force" }
-        (configuration(policy, &settings))
+        (or_trouble(&all, |_| html! { @if let Some(policy) = policy { (configuration(policy, &settings)) } }))
         h2 { "Newest runs" }
-        (run_table(&runs, "Newest runs of this policy", live.overview.at))
+        (or_trouble(&runs, |runs| run_table(runs, "Newest runs of this policy", live.overview.at)))
         p { a href={ "/runs?policy=" (name) } { "All its runs" } }
     };
     Ok(Page { title: format!("Policy {name}"), place: Place::Elsewhere, body }.show(&visitor))
@@ -83,25 +84,37 @@ pub(super) fn pause_notice(paused: Option<&Paused>) -> Markup {
     notice(Tone::Care, "Paused: nothing is taken by it", rest)
 }
 
-fn acts(visitor: &Visitor, policy: &PolicyOverview, (takes_params, is_paused): (bool, bool)) -> Markup {
-    let name = format!("policy:{}", policy.policy);
+fn acts(visitor: &Visitor, policy: &Policy, (is_paused, is_task_paused): (bool, bool)) -> Markup {
+    let takes_params = policy.kind.rows().is_some_and(|rows| !rows.params.is_empty());
     html! {
         div.acts {
             @if takes_params {
-                p.faint { "It takes parameters: " code { "retaind run " (policy.policy) " --param NAME=VALUE" } }
+                p.faint { "It takes parameters: " code { "retaind run " (policy.name) " --param NAME=VALUE" } }
             } @else if policy.enabled {
-                (run_buttons(visitor, &name))
+                (run_buttons(visitor, &format!("policy:{}", policy.name), !is_paused && !is_task_paused))
             }
-            (pause_buttons(visitor, &format!("/policies/{}", policy.policy), is_paused))
+            (pause_buttons(visitor, &format!("/policies/{}", policy.name), is_paused))
         }
     }
 }
 
+/// Pause of a task, in words for what is of it.
+pub(super) fn task_paused(overview: &Overview, task: &Name) -> Option<String> {
+    let paused = pause_of(overview, &Subject::Task(task.clone()))?;
+    let why = paused.pause.as_ref().and_then(|pause| pause.reason.as_ref()).or(paused.error.as_ref());
+    Some(match why {
+        Some(why) => format!("its task {task} is paused: {}", printable(why)),
+        None => format!("its task {task} is paused"),
+    })
+}
+
 /// Buttons for a dry run, and for a run after one.
-pub(super) fn run_buttons(visitor: &Visitor, names: &str) -> Markup {
+pub(super) fn run_buttons(visitor: &Visitor, names: &str, may_run: bool) -> Markup {
     html! {
         (order(visitor, "/runs", "Dry run", "primary", &[("names", names), ("mode", "plan")]))
-        (order(visitor, "/runs", "Run…", "", &[("names", names), ("mode", "plan"), ("then", "run")]))
+        @if may_run {
+            (order(visitor, "/runs", "Run…", "", &[("names", names), ("mode", "plan"), ("then", "run")]))
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::super::control::RunDocument;
 use super::super::endpoint::App;
 use super::frame::{Page, Place, notice, order, respond};
+use super::planned::Planned;
 use super::progress::{self, look_again};
 use super::run_policy;
 use super::trouble::Trouble;
@@ -38,6 +39,10 @@ pub(super) async fn page(
     let RunDocument { result, live } = &document;
     let wants_to_run = purpose.is_ok_and(|Query(purpose)| purpose.then == "run");
     let path = format!("/runs/{}", result.run_id);
+    let question = match (result.mode, result.status) {
+        (RunMode::Plan, Some(_)) => Planned::look(&app, result).await?.question(&visitor, wants_to_run),
+        _ => html! {},
+    };
     let body = html! {
         h1 { (kind(result)) " " (short_id(&result.run_id)) " " (ended(result)) }
         (region(&document))
@@ -47,7 +52,7 @@ pub(super) async fn page(
                 @if visitor.may_act && live.is_some() { (order(&visitor, &format!("{path}/cancel"), "Cancel", "danger", &[])) }
             }
         } @else {
-            (came_to(&visitor, result, wants_to_run))
+            (came_to(result, &question))
         }
         (facts(result))
     };
@@ -89,40 +94,19 @@ fn region(RunDocument { result, live }: &RunDocument) -> Markup {
     }
 }
 
-/// Result of a run: its sums, and each of its policies.
-fn came_to(visitor: &Visitor, result: &RunResult, wants_to_run: bool) -> Markup {
+/// Result of a run: its sums, and each of its policies; `question`: what follows a dry run.
+fn came_to(result: &RunResult, question: &Markup) -> Markup {
     let is_plan = result.mode == RunMode::Plan;
     let sums = if is_plan { plain(&plan_summary(result)) } else { plain(&summary(result)) };
     let tone = if is_plan { Tone::Calm } else { Tone::of(result.status) };
     html! {
         p class={ "sums " (tone.class()) } { (sums.trim()) }
-        @if is_plan && visitor.may_act { (confirm(visitor, result, wants_to_run)) }
+        (question)
         @for failure in &result.hook_errors {
             @let hook = if failure.hook == HookPoint::Before { "The hook before the run failed" } else { "The hook after the run failed" };
             (notice(Tone::Bad, hook, html! { p { (printable(&failure.error)) } }))
         }
         @for policy in run_policy::worst_first(&result.policies) { (run_policy::show(policy, is_plan)) }
-    }
-}
-
-/// Question after a dry run, with its numbers: what would go now, by the same policies.
-fn confirm(visitor: &Visitor, result: &RunResult, wants_to_run: bool) -> Markup {
-    let totals = &result.totals;
-    let names = match &result.task {
-        Some(task) => format!("task:{task}"),
-        None => result.policies.iter().map(|policy| format!("policy:{}", policy.policy)).collect::<Vec<_>>().join(" "),
-    };
-    let is_nothing = totals.rows_deleted + totals.rows_updated + totals.files_deleted == 0;
-    html! {
-        @if is_nothing {
-            p { "There is nothing that a run would do now." }
-        } @else {
-            section.confirm #run aria-label="Run it" {
-                @if wants_to_run { h2 { "Run it?" } }
-                p { "A run looks at everything again, and takes what is eligible then. What went does not come back, but for a store with a trash." }
-                (order(visitor, "/runs", "Run it now", "danger", &[("names", &names)]))
-            }
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::super::problem::{Problem, ProblemCode};
 use super::frame::{Page, Place};
 use super::overview::{last, next};
 use super::policy::{pause_buttons, pause_notice, pause_of, run_buttons};
-use super::trouble::Trouble;
+use super::trouble::{Trouble, or_trouble};
 use super::visitor::Visitor;
 use super::words::run_table;
 use crate::outcome::Subject;
@@ -29,14 +29,14 @@ pub(super) async fn page(
     let overview = app.control.status().await?.overview;
     let task = overview.tasks.iter().find(|task| task.task == name).ok_or_else(unknown)?;
     let wanted = RunsWanted { task: Some(name.clone()), limit: Some(NEWEST), ..RunsWanted::default() };
-    let runs = app.control.runs(wanted).await?;
+    let runs = app.control.runs(wanted).await;
     let paused = pause_of(&overview, &Subject::Task(name.clone()));
     let body = html! {
         h1 { "Task " (name) }
         (pause_notice(paused))
         @if visitor.may_act {
             div.acts {
-                @if task.enabled && !task.policies.is_empty() { (run_buttons(&visitor, &format!("task:{name}"))) }
+                @if task.enabled && !task.policies.is_empty() { (run_buttons(&visitor, &format!("task:{name}"), paused.is_none())) }
                 (pause_buttons(&visitor, &format!("/tasks/{name}"), paused.is_some()))
             }
         }
@@ -50,7 +50,7 @@ pub(super) async fn page(
             }
         }
         h2 { "Newest runs" }
-        (run_table(&runs, "Newest runs of this task", overview.at))
+        (or_trouble(&runs, |runs| run_table(runs, "Newest runs of this task", overview.at)))
         p { a href={ "/runs?task=" (name) } { "All its runs" } }
     };
     Ok(Page { title: format!("Task {name}"), place: Place::Elsewhere, body }.show(&visitor))

@@ -2,11 +2,12 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use maud::html;
+use maud::{Markup, html};
 
 use super::super::problem::{Problem, ProblemCode};
 use super::frame::{Page, Place, respond};
-use super::words::prose;
+use super::words::{Tone, icon, prose};
+use crate::text::printable;
 
 /// Reason that a page is not shown.
 pub(super) enum Trouble {
@@ -40,6 +41,14 @@ impl IntoResponse for Trouble {
                 response
             }
         }
+    }
+}
+
+/// A part of a page, or why there is none.
+pub(super) fn or_trouble<T>(known: &Result<T, Problem>, show: impl FnOnce(&T) -> Markup) -> Markup {
+    match known {
+        Ok(known) => show(known),
+        Err(problem) => html! { p.bad { (icon(Tone::Bad)) " " (printable(&problem.detail)) } },
     }
 }
 

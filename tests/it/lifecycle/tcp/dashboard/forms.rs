@@ -2,19 +2,6 @@
 
 use super::*;
 
-/// Waits until a run has ended; its page.
-fn ended(visit: &Visit, path: &str) -> String {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let page = visit.read(path);
-        if page.contains("data-ended") {
-            return page;
-        }
-        assert!(Instant::now() < deadline, "{page}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 fn audited(world: &World) -> Vec<(String, String)> {
     let noted = ledger(world).query("SELECT action, by FROM audit WHERE action NOT LIKE 'token%' ORDER BY number");
     noted.unwrap().iter().map(|row| (text(&row[0]).to_owned(), text(&row[1]).to_owned())).collect()
@@ -27,11 +14,12 @@ fn an_operator_plans_runs_and_pauses() {
     let planned = visit.post("/runs", "names=policy%3Aitems&mode=plan&then=run");
     let place = header_of(&planned, "location").unwrap();
     assert_eq!(planned.status, 303, "{}", planned.body);
-    let page = ended(&visit, place);
-    assert!(page.contains("Run it?") && page.contains("name=\"names\" value=\"policy:items\""), "{page}");
+    let page = visit.ended(place);
+    let form = place.replace("?then=run", "/run");
+    assert!(page.contains("Run it?") && page.contains(&format!("action=\"{form}\"")), "{page}");
     assert_eq!(served.left().len(), 3, "a dry run takes nothing");
-    let ran = visit.post("/runs", "names=policy%3Aitems");
-    ended(&visit, header_of(&ran, "location").unwrap());
+    let ran = visit.post(&form, "");
+    visit.ended(header_of(&ran, "location").unwrap());
     assert_eq!(served.left(), ["3"]);
     let paused = visit.post("/policies/items/pause", "reason=until+the+migration+is+over");
     assert_eq!((paused.status, header_of(&paused, "location")), (303, Some("/policies/items")));
@@ -58,11 +46,15 @@ fn a_form_needs_its_own_word() {
     assert_ne!(word, strange);
     for wrong in ["", "form_word=", &format!("form_word={strange}"), &format!("form_word={}", &word[1..])] {
         for path in ["/runs", "/policies/items/pause", "/logout"] {
-            assert_eq!(served.form(&visit.cookie, path, &format!("{wrong}&names=items")).status, 403, "{path} {wrong}");
+            assert_eq!(
+                served.form(&visit.cookie, path, &format!("{wrong}&names=items&mode=plan")).status,
+                403,
+                "{path} {wrong}"
+            );
         }
     }
     let (host, cookie) = (served.host(), format!("Cookie: {}", visit.cookie));
-    let body = format!("form_word={word}&names=items");
+    let body = format!("form_word={word}&names=items&mode=plan");
     for (head, status) in [
         ("Content-Type: text/plain", 415),
         ("Content-Type: application/json", 415),
@@ -74,7 +66,11 @@ fn a_form_needs_its_own_word() {
     }
     let large = format!("{body}&more={}", "x".repeat(70_000));
     assert_eq!(served.form(&visit.cookie, "/runs", &large).status, 413);
-    assert_eq!(served.form(&visit.cookie, "/runs", &format!("{body}&mode=destroy")).status, 400);
+    for fields in
+        ["", "names=all", "names=items", "mode=plan", "names=&mode=plan", "names=all&mode=", "names=all&mode=enforce"]
+    {
+        assert_eq!(visit.post("/runs", fields).status, 400, "{fields}");
+    }
     assert!(audited(&served.world).is_empty());
     assert_eq!(served.left().len(), 3);
     served.daemon.stop();
@@ -89,7 +85,14 @@ fn a_viewer_has_no_buttons_and_no_say() {
         let forms = page.matches("method=\"post\"").count();
         assert_eq!((forms, page.contains("action=\"/logout\"")), (1, true), "{path}: only the way out: {page}");
     }
-    for path in ["/runs", "/policies/items/pause", "/tasks/sweep/resume", "/policies/items/approve", "/runs/a/cancel"] {
+    for path in [
+        "/runs",
+        "/policies/items/pause",
+        "/tasks/sweep/resume",
+        "/policies/items/approve",
+        "/runs/a/cancel",
+        "/runs/a/run",
+    ] {
         assert_eq!(visit.post(path, "names=items&fingerprint=a&amount=1").status, 403, "{path}");
     }
     assert!(audited(&served.world).is_empty());
@@ -102,7 +105,7 @@ fn a_read_only_server_has_no_buttons() {
     let served = Served::start("read_only = true");
     let visit = served.visit(&served.operator);
     assert_eq!(visit.read("/policies/items").matches("method=\"post\"").count(), 1);
-    assert_eq!(visit.post("/runs", "names=items").status, 403);
+    assert_eq!(visit.post("/runs", "names=items&mode=plan").status, 403);
     assert_eq!(visit.post("/logout", "").status, 303, "a log-in is not what it keeps");
     served.daemon.stop();
 }
@@ -112,13 +115,16 @@ fn runs_of_pages_count_as_others_do() {
     let served = Served::start("rate_limit = \"2/hour\"");
     let visit = served.visit(&served.operator);
     assert_eq!(served.post(&served.operator, "/run?wait=20s", json!({ "names": ["items"] })).status, 200);
-    assert_eq!(visit.post("/runs", "names=nothing").status, 404, "what was refused does not count");
-    let ran = visit.post("/runs", "names=items");
+    assert_eq!(visit.post("/runs", "names=nothing&mode=plan").status, 404);
+    served.world.item(4, 40.0, None, None);
+    let (first, second) = (visit.plan("items"), visit.plan("items"));
+    let ran = visit.post(&format!("{first}/run"), "");
     assert_eq!(ran.status, 303);
-    ended(&visit, header_of(&ran, "location").unwrap());
-    let reply = visit.post("/runs", "names=items");
+    visit.ended(header_of(&ran, "location").unwrap());
+    let reply = visit.post(&format!("{second}/run"), "");
     assert_eq!(reply.status, 429);
     assert!(header_of(&reply, "retry-after").is_some());
+    assert_eq!(visit.post(&format!("{first}/run"), "").status, 303, "no second run, and none counted");
     assert_eq!(visit.post("/runs", "names=items&mode=plan").status, 303, "a dry run is free");
     served.daemon.stop();
 }

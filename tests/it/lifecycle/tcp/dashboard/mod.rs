@@ -5,6 +5,7 @@ mod forms;
 mod login;
 mod pages;
 mod pictures;
+mod planned;
 mod seen;
 
 use super::*;
@@ -58,6 +59,30 @@ impl Visit<'_> {
     fn post(&self, path: &str, fields: &str) -> Reply {
         let word = form_word(&self.read("/"));
         self.served.form(&self.cookie, path, &format!("form_word={word}&{fields}"))
+    }
+}
+
+impl Visit<'_> {
+    /// Waits until a run has ended; its page.
+    fn ended(&self, path: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let page = self.read(path);
+            if page.contains("data-ended") {
+                return page;
+            }
+            assert!(Instant::now() < deadline, "{page}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Makes a dry run to its end; the path of its page.
+    fn plan(&self, names: &str) -> String {
+        let reply = self.post("/runs", &format!("names={names}&mode=plan"));
+        assert_eq!(reply.status, 303, "{}", reply.body);
+        let path = header_of(&reply, "location").unwrap().to_owned();
+        self.ended(&path);
+        path
     }
 }
 

@@ -109,6 +109,13 @@ fn without_its_ledger_the_first_page_says_so() {
     assert!(page.contains("class=\"headline bad\"") && page.contains("the ledger</p>"), "{page}");
     assert!(!page.contains("keeps up") && page.contains("class=\"bad\""), "{page}");
     assert_eq!(visit.get("/runs").status, 500);
+    let visit = served.visit(&served.operator);
+    for path in ["/policies/items", "/tasks/sweep"] {
+        assert!(visit.read(path).contains(&format!("action=\"{path}/pause\"")), "{path}");
+        assert_eq!(visit.post(&format!("{path}/pause"), "reason=no+ledger").status, 303, "{path}");
+        let page = visit.read(path);
+        assert!(page.contains("no ledger") && page.contains(&format!("action=\"{path}/resume\"")), "{page}");
+    }
     served.daemon.stop();
 }
 
