@@ -14,6 +14,8 @@ mod weighed;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::account::Account;
 use super::outcome::Outcome;
 use super::plan_state::Foreseen;
@@ -31,6 +33,14 @@ use tree::Holding;
 pub(super) use tree::Tree;
 
 impl PolicyRun<'_> {
+    /// Moment as of which is decided: whatever was changed since stays. Of a plan that somebody has looked at and agreed to it is
+    /// the plan's, so that a run by it takes nothing that came after.
+    fn decides_at(&self) -> Timestamp {
+        let now = self.runner.clock.now();
+        let agreed = self.looked.filter(|looked| self.mode == RunMode::Enforce && looked.amount.is_none());
+        agreed.map_or(now, |looked| looked.at.min(now))
+    }
+
     /// Runs a policy about a store, or looks at what it would do.
     pub(super) async fn run_tree(&self, tree: Tree<'_>, sessions: &mut Sessions, foreseen: &mut Foreseen) -> Outcome {
         let ledger = match (&self.runner.ledger, self.mode, self.policy.mode) {
@@ -75,7 +85,7 @@ impl PolicyRun<'_> {
             run: self,
             referenced: &mut referenced,
             sessions,
-            began_at: self.runner.clock.now(),
+            began_at: self.decides_at(),
             // Each file that is walked over asks it.
             gone: foreseen.files.of(tree.store()).filter(|gone| holding.is_none() && !gone.is_empty()).cloned(),
         };
