@@ -11,6 +11,9 @@ const DASHBOARD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/grafana/
 const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/grafana_schema.py");
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/python/bin/python");
 
+/// Rows of a run that takes its time.
+const MANY: u64 = 60_000;
+
 /// Prometheus, beside the daemon that it reads.
 struct Prometheus {
     child: Child,
@@ -81,6 +84,31 @@ fn a_real_prometheus_reads_them() {
     let unwell: Vec<_> = rules.iter().filter(|rule| rule["health"] == "err").collect();
     assert!(rules.len() > 10 && unwell.is_empty(), "{unwell:?}");
     served.daemon.stop();
+}
+
+#[test]
+fn a_prometheus_that_dies_delays_no_run() {
+    needs!(Need::Program("prometheus"));
+    let mut served = Served::start("");
+    fill_more(&served);
+    let prometheus = Prometheus::reading(&served);
+    assert_eq!(prometheus.value(&mut served, "retaind_task_running"), "0");
+    let begun = served.post(&served.operator, "/run", json!({ "names": ["sweep"] }));
+    assert_eq!(begun.status, 202, "{}", begun.body);
+    // It is killed while it reads once a second and the run goes on.
+    drop(prometheus);
+    let ended = await_runs(&served.world, 1);
+    assert_eq!(served.left(), ["3"], "{ended:?}");
+    // Another one begins where the first has ended: the sums are the daemon's.
+    let again = Prometheus::reading(&served);
+    assert_eq!(again.value(&mut served, "retaind_rows_deleted_total"), (MANY + 2).to_string());
+    served.daemon.stop();
+}
+
+/// Old rows enough for a run that takes its time.
+fn fill_more(served: &Served) {
+    let world = &served.world;
+    world.db.insert_series("item (id, at)", &format!("n, {}", world.days_ago(40.0)), 10..=MANY + 9);
 }
 
 /// Every expression of the dashboard, of its panels, its variables and its annotations, as Grafana sends it.
