@@ -43,6 +43,11 @@ impl Plan {
         }
     }
 
+    /// The run that went by it.
+    pub(super) async fn begun(&self) -> Option<RunId> {
+        *self.run.lock().await
+    }
+
     /// True if values counted for it that are not of the configuration in force.
     pub(super) fn has_values(&self) -> bool {
         !self.set.is_empty() || !self.params.is_empty()

@@ -10,9 +10,9 @@ use super::super::extract::PathName;
 use super::super::orders;
 use super::super::problem::{Problem, ProblemCode};
 use super::admission::Act;
-use super::planned::{self, Planned};
+use super::planned::Planned;
 use super::trouble::Trouble;
-use crate::outcome::{RunMode, Subject};
+use crate::outcome::{RunId, RunMode, Subject};
 use crate::policy::Name;
 
 type Done = Result<Response, Trouble>;
@@ -63,7 +63,10 @@ pub(super) async fn begin(State(app): State<App>, act: Act<RunForm>) -> Done {
 /// Begins the run of a dry run, once: who asks again is led to the same run.
 pub(super) async fn run_planned(State(app): State<App>, Path(id): Path<String>, act: Act<Empty>) -> Done {
     let visitor = act.visitor;
-    if let Some(begun) = planned::begun(&app, &id).await {
+    // Also where the dry run itself is forgotten.
+    if let Some(plan) = RunId::parse_str(&id).ok().and_then(|id| app.plans.find(id))
+        && let Some(begun) = plan.begun().await
+    {
         return Ok(to(&format!("/runs/{begun}")));
     }
     let document = app.control.run(id).await?;

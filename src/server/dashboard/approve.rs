@@ -10,10 +10,10 @@ use maud::{Markup, html};
 use super::super::endpoint::App;
 use super::super::extract::PathName;
 use super::super::problem::Problem;
-use super::frame::{Page, Place, notice, order};
+use super::frame::{Page, Place, order};
 use super::trouble::Trouble;
 use super::visitor::Visitor;
-use super::words::{Tone, instant, prose};
+use super::words::{Tone, held_notice, instant, notice, prose, sample_items, table};
 use crate::report::{Amounts, ToApprove, amount_words, lifted_words, plain, staying_words};
 use crate::text::human::{count, size};
 use crate::text::printable;
@@ -41,10 +41,7 @@ pub(super) async fn page(
 fn why(shown: &ToApprove) -> Markup {
     html! {
         @if let Some(held) = &shown.held {
-            (notice(Tone::Care, "Held until somebody has looked", html! {
-                ul { @for reason in &held.reasons { li { (printable(reason)) } } }
-                p { "Since " (instant(held.since)) }
-            }))
+            (held_notice(held, html! { p { "Since " (instant(held.since)) } }))
         } @else if !shown.is_needed {
             (notice(Tone::Good, "There is nothing to approve", html! { p { "It is not held, and no guard stops it." } }))
         }
@@ -57,20 +54,19 @@ fn keys(shown: &ToApprove) -> Markup {
     let words = |of: &BTreeMap<String, String>, key: &String| {
         of.get(key).map_or("–".to_owned(), |words| printable(words).into_owned())
     };
+    let rows = html! {
+        @for key in &keys {
+            tr {
+                th scope="row" { code { (key) } }
+                td { del { (words(&shown.old, key)) } }
+                td { ins { (words(&shown.new, key)) } }
+            }
+        }
+    };
     html! {
         @if !keys.is_empty() {
             h2 { "Configuration" }
-            table.beside {
-                caption.unseen { "Keys that differ" }
-                thead { tr { th scope="col" { "Key" } th scope="col" { "Agreed to" } th scope="col" { "In force now" } } }
-                tbody { @for key in keys {
-                    tr {
-                        th scope="row" { code { (key) } }
-                        td { del { (words(&shown.old, key)) } }
-                        td { ins { (words(&shown.new, key)) } }
-                    }
-                } }
-            }
+            (table("beside", "Keys that differ", &["Key", "Agreed to", "In force now"], rows))
         }
     }
 }
@@ -121,14 +117,7 @@ fn sample(shown: &ToApprove) -> Markup {
     html! {
         @if !shown.sample.is_empty() {
             h2 { "For instance" }
-            ul.sample {
-                @for sample in shown.sample.iter().take(10) {
-                    li {
-                        @if !sample.key.is_empty() { "row " code { (printable(&sample.key)) } " " }
-                        @for file in sample.files.iter().take(3) { code.path { (printable(file)) } " " }
-                    }
-                }
-            }
+            ul.sample { (sample_items(&shown.sample, |_| html! {})) }
         }
     }
 }

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::super::endpoint::App;
 use super::super::problem::Problem;
-use super::words::Tone;
+use super::words::{Tone, table};
 use crate::outcome::{DaySums, RUNS_BY_DAY};
 use crate::report::status_words;
 use crate::text::human::{count, counted, size};
@@ -54,26 +54,22 @@ impl Days {
     /// The days with a run, the newest first.
     pub(super) fn table(&self) -> Markup {
         let with_runs = self.0.iter().rev().filter(|day| day.runs > 0);
+        let rows = html! {
+            @for day in with_runs {
+                tr {
+                    th scope="row" data-label="Day" { (day.date.to_string()) }
+                    td data-label="Runs" { (day.endings) }
+                    td data-label="Rows" { (count(day.rows)) }
+                    td data-label="Files" { (count(day.files)) }
+                    td data-label="Bytes" { (size(day.bytes)) }
+                    td data-label="Errors" { (count(day.errors)) }
+                }
+            }
+        };
         html! {
             details {
                 summary { "The same as a table" }
-                table.wide {
-                    caption.unseen { "Days with a run, the newest first" }
-                    thead { tr {
-                        th scope="col" { "Day" } th scope="col" { "Runs" } th scope="col" { "Rows" }
-                        th scope="col" { "Files" } th scope="col" { "Bytes" } th scope="col" { "Errors" }
-                    } }
-                    tbody { @for day in with_runs {
-                        tr {
-                            th scope="row" data-label="Day" { (day.date.to_string()) }
-                            td data-label="Runs" { (day.endings) }
-                            td data-label="Rows" { (count(day.rows)) }
-                            td data-label="Files" { (count(day.files)) }
-                            td data-label="Bytes" { (size(day.bytes)) }
-                            td data-label="Errors" { (count(day.errors)) }
-                        }
-                    } }
-                }
+                (table("wide", "Days with a run, the newest first", &["Day", "Runs", "Rows", "Files", "Bytes", "Errors"], rows))
             }
         }
     }

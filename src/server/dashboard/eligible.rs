@@ -8,7 +8,7 @@ use super::super::endpoint::App;
 use super::frame::{Page, Place, order};
 use super::trouble::Trouble;
 use super::visitor::Visitor;
-use super::words::{Tone, badge, instant, moment, prose};
+use super::words::{Tone, badge, instant, moment, prose, table};
 use crate::report::{PolicyStats, Precision, Stats};
 use crate::text::human::{count, duration, size};
 use crate::text::printable;
@@ -33,29 +33,27 @@ pub(super) async fn page(State(app): State<App>, visitor: Visitor) -> Result<Res
 }
 
 fn policies(stats: &Stats) -> Markup {
-    html! {
-        table.wide {
-            caption.unseen { "Eligible rows by policy" }
-            thead { tr {
-                th scope="col" { "Policy" } th scope="col" { "Table" } th scope="col" { "Eligible" }
-                th scope="col" { "Oldest" } th scope="col" { "Backlog" } th scope="col" { "Protected" }
-                th scope="col" { "In scope" }
-            } }
-            tbody { @for policy in &stats.policies {
-                tr {
-                    th scope="row" data-label="Policy" { a href={ "/policies/" (policy.policy) } { (policy.policy) } }
-                    td data-label="Table" { (printable(&format!("{}.{}", policy.source, policy.table))) }
-                    td data-label="Eligible" { (number(policy.rows_eligible, policy.precision)) }
-                    td data-label="Oldest" {
-                        @match &policy.oldest { Some(oldest) => (moment(oldest.at, stats.at)), None => "–" }
-                    }
-                    td data-label="Backlog" { (backlog(policy)) }
-                    td data-label="Protected" { (number(policy.rows_protected, policy.protected_precision)) }
-                    td data-label="In scope" { (number(policy.rows_in_scope, policy.scope_precision)) }
+    let rows = html! {
+        @for policy in &stats.policies {
+            tr {
+                th scope="row" data-label="Policy" { a href={ "/policies/" (policy.policy) } { (policy.policy) } }
+                td data-label="Table" { (printable(&format!("{}.{}", policy.source, policy.table))) }
+                td data-label="Eligible" { (number(policy.rows_eligible, policy.precision)) }
+                td data-label="Oldest" {
+                    @match &policy.oldest { Some(oldest) => (moment(oldest.at, stats.at)), None => "–" }
                 }
-            } }
+                td data-label="Backlog" { (backlog(policy)) }
+                td data-label="Protected" { (number(policy.rows_protected, policy.protected_precision)) }
+                td data-label="In scope" { (number(policy.rows_in_scope, policy.scope_precision)) }
+            }
         }
-    }
+    };
+    table(
+        "wide",
+        "Eligible rows by policy",
+        &["Policy", "Table", "Eligible", "Oldest", "Backlog", "Protected", "In scope"],
+        rows,
+    )
 }
 
 fn number(number: Option<u64>, precision: Option<Precision>) -> String {
@@ -91,27 +89,22 @@ fn remarks(stats: &Stats) -> Markup {
 }
 
 fn totals(stats: &Stats) -> Markup {
+    let rows = html! {
+        @for total in &stats.totals {
+            tr {
+                th scope="row" data-label="Policy" { (total.policy) }
+                td data-label="Runs" { (count(total.runs)) }
+                td data-label="Rows deleted" { (count(total.rows_deleted)) }
+                td data-label="Rows updated" { (count(total.rows_updated)) }
+                td data-label="Files" { (count(total.files_deleted)) }
+                td data-label="Bytes" { (size(total.bytes_reclaimed)) }
+                td data-label="Since" { (instant(total.since)) }
+            }
+        }
+    };
     html! {
         @if stats.totals.is_empty() { p.faint { "Nothing has run so far." } } @else {
-            table.wide {
-                caption.unseen { "Sums of each policy" }
-                thead { tr {
-                    th scope="col" { "Policy" } th scope="col" { "Runs" } th scope="col" { "Rows deleted" }
-                    th scope="col" { "Rows updated" } th scope="col" { "Files" } th scope="col" { "Bytes" }
-                    th scope="col" { "Since" }
-                } }
-                tbody { @for total in &stats.totals {
-                    tr {
-                        th scope="row" data-label="Policy" { (total.policy) }
-                        td data-label="Runs" { (count(total.runs)) }
-                        td data-label="Rows deleted" { (count(total.rows_deleted)) }
-                        td data-label="Rows updated" { (count(total.rows_updated)) }
-                        td data-label="Files" { (count(total.files_deleted)) }
-                        td data-label="Bytes" { (size(total.bytes_reclaimed)) }
-                        td data-label="Since" { (instant(total.since)) }
-                    }
-                } }
-            }
+            (table("wide", "Sums of each policy", &["Policy", "Runs", "Rows deleted", "Rows updated", "Files", "Bytes", "Since"], rows))
         }
     }
 }

@@ -5,7 +5,6 @@ use axum::response::{IntoResponse, Response};
 use maud::{DOCTYPE, Markup, html};
 
 use super::visitor::Visitor;
-use super::words::{Tone, icon};
 use crate::outcome::Role;
 
 /// Everything comes from this daemon, no page is shown within another, and no script or style stands in a page.
@@ -117,16 +116,6 @@ pub(super) fn order(visitor: &Visitor, to: &str, words: &str, class: &str, field
 /// Field that every form has.
 pub(super) fn form_word(visitor: &Visitor) -> Markup {
     html! { input type="hidden" name="form_word" value=(visitor.form_word); }
-}
-
-/// Box with a tone, an icon and a headline.
-pub(super) fn notice(tone: Tone, headline: &str, rest: Markup) -> Markup {
-    html! {
-        section class={ "notice " (tone.class()) } {
-            h2 { (icon(tone)) (headline) }
-            (rest)
-        }
-    }
 }
 
 /// A document or a part of one, as an answer.

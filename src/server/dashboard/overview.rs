@@ -13,9 +13,10 @@ use super::days::Days;
 use super::frame::{Page, Place, order, respond};
 use super::health::{Headline, Health};
 use super::progress::{self, look_again};
+use super::runs::newest;
 use super::trouble::{Trouble, or_trouble};
 use super::visitor::Visitor;
-use super::words::{Tone, amounts, badge, ending, icon, moment, prose, run_link, run_table};
+use super::words::{Tone, amounts, badge, ending, icon, moment, prose, run_link, table};
 use super::{calendar, charts};
 use crate::outcome::Status;
 use crate::policy::{Mode, Settings};
@@ -113,9 +114,7 @@ fn rest(now: &Now) -> Markup {
     html! {
         div #tasks { h2 { "Tasks" } (tasks(&overview.tasks, overview.at)) }
         div #newest {
-            h2 { "Newest runs" }
-            (or_trouble(&now.runs, |runs| run_table(runs, "Newest runs", overview.at)))
-            p { a href="/runs" { "All runs" } }
+            (newest(&now.runs, "Newest runs", ("/runs", "All runs"), overview.at))
         }
     }
 }
@@ -190,29 +189,23 @@ fn running(live: &LiveStatus) -> Markup {
 
 fn policies(all: &[PolicyOverview], now: &Now) -> Markup {
     let (live, at) = (&now.live, now.live.overview.at);
-    html! {
-        table.wide {
-            caption.unseen { "Policies and their states" }
-            thead { tr {
-                th scope="col" { "Policy" } th scope="col" { "State" } th scope="col" { "Next" }
-                th scope="col" { "Last run" } th scope="col" { "Deleted then" }
-            } }
-            tbody { @for policy in all {
-                @let health = Health::of(policy, live, &now.settings);
-                @let runs_now = live.progress.iter().any(|run| run.policy.as_ref() == Some(&policy.policy));
-                tr {
-                    th scope="row" data-label="Policy" { a href={ "/policies/" (policy.policy) } { (policy.policy) } }
-                    td data-label="State" {
-                        (badge(health.tone(), health.words()))
-                        @if runs_now { " " (badge(Tone::Busy, "running")) }
-                    }
-                    td data-label="Next" { (next_of(policy, &live.overview.tasks, at)) }
-                    td data-label="Last run" { (last_of(policy.last_run.as_ref(), at)) }
-                    td data-label="Deleted then" { (taken(policy.last_run.as_ref())) }
+    let rows = html! {
+        @for policy in all {
+            @let health = Health::of(policy, live, &now.settings);
+            @let runs_now = live.progress.iter().any(|run| run.policy.as_ref() == Some(&policy.policy));
+            tr {
+                th scope="row" data-label="Policy" { a href={ "/policies/" (policy.policy) } { (policy.policy) } }
+                td data-label="State" {
+                    (badge(health.tone(), health.words()))
+                    @if runs_now { " " (badge(Tone::Busy, "running")) }
                 }
-            } }
+                td data-label="Next" { (next_of(policy, &live.overview.tasks, at)) }
+                td data-label="Last run" { (last_of(policy.last_run.as_ref(), at)) }
+                td data-label="Deleted then" { (taken(policy.last_run.as_ref())) }
+            }
         }
-    }
+    };
+    table("wide", "Policies and their states", &["Policy", "State", "Next", "Last run", "Deleted then"], rows)
 }
 
 fn next_of(policy: &PolicyOverview, tasks: &[TaskOverview], now: Timestamp) -> Markup {
@@ -245,24 +238,18 @@ fn taken(run: Option<&LastPolicyRun>) -> String {
 }
 
 fn tasks(tasks: &[TaskOverview], now: Timestamp) -> Markup {
-    html! {
-        table.wide {
-            caption.unseen { "Tasks with their next and last runs" }
-            thead { tr {
-                th scope="col" { "Task" } th scope="col" { "Schedule" } th scope="col" { "Policies" }
-                th scope="col" { "Next" } th scope="col" { "Last run" }
-            } }
-            tbody { @for task in tasks {
-                tr {
-                    th scope="row" data-label="Task" { a href={ "/tasks/" (task.task) } { (task.task) } }
-                    td data-label="Schedule" { code { (task.schedule) } }
-                    td data-label="Policies" { (count(task.policies.len() as u64)) }
-                    td data-label="Next" { (next(task, now)) }
-                    td data-label="Last run" { (last(task.last_run.as_ref(), now)) }
-                }
-            } }
+    let rows = html! {
+        @for task in tasks {
+            tr {
+                th scope="row" data-label="Task" { a href={ "/tasks/" (task.task) } { (task.task) } }
+                td data-label="Schedule" { code { (task.schedule) } }
+                td data-label="Policies" { (count(task.policies.len() as u64)) }
+                td data-label="Next" { (next(task, now)) }
+                td data-label="Last run" { (last(task.last_run.as_ref(), now)) }
+            }
         }
-    }
+    };
+    table("wide", "Tasks with their next and last runs", &["Task", "Schedule", "Policies", "Next", "Last run"], rows)
 }
 
 /// When a task is due.

@@ -11,10 +11,10 @@ use super::super::control::LiveStatus;
 use super::super::endpoint::App;
 use super::super::plans::Plan;
 use super::super::problem::Problem;
-use super::frame::{Page, Place, notice, order, respond};
+use super::frame::{Page, Place, order, respond};
 use super::policy::{pause_of, task_paused};
 use super::visitor::Visitor;
-use super::words::{Tone, run_link};
+use super::words::{Tone, notice, run_link};
 use crate::outcome::{PolicyResult, RunId, RunMode, RunResult, Status, Subject};
 use crate::policy::{Name, Settings};
 use crate::text::printable;
@@ -32,16 +32,13 @@ pub(super) struct Planned<'a> {
     settings: Arc<Settings>,
 }
 
-/// The run that went by a dry run.
-pub(super) async fn begun(app: &App, id: &str) -> Option<RunId> {
-    let plan = app.plans.find(RunId::parse_str(id).ok()?)?;
-    *plan.run.lock().await
-}
-
 impl<'a> Planned<'a> {
     pub(super) async fn look(app: &App, result: &'a RunResult) -> Result<Self, Problem> {
         let plan = app.plans.find(result.run_id);
-        let begun = begun(app, &result.run_id.to_string()).await;
+        let begun = match &plan {
+            Some(plan) => plan.begun().await,
+            None => None,
+        };
         Ok(Self { result, plan, begun, now: app.control.status().await?, settings: app.control.settings() })
     }
 

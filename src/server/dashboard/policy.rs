@@ -8,11 +8,12 @@ use super::super::control::RunsWanted;
 use super::super::endpoint::App;
 use super::super::extract::PathName;
 use super::super::problem::{Problem, ProblemCode};
-use super::frame::{Page, Place, form_word, notice, order};
+use super::frame::{Page, Place, form_word, order};
 use super::health::Health;
+use super::runs::{NEWEST, newest};
 use super::trouble::{Trouble, or_trouble};
 use super::visitor::Visitor;
-use super::words::{Tone, badge, instant, run_table};
+use super::words::{Tone, badge, held_notice, instant, notice};
 use crate::outcome::{Pause, Subject};
 use crate::policy::{Mode, Name, Policy, Settings};
 use crate::report::{Overview, Paused, PolicyOverview};
@@ -20,9 +21,6 @@ use crate::text::printable;
 
 /// Keys of which the page says more.
 const SAID: [&str; 4] = ["enabled", "kind", "mode", "task"];
-/// Runs that the page lists.
-const NEWEST: u32 = 10;
-
 pub(super) async fn page(
     State(app): State<App>,
     visitor: Visitor,
@@ -47,20 +45,16 @@ pub(super) async fn page(
         @if visitor.may_act { (acts(&visitor, compiled, (paused.is_some(), task_paused.is_some()))) }
         h2 { "Configuration in force" }
         (or_trouble(&all, |_| html! { @if let Some(policy) = policy { (configuration(policy, &settings)) } }))
-        h2 { "Newest runs" }
-        (or_trouble(&runs, |runs| run_table(runs, "Newest runs of this policy", live.overview.at)))
-        p { a href={ "/runs?policy=" (name) } { "All its runs" } }
+        (newest(&runs, "Newest runs of this policy", (&format!("/runs?policy={name}"), "All its runs"), live.overview.at))
     };
     Ok(Page { title: format!("Policy {name}"), place: Place::Elsewhere, body }.show(&visitor))
 }
 
 fn held(policy: &PolicyOverview) -> Markup {
     let Some(held) = &policy.held else { return html! {} };
-    notice(
-        Tone::Care,
-        "Held until somebody has looked",
+    held_notice(
+        held,
         html! {
-            ul { @for reason in &held.reasons { li { (printable(reason)) } } }
             p { "Since " (instant(held.since)) ". It takes nothing until it is approved." }
             p { a.button href={ "/policies/" (policy.policy) "/approve" } { "Look at what it would take" } }
         },

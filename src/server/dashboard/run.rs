@@ -9,13 +9,13 @@ use serde::Deserialize;
 
 use super::super::control::RunDocument;
 use super::super::endpoint::App;
-use super::frame::{Page, Place, notice, order, respond};
+use super::frame::{Page, Place, order, respond};
 use super::planned::Planned;
 use super::progress::{self, look_again};
 use super::run_policy;
 use super::trouble::Trouble;
 use super::visitor::Visitor;
-use super::words::{Tone, badge, ending, instant, prose};
+use super::words::{Tone, badge, ending, instant, notice, prose};
 use crate::outcome::{HookPoint, RunMode, RunResult};
 use crate::report::{plain, plan_summary, short_id, status_words, summary};
 use crate::text::human::duration;

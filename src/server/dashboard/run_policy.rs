@@ -2,16 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::frame::notice;
-use super::words::{Tone, badge, ending, instant, prose};
-use crate::outcome::{Failure, GuardReading, PolicyResult, RunMode, Status};
+use super::words::{
+    FILES_SHOWN, SAMPLE_SHOWN, Tone, badge, ending, held_notice, instant, notice, prose, sample_items, table,
+};
+use crate::outcome::{Failure, GuardReading, PolicyResult, RunMode, Sample, Status};
 use crate::report::{guard_words, plain, remarks_of, verdict};
 use crate::text::human::{count, counted, duration, size};
 use crate::text::printable;
-
-/// Rows of a sample, and files of each, that are shown.
-const SAMPLE_SHOWN: usize = 10;
-const FILES_SHOWN: usize = 3;
 
 /// Policies of a run, those first that want to be looked at most, and else in the order in which they ran.
 pub(super) fn worst_first(policies: &[PolicyResult]) -> Vec<&PolicyResult> {
@@ -52,8 +49,7 @@ fn tone_of_plan(policy: &PolicyResult) -> Tone {
 fn stopped(policy: &PolicyResult) -> Markup {
     html! {
         @if let Some(held) = &policy.held {
-            (notice(Tone::Care, "Held until somebody has looked", html! {
-                ul { @for reason in &held.reasons { li { (printable(reason)) } } }
+            (held_notice(held, html! {
                 p { a href={ "/policies/" (policy.policy) "/approve" } { "Look at it, and approve it" } }
             }))
         } @else if let Some(why) = &policy.blocked_by {
@@ -112,14 +108,13 @@ fn guards(policy: &PolicyResult) -> Markup {
 
 fn errors(policy: &PolicyResult) -> Markup {
     let (shown, all) = (policy.errors.len() as u64, policy.error_count);
+    let rows = html! {
+        @for failure in &policy.errors { (error(failure)) }
+    };
     html! {
         @if shown > 0 {
             h3 { (counted(all, "error")) @if all > shown { ", the first " (count(shown)) " of them" } }
-            table.wide.errors {
-                caption.unseen { "Errors of policy " (policy.policy) }
-                thead { tr { th scope="col" { "Row" } th scope="col" { "File" } th scope="col" { "Error" } } }
-                tbody { @for failure in &policy.errors { (error(failure)) } }
-            }
+            (table("wide errors", &format!("Errors of policy {}", policy.policy), &["Row", "File", "Error"], rows))
         }
     }
 }
@@ -135,6 +130,11 @@ fn error(failure: &Failure) -> Markup {
     }
 }
 
+fn more_files(sample: &Sample) -> Markup {
+    let more = sample.files.len().saturating_sub(FILES_SHOWN) as u64;
+    html! { @if more > 0 { "and " (counted(more, "more file")) } }
+}
+
 /// The first rows and files that would go.
 fn sample(policy: &PolicyResult) -> Markup {
     let matched = if policy.is_about_rows() { policy.tally.rows_matched } else { policy.tally.files_matched };
@@ -143,13 +143,7 @@ fn sample(policy: &PolicyResult) -> Markup {
         @if !policy.sample.is_empty() && policy.status != Status::Failed {
             h3 { "For instance" }
             ul.sample {
-                @for sample in policy.sample.iter().take(SAMPLE_SHOWN) {
-                    li {
-                        @if !sample.key.is_empty() { "row " code { (printable(&sample.key)) } " " }
-                        @for file in sample.files.iter().take(FILES_SHOWN) { code.path { (printable(file)) } " " }
-                        @if sample.files.len() > FILES_SHOWN { "and " (counted((sample.files.len() - FILES_SHOWN) as u64, "more file")) }
-                    }
-                }
+                (sample_items(&policy.sample, more_files))
                 @if more > 0 { li.faint { "and " (count(more)) " more; all of them: " code { "retaind plan --list " (policy.policy) } } }
             }
         }

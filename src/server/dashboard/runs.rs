@@ -3,6 +3,7 @@
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::Response;
+use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Deserialize;
 
@@ -10,7 +11,7 @@ use super::super::control::{RunState, RunsWanted};
 use super::super::endpoint::App;
 use super::super::problem::{Problem, ProblemCode};
 use super::frame::{Page, Place};
-use super::trouble::Trouble;
+use super::trouble::{Trouble, or_trouble};
 use super::visitor::Visitor;
 use super::words::run_table;
 use crate::outcome::{RunId, Status};
@@ -19,6 +20,8 @@ use crate::report::{RunEntry, status_words};
 
 /// Runs of a page.
 const SHOWN: u32 = 50;
+/// Runs that the page of a policy or of a task lists.
+pub(super) const NEWEST: u32 = 10;
 
 /// Choice of runs, as the form has it: what is empty chooses nothing.
 #[derive(Debug, Default, Deserialize)]
@@ -65,6 +68,20 @@ impl Choice {
 
 fn word(ending: Option<Status>) -> &'static str {
     ending.map_or("running", Status::word)
+}
+
+/// The newest runs on the page of something, and the way to all.
+pub(super) fn newest(
+    runs: &Result<Vec<RunEntry>, Problem>,
+    caption: &str,
+    (path, words): (&str, &str),
+    now: Timestamp,
+) -> Markup {
+    html! {
+        h2 { "Newest runs" }
+        (or_trouble(runs, |runs| run_table(runs, caption, now)))
+        p { a href=(path) { (words) } }
+    }
 }
 
 pub(super) async fn page(

@@ -11,13 +11,10 @@ use super::super::problem::{Problem, ProblemCode};
 use super::frame::{Page, Place};
 use super::overview::{last, next};
 use super::policy::{pause_buttons, pause_notice, pause_of, run_buttons};
-use super::trouble::{Trouble, or_trouble};
+use super::runs::{NEWEST, newest};
+use super::trouble::Trouble;
 use super::visitor::Visitor;
-use super::words::run_table;
 use crate::outcome::Subject;
-
-/// Runs that the page lists.
-const NEWEST: u32 = 10;
 
 pub(super) async fn page(
     State(app): State<App>,
@@ -49,9 +46,7 @@ pub(super) async fn page(
                 ul.plain { @for policy in &task.policies { li { a href={ "/policies/" (policy) } { (policy) } } } }
             }
         }
-        h2 { "Newest runs" }
-        (or_trouble(&runs, |runs| run_table(runs, "Newest runs of this task", overview.at)))
-        p { a href={ "/runs?task=" (name) } { "All its runs" } }
+        (newest(&runs, "Newest runs of this task", (&format!("/runs?task={name}"), "All its runs"), overview.at))
     };
     Ok(Page { title: format!("Task {name}"), place: Place::Elsewhere, body }.show(&visitor))
 }

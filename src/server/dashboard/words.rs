@@ -3,9 +3,14 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
-use crate::outcome::{Reported, RunId, RunMode, Status, Totals};
+use crate::outcome::{Held, Reported, RunId, RunMode, Sample, Status, Totals};
 use crate::report::{RunEntry, short_id, status_words};
 use crate::text::human::{between, count, counted, duration, size};
+use crate::text::printable;
+
+/// Rows of a sample, and files of each, that are shown.
+pub(super) const SAMPLE_SHOWN: usize = 10;
+pub(super) const FILES_SHOWN: usize = 3;
 
 /// Tone of a thing: how much it wants to be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,30 +126,64 @@ pub(super) fn run_link(run: &RunId) -> Markup {
     html! { a href={ "/runs/" (run) } { (short_id(run)) } }
 }
 
+/// Table whose rows have a cell for each column, with its name as `data-label` where the table may be narrow.
+pub(super) fn table(class: &str, caption: &str, columns: &[&str], rows: Markup) -> Markup {
+    html! {
+        table class=(class) {
+            caption.unseen { (caption) }
+            thead { tr { @for column in columns { th scope="col" { (column) } } } }
+            tbody { (rows) }
+        }
+    }
+}
+
+/// First rows and files of a sample, as items of a list; `rest` says of each what follows.
+pub(super) fn sample_items(sample: &[Sample], rest: impl Fn(&Sample) -> Markup) -> Markup {
+    html! {
+        @for sample in sample.iter().take(SAMPLE_SHOWN) {
+            li {
+                @if !sample.key.is_empty() { "row " code { (printable(&sample.key)) } " " }
+                @for file in sample.files.iter().take(FILES_SHOWN) { code.path { (printable(file)) } " " }
+                (rest(sample))
+            }
+        }
+    }
+}
+
+/// Box of a policy that is held, with the reasons.
+pub(super) fn held_notice(held: &Held, rest: Markup) -> Markup {
+    let reasons = html! { ul { @for reason in &held.reasons { li { (printable(reason)) } } } (rest) };
+    notice(Tone::Care, "Held until somebody has looked", reasons)
+}
+
+/// Box with a tone, an icon and a headline.
+pub(super) fn notice(tone: Tone, headline: &str, rest: Markup) -> Markup {
+    html! {
+        section class={ "notice " (tone.class()) } {
+            h2 { (icon(tone)) (headline) }
+            (rest)
+        }
+    }
+}
+
 /// Runs as a table, in the order given.
 pub(super) fn run_table(runs: &[RunEntry], caption: &str, now: Timestamp) -> Markup {
     if runs.is_empty() {
         return html! { p.faint { "No such run." } };
     }
-    html! {
-        table.wide {
-            caption.unseen { (caption) }
-            thead { tr {
-                th scope="col" { "Run" } th scope="col" { "Ended" } th scope="col" { "Of" } th scope="col" { "Began" }
-                th scope="col" { "Took" } th scope="col" { "Deleted" }
-            } }
-            tbody { @for run in runs {
-                tr {
-                    th scope="row" data-label="Run" { (run_link(&run.run_id)) }
-                    td data-label="Ended" { (ending(run.status)) }
-                    td data-label="Of" { (of_what(run)) }
-                    td data-label="Began" { (moment(run.started_at, now)) }
-                    td data-label="Took" { (run.duration_ms.map(duration).unwrap_or_else(|| "–".to_owned())) }
-                    td data-label="Deleted" { (amounts(&run.totals, run.reported.as_ref())) }
-                }
-            } }
+    let rows = html! {
+        @for run in runs {
+            tr {
+                th scope="row" data-label="Run" { (run_link(&run.run_id)) }
+                td data-label="Ended" { (ending(run.status)) }
+                td data-label="Of" { (of_what(run)) }
+                td data-label="Began" { (moment(run.started_at, now)) }
+                td data-label="Took" { (run.duration_ms.map(duration).unwrap_or_else(|| "–".to_owned())) }
+                td data-label="Deleted" { (amounts(&run.totals, run.reported.as_ref())) }
+            }
         }
-    }
+    };
+    table("wide", caption, &["Run", "Ended", "Of", "Began", "Took", "Deleted"], rows)
 }
 
 /// Task of a run, its mode where that is not the usual one, and who asked for it.
