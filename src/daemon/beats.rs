@@ -33,7 +33,7 @@ fn ids(runs: &[RunSummary]) -> BTreeSet<RunId> {
     runs.iter().map(|run| run.run_id).collect()
 }
 
-/// The monitor of a task hears that a run begins.
+/// The monitor of a task hears that a run begins, and before that of the end of another that no look has come to yet.
 pub(super) async fn of_start(
     post: (&Ledger, &Outbox),
     settings: &Settings,
@@ -45,7 +45,15 @@ pub(super) async fn of_start(
     };
     let Some(task) = task.filter(wants_start) else { return };
     let heartbeat = Heartbeat { sign: HeartbeatSign::Start, run_id, message: format!("task {task} begins") };
-    beat(post, &Addressee::monitor_of(task), (vec![heartbeat], None), now).await;
+    let (mut heartbeats, ended) = match unheard(post.0, task).await {
+        Ok((heartbeats, ended)) => (heartbeats, Some(ended)),
+        Err(error) => {
+            report(Err(error));
+            (Vec::new(), None)
+        }
+    };
+    heartbeats.push(heartbeat);
+    beat(post, &Addressee::monitor_of(task), (heartbeats, ended), now).await;
 }
 
 /// Monitors hear of the runs that have ended since they heard of one. True if that could be noted.

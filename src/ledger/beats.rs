@@ -47,7 +47,10 @@ impl Ledger {
         let monitor = monitor.to_owned();
         self.call("noting what a monitor is to hear", move |connection, _| {
             connection.immediate_transaction(|connection| {
-                let mut known = heard(connection, &monitor)?.unwrap_or_default();
+                let heard = heard(connection, &monitor)?;
+                // Of one that is not begun with it is not known what it has heard of.
+                let is_begun = heard.is_some();
+                let mut known = heard.unwrap_or_default();
                 let mut is_new = false;
                 for heartbeat in &heartbeats {
                     if known.contains(&heartbeat.run_id) {
@@ -62,7 +65,9 @@ impl Ledger {
                 if let Some(ended) = &ended {
                     known.retain(|run_id| ended.contains(run_id));
                 }
-                note(connection, &monitor, &known)?;
+                if is_begun {
+                    note(connection, &monitor, &known)?;
+                }
                 if is_new { trim_to(connection, &monitor, MOST_WAITING, now).map(Some) } else { Ok(None) }
             })
         })
