@@ -94,9 +94,7 @@ async fn remember(
         found.held = held_now(settings, &ledger).await?;
         found.totals = ledger.totals().await?;
         found.looks = ledger.last_looks().await?;
-        for policy in policies {
-            found.latest.extend(ledger.latest_run(&policy.name).await?.map(|run| (policy.name.clone(), run)));
-        }
+        found.latest = ledger.latest_runs(policies.iter().map(|policy| policy.name.clone()).collect()).await?;
         found.schedules = Schedules::new(ledger.task_states().await?);
         anyhow::Ok(Some(ledger))
     };

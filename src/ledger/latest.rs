@@ -44,48 +44,55 @@ impl Ledger {
         .await
     }
 
-    /// The newest run that came to the policy.
-    pub async fn latest_run(&self, policy: &Name) -> Result<Option<LatestRun>, LedgerError> {
-        self.newest(policy, false).await
+    /// The newest run that came to each of these policies.
+    pub async fn latest_runs(&self, policies: Vec<Name>) -> Result<Vec<(Name, LatestRun)>, LedgerError> {
+        self.newest(policies, false).await
     }
 
-    /// The newest run in which the policy came to its end.
-    pub async fn latest_ended(&self, policy: &Name) -> Result<Option<LatestRun>, LedgerError> {
-        self.newest(policy, true).await
+    /// The newest run in which each of these policies came to its end.
+    pub async fn latest_ended(&self, policies: Vec<Name>) -> Result<Vec<(Name, LatestRun)>, LedgerError> {
+        self.newest(policies, true).await
     }
 
-    async fn newest(&self, policy: &Name, has_ended: bool) -> Result<Option<LatestRun>, LedgerError> {
-        let policy = policy.to_string();
-        self.look("reading the newest run of a policy", move |connection| {
-            let mut newest = policy_results::table
-                .inner_join(runs::table.on(runs::run_id.eq(policy_results::run_id)))
-                .filter(policy_results::policy.eq(&policy))
-                .order(policy_results::id.desc())
-                .into_boxed();
-            if has_ended {
-                newest = newest.filter(policy_results::status.is_not_null());
-            }
-            let row: Option<(String, String, String, Option<String>, String, i64)> = newest
-                .select((
-                    runs::run_id,
-                    runs::mode,
-                    runs::started_at,
-                    policy_results::status,
-                    policy_results::tally,
-                    policy_results::error_count,
-                ))
-                .first(connection)
-                .optional()?;
-            let Some((run_id, mode, started_at, status, tally, error_count)) = row else { return Ok(None) };
-            Ok(Some(LatestRun {
-                run_id: read_run_id(&run_id)?,
-                mode: read_word(&mode)?,
-                started_at: read_instant(&started_at)?,
-                status: status.as_deref().map(read_word).transpose()?,
-                tally: serde_json::from_str(&tally)?,
-                error_count: read_number(error_count),
-            }))
+    async fn newest(&self, policies: Vec<Name>, has_ended: bool) -> Result<Vec<(Name, LatestRun)>, LedgerError> {
+        self.look("reading the newest runs of policies", move |connection| {
+            let newest = |policy: &Name| {
+                let run = newest(connection, policy, has_ended)?;
+                Ok(run.map(|run| (policy.clone(), run)))
+            };
+            policies.iter().map(newest).filter_map(Result::transpose).collect()
         })
         .await
     }
+}
+
+fn newest(connection: &mut SqliteConnection, policy: &Name, has_ended: bool) -> Result<Option<LatestRun>, Fault> {
+    let mut newest = policy_results::table
+        .inner_join(runs::table.on(runs::run_id.eq(policy_results::run_id)))
+        .filter(policy_results::policy.eq(policy.as_str()))
+        .order(policy_results::id.desc())
+        .into_boxed();
+    if has_ended {
+        newest = newest.filter(policy_results::status.is_not_null());
+    }
+    let row: Option<(String, String, String, Option<String>, String, i64)> = newest
+        .select((
+            runs::run_id,
+            runs::mode,
+            runs::started_at,
+            policy_results::status,
+            policy_results::tally,
+            policy_results::error_count,
+        ))
+        .first(connection)
+        .optional()?;
+    let Some((run_id, mode, started_at, status, tally, error_count)) = row else { return Ok(None) };
+    Ok(Some(LatestRun {
+        run_id: read_run_id(&run_id)?,
+        mode: read_word(&mode)?,
+        started_at: read_instant(&started_at)?,
+        status: status.as_deref().map(read_word).transpose()?,
+        tally: serde_json::from_str(&tally)?,
+        error_count: read_number(error_count),
+    }))
 }
