@@ -46,22 +46,9 @@ impl Machine {
         let directory = scratch_dir("machine");
         let root = directory.join("root");
         root::copy_to(&root);
-        let console = directory.join("console.log");
-        let output = File::create(&console).expect("a log file");
-        let nspawn = Command::new("setpriv")
-            // A test binary that is killed takes its machine along.
-            .args(["--pdeathsig", "TERM", "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit"])
-            .args(["--private-network", "--console=pipe", "--directory"])
-            .arg(&root)
-            .args(binds.iter().map(|(outside, inside)| format!("--bind={}:{inside}", outside.display())))
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().expect("a second handle on the log"))
-            .stderr(output)
-            // A Ctrl-C at the terminal is for the test binary; the signal above follows.
-            .process_group(0)
-            .spawn()
-            .expect("setpriv starts");
-        let mut machine = Machine { leader: Pid::from_child(&nspawn), nspawn, console, root, _lock: lock, directory };
+        let binds = binds.iter().map(|(outside, inside)| format!("--bind={}:{inside}", outside.display()));
+        let arguments = std::iter::once("--boot".to_owned()).chain(binds).collect();
+        let mut machine = Self::start((lock, directory), root, arguments, &[]);
         machine.await_boot();
         machine
     }
@@ -69,30 +56,40 @@ impl Machine {
     /// Starts a command as the first process of an image, as a runtime of containers does: its root read-only but for the
     /// volumes, without a network, and with directories of the host at their own paths.
     pub fn first_process(image: &Image, environment: &[String], command: &[&str], binds: &[&Path]) -> Self {
-        let lock = root::lock("machine.lock");
-        let directory = scratch_dir("container");
+        let kept = (root::lock("machine.lock"), scratch_dir("container"));
+        let mut arguments = vec![
+            "--read-only".to_owned(),
+            "--no-new-privileges=yes".to_owned(),
+            "--user=retaind".to_owned(),
+            format!("--kill-signal={}", image.stop_signal),
+            "--tmpfs=/run/retaind:mode=0750,uid=10001,gid=10001".to_owned(),
+        ];
+        arguments.extend(environment.iter().map(|variable| format!("--setenv={variable}")));
+        arguments.extend(binds.iter().map(|bind| format!("--bind={}", bind.display())));
+        let mut machine = Self::start(kept, image.root.clone(), arguments, command);
+        machine.await_init("retaind");
+        machine
+    }
+
+    fn start((lock, directory): (File, PathBuf), root: PathBuf, arguments: Vec<String>, command: &[&str]) -> Self {
         let console = directory.join("console.log");
         let output = File::create(&console).expect("a log file");
         let nspawn = Command::new("setpriv")
+            // A test binary that is killed takes its machine along.
             .args(["--pdeathsig", "TERM", "systemd-nspawn", "--quiet", "--register=no", "--keep-unit"])
-            .args(["--private-network", "--console=pipe", "--read-only", "--no-new-privileges=yes"])
-            .args(["--user=retaind", &format!("--kill-signal={}", image.stop_signal)])
-            .arg("--tmpfs=/run/retaind:mode=0750,uid=10001,gid=10001")
+            .args(["--private-network", "--console=pipe"])
+            .args(arguments)
             .arg("--directory")
-            .arg(&image.root)
-            .args(environment.iter().map(|variable| format!("--setenv={variable}")))
-            .args(binds.iter().map(|bind| format!("--bind={}", bind.display())))
+            .arg(&root)
             .args(command)
             .stdin(Stdio::null())
             .stdout(output.try_clone().expect("a second handle on the log"))
             .stderr(output)
+            // A Ctrl-C at the terminal is for the test binary; the signal above follows.
             .process_group(0)
             .spawn()
             .expect("setpriv starts");
-        let root = image.root.clone();
-        let mut machine = Machine { leader: Pid::from_child(&nspawn), nspawn, console, root, _lock: lock, directory };
-        machine.await_init("retaind");
-        machine
+        Machine { leader: Pid::from_child(&nspawn), nspawn, console, root, _lock: lock, directory }
     }
 
     /// Sends a signal to the first process and waits for the end; its exit code, and everything that was printed.
