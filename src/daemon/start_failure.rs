@@ -56,10 +56,9 @@ pub(super) async fn report(options: &Options, error: &StartError) {
 async fn tell(to: &Destination, notice: &Notice) -> Option<String> {
     let Destination { name, way, .. } = to;
     let tried = tokio::time::timeout(PATIENCE, send(to, notice, notice.at)).await;
-    let why = match tried {
-        Ok(Attempt::Delivered(_)) => return Some(name.to_string()),
-        Ok(Attempt::Refused(why) | Attempt::Failed { why, .. }) => why,
-        Err(_) => format!("there was no answer within {PATIENCE:?}"),
+    let why = match tried.unwrap_or_else(|_| Attempt::timed_out(PATIENCE)) {
+        Attempt::Delivered(_) => return Some(name.to_string()),
+        Attempt::Refused(why) | Attempt::Failed { why, .. } => why,
     };
     tracing::warn!(destination = %name, error = why, "{name} ({way}) could not be told that the start failed: {why}");
     None

@@ -4,7 +4,6 @@
 use std::io::Error;
 use std::path::{Path, PathBuf};
 
-use rustix::rand::{GetRandomFlags, getrandom};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -12,6 +11,7 @@ use subtle::ConstantTimeEq;
 use super::small_files::SmallFiles;
 use crate::outcome::{Role, Token};
 use crate::policy::Name;
+use crate::random::unguessable;
 use crate::text::hex;
 
 /// Beginning of each secret, by which scanners for leaked ones find it.
@@ -66,10 +66,7 @@ impl Tokens {
     /// Adds a token, and returns its secret, which nobody can find out afterwards. None where there is one of that name.
     pub fn add(&self, name: &Name, token: Token) -> Result<Option<String>, TokenError> {
         let failed = |cause| self.error("adding one", cause);
-        let mut random = [0; 32];
-        // So few bytes come all at once.
-        getrandom(&mut random, GetRandomFlags::empty()).map_err(|error| failed(error.into()))?;
-        let secret = format!("{PREFIX}{}", hex(&random));
+        let secret = format!("{PREFIX}{}", hex(&unguessable().map_err(failed)?));
         let stored = Stored { sha256: hash(&secret), token };
         let text = serde_json::to_vec(&stored).map_err(|error| failed(error.into()))?;
         let is_new = self.0.create(name.as_str(), &text).map_err(failed)?;

@@ -55,17 +55,7 @@ impl Sender {
         (ledger, clock): (Ledger, Clock),
         counts: Arc<AllCounts>,
     ) -> Self {
-        Self {
-            key,
-            to,
-            woken,
-            ledger,
-            clock,
-            counts,
-            backoff: Backoff::new(WAITS.0, WAITS.1),
-            is_down: false,
-            delivered: None,
-        }
+        Self { key, to, woken, ledger, clock, counts, backoff: first_wait(), is_down: false, delivered: None }
     }
 
     /// Delivers until nobody wants that any more.
@@ -88,7 +78,7 @@ impl Sender {
     async fn sleep(&mut self, at_most: Option<Duration>, until_woken: bool) -> bool {
         tokio::select! {
             changed = self.to.changed() => {
-                self.backoff = Backoff::new(WAITS.0, WAITS.1);
+                self.backoff = first_wait();
                 changed.is_ok()
             }
             () = self.woken.notified(), if until_woken => false,
@@ -124,7 +114,7 @@ impl Sender {
     async fn note_delivered(&mut self, message: &OutboxMessage, to: &Addressee) -> Result<Next, LedgerError> {
         self.delivered = Some(message.number);
         self.counts.change(&self.key, |counts| counts.delivered += 1);
-        self.backoff = Backoff::new(WAITS.0, WAITS.1);
+        self.backoff = first_wait();
         self.ledger.take_message(message.number).await?;
         if std::mem::take(&mut self.is_down) {
             // Those that others went before are due.
@@ -156,7 +146,7 @@ impl Sender {
         if message.attempts == 0 {
             tracing::warn!(destination = self.key, error = why, "{to} refuses a notification: {why}");
         }
-        let wait = Backoff::new(WAITS.0, WAITS.1).after(message.attempts).next_wait();
+        let wait = first_wait().after(message.attempts).next_wait();
         self.ledger.note_attempt(message.number, &why, now.checked_add(wait).ok()).await?;
         Ok(Next::Look)
     }
@@ -182,4 +172,8 @@ impl Sender {
         self.ledger.note_attempt(message.number, &why, try_at).await?;
         Ok(Next::Sleep { at_most: Some(wait), until_woken: false })
     }
+}
+
+fn first_wait() -> Backoff {
+    Backoff::new(WAITS.0, WAITS.1)
 }

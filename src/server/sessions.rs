@@ -8,11 +8,11 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::rand::{GetRandomFlags, getrandom};
 use sha2::{Digest, Sha256};
 
 use super::peers::network;
 use crate::policy::Name;
+use crate::random::unguessable;
 use crate::text::hex;
 
 /// Time without a request after which a log-in is over.
@@ -147,10 +147,7 @@ fn end_oldest(all: &mut Vec<Session>, counts: impl Fn(&Session) -> bool) {
 }
 
 fn random() -> Option<String> {
-    let mut bytes = [0; 32];
-    // So few bytes come all at once.
-    getrandom(&mut bytes, GetRandomFlags::empty()).ok()?;
-    Some(hex(&bytes))
+    unguessable().ok().map(|random| hex(&random))
 }
 
 fn digest(id: &str) -> [u8; 32] {

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use rustix::rand::{GetRandomFlags, getrandom};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use crate::decide::guards::Looked;
 use crate::outcome::{PolicyResult, RunMode, RunResult, Status};
 use crate::policy::{Name, Policy};
+use crate::random::unguessable;
 use crate::run::{Listed, Request, RunError, Runner};
 use crate::server::{Problem, ProblemCode, RunWanted};
 use crate::text::hex;
@@ -81,9 +81,8 @@ impl Sight {
 impl Look {
     /// A plan that was seen as a whole. None where there is no random number to be had.
     pub(super) fn of(wanted: &RunWanted, base: String, plan: &RunResult, sight: Sight) -> Option<Self> {
-        let mut random = [0; 32];
-        getrandom(&mut random, GetRandomFlags::empty()).ok()?;
-        Some(Self { digest: hex(&random), asked: digest_of_request(wanted), base, at: plan.started_at, sight })
+        let digest = hex(&unguessable().ok()?);
+        Some(Self { digest, asked: digest_of_request(wanted), base, at: plan.started_at, sight })
     }
 
     /// Refuses where it is of another request, of another configuration, or of long ago.

@@ -14,6 +14,8 @@ use crate::outcome::{NoticeCondition, NoticePolicy, NoticeSubject, PolicyResult,
 use crate::policy::{NoticeEvent, Policy, Settings};
 use crate::report::{Overview, TaskOverview};
 
+/// Events by which the ending of a policy or a run is told.
+const ENDINGS: [NoticeEvent; 2] = [NoticeEvent::Blocked, NoticeEvent::Failed];
 /// Code of a policy that somebody has set aside: whoever did knows.
 const PAUSED: &str = "paused";
 
@@ -56,14 +58,12 @@ pub(super) async fn gather(
                     conditions.push(words::of_failed_run(task, endings.cause(run_id), run_id, overview.at));
                 }
             }
-            // A run under way may not have come to all policies, and one that was cancelled did not.
-            Some((_, None | Some(Status::Cancelled))) => {
-                let is_running = task.last_run.as_ref().is_some_and(|run| run.status.is_none());
-                for event in [NoticeEvent::Blocked, NoticeEvent::Failed] {
-                    conditions.retain(|told| !(is_running && is_about(told, event, &subject)));
-                    unsure.push((event, subject.clone()));
-                }
+            // A run under way may not have come to all policies.
+            Some((_, None)) => {
+                conditions.retain(|told| !ENDINGS.iter().any(|event| is_about(told, *event, &subject)));
+                unsure.extend(not_known(&subject));
             }
+            Some((_, Some(Status::Cancelled))) => unsure.extend(not_known(&subject)),
             _ => {}
         }
         conditions
@@ -113,9 +113,7 @@ impl Endings {
     fn cut_short(&self, settings: &Settings) -> Vec<(NoticeEvent, NoticeSubject)> {
         let cancelled = self.of.iter().filter(|(_, _, status)| *status == Status::Cancelled);
         let subjects = cancelled.filter_map(|(name, ..)| settings.policy(name)).map(|policy| subject_of(policy));
-        subjects
-            .flat_map(|subject| [NoticeEvent::Blocked, NoticeEvent::Failed].map(|event| (event, subject.clone())))
-            .collect()
+        subjects.flat_map(|subject| not_known(&subject)).collect()
     }
 
     fn cause(&self, run_id: RunId) -> String {
@@ -156,6 +154,11 @@ fn of_held(settings: &Settings, overview: &Overview) -> BTreeMap<(NoticeEvent, S
         group.add_held(plain(policy), &held.held);
     }
     groups
+}
+
+/// Conditions of a subject of which it is not known how it ended.
+fn not_known(subject: &NoticeSubject) -> [(NoticeEvent, NoticeSubject); 2] {
+    ENDINGS.map(|event| (event, subject.clone()))
 }
 
 fn is_about(told: &NoticeCondition, event: NoticeEvent, subject: &NoticeSubject) -> bool {

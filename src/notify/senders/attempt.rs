@@ -41,7 +41,8 @@ impl Attempt {
         Self::failed("a credential of it was not passed to this process")
     }
 
-    pub(in crate::notify) fn timed_out(after: Duration) -> Self {
+    /// There was no answer in that time.
+    pub fn timed_out(after: Duration) -> Self {
         Self::failed(format!("there was no answer within {after:?}"))
     }
 }

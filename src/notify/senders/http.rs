@@ -17,9 +17,10 @@ use tokio_rustls::TlsConnector;
 
 use super::attempt::Attempt;
 use super::dial::dial;
-use super::tls::{TrustError, client_config};
+use super::tls::client_config;
 use crate::policy::WebUrl;
 use crate::text::chain;
+use crate::trust::TrustError;
 
 /// Content of a request beside its url.
 pub(super) struct Content {

@@ -21,9 +21,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::TlsConnector;
 
 use super::dial::dial;
-use super::tls::{TrustError, client_config, of_file};
+use super::tls::client_config;
 use crate::policy::{Email, SmtpTls};
 use crate::text::chain;
+use crate::trust::{TrustError, of_file};
 
 /// Bytes that are read of a mail server at most, in a whole conversation.
 const HEARD_BYTES: usize = 256 << 10;

@@ -6,26 +6,21 @@ use mysql_async::SslOpts;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::policy::{Tls, TlsMode};
+use crate::trust::{TrustError, authorities, roots};
+
+/// Parameter that names a file of certificates to trust.
+const KEY: &str = "sslrootcert";
 
 /// Why TLS could not be set up on our side.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TlsError {
-    #[error("the certificates in {path} cannot be read")]
-    RootCert {
-        path: String,
-        #[source]
-        cause: rustls::pki_types::pem::Error,
-    },
-    #[error("{path} has no certificate in it")]
-    EmptyRootCert { path: String },
-    #[error("the system has no trusted certificates; name some by sslrootcert")]
-    NoSystemRoots,
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error("TLS cannot be set up")]
     Rustls(#[from] rustls::Error),
     #[error("the trusted certificates are of no use")]
@@ -60,38 +55,16 @@ pub(crate) fn mysql_options(tls: &Tls) -> Result<Option<SslOpts>, TlsError> {
             Some(SslOpts::default().with_danger_accept_invalid_certs(true).with_danger_skip_domain_validation(true))
         }
         TlsMode::VerifyCa | TlsMode::VerifyFull => {
-            let roots = trusted(tls)?.into_iter().map(|root| root.to_vec().into()).collect();
+            let roots =
+                authorities(tls.root_cert.as_deref(), KEY)?.into_iter().map(|root| root.to_vec().into()).collect();
             Some(SslOpts::default().with_root_certs(roots).with_disable_built_in_roots(true))
         }
     })
 }
 
 fn chain_verifier(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
-    let mut roots = RootCertStore::empty();
-    // The system's store may hold a few that rustls cannot use; a file of the operator's own may not.
-    if tls.root_cert.is_some() {
-        for root in trusted(tls)? {
-            roots.add(root)?;
-        }
-    } else {
-        roots.add_parsable_certificates(trusted(tls)?);
-    }
+    let roots = roots(tls.root_cert.as_deref(), KEY)?;
     Ok(WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build()?)
-}
-
-/// The certificates to trust: those of `sslrootcert`, else the system's.
-fn trusted(tls: &Tls) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let Some(path) = &tls.root_cert else {
-        let roots = rustls_native_certs::load_native_certs().certs;
-        return if roots.is_empty() { Err(TlsError::NoSystemRoots) } else { Ok(roots) };
-    };
-    let failed = |cause| TlsError::RootCert { path: path.display().to_string(), cause };
-    let roots: Vec<_> =
-        CertificateDer::pem_file_iter(path).map_err(failed)?.collect::<Result<_, _>>().map_err(failed)?;
-    if roots.is_empty() {
-        return Err(TlsError::EmptyRootCert { path: path.display().to_string() });
-    }
-    Ok(roots)
 }
 
 /// `verify-ca`: the chain counts, the name does not.
