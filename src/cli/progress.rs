@@ -73,6 +73,9 @@ fn words(progress: &Progress, rate: Option<f64>) -> String {
     if let Some(rate) = rate {
         text.push_str(&format!(", {} rows/s", count(rate.round() as u64)));
     }
+    if let Some(wait) = progress.waiting {
+        text.push_str(&format!(", waits for {}", wait.thing()));
+    }
     if progress.files_deleted > 0 {
         text.push_str(&format!(", {} ({})", counted(progress.files_deleted, "file"), size(progress.bytes_reclaimed)));
     }

@@ -162,10 +162,9 @@ pub(super) async fn cancel(client: &mut Client, run: &str) -> Result<(), Refusal
 }
 
 fn shown(now: RunProgress) -> Progress {
-    let RunProgress { policy, hook, position, policies, rows_done, rows_total, files_deleted, bytes_reclaimed, .. } =
-        now;
-    let position = (position, policies.len());
-    Progress { policy, hook, position, rows_done, rows_total, files_deleted, bytes_reclaimed }
+    let position = (now.position, now.policies.len());
+    let RunProgress { policy, hook, rows_done, rows_total, files_deleted, bytes_reclaimed, waiting, .. } = now;
+    Progress { policy, hook, position, rows_done, rows_total, files_deleted, bytes_reclaimed, waiting }
 }
 
 /// Refusal of the daemon, in the words and with the exit code of a command.

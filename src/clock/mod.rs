@@ -85,6 +85,11 @@ fn canonical(written: &str) -> Option<String> {
     uuid::Uuid::try_parse(written.trim()).ok().map(|id| id.simple().to_string())
 }
 
+/// Milliseconds of a duration, cut off.
+pub fn millis_of(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Milliseconds from one instant to a later one.
 pub fn millis_between(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.duration_since(from).as_millis()).unwrap_or(0)

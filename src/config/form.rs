@@ -99,8 +99,11 @@ impl FormReader {
 
 fn hint_for(kind: KeyKind, value: &Value, key: &str) -> Option<String> {
     let hint = match (kind.plain(), value) {
-        (KeyKind::Duration, Value::Integer(0)) => return Some(zero_hint(key)),
-        (KeyKind::Duration, Value::Integer(number)) => return Some(unit_hint(key, number.unsigned_abs())),
+        (KeyKind::Duration | KeyKind::ShortDuration, Value::Integer(0)) => return Some(zero_hint(key)),
+        (KeyKind::Duration | KeyKind::ShortDuration, Value::Integer(number)) => {
+            return Some(unit_hint(key, number.unsigned_abs()));
+        }
+        (KeyKind::ShortDuration, _) => "write \"100ms\": a number and one of ms, s, m",
         (KeyKind::Duration, _) => "write \"30d\": a number and one of s, m, h, d, w",
         (KeyKind::Size, Value::Integer(number)) => {
             return Some(format!("give it a unit: \"{number}GiB\" or \"{number}MB\""));
@@ -110,7 +113,9 @@ fn hint_for(kind: KeyKind, value: &Value, key: &str) -> Option<String> {
             KeyKind::Text | KeyKind::Word(_) | KeyKind::Patterns | KeyKind::Names,
             Value::Integer(_) | Value::Float(_) | Value::Boolean(_),
         ) => "put it in quotes",
-        (KeyKind::Flag | KeyKind::Count(_) | KeyKind::Share, Value::String(_)) => "write it without quotes",
+        (KeyKind::Flag | KeyKind::Count(_) | KeyKind::Share | KeyKind::Number, Value::String(_)) => {
+            "write it without quotes"
+        }
         (KeyKind::List(_), Value::Table(_)) => "put the table in [ ]",
         (KeyKind::List(_), Value::String(_)) => "put it in [ ]",
         _ => return None,

@@ -11,7 +11,11 @@ const LISTED: usize = 20;
 
 /// What to write instead of a number without a unit: days for what is kept, seconds for what is waited for.
 pub fn unit_hint(key: &str, number: u64) -> String {
-    let unit = if matches!(key, "keep" | "keep.values" | "grace" | "trash") { "d" } else { "s" };
+    let unit = match key {
+        "keep" | "keep.values" | "grace" | "trash" => "d",
+        "target" | "pause" => "ms",
+        _ => "s",
+    };
     format!("write \"{number}{unit}\"")
 }
 

@@ -7,9 +7,13 @@ pub enum KeyKind {
     /// A text that is one of these.
     Word(&'static [&'static str]),
     Duration,
+    /// A duration that may be shorter than a second.
+    ShortDuration,
     /// 1 to this.
     Count(i64),
     Share,
+    /// A number above 0.
+    Number,
     Flag,
     /// Bytes with a unit, or, of a file system, a percentage.
     Size,
@@ -33,9 +37,10 @@ impl KeyKind {
     pub fn word(self) -> &'static str {
         match self {
             KeyKind::Text | KeyKind::Word(_) => "text",
-            KeyKind::Duration => "duration",
+            KeyKind::Duration | KeyKind::ShortDuration => "duration",
             KeyKind::Count(_) => "whole number",
             KeyKind::Share => "share",
+            KeyKind::Number => "number",
             KeyKind::Flag => "true or false",
             KeyKind::Size => "size",
             KeyKind::Scalar => "value",
@@ -53,8 +58,9 @@ impl KeyKind {
         match self {
             KeyKind::Text | KeyKind::Word(_) => "a text in quotes",
             KeyKind::Duration => "a duration such as \"30d\"",
+            KeyKind::ShortDuration => "a duration such as \"100ms\"",
             KeyKind::Count(_) => "a whole number",
-            KeyKind::Share => "a number",
+            KeyKind::Share | KeyKind::Number => "a number",
             KeyKind::Flag => "true or false",
             KeyKind::Size => "a size such as \"10GiB\"",
             KeyKind::Scalar => "a text, a number, true or false, or { sql = \"…\" }",

@@ -132,7 +132,7 @@ fn parse_key(key: &str, tree: &toml::Value) -> Result<KeyPath, String> {
 /// So `007` and `30` stay what was typed where a text is wanted.
 fn document(path: KeyPath, text: &str, place: Place, found: &mut Vec<Diagnostic>) -> Document {
     let takes_text = keys::find(&path).is_some_and(|kind| match kind.plain() {
-        KeyKind::Text | KeyKind::Word(_) | KeyKind::Duration | KeyKind::Size => true,
+        KeyKind::Text | KeyKind::Word(_) | KeyKind::Duration | KeyKind::ShortDuration | KeyKind::Size => true,
         // A pattern or name may begin with a bracket as well: then it wants quotes.
         KeyKind::Patterns | KeyKind::Names => !text.trim_start().starts_with('['),
         _ => false,

@@ -63,6 +63,21 @@ impl Form for Share {
     }
 }
 
+/// A number above 0.
+#[derive(Debug, Clone, Copy)]
+pub struct Load(pub f64);
+
+impl Form for Load {
+    const KIND: KeyKind = KeyKind::Number;
+    fn read(value: &Value, reader: &mut FormReader) -> Option<Self> {
+        let number = value.as_float().or_else(|| value.as_integer().map(|number| number as f64));
+        let Some(load) = number else { return reader.mismatch(Self::KIND, value) };
+        Some(Self(load)).filter(|_| load > 0.0 && load.is_finite()).or_else(|| {
+            reader.refuse(Fault::new(format!("{load} is no load")).hint("write a number above 0, such as 4 or 1.5"))
+        })
+    }
+}
+
 /// A size as it was written, not parsed.
 pub struct SizeText(pub String);
 
@@ -115,6 +130,31 @@ impl<const DAYS: u64> Form for Span<DAYS> {
         let duration = parse_duration(reader.key(), text, DAYS);
         duration.map(Self).map_or_else(|fault| reader.refuse(fault), Some)
     }
+}
+
+/// A time of at most an hour that may be shorter than a second.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ShortSpan(pub Duration);
+
+impl Form for ShortSpan {
+    const KIND: KeyKind = KeyKind::ShortDuration;
+    fn read(value: &Value, reader: &mut FormReader) -> Option<Self> {
+        let Some(text) = value.as_str() else { return reader.mismatch(Self::KIND, value) };
+        parse_short(reader.key(), text).map(Self).map_or_else(|fault| reader.refuse(fault), Some)
+    }
+}
+
+/// Parses milliseconds, `100ms`, or what any other duration may be, up to an hour.
+fn parse_short(key: &str, text: &str) -> Result<Duration, Fault> {
+    const LONGEST: Duration = Duration::from_secs(3600);
+    let millis = text.trim().strip_suffix("ms").and_then(|number| number.trim_end().parse::<u64>().ok());
+    let duration = match millis {
+        Some(0) => return Err(Fault::new("nothing can be zero long").hint(zero_hint(key))),
+        Some(millis) => Duration::from_millis(millis),
+        None => parse_duration(key, text, 1)?,
+    };
+    let too_long = || Fault::new("longer than the hour that is allowed");
+    Some(duration).filter(|duration| *duration <= LONGEST).ok_or_else(too_long)
 }
 
 const UNITS: [(char, u64); 5] = [('w', 7 * 86_400), ('d', 86_400), ('h', 3600), ('m', 60), ('s', 1)];
@@ -252,6 +292,18 @@ mod tests {
             (" 30 d ", 2_592_000),
         ] {
             assert_eq!(seconds(text), Some(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn short_durations_have_milliseconds() {
+        let millis = |text| parse_short("pause", text).ok().map(|duration| duration.as_millis());
+        let wanted = [("100ms", 100), (" 5 ms ", 5), ("2s", 2000), ("1m 30s", 90_000), ("60m", 3_600_000)];
+        for (text, wanted) in wanted {
+            assert_eq!(millis(text), Some(wanted), "{text}");
+        }
+        for text in ["", "0ms", "0s", "100", "1s 5ms", "-5ms", "1.5s", "61m", "3600001ms", "ms", "2d"] {
+            assert_eq!(millis(text), None, "{text}");
         }
     }
 

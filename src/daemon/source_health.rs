@@ -199,6 +199,7 @@ mod tests {
             max_connections: std::num::NonZeroU32::MIN,
             timezone: jiff::tz::TimeZone::UTC,
             search_path: None,
+            pace: Default::default(),
         };
         Watched { source: Arc::new(source), health: Health::Unknown, trying: true }
     }

@@ -143,6 +143,9 @@ fn render_progress(progress: &Progress) -> String {
     if progress.files_deleted > 0 {
         let _ = write!(text, ", {}", counted(progress.files_deleted, "file"));
     }
+    if let Some(wait) = progress.waiting {
+        let _ = write!(text, ", waits for {}", wait.thing());
+    }
     text.push(')');
     text
 }
@@ -301,12 +304,11 @@ mod tests {
         let mut picture = picture(&zone, &tasks, None);
         let progress = Progress {
             policy: Some(name("detections")),
-            hook: None,
             position: (1, 3),
             rows_done: 5000,
             rows_total: Some(20_000),
             files_deleted: 9,
-            bytes_reclaimed: 0,
+            ..Progress::default()
         };
         picture.running = vec![running(progress)];
         assert_eq!(

@@ -17,6 +17,7 @@ mod running;
 mod standing;
 mod tally;
 mod token;
+mod wait;
 
 pub use day::{DaySums, RUNS_BY_DAY};
 pub use document::{Document, FORMAT_VERSION};
@@ -35,6 +36,7 @@ pub use result::{
 pub use standing::{FoundOrphans, PolicyTotal, StoreLook, Survey, Trashed};
 pub use tally::{Reported, StoreTally, Tally, Totals};
 pub use token::{Role, Token};
+pub use wait::Wait;
 
 /// Data of a reason: what its sentence says, by name.
 pub type Facts = std::collections::BTreeMap<String, serde_json::Value>;

@@ -10,6 +10,7 @@ use super::held::Held;
 use super::references::{AlikeFile, MissingFile, OutsidePaths};
 use super::standing::Survey;
 use super::tally::{Reported, Tally, Totals};
+use super::wait::Wait;
 use super::{Facts, Requested, RunId};
 use crate::policy::Name;
 
@@ -244,6 +245,9 @@ pub struct PolicyResult {
     /// Numbers of errors by kind: the word of the reason for which a row or a file was kept, otherwise `row`, `file` or `policy`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub error_kinds: BTreeMap<String, u64>,
+    /// Milliseconds that it waited between its batches, by what it waited for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub waited_ms: BTreeMap<Wait, u64>,
     /// Remarks that are no errors: what a person may want to know.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub notes: Vec<String>,
@@ -343,6 +347,7 @@ impl PolicyResult {
             errors: Vec::new(),
             error_count: 0,
             error_kinds: BTreeMap::new(),
+            waited_ms: BTreeMap::new(),
             notes: Vec::new(),
         }
     }

@@ -8,17 +8,27 @@ use serde::{Deserialize, Serialize};
 /// Something that a sum of its kind can be added to.
 trait Sum {
     fn sum(&mut self, other: &Self);
+    /// Takes away what was added.
+    fn take(&mut self, other: &Self);
 }
 
 impl Sum for u64 {
     fn sum(&mut self, other: &Self) {
         *self += other;
     }
+
+    fn take(&mut self, other: &Self) {
+        *self = self.saturating_sub(*other);
+    }
 }
 
 impl<T: Sum + Default> Sum for BTreeMap<String, T> {
     fn sum(&mut self, other: &Self) {
         other.iter().for_each(|(name, share)| self.entry(name.clone()).or_default().sum(share));
+    }
+
+    fn take(&mut self, other: &Self) {
+        other.iter().for_each(|(name, share)| self.entry(name.clone()).or_default().take(share));
     }
 }
 
@@ -35,6 +45,10 @@ macro_rules! sums {
         impl Sum for $name {
             fn sum(&mut self, other: &Self) {
                 $(self.$field.sum(&other.$field);)*
+            }
+
+            fn take(&mut self, other: &Self) {
+                $(self.$field.take(&other.$field);)*
             }
         }
     )*};
@@ -231,5 +245,10 @@ impl Tally {
     /// Adds another tally to this one.
     pub fn add(&mut self, other: &Tally) {
         self.sum(other);
+    }
+
+    /// Takes away another one that was added.
+    pub fn subtract(&mut self, other: &Tally) {
+        self.take(other);
     }
 }

@@ -80,6 +80,11 @@ impl Endpoint {
         matches!(self, Endpoint::Postgres(_))
     }
 
+    /// True if the server knows how far its replicas are behind.
+    pub(super) fn tells_of_replicas(&self) -> bool {
+        matches!(self, Endpoint::Postgres(_))
+    }
+
     /// What tells this database from another: engine, place and database, without user, password or options.
     /// An intent remembers it, so that a recovery never asks the wrong database.
     pub fn identity(&self) -> String {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::{
-    Action, ClockTrust, Condition, Daemon, LogFormat, LogLevel, Mode, Name, RowsPolicy, Serving, Settings, TableName,
-    Task, Trigger,
+    Action, ClockTrust, Condition, Daemon, LogFormat, LogLevel, Mode, Name, Pace, RowsPolicy, Serving, Settings,
+    TableName, Task, Trigger,
 };
 
 /// A configuration that declares nothing.
@@ -80,6 +80,8 @@ pub(crate) fn rows_policy(source: &str, table: &str, condition: &str) -> RowsPol
         children: Vec::new(),
         details: Vec::new(),
         batch: NonZeroU32::MIN,
+        pace: Pace::default(),
+        parallel: NonZeroU32::MIN,
         max_rows: None,
         max_fraction: None,
     }

@@ -13,6 +13,7 @@ mod guards;
 mod names;
 mod notify;
 mod orphans;
+mod pace;
 mod param;
 mod publish;
 mod reference;
@@ -45,6 +46,7 @@ pub use glob::{FileMatch, Globs};
 pub use names::{Ident, Name, TableName};
 pub use notify::{Addressee, Destination, Email, NotifyWay, Ping, SmtpTls, WebUrl, Webhook};
 pub use orphans::OrphansPolicy;
+pub use pace::{Pace, TARGET};
 pub use param::{ParamDeclaration, Params};
 pub use publish::PublishRedis;
 pub use reference::Reference;
@@ -122,6 +124,8 @@ pub struct Source {
     pub timezone: jiff::tz::TimeZone,
     /// PostgreSQL: the schemas in which names are looked up, instead of the login's search path.
     pub search_path: Option<Vec<String>>,
+    /// Speed at which runs take its rows.
+    pub pace: Pace,
 }
 
 /// What may go, and when.

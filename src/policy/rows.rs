@@ -3,7 +3,7 @@
 use std::num::{NonZeroU32, NonZeroU64};
 use std::time::Duration;
 
-use super::{AgeFormat, CommandLine, Condition, Ident, Name, OnDelete, OwnedFile, ParamDeclaration, TableName};
+use super::{AgeFormat, CommandLine, Condition, Ident, Name, OnDelete, OwnedFile, Pace, ParamDeclaration, TableName};
 
 /// Rows that may go or be updated, and what goes with them.
 ///
@@ -35,6 +35,10 @@ pub struct RowsPolicy {
     pub details: Vec<Detail>,
     /// Rows per transaction.
     pub batch: NonZeroU32,
+    /// Speed, where it is not that of the source.
+    pub pace: Pace,
+    /// Batches at once.
+    pub parallel: NonZeroU32,
     pub max_rows: Option<NonZeroU64>,
     pub max_fraction: Option<Fraction>,
 }

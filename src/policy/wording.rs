@@ -33,7 +33,8 @@ impl PartialEq for Written {
 pub struct Wording(Table);
 
 /// Keys of a policy that say how and when it runs, and not what it may take.
-pub(super) const NOT_TAKING: [&str; 6] = ["enabled", "mode", "batch", "details", "description", "owner"];
+pub(super) const NOT_TAKING: [&str; 8] =
+    ["enabled", "mode", "batch", "pace", "parallel", "details", "description", "owner"];
 
 impl Written {
     /// The words of a configuration and what was compiled from them.

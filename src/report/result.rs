@@ -1,9 +1,11 @@
 //! Shows the result of a run: what went, what stayed and why. Shows numbers as they are and computes none.
 
+use std::collections::BTreeMap;
+
 use super::held::held_words;
 use super::style::{BAD, CARE, FAINT, PLAIN, STRONG, of_status, paint, status_words};
 use super::table::{Align, Cell, Layout, Table, fit};
-use crate::outcome::{Cause, Failure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger};
+use crate::outcome::{Cause, Failure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger, Wait};
 use crate::text::human::{count, counted, duration, instant, size};
 use crate::text::printable;
 
@@ -136,9 +138,18 @@ pub fn remarks_of(policy: &PolicyResult) -> Vec<String> {
         let pending = counted(tally.files_pending, "file");
         remarks.push((CARE, format!("{pending} still pending: removing is tried again before the next run")));
     }
+    remarks.extend(waited(&policy.waited_ms).map(|waited| (PLAIN, waited)));
     remarks.extend(of_files(policy));
     remarks.extend(policy.notes.iter().map(|note| (PLAIN, printable(note).into_owned())));
     remarks.into_iter().map(|(style, remark)| paint(style, &remark)).collect()
+}
+
+/// Time that was waited between batches, with the largest part first.
+fn waited(waited_ms: &BTreeMap<Wait, u64>) -> Option<String> {
+    let mut parts: Vec<_> = waited_ms.iter().collect();
+    parts.sort_by_key(|(_, time)| std::cmp::Reverse(**time));
+    let parts: Vec<_> = parts.iter().map(|(wait, time)| format!("{} for {}", duration(**time), wait.thing())).collect();
+    (!parts.is_empty()).then(|| format!("waited between batches: {}", parts.join(", ")))
 }
 
 /// Notes about files that went, or lie in the trash, or should be there and are not.

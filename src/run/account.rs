@@ -1,8 +1,9 @@
 //! What one policy's run has done so far: sums, failures, remarks.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use crate::outcome::{AlikeFile, Failure, MissingFile, OutsidePaths, SHOWN_AT_MOST, Sample, Survey, Tally};
+use crate::outcome::{AlikeFile, Failure, MissingFile, OutsidePaths, SHOWN_AT_MOST, Sample, Survey, Tally, Wait};
 use crate::sources::{AskedDetails, ErrorKind, OwnedRow, SourceError, Target};
 use crate::text::{chain, cut};
 
@@ -23,6 +24,8 @@ pub(super) struct Account {
     /// Counts of all failures, by the word of their reason or by what failed.
     pub(super) failure_kinds: BTreeMap<String, u64>,
     pub(super) notes: Vec<String>,
+    /// Time that it waited between batches.
+    pub(super) waited: BTreeMap<Wait, Duration>,
     pub(super) sample: Vec<Sample>,
     /// The columns that the operator wants to see of the first hundred affected rows.
     pub(super) details: Vec<BTreeMap<String, serde_json::Value>>,
@@ -85,6 +88,7 @@ impl Account {
             failures,
             failure_kinds,
             notes,
+            waited,
             sample,
             details,
             missing,
@@ -98,6 +102,7 @@ impl Account {
         let room = SHOWN_AT_MOST.saturating_sub(self.failures.len());
         self.failures.extend(failures.into_iter().take(room));
         self.notes.extend(notes);
+        waited.into_iter().for_each(|(wait, time)| *self.waited.entry(wait).or_default() += time);
         self.asked_in_vain |= asked_in_vain;
         self.survey = survey.or(self.survey.take());
         let room = SHOWN_AT_MOST.saturating_sub(self.details.len());

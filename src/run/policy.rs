@@ -6,7 +6,7 @@ use super::outcome::Outcome;
 use super::plan_state::Foreseen;
 use super::policy_run::PolicyRun;
 use super::sessions::Sessions;
-use crate::clock::millis_between;
+use crate::clock::{millis_between, millis_of};
 use crate::outcome::{PolicyResult, RunMode, Status};
 use crate::policy::{Mode, PolicyKind};
 use crate::sources::Instants;
@@ -44,6 +44,7 @@ impl PolicyRun<'_> {
             sample: account.sample,
             error_kinds: account.failure_kinds,
             errors: account.failures,
+            waited_ms: account.waited.into_iter().map(|(wait, time)| (wait, millis_of(time))).collect(),
             notes: account.notes,
             ..PolicyResult::new(self.policy.name.clone(), self.policy.kind.word(), mode, status)
         };

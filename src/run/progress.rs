@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::meter::Metering;
-use crate::outcome::{HookPoint, Tally};
+use crate::outcome::{HookPoint, Tally, Wait};
 use crate::policy::{Name, Policy};
 
 /// Progress of a run.
@@ -21,6 +21,8 @@ pub struct Progress {
     pub rows_total: Option<u64>,
     pub files_deleted: u64,
     pub bytes_reclaimed: u64,
+    /// Reason for which it rests just now.
+    pub waiting: Option<Wait>,
 }
 
 /// Reports how far one policy is to whoever watches, and what it takes to whoever measures.
@@ -55,6 +57,13 @@ impl Reporter {
     /// Something of a batch is tried once more.
     pub(super) fn retry(&self) {
         self.metering.retry(&self.policy);
+    }
+
+    /// The policy rests, or goes on.
+    pub(super) fn waits_for(&self, wait: Option<Wait>) {
+        if let Some(sender) = &self.sender {
+            sender.send_modify(|progress| progress.waiting = wait);
+        }
     }
 
     pub(super) fn expect(&self, rows_total: Option<u64>) {

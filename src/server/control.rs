@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::problem::Problem;
 use crate::outcome::{
     DaySums, HookPoint, PendingChoice, PendingPath, Remote, Role, RunId, RunMode, RunResult, RunTrigger, Status,
-    Subject,
+    Subject, Wait,
 };
 use crate::policy::{Mode, Name, Settings};
 use crate::report::{
@@ -161,6 +161,9 @@ pub struct RunProgress {
     pub files_deleted: u64,
     /// Bytes that came free so far.
     pub bytes_reclaimed: u64,
+    /// Reason for which it waits between two batches just now.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub waiting: Option<Wait>,
 }
 
 /// Answer of `GET /api/v1/runs/{id}`.

@@ -1,10 +1,9 @@
 //! From an event to its log line: the message, the level, and the fields by which `journalctl` finds it.
 
-use std::time::Duration;
-
 use tracing::{error, info, warn};
 
 use super::{BegunRun, Event, RunEvent, message_id};
+use crate::clock::millis_of;
 use crate::outcome::{Reported, RunMode, RunTrigger, Status, Totals};
 use crate::policy::Name;
 use crate::text::human::{count, counted, duration, length, size};
@@ -17,7 +16,7 @@ impl Event<'_> {
         let message = self.message();
         match self {
             Event::Ready { duration: took, tasks, policies, degraded } => {
-                let (duration_ms, degraded) = (millis(*took), without_passwords(&degraded.join(", ")));
+                let (duration_ms, degraded) = (millis_of(*took), without_passwords(&degraded.join(", ")));
                 if degraded.is_empty() {
                     info!(message_id, duration_ms, tasks, policies, "{message}");
                 } else {
@@ -66,7 +65,7 @@ impl Event<'_> {
                 warn!(message_id, source = source.as_str(), error = safe_chain(*error), "{message}");
             }
             Event::SourceUp { source, down_for } => {
-                info!(message_id, source = source.as_str(), duration_ms = millis(*down_for), "{message}");
+                info!(message_id, source = source.as_str(), duration_ms = millis_of(*down_for), "{message}");
             }
             Event::Recovered { batches, files_deleted, kept: 0 } => {
                 info!(message_id, batches, files_deleted, "{message}");
@@ -79,10 +78,10 @@ impl Event<'_> {
             }
             Event::ShutdownBegun { running } => info!(message_id, running, "{message}"),
             Event::ShutdownDone { duration: took, forced: false } => {
-                info!(message_id, duration_ms = millis(*took), forced = false, "{message}");
+                info!(message_id, duration_ms = millis_of(*took), forced = false, "{message}");
             }
             Event::ShutdownDone { duration: took, forced: true } => {
-                warn!(message_id, duration_ms = millis(*took), forced = true, "{message}");
+                warn!(message_id, duration_ms = millis_of(*took), forced = true, "{message}");
             }
         }
     }
@@ -313,11 +312,6 @@ impl BegunRun<'_> {
 
 fn of_task(task: Option<&Name>) -> String {
     task.map(|task| format!(" of task {task}")).unwrap_or_default()
-}
-
-/// Milliseconds, for a field.
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

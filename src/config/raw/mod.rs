@@ -4,7 +4,7 @@ mod policy;
 
 use super::declare::keys;
 use super::form::Named;
-use super::values::{Count, KeepSpan, Names, OrTable, Patterns, WaitSpan, Zone};
+use super::values::{Count, KeepSpan, Load, Names, OrTable, Patterns, ShortSpan, WaitSpan, Zone};
 use super::words::{AgeBy, ClockTrust, LogFormat, LogLevel, Mode, NoticeEvent, ReferenceMatch, WebhookFormat};
 pub use policy::{
     RawAlive, RawChild, RawDetail, RawFile, RawKeepByValue, RawParam, RawPolicy, RawProtection, RawSetSql,
@@ -194,6 +194,24 @@ keys! {
         timezone: Zone = "UTC";
         /// PostgreSQL: the schemas in which names without one are looked up; see [Names](#names).
         search_path: Vec<String>, default "the login's own";
+        /// How fast runs [take rows](#pace) of this source.
+        pace: RawPace = [];
+    }
+
+    /// `pace`
+    pub struct RawPace {
+        /// Time that a transaction should take: batches become smaller, or larger up to `batch`, until it does.
+        target: ShortSpan, default "`100ms`";
+        /// How long a run rests after each batch.
+        pause: ShortSpan, default "not at all";
+        /// The most rows in a second, those of other tables that go along included.
+        rows_per_second: Count;
+        /// `false`: a run goes on as fast as it can also while other sessions of the database are at work.
+        r#yield: bool, default "`true`";
+        /// PostgreSQL: how far a replica may be behind; until it is not, and while that is not known, a run waits.
+        max_replica_lag: WaitSpan;
+        /// Load of this machine, over a minute, above which a run waits.
+        max_load: Load;
     }
 
     /// `[stores.NAME]`

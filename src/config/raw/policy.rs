@@ -4,6 +4,7 @@ use super::super::declare::keys;
 use super::super::form::Named;
 use super::super::values::{Count, KeepSpan, Names, OrTable, Patterns, PlainName, Scalar, Share, SizeText, WaitSpan};
 use super::super::words::{ActionWord, AgeFormat, KindWord, Mode, OnDelete, OpenFiles, Outside, ParamKind, Per};
+use super::RawPace;
 
 keys! {
     /// `[policies.NAME]`
@@ -65,6 +66,10 @@ keys! {
         details: Vec<OrTable<String, RawDetail>> = [], of [Rows];
         /// Rows per transaction, up to 100000.
         batch: Count<100_000> = 10000, of [Rows];
+        /// How fast runs [take rows](#pace), where it is not as the source says.
+        pace: RawPace = [], of [Rows];
+        /// Batches at once, each over a connection of its own, up to 2; see [at once](#pace).
+        parallel: Count<2> = 1, of [Rows];
         /// Guard: if more rows than this are eligible, the run is blocked and deletes nothing.
         max_rows: Count, of [Rows];
         /// Required: a store.

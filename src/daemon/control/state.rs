@@ -189,7 +189,10 @@ impl ActiveRun {
         let done = if of == 0 { 0.0 } else { (position.saturating_sub(1) as f64 + planned) / of as f64 };
         let message = match (&at.hook, &at.policy) {
             (Some(hook), _) => format!("{} hook", hook.word()),
-            (None, Some(policy)) => format!("policy {policy}, {position} of {of}"),
+            (None, Some(policy)) => {
+                let waiting = at.waiting.map(|wait| format!(", waits for {}", wait.thing())).unwrap_or_default();
+                format!("policy {policy}, {position} of {of}{waiting}")
+            }
             (None, None) => "begins".to_owned(),
         };
         RunProgress {
@@ -209,6 +212,7 @@ impl ActiveRun {
             rows_total: at.rows_total,
             files_deleted: at.files_deleted,
             bytes_reclaimed: at.bytes_reclaimed,
+            waiting: at.waiting,
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::super::{
-    Action, AgeFormat, Daemon, Destination, Detail, EARLIEST, Email, Name, NotifyWay, ParamDeclaration, Ping, Policy,
-    PolicyKind, PublishRedis, RowsPolicy, Secret, Serving, ServingTcp, Source, Store, Task, Trigger, WebUrl, Webhook,
+    Action, AgeFormat, Daemon, Destination, Detail, EARLIEST, Email, Name, NotifyWay, Pace, ParamDeclaration, Ping,
+    Policy, PolicyKind, PublishRedis, RowsPolicy, Secret, Serving, ServingTcp, Source, Store, Task, Trigger, WebUrl,
+    Webhook,
 };
 use super::fact::{Fact, fact, optional, secret};
 use super::trees;
@@ -73,6 +74,7 @@ impl Named for Source {
             max_connections,
             timezone,
             search_path,
+            pace,
         } = self;
         let mut facts = vec![
             fact("url", endpoint.identity()),
@@ -83,6 +85,7 @@ impl Named for Source {
             fact("timezone", zone(timezone)),
             optional("search_path", search_path.as_ref().map(|schemas| schemas.join(", "))),
         ];
+        facts.extend(pace_facts(pace));
         if let Some(server) = endpoint.server() {
             let password = server.password.as_ref().map(|password| password.expose().to_owned());
             facts.extend([
@@ -182,6 +185,8 @@ fn rows_facts(rows: &RowsPolicy) -> Vec<Fact> {
         children,
         details,
         batch,
+        pace,
+        parallel,
         max_rows,
         max_fraction,
     } = rows;
@@ -193,7 +198,7 @@ fn rows_facts(rows: &RowsPolicy) -> Vec<Fact> {
         Action::Delete => None,
         Action::Update(assignments) => Some(format!("{assignments:?}")),
     };
-    vec![
+    let mut facts = vec![
         fact("source", source),
         fact("table", table),
         optional(age_key, age.as_ref().map(|age| &age.column)),
@@ -211,8 +216,23 @@ fn rows_facts(rows: &RowsPolicy) -> Vec<Fact> {
         optional("children", joined(children.iter().map(words::child))),
         optional("details", joined(details.iter().map(detail))),
         fact("batch", batch),
+        fact("parallel", parallel),
         optional("max_rows", max_rows.as_ref()),
         optional("max_fraction", max_fraction.map(|share| share.get())),
+    ];
+    facts.extend(pace_facts(pace));
+    facts
+}
+
+fn pace_facts(pace: &Pace) -> [Fact; 6] {
+    let Pace { target, pause, rows_per_second, yields, max_replica_lag, max_load } = pace;
+    [
+        optional("pace.target", target.map(Shown)),
+        optional("pace.pause", pause.map(Shown)),
+        optional("pace.rows_per_second", rows_per_second.as_ref()),
+        optional("pace.yield", yields.as_ref()),
+        optional("pace.max_replica_lag", max_replica_lag.map(Shown)),
+        optional("pace.max_load", max_load.as_ref()),
     ]
 }
 

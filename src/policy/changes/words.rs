@@ -95,7 +95,10 @@ impl Display for Shown {
                 separator = " ";
             }
         }
-        Ok(())
+        match self.0.subsec_millis() {
+            0 => Ok(()),
+            millis => write!(f, "{separator}{millis}ms"),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod email;
 mod files;
 mod notify;
 mod orphans;
+mod pace;
 mod ping;
 mod policy;
 mod publish;

@@ -22,6 +22,7 @@ impl Gather<'_> {
         }
         let name = self.name(table);
         let endpoint = self.endpoint(table, raw);
+        let pace = self.pace(&table.key("pace"), &raw.pace, endpoint.as_ref());
         if let Some(schemas) = &raw.search_path {
             self.check_search_path(&table.key("search_path"), schemas, endpoint.as_ref());
         }
@@ -34,6 +35,7 @@ impl Gather<'_> {
             max_connections: NonZeroU32::try_from(raw.max_connections.0).ok()?,
             timezone: raw.timezone.0.clone(),
             search_path: raw.search_path.clone(),
+            pace,
         })
     }
 

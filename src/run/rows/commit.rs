@@ -10,6 +10,8 @@
 //! A crash before 3 leaves intents of a deletion that never was; a crash after it leaves files that are pending. Recovery
 //! (`recover`) tells the two apart.
 
+use std::time::Instant;
+
 use super::deleter::{Deleter, roll_back};
 use super::ended::RowsEnd;
 use super::facts::{Facts, RowFiles, UnmappedRow};
@@ -57,6 +59,7 @@ impl Deleter<'_> {
         let Facts { target, at, .. } = self.facts;
         let asked = self.ask_details(scope).await?;
         let session = self.sessions.get(&target.source).await?;
+        let began = Instant::now();
         session.begin().await?;
         let canceller = session.canceller();
         let mut taken = match self.stop.watch(canceller, target.take(session, *at, scope)).await {
@@ -67,7 +70,7 @@ impl Deleter<'_> {
             }
             Ok(taken) if taken.rows.is_empty() => {
                 roll_back(session).await;
-                self.pace.deferred += taken.deferred;
+                self.memory.deferred += taken.deferred;
                 self.stay(taken.stayed);
                 return Ok(Vec::new());
             }
@@ -83,7 +86,9 @@ impl Deleter<'_> {
             return Ok(files.unmapped);
         }
         let batch = self.commit(&taken, &files).await?;
-        self.pace.deferred += taken.deferred;
+        let (rows, others) = self.done(&taken).rows_and_children();
+        self.pacing.transaction(rows + others, began.elapsed());
+        self.memory.deferred += taken.deferred;
         self.stay(std::mem::take(&mut taken.stayed));
         self.show_details(&taken.rows, asked).await;
         match batch {
@@ -118,8 +123,8 @@ impl Deleter<'_> {
                 rows.into_iter().map(|row| row.key).collect()
             }
         };
-        let new = behind.iter().filter(|key| self.pace.unmapped.add((&target.node.table, key))).count();
-        let told: Vec<_> = kept.iter().filter(|row| self.pace.unmapped.add((row.owner, &row.path.row))).collect();
+        let new = behind.iter().filter(|key| self.memory.unmapped.add((&target.node.table, key))).count();
+        let told: Vec<_> = kept.iter().filter(|row| self.memory.unmapped.add((row.owner, &row.path.row))).collect();
         self.facts.keep_unmapped(&mut self.account, new as u64, &told);
         let others: Vec<_> = all.into_iter().filter(|key| !behind.contains(key)).collect();
         Ok(others.chunks(KEYS_AT_ONCE).map(<[_]>::to_vec).collect())
@@ -218,8 +223,8 @@ impl Deleter<'_> {
         if batch.items.is_empty() {
             return Ok(self.ledger.add_tally(self.run_id, self.name, &batch.done).await?);
         }
-        self.pace.waiting.push(batch);
-        match self.pace.waiting.is_due(self.runner.clock.now()) {
+        self.memory.waiting.push(batch);
+        match self.memory.waiting.is_due(self.runner.clock.now()) {
             true => self.settle_waiting().await,
             false => Ok(()),
         }
@@ -227,7 +232,7 @@ impl Deleter<'_> {
 
     /// Steps 4 and 5 for everything that waits.
     pub(crate) async fn settle_waiting(&mut self) -> Result<(), RowsEnd> {
-        let batches = self.pace.waiting.take();
+        let batches = self.memory.waiting.take();
         if batches.is_empty() {
             return Ok(());
         }
@@ -235,8 +240,8 @@ impl Deleter<'_> {
         let began_at = self.runner.clock.now();
         let items = batches.iter().flat_map(|batch| &batch.items);
         let searched = search_all(referenced_stores, &self.runner.settings, self.sessions, items).await;
-        self.pace.waiting.searched(began_at, self.runner.clock.now());
-        self.pace.waiting.reads_long = reads_long(&searched);
+        self.memory.waiting.searched(began_at, self.runner.clock.now());
+        self.memory.waiting.reads_long = reads_long(&searched);
         let mut ended = None;
         let mut later = Later::default();
         batches.iter().for_each(|batch| later.add(&batch.items));
@@ -247,13 +252,13 @@ impl Deleter<'_> {
             sums.add(&settled.account.tally);
             self.ledger.settle(id, &settled.still_pending, &sums).await?;
             let missing = settled.gone.iter().filter(|(_, size)| size.is_none()).map(|(item, _)| item);
-            self.pace.presence.count(self.facts, &items, missing);
+            self.memory.presence.count(self.facts, &items, missing);
             ended = ended.or(self.came_to_nothing(&settled));
             self.account.add(settled.account);
         }
         self.reporter.update(&self.account.tally);
         let mut judged = Judged::default();
-        self.pace.presence.judge(self.facts, &mut judged);
+        self.memory.presence.judge(self.facts, &mut judged);
         match (ended, judged.blocked) {
             (Some(ended), _) => Err(ended),
             (None, Some(why)) => Err(RowsEnd::Missing { why: Box::new(why), readings: judged.readings }),
@@ -265,10 +270,10 @@ impl Deleter<'_> {
     pub(crate) async fn settle_rest(&mut self, ended: Result<(), RowsEnd>) -> Result<(), RowsEnd> {
         let leaves = match &ended {
             Err(RowsEnd::LeaseLost | RowsEnd::Ledger(_)) => true,
-            _ => self.stop.is_set() && self.pace.waiting.takes_long(),
+            _ => self.stop.is_set() && self.memory.waiting.takes_long(),
         };
         if leaves {
-            let waiting = self.pace.waiting.take();
+            let waiting = self.memory.waiting.take();
             self.account.tally.files_pending += waiting.iter().map(|batch| batch.items.len() as u64).sum::<u64>();
             return ended;
         }
@@ -279,11 +284,11 @@ impl Deleter<'_> {
     /// Whether one file after the other could not be removed, so that rows would only go and leave more of them.
     fn came_to_nothing(&mut self, settled: &Settled) -> Option<RowsEnd> {
         if !settled.gone.is_empty() || settled.account.tally.files_deleted > 0 {
-            self.pace.unremoved = 0;
+            self.memory.unremoved = 0;
         }
-        self.pace.unremoved += settled.failed;
-        let why = settled.last_failure.clone().filter(|_| self.pace.unremoved >= UNREMOVED_AT_MOST)?;
-        Some(RowsEnd::Unremovable { files: self.pace.unremoved, why })
+        self.memory.unremoved += settled.failed;
+        let why = settled.last_failure.clone().filter(|_| self.memory.unremoved >= UNREMOVED_AT_MOST)?;
+        Some(RowsEnd::Unremovable { files: self.memory.unremoved, why })
     }
 }
 

@@ -10,7 +10,7 @@ use super::unreadable::Doubts;
 use crate::outcome::Tally;
 use crate::policy::Alive;
 use crate::run::programs::liveness;
-use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError, TREE_ROWS_AT_ONCE, Walker, Window};
+use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError, Walker, Window};
 use crate::text::chain;
 
 /// Sums of batches without files are added up in the ledger this often.
@@ -21,6 +21,7 @@ impl Deleter<'_> {
     pub(crate) async fn delete(&mut self) -> Result<(), RowsEnd> {
         let ended = self.delete_all().await;
         let ended = self.settle_rest(ended).await;
+        self.prove_rest().await;
         self.report_vetoed();
         match ended {
             Err(RowsEnd::Refused) => Ok(()),
@@ -33,32 +34,37 @@ impl Deleter<'_> {
         self.account.tally.rows_protected += self.facts.kept;
         let doubts = Doubts { policy: self.policy, facts: self.facts, stop: self.stop, gone: &[] };
         doubts.tell_unlisted(self.sessions, &mut self.account).await?;
-        let batch = self.policy.batch.get();
-        let batch = if target.is_tree() { batch.min(TREE_ROWS_AT_ONCE) } else { batch };
-        let mut walker = Walker::new(target.clone(), self.facts.at, batch);
+        self.prepare_session().await?;
+        self.begin_pacing().await?;
+        let mut walker = Walker::new(target.clone(), self.facts.at, self.pacing.rows());
         if target.is_tree() {
             self.delete_generations(walker).await?;
-            walker = Walker::new(target.clone(), self.facts.at, batch).at_its_end();
+            walker = Walker::new(target.clone(), self.facts.at, self.pacing.rows()).at_its_end();
         }
-        let mut snapshot = match self.facts.referenced_stores.is_empty() {
-            true => Snapshot::take(self.sessions, &target.source, target).await,
-            false => None,
-        };
-        while let Some(window) = self.next_window(&mut walker).await? {
+        if self.facts.referenced_stores.is_empty() {
+            self.snapshot = Snapshot::take(self.sessions, &target.source, target).await;
+        }
+        let mut lanes = self.open_lanes().await;
+        loop {
             let before = self.account.tally.rows_and_children();
-            let postponed = self.pace.postponed.len();
-            self.window(&window, false).await?;
-            self.pace.unmapped.end_window(self.pace.postponed.len() > postponed);
+            let postponed = self.memory.postponed.len();
+            if !self.take_next(&mut walker, &mut lanes).await? {
+                break;
+            }
+            self.memory.unmapped.end_window(self.memory.postponed.len() > postponed);
             let after = self.account.tally.rows_and_children();
-            walker.took(after.0 - before.0, after.1 - before.1);
-            if let Some(held) = snapshot {
-                snapshot = held.renew().await;
+            // What a crash of the server took back makes them fewer.
+            walker.took(after.0.saturating_sub(before.0), after.1.saturating_sub(before.1));
+            if let Some(held) = self.snapshot.take() {
+                self.snapshot = held.renew().await;
             }
         }
-        for window in std::mem::take(&mut self.pace.postponed) {
+        drop(lanes);
+        for window in std::mem::take(&mut self.memory.postponed) {
             self.may_go_on().await?;
             self.window(&window, true).await?;
         }
+        self.snapshot = None;
         Ok(doubts.tell_ages(self.sessions, &mut self.account).await?)
     }
 
@@ -80,12 +86,18 @@ impl Deleter<'_> {
 
     /// Takes a window; where the batch as a whole fails, what can go goes.
     pub(crate) async fn window(&mut self, window: &Window, last_try: bool) -> Result<(), RowsEnd> {
+        self.rest().await?;
         let Some(part) = self.approved(window, last_try).await? else { return Ok(()) };
+        self.take_part(&part, last_try).await?;
+        self.end_batch().await
+    }
+
+    async fn take_part(&mut self, part: &Part<'_>, last_try: bool) -> Result<(), RowsEnd> {
         let mut losses = 0;
         loop {
-            let error = match self.attempt(&part, false).await {
+            let error = match self.attempt(part, false).await {
                 Ok(()) => {
-                    self.pace.failures_in_a_row = 0;
+                    self.memory.failures_in_a_row = 0;
                     return Ok(());
                 }
                 Err(RowsEnd::Source(error)) => error,
@@ -101,13 +113,14 @@ impl Deleter<'_> {
                     }
                     self.reopen_after(&error).await?;
                 }
-                ErrorKind::Busy if !last_try => return self.postpone(&part, error).await,
-                ErrorKind::Busy => return self.take_unlocked(&part, error).await,
+                ErrorKind::Busy if !last_try => return self.postpone(part, error).await,
+                ErrorKind::Busy => return self.take_unlocked(part, error).await,
                 ErrorKind::Timeout => {
+                    self.pacing.timed_out();
                     self.refuse_without_index(&error).await?;
-                    return self.isolate(&part, error).await;
+                    return self.isolate(part, error).await;
                 }
-                ErrorKind::Constraint | ErrorKind::Other => return self.isolate(&part, error).await,
+                ErrorKind::Constraint | ErrorKind::Other => return self.isolate(part, error).await,
                 ErrorKind::Cancelled
                 | ErrorKind::Permission
                 | ErrorKind::ReadOnly
@@ -129,7 +142,7 @@ impl Deleter<'_> {
             return Err(RowsEnd::Stopped);
         }
         // Those of a window that is tried again were told of before.
-        if !last_try && !self.pace.again {
+        if !last_try && !self.memory.again {
             self.account.add(asked.account);
         }
         let keys: Vec<_> = asked.over.into_iter().map(|row| row.key).collect();
@@ -181,8 +194,10 @@ impl Deleter<'_> {
     async fn take_rows(&mut self, scope: Scope<'_>) -> Result<(), RowsEnd> {
         let Facts { target, at, .. } = self.facts;
         let asked = self.ask_details(scope).await?;
+        self.prepare_session().await?;
         let session = self.sessions.get(&target.source).await?;
         let canceller = session.canceller();
+        let began = Instant::now();
         let done = if target.is_one_statement(self.account.wants_details()) && !scope.unlocked {
             let changed = self.stop.watch(canceller, target.change(session, *at, scope)).await?;
             self.sum(changed)
@@ -195,7 +210,7 @@ impl Deleter<'_> {
                 }
                 Ok(mut taken) => {
                     session.commit().await?;
-                    self.pace.deferred += taken.deferred;
+                    self.memory.deferred += taken.deferred;
                     self.stay(std::mem::take(&mut taken.stayed));
                     self.show_details(&taken.rows, asked).await;
                     self.done(&taken)
@@ -206,8 +221,10 @@ impl Deleter<'_> {
                 }
             }
         };
-        self.account.tally.add(&done);
-        self.pace.unflushed.add(&done);
+        let (rows, others) = done.rows_and_children();
+        self.pacing.transaction(rows + others, began.elapsed());
+        let mark = self.sessions.held(&self.facts.target.source)?.last_relaxed_mark();
+        self.count(&done, mark);
         self.flush_sometimes().await
     }
 
@@ -216,20 +233,20 @@ impl Deleter<'_> {
         Tally { children: taken.children.clone(), ..self.sum(taken.rows.len() as u64) }
     }
 
-    fn sum(&self, rows: u64) -> Tally {
+    pub(crate) fn sum(&self, rows: u64) -> Tally {
         match self.facts.target.updates() {
             true => Tally { rows_matched: rows, rows_updated: rows, ..Tally::default() },
             false => Tally { rows_matched: rows, rows_deleted: rows, ..Tally::default() },
         }
     }
 
-    async fn flush_sometimes(&mut self) -> Result<(), RowsEnd> {
+    pub(crate) async fn flush_sometimes(&mut self) -> Result<(), RowsEnd> {
         let now = self.runner.clock.now();
-        let flushed_at = *self.pace.flushed_at.get_or_insert(now);
+        let flushed_at = *self.memory.flushed_at.get_or_insert(now);
         if now.duration_since(flushed_at).unsigned_abs() >= FLUSH_EVERY {
-            let unflushed = std::mem::take(&mut self.pace.unflushed);
-            self.ledger.add_tally(self.run_id, self.name, &unflushed).await?;
-            self.pace.flushed_at = Some(now);
+            let proven = self.prove().await?;
+            self.ledger.add_tally(self.run_id, self.name, &proven).await?;
+            self.memory.flushed_at = Some(now);
         }
         Ok(())
     }

@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use super::deferred::Waiting;
 use super::ended::RowsEnd;
 use super::facts::Facts;
+use super::pacing::Pacing;
 use super::presence::Presence;
+use super::purge_hold::Snapshot;
 use crate::ledger::{Lease, Ledger};
 use crate::outcome::{RunId, Tally};
 use crate::policy::{Name, RowsPolicy};
@@ -33,12 +35,15 @@ pub(crate) struct Deleter<'a> {
     pub(crate) stop: &'a Stop,
     pub(crate) reporter: &'a Reporter,
     pub(crate) account: Account,
-    pub(crate) pace: Pace,
+    pub(crate) memory: Memory,
+    pub(crate) pacing: Pacing,
+    /// MySQL: what holds off the server's cleaning.
+    pub(crate) snapshot: Option<Snapshot>,
 }
 
 /// Memory of a deletion from one window to the next.
 #[derive(Default)]
-pub(crate) struct Pace {
+pub(crate) struct Memory {
     pub(crate) postponed: Vec<Window>,
     pub(crate) waiting: Waiting,
     pub(crate) failures_in_a_row: u32,
@@ -53,15 +58,25 @@ pub(crate) struct Pace {
     pub(crate) deferred: u64,
     /// Windows come a second time.
     pub(crate) again: bool,
-    pub(crate) unflushed: Tally,
+    pub(crate) unproven: Unproven,
     pub(crate) flushed_at: Option<Timestamp>,
 }
 
-impl Pace {
+impl Memory {
     /// Begins after a look at the first files.
     pub(crate) fn after(presence: Presence) -> Self {
         Self { presence, ..Self::default() }
     }
+}
+
+/// Batches that are committed and may not be durable yet.
+#[derive(Default)]
+pub(crate) struct Unproven {
+    /// Their sums, which the ledger does not have either.
+    pub(crate) sums: Tally,
+    /// The session that committed them, and its mark of the last one.
+    pub(crate) session: Option<u64>,
+    pub(crate) mark: Option<String>,
 }
 
 /// Things that were counted and reported already: of the window that is under way, and of those that are tried again.

@@ -1,12 +1,14 @@
 //! One policy of rows, from its lease to its result: recover, gather, guard, delete.
 
-use super::deleter::{Deleter, Pace};
+use super::deleter::{Deleter, Memory};
 use super::ended::RowsEnd;
 use super::facts::{Facts, GatherError, gather, gather_judging};
+use super::pacing::Pacing;
 use super::presence::{Look, Presence};
 use super::table_turns::{claim, take_turn};
 use crate::decide::blocked::Blocked;
 use crate::decide::guards::Judged;
+use crate::decide::pace::Pacer;
 use crate::ledger::{Lease, Ledger, LedgerError};
 use crate::outcome::{PendingChoice, RunMode};
 use crate::policy::{Mode, RowsPolicy};
@@ -16,7 +18,7 @@ use crate::run::plan_state::{Foreseen, GoneFiles};
 use crate::run::policy_run::PolicyRun;
 use crate::run::recovery::Recovery;
 use crate::run::sessions::Sessions;
-use crate::sources::{ErrorKind, Instants};
+use crate::sources::{ErrorKind, Instants, TREE_ROWS_AT_ONCE};
 use crate::text::chain;
 
 impl PolicyRun<'_> {
@@ -206,6 +208,14 @@ impl PolicyRun<'_> {
         Outcome { guards: readings, ..outcome }
     }
 
+    /// Speed that the policy, or else its source, asks for.
+    fn pacer(&self, rows: &RowsPolicy, facts: &Facts) -> Pacer {
+        let of_source = self.runner.settings.source(&rows.source).map(|source| source.pace.clone());
+        let most = rows.batch.get();
+        let most = if facts.target.is_tree() { most.min(TREE_ROWS_AT_ONCE) } else { most };
+        Pacer::new(rows.pace.over(&of_source.unwrap_or_default()), most)
+    }
+
     async fn delete_by(
         &self,
         rows: &RowsPolicy,
@@ -229,7 +239,9 @@ impl PolicyRun<'_> {
             stop: self.stop,
             reporter: self.reporter,
             account,
-            pace: Pace::after(presence),
+            memory: Memory::after(presence),
+            pacing: Pacing::new(self.pacer(rows, facts)),
+            snapshot: None,
         };
         let ended = deleter.delete().await;
         (deleter.account, ended)

@@ -18,14 +18,14 @@ impl Deleter<'_> {
             let before = self.account.tally.rows_deleted;
             let mut left = Vec::new();
             for window in windows {
-                self.pace.deferred = 0;
+                self.memory.deferred = 0;
                 self.may_go_on().await?;
                 self.window(&window, false).await?;
-                if self.pace.deferred > 0 {
-                    left.push((window, self.pace.deferred));
+                if self.memory.deferred > 0 {
+                    left.push((window, self.memory.deferred));
                 }
             }
-            self.pace.again = true;
+            self.memory.again = true;
             let nothing_went = self.account.tally.rows_deleted == before;
             if left.is_empty() {
                 return Ok(());
@@ -53,7 +53,7 @@ impl Deleter<'_> {
         }
         let canceller = session.canceller();
         let eligible = self.stop.watch(canceller, judging.count(session, at, None, &[])).await?;
-        let told = self.account.failure_count() + self.pace.vetoed.rows();
+        let told = self.account.failure_count() + self.memory.vetoed.rows();
         let needed = eligible.saturating_sub(told).min(passed_over);
         if needed > 0 {
             self.account.tally.rows_matched += needed;

@@ -23,7 +23,7 @@ impl Deleter<'_> {
             if !self.is_first_time(&row) {
                 continue;
             }
-            let vetoed = &mut self.pace.vetoed;
+            let vetoed = &mut self.memory.vetoed;
             self.account.tally.rows_matched += 1;
             match why {
                 Some(why) => {
@@ -42,7 +42,7 @@ impl Deleter<'_> {
 
     /// True if a row that stays was not counted before; one is tried again where others of its batch may go now.
     pub(crate) fn is_first_time(&mut self, row: &OwnedRow) -> bool {
-        let known = &mut self.pace.vetoed.known;
+        let known = &mut self.memory.vetoed.known;
         match known.len() < REMEMBERED_AT_MOST {
             true => known.insert(row.key.clone()),
             false => !known.contains(&row.key),
@@ -61,7 +61,7 @@ impl Deleter<'_> {
 
     /// Says how many rows stayed without a word, and what may have kept them.
     pub(crate) fn report_vetoed(&mut self) {
-        let vetoed = std::mem::take(&mut self.pace.vetoed);
+        let vetoed = std::mem::take(&mut self.memory.vetoed);
         if vetoed.rows == 0 {
             return;
         }
@@ -92,11 +92,11 @@ impl Deleter<'_> {
             self.may_go_on().await?;
             let row = &rows[rows.len() * number / TRIED_FIRST];
             let keys = [row.key.clone()];
-            let deferred = self.pace.deferred;
+            let deferred = self.memory.deferred;
             let scope = Scope { keys: Some(&keys), ..Scope::window(part.window) };
             let cause = match self.attempt_scope(scope).await {
                 // What was passed over says nothing.
-                Ok(()) if self.pace.deferred > deferred => continue,
+                Ok(()) if self.memory.deferred > deferred => continue,
                 Ok(()) => return Ok(()),
                 Err(RowsEnd::Source(error)) if error.kind == ErrorKind::Other => {
                     without_particulars(&chain(&error), &row.shown)

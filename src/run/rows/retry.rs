@@ -16,14 +16,15 @@ impl Deleter<'_> {
     /// Rows are locked by somebody else: takes the others now and comes back at the end.
     pub(crate) async fn postpone(&mut self, part: &Part<'_>, error: SourceError) -> Result<(), RowsEnd> {
         self.note_failed_window(&error)?;
+        self.pacing.timed_out();
         self.reporter.retry();
-        if self.pace.postponed.len() < POSTPONED_AT_MOST {
-            self.pace.postponed.push(part.window.clone());
+        if self.memory.postponed.len() < POSTPONED_AT_MOST {
+            self.memory.postponed.push(part.window.clone());
         } else {
             self.account.fail(None, None, chain(&error));
         }
         if self.take_what_is_free(part).await? {
-            self.pace.failures_in_a_row = 0;
+            self.memory.failures_in_a_row = 0;
         }
         Ok(())
     }
@@ -125,7 +126,7 @@ impl Deleter<'_> {
         }
         match any_went || rows.is_empty() {
             true => {
-                self.pace.failures_in_a_row = 0;
+                self.memory.failures_in_a_row = 0;
                 Ok(())
             }
             false => self.note_failed_window(&error),
@@ -147,8 +148,8 @@ impl Deleter<'_> {
     }
 
     fn note_failed_window(&mut self, error: &SourceError) -> Result<(), RowsEnd> {
-        self.pace.failures_in_a_row += 1;
-        match self.pace.failures_in_a_row >= FAILURES_IN_A_ROW {
+        self.memory.failures_in_a_row += 1;
+        match self.memory.failures_in_a_row >= FAILURES_IN_A_ROW {
             true => Err(RowsEnd::Hopeless(copy_of(error))),
             false => Ok(()),
         }

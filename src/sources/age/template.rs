@@ -6,7 +6,7 @@ use crate::sources::sql::term::Term;
 use crate::sources::sql::wall_clock::seconds;
 
 /// Writes a template: `@raw` is the bare column; `@utc`, `@local`, `@date`, `@earlier` and `@later` are bound values of the cutoff,
-/// and `@utcsecond` and `@fraction` are `@utc` taken apart; `@floorutc` and so on are those of the floor. A template holds no other `@`.
+/// `@localsecond` is `@local` without a fraction of zero, and `@utcsecond` and `@fraction` are `@utc` taken apart; `@floorutc` and so on are those of the floor. A template holds no other `@`.
 pub(super) fn push(sql: &mut Sql, template: &str, term: &Term, cutoff: Option<&Moments>) {
     sql.template(template, |sql, hole| match hole {
         "raw" => term.push(sql),
@@ -32,6 +32,8 @@ fn value(hole: &str, cutoff: &Moments) -> Option<String> {
         "utcsecond" => Some(utc[..point].to_owned()),
         "fraction" => Some(utc[point..].to_owned()),
         "local" => Some(seconds(local)),
+        // A text of whole seconds is before it exactly when its time is.
+        "localsecond" => Some(seconds(local).trim_end_matches(".000000").to_owned()),
         "date" => Some(local.date().to_string()),
         "earlier" => Some(cutoff.two_days_ago()),
         "later" => Some(cutoff.in_two_days()),

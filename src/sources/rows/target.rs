@@ -122,6 +122,11 @@ impl Target {
         self.traits().clusters_by_key
     }
 
+    /// True if work beside a batch pays: where one connection changes rows another one may ask and change as well.
+    pub fn has_many_writers(&self) -> bool {
+        self.traits().has_many_writers
+    }
+
     /// True if its rows are those of a table that points to itself.
     pub fn is_tree(&self) -> bool {
         self.node.tree.is_some()

@@ -55,6 +55,14 @@ impl Walker {
         Self { next: Next::Done, ..self }
     }
 
+    /// Makes the windows to come as large as a batch of that many rows.
+    pub fn fit(&mut self, batch: u32) {
+        self.batch = batch;
+        if !self.target.node.takes_others_along() {
+            self.rows = batch;
+        }
+    }
+
     /// Hears how many rows the last window had, and how many rows of other tables went along: the next windows are to
     /// be as large as fits.
     pub fn took(&mut self, rows: u64, others: u64) {
@@ -64,6 +72,11 @@ impl Walker {
             let most = u64::from(self.rows) * 2;
             self.rows = u32::try_from(fitting.min(most).max(1)).unwrap_or(self.batch);
         }
+    }
+
+    /// True if the next window does not depend on how many rows go along with those of the last one.
+    pub fn may_look_ahead(&self) -> bool {
+        !self.target.node.takes_others_along()
     }
 
     /// The next window; `None` at the end. After an error it may be asked again, with another session too.

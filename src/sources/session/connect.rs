@@ -78,7 +78,7 @@ async fn open_postgres(source: &Source, server: &Server) -> Result<Opened, Cause
         settings.push_str("; ");
         settings.push_str(in_english);
     }
-    let terms = PostgresTerms { settings, path: facts.path };
+    let terms = PostgresTerms { settings, path: facts.path, relaxed: false };
     connection.set_settings(terms.text());
     Ok(Opened {
         connection: Connection::Postgres(Box::new(connection)),
@@ -95,12 +95,15 @@ async fn open_postgres(source: &Source, server: &Server) -> Result<Opened, Cause
 pub(super) struct PostgresTerms {
     settings: String,
     pub path: SearchPath,
+    /// Commits come back before they are durable.
+    pub relaxed: bool,
 }
 
 impl PostgresTerms {
     /// As statements.
     pub fn text(&self) -> String {
-        format!("{}; {}", self.path.setting(), self.settings)
+        let commits = if self.relaxed { "; SET LOCAL synchronous_commit = off" } else { "" };
+        format!("{}; {}{commits}", self.path.setting(), self.settings)
     }
 }
 
@@ -223,7 +226,7 @@ pub(super) async fn open_postgres_reader(source: &Source, server: &Server) -> Re
     let (client, driver, target) = connect_postgres(source, server).await?;
     let mut connection = Postgres::new(client, driver);
     let PostgresFacts { path, .. } = postgres_facts(source, &mut connection).await?;
-    let terms = PostgresTerms { settings: settings(source, Duration::ZERO), path };
+    let terms = PostgresTerms { settings: settings(source, Duration::ZERO), path, relaxed: false };
     connection.set_settings(terms.text());
     Ok((connection, target))
 }

@@ -88,10 +88,10 @@ impl Connection {
     }
 
     /// Begins a transaction; PostgreSQL is sent the session's settings with it, and `then`, to which it answers.
-    pub fn begin<'a>(&'a mut self, begin: &'a str, then: &'a str) -> BoxFuture<'a, QueryResult<Option<String>>> {
+    pub fn begin<'a>(&'a mut self, begin: &'a str, then: &'a str) -> BoxFuture<'a, QueryResult<Vec<Option<String>>>> {
         match self {
             Connection::Postgres(connection) => Box::pin(connection.begin(begin, then)),
-            Connection::MySql(_) | Connection::Sqlite(_) => Box::pin(self.batch(begin).map_ok(|()| None)),
+            Connection::MySql(_) | Connection::Sqlite(_) => Box::pin(self.batch(begin).map_ok(|()| Vec::new())),
         }
     }
 

@@ -6,11 +6,14 @@ mod cancel;
 mod claimed_table;
 mod connect;
 mod connection;
+mod durability;
 mod interrupt;
 pub(super) mod invalid_text;
 mod judge;
+mod others;
 mod postgres;
 mod read_only;
+mod replicas;
 mod returning;
 mod search_path;
 mod table_lock;
@@ -21,9 +24,10 @@ mod transaction_state;
 mod usage;
 mod watch;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
@@ -51,6 +55,8 @@ use super::statement::Sql;
 use super::{ErrorKind, SourceError};
 use crate::policy::{Endpoint, Engine, Name, Source};
 
+/// Number of sessions that were opened.
+static OPENED: AtomicU64 = AtomicU64::new(0);
 /// How many different statements a session keeps prepared.
 const KEPT_STATEMENTS: usize = 64;
 /// What a statement may take beyond its timeout until the session asks the server to end it.
@@ -59,6 +65,7 @@ const TIMEOUT_SLACK: Duration = Duration::from_secs(1);
 /// An open connection. A call that is dropped before it ends makes the session unusable, because the server's answer
 /// to it would be taken for the answer to the next: run calls in a task of their own and cancel by [`Canceller`].
 pub struct Session {
+    number: u64,
     connection: Connection,
     source_name: Name,
     engine: Engine,
@@ -81,6 +88,11 @@ pub struct Session {
     closed: bool,
     /// Statements since this was last taken.
     usage: Usage,
+    /// Signs of other sessions at work, as they were last seen.
+    others: Option<BTreeSet<String>>,
+    /// PostgreSQL: marks of the transaction in progress and of the one that was committed last, where commits are relaxed.
+    mark: Option<String>,
+    last_mark: Option<String>,
     /// Hashes of the statements seen; the second time one is kept prepared.
     seen: HashSet<u64>,
 }
@@ -121,6 +133,7 @@ impl Session {
         let activity = Activity::default();
         let slack = if opened.server_times_statements { TIMEOUT_SLACK } else { Duration::ZERO };
         Ok(Self {
+            number: OPENED.fetch_add(1, Ordering::Relaxed),
             connection: opened.connection,
             source_name: source.name.clone(),
             engine,
@@ -138,8 +151,16 @@ impl Session {
             holds_lock: false,
             closed: false,
             usage: Usage::default(),
+            others: None,
+            mark: None,
+            last_mark: None,
             seen: HashSet::new(),
         })
+    }
+
+    /// Number of the session: no other of this process has it.
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// The source that it is connected to.
@@ -234,7 +255,9 @@ impl Session {
         let result = watch(self.patience, &self.canceller, self.connection.execute_and_commit(sql)).await;
         // Committed, or rolled back by the same COMMIT.
         self.transaction = Transaction::None;
-        self.end_call(operation, began, result).await
+        let touched = self.end_call(operation, began, result).await?;
+        self.note_commit();
+        Ok(touched)
     }
 
     /// PostgreSQL: the schemas in which a table without one is looked for, in order.

@@ -47,8 +47,8 @@ impl Postgres {
     }
 
     /// Begins a transaction of the caller's with the settings in it: `begin` is its first statement, `then` what comes
-    /// after them and may return a row. The first value of that row. After an error there is no transaction.
-    pub(super) async fn begin(&mut self, begin: &str, then: &str) -> QueryResult<Option<String>> {
+    /// after them and may return rows. The first values of these. After an error there is no transaction.
+    pub(super) async fn begin(&mut self, begin: &str, then: &str) -> QueryResult<Vec<Option<String>>> {
         let text = format!("{begin}; {}; {then}", self.settings);
         let rows = match self.simple(&text).await {
             Ok(rows) => rows,
@@ -59,7 +59,7 @@ impl Postgres {
             }
         };
         self.in_transaction = true;
-        Ok(rows.into_iter().next_back().and_then(|row| row.0.into_iter().next()).flatten())
+        Ok(rows.into_iter().map(|row| row.0.into_iter().next().flatten()).collect())
     }
 
     /// Reads the answer to a query as COPY sends it, within the caller's transaction, which ends with the connection

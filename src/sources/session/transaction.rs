@@ -27,15 +27,26 @@ impl Session {
             return started;
         }
         let claim = self.claim.as_ref().map(|claim| (claim.table.clone(), claim.taking(self.engine)));
-        let (table, taking) = claim.unzip();
-        let had = self.start(self.traits().begin, taking.as_deref().unwrap_or_default()).await?;
-        match table {
-            Some(table) if had.as_deref() != Some("1") => {
-                self.rollback().await?;
-                Err(self.in_use(&table))
-            }
-            Some(_) | None => Ok(()),
+        let (table, mut then) = claim.unzip();
+        if let Some(mark) = self.traits().mark.filter(|_| self.commits_are_relaxed()) {
+            let then = then.get_or_insert_default();
+            then.push_str("; ");
+            then.push_str(mark);
         }
+        let mut answers = self.start(self.traits().begin, then.as_deref().unwrap_or_default()).await?.into_iter();
+        if let Some(table) = table
+            && answers.next().flatten().as_deref() != Some("1")
+        {
+            self.rollback().await?;
+            return Err(self.in_use(&table));
+        }
+        self.mark = answers.next().flatten();
+        Ok(())
+    }
+
+    /// Remembers the transaction that has just been committed.
+    pub(super) fn note_commit(&mut self) {
+        self.last_mark = self.mark.take().or(self.last_mark.take());
     }
 
     /// Begins a read-only view for paging: REPEATABLE READ READ ONLY on the servers, DEFERRED on SQLite.
@@ -47,8 +58,8 @@ impl Session {
         self.start(begin, "").await.map(drop)
     }
 
-    /// Begins with the settings of the session; the answer to `then`, where it can be sent along.
-    async fn start(&mut self, begin: &str, then: &str) -> Result<Option<String>, SourceError> {
+    /// Begins with the settings of the session; the answers to `then`, where it can be sent along.
+    pub(super) async fn start(&mut self, begin: &str, then: &str) -> Result<Vec<Option<String>>, SourceError> {
         const OPERATION: &str = "beginning a transaction";
         let began = self.begin_call(OPERATION).await?;
         let result = watch(self.patience, &self.canceller, self.connection.begin(begin, then)).await;
@@ -82,6 +93,7 @@ impl Session {
         match self.batch(OPERATION, "COMMIT").await {
             Ok(()) => {
                 self.transaction = Transaction::None;
+                self.note_commit();
                 self.give_lock_back().await;
                 Ok(())
             }

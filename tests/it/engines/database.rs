@@ -134,6 +134,7 @@ impl Database {
             max_connections: std::num::NonZeroU32::MIN,
             timezone: jiff::tz::TimeZone::UTC,
             search_path: None,
+            pace: retaind::policy::Pace::default(),
         }
     }
 

@@ -16,6 +16,7 @@ mod hijack;
 mod keyed;
 mod keys;
 mod own_trees;
+mod pace;
 mod parity;
 mod pending;
 mod pooled;

@@ -141,7 +141,7 @@ async fn f16_a_foreign_key_without_an_index_is_named_in_one_error() {
         world.db.execute(&format!(
             "CREATE TABLE {table} (id int PRIMARY KEY, item_id int REFERENCES item ON DELETE CASCADE)"
         ));
-        world.db.insert_series(&format!("{table} (id, item_id)"), "n, 1 + n % 20000", 1..=60_000);
+        world.db.insert_series(&format!("{table} (id, item_id)"), "n, 1 + n % 20000", 1..=240_000);
     }
     world.source_keys = "lock_timeout = \"1s\"\nstatement_timeout = \"1s\"".to_owned();
     world.declare(AGED);

@@ -24,6 +24,8 @@ impl Gather<'_> {
     pub(super) fn rows(&mut self, table: &KeyPath, raw: &RawPolicy) -> Option<RowsPolicy> {
         let source = raw.source.as_ref().and_then(|name| self.reference(&table.key("source"), name, Section::Sources));
         let name = self.parsed(table, "table", raw.table.as_ref(), TableName::parse);
+        let endpoint = source.as_ref().and_then(|source| self.endpoint_of(source));
+        let pace = self.pace(&table.key("pace"), &raw.pace, endpoint.as_ref());
         let params = self.params(&table.key("params"), &raw.params);
         let mut scope = Scope::new(&params, self, table);
         let condition = raw.r#where.as_ref().and_then(|text| self.sql(&table.key("where"), text, &mut scope));
@@ -53,6 +55,8 @@ impl Gather<'_> {
             children,
             details,
             batch: NonZeroU32::try_from(raw.batch.0).ok()?,
+            pace,
+            parallel: NonZeroU32::try_from(raw.parallel.0).ok()?,
             max_rows: number(raw.max_rows),
             max_fraction: fraction(raw),
         })

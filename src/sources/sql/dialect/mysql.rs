@@ -41,6 +41,9 @@ const TRAITS: Traits = Traits {
     refusals: &[ErrorKind::Busy],
     commits_at_once: false,
     // The connection, which tells only that the transaction is over.
+    others: "SHOW GLOBAL STATUS LIKE 'Threads_running'",
+    others_are_counted: true,
+    has_many_writers: true,
     mark: Some("SELECT CAST(CONNECTION_ID() AS CHAR)"),
     outcome: "SELECT 'in progress' FROM information_schema.processlist WHERE id = CAST(@number AS UNSIGNED)",
     time: "SELECT DATE_FORMAT(UTC_TIMESTAMP(6), '%Y-%m-%dT%H:%i:%s.%fZ')",

@@ -26,6 +26,9 @@ const TRAITS: Traits = Traits {
     // A reader in the way, or a deferred foreign key: the transaction is still open.
     refusals: &[ErrorKind::Busy, ErrorKind::Constraint],
     commits_at_once: false,
+    others: "SELECT CAST(data_version AS TEXT) FROM pragma_data_version",
+    others_are_counted: false,
+    has_many_writers: false,
     mark: None,
     outcome: "",
     time: "SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now')",
@@ -111,9 +114,9 @@ const TRAITS: Traits = Traits {
     bound_as: ["an integer", "a text such as '2026-01-31 12:00:00'"],
 };
 
-/// Whether the text is what SQLite itself writes for an instant: looked at first, for it costs the least. Without a
-/// modifier `datetime` gives hour 24 back as it was written.
-const CANONICAL: &str = "@raw IS datetime(@raw, '+0 days') COLLATE BINARY AND @raw GLOB '[1-9]*'";
+/// Whether the text is what SQLite itself writes for an instant: looked at first, for it costs the least. `datetime` alone
+/// gives hour 24 and the 30th of February back as they were written.
+const CANONICAL: &str = "@raw IS datetime(unixepoch(@raw), 'unixepoch') COLLATE BINARY";
 
 /// Whether the text is one to the second or finer, as programs write them, perhaps in UTC: one reading of its first
 /// letters says that they are a date and a time. Looked at next, for it costs half of what all others do.
@@ -178,7 +181,7 @@ impl Dialect for Sqlite {
         let (from, to) = (shifted("floor"), shifted(""));
         // Hardly a text is so near to the floor or to the cutoff that it must be taken apart.
         format!(
-            "CASE WHEN {CANONICAL} THEN @raw || '.000000' >= @floorlocal AND @raw || '.000000' < @local \
+            "CASE WHEN @raw IS NULL THEN 0 WHEN {CANONICAL} THEN @raw COLLATE BINARY >= @floorlocalsecond AND @raw COLLATE BINARY < @localsecond \
              WHEN NOT ({USUAL} OR {READABLE}) THEN 0 \
              WHEN @raw COLLATE BINARY >= @floorlater AND @raw COLLATE BINARY < @earlier THEN 1 \
              WHEN length(@raw) = 10 THEN substr(@raw, 1) >= @floordate AND substr(@raw, 1) < @date \
@@ -191,8 +194,8 @@ impl Dialect for Sqlite {
     fn unreadable_text(&self) -> String {
         let of_any_year = READABLE.replacen("'[1-9][0-9]", "'[0-9][0-9]", 1);
         format!(
-            "(@raw IS NOT NULL AND @raw IS NOT '' COLLATE BINARY AND NOT ({CANONICAL}) AND NOT ({USUAL}) \
-             AND NOT ({of_any_year} OR @raw COLLATE BINARY IN ({})))",
+            "(@raw IS NOT NULL AND @raw IS NOT '' COLLATE BINARY AND NOT ({CANONICAL} AND @raw GLOB '[1-9]*') \
+             AND NOT ({USUAL}) AND NOT ({of_any_year} OR @raw COLLATE BINARY IN ({})))",
             zero_dates()
         )
     }

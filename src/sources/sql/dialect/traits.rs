@@ -34,6 +34,12 @@ pub(crate) struct Traits {
     pub(crate) phrases: &'static [(&'static str, ErrorKind)],
     /// Begins a transaction that changes rows.
     pub(crate) begin: &'static str,
+    /// Signs of other sessions at work, the last value of each row.
+    pub(crate) others: &'static str,
+    /// The sign is a number of sessions that are in a statement, and this one is one of them.
+    pub(crate) others_are_counted: bool,
+    /// Several connections may change rows at once.
+    pub(crate) has_many_writers: bool,
     /// Begins a read-only view for paging; what comes before its last statement is sent by itself.
     pub(crate) snapshot: &'static [&'static str],
     /// Errors of COMMIT that mean for certain that nothing was committed.

@@ -72,7 +72,7 @@ impl Ground {
             world.db.execute(&format!("CREATE INDEX {table}_piece ON {table} (piece_id, piece_lot)"));
         }
         (1..=images).for_each(|id| world.put("images", &format!("{id}.png"), 3));
-        let common = "[policies.race]\nkind = \"rows\"\nsource = \"app\"\ntable = \"piece\"\nbatch = 50\n\
+        let common = "[policies.race]\nkind = \"rows\"\nsource = \"app\"\ntable = \"piece\"\nbatch = 50\npace = { yield = false }\nparallel = 2\n\
              files = [{ store = \"images\", column = \"image\" }]\n\
              protected_by = [{ table = \"shield\", on = \"shield.piece_id = piece.id\" }]\n";
         world.reference("images", "piece", "image");

@@ -10,10 +10,12 @@ pub fn policy_name(index: usize, policy: &Policy) -> String {
 
 pub fn toml(spec: &Spec, index: usize, policy: &Policy) -> String {
     let mut toml = format!(
-        "[policies.{}]\nkind = \"rows\"\nsource = \"app\"\ntable = \"{}\"\nbatch = {}\n",
+        "[policies.{}]\nkind = \"rows\"\nsource = \"app\"\ntable = \"{}\"\nbatch = {}\nparallel = {}\n",
         policy_name(index, policy),
         policy.on.name(),
-        policy.batch
+        policy.batch,
+        // Small batches come in twos.
+        1 + policy.batch % 2
     );
     let mut line = |text: String| toml.push_str(&(text + "\n"));
     let times = spec.table(policy.on).times;
