@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn every_command_has_a_long_help_with_an_example() {
+    fn every_command_has_long_help_with_an_example() {
         for command in Args::command().get_subcommands().filter(|command| !command.is_hide_set()) {
             let help = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
             assert!(help.contains("Examples:\n"), "{}", command.get_name());

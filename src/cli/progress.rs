@@ -107,7 +107,7 @@ mod tests {
     use crate::policy::Name;
 
     #[test]
-    fn progress_says_rate_and_remaining_time_once_they_are_known() {
+    fn progress_says_rate_and_remaining_time_once_known() {
         let mut progress = Progress {
             policy: Name::parse("detections").ok(),
             position: (1, 3),

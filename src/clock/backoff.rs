@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_a_minute_and_are_spread() {
+    fn waits_double_to_a_minute_and_are_spread() {
         let mut backoff = Backoff::default();
         for full in [1_u64, 2, 4, 8, 16, 32, 60, 60, 60] {
             let (wait, full) = (backoff.next_wait(), Duration::from_secs(full));

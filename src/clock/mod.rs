@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_boot_is_named_alike_by_the_kernel_and_by_systemd() {
+    fn kernel_and_systemd_name_a_boot_alike() {
         let id = "0f7e4b6a9d1c4c5e8a2b3c4d5e6f7a8b";
         assert_eq!(canonical("0F7E4B6A-9d1c-4c5e-8a2b-3c4d5e6f7a8b\n").as_deref(), Some(id));
         assert_eq!(canonical(id).as_deref(), Some(id));
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manual_clock_is_up_for_as_long_as_it_says() {
+    fn a_manual_clock_counts_uptime_as_it_advances() {
         let clock = Clock::manual("2026-01-01T00:00:00Z".parse().unwrap());
         let first = clock.reading();
         clock.advance(Duration::from_secs(3600));

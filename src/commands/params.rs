@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named_with_its_policy_and_an_example() {
+    fn missing_parameters_are_named_with_policy_and_example() {
         let both = policy("both", &[("session_id", None), ("day", Some(ParamKind::Date))]);
         assert_eq!(
             checked(&[policy("plain", &[]), both.clone()], &[]),
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_takes_and_what_is_of_another_type_is_refused() {
+    fn unknown_and_mistyped_parameters_are_refused() {
         let session = policy("session", &[("session_id", Some(ParamKind::Integer))]);
         let plain = policy("plain", &[]);
         assert_eq!(

@@ -207,14 +207,14 @@ mod tests {
     }
 
     #[test]
-    fn without_names_every_scheduled_policy_is_selected_in_task_order() {
+    fn without_names_scheduled_policies_are_selected_in_order() {
         let (policies, task) = selected(&[]).unwrap();
         assert_eq!(policies, ["detections", "events", "app-logs"]);
         assert_eq!(task, None);
     }
 
     #[test]
-    fn all_that_is_switched_on_is_selected_but_for_what_wants_parameters() {
+    fn everything_enabled_is_selected_except_what_needs_parameters() {
         let names =
             |policies: &[Arc<Policy>]| policies.iter().map(|policy| policy.name.to_string()).collect::<Vec<_>>();
         let (selection, left_out) = select_enabled(&settings(), &[]);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_stands_for_its_policies_and_none_is_selected_twice() {
+    fn a_task_means_its_policies_each_selected_once() {
         assert_eq!(
             selected(&["retention"]).unwrap(),
             (vec!["detections".into(), "events".into()], Some("retention".into()))
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn hooks_belong_to_a_task_that_is_run_as_a_whole() {
+    fn hooks_belong_to_tasks_that_are_run_whole() {
         let hook = Hook { program: "/bin/true".into(), arguments: Vec::new(), timeout: Duration::from_secs(1) };
         let mut settings = settings();
         settings.tasks[0] = Arc::new(Task { before: Some(hook), ..Task::clone(&settings.tasks[0]) });

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn single_underscores_are_read_by_the_keys_and_names_that_there_are() {
+    fn the_hint_reads_single_underscores_by_existing_names() {
         for (name, hinted) in [
             ("RETAIND_DAEMON_MODE", "write RETAIND__DAEMON__MODE,"),
             ("RETAIND_daemon_shutdown_grace", "write RETAIND__DAEMON__SHUTDOWN_GRACE,"),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_of_a_url_is_known_and_one_of_another_text_is_not() {
+    fn only_variables_in_urls_are_known() {
         let layer = |key: &str, text: &str| -> Map<String, Value> {
             [(key.to_owned(), Value::new(None, ValueKind::String(text.to_owned())))].into_iter().collect()
         };
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_not_text_are_refused_as_well() {
+    fn names_that_are_not_text_are_refused_too() {
         use std::os::unix::ffi::OsStrExt;
         let names = [OsStr::from_bytes(b"RETAIND_\xff"), OsStr::new("RETAIND"), OsStr::new("RETAINDER_X")];
         let found = check(names.into_iter(), &[], &tree());

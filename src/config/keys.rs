@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_the_keys_of_a_child_at_any_depth() {
+    fn finds_keys_of_a_child_at_any_depth() {
         let child = KeyPath::of(&["policies", "x", "children"]).index(0).key("children").index(1);
         assert_eq!(word(&child.key("on_delete")), "text");
         assert_eq!(word(&child.key("children").index(0).key("files")), "list of tables");

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_over_several_lines_goes_as_a_whole() {
+    fn a_secret_over_several_lines_goes_whole() {
         let masked = mask_source("password = \"\"\"one\ntwo\nthree\"\"\"\ntable = \"a\"\npassword =\n\"four\"\n");
         for secret in ["one", "two", "three", "four"] {
             assert!(!masked.contains(secret), "{masked}");

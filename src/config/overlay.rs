@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_toml_only_where_the_key_takes_no_text() {
+    fn values_are_toml_unless_the_key_takes_text() {
         let kind = |key: &str, text: &str| {
             let mut found = Vec::new();
             let document = document(parse_key(key, &tree()).unwrap(), text, Place::Set(key.to_owned()), &mut found);

@@ -80,7 +80,7 @@ mod tests {
     use crate::policy::fixtures::settings;
 
     #[test]
-    fn the_ledger_does_not_move_under_a_running_daemon() {
+    fn a_running_daemon_does_not_move_its_ledger() {
         let (old, new) = (settings(Path::new("/a")), settings(Path::new("/b")));
         assert_eq!(check_reloadable(&old, &old), Ok(()));
         let refusal = check_reloadable(&old, &new).unwrap_err();

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_down_is_tried_again_ever_more_rarely() {
+    fn only_sources_down_are_retried_ever_more_rarely() {
         let (mut watched, name) = (watched(), Name::parse("nvr").unwrap());
         assert_eq!(watched.note(&name, Ok(())), (Change::None, None));
         let (change, first) = watched.note(&name, refused(&name));

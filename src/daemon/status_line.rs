@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn idle_tells_the_next_and_the_last_run_in_the_zone_of_the_schedules() {
+    fn next_and_last_run_are_in_schedule_time() {
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         let tasks = [task("log-purge", "14T02:00:00"), task("retention", "11T01:00:00")];
         let last = last();
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_comes_first_with_the_command_that_goes_on() {
+    fn held_policies_come_first_with_the_approving_command() {
         let zone = TimeZone::UTC;
         let held = |policy: &str, kind, reasons: &[&str]| {
             let reasons = reasons.iter().map(|reason| (*reason).to_owned()).collect();

@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn a_run_that_panicked_is_ended_in_the_ledger() {
+    async fn a_panicked_run_is_ended_in_the_ledger() {
         let directory = tempfile::tempdir().unwrap();
         let (runs, ledger, mut heard) = task_runs(directory.path()).await;
         let Activation { task, due_at, .. } = activation();
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn the_slot_of_a_task_that_is_gone_is_noted_and_not_run() {
+    async fn slots_of_a_removed_task_are_only_noted() {
         let directory = tempfile::tempdir().unwrap();
         let (runs, ledger, mut heard) = task_runs(directory.path()).await;
         let now = Clock::system().now();

@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn beyond_a_total_the_oldest_go_even_when_young() {
+    fn beyond_a_total_the_oldest_go_however_young() {
         let rules = Rules { cutoff_ns: Some(2), max_total: Some((10, Per::Store)), ..Rules::default() };
         let records = [file(0, 1, 100), file(0, 3, 6), file(0, 4, 6), file(0, 5, 4)];
         assert_eq!(goes(&records, rules), [true, true, false, false]);

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_month_without_a_run_lets_a_month_go() {
+    fn a_month_without_runs_lets_a_month_go() {
         let usual = Usual::of(&past(&[500, 500]), day(31));
         assert_eq!(usual.most(10, 1_000_000), 155_000);
         // One run alone is taken for one of every day.
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_on_request_do_not_shorten_the_usual_interval() {
+    fn runs_on_request_leave_the_usual_interval_alone() {
         let mut runs = past(&[500, 500]);
         let by_hand = PastRun { started_at: day(0), amount: 500, scheduled: false };
         runs.splice(0..0, [by_hand; 3]);

@@ -269,7 +269,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_given_back_is_free_although_a_child_process_has_a_copy_of_its_file() {
+    fn a_childs_copy_does_not_keep_a_lock() {
         let directory = tempfile::tempdir().unwrap();
         let locks = LockDir::beside(&directory.path().join("ledger.db"));
         let lock = locks.try_lock("policy-events.lock").unwrap().unwrap();

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn space_is_a_share_of_the_file_system_or_a_size() {
+    fn space_is_a_size_or_a_share() {
         let share = |share| Space::Share(Fraction::new(share).unwrap());
         assert_eq!((share(0.1).of(1000), share(0.07).to_string()), (100, "7%".to_owned()));
         assert_eq!(share(0.125).to_string(), "12.5%");

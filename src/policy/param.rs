@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_type_accepts_its_example_and_no_other_form() {
+    fn a_type_accepts_its_example_and_nothing_else() {
         for kind in ParamKind::ALL {
             assert!(kind.accepts(kind.example()), "{kind:?}");
         }
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_plain_and_not_one_of_retaind() {
+    fn a_name_is_plain_and_not_reserved() {
         for name in ["session_id", "a", "a1", "nowadays"] {
             assert_eq!(ParamDeclaration::parse_name(name).as_deref(), Ok(name));
         }

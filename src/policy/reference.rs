@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_segment_is_what_follows_the_last_slash() {
+    fn the_last_segment_follows_the_last_slash() {
         for (written, name) in [
             ("b.jpg", Some("b.jpg")),
             ("C:/x/b.jpg", Some("b.jpg")),

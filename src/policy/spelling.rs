@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn f4_a_path_of_any_shape_has_the_name_of_its_file() {
+    fn f4_every_path_has_the_name_of_its_file() {
         for written in [
             "7.jpg",
             "/old/mount/uploads/7.jpg",

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_without_a_slash_ends_at_a_component() {
+    fn a_prefix_without_slash_ends_at_a_component() {
         let store = store(Some("data/thumbnails"));
         assert_eq!(store.map(Some("data/thumbnails/b.jpg")), inside("b.jpg"));
         assert!(matches!(store.map(Some("data/thumbnails2/b.jpg")), Mapped::Refused(_)));
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn g3_a_reference_is_the_same_however_it_is_read() {
+    fn g3_a_reference_is_the_same_however_read() {
         for prefix in [None, Some("data/thumbnails/"), Some("data/thumbnails"), Some("/srv/")] {
             let store = store(prefix);
             for written in [

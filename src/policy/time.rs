@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_floor_and_the_ceiling_are_what_they_are_called() {
+    fn floor_and_ceiling_are_what_they_are_called() {
         assert_eq!(EARLIEST.to_string(), "1980-01-02T00:00:00Z");
         assert_eq!(LATEST.to_string(), "9000-01-01T00:00:00Z");
     }

@@ -58,7 +58,7 @@ fn stubborn(directory: &tempfile::TempDir) -> (PathBuf, String) {
 }
 
 #[tokio::test]
-async fn an_exit_code_and_the_last_words_are_told() {
+async fn exit_code_and_last_words_are_reported() {
     let ended = run("echo 'first'; echo 'second' >&2; echo ' third ' >&2; echo >&2; exit 3").await;
     assert!(matches!(ended.ending, Ending::Exited(3)), "{ended:?}");
     assert_eq!(ended.describe(Path::new("/x")), "/x ended with exit code 3: second; third");
@@ -81,7 +81,7 @@ async fn a_signal_and_a_missing_program_are_told() {
 }
 
 #[tokio::test]
-async fn the_environment_is_empty_but_for_what_is_given_and_no_file_is_inherited() {
+async fn only_given_variables_and_no_files_are_inherited() {
     let open = tempfile::NamedTempFile::new().unwrap();
     let mut command = Program { program: Path::new("/usr/bin/env"), arguments: Vec::new(), ..shell("", LONG) };
     command.variables.push(("RETAIND_HOOK", "before".to_owned()));
@@ -131,7 +131,7 @@ async fn at_its_timeout_the_whole_group_goes() {
 }
 
 #[tokio::test]
-async fn one_that_can_end_by_itself_is_given_the_time() {
+async fn a_program_that_ends_itself_is_given_time() {
     let script = "trap 'echo tidied up; exit 0' TERM; while :; do sleep 0.05; done 2> /dev/null";
     let ended = shell(script, Duration::from_millis(500)).run(&never()).await;
     assert!(matches!(ended.ending, Ending::TimedOut(_)), "{ended:?}");
@@ -181,7 +181,7 @@ async fn what_it_leaves_behind_goes_with_it() {
 }
 
 #[tokio::test]
-async fn dropped_before_its_end_it_takes_its_group_along() {
+async fn a_dropped_process_takes_its_group_along() {
     let directory = tempfile::tempdir().unwrap();
     let (file, script) = stubborn(&directory);
     let running = tokio::spawn(async move { shell(&script, LONG).run(&never()).await });

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_is_a_block_or_a_line_each() {
+    fn each_finding_is_a_block_or_a_line() {
         let page = strip_str(&render_found(&found(), Layout::Tables { width: 80 })).to_string();
         let expected = "\
 images  /srv/im\\x1bages
@@ -218,7 +218,7 @@ images  /srv/im\\x1bages
     }
 
     #[test]
-    fn an_empty_root_and_a_strange_marker_stand_out() {
+    fn empty_roots_and_strange_markers_stand_out() {
         let at = "2026-01-02T03:04:05Z".parse().unwrap();
         let mut found = StoreFound { files: 0, complete: true, ..found() };
         found.marker = Some(MarkerFound {

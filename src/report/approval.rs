@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_tells_old_and_new_words_and_counts() {
+    fn the_page_compares_old_and_new_with_counts() {
         let page = strip_str(&render_approvals(&[&held()], Layout::Tables { width: 80 })).to_string();
         let expected = "\
 items  held: keep 30d → 3d (since 2026-01-01T03:00:00Z)
@@ -286,7 +286,7 @@ items  held: keep 30d → 3d (since 2026-01-01T03:00:00Z)
     }
 
     #[test]
-    fn what_would_not_run_is_said_and_not_asked_about() {
+    fn what_would_not_run_is_not_asked_about() {
         let obstacle = Some("clock_skew".to_owned());
         let each = ToApprove { obstacle, ..held() };
         assert_eq!(approval_question(&[&each]), None);

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn each_finding_has_its_remedy_below_and_is_said_once() {
+    fn each_finding_appears_once_with_its_remedy_below() {
         let page = strip_str(&render_findings(&findings(), Layout::Lines)).to_string();
         let expected = "\
 ok     source nvr: PostgreSQL 15.6, TLS

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn each_policy_says_what_would_go_and_the_question_adds_it_up() {
+    fn the_question_sums_what_each_policy_would_delete() {
         let mut events = policy("events", Status::CompletedWithErrors);
         events.tally.children.insert("frames\u{1b}".to_owned(), 40);
         events.error_count = 1;
@@ -124,7 +124,7 @@ This run would delete
     }
 
     #[test]
-    fn nothing_is_asked_about_a_complete_plan_that_takes_nothing() {
+    fn a_complete_plan_without_deletions_needs_no_question() {
         let blocked = idle("over", Status::Blocked);
         assert_eq!(plan_question(&result(RunMode::Plan, vec![idle("logs", Status::Completed), blocked])), None);
         let mut down = idle("down", Status::Failed);

@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_back_and_what_is_not_is_told() {
+    fn shows_what_is_back_and_what_is_not() {
         let store = StoreRestored {
             store: Name::parse("images").unwrap(),
             files_restored: 2,

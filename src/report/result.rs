@@ -345,7 +345,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_run_shows_a_row_for_each_policy_and_its_errors() {
+    fn each_policy_has_a_row_and_its_errors() {
         let mut failed = policy("events", Status::CompletedWithErrors);
         failed.error_count = 12;
         failed.errors = (0..12)

@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_marks_what_is_no_count_and_who_falls_behind() {
+    fn estimates_and_policies_that_fall_behind_are_marked() {
         let page = strip_str(&render_stats(&stats(), Layout::Tables { width: 200 })).to_string();
         let expected = "\
 POLICY  TABLE          ELIGIBLE  OLDEST                       BACKLOG  PROTECTED  IN SCOPE  LAST RUN

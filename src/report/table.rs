@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_column_wraps_and_a_very_narrow_terminal_gets_blocks() {
+    fn last_columns_wrap_and_narrow_terminals_get_blocks() {
         let mut table = table();
         table.push(vec![Cell::new("x"), Cell::new("1"), Cell::new("a long remark that has to be broken")]);
         let text = strip_str(&table.render(Layout::Tables { width: 36 })).to_string();

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn each_policy_is_a_block_with_its_verdict_first() {
+    fn each_policy_is_a_block_verdict_first() {
         let page = strip_str(&render_why(&why(), Layout::Tables { width: 60 })).to_string();
         let expected = "\
 items  kept: protected by row 7 of \\x1bhold

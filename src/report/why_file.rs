@@ -197,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_comes_first_then_each_policy_with_its_verdict() {
+    fn the_file_comes_before_each_policys_verdict() {
         let name = |text: &str| Name::parse(text).unwrap();
         let at: Timestamp = "2025-02-01T00:00:00Z".parse().unwrap();
         let reason = |reason, message: &str| WhyKept { reason, message: message.to_owned(), facts: Facts::new() };

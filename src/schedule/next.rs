@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_that_spring_skips_runs_once_right_after_the_gap() {
+    fn times_skipped_in_spring_run_after_the_gap() {
         let berlin = cron("30 2 * * *", "Europe/Berlin");
         assert_eq!(
             slots(&berlin, "2026-03-28T00:00:00Z", 3),
@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_times_is_as_fixed_as_one_time() {
+    fn several_times_are_as_fixed_as_one_time() {
         let berlin = cron("0,30 2,14 * * *", "Europe/Berlin");
         assert_eq!(
             slots(&berlin, "2026-10-24T22:00:00Z", 4),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeating_task_keeps_its_pace_through_both_changes() {
+    fn a_repeating_task_keeps_pace_through_both_changes() {
         let berlin = cron("*/30 * * * *", "Europe/Berlin");
         for (from, count) in [("2026-10-24T23:50:00Z", 6), ("2026-03-28T23:50:00Z", 6)] {
             let mut expected = at(from) + SignedDuration::from_mins(10);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leap_day_comes_every_four_years_and_february_30_never() {
+    fn leap_days_come_but_february_30_never_does() {
         let leap = cron("0 3 29 2 *", "UTC");
         assert_eq!(slots(&leap, "2026-01-01T00:00:00Z", 2), ["2028-02-29T03:00:00Z", "2032-02-29T03:00:00Z"]);
         assert_eq!(leap.latest_at(at("2026-01-01T00:00:00Z")), Some(at("2024-02-29T03:00:00Z")));

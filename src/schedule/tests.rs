@@ -112,7 +112,7 @@ async fn g7_a_task_never_overlaps_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_panic_is_told_and_the_others_go_on() {
+async fn a_panic_is_reported_and_other_tasks_continue() {
     let past = new_now();
     let (schedule, recorder) = start(&[every("broken", 1, past), every("quick", 1, past)]).await;
     until("panics", || recorder.of("broken on purpose").len() >= 2).await;
@@ -121,7 +121,7 @@ async fn a_panic_is_told_and_the_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reload_changes_what_is_due_and_leaves_what_runs() {
+async fn a_reload_changes_slots_but_not_running_tasks() {
     let (schedule, recorder) = start(&[every("long", 1, new_now())]).await;
     until("the run", || recorder.of("begun").len() == 1).await;
     schedule.replace(TimeZone::UTC, &[every("quick", 1, new_now())]).unwrap();
@@ -134,7 +134,7 @@ async fn a_reload_changes_what_is_due_and_leaves_what_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_missed_while_down_is_caught_up_once() {
+async fn slots_missed_while_down_are_caught_up_once() {
     let last = Clock::system().now() - SignedDuration::from_mins(63);
     let past = Past { last_due_at: Some(last), known_since: last, unfinished_at: None };
     let (schedule, recorder) = start(&[every("quick", 600, past)]).await;
@@ -147,7 +147,7 @@ async fn what_was_missed_while_down_is_caught_up_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_tasks_due_in_one_instant_all_run() {
+async fn a_thousand_tasks_due_at_once_all_run() {
     let soon = Clock::system().now() - SignedDuration::from_secs(3598);
     let past = Past { last_due_at: Some(soon), known_since: soon, unfinished_at: None };
     let tasks: Vec<Scheduled> = (0..1000).map(|n| every(&format!("t{n}"), 3600, past)).collect();

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn slots_missed_while_down_are_one_catch_up_after_a_moment() {
+    fn missed_slots_make_one_catch_up_after_start() {
         let tasks = nightly(true, Some("01T03:00:00"), "01T00:00:00");
         let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("05T12:00:00")).unwrap();
         assert_eq!(taken(&mut table, "05T12:00:00"), []);
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_start_within_grace_is_on_time_even_without_catch_up() {
+    fn a_start_within_grace_needs_no_catch_up() {
         let tasks = nightly(false, Some("01T03:00:00"), "01T00:00:00");
         let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("02T03:00:30")).unwrap();
         assert_eq!(taken(&mut table, "02T03:00:30"), [run("02T03:00:00", Occasion::Due)]);
@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_suspend_the_newest_slot_stands_for_all() {
+    fn after_a_suspend_only_the_newest_slot_runs() {
         let tasks = vec![scheduled(task("retention", "*/10 * * * *", true), None, "01T00:00:00")];
         let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("01T00:00:00")).unwrap();
         let slots = table.take_due(at("01T05:12:00"), 64);
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reload_keeps_the_slots_of_unchanged_triggers_and_counts_others_from_now() {
+    fn a_reload_keeps_slots_of_unchanged_triggers_only() {
         let tasks = nightly(true, Some("01T03:00:00"), "01T00:00:00");
         let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("05T12:00:00")).unwrap();
         let mut longer = task("retention", "0 3 * * *", true);
@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_a_little_repeats_no_slot_and_set_back_much_loses_none() {
+    fn clocks_set_back_repeat_and_lose_no_slot() {
         let tasks = nightly(true, Some("01T03:00:00"), "01T00:00:00");
         let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("01T12:00:00")).unwrap();
         assert_eq!(taken(&mut table, "09T03:00:00"), [run("09T03:00:00", Occasion::Due)]);
@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_the_limit_are_taken_at_once() {
+    fn at_most_the_limit_are_taken_at_once() {
         let past = |n: usize| scheduled(task(&format!("t{n}"), "0 3 * * *", true), Some("01T03:00:00"), "01T00:00:00");
         let tasks: Vec<Scheduled> = (0..1000).map(past).collect();
         let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("01T12:00:00")).unwrap();

@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn g4_no_raw_path_leads_out_or_into_what_is_ours() {
+    fn g4_no_raw_path_leads_outside_or_into_retaind() {
         for wrong in [&b""[..], b"/a", b"a/", b"a//b", b".", b"a/..", b"../a", b"a\0", b".retaind", b".retaind/trash"] {
             assert!(RawPath::parse(wrong).is_err(), "{wrong:?}");
         }

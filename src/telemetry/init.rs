@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn rust_log_decides_over_verbose_unless_it_is_broken() {
+    fn rust_log_overrides_verbose_unless_it_is_broken() {
         let level = |voice, verbose, rust_log| filter(voice, verbose, rust_log).0.max_level_hint().unwrap();
         assert_eq!(level(Voice::Daemon, 0, None), LevelFilter::INFO);
         assert_eq!(level(Voice::Command, 0, None), LevelFilter::WARN);

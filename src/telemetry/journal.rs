@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stalled_journal_blocks_nobody_and_its_losses_are_counted() {
+    fn a_stalled_journal_blocks_nobody_and_counts_losses() {
         let (dispatch, flush, opener, lines) = gate(4);
         let begun = Instant::now();
         tracing::dispatcher::with_default(&dispatch, || {

@@ -174,7 +174,7 @@ fn links_to_sections_lead_to_headings() {
 }
 
 #[test]
-fn the_documented_message_ids_are_those_of_the_catalog() {
+fn documented_message_ids_are_those_of_the_catalog() {
     let is_id = |word: &&str| word.len() == 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
     let catalog = read("systemd/retaind.catalog");
     let page = read("docs/operations.md");

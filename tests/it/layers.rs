@@ -370,7 +370,7 @@ fn the_table_refuses_a_way_back() {
 }
 
 #[test]
-fn every_file_is_short_and_says_what_it_owns() {
+fn every_file_is_short_and_states_its_purpose() {
     let mut found = Vec::new();
     for file in ["src", "tests", "benches"].into_iter().flat_map(rust_files) {
         let text = fs::read_to_string(&file).unwrap();

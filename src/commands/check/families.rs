@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn f11_series_are_told_apart_by_what_is_no_number() {
+    fn f11_series_differ_in_what_is_not_a_number() {
         for (name, stem) in [
             ("shop-2026-01-01.gz", Some("shop-#.gz")),
             ("shop-20260101T030000.sql.gz", Some("shop-#.sql.gz")),

@@ -201,7 +201,7 @@ mod tests {
                          ReadWritePaths=/srv/nvr -/mnt/x\nBindPaths=/home/nvr/a:/home/nvr/a:rbind\n";
 
     #[test]
-    fn a_directory_outside_the_sandbox_gets_its_drop_in() {
+    fn a_drop_in_opens_directories_outside_the_sandbox() {
         let service = Service::parse(SHOWN);
         assert_eq!(service.wall(Path::new("/srv/nvr/thumbnails")), None);
         assert_eq!(service.wall(Path::new("/mnt/x")), None);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn f8_a_service_that_cannot_ask_who_holds_a_file_gets_its_drop_in() {
+    fn f8_a_drop_in_lets_a_service_see_holders() {
         let blind = format!("{SHOWN}PrivateUsers=yes\nAmbientCapabilities=\n");
         let drop_in = Service::parse(&blind).blindness().unwrap();
         assert!(drop_in.contains("AmbientCapabilities=CAP_LEASE") && drop_in.contains("PrivateUsers=no"), "{drop_in}");

@@ -22,7 +22,7 @@ fn leap(seen: &Reading, now: &Reading) -> Option<Leap> {
 }
 
 #[test]
-fn f28_a_leap_within_a_boot_is_seen_and_said() {
+fn f28_a_leap_within_a_boot_is_reported() {
     let seen = reading("2026-11-29T22:00:00Z", 1_000, Some("a"));
     let later = reading("2040-01-01T00:00:00Z", 1_300, Some("a"));
     let counted = SignedDuration::from_mins(5);
@@ -33,7 +33,7 @@ fn f28_a_leap_within_a_boot_is_seen_and_said() {
 }
 
 #[test]
-fn d27_a_wrong_clock_at_boot_is_seen_and_said() {
+fn d27_a_wrong_clock_at_boot_is_reported() {
     let seen = reading("2026-11-29T22:00:00Z", 9 * DAY, Some("a"));
     let later = reading("2040-01-01T00:00:00Z", 45, Some("b"));
     let counted = SignedDuration::from_secs(45);
@@ -56,7 +56,7 @@ fn f28_a_clock_that_is_behind_holds_nothing() {
 }
 
 #[test]
-fn f28_without_names_boots_are_told_apart_by_the_count_of_the_machine() {
+fn f28_unnamed_boots_are_told_apart_by_uptime() {
     let seen = reading("2026-11-29T22:00:00Z", 10 * DAY, None);
     let off = |days: i64, up: i64| reading(&format!("2026-12-{days:02}T22:00:00Z"), up, None);
     assert_eq!(leap(&seen, &off(5, 60)), None, "a reboot after six days");
@@ -192,7 +192,7 @@ proptest! {
     }
 
     #[test]
-    fn d27_a_wrong_clock_at_boot_is_held_after_whatever_was_ordinary(
+    fn d27_a_wrong_clock_at_boot_is_always_held(
         events in ordinary(), named in any::<bool>(), off in 10..3 * DAY, by in 9 * DAY..10_000 * DAY,
     ) {
         let mut machine = lived(&events, named);

@@ -97,7 +97,7 @@ fn doubled(day: i64) -> f64 {
 }
 
 #[test]
-fn a_year_of_ordinary_nights_has_at_most_one_false_hold() {
+fn an_ordinary_year_has_at_most_one_hold() {
     let loads: [(&str, Load); 4] =
         [("growing", growing), ("weekly", weekly), ("with a holiday", with_holiday), ("doubled", doubled)];
     let downs: [(&str, &[[i64; 2]]); 4] = [
@@ -123,7 +123,7 @@ fn a_year_of_ordinary_nights_has_at_most_one_false_hold() {
 }
 
 #[test]
-fn a_new_installation_begins_to_take_after_a_month() {
+fn a_new_installation_starts_deleting_after_a_month() {
     for (schedule, step) in [("every six hours", 6 * HOUR), ("nightly", DAY), ("weekly", 7 * DAY)] {
         for (load, amount) in [("growing", growing as Load), ("weekly", weekly), ("doubled", doubled)] {
             let mut life = Life { young: 60_000.0, ..Life::new() };
@@ -139,7 +139,7 @@ fn a_new_installation_begins_to_take_after_a_month() {
 }
 
 #[test]
-fn what_comes_from_nowhere_is_held_however_long_it_waits() {
+fn sudden_amounts_are_held_however_long_they_wait() {
     let ordinary = |day: i64| weekly(day) / 4.0;
     for (schedule, step) in [("hourly", HOUR), ("nightly", DAY), ("weekly", 7 * DAY)] {
         for (what, young) in [("a restored older database", 20_000.0), ("a table that was emptied and refilled", 0.0)] {

@@ -15,7 +15,7 @@ async fn seen(ledger: &Ledger) -> Option<Reading> {
 }
 
 #[tokio::test]
-async fn f28_the_last_clock_that_was_trusted_is_remembered_and_moves_forward_alone() {
+async fn f28_the_last_trusted_clock_only_moves_forward() {
     let (directory, ledger) = ledger().await;
     assert_eq!(ledger.seen_clock().await.unwrap(), None);
     ledger.advance_clock(&reading(100, 5, "a")).await.unwrap();
@@ -29,7 +29,7 @@ async fn f28_the_last_clock_that_was_trusted_is_remembered_and_moves_forward_alo
 }
 
 #[tokio::test]
-async fn f28_a_clock_that_somebody_vouches_for_may_be_behind_the_last_one() {
+async fn f28_a_confirmed_clock_may_be_behind_the_last() {
     let (_directory, ledger) = ledger().await;
     ledger.advance_clock(&reading(1_000, 5, "a")).await.unwrap();
     ledger.correct_clock(&reading(10, 6, "a")).await.unwrap();
@@ -37,7 +37,7 @@ async fn f28_a_clock_that_somebody_vouches_for_may_be_behind_the_last_one() {
 }
 
 #[tokio::test]
-async fn f28_a_confirmation_is_kept_with_who_and_for_which_boot() {
+async fn f28_a_confirmation_is_kept_with_person_and_boot() {
     let (_directory, ledger) = ledger().await;
     let by = Operator { uid: 0, user: Some("ada".to_owned()), sudo_user: None, remote: None };
     ledger.confirm_clock(&reading(20, 3, "b"), &by).await.unwrap();

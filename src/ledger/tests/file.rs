@@ -24,7 +24,7 @@ struct Value {
 }
 
 #[tokio::test]
-async fn the_file_is_for_its_owner_alone_and_survives_power_cuts() {
+async fn it_is_private_to_its_owner_and_durable() {
     let (directory, ledger) = ledger().await;
     begun(&ledger).await;
     for file in ["ledger.db", "ledger.db-wal", "ledger.db-shm"] {
@@ -48,7 +48,7 @@ async fn the_file_is_for_its_owner_alone_and_survives_power_cuts() {
 }
 
 #[tokio::test]
-async fn what_root_creates_belongs_to_the_owner_of_the_directory() {
+async fn what_root_creates_belongs_to_the_directory_owner() {
     if !rustix::process::geteuid().is_root() {
         eprintln!("skipped: only root can give files away");
         return;
@@ -74,7 +74,7 @@ async fn what_root_creates_belongs_to_the_owner_of_the_directory() {
 }
 
 #[tokio::test]
-async fn an_existing_ledger_opens_again_with_what_it_had() {
+async fn an_existing_ledger_opens_with_its_contents() {
     let (directory, ledger) = ledger().await;
     let run = begun(&ledger).await;
     drop(ledger);
@@ -83,7 +83,7 @@ async fn an_existing_ledger_opens_again_with_what_it_had() {
 }
 
 #[tokio::test]
-async fn a_file_left_empty_by_a_crash_becomes_a_ledger() {
+async fn files_left_empty_by_a_crash_become_ledgers() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger.db");
     std::fs::write(&path, b"").unwrap();
@@ -105,7 +105,7 @@ async fn a_migration_that_fails_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_lock_file_that_may_not_be_opened_is_named() {
+async fn a_lock_file_without_permission_is_named() {
     let (directory, ledger) = ledger().await;
     let run = begun(&ledger).await;
     std::os::unix::fs::symlink("/dev/null", directory.path().join("locks/policy-events.lock")).unwrap();
@@ -115,7 +115,7 @@ async fn a_lock_file_that_may_not_be_opened_is_named() {
 }
 
 #[tokio::test]
-async fn a_ledger_of_a_newer_version_is_refused_and_left_alone() {
+async fn a_newer_ledger_is_refused_and_left_alone() {
     let (directory, ledger) = ledger().await;
     drop(ledger);
     let path = directory.path().join("ledger.db");
@@ -128,7 +128,7 @@ async fn a_ledger_of_a_newer_version_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn the_database_of_another_program_is_refused_and_left_alone() {
+async fn another_programs_database_is_refused_and_left_alone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("app.db");
     raw_execute(&path, "CREATE TABLE images (id INTEGER PRIMARY KEY)");
@@ -155,7 +155,7 @@ async fn a_damaged_file_is_refused_and_never_recreated() {
 }
 
 #[tokio::test]
-async fn a_missing_directory_is_an_error_that_names_it() {
+async fn a_missing_directory_is_named_in_the_error() {
     let directory = tempfile::tempdir().unwrap();
     let error = Ledger::open(&directory.path().join("absent/ledger.db")).await.err().unwrap();
     assert!(error.to_string().contains("absent/ledger.db"), "{error}");
@@ -179,7 +179,7 @@ async fn many_may_create_the_same_ledger_at_once() {
 }
 
 #[test]
-fn a_second_daemon_learns_who_has_the_state_directory() {
+fn a_second_daemon_learns_of_the_first() {
     let directory = tempfile::tempdir().unwrap();
     let first = lock_state_dir(directory.path(), at(0)).unwrap();
     let error = lock_state_dir(directory.path(), at(9)).unwrap_err();
@@ -193,7 +193,7 @@ fn a_second_daemon_learns_who_has_the_state_directory() {
 }
 
 #[test]
-fn a_lock_file_that_was_removed_locks_out_nobody_for_ever() {
+fn a_removed_lock_file_locks_nobody_out() {
     let directory = tempfile::tempdir().unwrap();
     let locks = super::super::locks::LockDir::beside(&directory.path().join("ledger.db"));
     let first = locks.try_lock("policy-events.lock").unwrap().unwrap();

@@ -4,7 +4,7 @@ use super::*;
 use crate::policy::Written;
 
 #[tokio::test]
-async fn the_configuration_in_force_is_the_last_one_that_was_noted() {
+async fn the_configuration_in_force_is_the_last_noted() {
     let (directory, ledger) = ledger().await;
     assert_eq!(ledger.in_force().await.unwrap(), None);
     let written = |keep: &str| -> Written {

@@ -21,7 +21,7 @@ async fn a_batch_comes_back_as_it_was_recorded() {
 }
 
 #[tokio::test]
-async fn what_is_still_owed_stays_and_its_rows_are_not_counted_again() {
+async fn pending_files_stay_and_rows_count_once() {
     let (_directory, ledger) = ledger().await;
     let run = begun(&ledger).await;
     let recorded = batch(run, vec![item("1", "a.jpg"), item("2", "b.jpg")]);
@@ -56,7 +56,7 @@ async fn a_batch_is_settled_only_once() {
 }
 
 #[tokio::test]
-async fn a_batch_of_an_unknown_run_is_settled_without_sums() {
+async fn an_unknown_runs_batch_is_settled_without_sums() {
     let (_directory, ledger) = ledger().await;
     let id = ledger.record_intents(&batch(RunId::now_v7(), vec![item("1", "a.jpg")])).await.unwrap();
     ledger.settle(id, &[], &tally(1)).await.unwrap();
@@ -78,7 +78,7 @@ async fn batches_come_in_pages_by_id() {
 }
 
 #[tokio::test]
-async fn a_stored_path_that_leaves_its_root_is_an_error() {
+async fn a_stored_path_out_of_its_root_fails() {
     let (_directory, ledger) = ledger().await;
     let run = begun(&ledger).await;
     ledger.record_intents(&batch(run, vec![item("1", "a.jpg")])).await.unwrap();

@@ -10,7 +10,7 @@ async fn granted(ledger: &Ledger, policy: &str, run: RunId) -> Lease {
 }
 
 #[tokio::test]
-async fn g7_a_policy_has_one_lease_even_within_one_process() {
+async fn g7_a_policy_has_one_lease_within_a_process() {
     let (directory, ledger) = ledger().await;
     let other = Ledger::open(&directory.path().join("ledger.db")).await.unwrap();
     let run = begun(&ledger).await;
@@ -50,7 +50,7 @@ async fn d10_who_was_overtaken_no_longer_holds_the_lease() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn g7_racing_for_a_lease_has_one_winner_at_a_time() {
+async fn g7_a_race_for_a_lease_has_one_winner() {
     let (directory, _ledger) = ledger().await;
     let path = directory.path().join("ledger.db");
     let inside = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));

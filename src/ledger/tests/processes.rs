@@ -68,7 +68,7 @@ async fn g7_a_killed_holder_loses_its_lease_at_once() {
 }
 
 #[tokio::test]
-async fn the_run_of_a_killed_process_is_closed_and_keeps_its_sums() {
+async fn runs_of_killed_processes_are_closed_with_sums() {
     let (directory, ledger) = ledger().await;
     let path = directory.path().join("ledger.db");
     let own = begun(&ledger).await;
@@ -96,7 +96,7 @@ async fn the_run_of_a_killed_process_is_closed_and_keeps_its_sums() {
 }
 
 #[tokio::test]
-async fn a_seat_taken_over_does_not_revive_the_dead() {
+async fn a_reused_seat_does_not_revive_the_dead() {
     let (directory, ledger) = ledger().await;
     let (child, dead) = spawn("holder", &directory.path().join("ledger.db"));
     kill(child);

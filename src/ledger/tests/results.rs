@@ -20,7 +20,7 @@ async fn a_result_comes_back_as_it_was_recorded() {
 }
 
 #[tokio::test]
-async fn an_unfinished_run_shows_what_it_has_so_far() {
+async fn an_unfinished_run_shows_its_sums_so_far() {
     let (_directory, ledger) = ledger().await;
     let run = begun(&ledger).await;
     ledger.record_policy(run, &result("events", tally(2))).await.unwrap();
@@ -31,7 +31,7 @@ async fn an_unfinished_run_shows_what_it_has_so_far() {
 }
 
 #[tokio::test]
-async fn a_recorded_result_replaces_the_sums_and_later_batches_add_to_it() {
+async fn a_result_replaces_sums_and_later_batches_add() {
     let (_directory, ledger) = ledger().await;
     let run = begun(&ledger).await;
     ledger.add_tally(run, &name("events"), &tally(5)).await.unwrap();
@@ -46,7 +46,7 @@ async fn a_recorded_result_replaces_the_sums_and_later_batches_add_to_it() {
 }
 
 #[tokio::test]
-async fn errors_and_details_are_cut_and_their_count_is_not() {
+async fn errors_and_details_are_cut_but_all_counted() {
     let (_directory, ledger) = ledger().await;
     let run = begun(&ledger).await;
     let failure =
@@ -68,7 +68,7 @@ async fn errors_and_details_are_cut_and_their_count_is_not() {
 }
 
 #[tokio::test]
-async fn errors_of_hooks_come_back_and_count_whoever_adds_later() {
+async fn errors_of_hooks_are_kept_and_counted() {
     let (_directory, ledger) = ledger().await;
     let run = begun(&ledger).await;
     let error = "/usr/lib/backup ended with exit code 3".to_owned();
@@ -93,7 +93,7 @@ async fn an_unknown_run_is_an_error() {
 }
 
 #[test]
-fn json_has_the_keys_that_the_design_names_in_its_order() {
+fn json_has_the_designs_keys_in_order() {
     let failure =
         Failure { key: Some("17".to_owned()), path: Some("a/b.jpg".to_owned()), reason: None, error: "no".to_owned() };
     let policy = PolicyResult { errors: vec![failure], error_count: 1, ..result("events", tally(1)) };
@@ -192,7 +192,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn sums_are_those_of_all_batches_in_any_order(steps in prop::collection::vec(any_step(), 0..20)) {
+    fn sums_include_all_batches_in_any_order(steps in prop::collection::vec(any_step(), 0..20)) {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
         runtime.block_on(check_sums(steps));
     }

@@ -36,7 +36,7 @@ async fn the_newest_runs_come_first() {
 }
 
 #[tokio::test]
-async fn a_run_is_found_by_a_unique_piece_of_its_id() {
+async fn a_unique_piece_of_an_id_is_enough() {
     let (_directory, ledger) = ledger().await;
     let ids = ["0199aaaa-0000-7000-8000-00000000abc1", "0199aaaa-0000-7000-8000-00000000abc2"];
     for id in ids {
@@ -89,7 +89,7 @@ async fn listing_and_finding_use_an_index() {
 }
 
 #[tokio::test]
-async fn old_runs_are_forgotten_unless_they_still_owe_files() {
+async fn old_runs_are_forgotten_unless_files_are_pending() {
     let (_directory, ledger) = ledger().await;
     let day = |days: i64| at(days * 86_400);
     let mut ids = Vec::new();

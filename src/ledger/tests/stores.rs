@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_store_that_was_adopted_is_remembered_across_processes() {
+async fn an_adopted_store_is_remembered_across_processes() {
     let (directory, ledger) = ledger().await;
     let store = name("thumbnails");
     assert_eq!(ledger.adopted(&store).await.unwrap(), None);

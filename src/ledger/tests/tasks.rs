@@ -8,7 +8,7 @@ async fn states(ledger: &Ledger) -> Vec<(String, Option<Timestamp>, Timestamp)> 
 }
 
 #[tokio::test]
-async fn a_task_is_known_from_its_first_sight_until_it_is_gone() {
+async fn tasks_are_known_from_first_sight_until_gone() {
     let (_directory, ledger) = ledger().await;
     ledger.know_tasks(&[name("retention")], at(0)).await.unwrap();
     ledger.know_tasks(&[name("retention"), name("janitor")], at(10)).await.unwrap();

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_only_if_others_cannot_read_it() {
+    fn a_file_that_others_can_read_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         for mode in [0o600, 0o640, 0o400] {
             let path = file(directory.path(), "ok", b"s3cret\n", mode);

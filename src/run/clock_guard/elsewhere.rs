@@ -43,7 +43,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn f28_an_address_of_this_machine_is_known_without_being_called_local() {
+    async fn f28_a_routed_address_of_this_machine_is_known() {
         let routed = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
             socket.connect("192.0.2.7:9")?;
             socket.local_addr()

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_value_that_can_not_be_asked_about_is_a_doubt_and_starts_nothing() {
+    async fn unusable_values_are_doubts_and_start_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let command = script(&format!("echo \"$1\" >> {}; exit 1", directory.path().join("asked").display()));
         let mut values = rows(["-rf", "--", "a\0b", "fine"]);
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_is_not_there_is_not_tried_for_every_row() {
+    async fn missing_programs_are_not_tried_for_every_row() {
         let values = || (0..20_000).map(|id| vec![Some(id.to_string())]).collect();
         let plain = tempfile::NamedTempFile::new().unwrap();
         for (program, told) in [
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn too_long_a_value_is_its_own_row_s_trouble() {
+    async fn too_long_a_value_concerns_its_row_alone() {
         let long = "x".repeat(1 << 20);
         let verdicts = ask(&script("[ \"$1\" = a ]"), rows(["a", &long, "b", "a"])).await;
         assert!(doubt(&verdicts[1]).contains("too long"), "{verdicts:?}");
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn at_most_eight_run_at_once_and_more_than_one_does() {
+    async fn several_but_at_most_eight_run_at_once() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().display();
         // Each counts those that run while it does.
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn it_can_be_asked_from_a_task_of_its_own() {
+    async fn a_task_of_its_own_can_ask() {
         let asked = tokio::spawn(async { ask(&script("exit $1"), rows(["0", "1"])).await });
         assert_eq!(asked.await.unwrap(), [Verdict::Alive, Verdict::NotAlive]);
     }

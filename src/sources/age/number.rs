@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn f6_a_number_of_another_unit_is_not_a_time() {
+    fn f6_numbers_of_another_unit_are_not_times() {
         for (format, raw, expected) in [
             (AgeFormat::Unix, "1700000000", "2023-11-14T22:13:20Z"),
             (AgeFormat::Unix, "1700000000.5", "2023-11-14T22:13:20.5Z"),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_between_two_numbers_is_the_next_one() {
+    fn a_bound_between_numbers_is_the_next_one() {
         let at: Timestamp = "1980-01-02T00:00:00.5Z".parse().unwrap();
         assert_eq!(first_from(AgeFormat::Unix, at), 315_619_201);
         assert_eq!(first_from(AgeFormat::UnixMs, at), 315_619_200_500);

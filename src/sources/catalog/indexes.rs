@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_is_proposed_in_the_words_of_its_engine() {
+    fn an_index_is_proposed_in_its_engines_words() {
         let column = Ident::parse("thumbnail_path").unwrap();
         for (engine, schema, expected) in [
             (Engine::Postgres, "public", r#"CREATE INDEX CONCURRENTLY ON "public"."Detections" ("thumbnail_path");"#),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_is_proposed_where_one_can_be_made() {
+    fn an_index_is_proposed_where_it_is_possible() {
         let column = Ident::parse("thumbnail_path").unwrap();
         let proposed = |relation: &str| {
             TableFacts { relation: relation.to_owned(), ..facts("public") }

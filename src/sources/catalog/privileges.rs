@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hint_names_what_is_missing_and_no_more() {
+    fn the_hint_names_exactly_what_is_missing() {
         let table = TableName::parse("nvr.ev`\"\"ents").unwrap();
         let none = Privileges { select: true, delete: false, update: false, schema: false };
         let needs = [Privilege::Select, Privilege::Delete];

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_counts_as_far_as_it_is_in_order() {
+    fn an_index_counts_as_far_as_ordered() {
         let facts = |columns: &[(&str, bool, bool)]| index("i", false, columns).facts();
         let both = facts(&[("a", true, true), ("b", true, true)]).unwrap();
         assert_eq!((names(&both.columns), both.unique), (vec!["a", "b"], true));

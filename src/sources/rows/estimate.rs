@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_steps_of_mysql_9_say_what_it_expects() {
+    fn the_steps_of_mysql_9_give_an_estimate() {
         let scan = serde_json::json!({ "table_name": "item", "access_type": "table", "estimated_rows": 900.0 });
         let plan = |step: &Value| serde_json::json!({ "query_plan": step, "json_schema_version": "2.0" });
         assert_eq!(expected_by_mysql(&plan(&scan), "item"), Some(900));

@@ -97,7 +97,7 @@ mod tests {
     const ENDLESS: &str = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
 
     #[test]
-    fn f32_a_statement_ends_when_it_is_told_to_and_the_next_one_runs() {
+    fn f32_a_statement_is_interrupted_and_the_next_runs() {
         let interrupt = Interrupt::default();
         let mut connection = interrupt.open(":memory:").unwrap();
         let other = interrupt.clone();

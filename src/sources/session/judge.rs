@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_speaks_another_language_is_judged_by_time() {
+    fn errors_in_another_language_are_judged_by_time() {
         let judge = judge(Engine::Postgres, true);
         let error = unknown("storniere Anfrage wegen Zeitüberschreitung");
         for (elapsed_secs, cancel_sent, kind) in [

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn f21_a_schema_that_others_may_write_to_is_left_out() {
+    fn f21_a_schema_writable_by_others_is_left_out() {
         let rows = [["app", "17", "owner"], ["public", "0\n18", "PUBLIC\nmallory"], ["a \"b", "", ""]];
         let mut login = path(&rows, false);
         assert_eq!(login.setting(), "SET LOCAL search_path = pg_catalog, \"a \"\"b\", pg_temp");

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_is_seen_with_what_it_is_compared_with() {
+    fn a_parameter_is_seen_with_its_whole_comparison() {
         for (text, expected) in [
             ("clock < :cutoff", &["clock < :cutoff"][..]),
             ("a = 1 AND clock < :cutoff OR b", &["clock < :cutoff"]),

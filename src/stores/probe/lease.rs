@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn f8_a_file_is_in_use_while_anybody_has_it_open() {
+    fn f8_a_file_is_in_use_while_open() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("log"), "x").unwrap();
         let root = Root::open(directory.path()).unwrap();

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_is_renewed_when_it_is_old() {
+    fn what_is_known_is_renewed_when_old() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("log");
         let mut held = FilesInUse::default();

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_is_found_by_the_names_that_lead_to_it() {
+    fn a_mark_is_found_by_its_path() {
         let mut marks = Marks::default();
         marks.add(b"7/a/b", Mark::Kept);
         marks.add(b"7/a/b", Mark::Gone);

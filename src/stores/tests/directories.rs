@@ -64,7 +64,7 @@ async fn what_is_no_directory_is_kept() {
 }
 
 #[tokio::test]
-async fn what_was_written_after_the_decision_stays_with_the_directories_around_it() {
+async fn later_files_stay_with_the_directories_around_them() {
     let world = World::new();
     for path in ["7/old", "7/a/old", "7/a/rewritten", "7/b/old", "8/old"] {
         world.write(path);
@@ -97,7 +97,7 @@ async fn what_was_written_after_the_decision_stays_with_the_directories_around_i
 }
 
 #[tokio::test]
-async fn g3_what_is_named_stays_with_the_directories_around_it() {
+async fn g3_named_files_stay_with_the_directories_around_them() {
     for world in World::both() {
         for path in ["7/a/b/c", "7/a/b/d", "7/a/e", "7/f/g", "7/f/h/i", "70/a"] {
             world.write(path);
@@ -138,7 +138,7 @@ async fn a_removal_within_another_is_counted_once() {
 }
 
 #[tokio::test]
-async fn the_same_path_as_a_file_and_as_a_directory_goes_as_what_it_is() {
+async fn paths_requested_as_both_go_by_their_kind() {
     let world = World::new();
     world.write("file");
     world.write("directory/a");
@@ -150,7 +150,7 @@ async fn the_same_path_as_a_file_and_as_a_directory_goes_as_what_it_is() {
 }
 
 #[tokio::test]
-async fn bytes_of_hard_links_are_counted_with_the_last_one() {
+async fn bytes_of_hard_links_count_with_the_last() {
     let world = World::new();
     for path in ["7/a", "7/b", "9/own"] {
         world.write(path);
@@ -179,7 +179,7 @@ async fn bytes_of_hard_links_are_counted_with_the_last_one() {
 }
 
 #[tokio::test]
-async fn a_stop_in_the_middle_is_finished_the_next_time() {
+async fn a_stopped_removal_is_finished_the_next_time() {
     for world in World::both_in_memory() {
         let all: Vec<String> = (0..2000).map(|i| format!("7/{}/{i}", i % 40)).collect();
         for path in &all {
@@ -252,7 +252,7 @@ async fn a_stop_is_heeded_at_once() {
 }
 
 #[tokio::test]
-async fn a_stop_is_heeded_among_directories_with_nothing_in_them() {
+async fn a_stop_is_heeded_among_empty_directories_too() {
     let world = World::in_memory();
     for number in 0..2000 {
         std::fs::create_dir_all(world.root().join(format!("7/{number}"))).unwrap();
@@ -303,7 +303,7 @@ async fn d3_a_root_that_was_replaced_loses_no_directory() {
 }
 
 #[tokio::test]
-async fn d8_what_was_changed_lately_in_an_old_directory_stays() {
+async fn d8_lately_changed_files_in_old_directories_stay() {
     let world = World::new();
     for path in ["7/old", "7/in/young", "8/old", "young-and-empty/x"] {
         world.write(path);
@@ -358,7 +358,7 @@ fn any_request() -> impl Strategy<Value = RemovalRequest> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn g6_what_a_look_names_is_what_goes_and_nothing_else(
+    fn g6_exactly_what_a_look_names_goes(
         tree in prop::collection::vec((any_path(), any_thing()), 0..20),
         removal in prop::collection::vec(any_request(), 0..8),
     ) {

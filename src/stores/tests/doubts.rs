@@ -13,7 +13,7 @@ fn settle() {
 }
 
 #[tokio::test]
-async fn f24_an_upload_that_was_renamed_over_the_path_stays_and_is_asked_about_again() {
+async fn f24_an_upload_renamed_over_the_path_stays_pending() {
     for world in World::both() {
         for path in ["old", "upload", "other", "directory/in/it"] {
             world.write(path);
@@ -38,7 +38,7 @@ async fn f24_an_upload_that_was_renamed_over_the_path_stays_and_is_asked_about_a
 }
 
 #[tokio::test]
-async fn f24_a_removal_of_one_link_leaves_no_doubt_about_the_others() {
+async fn f24_removing_one_link_leaves_no_doubt_about_others() {
     let world = World::new();
     world.write("a");
     std::fs::hard_link(world.root().join("a"), world.root().join("b")).unwrap();
@@ -53,7 +53,7 @@ async fn f24_a_removal_of_one_link_leaves_no_doubt_about_the_others() {
 }
 
 #[tokio::test]
-async fn f24_a_file_goes_only_with_all_the_times_that_it_was_seen_with() {
+async fn f24_a_file_goes_only_with_all_times_unchanged() {
     let world = World::new();
     for path in ["changed", "same"] {
         world.write(path);

@@ -51,7 +51,7 @@ async fn g4_no_symbolic_link_is_followed_wherever_it_leads() {
 }
 
 #[tokio::test]
-async fn a_root_behind_a_symbolic_link_is_the_operators_choice() {
+async fn a_root_may_be_behind_a_symbolic_link() {
     let world = World::new();
     world.write("a");
     let alias = world.directory.path().join("alias");
@@ -61,7 +61,7 @@ async fn a_root_behind_a_symbolic_link_is_the_operators_choice() {
 }
 
 #[tokio::test]
-async fn what_is_no_regular_file_is_kept_and_nothing_hangs() {
+async fn what_is_not_regular_stays_and_nothing_hangs() {
     for world in World::both() {
         let make = |name: &str, kind: FileType| {
             rustix::fs::mknodat(CWD, world.root().join(name), kind, Mode::RUSR | Mode::WUSR, 0x0103).is_ok()
@@ -119,7 +119,7 @@ async fn strange_names_are_names_like_any_other() {
 }
 
 #[tokio::test]
-async fn a_path_longer_than_one_call_takes_is_walked() {
+async fn paths_too_long_for_one_call_are_walked() {
     let world = World::new();
     let component = "y".repeat(250);
     let flags = rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC;
@@ -140,7 +140,7 @@ async fn a_path_longer_than_one_call_takes_is_walked() {
 }
 
 #[tokio::test]
-async fn g4_no_mount_is_entered_and_no_mount_point_removed() {
+async fn g4_mounts_are_not_entered_and_mount_points_stay() {
     for world in World::both() {
         write(&world.outside().join("a"));
         write(&world.outside().join("sub/a"));
@@ -229,7 +229,7 @@ async fn d3_an_unmounted_root_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_file_that_another_link_shares_goes_and_the_other_link_stays() {
+async fn a_file_goes_and_its_other_link_stays() {
     let world = World::new();
     world.write("a");
     std::fs::hard_link(world.root().join("a"), world.outside().join("a")).unwrap();

@@ -10,7 +10,7 @@ use rustix::fs::{CWD, FileType, Mode, OFlags};
 use super::*;
 
 #[tokio::test]
-async fn g4_links_within_go_and_what_they_lead_to_stays() {
+async fn g4_links_within_go_and_their_targets_stay() {
     for world in World::both() {
         write(&world.outside().join("a"));
         write(&world.outside().join("sub/a"));
@@ -53,7 +53,7 @@ async fn whatever_is_no_directory_goes_and_nothing_hangs() {
 }
 
 #[tokio::test]
-async fn names_that_are_no_text_go_and_are_shown() {
+async fn non_text_names_go_and_are_shown() {
     for world in World::both() {
         for name in ["a\nb", " ", "-rf", "*", "\\", "ü", "...", "~", "a\u{1b}[31m", &"x".repeat(255)] {
             world.write(&format!("7/{name}/{name}"));
@@ -101,7 +101,7 @@ async fn a_tree_deeper_than_any_path_goes() {
 }
 
 #[tokio::test]
-async fn what_stays_deep_down_is_named_and_keeps_all_directories_above() {
+async fn what_stays_deep_down_keeps_all_directories_above() {
     let world = World::new();
     let bottom = format!("7/{}", vec!["d"; 200].join("/"));
     world.write(&format!("{bottom}/old"));
@@ -135,7 +135,7 @@ async fn a_wide_tree_goes() {
 }
 
 #[tokio::test]
-async fn only_so_many_of_what_stays_are_named_and_all_counted() {
+async fn what_stays_is_all_counted_and_partly_named() {
     let world = World::new();
     std::fs::create_dir(world.root().join("7")).unwrap();
     let decided_at = Clock::system().now() + Duration::from_millis(50);
@@ -150,7 +150,7 @@ async fn only_so_many_of_what_stays_are_named_and_all_counted() {
 }
 
 #[tokio::test]
-async fn g4_no_mount_within_is_entered_and_the_directories_around_it_stay() {
+async fn g4_a_mount_within_stays_with_directories_around_it() {
     for world in World::both() {
         write(&world.outside().join("a"));
         for path in ["7/a", "7/b/a", "7/b/file", "7/c/a", "8/a"] {
@@ -223,7 +223,7 @@ async fn child_without_rights_within() {
 }
 
 #[tokio::test]
-async fn without_rights_the_rest_goes_and_what_stays_is_owed() {
+async fn without_rights_some_stay_pending_and_others_go() {
     let world = World::new();
     let closed = ["7/closed/a", "7/open/read-only/a", "closed/a"];
     for path in ["7/a", "7/open/a", "fast/8/a"].iter().chain(&closed) {
@@ -288,7 +288,7 @@ fn remove_and_at(
 }
 
 #[test]
-fn g4_a_directory_that_moves_away_does_not_lead_up_to_where_it_went() {
+fn g4_a_directory_that_moves_away_is_not_followed() {
     // Within the directories that are held open, and beyond.
     for level in [5, 45, 90] {
         for world in World::both() {
@@ -323,7 +323,7 @@ fn g4_a_directory_that_moves_away_does_not_lead_up_to_where_it_went() {
 }
 
 #[test]
-fn g4_a_directory_that_becomes_a_link_before_it_is_entered_loses_only_the_link() {
+fn g4_a_directory_turned_link_loses_only_the_link() {
     for world in World::both() {
         write(&world.outside().join("a"));
         for path in ["7/first", "7/b/in", "7/c/in", "7/d/in"] {
@@ -348,7 +348,7 @@ fn g4_a_directory_that_becomes_a_link_before_it_is_entered_loses_only_the_link()
 }
 
 #[test]
-fn what_comes_in_while_a_directory_is_emptied_is_judged_like_the_rest() {
+fn what_arrives_during_removal_is_judged_too() {
     for world in World::both() {
         world.write("7/b/in");
         let root = world.root();

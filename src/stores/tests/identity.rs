@@ -40,7 +40,7 @@ fn a_marker_comes_back_as_it_was_written() {
 }
 
 #[test]
-fn d3_a_marker_of_another_store_or_file_system_does_not_match() {
+fn d3_markers_of_other_stores_do_not_match() {
     let at = |device, fsid| FileSystem { device, fsid };
     let nowhere = Placed::default();
     let marker = Marker::new(name("images"), at(1, 7), later());
@@ -57,7 +57,7 @@ fn d3_a_marker_of_another_store_or_file_system_does_not_match() {
 }
 
 #[test]
-fn f38_the_number_of_a_device_counts_only_where_nothing_says_more() {
+fn f38_device_numbers_count_only_without_better_evidence() {
     fn device(minor: u32) -> FileSystem {
         FileSystem { device: rustix::fs::makedev(8, minor), fsid: 0 }
     }
@@ -92,7 +92,7 @@ fn f38_the_number_of_a_device_counts_only_where_nothing_says_more() {
 }
 
 #[test]
-fn f38_a_copy_with_all_times_and_owners_is_refused_and_a_renamed_root_is_not() {
+fn f38_exact_copies_are_refused_and_renamed_roots_accepted() {
     for world in World::both() {
         adopt(&world, "images");
         let (own, aside) = (world.root().join(".retaind"), world.outside().join("original"));
@@ -109,7 +109,7 @@ fn f38_a_copy_with_all_times_and_owners_is_refused_and_a_renamed_root_is_not() {
 }
 
 #[test]
-fn f38_a_marker_of_an_earlier_version_stays_valid_and_is_extended() {
+fn f38_an_earlier_version_stays_valid_and_is_extended() {
     let world = World::new();
     let marker = adopt(&world, "images");
     let file = world.root().join(".retaind/store.json");
@@ -127,7 +127,7 @@ fn f38_a_marker_of_an_earlier_version_stays_valid_and_is_extended() {
 }
 
 #[test]
-fn g4_nothing_in_the_place_of_a_marker_is_followed_or_waited_for() {
+fn g4_nothing_in_its_place_is_followed_or_awaited() {
     for world in World::both() {
         adopt(&world, "images");
         let (own, file) = (world.root().join(".retaind"), world.root().join(".retaind/store.json"));
@@ -168,7 +168,7 @@ fn g4_nothing_in_the_place_of_a_marker_is_followed_or_waited_for() {
 }
 
 #[test]
-fn adopting_replaces_what_is_in_the_place_of_a_marker_and_not_what_that_leads_to() {
+fn adopting_replaces_a_link_and_not_its_target() {
     let world = World::new();
     let marker = adopt(&world, "images");
     let file = world.root().join(".retaind/store.json");
@@ -181,7 +181,7 @@ fn adopting_replaces_what_is_in_the_place_of_a_marker_and_not_what_that_leads_to
 }
 
 #[test]
-fn a_marker_is_given_to_the_user_who_will_need_it() {
+fn a_marker_belongs_to_whoever_will_need_it() {
     if !is_root() {
         return;
     }

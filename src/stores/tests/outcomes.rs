@@ -29,7 +29,7 @@ async fn a_path_named_twice_is_removed_once() {
 }
 
 #[tokio::test]
-async fn many_paths_of_one_directory_named_twice_are_removed_once() {
+async fn many_paths_named_twice_are_removed_once() {
     let world = World::in_memory();
     let paths: Vec<_> = (0..700).map(|file| format!("d/{file}")).collect();
     paths.iter().for_each(|path| world.write(path));
@@ -41,7 +41,7 @@ async fn many_paths_of_one_directory_named_twice_are_removed_once() {
 }
 
 #[tokio::test]
-async fn bytes_of_hard_links_are_counted_with_the_last_one() {
+async fn bytes_of_hard_links_count_with_the_last() {
     let world = World::new();
     world.write("a/1");
     for link in ["a/2", "b/3"] {
@@ -88,14 +88,14 @@ async fn what_was_written_after_the_decision_is_kept() {
 }
 
 #[tokio::test]
-async fn an_empty_root_and_an_empty_list_are_nothing_special() {
+async fn empty_roots_and_empty_lists_are_nothing_special() {
     let world = World::new();
     assert_eq!(remove(&world, &["a", "b/c"]).await, [Outcome::Missing, Outcome::Missing]);
     assert_eq!(world.open().remove(Vec::new(), later(), Way::Unlink, &never()).await, []);
 }
 
 #[tokio::test]
-async fn a_store_that_is_missing_or_no_directory_does_not_open() {
+async fn only_an_existing_directory_opens_as_a_store() {
     let world = World::new();
     let store = |root: PathBuf| Store {
         name: Name::parse("thumbnails").unwrap(),
@@ -224,7 +224,7 @@ fn any_thing() -> impl Strategy<Value = Thing> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
-    fn g6_survivors_are_all_but_what_a_look_said_would_go(
+    fn g6_exactly_what_a_look_names_goes(
         tree in prop::collection::vec((any_path(), any_thing()), 0..20),
         asked in prop::collection::vec(any_path(), 0..20),
     ) {

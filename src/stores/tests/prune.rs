@@ -20,7 +20,7 @@ fn pruned(directories: u64) -> Pruned {
 }
 
 #[tokio::test]
-async fn empty_directories_go_with_those_that_only_held_them() {
+async fn directories_that_held_only_empty_ones_go_too() {
     for world in World::both() {
         make(&world, &["a/b/c", "a/b/d", "other", "kept/in"]);
         world.write("kept/file");
@@ -64,7 +64,7 @@ async fn d8_a_directory_that_was_just_made_stays() {
 }
 
 #[tokio::test]
-async fn d8_a_directory_in_which_something_came_or_went_lately_stays() {
+async fn d8_a_directory_changed_lately_stays() {
     let world = World::new();
     make(&world, &["around/idle", "around/busy"]);
     let at = |path: &str, seconds: u64| {
@@ -86,7 +86,7 @@ async fn d8_a_directory_in_which_something_came_or_went_lately_stays() {
 }
 
 #[tokio::test]
-async fn g4_no_link_and_no_mount_is_taken_for_an_empty_directory() {
+async fn g4_links_and_mounts_are_not_empty_directories() {
     for world in World::both() {
         make(&world, &["mount", "a"]);
         std::fs::create_dir(world.outside().join("empty")).unwrap();

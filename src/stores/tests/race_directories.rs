@@ -94,7 +94,7 @@ fn scribble(top: &Path, stop: &AtomicBool) -> BTreeSet<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_is_written_while_its_directory_goes_is_never_lost() {
+async fn a_file_written_during_removal_is_never_lost() {
     for world in World::both_in_memory() {
         let (begin, mut written_in_all, mut directories_gone) = (Instant::now(), 0, 0);
         while begin.elapsed() < WRITES_LAST || written_in_all == 0 {

@@ -48,7 +48,7 @@ fn trash_outcome(files: u64) -> Outcome {
 }
 
 #[tokio::test]
-async fn files_and_directories_go_to_the_trash_and_come_back() {
+async fn files_and_directories_go_there_and_come_back() {
     for world in World::both() {
         for path in ["a", "d/a", "d/b", "u/1", "u/in/2", "u/in/deep/3", "stays"] {
             world.write(path);
@@ -86,7 +86,7 @@ async fn nobody_else_can_look_into_the_trash() {
 }
 
 #[tokio::test]
-async fn the_same_path_twice_in_a_run_is_kept_twice() {
+async fn a_path_removed_twice_is_kept_twice() {
     let world = World::new();
     for _ in 0..3 {
         world.write("d/a");
@@ -96,7 +96,7 @@ async fn the_same_path_twice_in_a_run_is_kept_twice() {
 }
 
 #[tokio::test]
-async fn many_files_of_one_directory_are_kept_in_one() {
+async fn files_of_one_directory_are_kept_in_one() {
     let world = World::in_memory();
     let paths: Vec<_> = (0..700).map(|file| format!("new/d/{file}")).collect();
     paths.iter().for_each(|path| world.write(path));
@@ -153,7 +153,7 @@ async fn only_some_of_a_run_comes_back() {
 }
 
 #[tokio::test]
-async fn directories_come_back_like_the_one_that_they_are_in() {
+async fn restored_directories_are_like_the_one_around_them() {
     let world = World::new();
     world.write("open/d/a");
     std::fs::set_permissions(world.root().join("open"), PermissionsExt::from_mode(0o2775)).unwrap();
@@ -172,7 +172,7 @@ async fn directories_come_back_like_the_one_that_they_are_in() {
 }
 
 #[tokio::test]
-async fn g4_a_trash_that_leads_elsewhere_gets_nothing_and_gives_nothing() {
+async fn g4_a_trash_that_leads_elsewhere_is_never_used() {
     for place in ["", "trash", "trash/RUN", "trash/RUN/d"] {
         for world in World::both() {
             write(&world.outside().join("a"));
@@ -202,7 +202,7 @@ async fn g4_a_trash_that_leads_elsewhere_gets_nothing_and_gives_nothing() {
 }
 
 #[tokio::test]
-async fn only_what_is_overdue_is_emptied_and_only_what_a_run_put_there() {
+async fn only_overdue_entries_of_runs_are_emptied() {
     let world = World::new();
     for path in ["a", "d/b", "c", ".retaind/trash/mine/precious", ".retaind/trash/file", "live"] {
         world.write(path);
@@ -250,7 +250,7 @@ async fn a_stopped_restore_goes_on_later() {
 }
 
 #[tokio::test]
-async fn a_removal_broken_off_is_in_the_trash_or_in_the_store_and_goes_on() {
+async fn an_interrupted_removal_loses_nothing_and_goes_on() {
     let world = World::new();
     for file in 0..20 {
         world.write(&format!("u/{file}"));
@@ -297,7 +297,7 @@ async fn what_changed_since_it_was_seen_stays() {
 }
 
 #[tokio::test]
-async fn a_file_whose_name_is_no_text_goes_by_its_bytes() {
+async fn names_that_are_not_text_go_by_bytes() {
     let world = World::new();
     for name in [&b"\xff"[..], b"\xfe", "\u{fffd}".as_bytes()] {
         write(&world.root().join("d").join(OsStr::from_bytes(name)));
@@ -311,7 +311,7 @@ async fn a_file_whose_name_is_no_text_goes_by_its_bytes() {
 }
 
 #[tokio::test]
-async fn what_goes_for_now_goes_in_the_same_way_and_is_made_durable_later() {
+async fn removals_for_now_are_made_durable_later() {
     for way in [Way::Unlink, Way::Trash { run: RUN }] {
         let world = World::new();
         let all: Vec<String> = (0..40).map(|file| format!("{file}/a")).collect();

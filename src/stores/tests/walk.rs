@@ -108,7 +108,7 @@ async fn everything_is_told_once_whatever_its_shape() {
 }
 
 #[tokio::test]
-async fn files_of_a_large_directory_are_shared_and_told_once() {
+async fn files_of_large_directories_are_shared_out_once() {
     let world = World::in_memory();
     for file in 0..5 * PIECE_NAMES {
         write(&world.root().join("large").join(file.to_string()));
@@ -166,7 +166,7 @@ async fn facts_are_those_of_the_file() {
 }
 
 #[tokio::test]
-async fn what_is_ours_is_not_told_and_a_like_name_further_in_is() {
+async fn what_is_ours_is_hidden_at_the_root() {
     let world = World::new();
     for path in [".retaind/store.json", ".retaind/trash/x/a", "a/.retaind/b", ".hidden"] {
         world.write(path);
@@ -176,7 +176,7 @@ async fn what_is_ours_is_not_told_and_a_like_name_further_in_is() {
 }
 
 #[tokio::test]
-async fn g4_hostile_names_and_things_are_told_and_nothing_is_opened() {
+async fn g4_hostile_names_are_listed_and_nothing_is_opened() {
     for world in World::both() {
         write(&world.outside().join("secret"));
         let long = "x".repeat(255);
@@ -229,7 +229,7 @@ async fn g4_mounts_are_counted_and_not_entered() {
 }
 
 #[tokio::test]
-async fn d7_a_directory_that_cannot_be_seen_is_an_error() {
+async fn d7_a_directory_without_access_is_an_error() {
     let world = World::new();
     world.write("a/file");
     // Longer than a walk goes into, with directories of which each can be made from the one above.
@@ -277,7 +277,7 @@ impl Visitor for Picky {
 }
 
 #[tokio::test]
-async fn of_a_directory_that_is_not_gone_into_nothing_is_told() {
+async fn nothing_is_listed_of_directories_not_entered() {
     let world = World::new();
     for path in ["a", "d/b", "d/unit/c", "unit/x/y", "d/unity/e"] {
         world.write(path);
@@ -315,7 +315,7 @@ async fn a_stop_ends_a_walk_soon() {
 }
 
 #[tokio::test]
-async fn more_directories_than_are_remembered_are_read_in_pieces() {
+async fn directories_beyond_the_limit_are_read_in_pieces() {
     let world = World::in_memory();
     let directories = crate::stores::walk::worker::INNER_AT_ONCE + 500;
     for directory in 0..directories {

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_directory_have_each_name_once() {
+    fn parts_of_a_directory_have_each_name_once() {
         for parent in [std::env::temp_dir(), "/dev/shm".into()] {
             let world = tempfile::tempdir_in(parent).unwrap();
             let open = || OwnedFd::from(std::fs::File::open(world.path()).unwrap());

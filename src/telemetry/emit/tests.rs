@@ -174,7 +174,7 @@ fn code_and_catalog_have_the_same_ids() {
 }
 
 #[test]
-fn every_event_is_logged_under_an_id_and_every_id_is_used() {
+fn every_event_has_an_id_and_vice_versa() {
     let mut used = BTreeSet::from([message_id::LINES_LOST.to_owned()]);
     for_every_event(|event| {
         used.insert(logged(event).fields["message_id"].clone());
@@ -183,7 +183,7 @@ fn every_event_is_logged_under_an_id_and_every_id_is_used() {
 }
 
 #[test]
-fn each_catalog_entry_says_what_it_means_and_what_to_do() {
+fn each_catalog_entry_says_meaning_and_remedy() {
     for (id, text) in catalog() {
         assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)), "{id}");
         for header in ["Subject: ", "Defined-By: retaind\n", "Documentation: "] {
@@ -210,7 +210,7 @@ fn catalog_variables_are_fields_of_the_event() {
 }
 
 #[test]
-fn messages_are_sentences_without_a_full_stop_and_without_passwords() {
+fn messages_are_sentences_without_full_stop_or_password() {
     for_every_event(|event| {
         let line = logged(event);
         let message = &line.fields["message"];

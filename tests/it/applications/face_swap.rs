@@ -143,7 +143,7 @@ for_each_engine! {
         assert_fits(&service(db, true), &[&policies[..], &["source faceswap", "store storage"]].concat());
     }
 
-    fn expired_images_and_old_results_go_and_active_tasks_keep_theirs(db) {
+    fn expired_images_go_and_active_tasks_keep_theirs(db) {
         pass_night(&service(db, true));
     }
 
@@ -172,7 +172,7 @@ for_each_engine! {
         assert_eq!(stats["policies"][0]["last_run"]["rows_deleted"], 7, "{stats:#}");
     }
 
-    fn the_daemon_does_the_same_by_schedule_after_a_backup(db) {
+    fn the_daemon_does_the_same_after_a_backup(db) {
         let service = service(db, true);
         service.fragment("20-now.toml", "[tasks.cleanup-now]\nevery = \"1s\"\n[policies.expired-images]\ntask = \"cleanup-now\"\n\
             [policies.old-results]\ntask = \"cleanup-now\"\n");
@@ -218,7 +218,7 @@ for_each_engine! {
         assert!(after.rows_written().contains("face_swap_tasks 11 - - 301 completed"));
     }
 
-    fn a_session_that_is_not_named_is_a_mistake(db) {
+    fn an_unnamed_session_is_a_mistake(db) {
         let service = service(db, true);
         let before = service.holdings();
         for arguments in [
@@ -236,7 +236,7 @@ for_each_engine! {
         assert_eq!(service.holdings(), before);
     }
 
-    fn g9_a_file_that_cannot_be_removed_keeps_no_other(db) {
+    fn g9_an_unremovable_file_keeps_no_other(db) {
         let service = service(db, true);
         let path = service.root("storage").join("photos/c.jpg");
         std::fs::remove_file(&path).expect("a file is removed");

@@ -82,7 +82,7 @@ for_each_engine! {
         assert_left(&drop.holdings());
     }
 
-    fn a_text_without_zone_is_read_in_the_zone_of_its_source(db) {
+    fn a_text_without_zone_has_its_sources_zone(db) {
         let drop = Application::new(db, &LAYOUT);
         // Five hours ahead all year: what is written as half an hour from now was over four and a half hours ago.
         drop.fragment("20-zone.toml", "[sources.drop]\ntimezone = \"Asia/Tashkent\"\n");
@@ -93,7 +93,7 @@ for_each_engine! {
         assert_eq!(expired, ["103", "111"]);
     }
 
-    fn a_corrected_date_is_taken_by_the_next_run(db) {
+    fn the_next_run_uses_a_corrected_date(db) {
         let drop = Application::new(db, &LAYOUT);
         drop.json_of(3, &["run", "--json"]);
         drop.db.execute("UPDATE files SET expiry_at = '2024-02-29T12:00:00' WHERE id = 105");

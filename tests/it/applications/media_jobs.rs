@@ -105,7 +105,7 @@ for_each_engine! {
         assert_left(&service.holdings());
     }
 
-    fn one_kind_of_job_is_chosen_by_name_and_kept_longer_by_a_flag(db) {
+    fn a_named_policy_runs_alone_with_longer_keep(db) {
         let service = Application::new(db, &LAYOUT);
         let longer = ["failed-jobs", "--set", "policies.failed-jobs.keep=14d"];
         let one = json!({

@@ -134,7 +134,7 @@ for_each_engine! {
         assert_fits(&library(db, ASKS_A_LIST), &parts);
     }
 
-    fn stale_jobs_fail_history_goes_and_stuck_plans_become_drafts(db) {
+    fn stale_jobs_fail_history_goes_plans_become_drafts(db) {
         let library = library(db, ASKS_A_LIST);
         let run = Night { arguments: &[], expected: &expected(), again: &again(), detached: &DETACHED }.pass(&library);
         assert_left(&library.holdings());
@@ -170,14 +170,14 @@ for_each_engine! {
         assert_left(&library.holdings());
     }
 
-    fn a_plan_of_a_job_that_hangs_becomes_a_draft_in_the_same_run(db) {
+    fn plans_of_hanging_jobs_become_drafts_at_once(db) {
         let library = library(db, ASKS_A_LIST);
         library.db.execute("UPDATE analysis_plans SET job_id = 'sync-1' WHERE id = 11");
         library.json(&["run", "--json"]);
         assert!(library.holdings().rows_written().contains("analysis_plans 11 DRAFT sync-1"));
     }
 
-    fn g5_a_probe_that_fails_or_is_late_keeps_its_job_and_is_reported(db) {
+    fn g5_a_failed_or_late_probe_keeps_its_job(db) {
         let library = library(db, "case $1 in sync-1) kill -9 $$;; sync-2) sleep 60;; alive-*) exit 0;; *) exit 1;; esac\n");
         library.fragment("20-late.toml", "[policies.stale-jobs.alive]\ntimeout = \"1s\"\n");
         let run = library.json_of(3, &["run", "stale-jobs", "--json"]);
@@ -190,7 +190,7 @@ for_each_engine! {
         assert_eq!(left.len(), 2);
     }
 
-    fn a_run_on_a_terminal_shows_how_far_it_is(db) {
+    fn a_run_on_a_terminal_shows_its_progress(db) {
         let library = library(db, "sleep 0.2\ncase \"$1\" in alive-*) exit 0;; *) exit 1;; esac\n");
         let run = library.command(&["run", "stale-jobs"]);
         let words = std::iter::once(run.get_program()).chain(run.get_args()).map(|word| word.to_str().expect("text"));
@@ -214,7 +214,7 @@ for_each_engine! {
         assert_eq!(library.db.value("SELECT COUNT(*) FROM jobs WHERE status = 'RUNNING'").as_deref(), Some("14"));
     }
 
-    fn g7_a_run_under_way_shows_is_never_doubled_and_can_be_cancelled(db) {
+    fn g7_a_visible_run_is_cancelled_and_never_doubled(db) {
         let library = library(db, "sleep 60\n");
         library.fragment("20-slow.toml", "[policies.stale-jobs.alive]\ntimeout = \"1m\"\n");
         let first = Daemon::of(library.command(&["run", "stale-jobs", "--json"]));

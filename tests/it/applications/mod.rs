@@ -22,7 +22,7 @@ use holdings::{Holdings, Listing, Names};
 use night::{Night, assert_completed, assert_counts, assert_fits, number, sum};
 
 #[test]
-fn the_examples_are_valid_with_each_url_that_they_show() {
+fn the_examples_are_valid_with_each_shown_url() {
     let layouts = [camera::LAYOUT, face_swap::LAYOUT, media_jobs::LAYOUT, file_drop::LAYOUT, media_sync::LAYOUT];
     for Layout { name, source, .. } in layouts {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("config/examples/{name}.toml"));

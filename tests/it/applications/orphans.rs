@@ -98,14 +98,14 @@ for_each_engine! {
         assert!(cleanup.len() == 1 && cleanup[0]["schedule"] == "every 1 h", "{status:#}");
     }
 
-    fn the_recorder_reports_with_sizes_what_no_detection_names(db) {
+    fn the_recorder_reports_sizes_of_unnamed_files(db) {
         let recorder = application(db, &camera::LAYOUT);
         let policies = [("orphan-thumbnails", 1), ("orphan-images", 1)];
         let gone = [("thumbnails", "yard/nobody.jpg", 1300), ("images", "gate/stray.jpg", 20_300)];
         pass(&recorder, &policies, &["orphan-thumbnails", "orphan-images"], &gone);
     }
 
-    fn the_face_swap_service_has_four_categories_in_one_call(db) {
+    fn the_face_swap_service_cleans_four_categories_together(db) {
         let service = Application::new(db, &face_swap::LAYOUT);
         service.put("storage", "results/lost.png", 51);
         service.put("storage", "results/old/lost.png", 52);
@@ -125,7 +125,7 @@ for_each_engine! {
         pass(&service, &policies, &names, &gone);
     }
 
-    fn the_media_service_cleans_only_orphaned_uploads_and_outputs(db) {
+    fn the_media_service_cleans_only_uploads_and_outputs(db) {
         let service = Application::new(db, &media_jobs::LAYOUT);
         service.put("outputs", "nobody/frames/1.png", 77);
         service.put("outputs", "gone-too/video.mp4", 78);

@@ -28,7 +28,7 @@ fn marker(world: &World) -> Option<Value> {
 }
 
 for_each_engine! {
-    fn what_is_there_is_shown_before_anything_is_written(db) {
+    fn contents_are_shown_before_anything_is_written(db) {
         let world = world(db);
         let shown = call_in(&world, &["adopt", "images"]).with(2);
         let root = world.root("images");
@@ -52,7 +52,7 @@ for_each_engine! {
 }
 
 #[test]
-fn an_adopted_store_stays_as_it_is_and_is_remembered() {
+fn an_adopted_store_is_unchanged_and_remembered() {
     let world = world(Database::create(EngineKind::Sqlite));
     call_in(&world, &["adopt", "images", "--yes"]).with(0);
     let first = marker(&world).unwrap();
@@ -71,7 +71,7 @@ fn an_adopted_store_stays_as_it_is_and_is_remembered() {
 }
 
 #[test]
-fn d3_a_marker_of_another_store_or_disk_is_left_alone() {
+fn d3_markers_of_other_stores_are_left_alone() {
     let world = world(Database::create(EngineKind::Sqlite));
     call_in(&world, &["adopt", "images", "--yes"]).with(0);
     let file = world.root("images").join(".retaind/store.json");
@@ -95,7 +95,7 @@ fn d3_a_marker_of_another_store_or_disk_is_left_alone() {
 }
 
 #[test]
-fn a_store_that_is_not_there_is_not_adopted() {
+fn a_missing_store_is_not_adopted() {
     let world = world(Database::create(EngineKind::Sqlite));
     let unknown = call_in(&world, &["adopt", "image", "--yes"]).with(2);
     assert!(

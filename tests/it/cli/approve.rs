@@ -74,7 +74,7 @@ fn a_slip_is_held_until_it_was_approved() {
 }
 
 #[test]
-fn a_guard_is_lifted_once_and_for_what_was_shown() {
+fn guards_are_lifted_once_for_the_amount_shown() {
     let world = world("30d", "max_rows = 1");
     let blocked = call_in(&world, &["run", "items", "--json"]).with(4).json();
     assert_eq!(first(&blocked)["blocked_code"], "max_rows", "{blocked}");
@@ -100,7 +100,7 @@ fn a_guard_is_lifted_once_and_for_what_was_shown() {
 }
 
 #[test]
-fn files_of_a_store_are_approved_as_rows_are() {
+fn files_are_approved_as_rows_are() {
     let files = |keep: &str| {
         format!(
             "[policies.old]\nkind = \"files\"\ntask = \"retention\"\nstore = \"images\"\nkeep = \"{keep}\"\nmax_files = 1\n"
@@ -135,7 +135,7 @@ fn files_of_a_store_are_approved_as_rows_are() {
 }
 
 #[test]
-fn at_a_terminal_it_asks_and_no_is_no() {
+fn on_a_terminal_no_is_no() {
     let world = slipped();
     for typed in ["\n", "n\n", "\u{3}"] {
         let (code, shown, stdout) = AtTerminal::start(&world, "approve").answers(typed);
@@ -151,7 +151,7 @@ fn at_a_terminal_it_asks_and_no_is_no() {
 }
 
 #[test]
-fn what_was_changed_while_it_was_shown_is_not_approved() {
+fn what_changed_while_shown_is_not_approved() {
     let mut world = slipped();
     let asked = AtTerminal::start(&world, "approve").asks();
     world.redeclare(&items("3d", ""));
@@ -167,7 +167,7 @@ fn what_was_changed_while_it_was_shown_is_not_approved() {
 }
 
 #[test]
-fn a_run_by_name_shows_a_widened_policy_and_asks() {
+fn running_a_widened_policy_by_name_asks() {
     let world = slipped();
     let (code, shown, stdout) = AtTerminal::start(&world, "run items").answers("n\n");
     assert_eq!((code, stdout.as_str()), (Some(5), ""), "{shown}");
@@ -211,7 +211,7 @@ fn the_clock_is_confirmed() {
 }
 
 #[test]
-fn diff_tells_what_a_reload_would_change_and_hold() {
+fn diff_shows_what_a_reload_would_hold() {
     let mut world = world("60d", "");
     let never = call_in(&world, &["diff"]).with(0);
     assert_eq!(

@@ -78,7 +78,7 @@ impl AtTerminal {
 }
 
 #[test]
-fn f45_a_run_without_names_at_a_terminal_shows_the_sums_and_asks() {
+fn f45_a_run_without_names_shows_sums_and_asks() {
     let world = world();
     let asked = "\
 This run would delete
@@ -103,7 +103,7 @@ Delete 2 rows and 1 file (1,000 B)? [y/N] ";
 }
 
 #[test]
-fn f45_names_yes_and_modes_that_delete_nothing_are_not_asked_about() {
+fn f45_names_yes_and_harmless_modes_ask_nothing() {
     for (arguments, left) in [
         ("run --yes", set([3])),
         ("run -y", set([3])),
@@ -125,7 +125,7 @@ fn f45_names_yes_and_modes_that_delete_nothing_are_not_asked_about() {
 }
 
 #[test]
-fn f45_a_plan_that_is_not_complete_is_asked_about() {
+fn f45_an_incomplete_plan_is_asked_about() {
     let mut world = world();
     world.declare(&IDLE.replace("policies.idle", "policies.lost").replace("\"item\"", "\"missing\""));
     let (code, shown, _) = AtTerminal::start(&world, "run").answers("n\n");

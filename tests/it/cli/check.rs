@@ -39,7 +39,7 @@ pub(super) fn messages(findings: &[Value]) -> String {
 }
 
 for_each_engine! {
-    fn a_missing_index_is_a_warning_with_the_statement_that_makes_it(db) {
+    fn a_missing_index_is_warned_with_its_statement(db) {
         let mut world = World::new(db);
         world.create_items();
         world.declare(&ITEMS.replace("age = \"at\"", "age = \"born\""));
@@ -90,7 +90,7 @@ for_each_engine! {
         assert!(said(&world, "mark that point to it (ON DELETE CASCADE)"));
     }
 
-    fn children_are_looked_at_as_the_policy_itself_is(db) {
+    fn children_are_checked_as_the_policy_is(db) {
         let mut world = World::new(db);
         world.create_items();
         for (table, above) in [("part", "item"), ("screw", "part")] {
@@ -120,7 +120,7 @@ for_each_engine! {
 }
 
 #[test]
-fn a_missing_privilege_is_an_error_with_the_grant_that_mends_it() {
+fn a_missing_privilege_comes_with_its_grant() {
     needs!(Need::Server);
     for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
         let world = world(Database::create(kind));
@@ -152,7 +152,7 @@ fn a_missing_privilege_is_an_error_with_the_grant_that_mends_it() {
 }
 
 #[test]
-fn a_source_that_does_not_answer_is_named_and_its_password_is_not() {
+fn a_silent_source_is_named_without_its_password() {
     let mut world = world(Database::create(EngineKind::Sqlite));
     world.declare("[sources.away]\nurl = \"postgres://retaind:hunter2@127.0.0.1:1/nvr\"\nconnect_timeout = \"1s\"\n");
     for arguments in [&["check"][..], &["check", "--json"], &["check", "-vvv"]] {

@@ -5,7 +5,7 @@ use crate::engines::{Database, EngineKind};
 use crate::world::World;
 
 #[test]
-fn f11_series_that_one_keep_last_counts_together_are_named() {
+fn f11_series_under_one_keep_last_are_named() {
     let mut world = World::new(Database::create(EngineKind::Sqlite));
     world.declare(
         "[policies.backups]\nkind = \"files\"\nstore = \"images\"\nmatch = \"*.gz\"\nkeep = \"14d\"\nkeep_last = 7\n\

@@ -19,7 +19,7 @@ fn not_adopted(world: &World) -> Vec<serde_json::Value> {
 }
 
 for_each_engine! {
-    fn f43_paths_that_lead_nowhere_are_said_before_any_run(db) {
+    fn f43_paths_that_lead_nowhere_are_reported_beforehand(db) {
         let mut world = World::new(db);
         world.create_items();
         for id in 1..=8 {
@@ -41,7 +41,7 @@ for_each_engine! {
         assert_eq!(messages(&said(&world, "warn", "do not lead into it")), "");
     }
 
-    fn f44_files_of_which_none_is_there_are_said_and_lead_to_adopt(db) {
+    fn f44_when_all_files_are_missing_adopt_is_suggested(db) {
         let mut world = World::new(db);
         world.create_items();
         (1..=5).for_each(|id| world.item(id, 40.0, Some(&format!("data/thumbs/{id}.jpg")), None));

@@ -28,7 +28,7 @@ fn about<'f>(findings: &'f [Value], subject: &str) -> Vec<&'f Value> {
 }
 
 for_each_engine! {
-    fn every_part_of_the_sql_is_read_by_the_database(db) {
+    fn the_database_reads_every_part_of_sql(db) {
         let mut world = world(db, "");
         world.db.execute("CREATE TABLE hold (id INTEGER PRIMARY KEY, item_id INTEGER, why VARCHAR(20))");
         let on = "on = \"hold.item_id = item.id\"";
@@ -85,7 +85,7 @@ for_each_engine! {
         assert_eq!(said(&world).matches("the same rows again").count(), 1, "{}", said(&world));
     }
 
-    fn columns_of_templates_and_of_children_want_an_index(db) {
+    fn columns_of_templates_and_children_need_indexes(db) {
         let mut world = world(db, "files = [{ store = \"images\", path = \"{note}/full\" }]\n");
         world.db.execute("CREATE TABLE part (id INTEGER PRIMARY KEY, item_id INTEGER, thumb VARCHAR(200))");
         world.declare(
@@ -103,7 +103,7 @@ for_each_engine! {
         assert_eq!(messages(&findings(&world, "warn", 0)), "");
     }
 
-    fn a_plan_of_tables_without_an_index_is_the_same(db) {
+    fn a_plan_without_indexes_is_the_same(db) {
         let world = world(db, "");
         for (id, days) in [(1, 40.0), (2, 31.0), (3, 29.0)] {
             world.item(id, days, None, None);
@@ -119,7 +119,7 @@ for_each_engine! {
 }
 
 #[test]
-fn a_program_that_cannot_be_run_is_an_error() {
+fn a_program_that_cannot_run_is_an_error() {
     let mut world =
         world(Database::create(EngineKind::Sqlite), "alive = { command = [\"/nowhere/probe\", \"{id}\"] }\n");
     let hook = world.dir.join("backup");
@@ -191,7 +191,7 @@ fn an_update_needs_its_columns_and_no_more() {
 }
 
 #[test]
-fn what_a_deletion_with_children_needs_is_granted_by_the_fixes() {
+fn the_fixes_grant_what_deleting_children_needs() {
     needs!(Need::Server);
     for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
         let mut world = world(Database::create(kind), "");

@@ -28,7 +28,7 @@ fn told(world: &World, level: &str, code: i32) -> String {
 }
 
 for_each_engine! {
-    fn what_rows_have_written_must_lead_into_the_store(db) {
+    fn written_paths_must_lead_into_the_store(db) {
         let mut world = world(db, ORPHANS);
         world.put("images", "nobody.jpg", 1);
         let warned = told(&world, "warn", 0);
@@ -73,7 +73,7 @@ for_each_engine! {
 }
 
 #[test]
-fn a_store_that_is_not_adopted_is_told_of_with_what_adopts_it() {
+fn an_unadopted_store_is_reported_with_the_remedy() {
     let mut world = world(Database::create(EngineKind::Sqlite), ORPHANS);
     photos(&world, &["a.jpg"]);
     let about = |world: &World, level: &str, code: i32| {
@@ -88,7 +88,7 @@ fn a_store_that_is_not_adopted_is_told_of_with_what_adopts_it() {
 }
 
 #[test]
-fn no_index_is_asked_for_where_none_would_serve() {
+fn an_index_without_use_is_not_asked_for() {
     let mut world = world(Database::create(EngineKind::Sqlite), ORPHANS);
     photos(&world, &["a.jpg"]);
     world.db.execute("CREATE TABLE link (id INTEGER PRIMARY KEY, url VARCHAR(200))");
@@ -102,7 +102,7 @@ fn no_index_is_asked_for_where_none_would_serve() {
 }
 
 #[test]
-fn a_marker_of_another_store_or_disk_is_an_error_and_no_marker_is_fine_for_rows() {
+fn another_stores_marker_fails_and_none_is_fine() {
     let mut world = World::new(Database::create(EngineKind::Sqlite));
     world.create_items();
     world.declare(

@@ -67,7 +67,7 @@ fn keys_and_their_words_complete_behind_set() {
 }
 
 #[test]
-fn runs_complete_by_the_ends_that_lists_show_and_by_their_ids() {
+fn runs_complete_by_whole_ids_and_their_ends() {
     let world = world();
     let config = world.config_file().display().to_string();
     assert_eq!(candidates(&config, &["runs", ""]), Vec::<String>::new());
@@ -82,7 +82,7 @@ fn runs_complete_by_the_ends_that_lists_show_and_by_their_ids() {
 }
 
 #[test]
-fn without_a_usable_configuration_there_are_no_names_and_no_errors() {
+fn an_unusable_configuration_gives_no_names_or_errors() {
     let world = world();
     let config = world.config_file();
     std::fs::write(&config, "[policies.items\nkind = ").unwrap();
@@ -97,7 +97,7 @@ fn without_a_usable_configuration_there_are_no_names_and_no_errors() {
 }
 
 #[test]
-fn every_shell_gets_a_script_by_which_it_asks_this_program() {
+fn every_shell_gets_a_script_that_asks_retaind() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = call(&["completions", shell]).with(0).stdout;
         assert!(script.contains("_COMPLETE_RETAIND") && script.contains("retaind"), "{shell}: {script}");

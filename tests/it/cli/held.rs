@@ -41,7 +41,7 @@ fn warnings(world: &World) -> Vec<(String, Value)> {
 }
 
 #[test]
-fn f42_status_says_what_is_held_and_how_it_goes_on() {
+fn f42_status_says_what_is_held_and_what_next() {
     let mut world = held();
     let status = call_in(&world, &["status", "--json"]).with(0).json();
     let [held] = status["held"].as_array().unwrap().as_slice() else { panic!("{status:#}") };
@@ -61,7 +61,7 @@ fn f42_status_says_what_is_held_and_how_it_goes_on() {
 }
 
 #[test]
-fn f42_statistics_have_what_is_held_in_a_column_of_its_own() {
+fn f42_statistics_have_a_column_for_what_is_held() {
     let world = held();
     let stats = call_in(&world, &["stats", "--json"]).with(0).json();
     let items = &stats["policies"][0];
@@ -78,7 +78,7 @@ fn f42_statistics_have_what_is_held_in_a_column_of_its_own() {
 }
 
 #[test]
-fn f42_plans_and_runs_say_since_when_a_policy_is_held() {
+fn f42_plans_and_runs_say_since_when_held() {
     let world = held();
     let since = call_in(&world, &["status", "--json"]).json()["held"][0]["since"].clone();
     let plan = call_in(&world, &["plan", "items", "--json"]).with(4).json();
@@ -96,7 +96,7 @@ fn f42_plans_and_runs_say_since_when_a_policy_is_held() {
 }
 
 for_each_engine! {
-    fn f42_check_counts_what_was_agreed_to_and_what_is_configured(db) {
+    fn f42_check_compares_what_was_approved_and_configured(db) {
         let mut world = slipped(db);
         let fix = json!("retaind approve items");
         let message = "held until somebody has looked: keep 30d → 3d: 4 rows instead of 0".to_owned();

@@ -112,7 +112,7 @@ impl Hooked {
 }
 
 #[test]
-fn hooks_are_given_the_run_as_far_as_it_is_known() {
+fn hooks_are_given_what_is_known_so_far() {
     let script = "cat > DIR/NAME.json; env | sort > DIR/NAME.env; echo \"$@\" > DIR/NAME.arguments; echo to nobody";
     let [before, after] = ["before", "after"].map(|name| script.replace("NAME", name));
     let world = world(Some(&before), Some(&after), "");
@@ -206,7 +206,7 @@ fn each_way_to_fail_blocks_and_is_told() {
 }
 
 #[test]
-fn an_after_that_fails_leaves_its_error_in_the_result() {
+fn an_after_that_fails_is_in_the_result() {
     let world = world(None, Some("echo 'cannot tell\tanybody' >&2; exit 1"), "");
     let result = call_in(&world, &["run", "sweep", "--json"]).with(3).json();
     assert_eq!(world.ids(), set([3]));
@@ -225,7 +225,7 @@ fn an_after_that_fails_leaves_its_error_in_the_result() {
 }
 
 #[test]
-fn only_a_run_of_the_whole_task_that_may_delete_has_hooks() {
+fn only_whole_tasks_that_may_delete_have_hooks() {
     let mut world = world(Some("echo before >> DIR/ran"), Some("echo after >> DIR/ran"), "");
     let hint = "The hooks of task sweep do not run";
     let says_so = |ended: Ended| ended.with(0).stderr.contains(hint);
@@ -244,7 +244,7 @@ fn only_a_run_of_the_whole_task_that_may_delete_has_hooks() {
 }
 
 #[test]
-fn a_signal_ends_a_before_at_once_and_nothing_is_deleted() {
+fn a_signal_ends_a_before_and_nothing_goes() {
     for (script, processes) in [(GENTLE, 1), (STUBBORN, 2)] {
         let world = world(Some(script), Some("cat > DIR/after.json"), "");
         let hooked = Hooked::start(&world, processes);
@@ -257,7 +257,7 @@ fn a_signal_ends_a_before_at_once_and_nothing_is_deleted() {
 }
 
 #[test]
-fn a_signal_ends_an_after_at_once_and_the_result_says_so() {
+fn a_signal_ends_an_after_and_is_recorded() {
     let world = world(None, Some(STUBBORN), "");
     let hooked = Hooked::start(&world, 2);
     assert_eq!(world.ids(), set([3]));
@@ -269,7 +269,7 @@ fn a_signal_ends_an_after_at_once_and_the_result_says_so() {
 }
 
 #[test]
-fn after_a_signal_the_hook_after_has_half_the_grace() {
+fn a_signalled_after_hook_has_half_the_grace() {
     let mut world = world(Some(GENTLE), Some("echo $$ >> DIR/pids; exec sleep 300"), "");
     world.daemon("shutdown_grace = \"2s\"");
     let hooked = Hooked::start(&world, 1);
@@ -298,7 +298,7 @@ fn a_second_signal_leaves_no_hook_behind() {
 }
 
 #[test]
-fn the_time_of_the_run_is_also_that_of_its_hooks() {
+fn hooks_share_the_time_limit_of_the_run() {
     let world = world(Some(STUBBORN), Some("sleep 1; cat > DIR/after.json"), "timeout = \"1s\"");
     let hooked = Hooked::start(&world, 2);
     let result = hooked.end_within(Duration::from_secs(10)).with(5).json();
@@ -309,7 +309,7 @@ fn the_time_of_the_run_is_also_that_of_its_hooks() {
 }
 
 #[test]
-fn a_hook_that_floods_and_never_listens_does_no_harm() {
+fn a_flooding_hook_that_ignores_signals_is_harmless() {
     let flood = "exec <&-; head -c 10000000 /dev/zero | tr '\\0' y | tee /dev/stderr; sleep 300 & echo $! > DIR/left";
     let mut world = world(Some(flood), Some("exec <&-; sleep 0.2"), "");
     // Errors enough that the JSON is larger than a pipe holds.

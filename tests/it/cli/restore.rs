@@ -35,7 +35,7 @@ fn content(world: &World, store: &str, path: &str) -> String {
 }
 
 #[test]
-fn everything_of_a_run_comes_back_in_all_stores_and_nothing_of_another() {
+fn exactly_one_run_comes_back_in_all_stores() {
     let world = world(&[
         ("images", RUN, "a/1.jpg"),
         ("images", RUN, "2.jpg"),
@@ -113,7 +113,7 @@ fn a_run_that_is_not_one_is_refused() {
 }
 
 #[test]
-fn what_a_policy_of_orphans_took_comes_back_by_the_end_of_its_runs_id() {
+fn removed_orphans_come_back_by_a_shortened_id() {
     let mut world = world(&[]);
     world.db.execute("CREATE TABLE photo (id INTEGER PRIMARY KEY, path VARCHAR(200))");
     world.db.execute("INSERT INTO photo (id, path) VALUES (1, 'named.jpg')");
@@ -146,7 +146,7 @@ fn what_a_policy_of_orphans_took_comes_back_by_the_end_of_its_runs_id() {
 }
 
 #[test]
-fn f22_nothing_is_put_back_in_a_copy_of_the_store() {
+fn f22_nothing_is_restored_into_a_copy() {
     let world = world(&[("images", RUN, "1.jpg")]);
     call_in(&world, &["adopt", "images", "--yes"]).with(0);
     let (root, aside) = (world.root("images"), world.dir.join("aside"));

@@ -60,7 +60,7 @@ for_each_engine! {
         }
     }
 
-    fn f3_check_looks_at_the_columns_of_policies_that_are_switched_off(db) {
+    fn f3_check_asks_columns_of_disabled_policies(db) {
         let mut world = World::new(db);
         world.create_items();
         world.declare(POLICY);
@@ -72,7 +72,7 @@ for_each_engine! {
         assert!(wrong.contains("store images: a column that names its files does not fit: table item has no column picture"), "{wrong}");
     }
 
-    fn f3_a_view_of_two_tables_can_be_a_reference(db) {
+    fn f3_a_view_of_two_tables_may_be_referenced(db) {
         let mut world = World::new(db);
         world.create_items();
         world.declare(POLICY);

@@ -66,7 +66,7 @@ fn assert_uncounted(policy: &Value) {
 }
 
 for_each_engine! {
-    fn what_can_be_cleaned_is_counted_with_its_oldest_row(db) {
+    fn eligible_rows_are_counted_with_the_oldest(db) {
         let mut world = world(db, "protected_by = [{ table = \"hold\", on = \"hold.item_id = item.id\" }]\n");
         world.db.execute("CREATE TABLE hold (item_id INTEGER); INSERT INTO hold VALUES (1), (5)");
         for (id, days) in [(1, 50.0), (2, 40.0), (3, 31.0), (4, 29.0), (5, 2.0)] {
@@ -103,7 +103,7 @@ for_each_engine! {
         assert_eq!(policy(&report, "items")["falling_behind"], false);
     }
 
-    fn a_count_that_takes_too_long_is_an_estimate_in_time(db) {
+    fn a_slow_count_becomes_an_estimate_in_time(db) {
         let kind = db.kind();
         let mut world = world(db, slow(kind));
         world.declare(&called("quick", ""));
@@ -230,7 +230,7 @@ fn a_table_that_somebody_locks_holds_nobody_up() {
 }
 
 #[test]
-fn sqlite_judges_a_sample_where_it_cannot_count_in_time() {
+fn sqlite_judges_a_sample_when_time_is_short() {
     let some_work = "where = \"(WITH RECURSIVE c(n) AS (SELECT id UNION ALL SELECT n + 1 FROM c WHERE n < id + 20) \
                      SELECT count(*) FROM c) > 0 AND id % 2 = 0\"\n";
     let world = world(Database::create(EngineKind::Sqlite), some_work);
@@ -259,7 +259,7 @@ fn a_locked_file_holds_nobody_up() {
 }
 
 #[test]
-fn policies_that_take_parameters_are_left_out_or_given_them() {
+fn policies_with_parameters_need_them_or_are_omitted() {
     let mut world = world(Database::create(EngineKind::Sqlite), "");
     (1..=3).for_each(|id| world.item(id, 40.0, None, None));
     let asked = called("one", "params = [\"id\"]\nwhere = \"id = :id\"\n").replace("task = \"retention\"\n", "");
@@ -279,7 +279,7 @@ fn policies_that_take_parameters_are_left_out_or_given_them() {
 }
 
 #[test]
-fn a_policy_that_cannot_be_looked_at_does_not_hide_the_others() {
+fn a_failing_policy_does_not_hide_others() {
     let mut world = world(Database::create(EngineKind::Sqlite), "");
     world.item(1, 40.0, None, None);
     world.declare("[sources.away]\nurl = \"postgres://retaind:hunter2@127.0.0.1:1/nvr\"\n");

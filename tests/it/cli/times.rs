@@ -27,7 +27,7 @@ fn reason(world: &World, key: &str) -> Value {
 }
 
 for_each_engine! {
-    fn f1_everybody_says_that_a_condition_does_not_depend_on_the_time(db) {
+    fn f1_everybody_reports_conditions_independent_of_time(db) {
         let old = 1_700_000_000.to_string();
         let world = world(db, "BIGINT", &[old], "where = \"at < :cutoff_ms\"\n");
         assert_eq!(findings(&world, "error", 1)[0]["code"], "time_independent");
@@ -57,7 +57,7 @@ for_each_engine! {
         assert_eq!(world.ids().len(), 0);
     }
 
-    fn f6_why_says_that_a_date_is_not_a_time(db) {
+    fn f6_why_reports_dates_that_are_not_times(db) {
         let kind = db.timestamp_type();
         let values = ["'0001-01-01 00:00:00'", "NULL"].map(str::to_owned);
         let world = world(db, kind, &values, "age = \"at\"\n");

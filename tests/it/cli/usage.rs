@@ -26,7 +26,7 @@ fn help_is_data_and_has_examples() {
 }
 
 #[test]
-fn wrong_usage_is_exit_code_2_and_no_data() {
+fn wrong_usage_exits_with_2_without_data() {
     for wrong in [
         &["paln"][..],
         &["plan", "--lits"],
@@ -85,7 +85,7 @@ fn bad_configuration() -> String {
 }
 
 #[test]
-fn g10_a_bad_configuration_is_exit_code_78_with_every_error() {
+fn g10_a_bad_configuration_exits_with_every_error() {
     let config = bad_configuration();
     for command in ["check", "plan", "run", "stats", "daemon"] {
         let ended = call(&[command, "--config", &config]).with(78);
@@ -104,7 +104,7 @@ fn g10_a_bad_configuration_is_exit_code_78_with_every_error() {
 }
 
 #[test]
-fn colour_is_used_when_asked_for_and_never_in_a_pipe_by_itself() {
+fn a_pipe_gets_colour_only_on_request() {
     let config = bad_configuration();
     let escapes = |arguments: &[&str], no_color: bool| {
         let mut command = retaind(arguments);
@@ -137,7 +137,7 @@ fn every_command_has_a_manual_page() {
 }
 
 #[test]
-fn the_manual_page_of_the_configuration_has_every_key() {
+fn the_configurations_manual_page_has_every_key() {
     let dir = scratch_dir("cli-man-5");
     pages::write(&dir).unwrap();
     let page = std::fs::read_to_string(dir.join("retaind.toml.5")).unwrap();

@@ -22,7 +22,7 @@ fn call_with(environment: &[(&str, &str)], arguments: &[&str]) -> Ended {
 }
 
 #[test]
-fn f45_a_variable_that_overrides_nothing_is_refused_by_every_command() {
+fn f45_variables_that_override_nothing_are_refused() {
     let world = world();
     let config = world.config_file().display().to_string();
     for arguments in [
@@ -81,7 +81,7 @@ fn f45_variables_of_hooks_and_of_urls_are_known() {
 }
 
 #[test]
-fn a_variable_names_the_file_and_the_flag_wins() {
+fn a_variable_names_the_file_the_flag_wins() {
     let world = world();
     let config = world.config_file().display().to_string();
     let plan = call_with(&[("RETAIND_CONFIG", &config)], &["plan", "--json"]).with(0).json();

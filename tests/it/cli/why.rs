@@ -39,7 +39,7 @@ fn planned(world: &World) -> Vec<String> {
 }
 
 for_each_engine! {
-    fn what_keeps_a_row_is_named_and_the_rest_is_what_a_plan_lists(db) {
+    fn why_and_plan_agree_on_what_keeps_rows(db) {
         let world = world(
             db,
             "where = \"note <> 'vault'\"\nprotected_by = [{ table = \"hold\", on = \"hold.item_id = item.id\", where = \"hold.live = 1\" }]\n\
@@ -92,7 +92,7 @@ for_each_engine! {
         assert!(lines.iter().any(|line| line.starts_with("items: also kept: ")), "{page}");
     }
 
-    fn the_slot_that_takes_a_row_is_the_first_after_it_is_old_enough(db) {
+    fn the_first_slot_after_keep_takes_a_row(db) {
         let world = world(db, "");
         world.item(1, 40.0, None, None);
         world.item(2, 10.0, None, None);
@@ -109,7 +109,7 @@ for_each_engine! {
         assert_eq!((reasons(policy), &policy["reasons"][0]["facts"]["keep_secs"]), (vec!["too_young"], &json!(30 * 86_400)));
     }
 
-    fn a_row_that_goes_with_another_is_told_so(db) {
+    fn a_row_that_goes_with_another_says_so(db) {
         let mut world = world(db, "");
         world.db.execute(
             "CREATE TABLE part (id INTEGER PRIMARY KEY, item_id INTEGER, thumb VARCHAR(99)); \
@@ -147,7 +147,7 @@ for_each_engine! {
         }]));
     }
 
-    fn files_go_with_the_row_unless_another_row_names_them(db) {
+    fn files_go_with_the_row_unless_named_elsewhere(db) {
         let world = world(
             db,
             "files = [{ store = \"thumbs\", column = \"thumb\" }, { store = \"images\", column = \"image\" }]\n",
@@ -166,7 +166,7 @@ for_each_engine! {
         assert!(page.contains("items: file: thumbs: a.jpg goes with the row\n"), "{page}");
     }
 
-    fn keys_of_several_columns_and_of_text_are_read(db) {
+    fn keys_of_several_columns_and_text_work(db) {
         let mut world = World::new(db);
         let at = world.db.timestamp_type();
         world.db.execute(&format!("CREATE TABLE entry (area VARCHAR(20) NOT NULL, n INTEGER NOT NULL, at {at} NULL, PRIMARY KEY (area, n))"));
@@ -191,7 +191,7 @@ for_each_engine! {
         }
     }
 
-    fn where_and_how_a_policy_stands_is_a_reason_too(db) {
+    fn a_policys_state_is_a_reason_too(db) {
         let mut world = world(db, "");
         world.item(1, 40.0, None, None);
         let policy = format!("[policies{}", ITEMS.split_once("[policies").unwrap().1);
@@ -262,7 +262,7 @@ for_each_engine! {
 }
 
 #[test]
-fn a_row_that_somebody_holds_is_locked_and_stays_as_it_is() {
+fn a_locked_row_shows_so_and_is_untouched() {
     needs!(Need::Server);
     for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
         let world = world(Database::create(kind), "");
@@ -281,7 +281,7 @@ fn a_row_that_somebody_holds_is_locked_and_stays_as_it_is() {
 }
 
 #[test]
-fn what_cannot_be_asked_is_wrong_usage_with_a_hint() {
+fn what_cannot_be_asked_is_wrong_usage() {
     let mut world = world(Database::create(EngineKind::Sqlite), "");
     world.db.execute("CREATE TABLE other (id INTEGER PRIMARY KEY); INSERT INTO other VALUES (1)");
     for (table, told) in [

@@ -72,7 +72,7 @@ for_each_engine! {
         assert_eq!((&reason["key"], &reason["table"], &reason["others"]), (&"7".into(), &"photo".into(), &true.into()));
     }
 
-    fn a_name_and_a_directory_keep_a_file_too(db) {
+    fn names_and_directories_keep_a_file_too(db) {
         let mut world = world(db, LOST);
         world.db.execute("CREATE TABLE link (id INTEGER PRIMARY KEY, url VARCHAR(200), dir VARCHAR(200))");
         world.db.execute("INSERT INTO link (id, url, dir) VALUES (1, 'https://host/x/n.jpg', 'albums/7/')");
@@ -94,7 +94,7 @@ fn sqlite(policies: &str) -> World {
 }
 
 #[test]
-fn every_reason_of_an_orphan_to_stay_is_told() {
+fn every_reason_that_keeps_orphans_is_shown() {
     let world = sqlite(LOST);
     put(&world, "young.jpg", 1, 1);
     put(&world, "old.txt", 1, 9);
@@ -118,7 +118,7 @@ fn every_reason_of_an_orphan_to_stay_is_told() {
 }
 
 #[test]
-fn a_file_in_a_directory_that_rows_name_as_a_whole_goes_with_it() {
+fn a_file_goes_with_its_named_directory() {
     let mut world = sqlite(LOST);
     world.reference_entry("images", "{ source = \"app\", table = \"photo\", path = \"out/{id}\", directory = true }");
     put(&world, "out/7/deep/a.jpg", 1, 9);
@@ -138,7 +138,7 @@ fn a_store_with_a_trash_moves_it_there() {
 }
 
 #[test]
-fn a_policy_of_files_goes_by_age_number_and_size() {
+fn files_go_by_age_number_and_size() {
     let policy =
         |lines: &str| format!("[policies.logs]\nkind = \"files\"\nstore = \"images\"\nmatch = \"**/*.log\"\n{lines}\n");
     let told = |lines: &str, path: &str| {
@@ -172,7 +172,7 @@ fn a_policy_of_files_goes_by_age_number_and_size() {
 }
 
 #[test]
-fn what_is_not_there_is_said_with_the_rows_that_miss_it() {
+fn a_missing_file_is_shown_with_its_rows() {
     let world = sqlite(LOST);
     world.db.execute("INSERT INTO photo (id, path) VALUES (5, 'gone.jpg')");
     let gone = call_in(&world, &["why", "images", "gone.jpg"]).with(1);
@@ -201,7 +201,7 @@ fn what_is_not_there_is_said_with_the_rows_that_miss_it() {
 }
 
 #[test]
-fn a_name_that_is_no_text_can_be_asked_about() {
+fn names_that_are_not_text_can_be_asked() {
     let world = sqlite(LOST);
     let name = std::ffi::OsStr::from_bytes(b"\xff\xfe.jpg");
     std::fs::write(world.root("images").join(name), "x").unwrap();

@@ -29,7 +29,7 @@ fn only_policy(result: &Value) -> &Value {
 }
 
 #[test]
-fn a_plan_a_run_and_the_ledger_tell_the_same() {
+fn plan_run_and_ledger_agree() {
     let world = world();
     let plan = call_in(&world, &["plan", "--json"]).with(0).json();
     assert_eq!(world.ids(), set([1, 2, 3]));
@@ -55,7 +55,7 @@ fn a_plan_a_run_and_the_ledger_tell_the_same() {
 }
 
 #[test]
-fn a_listing_has_a_line_for_each_row_and_file_and_sums_beside_it() {
+fn a_listing_has_lines_for_everything_and_sums() {
     let world = world();
     let listed = call_in(&world, &["plan", "items", "--list"]).with(0);
     let lines: Vec<Value> = listed.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -77,7 +77,7 @@ fn a_listing_has_a_line_for_each_row_and_file_and_sums_beside_it() {
 }
 
 #[test]
-fn a_task_run_by_name_is_its_last_run() {
+fn a_run_by_name_is_the_tasks_last() {
     let world = world();
     let before = call_in(&world, &["status", "--json"]).with(0).json();
     let task = |status: &Value| -> Value {
@@ -111,7 +111,7 @@ fn report_mode_decides_and_records_and_deletes_nothing() {
 }
 
 #[test]
-fn names_select_and_what_they_cannot_select_is_wrong_usage() {
+fn names_that_select_nothing_are_wrong_usage() {
     let mut world = world();
     world.declare(&ITEMS.replace("policies.items", "policies.off").replace("kind =", "enabled = false\nkind ="));
     for (name, told) in
@@ -147,7 +147,7 @@ fn exit_codes_tell_how_a_run_ended() {
 }
 
 #[test]
-fn g8_a_signal_cancels_and_the_result_tells_what_is_gone() {
+fn g8_a_signalled_run_reports_what_is_gone() {
     const ROWS: u64 = 200_000;
     let mut world = World::new(Database::create(EngineKind::Sqlite));
     world.create_items();
@@ -176,7 +176,7 @@ fn g8_a_signal_cancels_and_the_result_tells_what_is_gone() {
 }
 
 #[test]
-fn hostile_keys_and_paths_are_escaped_for_people_and_exact_for_programs() {
+fn hostile_names_are_escaped_for_people_alone() {
     let mut world = World::new(Database::create(EngineKind::Sqlite));
     world.db.execute("CREATE TABLE note (k TEXT PRIMARY KEY NOT NULL, at TIMESTAMP, thumb TEXT)");
     world.declare(&ITEMS.replace("\"item\"", "\"note\""));
@@ -220,7 +220,7 @@ fn a_terminal_gets_tables_and_colour() {
 }
 
 #[test]
-fn one_task_purges_a_log_table_and_a_log_directory() {
+fn one_task_purges_a_table_and_a_directory() {
     let mut world = World::by_mtime(Database::create(EngineKind::Sqlite));
     world.db.execute("CREATE TABLE log (id INTEGER PRIMARY KEY, at TIMESTAMP)");
     let (old, young) = (world.days_ago(40.0), world.days_ago(1.0));

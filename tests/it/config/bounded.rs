@@ -26,7 +26,7 @@ fn pipe(etc: &Etc, name: &str) {
 }
 
 #[test]
-fn f39_a_fragment_that_is_not_a_regular_file_is_one_error_with_its_name() {
+fn f39_an_irregular_fragment_is_named_in_one_error() {
     let etc = Etc::new(BASE);
     pipe(&etc, "conf.d/10-pipe.toml");
     std::os::unix::fs::symlink("/dev/zero", etc.path("conf.d/20-zero.toml")).unwrap();
@@ -47,7 +47,7 @@ fn f39_a_fragment_that_is_not_a_regular_file_is_one_error_with_its_name() {
 }
 
 #[test]
-fn f39_the_main_file_and_passwords_are_regular_files_too() {
+fn f39_main_file_and_passwords_are_regular_too() {
     let etc = Etc::new(BASE);
     std::fs::remove_file(etc.path("retaind.toml")).unwrap();
     pipe(&etc, "retaind.toml");
@@ -76,7 +76,7 @@ fn f39_a_file_has_a_limit() {
 }
 
 #[test]
-fn f39_thousands_of_errors_are_found_soon_and_a_hundred_are_shown() {
+fn f39_of_thousands_of_errors_a_hundred_show_soon() {
     let numbered = |line: fn(usize) -> String| (0..MANY).map(line).collect::<String>();
     let cases = [
         ("unknown keys in one table", format!("{BASE}{}", numbered(|n| format!("colour{n} = 1\n")))),

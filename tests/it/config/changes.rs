@@ -197,7 +197,7 @@ fn d4_times_that_take_more_are_listed() {
 }
 
 #[test]
-fn d4_claims_actions_and_parameters_that_take_more_are_listed() {
+fn d4_claims_actions_and_parameters_that_widen_are_listed() {
     let protected = "protected_by = [{ table = \"u\", on = \"u.t = t.id\" }]";
     let narrower = "protected_by = [{ table = \"u\", on = \"u.t = t.id\", where = \"u.open\" }]";
     let update = |set: &str| format!("action = \"update\"\nset = {{ {set} }}");
@@ -280,7 +280,7 @@ fn d4_what_takes_less_is_not_listed() {
 }
 
 #[test]
-fn what_may_hold_a_password_is_said_to_change_and_not_shown() {
+fn possible_passwords_are_said_to_change_not_shown() {
     let (said, _) = reload(
         &media("action = \"update\"\nset = { s = \"s3cret\" }"),
         &media(
@@ -292,7 +292,7 @@ fn what_may_hold_a_password_is_said_to_change_and_not_shown() {
 }
 
 #[test]
-fn what_a_policy_does_is_said_as_it_is_written() {
+fn what_a_policy_does_is_described_as_written() {
     let new = format!(
         "{}\n{}\ndetails = [\"id\", \"at\"]",
         by_kind("values = { x = \"36h\" }, default = \"1d\""),

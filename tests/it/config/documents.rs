@@ -110,7 +110,7 @@ fn the_shipped_file_is_valid_and_deletes_nothing() {
 }
 
 #[test]
-fn the_camera_recorder_runs_on_every_engine_and_switches_images_by_one_key() {
+fn the_recorder_fits_every_engine_and_switches_images() {
     let urls = [
         ("postgres://retaind@localhost/nvr", Engine::Postgres),
         ("mysql://retaind@localhost/nvr", Engine::MySql),

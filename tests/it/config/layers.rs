@@ -40,7 +40,7 @@ fn a_later_layer_wins_key_by_key() {
 }
 
 #[test]
-fn a_list_is_replaced_and_its_entries_can_be_overridden() {
+fn entries_of_a_replaced_list_can_be_overridden() {
     let images = |etc: &Etc| {
         let settings = etc.settings();
         rows(&settings, "detections").files.iter().map(|file| file.store.to_string()).collect::<Vec<_>>()
@@ -83,7 +83,7 @@ fn times(etc: &Etc) -> String {
 }
 
 #[test]
-fn one_duration_overrides_a_table_of_them_and_the_other_way_round() {
+fn one_duration_and_a_table_override_each_other() {
     let etc = || Etc::new(JOBS);
     assert_eq!(times(&etc()), "status: completed 30 Failed 7, others None");
     assert_eq!(times(&etc().with_set("policies.completed-jobs.keep", "60d")), "60");
@@ -95,7 +95,7 @@ fn one_duration_overrides_a_table_of_them_and_the_other_way_round() {
 }
 
 #[test]
-fn a_table_of_durations_is_overridden_value_by_value() {
+fn tables_of_durations_are_overridden_by_value() {
     let etc = || Etc::new(JOBS);
     let key = "policies.completed-jobs.keep";
     let one = etc().with_set(&format!("{key}.values.completed"), "60d");
@@ -117,7 +117,7 @@ fn a_table_of_durations_is_overridden_value_by_value() {
 }
 
 #[test]
-fn what_is_set_and_what_is_in_children_can_be_overridden() {
+fn what_is_in_set_and_children_is_overridable() {
     let text = format!(
         "{BASE}[policies.u]\nkind = \"rows\"\nsource = \"nvr\"\ntable = \"t\"\nwhere = \"a = 1\"\n\
          action = \"update\"\nset = {{ status = \"expired\", n = 1 }}\n\
@@ -141,7 +141,7 @@ fn what_is_set_and_what_is_in_children_can_be_overridden() {
 }
 
 #[test]
-fn policies_keep_the_order_in_which_they_are_declared() {
+fn policies_keep_the_order_of_declaration() {
     let policy = |name: &str| {
         format!("[policies.{name}]\nkind = \"rows\"\nsource = \"nvr\"\ntable = \"t\"\nwhere = \"1 = 1\"\n")
     };
@@ -230,7 +230,7 @@ fn shipped_tasks_change_key_by_key() {
 }
 
 #[test]
-fn a_store_keeps_its_references_and_a_source_its_engine() {
+fn stores_keep_references_and_sources_their_engine() {
     let text =
         "[stores.images]\nstrip_prefix = \"i/\"\nreferences = [{ source = \"nvr\", table = \"a.b\", column = \"C\" }]";
     let settings = Etc::new(BASE).with_file("conf.d/1.toml", text).settings();
@@ -245,7 +245,7 @@ fn a_store_keeps_its_references_and_a_source_its_engine() {
 }
 
 #[test]
-fn every_of_a_later_layer_replaces_a_schedule_and_the_other_way_round() {
+fn every_and_schedule_replace_each_other() {
     let trigger = |etc: &Etc| etc.settings().tasks[0].trigger.clone();
     let etc = Etc::new("[tasks.retention]\nschedule = \"0 3 * * *\"\n");
     let etc = etc.with_file("conf.d/often.toml", "[tasks.retention]\nevery = \"1m\"\n");

@@ -7,7 +7,7 @@ use retaind::policy::compile;
 use super::{BASE, Etc};
 
 #[test]
-fn g10_every_mistake_is_told_at_once_with_its_place_and_a_hint() {
+fn g10_every_mistake_has_its_place_and_hint() {
     let etc = Etc::new(
         r#"[daemon]
 mode = "enforced"
@@ -202,7 +202,7 @@ fn g10_sections_are_checked_like_policies() {
 }
 
 #[test]
-fn a_policy_cannot_have_the_name_of_a_task() {
+fn policies_and_tasks_share_no_name() {
     let errors = Etc::new(&BASE.replace("policies.detections", "policies.retention")).errors();
     let wanted = "retaind.toml:11:11: policies.retention: there is a task of that name";
     assert!(errors.len() == 1 && errors[0].starts_with(wanted), "{errors:?}");
@@ -244,7 +244,7 @@ fn a_missing_file_is_told() {
 }
 
 #[test]
-fn the_rendering_shows_the_line_and_marks_the_place() {
+fn the_rendering_marks_the_place_in_its_line() {
     let wrong = Etc::new("[daemon]\nmode = \"enforced\" # why not\ntimezone = \"UTC\"\n").wrong();
     let plain = wrong.render(false);
     assert!(plain.contains("daemon.mode: there is no mode \"enforced\""), "{plain}");

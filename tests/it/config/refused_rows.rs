@@ -30,7 +30,7 @@ fn refused(cases: &[(&str, &str)]) {
 }
 
 #[test]
-fn g10_times_that_contradict_each_other_or_have_no_effect() {
+fn g10_contradictory_or_useless_times_are_refused() {
     refused(&[
         (
             "age = \"a\"\nkeep = \"1d\"\nexpires = \"e\"",
@@ -243,7 +243,7 @@ fn g10_parameters_that_are_unknown_unused_or_ill_named() {
 }
 
 #[test]
-fn g10_all_mistakes_of_one_policy_are_told_together_with_their_places() {
+fn g10_one_policys_mistakes_come_together_with_places() {
     let etc = Etc::new(
         r#"[sources.s]
 url = "sqlite:/s.db"

@@ -158,7 +158,7 @@ fn the_whole_example_of_the_design_compiles() {
 }
 
 #[test]
-fn stale_jobs_and_their_task_have_all_that_the_design_gives_them() {
+fn stale_jobs_have_all_that_the_design_gives() {
     let settings = Etc::new(DESIGN).settings();
     let stale = rows(&settings, "stale-jobs");
     let Some(Keep::ByValue(by)) = &stale.keep else { panic!("{stale:?}") };
@@ -207,7 +207,7 @@ fn the_defaults_of_a_policy_are_these() {
 }
 
 #[test]
-fn times_may_be_numbers_and_expiry_may_have_a_grace() {
+fn times_may_be_numbers_and_expiries_have_grace() {
     let unix = policy("age = \"a\"\nkeep = \"1d\"\nage_format = \"unix\"");
     assert_eq!(unix.age.unwrap().format, Some(AgeFormat::Unix));
     let expiring = policy("expires = \"a\"\nage_format = \"unix_ms\"\ngrace = \"7d\"");

@@ -139,7 +139,7 @@ fn what_an_editor_can_see_is_marked() {
 }
 
 #[test]
-fn every_key_is_described_and_the_first_line_of_the_shipped_file_names_the_schema() {
+fn keys_are_described_and_files_name_their_schema() {
     let schema = schema();
     for (table, properties) in schema["$defs"].as_object().unwrap() {
         for (key, property) in properties["properties"].as_object().unwrap() {

@@ -46,7 +46,7 @@ fn a_password_comes_from_one_of_four_places() {
 }
 
 #[test]
-fn two_passwords_or_one_in_a_bad_place_are_refused() {
+fn two_passwords_or_misplaced_ones_are_refused() {
     let both = source("password_credential = \"nvr-db\"").with_set("sources.nvr.password_file", "/nonexistent");
     let errors = both.errors();
     assert_eq!(errors.len(), 2, "{errors:#?}");

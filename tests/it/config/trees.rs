@@ -35,7 +35,7 @@ fn orphans(lines: &str) -> (OrphansPolicy, Mode) {
 }
 
 #[test]
-fn a_store_has_references_of_every_shape_and_a_trash() {
+fn stores_have_references_of_every_shape_and_trash() {
     let settings = settings(
         "[stores.all]\npath = \"/all\"\ntrash = \"7d\"\nreferences = [\n\
          { source = \"s\", table = \"t\", column = \"c\" },\n\
@@ -276,7 +276,7 @@ fn g3_a_store_with_names_owns_no_directories() {
 }
 
 #[test]
-fn g3_orphans_are_not_sought_where_names_stand_beside_directories() {
+fn g3_names_beside_directories_rule_out_orphans() {
     let found = wrong(
         "[stores.x]\npath = \"/x\"\nreferences = [{ source = \"s\", table = \"t\", column = \"c\", match = \"name\" },\n\
          { source = \"s\", table = \"t\", path = \"{id}\", directory = true }]\n\
@@ -292,7 +292,7 @@ fn g3_orphans_are_not_sought_where_names_stand_beside_directories() {
 }
 
 #[test]
-fn a_full_disk_may_bypass_the_trash_only_if_told_so() {
+fn a_full_disk_bypasses_trash_only_if_told() {
     let settings = |lines: &str| {
         settings(&format!(
             "[stores.t]\npath = \"/t\"\ntrash = \"7d\"\n[policies.p]\nkind = \"files\"\nstore = \"t\"\nmin_free = \"10%\"\n{lines}"

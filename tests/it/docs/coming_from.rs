@@ -116,7 +116,7 @@ fn judge(word: &str, example: &toml::Table) -> Option<Result<(), String>> {
 }
 
 #[test]
-fn what_stands_for_each_part_of_a_cleanup_service_is_there() {
+fn each_part_of_cleanup_services_has_a_counterpart() {
     let tables = tables();
     assert_eq!(tables.keys().map(String::as_str).collect::<BTreeSet<_>>(), EXAMPLES.into());
     let mut wrong = Vec::new();

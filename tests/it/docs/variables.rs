@@ -29,7 +29,7 @@ fn named(directory: &Path, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_variable_of_the_sources_is_known_and_documented() {
+fn every_variable_is_known_and_documented() {
     let mut found = BTreeSet::new();
     for tree in ["src", "packaging", "systemd", "config"] {
         named(&root().join(tree), &mut found);

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 
 for_each_engine! {
-    async fn a_slip_of_keep_is_held_until_it_is_approved(db) {
+    async fn a_shortened_keep_is_held_until_approved(db) {
         let mut world = agreed_on(db).await;
         world.redeclare(&keep(3));
         let reviewed = reload(&world).await;
@@ -31,7 +31,7 @@ for_each_engine! {
 }
 
 #[tokio::test]
-async fn the_way_back_holds_nothing_and_narrower_is_agreed_to_at_once() {
+async fn going_back_holds_nothing_and_narrowing_is_agreed() {
     let mut world = agreed().await;
     world.redeclare(&keep(3));
     held(&night(&world).await);
@@ -115,7 +115,7 @@ async fn another_database_is_held() {
 }
 
 #[tokio::test]
-async fn a_loosened_guard_holds_only_what_exceeds_the_old_one() {
+async fn a_loosened_guard_holds_only_the_excess() {
     let mut world = agreed().await;
     let guarded = |most: u64| items(&format!("keep = \"30d\"\nmax_rows = {most}"));
     world.redeclare(&guarded(1));
@@ -141,7 +141,7 @@ async fn a_loosened_guard_holds_only_what_exceeds_the_old_one() {
 }
 
 #[tokio::test]
-async fn an_approval_lifts_a_guard_once_and_for_what_was_shown() {
+async fn an_approval_lifts_a_guard_once() {
     let mut world = agreed().await;
     world.redeclare(&items("keep = \"30d\"\nmax_rows = 1"));
     reload(&world).await;
@@ -175,7 +175,7 @@ async fn an_approval_of_another_configuration_approves_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_configured_for_one_run_alone_approves_nothing() {
+async fn a_configuration_for_one_run_approves_nothing() {
     let mut world = World::new(Database::create(EngineKind::Sqlite));
     world.create_items();
     world.declare(&keep(3));

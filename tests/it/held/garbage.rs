@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn an_approved_configuration_that_cannot_be_compared_is_held() {
+async fn an_approved_configuration_beyond_comparison_is_held() {
     for (wording, reason) in [
         ("{ garbage", "cannot be read"),
         ("[1, 2]", "cannot be read"),
@@ -29,7 +29,7 @@ async fn an_approved_configuration_that_cannot_be_compared_is_held() {
 }
 
 #[tokio::test]
-async fn a_hold_that_cannot_be_read_is_noted_anew() {
+async fn an_unreadable_hold_is_noted_anew() {
     let mut world = agreed().await;
     world.redeclare(&keep(3));
     reload(&world).await;

@@ -15,7 +15,7 @@ fn has(bytes: &[u8], text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn a_password_is_not_remembered_and_another_one_is_no_change() {
+async fn passwords_are_not_remembered_and_change_nothing() {
     let mut world = agreed().await;
     let file = world.dir.join("password");
     std::fs::write(&file, SECRETS[2]).unwrap();

@@ -102,7 +102,7 @@ async fn orphans_are_held_when_less_names_them() {
 }
 
 #[tokio::test]
-async fn rows_are_held_when_others_no_longer_name_their_files() {
+async fn rows_are_held_when_their_files_lose_references() {
     let mut world = world();
     world.references = ["thumb", "note"];
     world.db.execute("CREATE TABLE album (id INTEGER PRIMARY KEY, at TIMESTAMP NULL, cover VARCHAR(50))");
@@ -126,7 +126,7 @@ async fn rows_are_held_when_others_no_longer_name_their_files() {
 }
 
 #[tokio::test]
-async fn what_an_amount_of_room_demands_is_not_measured_by_nights() {
+async fn demanded_space_is_not_measured_by_past_nights() {
     let mut world = world();
     for number in 0..1300 {
         std::fs::write(world.root("images").join(format!("{number}")), "0123456789").unwrap();
@@ -157,7 +157,7 @@ async fn far_more_old_files_than_usual_are_held() {
 }
 
 #[tokio::test]
-async fn a_loosened_guard_of_files_holds_what_exceeds_the_old_one() {
+async fn a_loosened_guard_holds_only_the_excess() {
     let mut world = world();
     for number in 0..3 {
         put(&world, &format!("{number}"), 20.0);
@@ -180,7 +180,7 @@ async fn a_loosened_guard_of_files_holds_what_exceeds_the_old_one() {
 }
 
 #[tokio::test]
-async fn hooks_run_where_one_policy_of_the_task_is_not_held() {
+async fn hooks_run_unless_every_policy_is_held() {
     let mut world = world();
     let hooked = Hooked::of(&world);
     let spool = files(&format!("keep = \"1d\"\n{}", Hooked::TASK));

@@ -35,7 +35,7 @@ async fn after_nights(nights: u32, each: u64) -> World {
 }
 
 #[tokio::test]
-async fn a_restored_database_is_held_for_as_long_as_it_waits() {
+async fn a_restored_database_stays_held_while_waiting() {
     let world = after_nights(12, 150).await;
     old_rows(&world, 5000);
     let hold = held(&night(&world).await).0.clone();
@@ -56,7 +56,7 @@ async fn a_restored_database_is_held_for_as_long_as_it_waits() {
 }
 
 #[tokio::test]
-async fn more_than_was_approved_waits_on_and_does_not_become_usual() {
+async fn more_than_approved_waits_and_stays_unusual() {
     let world = after_nights(12, 150).await;
     old_rows(&world, 2000);
     held(&night(&world).await);
@@ -80,7 +80,7 @@ async fn a_month_without_a_run_is_not_held() {
 }
 
 #[tokio::test]
-async fn a_first_run_takes_a_thousand_or_a_tenth() {
+async fn first_runs_take_a_thousand_or_a_tenth() {
     for (old, young, is_held) in [(1000, 0, false), (1001, 0, true), (1100, 11_000, false), (1300, 11_000, true)] {
         let world = after_nights(0, 0).await;
         old_rows(&world, old);
@@ -112,7 +112,7 @@ async fn max_growth_is_the_factor() {
 }
 
 #[tokio::test]
-async fn hooks_do_not_run_for_what_is_held_once_it_is_counted() {
+async fn hooks_do_not_run_for_a_known_hold() {
     let mut world = after_nights(0, 0).await;
     let hooked = Hooked::of(&world);
     world.redeclare(&(hooked.declaration() + &items(&format!("keep = \"30d\"\n{}", Hooked::TASK))));

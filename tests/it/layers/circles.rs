@@ -284,7 +284,7 @@ fn the_documented_order_is_this_one() {
 }
 
 #[test]
-fn a_circle_is_found_through_what_a_room_hands_on() {
+fn a_circle_through_a_reexport_is_found() {
     let mut house = House::default();
     let path = |text: &str| text.split("::").map(str::to_owned).collect::<Module>();
     house.modules = ["a", "a::b", "a::b::c", "a::d"].map(path).into();

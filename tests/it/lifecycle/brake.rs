@@ -46,7 +46,7 @@ fn await_end(world: &World, count: usize) -> Vec<(String, String, String)> {
 }
 
 #[test]
-fn f41_a_policy_that_is_to_report_stops_and_runs_again_as_such() {
+fn f41_a_policy_set_to_report_stops_and_reruns() {
     needs!(Need::Server);
     for kind in [EngineKind::Sqlite, EngineKind::Postgres, EngineKind::MariaDb] {
         let (world, mut daemon) = purging(kind);
@@ -90,7 +90,7 @@ fn f41_whatever_is_more_careful_stops_the_run() {
 }
 
 #[test]
-fn f41_a_reload_that_widens_or_is_about_others_stops_nothing() {
+fn f41_a_widening_or_unrelated_reload_stops_nothing() {
     let (world, mut daemon) = purging(EngineKind::Sqlite);
     hold(
         &world,

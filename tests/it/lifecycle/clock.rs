@@ -134,7 +134,7 @@ fn assert_held(results: &[(String, serde_json::Value)]) {
 }
 
 #[test]
-fn d27_a_daemon_that_is_started_under_a_wrong_clock_catches_up_on_nothing() {
+fn d27_a_start_under_wrong_clock_catches_nothing_up() {
     needs!(Need::Program("faketime"));
     // The kernel's alarm goes by the real clock: what is late by less than the grace needs none.
     let leaping = Leaping::new("schedule = \"0 3 * * *\"\nmisfire_grace = \"2d\"");
@@ -154,7 +154,7 @@ fn d27_a_daemon_that_is_started_under_a_wrong_clock_catches_up_on_nothing() {
 }
 
 #[test]
-fn f28_a_clock_that_leaps_under_a_daemon_takes_nothing_more() {
+fn f28_a_leap_under_a_daemon_stops_deletion() {
     needs!(Need::Program("faketime"));
     let leaping = Leaping::new("every = \"1s\"");
     let mut daemon = leaping.daemon();
@@ -171,7 +171,7 @@ fn f28_a_clock_that_leaps_under_a_daemon_takes_nothing_more() {
 }
 
 #[test]
-fn f28_by_hand_and_in_plans_a_clock_that_leapt_holds_as_well() {
+fn f28_a_leap_holds_manual_runs_and_plans() {
     needs!(Need::Program("faketime"));
     let leaping = Leaping::new("schedule = \"0 3 * * *\"");
     leaping.command(&["run", "--json", "--set", "daemon.mode=report", "sweep"]);
@@ -211,7 +211,7 @@ fn f28_a_clock_that_the_system_vouches_for_goes() {
 }
 
 #[test]
-fn f28_a_system_that_does_not_answer_vouches_for_nothing() {
+fn f28_a_system_without_answer_vouches_for_nothing() {
     needs!(Need::Program("faketime"));
     let leaping = Leaping::new("schedule = \"0 3 * * *\"");
     leaping.command(&["run", "--json", "sweep"]);
@@ -260,7 +260,7 @@ fn f28_a_clock_that_is_to_be_trusted_is() {
 }
 
 #[test]
-fn f28_a_clock_that_is_set_right_in_the_middle_of_a_run_ends_it() {
+fn f28_setting_the_clock_right_ends_the_run() {
     needs!(Need::Program("faketime"));
     let leaping = Leaping::new("schedule = \"0 3 * * *\"");
     leaping.command(&["run", "--json", "--set", "daemon.mode=report", "sweep"]);
@@ -281,7 +281,7 @@ fn f28_a_clock_that_is_set_right_in_the_middle_of_a_run_ends_it() {
 }
 
 #[test]
-fn f28_a_clock_that_leaps_in_the_middle_of_a_run_empties_no_trash() {
+fn f28_a_leap_during_a_run_empties_no_trash() {
     needs!(Need::Program("faketime"));
     let mut leaping = Leaping::new("schedule = \"0 3 * * *\"");
     let world = &mut leaping.world;

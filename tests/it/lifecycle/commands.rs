@@ -105,7 +105,7 @@ fn g8_a_signal_to_the_command_cancels_its_run() {
 }
 
 #[test]
-fn a_killed_command_leaves_its_run_to_the_daemon() {
+fn a_killed_command_leaves_the_daemon_its_run() {
     let (world, daemon) = with_rows(30_000);
     let mut command = binary::command(RETAIND)
         .arg("--config")

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_source_that_is_down_degrades_and_is_found_again() {
+fn a_source_down_degrades_until_found_again() {
     let world = world("every = \"1h\"");
     let path = world.db.path().to_owned();
     let aside = path.with_extension("aside");
@@ -18,7 +18,7 @@ fn a_source_that_is_down_degrades_and_is_found_again() {
 }
 
 #[test]
-fn a_source_that_goes_away_is_noticed_by_the_run_that_fails() {
+fn a_failing_run_notices_a_lost_source() {
     let world = world("every = \"1s\"");
     let mut daemon = Daemon::ready(&world);
     daemon.await_status("last: sweep completed");

@@ -71,7 +71,7 @@ fn count_in_log(world: &World, what: &str) -> usize {
 }
 
 #[test]
-fn f42_a_slip_in_a_reload_is_held_until_somebody_has_looked() {
+fn f42_a_slip_in_a_reload_waits_for_approval() {
     let world = agreeing("every = \"1s\"");
     let mut daemon = agreed(&world);
     edit(&world, "keep = \"30d\"", "keep = \"3d\"");
@@ -94,7 +94,7 @@ fn f42_a_slip_in_a_reload_is_held_until_somebody_has_looked() {
 }
 
 #[test]
-fn f42_a_slip_is_held_after_a_restart_as_well() {
+fn f42_a_slip_is_held_after_restart_too() {
     let world = agreeing("every = \"1s\"");
     agreed(&world).stop();
     edit(&world, "keep = \"30d\"", "keep = \"3d\"");
@@ -112,7 +112,7 @@ fn f42_a_slip_is_held_after_a_restart_as_well() {
 }
 
 #[test]
-fn f42_a_slip_in_the_middle_of_a_run_is_held_when_that_has_ended() {
+fn f42_a_slip_during_a_run_is_held_afterwards() {
     let world = agreeing("every = \"1s\"\nbefore = { command = [\"/bin/sleep\", \"3\"] }");
     let mut daemon = agreed(&world);
     daemon.await_status("(before hook)");
@@ -231,7 +231,7 @@ fn with_a_new_ledger(daemon: &str) -> World {
 }
 
 #[test]
-fn f42_a_brake_does_not_make_a_new_ledger_old() {
+fn f42_a_brake_keeps_a_new_ledger_new() {
     let world = with_a_new_ledger("mode = \"report\"");
     let mut daemon = Daemon::ready_without_config(&world);
     await_more_runs(&world, 2);
@@ -244,7 +244,7 @@ fn f42_a_brake_does_not_make_a_new_ledger_old() {
 }
 
 #[test]
-fn f42_a_new_ledger_beside_an_adopted_store_holds_everything() {
+fn f42_a_new_ledger_beside_adopted_stores_holds_everything() {
     let world = with_a_new_ledger("");
     let mut daemon = Daemon::start_as_configured(&world, &[]);
     let ready = daemon.await_message("READY=1", |message| message.contains("READY=1"));
@@ -296,7 +296,7 @@ fn nights_until(world: &World, days_ago: u32) {
 }
 
 #[test]
-fn f42_a_daemon_that_was_down_for_a_month_catches_up() {
+fn f42_a_daemon_down_for_a_month_catches_up() {
     let mut world = agreeing("every = \"1s\"");
     world.daemon("clock = \"trust\"");
     agreed(&world).stop();

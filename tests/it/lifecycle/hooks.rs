@@ -28,7 +28,7 @@ fn wait_for(world: &World, is_true: impl Fn() -> bool) {
 }
 
 #[test]
-fn a_before_that_fails_is_told_once_and_the_next_slot_tries_again() {
+fn a_failed_before_is_reported_once_and_retried() {
     let mut world = hooked("env > $1/env; echo no space left; test -e $1/space");
     // A second policy, which is blocked as well.
     let more =

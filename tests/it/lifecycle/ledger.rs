@@ -28,7 +28,7 @@ fn attention(world: &World) -> String {
 }
 
 #[test]
-fn f36_a_ledger_that_is_gone_or_another_stops_all_deletion_until_it_is_back() {
+fn f36_a_missing_or_replaced_ledger_stops_all_deletion() {
     let world = world("every = \"1s\"");
     let mut daemon = Daemon::ready(&world);
     let (path, aside) = (world.dir.join("state/ledger.db"), world.dir.join("ledger.aside"));
@@ -138,7 +138,7 @@ fn old_items(world: &World, ids: std::ops::Range<u64>) {
 }
 
 #[test]
-fn d26_on_a_full_disk_the_run_that_frees_space_is_recorded() {
+fn d26_a_run_that_frees_the_disk_is_recorded() {
     needs!(Need::Root);
     let world = world_with_files();
     let disk = SmallDisk::over(&world);
@@ -168,7 +168,7 @@ fn d26_on_a_full_disk_the_run_that_frees_space_is_recorded() {
 }
 
 #[test]
-fn d26_a_daemon_starts_on_a_full_disk_and_frees_it() {
+fn d26_a_daemon_starts_and_frees_a_full_disk() {
     needs!(Need::Root);
     for inodes in [false, true] {
         let world = world_with_files();
@@ -187,7 +187,7 @@ fn d26_a_daemon_starts_on_a_full_disk_and_frees_it() {
 }
 
 #[test]
-fn d26_without_a_reserve_it_is_said_what_to_free_and_nothing_is_deleted() {
+fn d26_without_reserve_nothing_goes_and_advice_is_given() {
     needs!(Need::Root);
     let world = world_with_files();
     let disk = SmallDisk::over(&world);

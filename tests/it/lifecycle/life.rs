@@ -34,7 +34,7 @@ fn a_signal_during_the_start_is_heeded() {
 }
 
 #[test]
-fn g7_a_second_daemon_is_refused_and_the_first_named() {
+fn g7_a_second_daemon_is_refused_naming_the_first() {
     let world = world("every = \"1h\"");
     let first = Daemon::ready(&world);
     let mut second = binary::command(RETAIND)
@@ -63,7 +63,7 @@ fn a_bad_configuration_is_exit_code_78() {
 }
 
 #[test]
-fn g8_sigterm_cancels_a_purge_and_the_ledger_tells_what_is_gone() {
+fn g8_sigterm_cancels_and_the_ledger_says_what_went() {
     let world = world("every = \"1s\"");
     fill(&world, 300_000);
     let mut daemon = Daemon::ready(&world);

@@ -57,7 +57,7 @@ fn d4_a_reload_that_deletes_more_says_so() {
 }
 
 #[test]
-fn a_run_in_progress_ends_under_the_configuration_it_began_with() {
+fn a_run_keeps_the_configuration_it_began_with() {
     let world = world("every = \"1s\"");
     fill(&world, 100_000);
     let mut daemon = Daemon::ready(&world);

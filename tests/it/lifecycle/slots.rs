@@ -4,7 +4,7 @@ use super::commands::retaind;
 use super::*;
 
 #[test]
-fn a_task_runs_on_schedule_and_the_status_tells_of_it() {
+fn a_scheduled_run_shows_in_the_status() {
     let world = world("every = \"1s\"");
     world.item(1, 40.0, None, None);
     world.item(2, 1.0, None, None);
@@ -19,7 +19,7 @@ fn a_task_runs_on_schedule_and_the_status_tells_of_it() {
 }
 
 #[test]
-fn a_slot_missed_while_down_is_caught_up_once() {
+fn slots_missed_while_down_are_caught_up_once() {
     let world = world("schedule = \"0 3 * * *\"\ncatch_up = true");
     Daemon::ready(&world).stop();
     let days_ago = |days: i64| {
@@ -39,7 +39,7 @@ fn a_slot_missed_while_down_is_caught_up_once() {
 }
 
 #[test]
-fn without_catch_up_a_missed_slot_is_noted_and_not_run() {
+fn without_catch_up_a_missed_slot_is_noted() {
     let world = world("schedule = \"0 3 * * *\"\ncatch_up = false\nmisfire_grace = \"1s\"");
     Daemon::ready(&world).stop();
     ledger(&world).execute("UPDATE tasks SET known_since = '2026-01-01T00:00:00.000000000Z'").unwrap();
@@ -56,7 +56,7 @@ fn without_catch_up_a_missed_slot_is_noted_and_not_run() {
 }
 
 #[test]
-fn a_stall_longer_than_the_interval_does_not_end_the_schedule() {
+fn a_long_stall_does_not_end_the_schedule() {
     let world = world("every = \"1s\"");
     let mut daemon = Daemon::ready(&world);
     daemon.await_status("last: sweep completed");

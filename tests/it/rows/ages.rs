@@ -39,7 +39,7 @@ async fn expect(world: &World, survivors: BTreeSet<u64>, unreadable: BTreeSet<u6
 }
 
 for_each_engine! {
-    async fn g5_a_broken_date_is_kept_and_told_and_holds_nobody_up(db) {
+    async fn g5_broken_dates_are_kept_and_reported_blocking_nobody(db) {
         let kind = if db.kind().is_mysql() { "VARCHAR(60)" } else { "TEXT" };
         let world = world(db, kind, "age = \"at\"\n");
         // Of each hundred: dates of four shapes long ago, ten broken ones, ten missing ones, ten young ones.
@@ -53,7 +53,7 @@ for_each_engine! {
         expect(&world, survivors, (1..=200).filter(|id| id % 10 == 3).collect()).await;
     }
 
-    async fn an_expiry_in_text_is_due_when_it_is_past(db) {
+    async fn an_expiry_in_text_is_due_when_past(db) {
         let kind = if db.kind().is_mysql() { "VARCHAR(60)" } else { "TEXT" };
         let mut world = World::new(db);
         world.db.execute(&format!(

@@ -70,7 +70,7 @@ fn world(db: Database, more: &str) -> World {
 }
 
 for_each_engine! {
-    fn f29_a_path_longer_than_any_can_be_is_that_rows_problem_alone(db) {
+    fn f29_an_impossibly_long_path_stops_its_row_alone(db) {
         let world = world(db, "");
         let (old, deep) = (world.days_ago(40.0), repeated(&world.db, "a/", 64_000));
         world.db.execute(&format!("INSERT INTO big (id, at, path) VALUES (1, {old}, {deep})"));

@@ -27,7 +27,7 @@ async fn in_a_batch(world: &World) -> Session {
 }
 
 for_each_engine! {
-    async fn f35_a_table_that_another_retaind_has_is_left_to_it_and_said(db) {
+    async fn f35_a_table_claimed_elsewhere_is_left_alone(db) {
         let mut world = World::new(db);
         world.create_items();
         (1..=5).for_each(|id| world.item(id, 40.0, None, None));
@@ -45,7 +45,7 @@ for_each_engine! {
         assert_eq!((result.status, world.ids()), (Some(Status::Completed), set([])), "{result:?}");
     }
 
-    async fn f35_policies_of_one_process_take_turns_on_a_table(db) {
+    async fn f35_policies_of_a_process_take_turns(db) {
         let mut world = World::new(db);
         world.create_items();
         world.db.insert_series("item (id, at)", &format!("n, {}", world.days_ago(40.0)), 1..=2000);

@@ -52,7 +52,7 @@ fn write(mut client: Client, kind: EngineKind, now: String) -> Saved {
 }
 
 for_each_engine! {
-    async fn g2_a_row_that_is_touched_in_time_stays_with_its_file(db) {
+    async fn g2_a_row_touched_in_time_keeps_its_file(db) {
         let mut world = World::new(db);
         world.create_items();
         let path = if world.db.kind().is_mysql() { "CONCAT(n, '.png')" } else { "n || '.png'" };

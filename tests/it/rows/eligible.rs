@@ -40,7 +40,7 @@ for_each_engine! {
         assert_eq!(world.ids(), set([2, 3, 4]));
     }
 
-    async fn a_name_in_quotes_that_is_no_column_is_no_string(db) {
+    async fn a_quoted_unknown_column_is_not_a_string(db) {
         let mut world = World::new(db);
         world.create_items();
         (1..=2).for_each(|id| world.item(id, 40.0, None, None));
@@ -51,7 +51,7 @@ for_each_engine! {
         assert_eq!(world.ids(), set([1, 2]));
     }
 
-    async fn a_condition_may_use_now_and_cutoff_without_an_age(db) {
+    async fn a_condition_without_age_may_use_times(db) {
         let mut world = World::new(db);
         world.create_items();
         for (id, days) in [(1, 31.0), (2, 29.0), (3, -2.0)] {
@@ -82,7 +82,7 @@ for_each_engine! {
         assert_eq!(result.totals.rows_deleted, 400 - 133);
     }
 
-    async fn without_an_index_the_walk_is_along_the_key(db) {
+    async fn without_an_index_the_key_is_walked(db) {
         let mut world = World::new(db);
         world.create_items();
         let on = if world.db.kind().is_mysql() { " ON item" } else { "" };
@@ -96,7 +96,7 @@ for_each_engine! {
         assert_eq!(world.ids(), (1..=100).filter(|n| n % 2 == 1).map(|n| n * 10).collect());
     }
 
-    async fn composite_and_text_keys_walk_in_their_own_order(db) {
+    async fn composite_and_text_keys_walk_in_order(db) {
         let mut world = World::new(db);
         let at = world.db.timestamp_type();
         world.db.execute(&format!("CREATE TABLE entry (area VARCHAR(20) NOT NULL, n INTEGER NOT NULL, at {at}, PRIMARY KEY (area, n))"));
@@ -155,7 +155,7 @@ for_each_engine! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sqlite_texts_of_many_shapes_are_judged_by_their_instant() {
+async fn sqlite_texts_are_judged_by_their_instant() {
     let mut world = World::new(crate::engines::Database::create(EngineKind::Sqlite));
     world.create_items();
     world.clock = retaind::clock::Clock::manual("2026-03-31T12:00:00Z".parse().unwrap());

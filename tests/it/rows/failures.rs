@@ -26,7 +26,7 @@ fn forbid(world: &World) {
 }
 
 for_each_engine! {
-    async fn g9_a_row_that_a_foreign_key_holds_stays_and_the_rest_goes(db) {
+    async fn g9_a_foreign_key_holds_only_its_row(db) {
         let mut world = World::new(db);
         world.create_items();
         (1..=20).for_each(|id| world.item(id, 40.0, None, None));
@@ -58,7 +58,7 @@ for_each_engine! {
         assert!(world.ledger().await.owed().await.unwrap().is_empty());
     }
 
-    async fn rows_that_somebody_has_locked_stay_and_the_rest_goes(db) {
+    async fn locked_rows_stay_and_the_rest_goes(db) {
         let mut world = World::new(db);
         if world.is(EngineKind::Sqlite) {
             // SQLite locks the whole database; see below.
@@ -81,7 +81,7 @@ for_each_engine! {
         assert_eq!((again.status, world.ids()), (Some(Status::Completed), set([])));
     }
 
-    async fn a_broken_condition_fails_the_policy_and_not_the_next(db) {
+    async fn a_broken_condition_fails_its_policy_alone(db) {
         let mut world = World::new(db);
         world.create_items();
         world.item(1, 40.0, None, None);
@@ -168,7 +168,7 @@ async fn a_locked_sqlite_database_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_killed_and_comes_back_loses_nothing() {
+async fn a_killed_server_that_returns_loses_nothing() {
     needs!(Need::Server);
     for kind in [EngineKind::Postgres, EngineKind::MariaDb] {
         let server = crate::engines::Server::start(kind, crate::engines::ServerOptions::default());

@@ -75,7 +75,7 @@ for_each_engine! {
         assert_eq!(plan.policies[0].tally, result.policies[0].tally);
     }
 
-    async fn g4_what_is_no_file_of_the_store_is_kept_and_told(db) {
+    async fn g4_what_is_not_a_store_file_is_kept(db) {
         let mut world = World::new(db);
         world.create_items();
         std::fs::write(world.dir.join("secret"), "s").unwrap();
@@ -133,7 +133,7 @@ for_each_engine! {
         assert!(ledger.owed().await.unwrap().is_empty());
     }
 
-    async fn d3_a_store_that_is_not_there_blocks_before_any_row_goes(db) {
+    async fn d3_a_missing_store_blocks_before_any_row(db) {
         let mut world = World::new(db);
         world.create_items();
         world.item(1, 40.0, None, Some("1.png"));
@@ -160,7 +160,7 @@ for_each_engine! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_cannot_be_removed_is_owed_and_tried_again() {
+async fn an_unremovable_file_is_pending_and_tried_again() {
     needs!(Need::Root);
     let mut world = World::new(crate::engines::Database::create(EngineKind::Sqlite));
     world.create_items();

@@ -49,7 +49,7 @@ for_each_engine! {
         assert_eq!(world.ids(), set([1, 2, 3, 4]));
     }
 
-    async fn a_policy_in_report_mode_counts_and_deletes_nothing(db) {
+    async fn report_mode_counts_but_deletes_nothing(db) {
         let mut world = World::new(db);
         world.create_items();
         (1..=3).for_each(|id| world.item(id, 40.0, None, None));
@@ -88,7 +88,7 @@ for_each_engine! {
         assert_eq!(world.ids(), set([1]));
     }
 
-    async fn d14_a_table_without_a_key_is_governed_where_one_statement_says_it_all(db) {
+    async fn d14_one_statement_suffices_for_a_keyless_table(db) {
         let mut world = World::new(db);
         world.db.execute(&format!("CREATE TABLE item (id INTEGER, at {}, image VARCHAR(50))", world.db.timestamp_type()));
         for (id, days) in [(1, 40.0), (1, 40.0), (1, 5.0), (2, 40.0)] {
@@ -104,7 +104,7 @@ for_each_engine! {
         assert_eq!(world.db.column("SELECT id FROM item"), ["1"]);
     }
 
-    async fn d14_a_table_without_a_key_is_refused_what_needs_one(db) {
+    async fn d14_what_needs_keys_is_refused_without_one(db) {
         let mut world = World::new(db);
         world.db.execute(&format!("CREATE TABLE item (id INTEGER, at {}, image VARCHAR(50))", world.db.timestamp_type()));
         let at = world.days_ago(40.0);

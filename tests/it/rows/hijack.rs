@@ -70,7 +70,7 @@ const POLICY: &str = "[policies.items]\nkind = \"rows\"\nsource = \"app\"\ntable
     files = [{ store = \"images\", column = \"image\" }]\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f21_what_others_define_in_a_schema_of_the_path_is_never_run() {
+async fn f21_others_definitions_in_the_path_never_run() {
     needs!(Need::Server);
     let mut world = world();
     admit_mallory(&world);
@@ -97,7 +97,7 @@ async fn f21_what_others_define_in_a_schema_of_the_path_is_never_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f21_the_owner_of_a_governed_table_is_trusted_and_a_shadow_is_refused() {
+async fn f21_a_tables_owner_is_trusted_but_shadows_refused() {
     needs!(Need::Server);
     let mut world = World::new(Database::create(EngineKind::Postgres));
     let name = world.db.name().to_owned();

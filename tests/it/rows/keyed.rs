@@ -32,7 +32,7 @@ fn create_runs(world: &mut World, foreign_key: &str) {
 const FOREIGN_KEY: &str = ", CONSTRAINT of_run FOREIGN KEY (dag, run) REFERENCES run (dag, run)";
 
 for_each_engine! {
-    async fn f9_children_of_a_composite_key_go_with_their_own_parent_alone(db) {
+    async fn f9_children_go_with_their_own_parent_alone(db) {
         let mut world = World::new(db);
         create_runs(&mut world, FOREIGN_KEY);
         // The order of the columns is the operator's.
@@ -49,7 +49,7 @@ for_each_engine! {
         assert_eq!(plan.policies[0].tally, result.policies[0].tally);
     }
 
-    async fn f9_what_the_foreign_key_points_to_need_not_be_written(db) {
+    async fn f9_naming_what_foreign_keys_reference_is_optional(db) {
         let mut world = World::new(db);
         create_runs(&mut world, FOREIGN_KEY);
         world.declare(&format!(
@@ -87,7 +87,7 @@ for_each_engine! {
         assert_eq!(first.db.value("SELECT COUNT(*) FROM task").as_deref(), Some("6"));
     }
 
-    async fn f9_without_a_foreign_key_the_keys_of_the_parent_are_named(db) {
+    async fn f9_without_foreign_key_the_error_names_keys(db) {
         let mut world = World::new(db);
         create_runs(&mut world, "");
         world.declare(&format!("{RUNS}children = [{{ table = \"task\", column = \"run\", references = \"run\" }}]\n"));
@@ -120,7 +120,7 @@ for_each_engine! {
         assert_eq!(world.db.value("SELECT COUNT(*) FROM part").as_deref(), Some("0"));
     }
 
-    async fn f34_a_child_whose_letters_differ_goes_with_the_parent_of_its_foreign_key(db) {
+    async fn f34_children_with_other_letters_follow_foreign_keys(db) {
         let mut world = World::new(db);
         // Both ways in which letters may differ: their case, and blanks at the end.
         let lax = match world.db.kind() {

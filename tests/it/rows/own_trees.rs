@@ -101,7 +101,7 @@ async fn whole_subtrees_go(mut world: World, action: &str, batch: u32) {
 }
 
 for_each_engine! {
-    async fn f12_whole_subtrees_go_and_what_a_young_row_needs_stays(db) {
+    async fn f12_whole_subtrees_go_except_what_young_rows_need(db) {
         whole_subtrees_go(World::new(db), "", 1000).await;
     }
 
@@ -113,7 +113,7 @@ for_each_engine! {
         whole_subtrees_go(World::new(db), " ON DELETE CASCADE", 3).await;
     }
 
-    async fn f13_rows_that_are_set_to_null_stay_and_the_others_go(db) {
+    async fn f13_rows_set_to_null_stay_and_others_go(db) {
         let mut world = World::new(db);
         create(&world, " ON DELETE SET NULL");
         insert(&world, &[(1, 90.0, None), (2, 80.0, Some(1)), (3, 1.0, Some(2))]);
@@ -159,7 +159,7 @@ for_each_engine! {
         assert_eq!(result.policies[0].tally.rows_protected, 500);
     }
 
-    async fn f13_a_cascade_below_a_child_is_counted_and_loses_its_files(db) {
+    async fn f13_cascades_below_children_count_and_lose_files(db) {
         let mut world = World::new(db);
         world.create_items();
         world.db.execute(
@@ -186,7 +186,7 @@ for_each_engine! {
         assert_eq!(plan.policies[0].tally.children, result.policies[0].tally.children);
     }
 
-    async fn f12_a_row_that_cannot_go_keeps_what_it_needs(db) {
+    async fn f12_a_stuck_row_keeps_what_it_needs(db) {
         let mut world = World::new(db);
         create(&world, "");
         insert(&world, &[(1, 90.0, None), (2, 80.0, Some(1)), (3, 70.0, Some(2)), (4, 70.0, None)]);

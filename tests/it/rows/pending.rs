@@ -95,7 +95,7 @@ fn put_back(world: &World, aside: PathBuf) {
 const EVERYTHING: [&str; 4] = ["1.png", "2.png", "3.png", "4.png"];
 
 for_each_engine! {
-    async fn f23_a_brake_holds_what_is_pending_and_loses_none_of_it(db) {
+    async fn f23_a_brake_holds_and_loses_nothing_pending(db) {
         let world = world(db).await;
         leave_pending(&world).await;
         for (brake, why) in [
@@ -117,7 +117,7 @@ for_each_engine! {
         goes(&world).await;
     }
 
-    async fn f22_another_directory_in_place_of_a_store_that_was_never_adopted_keeps_what_is_pending(db) {
+    async fn f22_a_replaced_unadopted_store_keeps_what_is_pending(db) {
         let world = world(db).await;
         leave_pending(&world).await;
         let aside = swap_for_another(&world);
@@ -127,7 +127,7 @@ for_each_engine! {
         goes(&world).await;
     }
 
-    async fn f22_a_store_that_is_not_mounted_loses_nothing_that_is_pending(db) {
+    async fn f22_an_unmounted_store_loses_nothing_pending(db) {
         let world = world(db).await;
         adopt(&world);
         leave_pending(&world).await;
@@ -144,7 +144,7 @@ for_each_engine! {
         goes(&world).await;
     }
 
-    async fn f38_a_copy_of_an_adopted_store_keeps_what_is_pending(db) {
+    async fn f38_a_copied_store_keeps_what_is_pending(db) {
         let world = world(db).await;
         adopt(&world);
         leave_pending(&world).await;
@@ -155,7 +155,7 @@ for_each_engine! {
         goes(&world).await;
     }
 
-    async fn f22_adopting_the_directory_says_that_it_is_the_right_one(db) {
+    async fn f22_adopting_says_the_directory_is_right(db) {
         let world = world(db).await;
         let (root, aside) = (world.root("images"), world.dir.join("aside"));
         assert!(Command::new("cp").arg("-a").args([&root, &aside]).status().unwrap().success());
@@ -167,7 +167,7 @@ for_each_engine! {
         goes(&world).await;
     }
 
-    async fn f24_an_upload_in_place_of_a_pending_file_waits_for_its_row(db) {
+    async fn f24_uploads_replacing_a_pending_file_await_their_row(db) {
         let world = world(db).await;
         world.put("images", "upload-1", 9);
         world.put("images", "upload-2", 9);

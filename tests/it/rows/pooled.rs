@@ -40,7 +40,7 @@ fn world() -> World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d25_f20_a_pool_of_one_is_left_as_it_was() {
+async fn d25_f20_a_pool_is_left_as_found() {
     needs!(Need::Server);
     let mut world = world();
     let pooler = Pooler::start(&world.db, "transaction", 1);
@@ -73,7 +73,7 @@ async fn d25_f20_a_pool_of_one_is_left_as_it_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f20_two_runs_share_a_pool_and_neither_does_the_others_work() {
+async fn f20_two_runs_on_a_pool_stay_apart() {
     needs!(Need::Server);
     let (mut one, mut two) = (world(), World::new(Database::create(EngineKind::Postgres)));
     two.db.execute("CREATE TABLE live (id INTEGER PRIMARY KEY, at timestamptz)");

@@ -36,7 +36,7 @@ async fn both(world: &World) -> [retaind::outcome::PolicyResult; 2] {
 }
 
 for_each_engine! {
-    async fn f44_a_store_without_nearly_any_of_the_files_blocks(db) {
+    async fn f44_a_store_nearly_without_files_blocks(db) {
         let mut world = World::new(db);
         world.create_items();
         items(&world, 1..=40, 40.0);
@@ -69,7 +69,7 @@ for_each_engine! {
         assert_eq!(world.ids(), set([]));
     }
 
-    async fn f44_a_batch_in_which_the_missing_ones_are_met_is_the_last(db) {
+    async fn f44_the_batch_that_meets_missing_files_is_last(db) {
         let mut world = World::new(db);
         world.create_items();
         // More rows without a file than are looked at first.
@@ -91,7 +91,7 @@ for_each_engine! {
         assert!(world.ids().len() >= 60 && world.ids().len() < 1120, "{}", world.ids().len());
     }
 
-    async fn f46_a_marker_that_is_gone_blocks_plan_report_and_run(db) {
+    async fn f46_a_missing_marker_blocks_plan_report_and_run(db) {
         let mut world = World::new(db);
         world.create_items();
         world.put("images", "1.png", 1);
@@ -115,7 +115,7 @@ for_each_engine! {
         assert_eq!((world.ids(), world.files("images")), (set([1]), paths(["1.png"])));
     }
 
-    async fn f14_what_is_of_another_kind_is_pending_until_it_is_gone(db) {
+    async fn f14_another_kind_stays_pending_until_it_goes(db) {
         let mut world = World::new(db);
         world.create_items();
         world.db.execute("CREATE TABLE job (id INTEGER PRIMARY KEY, gone INTEGER, dir VARCHAR(50))");
@@ -148,7 +148,7 @@ for_each_engine! {
         assert!(world.ledger().await.owed().await.unwrap().is_empty());
     }
 
-    async fn f37_a_trash_that_cannot_be_made_is_seen_before_any_row_goes(db) {
+    async fn f37_an_impossible_trash_blocks_before_any_row(db) {
         let mut world = World::new(db);
         world.create_items();
         for id in 1..=3 {
@@ -178,7 +178,7 @@ fn immutable(flag: &str, path: &std::path::Path) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f37_a_store_from_which_nothing_can_go_is_seen_before_any_row_goes() {
+async fn f37_an_unchangeable_store_blocks_before_any_row() {
     needs!(Need::Root);
     let mut world = World::new(Database::create(EngineKind::Sqlite));
     world.create_items();
@@ -204,7 +204,7 @@ async fn f37_a_store_from_which_nothing_can_go_is_seen_before_any_row_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f37_a_batch_of_which_nothing_could_be_removed_is_the_last() {
+async fn f37_a_batch_without_any_removal_is_the_last() {
     needs!(Need::Root);
     let mut world = World::new(Database::create(EngineKind::Sqlite));
     world.create_items();

@@ -39,7 +39,7 @@ async fn assert_refused(world: &World, because: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f40_a_standby_blocks_in_one_sentence_until_it_is_promoted() {
+async fn f40_a_standby_blocks_until_promoted() {
     needs!(Need::Server);
     let primary = Server::start(EngineKind::Postgres, ServerOptions::default());
     let mut world = world_on(&primary);
@@ -54,7 +54,7 @@ async fn f40_a_standby_blocks_in_one_sentence_until_it_is_promoted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f40_a_server_that_is_read_only_blocks_in_one_sentence() {
+async fn f40_a_read_only_server_blocks_in_one_sentence() {
     needs!(Need::Server);
     let server = Server::start(EngineKind::MariaDb, ServerOptions::default());
     let world = world_on(&server);
@@ -65,7 +65,7 @@ async fn f40_a_server_that_is_read_only_blocks_in_one_sentence() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f40_a_database_that_becomes_read_only_ends_the_run_with_one_error() {
+async fn f40_turning_read_only_ends_with_one_error() {
     needs!(Need::Server);
     let server = Server::start(EngineKind::Postgres, ServerOptions::default());
     let mut world = World::new(Database::on(&server));
@@ -112,7 +112,7 @@ async fn f40_a_database_that_becomes_read_only_ends_the_run_with_one_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f40_a_batch_that_takes_too_long_ends_with_one_error() {
+async fn f40_a_slow_batch_ends_with_one_error() {
     needs!(Need::Server);
     let mut world = World::new(Database::create(EngineKind::Postgres));
     world.create_items();
@@ -132,7 +132,7 @@ async fn f40_a_batch_that_takes_too_long_ends_with_one_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f16_a_foreign_key_without_an_index_is_named_in_one_error() {
+async fn f16_a_foreign_key_without_index_is_named() {
     needs!(Need::Server);
     let mut world = World::new(Database::create(EngineKind::Postgres));
     world.create_items();

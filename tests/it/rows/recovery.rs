@@ -131,7 +131,7 @@ for_each_engine! {
         assert_eq!((runs[0].totals.rows_deleted, runs[0].totals.files_deleted), (0, 0));
     }
 
-    async fn g1_a_key_that_was_used_again_does_not_hide_the_owed_file(db) {
+    async fn g1_a_reused_key_does_not_hide_pending_files(db) {
         let mut world = World::new(db);
         fill(&world);
         world.declare(WITH_FILES);
@@ -146,7 +146,7 @@ for_each_engine! {
         assert_eq!(world.ids(), set([1, 2, 3, 4]));
     }
 
-    async fn a_store_that_moved_keeps_what_is_owed_and_says_so(db) {
+    async fn a_moved_store_keeps_what_is_pending(db) {
         let mut world = World::new(db);
         fill(&world);
         world.declare(WITH_FILES);

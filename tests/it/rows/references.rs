@@ -17,7 +17,7 @@ fn items(world: &World, paths: &[&str]) {
 }
 
 for_each_engine! {
-    async fn g3_a_file_that_is_named_by_its_name_alone_stays(db) {
+    async fn g3_a_file_named_by_name_alone_stays(db) {
         let mut world = World::new(db);
         items(&world, &["a/url.jpg", "b/url.jpg", "drive.jpg", "slashes.jpg", "bare.jpg", "gone.jpg", "x_y.jpg", "url.jp", "Bare.jpg"]);
         world.db.execute("CREATE TABLE link (id INTEGER PRIMARY KEY, target VARCHAR(200))");
@@ -42,7 +42,7 @@ for_each_engine! {
         assert_eq!(plan.policies[0].tally, result.policies[0].tally);
     }
 
-    async fn g3_a_file_that_is_named_by_a_template_stays(db) {
+    async fn g3_a_file_named_by_template_stays(db) {
         let mut world = World::new(db);
         items(&world, &["7.png", "8.png", "out/7/a.png", "out/7/deep/b.png", "out/8/a.png", "out/77/a.png"]);
         world.db.execute("CREATE TABLE job (id INTEGER PRIMARY KEY)");
@@ -57,7 +57,7 @@ for_each_engine! {
         assert_eq!(plan.policies[0].tally, result.policies[0].tally);
     }
 
-    async fn g3_a_directory_that_a_column_names_keeps_what_is_in_it(db) {
+    async fn g3_a_named_directory_keeps_its_contents(db) {
         let mut world = World::new(db);
         items(&world, &["kept/a.png", "kept/deep/b.png", "kept2/a.png", "slash/a.png"]);
         world.db.execute("CREATE TABLE album (id INTEGER PRIMARY KEY, dir VARCHAR(50))");

@@ -13,7 +13,7 @@ fn of(entries: &[(&str, u64)]) -> std::collections::BTreeMap<String, u64> {
 }
 
 for_each_engine! {
-    async fn g1_what_a_composite_key_cascades_to_is_counted_and_loses_its_files(db) {
+    async fn g1_cascades_by_composite_key_count_and_lose_files(db) {
         let mut world = World::new(db);
         let at = world.db.timestamp_type();
         world.db.execute(&format!("CREATE TABLE album (area VARCHAR(20) NOT NULL, n INTEGER NOT NULL, at {at}, PRIMARY KEY (area, n))"));
@@ -80,7 +80,7 @@ for_each_engine! {
         assert_eq!(plan.policies[0].tally, *tally);
     }
 
-    async fn g9_a_child_that_cannot_go_keeps_its_parent_alone(db) {
+    async fn g9_a_stuck_child_keeps_its_parent_alone(db) {
         let mut world = World::new(db);
         world.create_items();
         world.db.execute("CREATE TABLE part (id INTEGER PRIMARY KEY, item_id INTEGER, thumb VARCHAR(50))");

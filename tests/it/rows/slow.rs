@@ -27,7 +27,7 @@ fn world(statement_timeout: &str) -> World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f32_a_slow_statement_of_sqlite_ends_with_statement_timeout() {
+async fn f32_statement_timeout_ends_a_slow_sqlite_statement() {
     let world = world("1s");
     for mode in [RunMode::Plan, RunMode::Enforce] {
         let began = Instant::now();
@@ -40,7 +40,7 @@ async fn f32_a_slow_statement_of_sqlite_ends_with_statement_timeout() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f32_a_slow_statement_of_sqlite_ends_with_the_task_and_with_a_signal() {
+async fn f32_task_and_signal_end_a_slow_sqlite_statement() {
     let world = world("10m");
     let mut request = world.request(RunMode::Enforce);
     request.timeout = Some(Duration::from_millis(500));

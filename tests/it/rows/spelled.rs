@@ -49,7 +49,7 @@ fn binary(world: &World) -> &'static str {
 }
 
 for_each_engine! {
-    async fn f2_a_row_owns_the_file_that_its_bytes_name(db) {
+    async fn f2_a_row_owns_files_by_bytes(db) {
         let mut world = World::new(db);
         let (at, declared) = (world.db.timestamp_type(), binary(&world));
         world.db.execute(&format!("CREATE TABLE item (id INTEGER PRIMARY KEY, at {at} NULL, kind {declared}, image {declared})"));
@@ -73,7 +73,7 @@ for_each_engine! {
         assert_eq!((result.tally.files_deleted, result.tally.files_referenced), (1, 1));
     }
 
-    async fn f4_a_path_that_leads_elsewhere_keeps_the_file_of_its_name(db) {
+    async fn f4_a_path_elsewhere_keeps_files_of_its_name(db) {
         let mut world = World::new(db);
         items(&world, &["a/1.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg", "gone.jpg"]);
         link(&mut world, "VARCHAR(200)", &["'/old/mount/1.jpg'", "'https://host/2.JPG?v=1'", "'[\"3.jpg\", \"x/4.jpg\"]'", "'b//../5.jpg'"]);
@@ -89,7 +89,7 @@ for_each_engine! {
         assert_eq!((result.tally.files_deleted, result.tally.files_referenced), (2, 4));
     }
 
-    async fn f4_an_owned_directory_with_a_protected_name_in_it_stays(db) {
+    async fn f4_an_owned_directory_with_protected_names_stays(db) {
         let mut world = World::new(db);
         world.create_items();
         for (id, dir) in [(1, "one"), (2, "two"), (3, "three")] {
@@ -104,7 +104,7 @@ for_each_engine! {
         assert_eq!(world.files("images"), paths(["one/one-a.jpg", "one/one-b.jpg", "two/two-b.jpg"]));
     }
 
-    async fn f25_a_path_that_is_equal_but_for_case_keeps_the_same_file(db) {
+    async fn f25_a_path_of_other_case_keeps_the_file(db) {
         let mut world = World::new(db);
         items(&world, &["x/Photo.JPG", "y/Note.TXT", "z/A.jpg", "z/%20b.jpg"]);
         // On a file system that knows no case, these two are one.
@@ -116,7 +116,7 @@ for_each_engine! {
         assert_eq!(world.files("images"), paths(["x/Photo.JPG", "x/photo.jpg", "y/note.txt", "z/A.jpg", "z/%20b.jpg"]));
     }
 
-    async fn f26_an_odd_path_that_comes_while_the_run_goes_on_keeps_its_file(db) {
+    async fn f26_odd_paths_during_a_run_keep_their_file(db) {
         let mut world = World::new(db);
         let names: Vec<_> = (1..=20).map(|n| format!("x/{n}.jpg")).collect();
         items(&world, &names.iter().map(String::as_str).collect::<Vec<_>>());

@@ -48,7 +48,7 @@ const FILES: &str = "files = [{ store = \"images\", column = \"image\" }]\n";
 const MARKED: &str = "action = \"update\"\nset = { note = \"done\" }\nwhere = \"note = 'n'\"\n";
 
 for_each_engine! {
-    async fn g9_a_trigger_that_raises_for_one_row_keeps_that_one(db) {
+    async fn g9_a_raising_trigger_keeps_only_its_row(db) {
         let mut world = World::new(db);
         ten_items(&world);
         guard_item_5(&world, "DELETE", true);
@@ -61,7 +61,7 @@ for_each_engine! {
         assert!(failure.error.contains("five stays"), "{failure:?}");
     }
 
-    async fn g9_an_update_that_raises_for_one_row_is_made_for_the_others(db) {
+    async fn g9_an_update_that_raises_skips_only_its_row(db) {
         let mut world = World::new(db);
         ten_items(&world);
         guard_item_5(&world, "UPDATE", true);
@@ -74,7 +74,7 @@ for_each_engine! {
         assert_eq!((result.tally.rows_updated, result.error_count, result.errors[0].key.as_deref()), (9, 1, Some("5")));
     }
 
-    async fn g1_an_update_that_something_swallows_is_told_and_keeps_the_file(db) {
+    async fn g1_a_swallowed_update_is_reported_keeping_its_file(db) {
         let mut world = World::new(db);
         if world.db.kind().is_mysql() {
             // A trigger there can only raise.
@@ -92,7 +92,7 @@ for_each_engine! {
         assert_eq!(result.errors[0].reason.as_deref(), Some("vetoed"), "{result:?}");
     }
 
-    async fn a_row_that_is_let_go_of_during_the_run_goes_at_its_end(db) {
+    async fn a_row_unlocked_during_the_run_still_goes(db) {
         let mut world = World::new(db);
         if world.is(EngineKind::Sqlite) {
             // SQLite locks the whole database: nothing goes on beside a lock.
@@ -116,7 +116,7 @@ for_each_engine! {
         assert_eq!((world.ids(), world.files("images"), result.totals.rows_deleted), (set([]), paths([]), 10));
     }
 
-    async fn details_are_cut_at_a_hundred_and_rows_are_not(db) {
+    async fn details_are_cut_at_a_hundred_not_rows(db) {
         let mut world = World::new(db);
         world.create_items();
         world.db.insert_series("item (id, at, note)", &format!("n, {}, 'n'", world.days_ago(40.0)), 1..=130);
@@ -195,7 +195,7 @@ for_each_engine! {
         assert_eq!(world.db.value("SELECT COUNT(*) FROM item").as_deref(), Some("6"));
     }
 
-    async fn a_generated_column_may_be_the_age_and_is_never_set(db) {
+    async fn a_generated_age_column_is_never_set(db) {
         let mut world = World::new(db);
         world.db.execute(
             "CREATE TABLE item (id INTEGER PRIMARY KEY, born BIGINT, image VARCHAR(50), dies BIGINT GENERATED ALWAYS AS (born + 100) STORED)",
@@ -242,7 +242,7 @@ for_each_engine! {
         assert_eq!(world.files("images"), paths(["3.png"]));
     }
 
-    async fn d14_rows_without_a_key_lose_their_files_where_a_statement_can_tell_them(db) {
+    async fn d14_rows_without_key_lose_their_files_if_certain(db) {
         let mut world = World::new(db);
         world.db.execute(&format!("CREATE TABLE item (id INTEGER, at {}, image VARCHAR(50))", world.db.timestamp_type()));
         for (n, days) in [(1, 40.0), (1, 40.0), (2, 40.0), (2, 1.0), (3, 1.0)] {

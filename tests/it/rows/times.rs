@@ -145,7 +145,7 @@ for_each_engine! {
         assert_eq!(world.ids(), set([2, 3]));
     }
 
-    async fn f1_nothing_to_go_and_nothing_that_protects_blocks_nothing(db) {
+    async fn f1_without_eligible_rows_or_holds_nothing_blocks(db) {
         let mut world = world(db, "BIGINT", 1);
         world.db.execute("CREATE TABLE hold (id INTEGER PRIMARY KEY, item_id INTEGER, until BIGINT)");
         let policy = |which: &str| format!(
@@ -167,7 +167,7 @@ for_each_engine! {
         assert_eq!(world.ids(), set([]));
     }
 
-    async fn f1_a_condition_beside_an_age_is_tried_as_well(db) {
+    async fn f1_a_condition_beside_an_age_is_tried(db) {
         let mut world = World::new(db);
         world.create_items();
         world.db.execute("ALTER TABLE item ADD seen BIGINT");

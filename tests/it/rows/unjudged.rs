@@ -21,7 +21,7 @@ fn good(kind: EngineKind) -> &'static str {
 }
 
 for_each_engine! {
-    async fn f31_a_row_on_which_where_fails_is_kept_and_the_rest_goes(db) {
+    async fn f31_a_where_that_fails_keeps_only_its_row(db) {
         let Some((condition, bad)) = failing(db.kind()) else { return };
         let mut world = World::new(db);
         fill(&world, 200);
@@ -44,7 +44,7 @@ for_each_engine! {
         assert_eq!(lines.iter().filter(|line| matches!(line, Listed::Row { .. })).count(), 197);
     }
 
-    async fn f31_what_fails_on_every_row_fails_the_policy_once(db) {
+    async fn f31_what_always_fails_fails_the_policy_once(db) {
         let Some((condition, bad)) = failing(db.kind()) else { return };
         let mut world = World::new(db);
         fill(&world, 150);
@@ -55,7 +55,7 @@ for_each_engine! {
         assert_eq!((policy.status, policy.error_count, world.ids().len()), (Status::Failed, 1, 150), "{result:?}");
     }
 
-    async fn f31_a_protection_that_fails_on_a_row_keeps_that_one(db) {
+    async fn f31_a_protection_that_fails_keeps_only_its_row(db) {
         let Some((condition, bad)) = failing(db.kind()) else { return };
         let mut world = World::new(db);
         fill(&world, 90);
@@ -90,7 +90,7 @@ async fn a_path_that_is_no_text_stays(mut world: World, bytes: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f31_sqlite_a_path_that_is_no_text_stays_with_its_row() {
+async fn f31_sqlite_a_path_without_text_keeps_its_row() {
     let world = World::new(Database::create(EngineKind::Sqlite));
     a_path_that_is_no_text_stays(world, "CAST(x'ff2e706e67' AS TEXT)").await;
 }

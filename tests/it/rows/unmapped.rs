@@ -96,7 +96,7 @@ for_each_engine! {
         assert_eq!((tally.rows_deleted, tally.rows_unmapped, tally.files_outside), (7, 1, 7));
     }
 
-    async fn f43_of_a_policy_of_which_no_row_maps_nothing_goes(db) {
+    async fn f43_nothing_goes_where_no_row_maps(db) {
         let mut world = World::new(db);
         world.create_items();
         for id in 1..=45 {
@@ -115,7 +115,7 @@ for_each_engine! {
         }
     }
 
-    async fn f43_a_parent_stays_for_the_path_of_a_row_that_goes_with_it(db) {
+    async fn f43_a_parent_stays_for_its_childs_path(db) {
         let mut world = World::new(db);
         world.create_items();
         // One child by the policy, one by the database alone, which has a child of its own.
@@ -189,7 +189,7 @@ for_each_engine! {
         assert_eq!((result.policies[0].tally.rows_unmapped, world.files("images")), (2, paths(["of/a/b.png"])));
     }
 
-    async fn f43_a_column_that_leads_into_one_of_two_stores_is_none_of_the_others(db) {
+    async fn f43_a_path_into_one_store_concerns_no_other(db) {
         let mut world = World::new(db);
         world.create_items();
         world.put("thumbs", "1.jpg", 1);

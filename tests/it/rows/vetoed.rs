@@ -69,7 +69,7 @@ fn one_error(result: &RunResult, part: &str) {
 }
 
 for_each_engine! {
-    async fn d24_f17_rows_that_are_kept_without_a_word_keep_their_files(db) {
+    async fn d24_f17_silently_kept_rows_keep_their_files(db) {
         if db.kind().is_mysql() {
             return;
         }
@@ -103,7 +103,7 @@ for_each_engine! {
         assert_eq!((world.ids(), result.policies[0].tally.rows_deleted), (set([1, 2, 3]), 6));
     }
 
-    async fn f17_the_children_of_a_kept_row_stay_with_theirs(db) {
+    async fn f17_children_of_kept_rows_stay_with_theirs(db) {
         if db.kind().is_mysql() {
             return;
         }
@@ -126,7 +126,7 @@ for_each_engine! {
         assert_eq!(world.files("thumbs"), paths(["1.jpg", "3.jpg"]));
     }
 
-    async fn f17_an_update_that_is_kept_back_releases_no_file(db) {
+    async fn f17_an_update_held_back_releases_no_file(db) {
         let mut world = World::new(db);
         fill(&world, 6);
         match world.db.kind() {
@@ -145,7 +145,7 @@ for_each_engine! {
         assert_eq!(result.policies[0].tally.rows_updated, 4);
     }
 
-    async fn d24_f17_a_trigger_that_refuses_every_row_is_one_error(db) {
+    async fn d24_f17_a_refusal_of_every_row_is_one_error(db) {
         let mut world = World::new(db);
         fill(&world, 300);
         // Of one age: a batch of few rows is too little to judge all others by, and lists each of its own.
@@ -162,7 +162,7 @@ for_each_engine! {
         assert_eq!((again.status, world.ids()), (Some(Status::Completed), set([])), "{again:?}");
     }
 
-    async fn f17_a_trigger_that_refuses_some_rows_lets_the_others_go(db) {
+    async fn f17_a_refusal_of_some_rows_lets_others_go(db) {
         let mut world = World::new(db);
         fill(&world, 100);
         refuse_below(&world, 3);
@@ -175,7 +175,7 @@ for_each_engine! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f17_a_rule_and_a_table_without_a_replica_identity_are_one_error_each() {
+async fn f17_rule_and_replica_identity_are_one_error_each() {
     needs!(Need::Server);
     let mut world = World::new(crate::engines::Database::create(EngineKind::Postgres));
     fill(&world, 60);

@@ -46,7 +46,7 @@ fn world(db: Database, condition: &str) -> World {
 }
 
 for_each_engine! {
-    async fn f10_a_column_without_a_zone_is_compared_on_the_wall(db) {
+    async fn f10_a_zoneless_column_is_compared_in_local_time(db) {
         for condition in [
             "seen < :cutoff",
             ":cutoff > item.seen",
@@ -61,7 +61,7 @@ for_each_engine! {
         }
     }
 
-    async fn f10_a_column_with_a_zone_is_compared_in_its_own(db) {
+    async fn f10_a_column_with_zone_is_compared_in_it(db) {
         for condition in ["made < :cutoff", "made < :cutoff AND seen < :cutoff"] {
             let world = world(Database::create(db.kind()), condition);
             let result = world.run().await;
@@ -80,7 +80,7 @@ for_each_engine! {
         assert!(error.contains("in where a time stands beside columns with a time zone"), "{error}");
     }
 
-    async fn f10_what_is_set_to_now_is_what_the_wall_shows(db) {
+    async fn f10_what_is_set_to_now_is_local_time(db) {
         let mut world = world(db, "seen < :cutoff");
         world.declare("action = \"update\"\nset = { seen = { sql = \":now\" } }\n");
         let before = world.clock.now();

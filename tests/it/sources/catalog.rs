@@ -83,7 +83,7 @@ for_each_engine! {
         assert_eq!(facts(&mut session, "t").await.has_rowid, db.kind() == EngineKind::Sqlite);
     }
 
-    async fn d14_the_key_is_the_primary_one_or_certainly_unique(db) {
+    async fn d14_the_key_is_primary_or_certainly_unique(db) {
         db.execute("CREATE TABLE pair (a INTEGER NOT NULL, b INTEGER NOT NULL, c INTEGER UNIQUE, PRIMARY KEY (b, a))");
         db.execute("CREATE TABLE uni (a INTEGER NOT NULL, b INTEGER NOT NULL, c INTEGER NOT NULL, d INTEGER, \
                     UNIQUE (a, b), UNIQUE (c), UNIQUE (d))");

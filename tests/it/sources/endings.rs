@@ -34,7 +34,7 @@ async fn a_statement_that_takes_too_long_times_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn g8_a_cancelled_statement_ends_at_once_and_the_session_goes_on() {
+async fn g8_a_cancelled_statement_ends_and_its_session_lives() {
     needs!(Need::Server);
     for kind in SERVERS {
         let db = Database::create(kind);
@@ -98,7 +98,7 @@ async fn a_cancellation_never_hits_the_statement_after() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_server_is_lost_and_then_found_again() {
+async fn a_killed_server_is_lost_then_found() {
     needs!(Need::Server);
     for kind in SERVERS {
         let server = Server::start(kind, ServerOptions::default());
@@ -167,19 +167,19 @@ async fn a_server_that_hangs_is_given_up(kind: EngineKind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_hangs_is_given_up_on_postgres() {
+async fn a_hanging_server_is_given_up_on_postgres() {
     needs!(Need::Server);
     a_server_that_hangs_is_given_up(EngineKind::Postgres).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_hangs_is_given_up_on_mariadb() {
+async fn a_hanging_server_is_given_up_on_mariadb() {
     needs!(Need::Server);
     a_server_that_hangs_is_given_up(EngineKind::MariaDb).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_statement_that_somebody_else_cancelled_is_an_error() {
+async fn a_statement_cancelled_elsewhere_is_an_error() {
     needs!(Need::Server);
     for kind in SERVERS {
         let db = Database::create(kind);
@@ -199,7 +199,7 @@ async fn a_statement_that_somebody_else_cancelled_is_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_sqlite_file_that_is_locked_while_it_is_opened_is_busy() {
+async fn opening_a_locked_sqlite_file_is_busy() {
     let db = Database::create(EngineKind::Sqlite);
     db.execute("PRAGMA journal_mode = delete");
     let mut holder = db.connect();

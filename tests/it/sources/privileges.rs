@@ -77,7 +77,7 @@ fn login(db: &Database, user: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d7_rows_hidden_by_row_security_are_an_error_and_not_absent() {
+async fn d7_hidden_rows_are_an_error_not_absent() {
     needs!(Need::Server);
     let db = Database::create(EngineKind::Postgres);
     db.execute(
@@ -95,7 +95,7 @@ async fn d7_rows_hidden_by_row_security_are_an_error_and_not_absent() {
 const READ_ONLY: &str = "RETAIND_TEST_READ_ONLY_FILE";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_only_sqlite_file_is_no_file_to_delete_from() {
+async fn nothing_goes_from_a_read_only_sqlite_file() {
     needs!(Need::Root);
     match std::env::var_os(READ_ONLY) {
         None => run_again_on_a_read_only_mount(),
@@ -112,7 +112,7 @@ fn run_again_on_a_read_only_mount() {
     let output = std::process::Command::new("unshare")
         .args(["--map-root-user", "--mount", "sh", "-c", mount])
         .args(["sh".as_ref(), dir.as_os_str(), std::env::current_exe().unwrap().as_os_str()])
-        .arg("sources::privileges::a_read_only_sqlite_file_is_no_file_to_delete_from")
+        .arg("sources::privileges::nothing_goes_from_a_read_only_sqlite_file")
         .env(READ_ONLY, db.path())
         .output()
         .unwrap();

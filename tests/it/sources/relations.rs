@@ -61,7 +61,7 @@ async fn relations_of_every_kind_are_named_on_postgres() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_may_be_violated_for_a_while_is_none_on_postgres() {
+async fn a_deferrable_key_does_not_count_on_postgres() {
     needs!(Need::Server);
     let db = Database::create(EngineKind::Postgres);
     db.execute("CREATE TABLE t (id int NOT NULL, UNIQUE (id) DEFERRABLE INITIALLY DEFERRED)");

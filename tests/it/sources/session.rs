@@ -47,7 +47,7 @@ for_each_engine! {
         assert_eq!(rows.into_iter().map(|row| row.0).collect::<Vec<_>>(), expected);
     }
 
-    async fn an_unknown_column_is_an_error_and_never_a_constant(db) {
+    async fn an_unknown_column_is_never_a_constant(db) {
         db.execute("CREATE TABLE t (id INTEGER)");
         db.execute("INSERT INTO t VALUES (1)");
         let mut session = open(&db).await;
@@ -76,7 +76,7 @@ for_each_engine! {
         assert!(session.is_open());
     }
 
-    async fn a_transaction_with_a_failed_statement_is_never_committed(db) {
+    async fn a_transaction_with_an_error_never_commits(db) {
         db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)");
         let mut session = open(&db).await;
         session.begin().await.unwrap();
@@ -120,7 +120,7 @@ for_each_engine! {
         assert_eq!(error.kind, ErrorKind::Constraint, "{}", error.cause);
     }
 
-    async fn a_lock_that_is_not_had_in_time_is_busy(db) {
+    async fn a_lock_not_had_in_time_is_busy(db) {
         db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)");
         db.execute("INSERT INTO t VALUES (1)");
         let mut holder = db.connect();
@@ -143,7 +143,7 @@ for_each_engine! {
         session.commit().await.unwrap();
     }
 
-    async fn a_lock_that_is_released_in_time_is_waited_for(db) {
+    async fn a_lock_released_in_time_is_waited_for(db) {
         db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)");
         let mut holder = db.connect();
         holder.execute(if db.kind() == EngineKind::Sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }).unwrap();
@@ -209,7 +209,7 @@ for_each_engine! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deadlock_is_busy_and_nothing_of_it_is_committed() {
+async fn a_deadlock_is_busy_and_commits_nothing() {
     needs!(Need::Server);
     for kind in SERVERS {
         let db = Database::create(kind);
@@ -239,7 +239,7 @@ async fn a_deadlock_is_busy_and_nothing_of_it_is_committed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_outcome_of_a_transaction_can_be_asked_for() {
+async fn a_transactions_outcome_can_be_asked_for() {
     needs!(Need::Server);
     let db = Database::create(EngineKind::Postgres);
     db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY)");
@@ -291,7 +291,7 @@ async fn a_deferred_constraint_refuses_the_commit_for_certain() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn commits_are_durable_even_where_the_server_would_rather_not() {
+async fn commits_are_durable_whatever_the_server_prefers() {
     needs!(Need::Server);
     let db = Database::create(EngineKind::Postgres);
     db.execute(&format!("ALTER DATABASE {} SET synchronous_commit = off", db.name()));
@@ -325,7 +325,7 @@ async fn d1_a_missing_sqlite_file_is_not_created() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sqlite_is_set_up_and_its_journal_mode_left_alone() {
+async fn sqlite_is_set_up_without_changing_journal_mode() {
     for mode in ["wal", "delete"] {
         let db = Database::create(EngineKind::Sqlite);
         db.execute(&format!("PRAGMA journal_mode = {mode}"));

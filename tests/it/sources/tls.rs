@@ -56,7 +56,7 @@ async fn cipher(session: &mut Session) -> String {
     rows[0].0[0].clone().unwrap_or_default()
 }
 
-async fn tls_is_as_strict_as_it_was_asked_to_be(kind: EngineKind) {
+async fn tls_is_as_strict_as_asked(kind: EngineKind) {
     let secured = start(kind);
     let own = Some(secured.authority.root_cert());
     let stranger = Some(Authority::create().root_cert());
@@ -83,15 +83,15 @@ async fn tls_is_as_strict_as_it_was_asked_to_be(kind: EngineKind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tls_is_as_strict_as_it_was_asked_to_be_on_postgres() {
+async fn tls_is_as_strict_as_asked_on_postgres() {
     needs!(Need::Server);
-    tls_is_as_strict_as_it_was_asked_to_be(EngineKind::Postgres).await;
+    tls_is_as_strict_as_asked(EngineKind::Postgres).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tls_is_as_strict_as_it_was_asked_to_be_on_mariadb() {
+async fn tls_is_as_strict_as_asked_on_mariadb() {
     needs!(Need::Server);
-    tls_is_as_strict_as_it_was_asked_to_be(EngineKind::MariaDb).await;
+    tls_is_as_strict_as_asked(EngineKind::MariaDb).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -122,7 +122,7 @@ async fn a_statement_is_cancelled_through_tls() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_without_tls_serves_prefer_and_no_more() {
+async fn a_server_without_tls_serves_only_prefer() {
     needs!(Need::Server);
     let authority = Authority::create();
     for kind in [EngineKind::Postgres, EngineKind::MariaDb] {

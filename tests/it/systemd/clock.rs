@@ -18,7 +18,7 @@ ExecStart=/bin/sh -c 'echo boot=$BOOT_ID; cat /proc/sys/kernel/random/boot_id 2>
 ";
 
 #[test]
-fn f28_the_shipped_unit_names_its_boot_and_may_ask_whether_the_clock_is_synchronised() {
+fn f28_the_unit_knows_its_boot_and_synchronisation() {
     needs!(Need::Root);
     let machine = Machine::boot();
     machine.copy_in(

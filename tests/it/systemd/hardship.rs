@@ -8,7 +8,7 @@ use super::machine::{Machine, SOON};
 use crate::needs::Need;
 
 #[test]
-fn a_bad_configuration_fails_once_and_tells_every_error() {
+fn a_bad_configuration_fails_once_with_every_error() {
     needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());
@@ -29,7 +29,7 @@ fn a_bad_configuration_fails_once_and_tells_every_error() {
 }
 
 #[test]
-fn a_journal_that_stalls_does_not_stall_a_run() {
+fn a_stalling_journal_stalls_no_run() {
     needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());
@@ -60,7 +60,7 @@ fn a_journal_that_stalls_does_not_stall_a_run() {
 }
 
 #[test]
-fn sources_that_are_down_are_named_and_the_service_is_ready_all_the_same() {
+fn sources_down_are_named_and_the_service_ready() {
     needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());

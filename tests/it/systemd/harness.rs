@@ -8,7 +8,7 @@ use super::machine::{Machine, SOON};
 use crate::needs::Need;
 
 #[test]
-fn a_machine_boots_sandboxes_its_services_and_leaves_nothing_behind() {
+fn a_machine_boots_sandboxes_and_leaves_nothing_behind() {
     needs!(Need::Root);
     let machine = Machine::boot();
     assert_eq!(machine.ok(&["cat", "/proc/1/comm"]).trim(), "systemd");

@@ -8,7 +8,7 @@ use super::machine::{Machine, SOON};
 use crate::needs::Need;
 
 #[test]
-fn f42_the_status_line_alone_says_what_is_held_and_how_it_goes_on() {
+fn f42_the_status_line_alone_explains_what_is_held() {
     needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());

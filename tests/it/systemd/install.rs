@@ -8,7 +8,7 @@ use crate::needs::Need;
 const LEDGER: &str = "/var/lib/retaind/ledger.db";
 
 #[test]
-fn f8_installing_starts_nothing_and_the_service_takes_no_file_that_is_open() {
+fn f8_installing_starts_nothing_and_open_files_stay() {
     needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());
@@ -50,7 +50,7 @@ pub(super) fn exposure(machine: &Machine) -> f64 {
 }
 
 #[test]
-fn upgrade_remove_and_purge_keep_the_ledger_and_the_operators_decisions() {
+fn upgrade_remove_and_purge_keep_ledger_and_decisions() {
     needs!(Need::Root);
     let machine = Machine::boot();
     let work = tempfile::tempdir().unwrap();

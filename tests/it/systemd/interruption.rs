@@ -16,7 +16,7 @@ const BATCH: u32 = 10;
 const KILLS: u32 = 3;
 
 #[test]
-fn a_purge_that_is_stopped_or_killed_loses_and_leaks_nothing() {
+fn an_interrupted_purge_loses_and_leaks_nothing() {
     needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());
@@ -66,7 +66,7 @@ fn a_purge_that_is_stopped_or_killed_loses_and_leaks_nothing() {
 }
 
 #[test]
-fn a_daemon_that_hangs_is_restarted_by_the_watchdog() {
+fn the_watchdog_restarts_a_hanging_daemon() {
     needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());

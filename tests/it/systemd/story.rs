@@ -10,7 +10,7 @@ use super::machine::{Machine, SOON};
 use crate::needs::Need;
 
 #[test]
-fn a_camera_recorder_is_kept_clean_on_schedule_and_the_journal_tells_it() {
+fn a_recorder_is_cleaned_and_journaled_on_schedule() {
     needs!(Need::Root);
     let machine = Machine::boot();
     machine.install(package());

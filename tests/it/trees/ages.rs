@@ -31,7 +31,7 @@ fn later(world: &mut World, days: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f7_d22_an_old_file_that_was_copied_in_today_has_its_grace() {
+async fn f7_d22_an_old_file_copied_today_has_grace() {
     for policy in [orphans("48h"), aged("48h")] {
         let mut world = world(&policy);
         put_aged(&world, "images", "copied.jpg", 1100.0);
@@ -51,7 +51,7 @@ async fn f7_d22_an_old_file_that_was_copied_in_today_has_its_grace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f7_a_store_may_go_by_the_time_of_writing_alone() {
+async fn f7_a_store_may_go_by_writing_time_alone() {
     for policy in [orphans("48h"), aged("48h")] {
         let mut world = world(&policy);
         world.store_keys = BY_MTIME;
@@ -64,7 +64,7 @@ async fn f7_a_store_may_go_by_the_time_of_writing_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f7_a_change_of_rights_or_name_keeps_an_orphan_and_no_file_that_goes_by_age() {
+async fn f7_changed_rights_or_names_keep_only_orphans() {
     for (policy, survivors) in
         [(orphans("2s"), paths(["moved.jpg", "named.jpg", "opened.jpg"])), (aged("2s"), paths(["named.jpg"]))]
     {
@@ -83,7 +83,7 @@ async fn f7_a_change_of_rights_or_name_keeps_an_orphan_and_no_file_that_goes_by_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f7_a_directory_that_was_copied_in_stays_as_a_whole() {
+async fn f7_a_copied_directory_stays_whole() {
     let mut world = world(&orphans("48h"));
     world.db.execute("CREATE TABLE job (id INTEGER PRIMARY KEY)");
     world.db.execute("INSERT INTO job VALUES (1)");

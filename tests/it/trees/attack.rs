@@ -250,7 +250,7 @@ async fn one_round(world: &World) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn g4_hostile_names_and_things_go_or_stay_as_they_are() {
+async fn g4_hostile_names_and_things_do_no_harm() {
     needs!(Need::Root);
     let world = attacked();
     let outside = Outside::new(&world);

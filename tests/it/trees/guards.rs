@@ -72,7 +72,7 @@ for_each_engine! {
         assert_blocked(&blocked(&world).await, "reference_outside", json!({ "outside": 3, "inside": 0 }));
     }
 
-    async fn d7_an_error_in_the_middle_of_reading_deletes_nothing(db) {
+    async fn d7_an_error_amid_reading_deletes_nothing(db) {
         let mut world = linked(db);
         three_live(&mut world);
         world.db.insert_series("link (id, path)", "n, 'x'", 10..=9000);
@@ -97,7 +97,7 @@ for_each_engine! {
         assert_eq!(files(&world, "images"), before);
     }
 
-    async fn d8_a_row_written_after_the_walk_keeps_its_file(db) {
+    async fn d8_a_row_written_late_keeps_its_file(db) {
         if db.kind() != EngineKind::Postgres {
             // Only there can a view be another one the second time.
             return;
@@ -169,7 +169,7 @@ async fn d7_a_source_that_is_gone_deletes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d8_a_young_file_stays_and_one_of_just_that_age() {
+async fn d8_files_up_to_exactly_that_age_stay() {
     let mut world = sqlite();
     // A little ahead, so that nothing here was made after the decision.
     let now = world.clock.now().checked_add(Duration::from_secs(60)).unwrap();
@@ -189,7 +189,7 @@ async fn d8_a_young_file_stays_and_one_of_just_that_age() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d9_no_number_of_links_makes_a_young_or_named_file_go() {
+async fn d9_links_never_make_young_or_named_files_go() {
     let mut world = sqlite();
     for (path, days) in [("young.png", 0.5), ("old.png", 9.0), ("named.png", 9.0)] {
         put_aged(&world, "images", path, days);
@@ -234,7 +234,7 @@ async fn more_than_max_files_blocks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_policy_that_is_off_or_reports_deletes_nothing() {
+async fn a_policy_off_or_reporting_deletes_nothing() {
     let reports = ["mode = \"report\"", "enabled = false", "# orphans report unless they are told to enforce"];
     for setting in reports {
         let mut world = sqlite();
@@ -252,7 +252,7 @@ async fn a_policy_that_is_off_or_reports_deletes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_daemon_in_report_mode_overrules_policies_of_trees() {
+async fn the_daemon_in_report_mode_overrules_policies() {
     let mut world = sqlite();
     put_aged(&world, "images", "named.png", 9.0);
     put_aged(&world, "images", "orphan.png", 9.0);

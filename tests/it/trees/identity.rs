@@ -108,7 +108,7 @@ async fn d3_a_disk_that_is_not_mounted_blocks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d3_another_disk_with_a_copy_of_the_marker_blocks() {
+async fn d3_another_disk_with_a_copied_marker_blocks() {
     needs!(Need::Root);
     for policy in both_kinds() {
         let mut world = world();
@@ -153,7 +153,7 @@ async fn d3_a_marker_that_is_no_marker_blocks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f27_a_run_that_is_blocked_leaves_the_trash_of_a_copy_alone() {
+async fn f27_a_blocked_run_leaves_a_copys_trash_alone() {
     for policy in both_kinds() {
         let mut world = world();
         world.declare(&policy);

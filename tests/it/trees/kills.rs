@@ -122,13 +122,13 @@ fn kills_during_scans_into_the_trash_lose_nothing() {
 }
 
 #[test]
-fn kills_during_policies_of_files_lose_nothing_that_is_named() {
+fn kills_during_policies_of_files_lose_nothing_named() {
     killed(OLD, false, effort(5));
     killed(OLD, true, effort(5));
 }
 
 #[test]
-fn kills_during_a_restore_lose_nothing_and_the_next_one_finishes() {
+fn killed_restores_lose_nothing_and_are_finished_next() {
     let world = world(ORPHANS, true);
     let (mut done, mut state) = (0, 0x0123_4567_89AB_CDEF);
     let trash = world.root("images").join(".retaind/trash");

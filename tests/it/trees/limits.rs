@@ -13,7 +13,7 @@ fn world() -> World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn room_is_made_oldest_first_and_no_more_than_is_wanted() {
+async fn room_is_made_oldest_first_up_to_need() {
     needs!(Need::Root);
     for trash in [false, true] {
         let mut world = world();
@@ -47,7 +47,7 @@ async fn room_is_made_oldest_first_and_no_more_than_is_wanted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_that_is_held_open_stays_until_it_is_closed() {
+async fn an_open_file_stays_until_it_is_closed() {
     for open in ["skip", "delete"] {
         let mut world = world();
         put_aged(&world, "images", "open.log", 9.0);
@@ -69,7 +69,7 @@ async fn a_file_that_is_held_open_stays_until_it_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn directories_that_a_policy_empties_go_where_that_is_asked_for() {
+async fn emptied_directories_go_where_asked_for() {
     for prune in [false, true] {
         let mut world = world();
         for (path, days) in [("a/b/old.log", 9.0), ("a/c/young.log", 0.1), ("d/other.txt", 9.0), ("e/f/g/old.log", 9.0)]
@@ -90,7 +90,7 @@ async fn directories_that_a_policy_empties_go_where_that_is_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn g3_a_file_that_a_row_names_is_not_too_old() {
+async fn g3_a_named_file_is_never_too_old() {
     let mut world = linked(Database::create(EngineKind::Sqlite));
     put_aged(&world, "images", "named.log", 9.0);
     put_aged(&world, "images", "free.log", 9.0);
@@ -103,7 +103,7 @@ async fn g3_a_file_that_a_row_names_is_not_too_old() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn d13_a_plan_counts_nothing_that_an_earlier_policy_would_take() {
+async fn d13_a_plan_omits_what_earlier_policies_would_take() {
     let mut world = world();
     for (path, days) in [("oldest.png", 9.0), ("older.log", 1.0), ("newest.log", 0.5)] {
         world.put("images", path, 4096);

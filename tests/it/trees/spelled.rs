@@ -77,7 +77,7 @@ async fn both(world: &World) -> PolicyResult {
 }
 
 for_each_engine! {
-    async fn f2_a_path_in_a_binary_column_is_its_bytes(db) {
+    async fn f2_a_path_in_binary_is_its_bytes(db) {
         let world = typed(db, ["bytea", "VARBINARY(300)", "BLOB"]);
         put_all(&world, &["a/1.jpg", "é.jpg", "2.jpg", "café.jpg", "gone.jpg"]);
         for path in ["a/1.jpg", "é.jpg", "./2.jpg"] {
@@ -90,7 +90,7 @@ for_each_engine! {
         assert_eq!((result.tally.files_deleted, result.tally.references_outside), (1, 1));
     }
 
-    async fn f2_a_padded_binary_and_a_value_of_another_type_are_paths(db) {
+    async fn f2_padded_binaries_and_other_types_are_paths(db) {
         let world = typed(db, ["bytea", "BINARY(20)", "TEXT"]);
         put_all(&world, &["a/1.jpg", "2.jpg", "gone.jpg"]);
         insert(&world, &bytes(&world, b"a/1.jpg"));
@@ -99,7 +99,7 @@ for_each_engine! {
         assert_eq!(files(&world, "images"), paths(["a/1.jpg", "2.jpg"]));
     }
 
-    async fn f2_a_column_of_a_view_that_says_no_type_holds_paths(db) {
+    async fn f2_an_untyped_view_column_holds_paths(db) {
         if !db.kind().eq(&EngineKind::Sqlite) {
             return;
         }
@@ -115,7 +115,7 @@ for_each_engine! {
         assert_eq!(files(&world, "images"), paths(["a/1.jpg", "2.jpg"]));
     }
 
-    async fn f2_a_text_that_is_no_text_protects_what_it_may_mean(db) {
+    async fn f2_an_undecodable_text_protects_what_it_may_mean(db) {
         if !db.kind().eq(&EngineKind::Sqlite) {
             return;
         }
@@ -141,7 +141,7 @@ for_each_engine! {
         assert_eq!(files(&world, "images"), paths(["a/1.jpg", "é.jpg"]));
     }
 
-    async fn f3_a_list_in_a_text_protects_what_is_in_it(db) {
+    async fn f3_a_list_in_text_protects_its_entries(db) {
         let world = typed(db, ["text", "TEXT", "TEXT"]);
         put_all(&world, &["a/1.jpg", "2.jpg", "3.jpg", "4.jpg", "5.jpg", "gone.jpg"]);
         insert(&world, "'[\"a/1.jpg\", {\"large\": \"/old/2.jpg\"}]'");
@@ -163,7 +163,7 @@ for_each_engine! {
         }
     }
 
-    async fn f3_a_reference_that_names_only_what_is_missing_blocks(db) {
+    async fn f3_a_reference_to_only_missing_files_blocks(db) {
         let mut world = with_more(db);
         // In the end it lets a reference protect less, and means it.
         world.daemon("approve_changes = false");
@@ -182,7 +182,7 @@ for_each_engine! {
         assert_eq!(files(&world, "images"), paths(["1.jpg"]));
     }
 
-    async fn f4_a_path_that_leads_elsewhere_protects_by_its_last_segment(db) {
+    async fn f4_a_path_elsewhere_protects_by_last_segment(db) {
         let mut world = linked(db);
         world.declare(&unbounded());
         adopt(&world, "images");
@@ -210,7 +210,7 @@ for_each_engine! {
         assert_eq!(result.tally.references_outside, 41);
     }
 
-    async fn f4_a_directory_with_a_protected_name_in_it_stays(db) {
+    async fn f4_a_directory_with_a_protected_name_stays(db) {
         let mut world = World::by_mtime(db);
         world.db.execute("CREATE TABLE job (id VARCHAR(50) PRIMARY KEY, preview VARCHAR(200))");
         world.db.execute("INSERT INTO job (id, preview) VALUES ('1', '1/p.jpg'), ('9', '/old/2/kept.jpg')");
@@ -223,7 +223,7 @@ for_each_engine! {
         assert_eq!(files(&world, "images"), paths(["1/p.jpg", "2/kept.jpg", "2/b.jpg", "9/a.jpg"]));
     }
 
-    async fn f5_a_file_in_another_spelling_than_its_row_stays(db) {
+    async fn f5_a_file_spelled_unlike_its_row_stays(db) {
         let mut world = linked(db);
         world.declare(&unbounded());
         adopt(&world, "images");
@@ -282,7 +282,7 @@ for_each_engine! {
         assert_eq!(files(&world, "images"), paths(["1.jpg"]));
     }
 
-    async fn f5_rows_that_have_let_go_of_their_file_are_not_missing(db) {
+    async fn f5_rows_that_released_their_file_miss_nothing(db) {
         let mut world = World::by_mtime(db);
         world.create_items();
         world.references = ["thumb", "image"];
@@ -305,7 +305,7 @@ for_each_engine! {
         assert_eq!(result.tally.references_missing, 0);
     }
 
-    async fn f3_a_policy_that_is_switched_off_still_names_its_files(db) {
+    async fn f3_a_disabled_policy_still_names_its_files(db) {
         let mut world = linked(db);
         world.create_items();
         world.references = ["thumb", "thumb"];
@@ -338,7 +338,7 @@ fn joined_path(world: &World, one: &str, other: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f2_texts_of_a_database_in_utf16_are_read_as_texts() {
+async fn f2_texts_of_utf16_databases_are_read() {
     let db = Database::create(EngineKind::Sqlite);
     // An empty database takes any encoding.
     db.connect().execute("PRAGMA encoding = 'UTF-16le'; CREATE TABLE other (id INTEGER)").unwrap();

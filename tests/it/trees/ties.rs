@@ -5,7 +5,7 @@ use crate::engines::EngineKind;
 use crate::world::paths;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn f11_of_files_of_one_time_the_later_names_stay() {
+async fn f11_of_files_of_one_time_later_names_stay() {
     for rule in ["keep_last = 2", "max_total = \"2kB\""] {
         let mut world = World::new(Database::create(EngineKind::Sqlite));
         world.declare(&format!(
@@ -28,7 +28,7 @@ async fn f11_of_files_of_one_time_the_later_names_stay() {
 
 /// One limit for several series takes the last of one: `check` warns of it, and a policy for each keeps them apart.
 #[tokio::test(flavor = "multi_thread")]
-async fn d23_the_last_backup_of_a_series_stays_where_each_has_its_policy() {
+async fn d23_the_last_backup_of_each_series_stays() {
     let mut world = World::new(Database::create(EngineKind::Sqlite));
     for series in ["shop", "crm"] {
         world.declare(&format!(

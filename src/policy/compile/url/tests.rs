@@ -84,7 +84,7 @@ fn sqlite_is_an_absolute_path() {
 }
 
 #[test]
-fn refuses_what_is_odd_and_never_repeats_a_password() {
+fn strange_urls_are_refused_without_repeating_the_password() {
     for url in [
         "",
         "s3cret",

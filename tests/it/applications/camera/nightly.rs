@@ -19,7 +19,7 @@ for_each_engine! {
         assert_fits(&Recorder::new(db), &[&policies[..], &places].concat());
     }
 
-    fn a_cascade_that_is_not_declared_is_warned_of(db) {
+    fn an_undeclared_cascade_is_warned_of(db) {
         let recorder = Recorder::new(db);
         recorder.fragment("20-alone.toml", "[policies.events]\nchildren = []\n");
         let found = recorder.json(&["check", "--json"]);
@@ -31,13 +31,13 @@ for_each_engine! {
         assert!(message.contains("detections") && message.contains("ON DELETE CASCADE"), "{message}");
     }
 
-    fn old_recordings_go_with_their_thumbnails_and_images_stay(db) {
+    fn old_recordings_and_thumbnails_go_but_images_stay(db) {
         let recorder = Recorder::new(db);
         plan_and_run(&recorder, &[], WITHOUT_IMAGES, 1);
         assert_left(&recorder.holdings(), survivors(false));
     }
 
-    fn a_database_that_does_not_cascade_ends_the_same(db) {
+    fn without_a_cascade_the_end_is_the_same(db) {
         let recorder = Recorder::with_schema(db, |schema| {
             assert!(schema.contains(" ON DELETE CASCADE"), "{schema}");
             schema.replace(" ON DELETE CASCADE", "")
@@ -46,7 +46,7 @@ for_each_engine! {
         assert_left(&recorder.holdings(), survivors(false));
     }
 
-    fn a_cascade_that_is_not_declared_loses_no_file(db) {
+    fn an_undeclared_cascade_loses_no_file(db) {
         let recorder = Recorder::new(db);
         recorder.fragment("20-alone.toml", "[policies.events]\nchildren = []\n");
         // The policy of the detections says which of their files stay.

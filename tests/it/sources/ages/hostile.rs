@@ -73,7 +73,7 @@ async fn texts_of_every_character_set_of_mariadb() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_that_has_no_unicode_ends_no_statement() {
+async fn a_letter_outside_unicode_ends_no_statement() {
     needs!(Need::Server);
     let db = Database::create(EngineKind::MariaDb);
     let mut aged = Aged::create(&db, "VARCHAR(60) CHARACTER SET cp1250", "UTC", None).await;
@@ -87,7 +87,7 @@ async fn a_letter_that_has_no_unicode_ends_no_statement() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_sqlite_stores_in_place_of_a_text_is_no_date() {
+async fn what_sqlite_stores_instead_of_text_is_undated() {
     let db = Database::create(EngineKind::Sqlite);
     for kind in ["TEXT", "VARCHAR(60)", "TIMESTAMP", "DATETIME", "TEXT COLLATE NOCASE", "TEXT COLLATE RTRIM"] {
         judge(&db, kind).await;
@@ -105,7 +105,7 @@ async fn what_sqlite_stores_in_place_of_a_text_is_no_date() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_in_utf16_is_read_as_any_other() {
+async fn a_utf16_database_is_read_like_others() {
     let db = Database::create(EngineKind::Sqlite);
     // An empty database takes any encoding.
     db.connect().execute("PRAGMA encoding = 'UTF-16le'; CREATE TABLE other (id INTEGER)").unwrap();

@@ -56,7 +56,7 @@ fn kinds(db: &Database) -> [&'static str; 3] {
 }
 
 for_each_engine! {
-    async fn f6_numbers_of_every_unit_have_one_floor_and_one_ceiling(db) {
+    async fn f6_numbers_of_every_unit_share_floor_and_ceiling(db) {
         let first: i128 = 315_619_200;
         let last: i128 = 221_845_392_000;
         for (format, scale) in
@@ -87,7 +87,7 @@ for_each_engine! {
         }
     }
 
-    async fn f6_a_text_that_is_no_number_cannot_be_read_as_one(db) {
+    async fn f6_a_text_without_number_is_unreadable(db) {
         let kind = if db.kind().is_mysql() { "VARCHAR(60)" } else { "TEXT" };
         let mut aged = Aged::create(&db, kind, "UTC", Some(AgeFormat::Unix)).await;
         let odd = ["soon", "2026-01-01", " 1700000000", "1700000000 ", "1.7e9", "0x10", "1.2.3", "-", ".", "--1", "1-1"];
@@ -104,7 +104,7 @@ for_each_engine! {
         judge(&db, "INTEGER", AgeFormat::UnixMs, &[], narrow).await;
     }
 
-    async fn a_number_of_the_cutoffs_own_second_is_not_over_yet(db) {
+    async fn numbers_in_the_cutoffs_second_are_too_young(db) {
         let mut aged = Aged::create(&db, "BIGINT", "UTC", Some(AgeFormat::Unix)).await;
         insert(&db, &["1772366399", "1772366400", "1772366401"]);
         assert_eq!(aged.older(at("2026-03-01T12:00:00.999999Z")).await, BTreeSet::from([1]));
@@ -139,7 +139,7 @@ async fn numbers_of_postgres_may_be_infinite_or_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_sqlite_stores_among_whole_numbers_is_judged_by_its_own_type() {
+async fn sqlite_judges_each_number_by_its_own_type() {
     let db = Database::create(EngineKind::Sqlite);
     for kind in ["INTEGER", "TIMESTAMP", "DATETIME", "REAL", "NUMERIC"] {
         db.execute("DROP TABLE IF EXISTS aged");

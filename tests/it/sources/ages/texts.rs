@@ -210,7 +210,7 @@ fn everything() -> (Vec<&'static str>, Vec<Option<Timestamp>>) {
 }
 
 for_each_engine! {
-    async fn g5_a_text_is_an_age_only_where_it_is_a_date(db) {
+    async fn g5_only_a_text_with_a_date_has_age(db) {
         let mut aged = Aged::create(&db, "TEXT", "Europe/Berlin", None).await;
         let (texts, instants) = everything();
         insert(&db, &texts);
@@ -225,7 +225,7 @@ for_each_engine! {
         aged.judge(&instants).await;
     }
 
-    async fn f6_a_text_beyond_the_floor_and_the_ceiling_is_not_a_time(db) {
+    async fn f6_a_text_beyond_floor_or_ceiling_is_timeless(db) {
         let mut aged = Aged::create(&db, "TEXT", "Europe/Berlin", None).await;
         let texts: Vec<&str> = READABLE.iter().map(|(text, _)| *text).chain(NO_TIME.iter().copied()).collect();
         insert(&db, &texts);
