@@ -11,7 +11,7 @@ use crate::sources::{ErrorKind, SourceError};
 use crate::text::chain;
 
 /// Interval at which other sessions are looked for, while none has been seen.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Interval at which replicas and the load are asked for.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 

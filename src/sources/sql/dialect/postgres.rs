@@ -47,9 +47,9 @@ const TRAITS: Traits = Traits {
     ),
     outcome: "SELECT CASE WHEN coalesce(extract(epoch FROM stats_reset)::text, 'never') = @incarnation \
               AND @number::bigint < txid_current() THEN txid_status(@number::bigint) END FROM pg_stat_bgwriter",
-    others: "SELECT l.virtualtransaction FROM pg_locks l WHERE l.locktype = 'virtualxid' AND l.granted \
-             AND l.pid <> pg_backend_pid() AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = l.pid \
-             AND (a.application_name = 'retaind' OR a.backend_type <> 'client backend'))",
+    others: "SELECT l.virtualtransaction FROM pg_lock_status() l WHERE l.locktype = 'virtualxid' AND l.granted \
+             AND l.pid <> pg_backend_pid() AND NOT EXISTS (SELECT FROM pg_stat_get_activity(l.pid) a \
+             WHERE a.application_name = 'retaind' OR a.backend_type <> 'client backend')",
     others_are_counted: false,
     has_many_writers: true,
     time: "SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')",

@@ -115,8 +115,9 @@ const TRAITS: Traits = Traits {
 };
 
 /// Whether the text is what SQLite itself writes for an instant: looked at first, for it costs the least. `datetime` alone
-/// gives hour 24 and the 30th of February back as they were written.
-const CANONICAL: &str = "@raw IS datetime(unixepoch(@raw), 'unixepoch') COLLATE BINARY";
+/// gives hour 24 and the 30th of February back as they were written; without a sign a column of dates, which has the
+/// affinity of numbers, has each text read as one.
+const CANONICAL: &str = "+@raw IS datetime(unixepoch(@raw), 'unixepoch') COLLATE BINARY";
 
 /// Whether the text is one to the second or finer, as programs write them, perhaps in UTC: one reading of its first
 /// letters says that they are a date and a time. Looked at next, for it costs half of what all others do.
@@ -181,7 +182,7 @@ impl Dialect for Sqlite {
         let (from, to) = (shifted("floor"), shifted(""));
         // Hardly a text is so near to the floor or to the cutoff that it must be taken apart.
         format!(
-            "CASE WHEN @raw IS NULL THEN 0 WHEN {CANONICAL} THEN @raw COLLATE BINARY >= @floorlocalsecond AND @raw COLLATE BINARY < @localsecond \
+            "CASE WHEN @raw IS NULL THEN 0 WHEN {CANONICAL} THEN +@raw COLLATE BINARY >= @floorlocalsecond AND +@raw COLLATE BINARY < @localsecond \
              WHEN NOT ({USUAL} OR {READABLE}) THEN 0 \
              WHEN @raw COLLATE BINARY >= @floorlater AND @raw COLLATE BINARY < @earlier THEN 1 \
              WHEN length(@raw) = 10 THEN substr(@raw, 1) >= @floordate AND substr(@raw, 1) < @date \
