@@ -13,8 +13,9 @@ const YIELDING_TARGET: Duration = Duration::from_millis(5);
 const YIELDING_REST: u32 = 9;
 /// Time for which others count as being at work after they were seen.
 const REMEMBERED: Duration = Duration::from_secs(1);
-/// No batch is made smaller than this to take less time: one commit costs as much.
-const LEAST_ROWS: u32 = 100;
+/// No batch is made smaller than this to take less time, while others are at work and else: a commit costs as much as some rows.
+const LEAST_YIELDING: u32 = 100;
+const LEAST_ROWS: u32 = 10;
 
 /// A batch that was taken.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +69,8 @@ impl Pacer {
         };
         let target = self.pace.target.unwrap_or(TARGET);
         let target = if self.is_yielding() { target.min(YIELDING_TARGET) } else { target };
-        let (least, most) = (LEAST_ROWS.min(self.most), self.most);
+        let least = if self.is_yielding() { LEAST_YIELDING } else { LEAST_ROWS };
+        let (least, most) = (least.min(self.most), self.most);
         let took = batch.transaction.max(Duration::from_micros(1));
         let fitting = batch.rows.max(1) as f64 * (target.as_secs_f64() / took.as_secs_f64());
         // A batch that had fewer rows than it might have tells only that it was not too many.
@@ -145,7 +147,8 @@ mod tests {
         let pace = Pace { target: Some(20 * MS), ..Pace::default() };
         assert_eq!(settled(pacer(pace), micros(100), false), 200);
         // One commit costs more than a few rows.
-        assert_eq!(settled(pacer(Pace::default()), 10 * MS, false), LEAST_ROWS);
+        assert_eq!(settled(pacer(Pace::default()), 50 * MS, false), LEAST_ROWS);
+        assert_eq!(settled(pacer(Pace::default()), 50 * MS, true), LEAST_YIELDING);
         assert_eq!(settled(Pacer::new(Pace::default(), 7), 10 * MS, false), 7);
     }
 
@@ -216,7 +219,7 @@ mod tests {
                 }
                 prop_assert!(run.rows() >= 1 && run.rows() <= most);
                 prop_assert!(rate.is_none_or(|rate| u64::from(run.rows()) <= rate));
-                prop_assert!(run.rows() <= before.saturating_mul(2).max(LEAST_ROWS));
+                prop_assert!(run.rows() <= before.saturating_mul(2).max(LEAST_YIELDING));
                 let _ = run.rest(batch);
             }
         }

@@ -106,11 +106,7 @@ impl Deleter<'_> {
             match error.kind {
                 ErrorKind::Lost | ErrorKind::Connect if losses < 3 => {
                     losses += 1;
-                    if self.facts.referenced_stores.is_empty() {
-                        let lost =
-                            "the connection was lost in the middle of a batch: its rows may be gone and not counted";
-                        self.account.notes.push(lost.to_owned());
-                    }
+                    self.note_lost(error.kind);
                     self.reopen_after(&error).await?;
                 }
                 ErrorKind::Busy if !last_try => return self.postpone(part, error).await,
@@ -129,6 +125,14 @@ impl Deleter<'_> {
                 | ErrorKind::Connect => return Err(self.ended_by(error)),
             }
             self.may_go_on().await?;
+        }
+    }
+
+    /// Notes that a batch without files may have been committed by a connection that was lost.
+    pub(crate) fn note_lost(&mut self, kind: ErrorKind) {
+        if matches!(kind, ErrorKind::Lost | ErrorKind::Connect) && self.facts.referenced_stores.is_empty() {
+            let lost = "the connection was lost in the middle of a batch: its rows may be gone and not counted";
+            self.account.notes.push(lost.to_owned());
         }
     }
 

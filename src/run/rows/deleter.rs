@@ -77,6 +77,8 @@ pub(crate) struct Unproven {
     /// The session that committed them, and its mark of the last one.
     pub(crate) session: Option<u64>,
     pub(crate) mark: Option<String>,
+    /// The login may not make them durable, so that each batch is.
+    pub(crate) is_refused: bool,
 }
 
 /// Things that were counted and reported already: of the window that is under way, and of those that are tried again.

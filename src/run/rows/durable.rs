@@ -5,12 +5,13 @@
 use super::deleter::Deleter;
 use super::ended::RowsEnd;
 use crate::outcome::Tally;
-use crate::sources::SourceError;
+use crate::sources::{ErrorKind, SourceError};
 
 impl Deleter<'_> {
     /// True if nothing is lost that the next run would not take again, when the server forgets the last batches.
     pub(crate) fn may_relax_commits(&self) -> bool {
-        self.facts.referenced_stores.is_empty() && !self.facts.target.updates()
+        let is_refused = self.memory.unproven.is_refused;
+        self.facts.referenced_stores.is_empty() && !self.facts.target.updates() && !is_refused
     }
 
     /// Prepares the session for a batch. Where it is another than that of the last batch, and the server has not lived on since,
@@ -23,6 +24,13 @@ impl Deleter<'_> {
             return Ok(());
         }
         session.relax_commits(relaxed);
+        // What cannot be made durable later is made durable at once.
+        if let Err(error) = session.make_durable().await
+            && error.kind != ErrorKind::Lost
+        {
+            session.relax_commits(false);
+            unproven.is_refused = true;
+        }
         let is_lost = match &unproven.mark {
             Some(mark) => !session.still_has(mark).await?,
             None => false,

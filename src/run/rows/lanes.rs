@@ -11,7 +11,7 @@ use super::ended::RowsEnd;
 use crate::policy::Alive;
 use crate::run::sessions::Sessions;
 use crate::run::stop::Stop;
-use crate::sources::{ErrorKind, Scope, Session, SourceError, Target, Walker, Window};
+use crate::sources::{Scope, Session, SourceError, Target, Walker, Window};
 use crate::text::chain;
 
 /// A second connection to the source of a deletion.
@@ -121,13 +121,11 @@ impl Deleter<'_> {
         self.prepare_session().await?;
         let session = self.sessions.get(&target.source).await?;
         let began = Instant::now();
-        match session.begin().await {
-            Ok(()) => {}
-            Err(error) if error.kind == ErrorKind::InUse => {
-                self.window(window, false).await?;
-                return self.window(other, false).await;
-            }
-            Err(error) => return Err(self.ended_by(error)),
+        if let Err(error) = session.begin().await {
+            // By itself each waits for the table, or for the server.
+            tracing::debug!(source = %error.source_name, error = chain(&error), "Two batches do not begin at once");
+            self.window(window, false).await?;
+            return self.window(other, false).await;
         }
         let mine = self.stop.watch(session.canceller(), target.change(session, at, Scope::window(window)));
         let canceller = lane.session.canceller();
@@ -141,7 +139,7 @@ impl Deleter<'_> {
             }
         };
         let took = began.elapsed();
-        let mark = session.last_relaxed_mark();
+        let mark = session.last_relaxed_mark().or_else(|| lane.session.last_relaxed_mark());
         for rows in [&mine, &theirs].into_iter().flatten() {
             self.pacing.transaction(*rows, took);
             self.count(&self.sum(*rows), mark.clone());
@@ -153,6 +151,7 @@ impl Deleter<'_> {
         for (result, window) in [(mine, window), (theirs, other)] {
             if let Err(error) = result {
                 tracing::debug!(source = %error.source_name, error = chain(&error), "One of two batches failed");
+                self.note_lost(error.kind);
                 self.may_go_on().await?;
                 self.window(window, false).await?;
             }

@@ -222,3 +222,13 @@ async fn counts_no_more_than_a_crashed_server_has() {
     assert_eq!(world.run().await.status, Some(Status::Completed));
     assert_eq!(world.ids(), set([2001, 2002, 2003]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_cannot_make_durable_commits_durably() {
+    needs!(Need::Server);
+    let world = world(Database::create(EngineKind::Postgres), "batch = 100\n");
+    let mut superuser = world.db.connect_as_superuser();
+    superuser.execute("REVOKE EXECUTE ON FUNCTION pg_logical_emit_message(boolean, text, text) FROM PUBLIC").unwrap();
+    let policy = purged(&world).await;
+    assert_eq!((policy.error_count, policy.notes), (0, Vec::new()));
+}
