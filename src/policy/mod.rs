@@ -136,7 +136,7 @@ pub struct Policy {
     pub task: Option<Name>,
     pub enabled: bool,
     pub mode: Mode,
-    /// Factor by which a scheduled run may take more than the largest of its recent runs.
+    /// Multiple of the largest of its recent runs that a scheduled run may take.
     pub max_growth: NonZeroU64,
     /// For people: what it is for, and whom to ask.
     pub description: Option<String>,
