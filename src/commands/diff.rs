@@ -138,7 +138,7 @@ fn words(old: &Settings, new: &Settings, policy: &Policy) -> String {
 }
 
 /// Amounts that a policy would take under the old configuration and under this one. None where it needs parameters, or
-/// that was cancelled.
+/// the plan was cancelled.
 async fn amounts(policy: &Name, old: Option<&Settings>, new: &Settings) -> anyhow::Result<Option<AmountsChange>> {
     let mut change = AmountsChange { policy: policy.clone(), is_about_rows: true, old: None, new: None, unknown: None };
     let is_free = |settings: &&Settings| {

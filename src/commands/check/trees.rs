@@ -1,5 +1,5 @@
-//! Grounds of policies of files and orphans: the adoption of their store, the contents of its trash, and the room on
-//! its disk. Changes nothing.
+//! Stores of policies of files and orphans: whether they are adopted, what lies in their trash, and how much room there
+//! is. Changes nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
