@@ -27,9 +27,9 @@ use crate::sources::Session;
 use crate::stores::{Identity, Marker, OpenStore, Owner, Surveyed, Visitor, WalkError, Want};
 use crate::text::chain;
 
-/// How long files are counted.
+/// Longest time for which files are counted.
 const WALK_PATIENCE: Duration = Duration::from_secs(5);
-/// How long one reference is read.
+/// Longest time for which one reference is read.
 const REFERENCE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A store that cannot be asked about.
@@ -42,7 +42,7 @@ pub struct UnknownStore {
 }
 
 impl UnknownStore {
-    /// What to do about it.
+    /// Advice on what to do about it.
     pub fn hint(&self) -> String {
         match (&self.suggestion, self.known.as_slice()) {
             (Some(suggestion), _) => suggestion.clone(),
@@ -172,7 +172,7 @@ impl Visitor for Counter {
     }
 }
 
-/// What a walk came across, with the bytes, and whether it came to its end.
+/// Counts everything that a walk comes across, and its bytes; true if it came to its end.
 async fn count(open: &OpenStore) -> (Surveyed, u64, bool) {
     let total = Arc::new(Total::default());
     let (shared, stop) = (Arc::clone(&total), CancellationToken::new());

@@ -17,14 +17,14 @@ use crate::policy::{Mode, Name, Params, Policy, Settings, Wording, changed_words
 use crate::report::{ClockToConfirm, ToApprove};
 use crate::run::{Runner, Standing};
 
-/// What is shown of a policy before it is approved, and what is recorded if it is.
+/// A policy as it is shown before it is approved, and the record that is made if it is.
 #[derive(Debug, Clone)]
 pub struct Shown {
     pub page: ToApprove,
     wording: Wording,
 }
 
-/// Which policies are looked for where none is named.
+/// Policies that are looked for where none is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     /// Those that are held.
@@ -90,8 +90,8 @@ async fn of_those(
     Ok(waiting)
 }
 
-/// What a policy is held for: its configuration, or what its last run came to. A run that was held for a configuration that
-/// is no longer written holds nothing.
+/// The hold of a policy: for its configuration, or for what its last run came to. A run that was held for a
+/// configuration that is no longer written holds nothing.
 async fn held_for(ledger: &Ledger, policy: &Policy, standing: &Standing) -> anyhow::Result<Option<Held>> {
     if let Some(held) = &standing.held {
         return Ok(Some(held.clone()));
@@ -192,14 +192,14 @@ pub async fn approve(
     Ok(Ok(()))
 }
 
-/// What was shown of policies and agreed to, for one run alone: nothing is recorded of it but with that run.
+/// Amounts of policies that were shown and agreed to, for one run alone: nothing is recorded of it but with that run.
 pub fn looked_at(shown: &[Shown]) -> BTreeMap<Name, Looked> {
     let pages = shown.iter().map(|shown| &shown.page).filter(|page| page.can_be_approved());
     let looked = |page: &ToApprove| Looked { amount: Some(page.amount), at: page.shown_at, replaces_guards: true };
     pages.map(|page| (page.policy.clone(), looked(page))).collect()
 }
 
-/// What the clock says, and what is known of it.
+/// The clock's time, and what is known of it.
 pub async fn clock(settings: &Settings, clock: &Clock) -> anyhow::Result<ClockToConfirm> {
     let seen = open_ledger(settings).await?.seen_clock().await?;
     let seen_at = seen.map(|seen| seen.reading.at);

@@ -1,4 +1,4 @@
-//! What a person should look at: gathered from an overview and the ledger, each with its code.
+//! Matters that a person should look at: gathered from an overview and the ledger, each with its code.
 
 use crate::ledger::{Backlog, Ledger};
 use crate::outcome::{HoldKind, RunId, Status, Subject};

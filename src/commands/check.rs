@@ -28,7 +28,7 @@ use crate::report::Findings;
 use crate::text::human::counted;
 use service::{SERVICE, Service};
 
-/// What the configuration alone tells; that it is valid was found by compiling it.
+/// Findings of the configuration alone; that it is valid was found by compiling it.
 pub fn config(settings: &Settings) -> Findings {
     let mut findings = Findings::default();
     let Settings {
@@ -71,7 +71,7 @@ pub async fn fixes(settings: &Settings, clock: &Clock) -> String {
     script::script(&by_source, &findings)
 }
 
-/// What was found before the sources, at each of them, and after them.
+/// Findings before the sources, at each of them, and after them.
 async fn gather<'a>(settings: &'a Settings, clock: &Clock) -> (Findings, Vec<(&'a Source, Findings)>, Findings) {
     let mut first = config(settings);
     let service = Service::look_up().await;

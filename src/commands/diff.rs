@@ -11,7 +11,7 @@ use crate::policy::{Name, Params, Policy, Settings, Wording, changed_words, chan
 use crate::report::{Amounts, AmountsChange, ComparedWith, Difference, WouldHold};
 use crate::run::Runner;
 
-/// How much is looked at.
+/// Extent of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
     /// Words alone.
@@ -20,7 +20,7 @@ pub enum Depth {
     Amounts,
 }
 
-/// What differs between the configuration in force and this one; an error in words where the old one cannot be read.
+/// Differences between the configuration in force and this one; an error in words where the old one cannot be read.
 pub async fn difference(settings: &Arc<Settings>, depth: Depth) -> anyhow::Result<Difference> {
     let clock = Clock::default();
     let ledger = status::open(settings, clock.now()).await?;
@@ -55,7 +55,7 @@ pub async fn difference(settings: &Arc<Settings>, depth: Depth) -> anyhow::Resul
     Ok(difference)
 }
 
-/// What would wait for an approval, of all that can delete something.
+/// Policies that would wait for an approval, of all that can delete something.
 async fn held(settings: &Arc<Settings>, ledger: &Ledger, clock: Clock) -> anyhow::Result<Vec<WouldHold>> {
     let runner = Runner::new(Arc::clone(settings), Some(ledger.clone()), clock);
     let agreed = ledger.agreed().await?;
@@ -137,8 +137,8 @@ fn words(old: &Settings, new: &Settings, policy: &Policy) -> String {
     }
 }
 
-/// What a policy would take under the old configuration and under this one. None where it needs parameters, or that was
-/// cancelled.
+/// Amounts that a policy would take under the old configuration and under this one. None where it needs parameters, or
+/// the plan was cancelled.
 async fn amounts(policy: &Name, old: Option<&Settings>, new: &Settings) -> anyhow::Result<Option<AmountsChange>> {
     let mut change = AmountsChange { policy: policy.clone(), is_about_rows: true, old: None, new: None, unknown: None };
     let is_free = |settings: &&Settings| {

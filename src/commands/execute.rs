@@ -22,7 +22,7 @@ use crate::policy::{Name, Params, Settings};
 pub use crate::run::{Listed, Progress};
 use crate::run::{Request, Runner};
 
-/// What a command asks for.
+/// A run as a command asks for it.
 pub struct Job {
     pub settings: Arc<Settings>,
     pub selection: Selection,
@@ -32,7 +32,7 @@ pub struct Job {
     pub clock: Clock,
     /// Its configuration is for this run alone.
     pub is_temporary: bool,
-    /// What somebody has looked at and agreed to, of policies that this configuration makes wider.
+    /// Amounts that somebody has looked at and agreed to, of policies that this configuration makes wider.
     pub looked: BTreeMap<Name, Looked>,
     /// Count what is eligible first, so that progress knows the end.
     pub count_first: bool,
@@ -44,7 +44,7 @@ pub struct Job {
     pub on_signal: Box<dyn FnOnce() + Send>,
 }
 
-/// How a job ended.
+/// End of a job.
 #[derive(Debug)]
 pub enum JobEnd {
     /// In its own time, be it because it was asked to stop.

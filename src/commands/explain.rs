@@ -97,7 +97,7 @@ struct Asker<'a> {
 }
 
 impl Asker<'_> {
-    /// What a policy says; none where the table is none of its business.
+    /// Asks a policy about the row; none where the table is none of its business.
     async fn ask(&mut self, policy: &Policy, rows: &RowsPolicy) -> anyhow::Result<Option<Vec<PolicyWhy>>> {
         let params = self.params(rows);
         let asked =

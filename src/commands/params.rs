@@ -1,4 +1,4 @@
-//! What a command gives to the parameters of its policies: nothing missing, nothing unknown, each of its type.
+//! Values that a command gives to the parameters of its policies: nothing missing, nothing unknown, each of its type.
 //! Binds nothing.
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub enum ParamError {
         name: String,
         /// Those that were selected.
         policies: Vec<Name>,
-        /// What they do take.
+        /// Parameters that they do take.
         known: Vec<String>,
     },
     #[error("policy {policy} needs the {} {}", if missing.len() == 1 { "parameter" } else { "parameters" }, missing.join(" and "))]
@@ -38,7 +38,7 @@ fn takers(policies: &[Name]) -> String {
 }
 
 impl ParamError {
-    /// What to do about it.
+    /// Advice on what to do about it.
     pub fn hint(&self) -> String {
         match self {
             ParamError::Twice { .. } => "give each parameter once".to_owned(),

@@ -31,7 +31,7 @@ pub enum PendingError {
 }
 
 impl PendingError {
-    /// What to do about it.
+    /// Advice on what to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
             PendingError::NotPending { .. } => "`retaind pending` lists what is",
@@ -159,7 +159,7 @@ pub async fn check_pending(
     Ok(Err(PendingError::NotPending { choice: choice.clone() }))
 }
 
-/// What an attempt came to, and what is left of the choice.
+/// Result of an attempt, and what is left of the choice.
 pub async fn retried(
     settings: &Settings,
     ledger: &Ledger,

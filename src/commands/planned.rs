@@ -1,4 +1,5 @@
-//! What one policy would take: a plan without holds and without guards on how much may go, for whoever is to approve it.
+//! Plan of what one policy would take: without holds and without guards on how much may go, for whoever is to approve
+//! it.
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ pub(crate) struct Foreseen {
     pub(crate) at: Timestamp,
     pub(crate) result: PolicyResult,
     pub(crate) amounts: Amounts,
-    /// What guards on how much may go count: rows, or files of a store.
+    /// Amount that guards on how much may go count: rows, or files of a store.
     pub(crate) amount: u64,
     /// Guards on how much may go that say no.
     pub(crate) exceeded: Vec<GuardReading>,

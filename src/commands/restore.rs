@@ -34,7 +34,7 @@ pub enum RestoreError {
 }
 
 impl RestoreError {
-    /// What to do about it.
+    /// Advice on what to do about it.
     pub fn hint(&self) -> String {
         match self {
             RestoreError::NoRun { known, unopened, .. } => {

@@ -1,5 +1,5 @@
-//! What the first rows of a reference have written: whether it leads into the store, and to files that are there. Reads a
-//! bounded number of rows, and opens no file.
+//! First rows of a reference, and whether their paths lead into the store, and to files that are there. Reads a bounded
+//! number of rows, and opens no file.
 
 use std::ops::ControlFlow;
 
@@ -16,7 +16,7 @@ use crate::stores::{Look, OpenStore, Outcome, RemovalRequest};
 const PATHS_AT_MOST: u64 = 1000;
 const ROWS_AT_MOST: u64 = 100_000;
 
-/// What the first rows of a reference name.
+/// Paths in the first rows of a reference.
 #[derive(Debug, Default)]
 pub(crate) struct Sample {
     pub(crate) rows: u64,
@@ -85,12 +85,12 @@ impl Sample {
         }
     }
 
-    /// How many paths were looked at.
+    /// Number of paths that were looked at.
     pub(crate) fn looked_at(&self) -> u64 {
         self.inside + self.outside
     }
 
-    /// How many of the paths lead to something that is there.
+    /// Number of the paths that lead to something that is there.
     pub(crate) async fn found(&self, open: &OpenStore) -> u64 {
         let removal = self.paths.iter().map(RemovalRequest::file).collect();
         let outcomes = open.examine(removal, Timestamp::MAX, &CancellationToken::new(), Look::default()).await;

@@ -1,4 +1,4 @@
-//! Which policies a command is about: names of tasks and policies in, policies in running order out. Runs nothing.
+//! Selection of policies for a command: names of tasks and policies in, policies in running order out. Runs nothing.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub enum SelectError {
 }
 
 impl SelectError {
-    /// What to do about it.
+    /// Advice on what to do about it.
     pub fn hint(&self) -> String {
         match self {
             SelectError::Unknown { suggestion: Some(suggestion), .. } => suggestion.clone(),

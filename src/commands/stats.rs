@@ -76,7 +76,7 @@ struct Remembered {
     schedules: Schedules,
     held: Vec<(Name, Held)>,
     totals: Vec<PolicyTotal>,
-    /// What was last seen of stores, by the policy that looked.
+    /// Last looks at stores, by the policy that looked.
     looks: Vec<(Name, StoreLook)>,
     remarks: Vec<String>,
 }

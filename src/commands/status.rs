@@ -27,7 +27,7 @@ pub async fn overview(settings: &Settings, objection: Option<String>, clock: &Cl
     overview_by(settings, ledger.as_ref(), objection, clock).await
 }
 
-/// The same by a ledger that is open; none where it is not known what was done.
+/// The overview by a ledger that is open; none where it is not known what was done.
 pub async fn overview_by(
     settings: &Settings,
     ledger: Option<&Ledger>,
@@ -78,7 +78,7 @@ fn pause_shown(FoundPause { subject, pause }: FoundPause) -> Paused {
     Paused { subject, pause: pause.ok(), error }
 }
 
-/// What policies owe, each with what it waits for as far as that shows without its source.
+/// Files that are pending for policies, each with what it waits for as far as that shows without its source.
 async fn pending_by(settings: &Settings, ledger: &Ledger, pending: Vec<(Name, u64)>) -> anyhow::Result<Vec<Pending>> {
     let mut all = Vec::new();
     // Of a batch whose files were forgotten the sums are left.
@@ -129,7 +129,7 @@ pub(crate) async fn open(settings: &Settings, now: Timestamp) -> anyhow::Result<
     Ok(Some(ledger))
 }
 
-/// What failed with the ledger, and what to do where the cause is one that a person can remove.
+/// The error of the ledger, with advice where the cause is one that a person can remove.
 pub(crate) fn with_advice(error: impl Into<anyhow::Error>, what: &str) -> anyhow::Error {
     let error = error.into();
     let cause = format!("{error:#}");
@@ -209,8 +209,8 @@ pub async fn next_overdue(
     Ok(settings.tasks.iter().filter_map(latest_start).filter(|at| *at > now).min())
 }
 
-/// Whether a daemon holds the state directory. Asks for the daemon's lock without waiting, as a reader, and gives it
-/// back at once; the file names its holder.
+/// State of the daemon that holds the state directory. Asks for the daemon's lock without waiting, as a reader, and
+/// gives it back at once; the file names its holder.
 fn daemon_of(settings: &Settings) -> DaemonState {
     const NONE: DaemonState = DaemonState { running: false, pid: None, ledger_lost: false };
     let path = settings.daemon.state_dir.join("daemon.lock");

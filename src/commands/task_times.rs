@@ -6,7 +6,7 @@ use crate::ledger::TaskState;
 use crate::policy::{Name, Settings, Task};
 use crate::schedule::{Past, Timing};
 
-/// What the ledger remembers of every task's slots.
+/// The ledger's memory of every task's slots.
 #[derive(Debug, Default)]
 pub struct Schedules {
     states: Vec<TaskState>,
@@ -23,7 +23,7 @@ impl Schedules {
         if task.enabled { self.timing(settings, task, now)?.next_after(after) } else { None }
     }
 
-    /// How long the task takes to come again: the longest of the times between its slots around now, in seconds.
+    /// Time that the task takes to come again, in seconds: the longest of the times between its slots around now.
     pub fn period_secs(&self, settings: &Settings, task: &Name, now: Timestamp) -> Option<u64> {
         let timing = self.timing(settings, settings.task(task)?, now)?;
         let next = timing.next_after(now)?;

@@ -1,4 +1,5 @@
-//! What is wrong with a configuration, and where: shown as plain lines or beside the source line, never with a password.
+//! Problems of a configuration, each with its place: shown as plain lines or beside the source line, never with a
+//! password.
 
 use std::fmt;
 use std::ops::Range;
@@ -39,7 +40,7 @@ impl SourceText {
     }
 }
 
-/// What a diagnostic is about.
+/// The place, or the input, that a diagnostic is about.
 #[derive(Debug, Clone)]
 pub enum Origin {
     /// A place in a file.
@@ -53,7 +54,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Which layer it is of, in the order in which layers are merged: files, then the environment, then `--set`.
+    /// Its layer, in the order in which layers are merged: files, then the environment, then `--set`.
     pub fn layer(&self) -> (usize, usize) {
         let (kind, position, _) = self.rank();
         (kind, position)
@@ -96,19 +97,19 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// What is wrong with `key` (a dotted path, or empty); the text may quote the configuration, urls are masked.
+    /// A problem of `key` (a dotted path, or empty); the text may quote the configuration, urls are masked.
     pub fn new(origin: Origin, key: impl fmt::Display, message: impl AsRef<str>) -> Self {
         Self { origin, key: mask_message(&key.to_string()), message: mask_message(message.as_ref()), hint: None }
     }
 
-    /// What to do about it.
+    /// Adds advice on what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl AsRef<str>) -> Self {
         self.hint = Some(mask_message(hint.as_ref()));
         self
     }
 
-    /// The same, where there is a hint.
+    /// Adds the advice, where there is some.
     #[must_use]
     pub fn maybe_hint(self, hint: Option<String>) -> Self {
         match hint {
@@ -126,7 +127,7 @@ impl Diagnostic {
         &self.message
     }
 
-    /// What to do, as [`Diagnostic::hint`] set it.
+    /// The advice that [`Diagnostic::hint`] added.
     pub fn advice(&self) -> Option<&str> {
         self.hint.as_deref()
     }
@@ -222,8 +223,8 @@ impl serde::Serialize for Diagnostic {
     }
 }
 
-/// What is wrong with a configuration, in the order in which it was written: the first hundred problems, and a last one that
-/// says how many more there are.
+/// Problems of a configuration, in the order in which it was written: the first hundred, and a last one that says how
+/// many more there are.
 #[derive(Debug, Clone, Default, serde::Serialize)]
 #[serde(transparent)]
 pub struct Diagnostics {
@@ -252,7 +253,7 @@ impl Diagnostics {
         self.shown.iter()
     }
 
-    /// How many problems were found, those that are not shown included.
+    /// Number of problems that were found, those that are not shown included.
     pub fn len(&self) -> usize {
         self.found
     }

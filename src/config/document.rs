@@ -15,7 +15,7 @@ use super::path::{KeyPath, is_bare};
 /// Largest configuration file that is read: far more than anybody writes.
 const LARGEST_BYTES: u64 = 4 << 20;
 
-/// Where a value came from.
+/// Origin of a value.
 #[derive(Debug, Clone)]
 pub(super) enum Place {
     Text { source: Arc<SourceText>, key: Range<usize>, value: Range<usize> },
@@ -36,7 +36,7 @@ impl Place {
     }
 }
 
-/// What one file, variable or `--set` contributes.
+/// Values that one file, variable or `--set` contributes.
 #[derive(Default)]
 pub(super) struct Document {
     pub values: Map<String, Value>,
@@ -114,8 +114,8 @@ fn parse(path: &Path, position: usize, text: &str, found: &mut Vec<Diagnostic>) 
     Some(document)
 }
 
-/// How far an error is followed by its own echoes: to the end of its line, or, where a whole table is there twice, to
-/// the next table, because the keys in it are there twice as well.
+/// End of the part in which an error is followed by its own echoes: the end of its line, or, where a whole table is
+/// there twice, the next table, because the keys in it are there twice as well.
 fn end_of_echo(text: &str, offset: usize, is_duplicate: bool) -> usize {
     let line_start = text.as_bytes().iter().take(offset).rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
     let is_header = text.get(line_start..).is_some_and(|line| line.trim_start().starts_with('['));

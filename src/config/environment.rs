@@ -106,7 +106,7 @@ fn readings(text: &str, path: &[&str], at: Option<&toml::Value>) -> Vec<(Vec<Str
     found
 }
 
-/// What a table holds under a name as variables write it.
+/// Value that a table holds under a name as variables write it.
 fn entry<'a>(value: &'a toml::Value, name: &str) -> Option<&'a toml::Value> {
     value.as_table()?.iter().find(|(key, _)| overlay::normal(key) == name).map(|(_, value)| value)
 }

@@ -12,7 +12,7 @@ impl Fault {
         Self { message: message.into(), hint: None }
     }
 
-    /// The same with what to do about it.
+    /// Adds advice on what to do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

@@ -28,7 +28,7 @@ pub fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What a file is that is not a regular one.
+/// The noun for a file that is not a regular one; none for a regular one.
 fn other_than_regular(kind: FileType) -> Option<&'static str> {
     match kind {
         FileType::RegularFile => None,

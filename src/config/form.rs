@@ -10,13 +10,13 @@ use super::path::{KeyPath, KeySegment};
 
 /// A form that values of a key have.
 pub trait Form: Sized {
-    /// What the key takes, as documentation and editors are told.
+    /// Kind of value that the key takes, as documentation and editors are told.
     const KIND: KeyKind;
 
     /// The value, or none where the reader noted why not.
     fn read(value: &Value, reader: &mut FormReader) -> Option<Self>;
 
-    /// What stands for an entry of a list that does not fit, so that the others keep their places.
+    /// Stand-in for an entry of a list that does not fit, so that the others keep their places.
     fn hole() -> Option<Self> {
         None
     }
@@ -30,7 +30,7 @@ pub(super) struct Misfit {
     pub fault: Fault,
 }
 
-/// Where in the tree is read, and what did not fit so far.
+/// The place in the tree that is read, and everything that did not fit so far.
 #[derive(Default)]
 pub struct FormReader {
     at: KeyPath,

@@ -9,7 +9,7 @@ const MOST_CANDIDATES: usize = 2000;
 /// Names that a hint lists.
 const LISTED: usize = 20;
 
-/// What to write instead of a number without a unit: days for what is kept, seconds for what is waited for.
+/// The text to write instead of a number without a unit: days for what is kept, seconds for what is waited for.
 pub fn unit_hint(key: &str, number: u64) -> String {
     let unit = match key {
         "keep" | "keep.values" | "grace" | "trash" => "d",
@@ -19,7 +19,7 @@ pub fn unit_hint(key: &str, number: u64) -> String {
     format!("write \"{number}{unit}\"")
 }
 
-/// What to write instead of a duration of nothing.
+/// The text to write instead of a duration of nothing.
 pub fn zero_hint(key: &str) -> String {
     match key {
         "keep" => "to keep for ever, leave the policy out or set mode = \"report\"",

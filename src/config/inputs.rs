@@ -1,4 +1,4 @@
-//! Where a configuration comes from: gathered once, so that everything behind it is a function of these values.
+//! Inputs of a configuration: gathered once, so that everything behind it is a function of these values.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::mask::mask_message;
 
-/// Where systemd puts the credentials of the packaged service; a command beside it finds them there.
+/// Directory in which systemd puts the credentials of the packaged service; a command beside it finds them there.
 const SERVICE_CREDENTIALS: &str = "/run/credentials/retaind.service";
 
 /// The file, the overrides and the directories that systemd passes.
@@ -57,7 +57,7 @@ impl Inputs {
         Self { file: file.into(), env, set, credentials_dir, in_service, state_dir, runtime_dir }
     }
 
-    /// The same for the service itself.
+    /// The inputs as the service itself has them.
     #[must_use]
     pub fn of_service(self) -> Self {
         Self { in_service: true, ..self }

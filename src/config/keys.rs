@@ -10,7 +10,7 @@ use super::raw::Raw;
 pub const SHIPPED_TASKS: [(&str, &str); 3] =
     [("retention", "0 3 * * *"), ("log-purge", "30 3 * * *"), ("orphan-scan", "0 4 * * 0")];
 
-/// What the value at a path may be; none where no key is there.
+/// Kind of the key at a path; none where no key is there.
 pub fn find(path: &KeyPath) -> Option<KeyKind> {
     path.segments().iter().try_fold(Raw::KIND, |kind, segment| match (segment, kind) {
         (KeySegment::Key(_), KeyKind::Named(inner)) | (KeySegment::Index(_), KeyKind::List(inner)) => Some(*inner),

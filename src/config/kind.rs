@@ -1,6 +1,6 @@
-//! Kinds of keys: what a key takes, and a key as it is declared.
+//! Kinds of keys by the values that they take, and a key as it is declared.
 
-/// What a key takes.
+/// Kind of value that a key takes.
 #[derive(Debug, Clone, Copy)]
 pub enum KeyKind {
     Text,
@@ -53,7 +53,7 @@ impl KeyKind {
         }
     }
 
-    /// What is expected, in the words of the file.
+    /// Description of the expected value, in the words of the file.
     pub(super) fn phrase(self) -> &'static str {
         match self {
             KeyKind::Text | KeyKind::Word(_) => "a text in quotes",
@@ -80,7 +80,7 @@ impl KeyKind {
         }
     }
 
-    /// What it takes where that is not a table.
+    /// Kind of the value where that is not a table.
     pub fn plain(self) -> Self {
         if let KeyKind::OrTable(plain, _) = self { *plain } else { self }
     }
@@ -98,19 +98,19 @@ pub struct TableKeys {
 pub struct Key {
     pub name: &'static str,
     pub kind: KeyKind,
-    /// What it is if it is left out; empty where that is nothing, or depends on something.
+    /// Its default; empty where that is nothing, or depends on something.
     pub default: &'static str,
-    /// What the documentation says of a default that depends on something, in Markdown.
+    /// The documentation's words for a default that depends on something, in Markdown.
     pub(super) shown: &'static str,
     /// Kinds of policies that have it, in words; none where all do, or where it is not a policy's.
     pub of: &'static [&'static str],
-    /// What each of the names in it means, where they are the operator's.
+    /// Meaning of each of the names in it, where they are the operator's.
     pub each: &'static str,
     pub(super) lines: &'static [&'static str],
 }
 
 impl Key {
-    /// What it means, in Markdown.
+    /// Its meaning, in Markdown.
     pub fn meaning(&self) -> String {
         self.lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
     }

@@ -42,7 +42,7 @@ impl Layers {
         self.layers.iter().map(|layer| &layer.0).collect()
     }
 
-    /// Where each table, list and value came from.
+    /// Origins of all tables, lists and values.
     pub(super) fn into_places(self) -> HashMap<KeyPath, Place> {
         self.places.into_iter().map(|(path, (place, _))| (path, place)).collect()
     }

@@ -55,7 +55,7 @@ pub(super) fn mask_message(text: &str) -> String {
     cover(text, &url_passwords(text))
 }
 
-/// Where the value of a sensitive key, or of a url that cannot be read, begins in a line.
+/// Begin of the value of a sensitive key, or of a url that cannot be read, in a line.
 fn sensitive_value(line: &str) -> Option<usize> {
     let value = behind_equals(line)?;
     Some(line.len() - line[value..].trim_start().len())
@@ -83,7 +83,7 @@ fn unreadable_ping(lower: &str) -> Option<usize> {
     texts.any(|text| !text.is_empty() && !text.contains("://")).then_some(at)
 }
 
-/// Where the value of a key `url` begins in a line.
+/// Begin of the value of a key `url` in a line.
 fn url_value(lower: &str) -> Option<usize> {
     lower.match_indices("url").find_map(|(at, word)| {
         let rest = &lower[at + word.len()..];

@@ -41,7 +41,7 @@ use layers::Layers;
 /// A configuration whose shape is known: what did not fit is left out and listed in `problems`.
 pub struct Loaded {
     pub raw: raw::Raw,
-    /// What is wrong so far.
+    /// Problems that were found so far.
     pub problems: Vec<Diagnostic>,
     /// True if a whole file, or everything, is missing in `raw`: then what it would have defined must not be missed.
     pub incomplete: bool,
@@ -51,7 +51,7 @@ pub struct Loaded {
     places: HashMap<KeyPath, Place>,
     /// Every key that is written, in order: what is in a table follows it.
     written: Vec<KeyPath>,
-    /// Where in `written` each is.
+    /// Index of each in `written`.
     positions: HashMap<KeyPath, usize>,
 }
 
@@ -62,7 +62,7 @@ impl fmt::Debug for Loaded {
     }
 }
 
-/// Which part of an entry a diagnostic points at.
+/// Part of an entry that a diagnostic points at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aspect {
     Key,
@@ -191,7 +191,7 @@ impl Loaded {
         Diagnostic::new(self.origin(path, aspect), path, fault.message).maybe_hint(fault.hint)
     }
 
-    /// Where an entry was written.
+    /// Origin of an entry.
     pub fn origin(&self, path: &KeyPath, aspect: Aspect) -> Origin {
         let mut at = path.clone();
         let place = loop {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// Where a value stands in the configuration's tree.
+/// Place of a value in the configuration's tree.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct KeyPath(Vec<KeySegment>);
 

@@ -23,7 +23,7 @@ pub fn schema() -> Value {
     schema
 }
 
-/// What a table may hold; keys that only some kinds of policies have are refused where another kind is written.
+/// The schema of a table; keys that only some kinds of policies have are refused where another kind is written.
 fn table(keys: &[Key], tables: &mut Map<String, Value>) -> Value {
     let properties: Map<String, Value> = keys.iter().map(|key| (key.name.to_owned(), property(key, tables))).collect();
     let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });

@@ -48,7 +48,7 @@ macro_rules! words {
 }
 
 words! {
-    /// Whether a decision is carried out or only recorded.
+    /// Effect of a decision: it is carried out, or only recorded.
     #[derive(serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
     #[serde(rename_all = "lowercase")]
     pub enum Mode, "\"enforce\" deletes, \"report\" only says what it would delete" {
@@ -56,7 +56,7 @@ words! {
         Report = "report",
     }
 
-    /// How far the machine's clock is trusted.
+    /// Trust in the machine's clock.
     pub enum ClockTrust, "\"check\" holds what goes by a clock that leapt, \"trust\" believes whatever the clock says" {
         /// A clock that leapt has to be confirmed before anything goes by it.
         Check = "check",
@@ -80,7 +80,7 @@ words! {
         Debug = "debug",
     }
 
-    /// How what a row has written names a file.
+    /// Way in which the value of a row names a file.
     pub enum ReferenceMatch, "\"path\" takes the whole path, \"name\" its last segment; patterns belong to policies" {
         /// As a path of the store.
         Path = "path",
@@ -103,7 +103,7 @@ words! {
         Orphans = "orphans",
     }
 
-    /// What a number counts since 1970-01-01 UTC.
+    /// Unit of a number that counts since 1970-01-01 UTC.
     pub enum AgeFormat, "\"unix\" counts seconds since 1970, \"unix_ms\" milliseconds, \"unix_us\" microseconds, \"unix_ns\" \
         nanoseconds; dates and timestamps need none" {
         /// Seconds.
@@ -127,13 +127,13 @@ words! {
         Uuid = "uuid",
     }
 
-    /// What becomes of eligible rows.
+    /// Action on eligible rows.
     pub enum ActionWord, "there are \"delete\" and \"update\"" {
         Delete = "delete",
         Update = "update",
     }
 
-    /// What becomes of a row whose path does not map into the store.
+    /// Fate of a row whose path does not map into the store.
     pub enum Outside, "\"keep\" keeps a row whose path is not one of the store's, \"release\" lets it go without its file" {
         /// The row stays, and with it the rows that would take it along.
         Keep = "keep",
@@ -141,7 +141,7 @@ words! {
         Release = "release",
     }
 
-    /// What becomes of a child when its parent goes.
+    /// Fate of a child when its parent goes.
     pub enum OnDelete, "there are \"delete\", \"set-null\" and \"keep-parent\"" {
         Delete = "delete",
         SetNull = "set-null",
@@ -149,7 +149,7 @@ words! {
         KeepParent = "keep-parent",
     }
 
-    /// What is counted together.
+    /// Scope in which files are counted together.
     pub enum Per, "write \"directory\" or \"store\"" {
         /// The files of one directory, those beneath its directories left out.
         Directory = "directory",
@@ -186,7 +186,7 @@ words! {
         Slack = "slack",
     }
 
-    /// What becomes of a file that a process holds open.
+    /// Fate of a file that a process holds open.
     pub enum OpenFiles, "\"skip\" leaves files that a process holds open, \"delete\" takes them" {
         /// It stays until it is closed.
         Skip = "skip",

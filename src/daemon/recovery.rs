@@ -15,8 +15,8 @@ use crate::run::{Recovery, Runner};
 use crate::telemetry::Event;
 use crate::text::chain;
 
-/// What is still pending after this many tries (some minutes) waits for its source to come back, or for the next run of
-/// its policy, which recovers first: an idle daemon does not poll for ever.
+/// Number of tries (some minutes of them), after which what is still pending waits for its source to come back, or for
+/// the next run of its policy, which recovers first: an idle daemon does not poll for ever.
 const TRIES: u32 = 8;
 
 /// Examines the unsettled batches that a choice takes in.

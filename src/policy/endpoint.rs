@@ -1,4 +1,4 @@
-//! Where a source is and how it is reached.
+//! Address of a source, and the way to reach it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Which engine answers there.
+    /// The engine that answers there.
     pub fn engine(&self) -> Engine {
         match self {
             Endpoint::Postgres(_) => Engine::Postgres,
@@ -85,8 +85,8 @@ impl Endpoint {
         matches!(self, Endpoint::Postgres(_))
     }
 
-    /// What tells this database from another: engine, place and database, without user, password or options.
-    /// An intent remembers it, so that a recovery never asks the wrong database.
+    /// Identity of the database: engine, place and database, without user, password or options. An intent remembers it,
+    /// so that a recovery never asks the wrong database.
     pub fn identity(&self) -> String {
         match self {
             Endpoint::Postgres(server) => format!("postgres:{}/{}", server.host, server.database),
@@ -183,7 +183,7 @@ pub struct Server {
     pub returning: bool,
 }
 
-/// How to reach a server.
+/// Address of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Host {
     Tcp {

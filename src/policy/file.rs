@@ -1,4 +1,4 @@
-//! Which files a row owns: by a column that names them, or by a template that its columns fill. Pure.
+//! Files that a row owns: by a column that names them, or by a template that its columns fill. Pure.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub struct OwnedFile {
     pub path: FilePath,
     /// The path is a directory, which goes with everything in it.
     pub directory: bool,
-    /// What becomes of a row whose path is not one of the store's.
+    /// Fate of a row whose path is not one of the store's.
     pub outside: Outside,
     /// Nearly all of these files may be missing: that is no sign of a store that is not mounted.
     pub may_be_missing: bool,
@@ -24,7 +24,7 @@ impl OwnedFile {
     }
 }
 
-/// Where the path of a row's file comes from.
+/// Source of the path of a row's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FilePath {
     Column(Ident),
@@ -172,7 +172,7 @@ impl PathTemplate {
         segments
     }
 
-    /// What the only column holds in a path that the template made; none where there are several columns, or where the
+    /// Value of the only column in a path that the template made; none where there are several columns, or where the
     /// template made no such path.
     pub fn value_in<'a>(&self, path: &'a str) -> Option<&'a str> {
         let (before, after) = match self.parts.as_slice() {

@@ -24,12 +24,12 @@ pub struct FilesPolicy {
     pub max_total: Option<ByteCount>,
     /// Until the file system has that much free the oldest go.
     pub min_free: Option<Space>,
-    /// What `keep_last` and `max_total` count in, where the operator says so.
+    /// Scope in which `keep_last` and `max_total` count, where the operator gives one.
     pub per: Option<Per>,
     /// Directories that are left empty go, too.
     pub prune_empty: bool,
     pub open: OpenFiles,
-    /// What goes for `min_free` is removed for good where the store has a trash.
+    /// Files that go for `min_free` are removed for good where the store has a trash.
     pub bypass_trash: bool,
     /// Guard: more files than that block the run.
     pub max_files: Option<NonZeroU64>,
@@ -44,12 +44,12 @@ impl FilesPolicy {
         self.keep.map(|keep| now.checked_sub(keep).unwrap_or(Timestamp::MIN))
     }
 
-    /// What `keep_last` counts in: each directory by itself unless the operator says otherwise.
+    /// Scope of `keep_last`: each directory by itself unless the operator says otherwise.
     pub fn keep_last_per(&self) -> Per {
         self.per.unwrap_or(Per::Directory)
     }
 
-    /// What `max_total` counts in: the whole store unless the operator says otherwise.
+    /// Scope of `max_total`: the whole store unless the operator says otherwise.
     pub fn max_total_per(&self) -> Per {
         self.per.unwrap_or(Per::Store)
     }
@@ -117,7 +117,7 @@ impl ByteCount {
         self.0.get()
     }
 
-    /// How many bytes a unit has: `GiB` is 1024³, `GB` is 1000³. `KB` is taken for `kB`.
+    /// Number of bytes in a unit: `GiB` is 1024³, `GB` is 1000³. `GiB` is 1024³, `GB` is 1000³. `KB` is taken for `kB`.
     pub fn unit(text: &str) -> Option<u64> {
         let text = if text == "KB" { "kB" } else { text };
         UNITS.iter().find(|(unit, _)| *unit == text).map(|(_, bytes)| *bytes)

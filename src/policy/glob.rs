@@ -1,4 +1,4 @@
-//! Which files of a store a policy is about, by patterns over paths beneath the root. Pure: touches no disk.
+//! Files of a store that a policy is about, by patterns over paths beneath the root. Pure: touches no disk.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -45,7 +45,7 @@ impl FileMatch {
         self.exclude.is_none() && self.include.as_ref().is_none_or(every)
     }
 
-    /// The same with nothing left out: tells which of the two keeps a file away.
+    /// The patterns of `match` alone: they tell which of the two keeps a file away.
     pub fn without_exclude(&self) -> Self {
         Self { include: self.include.clone(), exclude: None }
     }

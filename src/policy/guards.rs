@@ -8,7 +8,7 @@ use super::{Fraction, Policy, PolicyKind};
 const MOST: u64 = 1 << 62;
 
 impl Policy {
-    /// The same policy with the guards of another configuration of it where these stop it earlier.
+    /// The policy with the guards of another configuration of it where these stop it earlier.
     #[must_use]
     pub fn guarded_like(&self, other: &Policy) -> Self {
         let mut guarded = self.clone();
@@ -32,7 +32,7 @@ impl Policy {
         guarded
     }
 
-    /// The same policy with guards on how much may go that count and never say no.
+    /// The policy with guards on how much may go that never say no.
     #[must_use]
     pub fn without_guards(&self) -> Self {
         let mut free = self.clone();

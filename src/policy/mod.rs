@@ -1,4 +1,4 @@
-//! What the operator declared, compiled: a value of these types is valid and is never checked again.
+//! The operator's configuration, compiled: a value of these types is valid and is never checked again.
 
 mod changes;
 mod command;
@@ -83,7 +83,7 @@ pub struct Settings {
     pub tasks: Vec<Arc<Task>>,
     /// In declared order, which is the order in which a task runs them.
     pub policies: Vec<Arc<Policy>>,
-    /// What all of it was written as.
+    /// The whole configuration as it was written.
     pub written: Written,
     /// Keys that were given for this process alone (`--set`); what may be secret is masked.
     pub overrides: BTreeMap<String, String>,
@@ -102,7 +102,7 @@ pub struct Daemon {
     /// True if a change that lets a policy take more than before is held until it was approved.
     pub approve_changes: bool,
     pub clock: ClockTrust,
-    /// Where no journal takes the lines.
+    /// Form of log lines on standard error, where no journal takes them.
     pub log_format: LogFormat,
     pub log_level: LogLevel,
     /// Time for which the ledger remembers a run that has ended.
@@ -128,7 +128,7 @@ pub struct Source {
     pub pace: Pace,
 }
 
-/// What may go, and when.
+/// A rule: what may go, when, and from where.
 #[derive(Debug, Clone)]
 pub struct Policy {
     pub name: Name,
@@ -136,7 +136,7 @@ pub struct Policy {
     pub task: Option<Name>,
     pub enabled: bool,
     pub mode: Mode,
-    /// How many times more than its usual runs a scheduled run may take.
+    /// Multiple of the largest of its recent runs that a scheduled run may take.
     pub max_growth: NonZeroU64,
     /// For people: what it is for, and whom to ask.
     pub description: Option<String>,
@@ -163,7 +163,7 @@ impl PolicyKind {
         }
     }
 
-    /// What is said of rows, where it is of that kind.
+    /// The rules of rows, where it is of that kind.
     pub fn rows(&self) -> Option<&RowsPolicy> {
         match self {
             PolicyKind::Rows(rows) => Some(rows),
@@ -249,7 +249,7 @@ impl Settings {
         sources
     }
 
-    /// What runs of a policy may do at most: `report` where the daemon or the policy says so.
+    /// Mode of runs of a policy: `report` where the daemon or the policy says so.
     pub fn mode_of(&self, policy: &Policy) -> Mode {
         match (self.daemon.mode, policy.mode) {
             (Mode::Enforce, Mode::Enforce) => Mode::Enforce,

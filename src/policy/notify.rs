@@ -208,20 +208,20 @@ impl WebUrl {
         }
     }
 
-    /// The same server and query, at another path.
+    /// A url of the same server and query, with another path.
     pub fn at(&self, path: &str) -> Self {
         let (server, query) = (&self.text[..self.path_at], &self.text[self.path_at + self.path().len()..]);
         Self { text: format!("{server}{path}{query}"), ..self.clone() }
     }
 
-    /// The same with more behind its path.
+    /// The url with more behind its path.
     pub fn with_suffix(&self, suffix: &str) -> Self {
         let path_end = self.path_at + self.path().len();
         let (before, query) = self.text.split_at(path_end);
         Self { text: format!("{}{suffix}{query}", before.trim_end_matches('/')), ..self.clone() }
     }
 
-    /// The same with one more parameter.
+    /// The url with one more parameter.
     pub fn with_parameter(&self, name: &str, value: &str) -> Self {
         let mark = if self.text.contains('?') { '&' } else { '?' };
         Self { text: format!("{}{mark}{name}={value}", self.text), ..self.clone() }

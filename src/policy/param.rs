@@ -46,7 +46,7 @@ impl ParamKind {
         }
     }
 
-    /// What a value must be, in words.
+    /// Description of the values that it takes.
     pub fn expected(self) -> &'static str {
         match self {
             ParamKind::Text => "a text",

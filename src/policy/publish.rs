@@ -24,7 +24,7 @@ pub struct PublishRedis {
     /// Empty: none.
     pub channel: String,
     pub expire: Duration,
-    /// What a state gives as its type.
+    /// The `type` of each state.
     pub job_type: String,
 }
 

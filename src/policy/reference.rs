@@ -1,4 +1,4 @@
-//! Which rows name files of a store: declared references, and the columns of rows that own files there. Pure.
+//! Rows that name files of a store: declared references, and the columns of rows that own files there. Pure.
 
 use std::fmt;
 

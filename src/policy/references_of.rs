@@ -12,8 +12,8 @@ pub struct Namer<'a> {
     pub declared: bool,
     /// Policies whose rows own the file that it names.
     pub owners: Vec<&'a Name>,
-    /// What updates set where a row lets go of its file: a row that has all the literals of one of them names nothing
-    /// that is missed.
+    /// Values that updates set where a row lets go of its file: a row that has all the literals of one of them names
+    /// nothing that is missed.
     pub releases: Vec<&'a [Assignment]>,
 }
 

@@ -15,7 +15,7 @@ pub struct RowsPolicy {
     pub table: TableName,
     /// Column that holds the row's age, or when it expires.
     pub age: Option<AgeColumn>,
-    /// How long a row is kept; for a row that expires, its grace.
+    /// Time that a row is kept; for a row that expires, its grace.
     pub keep: Option<Keep>,
     /// The operator's `where`.
     pub condition: Option<Condition>,
@@ -56,7 +56,7 @@ impl RowsPolicy {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgeColumn {
     pub column: Ident,
-    /// What the numbers of the column count.
+    /// Unit of the column's numbers; none where it holds dates.
     pub format: Option<AgeFormat>,
     /// The column says when the row expires (`expires`), not when it began (`age`).
     pub expires: bool,
@@ -64,7 +64,7 @@ pub struct AgeColumn {
     pub earliest: jiff::Timestamp,
 }
 
-/// How long a row is kept.
+/// Time that rows are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Keep {
     /// Every row as long; zero only for a row that expires without grace.
@@ -114,12 +114,12 @@ impl Detail {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Protection {
     pub table: TableName,
-    /// Which of its rows belong to a row of the policy's table.
+    /// Condition under which one of its rows belongs to a row of the policy's table.
     pub on: Condition,
     pub condition: Option<Condition>,
 }
 
-/// How to ask whether a row's work is still going on.
+/// Question whether a row's work is still going on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Alive {
     Sql(Condition),
@@ -127,7 +127,7 @@ pub enum Alive {
     Command(CommandLine),
 }
 
-/// What happens to a row.
+/// Action on an eligible row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     Delete,
@@ -142,7 +142,7 @@ pub struct Assignment {
     pub value: SetValue,
 }
 
-/// What a column is set to.
+/// Value that a column is set to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SetValue {
     Text(String),
@@ -178,7 +178,7 @@ impl RowsPolicy {
         all
     }
 
-    /// The same with those that are switched off: what a row names stays named.
+    /// Every file that they own, those that are switched off included: what a row names stays named.
     pub fn all_files(&self) -> Vec<(&TableName, &OwnedFile)> {
         let mut all: Vec<_> = self.files.iter().chain(&self.files_off).map(|file| (&self.table, file)).collect();
         self.children.iter().for_each(|child| child.collect_all_files(&mut all));

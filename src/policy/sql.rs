@@ -15,12 +15,12 @@ pub struct Condition {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Segment {
     Sql(String),
-    /// What stands between double quotes: a name, but for MySQL a string.
+    /// Text between double quotes: a name, but for MySQL a string.
     DoubleQuoted(String),
     Param(Param),
 }
 
-/// What `:name` may stand for.
+/// Meaning of `:name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Param {
     /// A time of the run.

@@ -12,16 +12,16 @@ pub struct Store {
     pub name: Name,
     /// Absolute, without `.` or `..`.
     pub root: PathBuf,
-    /// How the database begins the paths of this store.
+    /// Prefix that the database writes before the paths of this store.
     pub strip_prefix: Option<String>,
     /// Rows that name files of this store.
     pub references: Vec<Reference>,
-    /// How long what is removed can be put back; none: it is gone at once.
+    /// Time for which removed files can be put back; none: they are gone at once.
     pub trash: Option<Duration>,
     pub age_by: AgeBy,
 }
 
-/// What became of a path that a database wrote.
+/// Result of mapping a path that a database wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mapped {
     /// NULL or empty: the row has no file.
@@ -79,7 +79,8 @@ impl Store {
         })
     }
 
-    /// The same as text, borrowed from a spelling that needs no more than its prefix stripped.
+    /// The path of [`Store::map_reference`] as text, borrowed where the spelling needs no more than its prefix
+    /// stripped.
     pub fn reference_text<'a>(&self, written: &'a str) -> Option<Cow<'a, str>> {
         match self.relative(written) {
             Ok(relative) if is_plain(relative) => Some(Cow::Borrowed(relative)),
@@ -142,7 +143,7 @@ fn is_plain(path: &str) -> bool {
     before != b'/' && path.len() <= 255
 }
 
-/// What follows `prefix` in `text`, where the prefix ends at a component's end.
+/// The rest of `text` behind `prefix`, where the prefix ends at a component's end.
 fn after_prefix<'a>(text: &'a str, prefix: &str) -> Option<&'a str> {
     let rest = text.strip_prefix(prefix)?;
     (prefix.ends_with('/') || rest.starts_with('/')).then_some(rest)

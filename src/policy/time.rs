@@ -1,4 +1,4 @@
-//! What SQL may say of a run's time: the points in time that it may name, and the forms in which it may have them.
+//! Times of a run in SQL: the points in time that it may name, and the forms in which it may have them.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub const EARLIEST: Timestamp = Timestamp::constant(315_619_200, 0);
 pub const LATEST: Timestamp = Timestamp::constant(221_845_392_000, 0);
 
 impl AgeFormat {
-    /// What it counts, in words.
+    /// The unit that it counts, in words.
     pub fn unit(self) -> &'static str {
         match self {
             AgeFormat::Unix => "seconds",
@@ -24,7 +24,7 @@ impl AgeFormat {
         }
     }
 
-    /// How many nanoseconds one of them is.
+    /// Nanoseconds in one unit.
     pub fn nanos(self) -> i128 {
         match self {
             AgeFormat::Unix => 1_000_000_000,
@@ -86,7 +86,7 @@ impl TimeParam {
         Ok(Some(Self { point, unit }))
     }
 
-    /// The same time in another form.
+    /// This time in another form.
     pub fn in_unit(self, unit: Option<AgeFormat>) -> Self {
         Self { unit, ..self }
     }

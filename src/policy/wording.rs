@@ -105,7 +105,7 @@ impl Wording {
         fingerprint(&self.0)
     }
 
-    /// The same as a configuration of its own.
+    /// The words as a configuration of their own.
     pub(super) fn into_written(self) -> Written {
         Written { words: self.0, ..Written::default() }
     }

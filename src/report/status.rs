@@ -1,4 +1,4 @@
-//! What is scheduled, what runs, what is pending: the page of `retaind status`. Gathers nothing itself.
+//! The page of `retaind status`: what is scheduled, what runs, what is pending. Gathers nothing itself.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -21,9 +21,9 @@ pub struct Overview {
     pub at: Timestamp,
     /// The daemon's mode; with `report` nothing is ever deleted.
     pub mode: Mode,
-    /// Where the ledger is.
+    /// Directory of the ledger.
     pub state_dir: String,
-    /// Whether a daemon holds the state directory, and which.
+    /// The daemon that holds the state directory, if one does.
     pub daemon: DaemonState,
     /// In declared order.
     pub tasks: Vec<TaskOverview>,
@@ -67,7 +67,7 @@ fn by_present_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Pen
     Names::deserialize(deserializer).map(|names| names.pending)
 }
 
-/// Whether a daemon is up.
+/// State of the daemon: up or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DaemonState {
     /// True if a daemon holds the state directory.
@@ -140,7 +140,7 @@ pub struct Pending {
     pub policy: Name,
     /// Number of files that are pending.
     pub files: u64,
-    /// What keeps them from being removed, where that is known.
+    /// Reason that they are not removed yet, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! What one policy's run has done so far: sums, failures, remarks.
+//! The running account of one policy: sums, failures, remarks.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(super) struct Account {
     pub(super) details: Vec<BTreeMap<String, serde_json::Value>>,
     /// The first files that rows name and that are not there.
     pub(super) missing: Vec<MissingFile>,
-    /// How most of the paths begin that lead out of the store.
+    /// The beginnings of most of the paths that lead out of the store.
     pub(super) outside: Vec<OutsidePaths>,
     /// The first files that stay because a row names them in another spelling.
     pub(super) alike: Vec<AlikeFile>,

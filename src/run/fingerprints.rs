@@ -53,7 +53,7 @@ impl Collection {
 #[derive(Default)]
 pub(in crate::run) struct Fingerprints {
     sorted: Vec<u64>,
-    /// How many leading bits of a fingerprint choose an entry of `starts`.
+    /// Number of leading bits of a fingerprint that choose an entry of `starts`.
     bits: u32,
     /// For each value of these bits the place of the first fingerprint that has them, or a later one's.
     starts: Vec<u32>,
@@ -96,7 +96,7 @@ impl Fingerprints {
             .is_some_and(|place| self.found[place / 64].load(Ordering::Relaxed) & (1 << (place % 64)) == 0)
     }
 
-    /// How many nobody has found.
+    /// Number of fingerprints that nobody has found.
     pub(in crate::run) fn missed(&self) -> u64 {
         let found: u64 = self.found.iter().map(|bits| u64::from(bits.load(Ordering::Relaxed).count_ones())).sum();
         self.sorted.len() as u64 - found

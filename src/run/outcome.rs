@@ -1,4 +1,4 @@
-//! How a policy of a run ended.
+//! Outcome of one policy in a run.
 
 use jiff::Timestamp;
 
@@ -8,13 +8,13 @@ use crate::ledger::{Lease, Ledger};
 use crate::outcome::{GuardReading, Held, Status};
 use crate::text::chain;
 
-/// How a policy of a run ended, with what it read on the way.
+/// End of a policy of a run, with what it read on the way.
 pub(super) struct Outcome {
     pub(super) status: Status,
     pub(super) account: Account,
     pub(super) guards: Vec<GuardReading>,
     pub(super) blocked: Option<Blocked>,
-    /// When the things were shown that an approval lets go, where it went by one.
+    /// Time at which the things were shown that an approval lets go, where it went by one.
     pub(super) as_of: Option<Timestamp>,
 }
 
@@ -33,7 +33,7 @@ impl Outcome {
         Self { status: Status::Blocked, blocked: Some(by), ..Self::new(account) }
     }
 
-    /// What it waits for, where an approval is all that it needs.
+    /// The hold that it waits for, where an approval is all that it needs.
     pub(super) fn held(&self) -> Option<&Held> {
         self.blocked.as_ref().and_then(Blocked::held)
     }

@@ -90,7 +90,7 @@ impl ReferencedStore {
     }
 }
 
-/// What to do with files that nobody names any more.
+/// Action on files that nobody names any more.
 #[derive(Clone, Copy)]
 pub(super) enum Action<'a> {
     Remove {
@@ -118,7 +118,7 @@ impl<'a> Action<'a> {
     }
 }
 
-/// What became of some files.
+/// Fates of some files.
 #[derive(Default)]
 pub(super) struct Settled {
     pub(super) account: Account,
@@ -134,7 +134,7 @@ pub(super) struct Settled {
     pub(super) last_failure: Option<String>,
 }
 
-/// What the rows of the references of some stores mean by unusual spellings, in the order of the custodies.
+/// Files that the rows of the references of each store mean by unusual spellings, in the order of the stores.
 pub(super) type Searched = Result<Vec<Meant>, SourceError>;
 
 /// True if that took connections of their own, because tables have many rows: then files wait for it together.
@@ -167,7 +167,7 @@ pub(super) async fn search_all(
 #[derive(Default)]
 pub(super) struct Later(HashMap<Name, BTreeMap<StorePath, Waits>>);
 
-/// How many batches name a path, and how many of them as a directory.
+/// Number of batches that name a path, and of those that name it as a directory.
 #[derive(Default)]
 struct Waits {
     batches: usize,
@@ -184,7 +184,7 @@ impl Later {
         }
     }
 
-    /// What a batch names, whose turn it is.
+    /// Takes out the items of a batch whose turn it is.
     pub(super) fn remove(&mut self, items: &[IntentItem]) {
         for item in items {
             let Some(paths) = self.0.get_mut(&item.owner.store) else { continue };

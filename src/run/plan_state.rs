@@ -1,4 +1,4 @@
-//! What a plan remembers from one policy to the next: rows and files that a run would have taken by then.
+//! Memory of a plan from one policy to the next: rows and files that a run would have taken by then.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -62,14 +62,14 @@ impl GoneFiles {
         Self { stores }
     }
 
-    /// The same, apart from these: for a policy that takes nothing in the end.
+    /// A copy apart from these: for a policy that takes nothing in the end.
     pub(super) fn apart(&self) -> Self {
         let copy = |store: &GoneInStore| GoneInStore { paths: Mutex::new(store.lock().clone()) };
         let stores = self.stores.iter().map(|(name, store)| (name.clone(), Arc::new(copy(store))));
         Self { stores: stores.collect() }
     }
 
-    /// What is remembered of a store, if anything is.
+    /// Files of a store that are remembered, if any are.
     pub(super) fn of(&self, store: &Name) -> Option<&Arc<GoneInStore>> {
         self.stores.get(store)
     }
@@ -88,7 +88,7 @@ impl GoneInStore {
         Look { listener: None, gone: Some(Arc::new(gone)) }
     }
 
-    /// The same, which remembers each file in a directory for the next one.
+    /// A look that knows what is gone, and remembers each file in a directory for the next one.
     pub(super) fn look(self: &Arc<Self>, listener: Option<Listener>) -> Look {
         let hears = Arc::clone(self);
         let hear = move |inside: Inside| {

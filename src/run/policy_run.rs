@@ -31,7 +31,7 @@ pub(super) struct PolicyRun<'a> {
     pub(super) earlier: &'a [PolicyResult],
     /// State between what was agreed to and what is configured; none where nothing can be deleted.
     pub(super) standing: Option<&'a Standing>,
-    /// What keeps it from taking anything, whatever there is.
+    /// Reason that it takes nothing, whatever there is.
     pub(super) paused: Option<&'a Blocked>,
     /// The most that may go, where somebody has looked at it.
     pub(super) looked: Option<Looked>,

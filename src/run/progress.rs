@@ -14,10 +14,10 @@ pub struct Progress {
     pub policy: Option<Name>,
     /// The hook that runs instead of a policy.
     pub hook: Option<HookPoint>,
-    /// Which policy of how many, from 1.
+    /// Number of the policy, from 1, and of all of them.
     pub position: (usize, usize),
     pub rows_done: u64,
-    /// Where it was counted.
+    /// Number of eligible rows, where they were counted.
     pub rows_total: Option<u64>,
     pub files_deleted: u64,
     pub bytes_reclaimed: u64,

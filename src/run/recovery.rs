@@ -1,4 +1,5 @@
-//! What a crash left pending: tells whether the deletion behind each intent was committed, and finishes it or drops it.
+//! Recovery of what a crash left pending: finds out whether the deletion behind each intent was committed, and finishes
+//! it or drops it.
 //!
 //! | the source says | then |
 //! | --- | --- |
@@ -82,13 +83,13 @@ impl fmt::Display for KeptBatch {
     }
 }
 
-/// What became of a batch of intents.
+/// Fate of a batch of intents.
 pub(super) enum Resolved {
     Settled { account: Box<Account>, committed: bool },
     Kept(StillPending),
 }
 
-/// Whether files of a batch may have been removed that nobody counted.
+/// Chance that files of a batch were removed and nobody counted them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Begun {
     /// Whoever began died on the way: what is not there any more was removed by it, as far as anybody can tell.

@@ -34,13 +34,13 @@ pub struct Request {
     pub brake: Brake,
     /// Its configuration is for this run alone (`--set`): nothing is agreed to by it.
     pub is_temporary: bool,
-    /// What somebody has looked at of policies and agreed to, for this run alone. Of a configuration for this run alone, it
-    /// takes the place of an approval.
+    /// For each policy, the amount that somebody has looked at and agreed to, for this run alone. Of a configuration
+    /// for this run alone, it takes the place of an approval.
     pub looked: BTreeMap<Name, Looked>,
     /// Count what is eligible before a run even where no guard needs it, so that progress knows the end.
     pub count_first: bool,
     pub progress: Option<watch::Sender<Progress>>,
-    /// Where a plan sends every row key and file path (`--list`).
+    /// Channel for every row key and file path of a plan (`--list`).
     pub list: Option<mpsc::Sender<Listed>>,
 }
 

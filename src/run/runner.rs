@@ -27,13 +27,14 @@ impl Runner {
         Self { settings, ledger, clock, connections, clock_guard: ClockGuard::default() }
     }
 
-    /// The same, whose runs are measured.
+    /// Has its runs measured by `meter`.
     #[must_use]
     pub fn measured_by(self, meter: Arc<dyn Meter>) -> Self {
         Self { connections: self.connections.measured_by(Metering::by(meter)), ..self }
     }
 
-    /// The same, under another configuration of the same sources: it shares their connections and the trust in the clock.
+    /// A runner under another configuration of the same sources: it shares their connections and the trust in the
+    /// clock.
     #[must_use]
     pub fn under(&self, settings: Arc<Settings>) -> Self {
         Self { settings, ..self.clone() }

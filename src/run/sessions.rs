@@ -11,7 +11,7 @@ use super::meter::Metering;
 use crate::policy::{Name, Settings, Source, TableName};
 use crate::sources::{ErrorKind, Reader, Session, SourceError};
 
-/// How long to wait before each further attempt to reach a source that was lost in the middle of a run.
+/// Time to wait before each further attempt to reach a source that was lost in the middle of a run.
 const BACKOFF: [Duration; 6] = [
     Duration::from_millis(100),
     Duration::from_millis(300),
@@ -21,7 +21,7 @@ const BACKOFF: [Duration; 6] = [
     Duration::from_secs(8),
 ];
 
-/// How many connections each source may have, over all runs of a configuration, and who measures what they are asked.
+/// Connections that each source may have, over all runs of a configuration, and who measures what they are asked.
 #[derive(Clone, Default)]
 pub struct Connections {
     pub(super) metering: Metering,
@@ -38,7 +38,7 @@ impl Connections {
         Self { metering: Metering::default(), permits: Arc::new(permits.collect()) }
     }
 
-    /// The same, whose use is measured.
+    /// Has their use measured.
     pub(super) fn measured_by(self, metering: Metering) -> Self {
         Self { metering, ..self }
     }
@@ -55,7 +55,8 @@ pub(super) struct Sessions {
     connections: Connections,
     /// Ends the waiting for a source that was lost.
     stop: CancellationToken,
-    /// What ends whatever is asked, and the waiting for a connection: until something is changed, nothing is lost by that.
+    /// The stop that ends whatever is asked, and the waiting for a connection: until something is changed, nothing is
+    /// lost by that.
     heeds: Option<CancellationToken>,
     open: BTreeMap<Name, (Session, Option<OwnedSemaphorePermit>)>,
     /// The table that this run changes just now.
@@ -175,8 +176,8 @@ impl Sessions {
         Some((session, permit))
     }
 
-    /// What reads whole columns of a source, on a connection of its own that takes the place of the session's: a source
-    /// may allow no more than one.
+    /// A reader of whole columns of a source, on a connection of its own that takes the place of the session's: a
+    /// source may allow no more than one.
     pub(super) async fn reader(&mut self, name: &Name) -> Result<(Reader, Option<OwnedSemaphorePermit>), SourceError> {
         self.forget(name);
         let source = self.source(name)?;

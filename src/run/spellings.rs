@@ -1,5 +1,5 @@
-//! Which files rows mean by spellings that no index finds: `a//b`, another case, a path that leads elsewhere, a list. The
-//! rows of a store's references are read once for many files, which wait for the answer.
+//! Files that rows mean by spellings that no index finds: `a//b`, another case, a path that leads elsewhere, a list.
+//! The rows of a store's references are read once for many files, which wait for the answer.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -29,7 +29,7 @@ struct Sought {
     directories: HashSet<u64>,
 }
 
-/// What rows were found to mean by unusual spellings.
+/// Files that rows were found to mean by unusual spellings.
 #[derive(Default)]
 pub(super) struct Meant {
     /// A table has too many rows for its session.
@@ -44,11 +44,11 @@ pub(super) struct Meant {
 
 /// A row that may mean a sought file.
 struct Hit {
-    /// Which of the referenced store's references it is of.
+    /// Index of its reference among those of the referenced store.
     reference: usize,
     /// As the row has it; empty where it is one of several in a value.
     written: String,
-    /// Where it leads to in the store; none: elsewhere.
+    /// Path in the store that it leads to; none: elsewhere.
     path: Option<StorePath>,
 }
 
@@ -166,7 +166,7 @@ struct Reading<'a> {
     meant: &'a mut Meant,
     outside: &'a mut Collection,
     reference: usize,
-    /// What is read is one of several in a value.
+    /// The text that is read is one of several in a value.
     by_value: bool,
 }
 

@@ -33,7 +33,7 @@ fn marker(open: &OpenStore, store: &Store) -> Result<Option<FoundMarker>, WhySto
     }
 }
 
-/// What an intent records of a store's root, so that a recovery knows it again; none where it cannot be looked at.
+/// A record of a store's root for an intent, so that a recovery knows it again; none where it cannot be looked at.
 pub(super) fn root_then(open: &OpenStore) -> Option<RootThen> {
     let facts = open.root_facts().ok()?;
     let adoption = open.identify().ok()?.marker.map(|marker| marker.id);

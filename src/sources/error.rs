@@ -1,4 +1,4 @@
-//! What can go wrong with a source, told apart by what the caller does about it.
+//! Errors of a source, told apart by what the caller does about them.
 
 use crate::policy::Name;
 
@@ -7,7 +7,7 @@ use crate::policy::Name;
 #[error("source {source_name}: {operation} failed")]
 pub struct SourceError {
     pub source_name: Name,
-    /// What was being done, in words: "connecting to localhost:5432", "deleting a batch of detections".
+    /// The operation that failed, in words: "connecting to localhost:5432", "deleting a batch of detections".
     pub operation: String,
     pub kind: ErrorKind,
     #[source]
@@ -31,7 +31,7 @@ impl SourceError {
     }
 }
 
-/// What the caller should make of an error.
+/// Kind of an error, by what the caller does about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ErrorKind {
     /// The server could not be reached, or refused the login or TLS.

@@ -135,7 +135,7 @@ impl Sql {
         self
     }
 
-    /// The same with its values in the text, each in hexadecimal, for a client that binds none.
+    /// The statement with its values in the text, each in hexadecimal, for a client that binds none.
     pub fn without_binds(&self) -> Self {
         let mut sql = Self::new(self.engine);
         for piece in &self.pieces {

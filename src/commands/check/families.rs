@@ -1,4 +1,4 @@
-//! Whether the files that one `keep_last` counts together look like more than one series: the last backup of one would go
+//! Files that one `keep_last` counts together and that look like more than one series: the last backup of one would go
 //! because of newer ones of another.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use crate::policy::{FilesPolicy, Per, PolicyKind, Settings, Store};
 use crate::report::Findings;
 use crate::stores::{OpenStore, Visitor, Want};
 
-/// How long a store is looked at.
+/// Longest time for which a store is looked at.
 const PATIENCE: Duration = Duration::from_millis(700);
 /// Files that are looked at.
 const FILES_AT_MOST: usize = 20_000;
@@ -75,7 +75,7 @@ impl Seen {
     }
 }
 
-/// What is left of a name without its numbers, and what joins these; none for a name without a number.
+/// The rest of a name without its numbers and what joins these; none for a name without a number.
 fn family(name: &str) -> Option<String> {
     let mut stem = String::new();
     let mut pieces = name.split(|c: char| c.is_ascii_digit()).peekable();

@@ -24,7 +24,7 @@ pub(super) fn how_to_make(settings: &Settings, source: &Source, error: &SourceEr
     Some(statements.join("\n"))
 }
 
-/// What policies and stores need of the tables of a source, each table once.
+/// Privileges that policies and stores need on the tables of a source, each table once.
 fn needs(settings: &Settings, source: &Source, locking_needs_update: bool) -> Vec<(TableName, Vec<Privilege>)> {
     let mut all: Vec<(TableName, Vec<Privilege>)> = Vec::new();
     let mut add = |table: &TableName, needs: &[Privilege]| {

@@ -1,4 +1,4 @@
-//! Whether what rows have written leads into the store whose orphans are sought. Reads the first rows of each reference.
+//! Paths in rows that lead out of the store whose orphans are sought. Reads the first rows of each reference.
 
 use std::collections::BTreeSet;
 

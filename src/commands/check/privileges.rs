@@ -1,11 +1,11 @@
-//! What the login may do with a table, and the GRANT that lets it do what a policy needs.
+//! Privileges of the login on a table, and the GRANT of those that a policy needs.
 
 use crate::policy::Ident;
 use crate::report::Findings;
 use crate::sources::{Privilege, Privileges, Session, TableFacts};
 use crate::text::chain;
 
-/// What it takes to delete rows; `locks`: they are locked first.
+/// Privileges that it takes to delete rows; `locks`: they are locked first.
 pub(super) fn deleting(session: &Session, locks: bool) -> &'static [Privilege] {
     match locks && session.locking_needs_update() {
         true => &[Privilege::Select, Privilege::Delete, Privilege::Update],
@@ -13,7 +13,7 @@ pub(super) fn deleting(session: &Session, locks: bool) -> &'static [Privilege] {
     }
 }
 
-/// Whether the login has the privileges that this takes; where not, the statement that grants them.
+/// Checks that the login has these privileges; where it lacks some, finds the statement that grants them.
 pub(super) async fn may(
     session: &mut Session,
     facts: &TableFacts,
@@ -43,7 +43,7 @@ pub(super) async fn may(
     }
 }
 
-/// Whether the login may set some columns; a privilege on those alone is enough.
+/// Checks that the login may set some columns; a privilege on those alone is enough.
 pub(super) async fn may_set(
     session: &mut Session,
     facts: &TableFacts,
@@ -67,7 +67,7 @@ pub(super) async fn may_set(
     findings.error(subject, message, Privileges::grant_columns(session.engine(), &facts.name, user, &missing));
 }
 
-/// Whether a run can go around rows that somebody else holds locked.
+/// Checks that a run can go around rows that somebody else holds locked.
 pub(super) async fn may_skip(session: &mut Session, facts: &TableFacts, subject: &str, findings: &mut Findings) {
     if !session.locking_needs_update() {
         return;

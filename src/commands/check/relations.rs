@@ -25,7 +25,7 @@ impl<'a> Around<'a> {
         Self { settings, subject, enforces, asked: Vec::new(), cascades: Vec::new() }
     }
 
-    /// Whether the rows that protect can be read.
+    /// Checks that the rows that protect can be read.
     pub(super) async fn protections(
         &mut self,
         session: &mut Session,
@@ -39,8 +39,8 @@ impl<'a> Around<'a> {
         }
     }
 
-    /// Whether the rows that go with those of a table are found quickly and may go, at any depth, and whether others
-    /// go or stand in the way that nobody declared.
+    /// Checks that the rows that go with those of a table are found quickly and may go, at any depth, and that no
+    /// others go or stand in the way that nobody declared.
     pub(super) async fn children(
         &mut self,
         session: &mut Session,
@@ -91,7 +91,8 @@ impl<'a> Around<'a> {
         findings.warn(self.subject, message, fix);
     }
 
-    /// Whether the rows of a table that point to others are found quickly, and what is done to them is allowed.
+    /// Checks that the rows of a table that point to others are found quickly, and that what is done to them is
+    /// allowed.
     async fn pointing(
         &mut self,
         session: &mut Session,
@@ -190,7 +191,7 @@ impl<'a> Around<'a> {
         }
     }
 
-    /// Whether the database finds quickly what points to a row that goes; it looks for it with each one.
+    /// Checks that the database finds quickly what points to a row that goes; it looks for it with each one.
     async fn indexed(&self, session: &mut Session, table: &TableName, columns: &[Ident], findings: &mut Findings) {
         let Some(facts) = self.facts(session, table, findings).await else { return };
         if columns.iter().any(|column| facts.leads_index(column)) {

@@ -1,5 +1,5 @@
-//! Whether the first rows of a column that names files lead into the store, and to files that are there. Reads a bounded
-//! number of rows, and opens no file.
+//! First rows of a column that names files: checked for whether they lead into the store, and to files that are there.
+//! Reads a bounded number of rows, and opens no file.
 
 use crate::policy::{FilePath, Name, Outside, OwnedFile, ReferenceMatch, Settings, Source, Store};
 use crate::report::Findings;

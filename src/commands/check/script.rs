@@ -24,12 +24,12 @@ const STOP: &str = "echo 'Write the passwords into this script, and take this li
 /// Fixes by kind, each once.
 #[derive(Default)]
 struct Fixes {
-    /// What lets the service reach files.
+    /// Commands that let the service reach files.
     rights: Vec<String>,
     drop_in: Vec<String>,
     /// Systemd has to read the unit anew.
     reloads: bool,
-    /// What a person has to decide or write.
+    /// Steps that a person has to decide or write.
     by_hand: Vec<String>,
 }
 
@@ -126,7 +126,7 @@ impl Fixes {
         }
     }
 
-    /// What follows the databases.
+    /// The part of the script that follows the databases.
     fn rest(&self) -> String {
         let mut text = String::new();
         if !self.rights.is_empty() {

@@ -37,7 +37,7 @@ const USER: &str = "retaind";
 /// systemd answers at once, or there is something else to be mended first.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// What systemd tells of the service; nothing where there is no systemd or no such unit.
+/// Properties of the service as systemd tells them; none where there is no systemd or no such unit.
 #[derive(Debug, Default)]
 pub(super) struct Service {
     properties: HashMap<String, String>,
@@ -82,7 +82,7 @@ impl Service {
         self.get("SupplementaryGroups").split_whitespace().any(|listed| listed == group.name || listed == id)
     }
 
-    /// What the running service does not go by yet, and how it comes to do so.
+    /// A change that the running service does not go by yet, and how it comes to do so.
     pub(super) fn outdated(&self) -> Option<(String, &'static str)> {
         if !matches!(self.get("ActiveState"), "active" | "reloading") {
             return None;

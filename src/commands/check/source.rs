@@ -56,7 +56,7 @@ pub(super) async fn check(settings: &Settings, source: &Source, clock: &Clock, s
     findings
 }
 
-/// Whether the connection is encrypted.
+/// The connection's way to the database, and its encryption.
 async fn way(session: &mut Session, source: &Source) -> String {
     let Some(server) = source.endpoint.server() else {
         return source.endpoint.path().map(|path| format!("file {}", path.display())).unwrap_or_default();
@@ -98,7 +98,7 @@ fn middle(before: Timestamp, after: Timestamp) -> Timestamp {
     before.checked_add(after.duration_since(before) / 2).unwrap_or(before)
 }
 
-/// Whether the database takes changes, where a policy makes any.
+/// Checks that the database takes changes, where a policy makes any.
 async fn changes(session: &mut Session, settings: &Settings, source: &Source, subject: &str, findings: &mut Findings) {
     let changes =
         rows_policies(settings).any(|(policy, rows)| rows.source == source.name && enforces(settings, policy));

@@ -110,7 +110,7 @@ fn rights(
     }
 }
 
-/// What the rows that an enforcing policy deletes, or their children, own in the store.
+/// Files in the store that the rows of enforcing policies own, or their children.
 fn owned_files<'a>(settings: &'a Settings, store: &Store) -> Vec<&'a OwnedFile> {
     let mut owned = Vec::new();
     let enforcing = rows_policies(settings).filter(|(policy, _)| enforces(settings, policy));
@@ -126,7 +126,7 @@ fn owned_files<'a>(settings: &'a Settings, store: &Store) -> Vec<&'a OwnedFile> 
     owned
 }
 
-/// Which directories in the store cannot go, if any.
+/// Directories in the store that cannot be emptied, in words, if there are any.
 fn closed(store: &Store, open: &OpenStore) -> Option<String> {
     let closed = open.closed();
     let Closed { path, owner, mode } = closed.first()?;
@@ -138,7 +138,7 @@ fn closed(store: &Store, open: &OpenStore) -> Option<String> {
     Some(format!("{root}/{path}{others} cannot be emptied by this user: it belongs to {owner} and has mode {mode:04o}"))
 }
 
-/// What this process lacks in the store, and the remedy.
+/// Access to the store that this process lacks, and the remedy.
 fn lacking(store: &Store, access: &Access, service: &Service) -> Option<(String, String)> {
     let root = store.root.display();
     let Access { readable, writable, mount_point, read_only_mount, owner, owner_id: _, group: _, mode } = access;
@@ -167,7 +167,8 @@ fn is_by_group(access: &Access, service: &Service) -> bool {
     !(access.readable && access.writable) && opens && service.has_group(&access.group)
 }
 
-/// What lets the service empty the store: its group, where it has one of its own, or an entry for the user.
+/// Command that lets the service empty the store: by its group, where it has one of its own, or by an entry for the
+/// user.
 fn way_in(store: &Store, access: &Access, service: &Service) -> String {
     let Group { id, name } = &access.group;
     let (user, root) = (service.user(), store.root.display());

@@ -17,7 +17,7 @@ use crate::sources::{
 };
 use crate::text::chain;
 
-/// Whether a policy fits its table, finds its rows quickly, and may delete them.
+/// Checks that a policy fits its table, finds its rows quickly, and may delete them.
 pub(super) async fn check_policy(
     session: &mut Session,
     settings: &Settings,
@@ -85,7 +85,7 @@ pub(super) async fn check_policy(
     }
 }
 
-/// Whether the columns that name files are there and can be asked quickly.
+/// Checks that the columns that name files are there and can be asked quickly.
 pub(super) async fn check_reference(
     session: &mut Session,
     source: &Source,
@@ -132,7 +132,7 @@ pub(super) async fn check_reference(
     }
 }
 
-/// What may keep rows back without a word is no fault, but good to know.
+/// Reports triggers and rules that may keep rows back without a word: no fault, but good to know.
 fn vetoes(target: &Target, subject: &str, findings: &mut Findings) {
     if target.vetoes.is_empty() {
         return;
@@ -162,7 +162,7 @@ async fn sql(session: &mut Session, target: &Target, subject: &str, findings: &m
     }
 }
 
-/// Whether the ages are times, in the unit that they are said to be in, and the SQL depends on the time.
+/// Checks that the ages are times, in the unit that they are said to be in, and that the SQL depends on the time.
 async fn times(
     session: &mut Session,
     target: &Target,

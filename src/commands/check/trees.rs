@@ -1,5 +1,5 @@
-//! What policies of files and orphans stand on: whether their store is adopted, what lies in its trash, and how much room
-//! there is. Changes nothing.
+//! Stores of policies of files and orphans: whether they are adopted, what lies in their trash, and how much room there
+//! is. Changes nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,10 +20,10 @@ use crate::stores::{OpenStore, Visitor, Want};
 use crate::text::chain;
 use crate::text::human::{counted, instant, size};
 
-/// How long the trash of a store is looked through.
+/// Longest time for which the trash of a store is looked through.
 const TRASH_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How long, and how many, files of a store are looked at for one policy.
+/// Longest time, and most files, of one look at a store for one policy.
 const RECENT_PATIENCE: Duration = Duration::from_millis(300);
 const RECENT_LOOK_FILES: u64 = 20_000;
 
@@ -128,7 +128,7 @@ async fn trash(store: &Store, open: &OpenStore, findings: &mut Findings) {
     }
 }
 
-/// What a look at some files of a store counts.
+/// Counts of a look at some files of a store.
 #[derive(Default)]
 struct Written {
     files: AtomicU64,

@@ -22,7 +22,7 @@ impl<'a> Files<'a> {
         Self { settings, sessions: BTreeMap::new() }
     }
 
-    /// What becomes of the files that a row claims. `session` is that of the row's own source.
+    /// Asks for the fate of the files that a row claims. `session` is that of the row's own source.
     pub(super) async fn ask(
         &mut self,
         session: &mut Session,

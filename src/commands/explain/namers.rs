@@ -1,4 +1,4 @@
-//! Which rows name a file: of every reference of its store, and of every policy whose rows own files there.
+//! Rows that name a file: of every reference of its store, and of every policy whose rows own files there.
 
 use std::collections::BTreeMap;
 

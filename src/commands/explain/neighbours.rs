@@ -1,5 +1,5 @@
-//! How a file stands among the others of its directory and store: how many are newer, and how much room they take. Walks
-//! through the store for a bounded time.
+//! Neighbours of a file in its directory and store: how many are newer, and how much room they take. Walks through the
+//! store for a bounded time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,19 +11,19 @@ use crate::decide::file::{FileFacts, FileKind};
 use crate::policy::{AgeBy, FilesPolicy, Per};
 use crate::stores::{OpenStore, RawPath, Visitor, Want};
 
-/// How long the walk may take.
+/// Longest time of the walk.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How a file stands among those that a policy matches.
+/// Place of a file among those that a policy matches, by their times.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Place {
     /// Newer files, of its directory or of the store as `keep_last` counts.
     pub(super) newer: u64,
     /// Files of the very same time, likewise.
     pub(super) ties: u64,
-    /// What newer files take, of its directory or of the store as `max_total` counts.
+    /// Bytes that newer files free, of its directory or of the store as `max_total` counts.
     pub(super) newer_bytes: u64,
-    /// What older files take, of the whole store.
+    /// Bytes that older files free, of the whole store.
     pub(super) older_bytes: u64,
 }
 

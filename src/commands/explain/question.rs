@@ -1,10 +1,10 @@
-//! What `why` is asked: a table of a source, found or refused with a hint. Asks no database.
+//! Questions of `why` about rows: a table of a source, found or refused with a hint. Asks no database.
 
 use crate::config::did_you_mean;
 use crate::policy::{Child, Name, Policy, RowsPolicy, Settings, Source, TableName};
 use crate::sources::is_named;
 
-/// What is asked about, as the command line has it.
+/// A row that is asked about, as the command line has it.
 pub struct Question<'a> {
     /// `SOURCE.TABLE`.
     pub table: &'a str,
@@ -28,7 +28,7 @@ pub enum WhyError {
 }
 
 impl WhyError {
-    /// What to do about it.
+    /// Advice on what to do about it.
     pub fn hint(&self) -> String {
         match self {
             WhyError::NotTable { .. } => "such as nvr.detections, or nvr.public.detections".to_owned(),

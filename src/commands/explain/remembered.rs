@@ -1,4 +1,4 @@
-//! What the ledger remembers, for the question why something stays.
+//! The ledger's memory, for the question why something stays.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ use crate::commands::task_times::Schedules;
 use crate::outcome::Status;
 use crate::policy::{Name, Settings};
 
-/// What the ledger remembers.
+/// The ledger's memory of tasks and policies.
 #[derive(Default)]
 pub(super) struct Remembered {
     pub(super) schedules: Schedules,

@@ -21,7 +21,7 @@ use crate::run::store_guard;
 use crate::stores::{Glance, OpenStore, RawPath};
 use crate::text::chain;
 
-/// What is asked about, as the command line has it.
+/// A file that is asked about, as the command line has it.
 pub struct FileQuestion<'a> {
     pub store: &'a str,
     /// From the store's root on, absolute, or as a row writes it.
@@ -38,7 +38,7 @@ pub enum FileWhyError {
 }
 
 impl FileWhyError {
-    /// What to do about it.
+    /// Advice on what to do about it.
     pub fn hint(&self) -> String {
         match self {
             FileWhyError::UnknownStore(error) => {

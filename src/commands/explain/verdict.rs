@@ -1,4 +1,4 @@
-//! What one policy of files or orphans says of a file: why it stays, or by which run it goes.
+//! The verdict of one policy of files or orphans on a file: why it stays, or by which run it goes.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::report::{FileFate, PolicyOnFile, WhyKept};
 use crate::stores::{OpenStore, RawPath};
 use crate::text::human;
 
-/// What is known of the file.
+/// Facts that are known of the file.
 #[derive(Clone, Copy)]
 pub(super) struct Seen<'a> {
     pub(super) path: &'a RawPath,
@@ -35,7 +35,7 @@ pub(super) struct Judge<'a> {
     pub(super) seen: Seen<'a>,
 }
 
-/// What a policy's own rules say.
+/// Answer of a policy's own rules.
 #[derive(Default)]
 struct Ruling {
     reasons: Vec<FileReason>,
@@ -49,7 +49,7 @@ struct Ruling {
 }
 
 impl Judge<'_> {
-    /// What a policy says of the file.
+    /// Judges the file by a policy.
     pub(super) async fn judge(&self, policy: &Policy) -> PolicyOnFile {
         let mut ruling = Ruling::default();
         self.common(policy, &mut ruling.reasons);

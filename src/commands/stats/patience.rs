@@ -7,14 +7,14 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::policy::{Engine, Source};
 use crate::sources::{Canceller, ErrorKind, Session, SourceError};
 
-/// How long the plan of a statement, or a sample, may take.
+/// Longest time for the plan of a statement, or a sample.
 pub(super) const PLANNING: Duration = Duration::from_millis(100);
-/// How long another connection may take, once the time is up.
+/// Longest time for another connection, once the time is up.
 const CONNECTING: Duration = Duration::from_millis(60);
-/// How long a server may take to end what it was told to end.
+/// Longest time for a server to end what it was told to end.
 const ENDING: Duration = Duration::from_millis(60);
 
-/// How a question ended.
+/// End of a question.
 pub(super) enum Waited<T> {
     InTime(T),
     /// The server ended it on request, or somebody's lock was in the way; the connection can be used.

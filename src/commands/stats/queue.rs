@@ -1,5 +1,5 @@
-//! What waits for a connection of a source: first every policy is estimated, then its eligible rows are counted, and those
-//! in its scope in what time is left. Asks nothing itself.
+//! Policies that wait for a connection of a source: first every policy is estimated, then its eligible rows are
+//! counted, and those in its scope in what time is left. Asks nothing itself.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ use crate::sources::{Instants, Target};
 /// A policy of rows that is asked about.
 #[derive(Clone, Copy)]
 pub(super) struct Candidate<'a> {
-    /// Where it stands in the answer.
+    /// Its place in the answer.
     pub position: usize,
     pub policy: &'a Policy,
     pub rows: &'a RowsPolicy,
@@ -33,7 +33,7 @@ struct Waiting<'a> {
     counted: VecDeque<Fitted>,
 }
 
-/// What is to be done next.
+/// Work that is to be done next.
 pub(super) enum Work<'a> {
     Fit(Candidate<'a>),
     Count(Box<Fitted>),
@@ -42,7 +42,7 @@ pub(super) enum Work<'a> {
 
 /// A policy that was fitted to its tables, with its estimates.
 pub(super) struct Fitted {
-    /// Where it stands in the answer.
+    /// Its place in the answer.
     pub position: usize,
     pub target: Target,
     pub at: Instants,
@@ -56,7 +56,7 @@ impl<'a> Queue<'a> {
         Self { waiting, workers: workers.max(1), until }
     }
 
-    /// What comes next, and until when it may take.
+    /// The next work, and the instant until when it may take.
     pub fn take(&self) -> Option<(Work<'a>, Instant)> {
         let mut waiting = self.waiting();
         let (work, others) = if let Some(candidate) = waiting.new.pop_front() {

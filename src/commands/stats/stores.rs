@@ -1,5 +1,5 @@
-//! What is known of stores without going through them: what the last look saw, the room on the disk, and what runs put
-//! into the trash.
+//! Facts about stores that are known without going through them: what the last look saw, the room on the disk, and what
+//! runs put into the trash.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,7 +46,7 @@ pub(super) async fn stores(
     futures_util::future::join_all(asking).await
 }
 
-/// What policies have seen of a store.
+/// Facts that policies have seen of a store.
 fn known(settings: &Settings, store: &Store, looks: &[(Name, StoreLook)], now: Timestamp) -> StoreStats {
     let looks = || {
         let policies = settings.policies_in(&store.name);

@@ -11,9 +11,9 @@ use crate::report::{OldestRow, PolicyStats, Precision};
 use crate::sources::{Counted, Instants, ResolveInput, Session, SourceError, Target};
 use crate::text::chain;
 
-/// How far SQLite counts at first, and then: it ends no statement on request.
+/// Numbers to which SQLite counts at first, and then: it ends no statement on request.
 const STEPS: [Option<u64>; 3] = [Some(10_000), Some(100_000), None];
-/// And how far those in scope, which may be the whole table: what is abandoned is soon over.
+/// Numbers to which it counts the rows in scope, which may be the whole table: what is abandoned is soon over.
 const STEPS_IN_SCOPE: [Option<u64>; 3] = [Some(10_000), Some(100_000), Some(1_000_000)];
 
 /// One connection of a source, opened when it is needed.
@@ -135,7 +135,7 @@ impl Worker<'_> {
         Ok(Fitted { position, target, at, stats })
     }
 
-    /// What the planner expects; nobody waits for it where somebody has locked the table.
+    /// Number of rows that the planner expects; nobody waits for it where somebody has locked the table.
     async fn expect(
         &mut self,
         target: &Target,
@@ -241,13 +241,13 @@ impl Worker<'_> {
     }
 }
 
-/// What was counted, unless it stopped before the number that is to be expected.
+/// The number that was counted, unless it stopped before the number that is to be expected.
 fn better(counted: Option<(u64, Precision)>, estimate: Option<u64>) -> Option<(u64, Precision)> {
     counted
         .filter(|(rows, precision)| *precision == Precision::Exact || estimate.is_none_or(|estimate| *rows > estimate))
 }
 
-/// What is said of a policy for which there is not even an estimate.
+/// Remark on a policy for which there is not even an estimate.
 fn uncounted(stats: &PolicyStats) -> Option<String> {
     let policy = &stats.policy;
     stats.rows_eligible.is_none().then(|| {

@@ -17,9 +17,9 @@ keys! {
         daemon: RawDaemon = [];
         /// The daemon's own database.
         ledger: RawLedger = [];
-        /// What answers commands and HTTP requests.
+        /// The daemon's answers to commands and HTTP requests.
         server: RawServer = [];
-        /// Where others read how runs go.
+        /// Places where others read how runs go.
         publish: RawPublish = [];
         /// Those who are told what a person should know, by name.
         notify: Named<RawNotify> = [];
@@ -29,7 +29,7 @@ keys! {
         stores: Named<RawStore> = [];
         /// Schedules that run the policies assigned to them, by name.
         tasks: Named<RawTask> = [];
-        /// What may go, and when, by name.
+        /// Rules: what may go, and when, by name.
         policies: Named<RawPolicy> = [];
     }
 
@@ -41,7 +41,7 @@ keys! {
         state_dir: String, default "`/var/lib/retaind`";
         /// IANA zone in which schedules are read.
         timezone: Zone = "UTC";
-        /// How long a run may take to stop when the service stops.
+        /// Longest time that a run may take to stop when the service stops.
         shutdown_grace: WaitSpan = "20s";
         /// `trust`: the machine's clock is believed whatever it says, for a machine that nothing synchronises. `check`:
         /// what goes by a clock that leapt is [held](operations.md#the-clock).
@@ -59,10 +59,10 @@ keys! {
     pub struct RawLedger {
         /// `sqlite:/PATH`.
         url: String, default "`ledger.db in state_dir`";
-        /// How long a run is remembered once it has ended and no file of it is pending.
-        /// The sums that `retaind stats` shows keep what it did.
+        /// Time for which a run is remembered once it has ended and no file of it is pending. The sums that `retaind
+        /// stats` shows keep what it did.
         keep_runs: KeepSpan = "90d";
-        /// How long entries of the [audit](operations.md#the-audit) are kept.
+        /// Time for which entries of the [audit](operations.md#the-audit) are kept.
         keep_audit: KeepSpan = "400d";
     }
 
@@ -115,9 +115,9 @@ keys! {
         key: String = "job:{id}";
         /// Channel on which each state is published as well. `""`: on none.
         channel: String = "job_status";
-        /// How long a key stays after its last change.
+        /// Time that a key stays after its last change.
         expire: KeepSpan = "7d";
-        /// What the state gives as its `type`.
+        /// Value of the state's `type`.
         r#type: String = "data_cleanup";
     }
 
@@ -131,7 +131,7 @@ keys! {
         email: RawEmail;
         /// The absolute path of a program, then its arguments. It reads the message as JSON on its standard input.
         command: Vec<String>;
-        /// How long one try to deliver may take.
+        /// Longest time of one try to deliver.
         timeout: WaitSpan = "10s";
     }
 
@@ -160,7 +160,8 @@ keys! {
         url_credential: String;
         /// Absolute path of a file that has the url alone.
         url_file: String;
-        /// What is sent: `json`, or what `ntfy`, `gotify` or `slack` take; see [notifications](notifications.md#webhooks).
+        /// Form of the message: `json`, or the one that `ntfy`, `gotify` or `slack` takes; see
+        /// [notifications](notifications.md#webhooks).
         format: WebhookFormat = "json";
         /// Name of a systemd credential with the secret of the [signature](notifications.md#the-signature).
         secret_credential: String;
@@ -182,11 +183,11 @@ keys! {
         password_credential: String;
         /// Absolute path of a file that holds the password alone.
         password_file: String;
-        /// How long a statement waits for a lock before its batch is tried again later.
+        /// Longest time that a statement waits for a lock, before its batch is tried again later.
         lock_timeout: WaitSpan = "2s";
-        /// How long one statement may take.
+        /// Longest time of one statement.
         statement_timeout: WaitSpan = "30s";
-        /// How long connecting may take.
+        /// Longest time of connecting.
         connect_timeout: WaitSpan = "5s";
         /// The most connections at once, up to 100.
         max_connections: Count<100> = 4;
@@ -194,7 +195,7 @@ keys! {
         timezone: Zone = "UTC";
         /// PostgreSQL: the schemas in which names without one are looked up; see [Names](#names).
         search_path: Vec<String>, default "the login's own";
-        /// How fast runs [take rows](#pace) of this source.
+        /// Speed at which runs [take rows](#pace) of this source.
         pace: RawPace = [];
     }
 
@@ -202,7 +203,7 @@ keys! {
     pub struct RawPace {
         /// Time that a transaction should take: batches become smaller, or larger up to `batch`, until it does.
         target: ShortSpan, default "`100ms`";
-        /// How long a run rests after each batch.
+        /// Time that a run rests after each batch.
         pause: ShortSpan, default "not at all";
         /// The most rows in a second, those of other tables that go along included.
         rows_per_second: Count;
@@ -218,11 +219,12 @@ keys! {
     pub struct RawStore {
         /// Required: the root, absolute, without `.` and `..`, not `/`.
         path: String;
-        /// How the database begins the paths of this store. Absolute paths below `path` are understood in any case.
+        /// Prefix that the database writes before the paths of this store. Absolute paths below `path` are understood
+        /// in any case.
         strip_prefix: String;
         /// Rows that name files of this store. A file that one of them still names is never removed.
         references: Vec<RawReference> = [];
-        /// How long what is removed can be [put back](#trash). Without it, files are gone at once.
+        /// Time for which removed files can be [put back](#trash). Without it, files are gone at once.
         trash: KeepSpan;
         /// Times of a file that its age goes by. `latest`: for orphans the latest of writing, change (mode, owner,
         /// name, links) and birth; for policies of `files` the later of writing and birth. `mtime`: that of writing

@@ -17,17 +17,17 @@ keys! {
         enabled: bool = true;
         /// `report`: decide and record everything, delete nothing. It is the default of `orphans`.
         mode: Mode, default "`enforce`";
-        /// How long a thing is kept. Of rows, it may also be a table: a time for [each value of a
+        /// Time for which a row or file is kept. Of rows, it may also be a table: a time for [each value of a
         /// column](#a-time-for-each-value).
         keep: OrTable<KeepSpan, RawKeepByValue>;
         /// Guard: if more than this share of the table's rows, or of the matching files, would go, the run is blocked
         /// and deletes nothing. Of `orphans`: 0.5, if left out.
         max_fraction: Share;
-        /// What it is for, in a sentence. Notifications have it.
+        /// Its purpose, in a sentence. Notifications have it.
         description: String;
-        /// Whom to ask about it. Notifications have it.
+        /// Person or team to ask about it. Notifications have it.
         owner: String;
-        /// How many times more than the largest of its recent runs a scheduled run may take without an approval.
+        /// Multiple of the largest of its recent runs that a scheduled run may take without an approval.
         max_growth: Count = 10;
         /// Required: a source.
         source: String, of [Rows];
@@ -37,10 +37,10 @@ keys! {
         age: String, of [Rows];
         /// Column that says when a row expires. Stands instead of `age` and `keep`.
         expires: String, of [Rows];
-        /// How long a row is kept after it has expired; not at all, if left out.
+        /// Time for which a row is kept after it has expired; none, if left out.
         grace: KeepSpan, of [Rows];
-        /// What a column of numbers, or of texts that are numbers, counts since 1970: `unix` (seconds), `unix_ms`
-        /// (milliseconds), `unix_us` (microseconds) or `unix_ns` (nanoseconds).
+        /// Unit of a column of numbers, or of texts that are numbers, that count since 1970: `unix` (seconds),
+        /// `unix_ms` (milliseconds), `unix_us` (microseconds) or `unix_ns` (nanoseconds).
         age_format: AgeFormat, of [Rows];
         /// The floor of dates: what is before it is [not a time](#time). A date, in UTC, or an instant.
         earliest: String, default "`1980-01-02`", of [Rows];
@@ -50,7 +50,7 @@ keys! {
         params: Vec<OrTable<PlainName, RawParam>> = [], of [Rows];
         /// Rows of other tables that [keep a row](#what-keeps-a-row).
         protected_by: Vec<RawProtection> = [], of [Rows];
-        /// How to ask whether the [work of a row](#what-keeps-a-row) is still going on.
+        /// Question whether the [work of a row](#what-keeps-a-row) is still going on.
         alive: RawAlive, of [Rows];
         /// `true`: SQL with a time in it that [says the same at every time](#times-in-sql) is meant so.
         allow_time_independent: bool = false, of [Rows];
@@ -66,7 +66,7 @@ keys! {
         details: Vec<OrTable<String, RawDetail>> = [], of [Rows];
         /// Rows per transaction, up to 100000.
         batch: Count<100_000> = 10000, of [Rows];
-        /// How fast runs [take rows](#pace), where it is not as the source says.
+        /// Speed at which runs [take rows](#pace), where it is not as the source says.
         pace: RawPace = [], of [Rows];
         /// Batches at once, each over a connection of its own, up to 2; see [at once](#pace).
         parallel: Count<2> = 1, of [Rows];
@@ -74,7 +74,7 @@ keys! {
         max_rows: Count, of [Rows];
         /// Required: a store.
         store: String, of [Files, Orphans];
-        /// Which files; all, if left out. See [patterns](#patterns).
+        /// Patterns of the files that it is about; all files, if left out. See [patterns](#patterns).
         r#match: Patterns, of [Files, Orphans];
         /// Files that stay although they match.
         exclude: Patterns, of [Files, Orphans];
@@ -84,14 +84,14 @@ keys! {
         max_total: SizeText, of [Files];
         /// Until the file system has this much free, the oldest go. Also as a percentage of its size: `"10%"`.
         min_free: SizeText, of [Files];
-        /// What `keep_last` and `max_total` count in: `directory` (each by itself, without those beneath it) or
+        /// Scope in which `keep_last` and `max_total` count: `directory` (each by itself, without those beneath it) or
         /// `store`. If left out, `keep_last` counts in each directory and `max_total` in the whole store.
         per: Per, of [Files];
         /// `true`: directories that are left empty are removed, too.
         prune_empty: bool = false, of [Files];
-        /// What becomes of a file that a process holds open: `skip` leaves it, `delete` takes it; its room is free once
-        /// it is closed. Where it cannot be known, a file stays and is counted; `check` prints the drop-in with which
-        /// the service knows. No file is ever truncated.
+        /// Fate of a file that a process holds open: `skip` leaves it, `delete` takes it; its room is free once it is
+        /// closed. Where it cannot be known, a file stays and is counted; `check` prints the drop-in with which the
+        /// service knows. No file is ever truncated.
         open: OpenFiles = "skip", of [Files];
         /// `true`: what goes for `min_free` goes for good, in a store with a `trash`.
         bypass_trash: bool = false, of [Files];
@@ -126,7 +126,7 @@ keys! {
         table: String;
         /// Required: which of its rows belong to a row, in SQL.
         on: String;
-        /// Which of these count; all, if left out.
+        /// Condition under which one of these counts; all do, if left out.
         r#where: String;
     }
 
@@ -137,7 +137,7 @@ keys! {
         /// The absolute path of a program, then its arguments; `{COLUMN}`, as a whole argument, is the value of a
         /// column. `{{` and `}}` stand for braces.
         command: Vec<String>;
-        /// How long one command may take.
+        /// Longest time of one command.
         timeout: WaitSpan = "5s";
     }
 
@@ -165,8 +165,7 @@ keys! {
         path: String;
         /// `true`: the path is a directory, which goes with everything in it.
         directory: bool = false;
-        /// What becomes of a row whose path is not one of the store's: `keep` keeps it, `release` lets it go without
-        /// its file.
+        /// Fate of a row whose path is not one of the store's: `keep` keeps it, `release` lets it go without its file.
         outside: Outside = "keep";
         /// `true`: that nearly all of these files are missing blocks nothing.
         may_be_missing: bool = false;

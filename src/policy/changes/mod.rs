@@ -1,4 +1,5 @@
-//! What a reload changes, in words, and which policies it lets delete more than before. Pure; shows no password.
+//! Differences between two configurations, in words, and the policies that a reload lets delete more than before. Pure;
+//! shows no password.
 
 mod fact;
 mod facts;
@@ -21,7 +22,7 @@ pub fn changes(old: &Settings, new: &Settings) -> String {
     changes_by_thing(old, new).join("; ")
 }
 
-/// The same, each thing by itself.
+/// Everything that differs, a line for each thing.
 pub fn changes_by_thing(old: &Settings, new: &Settings) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(differences("daemon", &daemon_facts(&old.daemon), &daemon_facts(&new.daemon)));

@@ -1,4 +1,5 @@
-//! What a reload lets policies of files and orphans delete more than before, and how their properties are shown.
+//! Changes of policies of files and orphans that let them delete more than before, and their properties as they are
+//! shown.
 
 use std::num::NonZeroU64;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Which policies a reload lets delete more than before: said aloud, because a slip in a configuration looks the same.
+//! Policies that a reload lets delete more than before: said aloud, because a slip in a configuration looks the same.
 
 use std::time::Duration;
 
@@ -72,14 +72,14 @@ fn widening_reasons((old, before): (&Settings, &Policy), (new, after): (&Setting
 /// Differences by which a policy may take more than another one of the same name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wider {
-    /// What lets it take other things, in words.
+    /// Changes that let it take other things, in words.
     pub scope: Vec<String>,
     /// Guards that stop it later than before, in words.
     pub guards: Vec<String>,
 }
 
-/// What lets a policy take more under the new configuration than under the old one, whether it is switched on or not. A
-/// policy that the old one does not have takes more in no known way.
+/// Changes that let a policy take more under the new configuration than under the old one, whether it is switched on or
+/// not. A policy that the old one does not have takes more in no known way.
 pub fn wider_than(old: &Settings, new: &Settings, policy: &Name) -> Wider {
     match (find(&old.policies, policy), find(&new.policies, policy)) {
         (Some(before), Some(after)) => wider((old, before), (new, after)),
@@ -162,7 +162,7 @@ fn other_databases(old: &Settings, new: &Settings, store: &Store) -> Vec<String>
     another.map(|source| format!("source {source} is another database")).collect()
 }
 
-/// What must succeed before a task runs the policy.
+/// The hook that must succeed before a task runs the policy.
 fn before_hook<'a>(settings: &'a Settings, policy: &Policy) -> Option<&'a Hook> {
     settings.task(policy.task.as_ref()?)?.before.as_ref()
 }
@@ -259,7 +259,7 @@ fn names(by: &KeepByValue) -> impl Iterator<Item = &str> {
     by.values.iter().map(|(value, _)| value.as_str())
 }
 
-/// How long rows of a value are kept, or rows of all values without a time of their own; none: for ever.
+/// Time for which rows of a value are kept, or rows of all values without a time of their own; none: for ever.
 fn time_of(keep: &Keep, value: Option<&str>) -> Option<Duration> {
     match keep {
         Keep::For(keep) => Some(*keep),
@@ -270,7 +270,7 @@ fn time_of(keep: &Keep, value: Option<&str>) -> Option<Duration> {
     }
 }
 
-/// What kept rows and does so no more, or in another way.
+/// Reasons of rows to stay that are gone, or changed.
 fn fewer_claims(before: &RowsPolicy, after: &RowsPolicy) -> Vec<String> {
     let mut reasons = Vec::new();
     for gone in before.protections.iter().filter(|protection| !after.protections.contains(protection)) {
@@ -369,7 +369,7 @@ fn wider_source(old: &Settings, new: &Settings, rows: &RowsPolicy) -> Vec<String
     reasons
 }
 
-/// What makes more of a store's files go, whichever policy takes them, or makes them go for good.
+/// Changes that make more of a store's files go, whichever policy takes them, or make them go for good.
 fn wider_store(
     (old, policy_before): (&Settings, &Policy),
     (new, policy_after): (&Settings, &Policy),
@@ -404,7 +404,7 @@ fn wider_store(
     reasons
 }
 
-/// What makes a reference protect less than before.
+/// Changes that make a reference protect less than before.
 fn wider_reference(store: &Name, before: &Reference, after: &Reference) -> Vec<String> {
     let mut reasons = Vec::new();
     if after.ignore_prefix.iter().any(|prefix| !before.ignore_prefix.contains(prefix)) {

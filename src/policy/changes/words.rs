@@ -1,4 +1,4 @@
-//! How changes write what they compare: as the configuration does, but short.
+//! Words of changes for what they compare: as the configuration writes it, but short.
 
 use std::fmt::{self, Display};
 use std::time::Duration;
@@ -23,13 +23,13 @@ pub(super) fn joined(parts: impl Iterator<Item = String>) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
-/// Where a row's file is: `thumbnails:thumbnail_path`, with a slash behind a directory.
+/// Place of a row's file: `thumbnails:thumbnail_path`, with a slash behind a directory.
 pub(super) fn file(file: &OwnedFile) -> String {
     let slash = if file.directory { "/" } else { "" };
     format!("{}:{}{slash}", file.store, file.path)
 }
 
-/// The same with what else is said of the file, where it is not the default.
+/// Place of a row's file, and its other terms where they are not the default.
 pub(super) fn file_terms(file: &OwnedFile) -> String {
     let outside = match file.outside {
         Outside::Keep => "",

@@ -47,7 +47,7 @@ pub(super) enum Section {
 }
 
 impl Section {
-    /// What one entry of it is called.
+    /// The noun for one entry of it.
     pub(super) fn thing(self) -> &'static str {
         ["source", "store", "task"][self as usize]
     }

@@ -89,7 +89,7 @@ impl Gather<'_> {
         }
     }
 
-    /// What goes for `min_free` can pass by a trash only where there is one.
+    /// Refuses `bypass_trash` where there is no trash, or no `min_free` for which files would pass by it.
     fn refuse_trash_mismatch(&mut self, table: &KeyPath, raw: &RawPolicy) {
         if !raw.bypass_trash {
             return;
@@ -115,7 +115,7 @@ pub(super) fn fraction(raw: &RawPolicy) -> Option<Fraction> {
     raw.max_fraction.and_then(|share| Fraction::new(share.0))
 }
 
-/// What to write instead of a pattern that is refused.
+/// The text to write instead of a pattern that is refused.
 fn glob_hint(pattern: &str) -> Option<String> {
     let inner = pattern.trim_matches('/');
     if inner.is_empty() || inner.split('/').any(|component| matches!(component, "" | "." | "..")) {

@@ -75,7 +75,7 @@ pub fn destinations(inputs: &Inputs) -> (Vec<Arc<Destination>>, Option<PathBuf>)
     (destinations, gather.daemon(&loaded.raw).map(|daemon| daemon.state_dir))
 }
 
-/// What is compiled from, and what was found wrong with it.
+/// A configuration being compiled, and the problems that were found in it.
 struct Gather<'a> {
     loaded: &'a Loaded,
     inputs: &'a Inputs,
@@ -269,7 +269,7 @@ impl<'a> Gather<'a> {
     }
 }
 
-/// What one entry of a section is called.
+/// The noun for one entry of a section.
 fn singular(section: &str) -> &str {
     match section {
         "policies" => "policy",

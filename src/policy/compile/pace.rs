@@ -8,7 +8,7 @@ use super::files::number;
 use super::{Gather, url};
 
 impl Gather<'_> {
-    /// Where a source is, if its url can be read.
+    /// Address of a source, if its url can be read.
     pub(super) fn endpoint_of(&self, source: &Name) -> Option<Endpoint> {
         let (_, raw) = self.loaded.raw.sources.iter().find(|(name, _)| name == source.as_str())?;
         let url = url::expand(raw.url.as_ref()?, |name| self.inputs.variable(name)).ok()?;

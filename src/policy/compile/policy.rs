@@ -99,7 +99,7 @@ impl Gather<'_> {
     }
 }
 
-/// What to write instead of a key of another kind.
+/// The text to write instead of a key of another kind.
 fn foreign_hint(kind: KindWord, of: &[&str], key: &str) -> String {
     let hint = match (kind, key) {
         (KindWord::Files | KindWord::Orphans, "max_rows") => "write max_files instead",

@@ -9,7 +9,7 @@ use crate::config::{Fault, KeyPath};
 
 const WANTED: &str = "write redis://HOST:6379/0, or unix:///PATH/OF/SOCKET?db=0";
 
-/// What the url says.
+/// Address and login of a Redis, as its url has them.
 struct Place {
     host: Host,
     database: i64,

@@ -1,4 +1,4 @@
-//! Where passwords come from: systemd credentials and files. Says what is wrong with them, never what is in them.
+//! Passwords from systemd credentials and files. Says what is wrong with them, never what is in them.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

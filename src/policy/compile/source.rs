@@ -64,7 +64,7 @@ impl Gather<'_> {
         self.with_password(endpoint?, given)
     }
 
-    /// What a url says, which may name environment variables, and has no password where every user can read it.
+    /// Reads a url, which may name environment variables, and has no password where every user can read it.
     pub(super) fn url<T>(
         &mut self,
         table: &KeyPath,

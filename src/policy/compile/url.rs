@@ -138,7 +138,7 @@ fn parse_returning(value: Option<String>) -> Result<bool, Fault> {
     }
 }
 
-/// What a query says, decoded, each to be taken once.
+/// Parameters of a url's query, decoded, each to be taken once.
 struct Parameters(Vec<(String, String)>);
 
 impl Parameters {

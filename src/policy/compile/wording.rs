@@ -13,7 +13,7 @@ pub fn recompile(wording: &Wording, present: &Settings) -> Result<Settings, Stri
     recompile_all(wording.clone().into_written(), present)
 }
 
-/// The same for a whole configuration.
+/// Compiles a whole configuration likewise.
 pub fn recompile_all(written: Written, present: &Settings) -> Result<Settings, String> {
     let mut tree = written.into_tree();
     // Where it answers over TCP takes a certificate, as it may not be there any more, and takes nothing from anybody.

@@ -1,4 +1,4 @@
-//! Whether a server runs on another machine: only then is its clock another one.
+//! Servers on another machine: only their clock is another one.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, UdpSocket};

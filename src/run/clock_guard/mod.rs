@@ -20,7 +20,7 @@ use crate::policy::{ClockTrust, Name, Settings};
 use crate::text::chain;
 use asked::is_recent;
 
-/// How long one source may take to say what time it is.
+/// Time that one source may take to say what time it is.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Runner {
@@ -114,8 +114,8 @@ fn servers(settings: &Settings) -> impl Iterator<Item = &Name> {
 }
 
 impl PolicyRun<'_> {
-    /// What stands in the way of the policy because the machine's clock cannot be trusted. Of rows it is known how far
-    /// the clock of their own source is away, in seconds.
+    /// The reason that the policy waits because the machine's clock cannot be trusted. Of a policy of rows it is known
+    /// how far the clock of its source is away, in seconds.
     pub(super) async fn held_by_clock(&self, sessions: &mut Sessions, source: Option<(&Name, f64)>) -> Option<Blocked> {
         if self.fate(None) != Fate::Enforce {
             return None;

@@ -1,5 +1,5 @@
-//! Whether the system says that its clock is synchronised: systemd-timedated knows, and sees it at once when somebody sets
-//! the clock by hand. It is asked by its own program, which needs no more than a unix socket.
+//! The system's word on whether its clock is synchronised: systemd-timedated knows, and sees it at once when somebody
+//! sets the clock by hand. It is asked by its own program, which needs no more than a unix socket.
 
 use std::process::Stdio;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! Which files of a store may go by age, number and size: everything that matches is looked at, and chosen from.
+//! Files of a store that may go by age, number and size: everything that matches is looked at, and chosen from.
 
 use std::num::NonZeroU64;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,7 +15,7 @@ use crate::policy::{AgeBy, FileMatch, FilesPolicy};
 use crate::run::plan_state::GoneInStore;
 use crate::stores::{RawPath, Visitor, Want};
 
-/// What all workers know.
+/// A scan for them, shared by all workers of the walk.
 struct Scan {
     matching: FileMatch,
     cutoff_ns: Option<i128>,

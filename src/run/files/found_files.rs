@@ -7,11 +7,11 @@ use tempfile::SpooledTempFile;
 
 use crate::decide::file::Seen;
 
-/// What is held in memory.
+/// Bytes that are held in memory; beyond them a temporary file is used.
 const IN_MEMORY: usize = 1024 * 1024;
 /// Stands for a time that is not known: no file has it.
 const NONE: i128 = i128::MIN;
-/// What is written at a time.
+/// Bytes that are written at a time.
 const WRITE_BYTES: usize = 64 * 1024;
 
 /// A file (or directory) that was found.
@@ -19,7 +19,7 @@ const WRITE_BYTES: usize = 64 * 1024;
 pub(in crate::run) struct Found {
     /// Beneath the root; any bytes.
     pub(in crate::run) path: Vec<u8>,
-    /// What makes it the same file later; none for a directory.
+    /// Identity by which it is known to be the same file later; none for a directory.
     pub(in crate::run) file: Option<SeenFile>,
 }
 
@@ -74,7 +74,7 @@ impl Spool {
         Ok(Reading { file: BufReader::with_capacity(64 * 1024, self.file), left: self.count })
     }
 
-    /// The same, and keeps them. Nothing more can be added then.
+    /// Reads them, and keeps them for another reading. Nothing more can be added then.
     pub(super) fn look(&mut self) -> io::Result<Reading<&mut SpooledTempFile>> {
         self.write()?;
         self.file.seek(SeekFrom::Start(0))?;

@@ -26,7 +26,7 @@ const DEEPEST: usize = 16;
 /// Missing files that are known by their forms.
 const KNOWN_AT_MOST: usize = 1000;
 
-/// What rows name and is not there.
+/// Files that rows name and that are not there.
 #[derive(Default)]
 pub(super) struct Missing {
     /// References that name at least [`JUDGED_FROM`] paths, of which none is there, and may not.
@@ -42,14 +42,14 @@ pub(super) struct Missing {
 #[derive(Default)]
 struct Collected {
     paths: Collection,
-    /// What is left of paths without what they begin with: a file may have it as its whole path.
+    /// Ends of paths, some leading components left out: a file may have one as its whole path.
     ends: Collection,
     /// Of names alone, and of texts that list several.
     names: Collection,
     known: HashMap<u64, MissingFile>,
 }
 
-/// What keeps a file that no row names as it is spelled.
+/// Names that keep a file which no row names as it is spelled.
 pub(super) struct Alike {
     names: Arc<Names>,
     paths: Fingerprints,
@@ -125,7 +125,7 @@ pub(super) async fn tell(
     Ok(missing)
 }
 
-/// What one reference names that the walk did not find.
+/// Names of one reference that the walk did not find.
 struct Missed<'a> {
     set: &'a Fingerprints,
     fingerprinter: &'a Fingerprinter,
@@ -194,7 +194,7 @@ impl Collected {
 }
 
 impl Missing {
-    /// What keeps files that are spelled similarly.
+    /// Forms by which files that are spelled similarly are kept.
     pub(super) fn alike(self, names: Arc<Names>) -> Alike {
         let Collected { paths, ends, names: missing_names, known } = self.alike;
         let (paths, ends, missing_names) = (paths.finish(), ends.finish(), missing_names.finish());

@@ -1,5 +1,5 @@
-//! Which files of a store no row names: what rows name is read first, then the store is walked, and whatever is neither
-//! named nor young is put down for the last question and removal.
+//! Files of a store that no row names: the names in all rows are read first, then the store is walked, and whatever is
+//! neither named nor young is put down for the last question and removal.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::run::plan_state::GoneInStore;
 use crate::stores::{RawPath, Visitor, Want};
 use crate::text::human::count;
 
-/// What one worker counts.
+/// Counts of one worker.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tallied {
     /// Files, and directories that rows name as a whole, that the policy is about.
@@ -35,7 +35,7 @@ struct Tallied {
     orphans: u64,
 }
 
-/// What all workers know.
+/// A scan for orphans, shared by all workers of the walk.
 struct Scan {
     names: Arc<Names>,
     matching: FileMatch,
@@ -53,10 +53,10 @@ impl Scan {
     }
 }
 
-/// Which directories of a store are named, and go, as a whole.
+/// Directories of a store that are named, and go, as a whole.
 struct Units {
     templates: Vec<PathTemplate>,
-    /// How many components their paths have, where a column has the whole path.
+    /// Numbers of components that their paths have, where a column has the whole path.
     depths: Vec<usize>,
 }
 

@@ -1,4 +1,4 @@
-//! How paths begin that lead out of a store: a few beginnings for many paths.
+//! Beginnings of paths that lead out of a store: a few for many paths.
 
 use std::collections::HashMap;
 

@@ -14,7 +14,7 @@ use crate::sources::{NamedPath, Naming, ReferenceColumn, Rows, SourceError};
 /// Rows between two looks at the stop.
 const ROWS_BETWEEN_STOPS: u64 = 1024;
 
-/// What rows name in a store.
+/// Everything that rows name in a store.
 pub(in crate::run) struct Names {
     pub(in crate::run) fingerprinter: Fingerprinter,
     /// Files, and directories that rows name as such, by their paths.
@@ -23,7 +23,7 @@ pub(in crate::run) struct Names {
     pub(in crate::run) names: Fingerprints,
     /// Directories that rows name with everything in them.
     pub(in crate::run) directories: Fingerprints,
-    /// How many components the paths of such directories have.
+    /// Numbers of components that the paths of such directories have.
     pub(in crate::run) depths: Vec<usize>,
     /// Forms of the names that paths end with which lead out of the store: of files, and of directories.
     pub(in crate::run) outside: Fingerprints,
@@ -31,7 +31,7 @@ pub(in crate::run) struct Names {
     pub(in crate::run) counts: Vec<Counts>,
 }
 
-/// What one reference was found to name.
+/// Counts of the rows of one reference, by where their paths lead.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::run) struct Counts {
     /// `nvr.detections.thumbnail_path`.
@@ -45,7 +45,7 @@ pub(in crate::run) struct Counts {
     pub(in crate::run) inside: u64,
     /// Rows whose path maps neither into this store nor into another one that the same column is a reference of.
     pub(in crate::run) outside: u64,
-    /// How those begin.
+    /// Beginnings of those paths.
     pub(in crate::run) beginnings: Beginnings,
 }
 
@@ -124,12 +124,12 @@ impl Names {
         })
     }
 
-    /// How many rows were read.
+    /// Number of rows that were read.
     pub(in crate::run) fn rows(&self) -> u64 {
         self.counts.iter().map(|counts| counts.rows).sum()
     }
 
-    /// How many rows lead out of the store, and how most of their paths begin.
+    /// Number of rows that lead out of the store, and the beginnings of most of their paths.
     pub(in crate::run) fn outside(&self) -> (u64, Vec<OutsidePaths>) {
         let rows = self.counts.iter().map(|counts| counts.outside).sum();
         let all = self.counts.iter().flat_map(|counts| counts.beginnings.shown(&counts.reference));
@@ -151,7 +151,7 @@ impl Names {
         has(&self.outside, path) || self.may_mean_directory(path)
     }
 
-    /// The same for a directory as a whole.
+    /// True if a row that leads out of the store may mean this directory as a whole.
     pub(in crate::run) fn may_mean_directory(&self, path: &str) -> bool {
         if self.outside_directories.is_empty() {
             return false;
@@ -161,7 +161,7 @@ impl Names {
         forms.any(|form| self.outside_directories.find(self.fingerprinter.of(form.as_bytes())))
     }
 
-    /// How many different paths and names rows name, and how many of them the walk has not found.
+    /// Number of different paths and names that rows name, and of those that the walk has not found.
     pub(in crate::run) fn count(&self) -> (u64, u64) {
         let sets = [&self.paths, &self.names, &self.directories];
         (sets.iter().map(|set| set.len()).sum(), sets.iter().map(|set| set.missed()).sum())

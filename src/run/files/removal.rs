@@ -29,11 +29,11 @@ use crate::text::chain;
 /// Files that are read from the spool together, and removed together where nobody is asked about them; not more, so that a
 /// stop is heeded within a second.
 const READ_AT_ONCE: usize = 10_000;
-/// The same where rows are asked about them: as many as wait for one reading of the references.
+/// Files that are read together where rows are asked about them: as many as wait for one reading of the references.
 const SEARCHED_AT_ONCE: usize = 50_000;
 /// Files that are asked about and removed together: few, so that little time passes between the two.
 const ASKED_AT_ONCE: usize = 1000;
-/// How old the knowledge of which files are open may be.
+/// Age that the knowledge of which files are open may have.
 const HELD_AGE: Duration = Duration::from_secs(1);
 /// Sums are added up in the ledger this often.
 const FLUSH_EVERY_SECS: i64 = 1;
@@ -56,10 +56,10 @@ pub(super) struct Taking<'a> {
     /// Files that earlier policies of a plan would have taken.
     pub(super) files: GoneFiles,
     pub(super) decided_at: Timestamp,
-    /// What keeps files that rows may name in another spelling.
+    /// Names that keep files which rows may mean by another spelling.
     pub(super) alike: Option<Arc<Alike>>,
     pub(super) account: Account,
-    /// How many stay for each reason that is no failure.
+    /// Number of files that stay, for each reason that is no failure.
     pub(super) stays: BTreeMap<String, u64>,
     /// Directories that were found empty.
     pub(super) empty: Vec<RawPath>,
@@ -142,7 +142,7 @@ impl Taking<'_> {
         Ok(())
     }
 
-    /// What rows mean by unusual spellings; a scan for orphans has read that before.
+    /// Reads which of the files rows mean by unusual spellings; a scan for orphans has read that before.
     async fn search(&mut self, found: &[Found]) -> Result<Meant, TreeEnd> {
         let Tree::Files(_) = self.tree else { return Ok(Meant::default()) };
         let paths = found.iter().filter_map(|found| RawPath::parse(&found.path).ok()?.text());

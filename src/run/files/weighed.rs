@@ -1,5 +1,5 @@
-//! What the files of a store occupy, as a walk weighs them: all that it judges, and of the others the first ones and a
-//! sample, because each look costs a call.
+//! Space that the files of a store occupy, as a walk weighs them: all that it judges, and of the others the first ones
+//! and a sample, because each look costs a call.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -14,7 +14,7 @@ const ALL_UP_TO: u64 = 1000;
 /// One in so many is in the sample.
 const ONE_IN: u64 = 16;
 
-/// What one worker of a walk has weighed.
+/// Sums of one worker of a walk, in bytes.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Weighed {
     judged_bytes: u64,

@@ -23,7 +23,7 @@ impl<'a> PolicyRun<'a> {
         self.standing?.approval.filter(|_| self.mode == RunMode::Enforce)
     }
 
-    /// The same run as of when its things were shown and approved, where that is what an outcome needs.
+    /// This run as of when its things were shown and approved, where that is what an outcome needs.
     pub(in crate::run) fn as_approved(&self, outcome: &Outcome) -> Option<Self> {
         let approval = self
             .approval()
@@ -31,7 +31,7 @@ impl<'a> PolicyRun<'a> {
         Some(self.as_looked(approval.into()))
     }
 
-    /// The same run as of when somebody looked.
+    /// This run as of when somebody looked.
     pub(in crate::run) fn as_looked(&self, looked: Looked) -> Self {
         Self { looked: Some(looked), now: looked.at.min(self.now), ..*self }
     }
@@ -67,7 +67,7 @@ impl<'a> PolicyRun<'a> {
         }
     }
 
-    /// What usual runs of the policy take; none where this run is not measured by them.
+    /// The amounts that usual runs of the policy take; none where this run is not measured by them.
     async fn usual(&self, ledger: &Ledger) -> Result<Option<Usual>, LedgerError> {
         let enforces = self.mode == RunMode::Enforce && self.policy.mode == Mode::Enforce;
         if !enforces || !self.request.is_scheduled() || self.looked.is_some() {

@@ -180,7 +180,7 @@ impl Runner {
 }
 
 impl Standing {
-    /// What is agreed to from now on, of a policy that is not held; `known`: what it was held for until now.
+    /// Records what is agreed to from now on, of a policy that is not held; `known`: what it was held for until now.
     async fn settle(
         &self,
         ledger: &Ledger,
@@ -200,7 +200,8 @@ impl Standing {
     }
 }
 
-/// What the present configuration lets a policy take that the approved one does not.
+/// The hold, or the guards in force, of a policy that may take more by the present configuration than by the approved
+/// one.
 fn compare(
     settings: &Settings,
     policy: &Policy,

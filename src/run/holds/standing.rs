@@ -23,7 +23,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// The same where somebody has agreed to this one run.
+    /// The standing where somebody has agreed to this one run: nothing is held.
     #[must_use]
     pub(super) fn agreed(self) -> Self {
         Self { held: None, guarded: None, approval: None, ..self }

@@ -33,7 +33,7 @@ impl<'a> Hooks<'a> {
         Self { runner, request, stop, task: task.map(AsRef::as_ref) }
     }
 
-    /// The same where there is something to run that is not held: otherwise none.
+    /// The hooks where there is something to run that is not held: otherwise none.
     pub(crate) async fn unless_held(self, standings: &[Option<Standing>], result: &RunResult) -> Self {
         let has_any = self.task.is_some_and(|task| task.before.is_some() || task.after.is_some());
         if has_any && self.runner.is_all_held(self.request, (self.stop, standings), result).await {

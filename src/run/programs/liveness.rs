@@ -18,7 +18,7 @@ use crate::sources::{OwnedRow, Target};
 /// Commands that run at the same time.
 const AT_ONCE: usize = 8;
 
-/// What a command says of a row.
+/// Answer of a command about a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Exit code 0: its work goes on.
@@ -109,7 +109,7 @@ impl Verdict {
     }
 }
 
-/// What asking about some rows brought.
+/// Answers about some rows, told apart.
 #[derive(Default)]
 pub(crate) struct LivenessAnswers {
     /// Rows whose work is over.

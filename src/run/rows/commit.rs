@@ -24,7 +24,8 @@ use crate::run::recovery::{Begun, Resolved};
 use crate::sources::{Batch, ErrorKind, KEYS_AT_ONCE, Scope, SourceError};
 use crate::text::chain;
 
-/// How often rows of one batch are found to have been given such paths since it began, before it is tried again later.
+/// Number of times that rows of one batch are found to have been given such paths since it began, before it is tried
+/// again later.
 const REWRITTEN_AT_MOST: u32 = 8;
 /// After so many files in a row that could not be removed no more rows go.
 const UNREMOVED_AT_MOST: u64 = 10;
@@ -281,7 +282,7 @@ impl Deleter<'_> {
         ended.and(settled)
     }
 
-    /// Whether one file after the other could not be removed, so that rows would only go and leave more of them.
+    /// The end of the run, if one file after the other could not be removed: rows would only go and leave more of them.
     fn came_to_nothing(&mut self, settled: &Settled) -> Option<RowsEnd> {
         if !settled.gone.is_empty() || settled.account.tally.files_deleted > 0 {
             self.memory.unremoved = 0;
@@ -292,7 +293,7 @@ impl Deleter<'_> {
     }
 }
 
-/// What is known of a batch after its commit.
+/// State of a batch after its commit.
 pub(crate) enum Committed {
     /// Committed: its files are pending.
     Known(Box<IntentBatch>),

@@ -11,7 +11,7 @@ use crate::ledger::IntentBatch;
 const FILES_AT_MOST: usize = 50_000;
 /// A reading takes at most about this part of the time of a run.
 const SHARE: u32 = 40;
-/// What a stop may wait for.
+/// Longest reading that a stop waits for.
 const SHORT: Duration = Duration::from_millis(500);
 
 /// Batches that wait.
@@ -21,7 +21,7 @@ pub(crate) struct Waiting {
     files: usize,
     /// The last reading took a connection of its own; what does not is done after each batch.
     pub(crate) reads_long: bool,
-    /// How long the last reading took, and when it ended.
+    /// Time that the last reading took, and when it ended.
     last: Option<(Duration, Timestamp)>,
 }
 

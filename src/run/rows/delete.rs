@@ -232,7 +232,7 @@ impl Deleter<'_> {
         self.flush_sometimes().await
     }
 
-    /// What a batch adds to the sums.
+    /// Amounts that a batch adds to the sums.
     pub(crate) fn done(&self, taken: &Batch) -> Tally {
         Tally { children: taken.children.clone(), ..self.sum(taken.rows.len() as u64) }
     }

@@ -47,7 +47,7 @@ pub(crate) struct Memory {
     pub(crate) postponed: Vec<Window>,
     pub(crate) waiting: Waiting,
     pub(crate) failures_in_a_row: u32,
-    /// Whether the files that rows name are there.
+    /// Files that rows name, counted by whether they are there.
     pub(crate) presence: Presence,
     /// Files in a row that could not be removed.
     pub(crate) unremoved: u64,

@@ -18,14 +18,14 @@ use crate::sources::{
     Unfit, Unjudged, Unmapped, typed_form_hint,
 };
 
-/// What is known before anything is decided.
+/// Facts that are known before anything is decided.
 pub(crate) struct Facts {
     pub(crate) target: Arc<Target>,
     pub(crate) at: Instants,
     pub(crate) referenced_stores: Vec<ReferencedStore>,
-    /// For each owner of the target, what an intent says of it.
+    /// The owners of the target, in its order, as intents record them.
     owners: Vec<Arc<IntentOwner>>,
-    /// How far the source's clock is from this machine's, in seconds.
+    /// Difference between the source's clock and this machine's, in seconds; never negative.
     pub(crate) skew_secs: f64,
     /// Eligible rows, where a guard or a progress bar needs them; counted no further than one past `max_rows`.
     pub(crate) eligible: Option<u64>,
@@ -37,7 +37,7 @@ pub(crate) struct Facts {
     pub(crate) timeless: Option<Timeless>,
     /// Why the database takes no changes at all, if it does not.
     pub(crate) refuses_changes: Option<TakesNoChanges>,
-    /// What judges the rows of a table that points to itself, where the run goes by their order.
+    /// The target that judges the rows of a table that points to itself, where the run goes by their order.
     pub(crate) judging: Option<Arc<Target>>,
     /// Rows on which the operator's SQL fails.
     pub(crate) unjudged: Vec<Unjudged>,
@@ -68,7 +68,7 @@ impl From<SourceError> for GatherError {
     }
 }
 
-/// What the facts are gathered for.
+/// The policy that facts are gathered for, and the terms of its run.
 #[derive(Clone, Copy)]
 pub(crate) struct Question<'a> {
     pub(crate) settings: &'a Settings,
@@ -78,7 +78,7 @@ pub(crate) struct Question<'a> {
     pub(crate) at: Instants,
     /// Count what is eligible even where no guard needs it.
     pub(crate) count: bool,
-    /// What a plan takes for gone.
+    /// Rows that a plan takes for gone.
     pub(crate) gone: &'a [Gone],
     pub(crate) run_id: RunId,
     /// Find out whether the operator's SQL can be asked of every row, before anything is listed.
@@ -155,7 +155,8 @@ async fn gather_by(question: Question<'_>, sessions: &mut Sessions, judges: bool
     })
 }
 
-/// How far the source's clock is from this machine's: the middle of the question is taken for the answer's time.
+/// Difference between the source's clock and this machine's, in seconds: the middle of the question is taken for the
+/// answer's time.
 pub(crate) async fn skew(session: &mut Session, clock: &Clock) -> Result<f64, SourceError> {
     let before = clock.now();
     let theirs = session.server_time().await?;
@@ -227,7 +228,7 @@ pub(crate) struct UnmappedRow {
 }
 
 impl Facts {
-    /// How many rows are eligible, counted no further than a limit.
+    /// Counts the eligible rows, no further than a limit.
     pub(crate) async fn count(
         &self,
         sessions: &mut Sessions,
@@ -241,7 +242,7 @@ impl Facts {
         stop.watch(canceller, target.count(session, self.at, limit, &[])).await
     }
 
-    /// How many rows the table has.
+    /// Counts the rows of the table.
     pub(crate) async fn count_all(&self, sessions: &mut Sessions, stop: &Stop) -> Result<u64, SourceError> {
         let session = sessions.get(&self.target.source).await?;
         let canceller = session.canceller();

@@ -37,8 +37,9 @@ impl Deleter<'_> {
         }
     }
 
-    /// What is left is needed by rows that are not eligible, which is no error; or by rows that could not go. Rows that
-    /// came to be eligible meanwhile are the next run's: no more than was passed over is counted, each with its window.
+    /// Reports the rows that are left because others need them: rows that are not eligible, which is no error, or rows
+    /// that could not go. Rows that came to be eligible meanwhile are the next run's: no more than was passed over is
+    /// counted, each with its window.
     async fn report_left(&mut self, left: &[(Window, u64)]) -> Result<(), RowsEnd> {
         let Some(judging) = &self.facts.judging else { return Ok(()) };
         let at = self.facts.at;

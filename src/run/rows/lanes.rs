@@ -20,8 +20,8 @@ pub(crate) struct Lane {
     _permit: OwnedSemaphorePermit,
 }
 
-/// What is done beside the batches of a deletion. It only makes a run faster, so a connection that cannot be had, or is
-/// lost, is no failure.
+/// Connections for work beside the batches of a deletion. They only make a run faster, so that one which cannot be had,
+/// or is lost, is no failure.
 #[derive(Default)]
 pub(crate) struct Lanes {
     /// Finds the next windows.

@@ -1,4 +1,4 @@
-//! What a run would do: the same walk, the same predicates, the same look at each file, and nothing deleted.
+//! A run without its deletions: the same walk, the same predicates, the same look at each file.
 //!
 //! A run asks, after each window, which files the remaining rows still name. The plan asks the same question with the
 //! rows of the windows passed so far, and of the policies planned before, taken for gone. So each file is counted
@@ -43,9 +43,9 @@ pub(crate) struct Planner<'a> {
     pub(crate) gone: &'a [Gone],
     /// Files that they would have taken.
     pub(crate) files: GoneFiles,
-    /// Whether the files that rows name are there.
+    /// Files that rows name, counted by whether they are there.
     pub(crate) presence: Presence,
-    /// What was listed, with what is gone by then, until it is known what rows mean by unusual spellings.
+    /// Batches that were listed, with what is gone by then, until it is known what rows mean by unusual spellings.
     pub(crate) waiting: Vec<Listing>,
     /// True if the last reading of that took a connection of its own.
     pub(crate) reads_long: bool,
@@ -56,7 +56,7 @@ pub(crate) struct Planner<'a> {
     pub(crate) account: Account,
 }
 
-/// What a plan came to.
+/// Result of a plan.
 pub(crate) struct Planned {
     pub(crate) account: Account,
     /// Keys of eligible rows that stay.
@@ -135,7 +135,7 @@ impl Planner<'_> {
         Ok(())
     }
 
-    /// Where it ends before its end: the last window, and why.
+    /// Walks the windows; where it ends early, the last window, and why.
     async fn walk(&mut self) -> Result<Option<(Window, Judged)>, SourceError> {
         let Facts { target, at, .. } = self.facts;
         let mut walker = Walker::new(target.clone(), *at, self.policy.batch.get()).without(self.gone);
@@ -178,7 +178,7 @@ impl Planner<'_> {
         Ok(None)
     }
 
-    /// What some rows would take along, without those that stay for a path that is none of their store's.
+    /// The batch that some rows would make, without those that stay for a path that is none of their store's.
     async fn mapped(&mut self, mut rows: Vec<OwnedRow>, passed: &[Gone]) -> Result<(Batch, RowFiles), SourceError> {
         let Facts { target, .. } = self.facts;
         loop {
@@ -219,7 +219,7 @@ impl Planner<'_> {
         false
     }
 
-    /// What a run would do with a batch; `gone`: with it and what went before.
+    /// Counts what a run would do with a batch, and puts it among those that wait; `gone`: it and everything before it.
     fn window(&mut self, mut batch: Batch, files: RowFiles, gone: &[Gone]) {
         self.account.tally.add(&Tally {
             rows_matched: batch.rows.len() as u64,

@@ -19,7 +19,7 @@ use crate::stores::{RawPath, Removal};
 const ROWS_SAMPLED: u32 = 1000;
 /// Files of one store that are looked at.
 const FILES_SAMPLED: usize = 1000;
-/// How many files rows have named in each store, and how many of them were missing.
+/// Number of files that rows have named in each store, and of those that were missing.
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
     stores: BTreeMap<Name, Counts>,

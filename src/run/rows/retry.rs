@@ -1,4 +1,4 @@
-//! What is done when a batch fails: rows that others have locked are passed over and tried again at the end; a row that
+//! Another try where a batch fails: rows that others have locked are passed over and tried again at the end; a row that
 //! makes its batch fail is found and left, and the rest goes (G9).
 
 use super::deleter::{Deleter, Part};

@@ -1,5 +1,5 @@
-//! What a policy leaves alone because it cannot be judged, told in its result: dates that cannot be read, values that
-//! nobody foresaw.
+//! Values for which a policy leaves rows alone, told in its result: dates that cannot be read, values that nobody
+//! foresaw.
 
 use super::facts::Facts;
 use crate::decide::rows::{ReasonKind, RowReason, shown};
@@ -16,7 +16,7 @@ pub(crate) struct Doubts<'a> {
     pub(crate) policy: &'a RowsPolicy,
     pub(crate) facts: &'a Facts,
     pub(crate) stop: &'a Stop,
-    /// What a plan takes for gone.
+    /// Rows that a plan takes for gone.
     pub(crate) gone: &'a [Gone],
 }
 

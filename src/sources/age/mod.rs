@@ -29,11 +29,11 @@ pub struct Age {
     pub term: Term,
     pub timezone: TimeZone,
     pub format: Option<AgeFormat>,
-    /// What is before it is not a time.
+    /// Floor of its dates: an earlier value is not a time.
     pub earliest: Timestamp,
 }
 
-/// What a column's values are read as.
+/// Form in which a column's values are read.
 #[derive(Debug, Clone, Copy)]
 enum Reading {
     /// The column's type knows instants or dates.
@@ -187,7 +187,7 @@ impl Age {
         self.read_as(self.format, raw_text)
     }
 
-    /// The same, as if the column counted another unit.
+    /// Reads it as [`Age::read`] does, as if the column counted in `format`.
     pub(super) fn read_as(&self, format: Option<AgeFormat>, raw_text: &str) -> AgeValue {
         let range = Range { from: self.earliest, to: LATEST };
         let told = match self.reading_as(format) {
@@ -216,7 +216,7 @@ impl Age {
         }
     }
 
-    /// What is older than a cutoff; none where nothing can be.
+    /// The ages that are older than a cutoff; none where nothing can be.
     fn range(&self, cutoff: Timestamp) -> Option<Range> {
         let to = cutoff.min(LATEST);
         (self.earliest < to).then_some(Range { from: self.earliest, to })

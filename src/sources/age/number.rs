@@ -43,7 +43,7 @@ fn push_compared(sql: &mut Sql, term: &Term, operator: &str, bound: i128) {
     sql.push(term).push(&format!(" {operator} ")).bind_in(cast, bound.to_string());
 }
 
-/// What a column of whole numbers can hold.
+/// The bound, or the nearest number that a column of whole numbers can hold.
 fn within_64_bits(bound: i128) -> i128 {
     bound.clamp(i128::from(i64::MIN), i128::from(i64::MAX))
 }

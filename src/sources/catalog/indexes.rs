@@ -20,7 +20,7 @@ pub struct MissingIndex {
 }
 
 impl MissingIndex {
-    /// What is wrong and what to do, in a sentence.
+    /// The problem and its remedy, in one sentence.
     pub fn advice(&self) -> String {
         let columns: Vec<_> = self.columns.iter().map(Ident::as_str).collect();
         format!(

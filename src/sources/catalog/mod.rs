@@ -51,7 +51,7 @@ impl Privileges {
         of_engine!(session, privileges(table))
     }
 
-    /// Which of `columns` the login may not set, though it may perhaps set others. Not within a transaction.
+    /// Those of `columns` that the login may not set, though it may perhaps set others. Not within a transaction.
     pub async fn columns_not_set(
         session: &mut Session,
         table: &TableFacts,

@@ -183,7 +183,7 @@ pub(super) async fn inbound(session: &mut Session, table: &TableFacts) -> Result
     Ok(collect_inbound(session.query(&operation, &sql).await?))
 }
 
-/// What the login may do with a table.
+/// Reads the login's privileges on a table.
 pub(super) async fn privileges(session: &mut Session, table: &TableFacts) -> Result<Privileges, SourceError> {
     let mut sql = session.sql();
     sql.push(
@@ -198,7 +198,7 @@ pub(super) async fn privileges(session: &mut Session, table: &TableFacts) -> Res
     Ok(Privileges { select: select == "1", delete: delete == "1", update: update == "1", schema: schema == "1" })
 }
 
-/// Whether the login may set a column.
+/// True if the login may set a column.
 pub(super) async fn may_set(session: &mut Session, table: &TableFacts, column: &Ident) -> Result<bool, SourceError> {
     let mut sql = session.sql();
     sql.push("SELECT has_column_privilege(c.oid, ").bind(column.to_string()).push(

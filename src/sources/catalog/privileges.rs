@@ -1,11 +1,11 @@
-//! What the login may do with a table, and the statement that lets it do what it may not.
+//! The login's privileges on a table, and the statement that grants the missing ones.
 
 use super::table::TableFacts;
 use crate::policy::{Endpoint, Engine, Ident, TableName};
 use crate::sources::Sql;
 use crate::sources::sql::dialect::dialect;
 
-/// What the login may do with a table.
+/// Privileges that the login has on a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Privileges {
     pub select: bool,
@@ -43,7 +43,7 @@ impl Privileges {
         sql.push(&quoted_grantee(engine, user)).push(";").text()
     }
 
-    /// Which of `needs` are missing.
+    /// Those of `needs` that the login lacks.
     pub fn missing(&self, needs: &[Privilege]) -> Vec<Privilege> {
         let has = |need: &Privilege| {
             self.schema

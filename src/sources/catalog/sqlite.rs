@@ -173,7 +173,7 @@ pub(super) async fn inbound(session: &mut Session, table: &TableFacts) -> Result
     Ok(collect_inbound(session.query(&operation, &sql).await?))
 }
 
-/// Whether the file and its directory may be written.
+/// The privileges that follow from whether the file and its directory may be written.
 pub(super) async fn privileges(session: &mut Session, table: &TableFacts) -> Result<Privileges, SourceError> {
     let mut sql = session.sql();
     sql.push("SELECT file FROM pragma_database_list WHERE name = 'main'");

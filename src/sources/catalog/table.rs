@@ -39,7 +39,7 @@ pub struct Column {
     pub kind: ColumnType,
     pub nullable: bool,
     pub generated: bool,
-    /// How its texts are compared, as it is written behind COLLATE, where that is known and may take different texts for
+    /// Collation of its texts, as it is written behind COLLATE, where that is known and may take different texts for
     /// equal, or may differ from column to column: always on MySQL; on SQLite where an index has the column.
     pub collation: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Which rows name a file, by their keys: for a person who asks about one file.
+//! The rows that name a file, by their keys: for a person who asks about one file.
 
 use std::collections::HashSet;
 use std::ops::ControlFlow;
@@ -13,12 +13,12 @@ use crate::sources::{NamedPath, Naming, Reader, ReferenceColumn, Rows, Session, 
 /// Rows that may mean a file by other spellings, at most.
 const UNUSUAL_AT_MOST: usize = 1000;
 
-/// What a row has written that may mean a file, and that no index finds.
+/// A value of a row that may mean a file, and that no index finds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unusual {
     /// As the row has it; empty where it is one of several in a value.
     pub written: String,
-    /// Where it leads to in the store; none: elsewhere.
+    /// The path in the store that it leads to; none: elsewhere.
     pub path: Option<StorePath>,
 }
 
@@ -71,8 +71,8 @@ impl ReferenceColumn {
         Ok(found)
     }
 
-    /// What rows have written that may mean a file, or a directory that it is in, by a spelling that no index finds. Reads
-    /// the whole column.
+    /// Values of rows that may mean a file, or a directory that it is in, by a spelling that no index finds. Reads the
+    /// whole column.
     pub async fn unusual(
         &self,
         source: &Source,

@@ -1,4 +1,4 @@
-//! How a file is looked up in the columns that name it: conditions of statements, and what a row is read as.
+//! Looking up files in the columns that name them: conditions of statements, and the reading of the rows that answer.
 
 use std::collections::HashSet;
 

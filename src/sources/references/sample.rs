@@ -1,16 +1,16 @@
-//! What the first rows of a column that names files have written: a bounded look, for `check`.
+//! The first rows of a column that names files, and the paths that they have: a bounded look, for `check`.
 
 use crate::policy::{FilePath, Mapped, Store, StorePath};
 use crate::sources::{ReferenceColumn, Session, SourceError, Sql};
 
-/// How the first rows name files of a store.
+/// Paths of the first rows, told apart by whether they are in the store.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sampled {
     /// Rows that were looked at.
     pub rows: u64,
     /// Paths of the store.
     pub inside: Vec<StorePath>,
-    /// What is not a path of it, as written; empty where a template made none.
+    /// Values that are not a path of it, as written; empty where a template made none.
     pub outside: Vec<String>,
 }
 

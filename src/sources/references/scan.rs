@@ -9,14 +9,14 @@ use crate::policy::{FilePath, ReferenceMatch, Store};
 use crate::sources::sql::term::Term;
 use crate::sources::{Reader, Session, SourceError, Sql};
 
-/// What a row of a reference names.
+/// The file or files that a row of a reference names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Naming<'a> {
     Nothing,
     Path(NamedPath<'a>),
     /// The last segment of a path.
     Name(Cow<'a, str>),
-    /// What maps to no file of the store, as it is written.
+    /// A value that maps to no file of the store, as it is written.
     Outside(Cow<'a, str>),
     /// The value lists several, as JSON.
     Several(Vec<Naming<'static>>),
@@ -32,7 +32,7 @@ pub struct NamedPath<'a> {
     pub written: Cow<'a, str>,
 }
 
-/// Which rows are read.
+/// Rows that a scan reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rows {
     All,
@@ -62,7 +62,8 @@ impl ReferenceColumn {
         reader.read(&operation, &sql, columns, &mut |values| each(self.naming_of(values, store))).await
     }
 
-    /// The same over a session, of a table with few rows; whether there are no more than `at_most`.
+    /// Reads as [`ReferenceColumn::read_all`] does, but over a session and only a table of few rows; false where there
+    /// are more than `at_most`.
     pub async fn read_few(
         &self,
         session: &mut Session,
@@ -143,7 +144,7 @@ impl ReferenceColumn {
 }
 
 impl Naming<'_> {
-    /// The same, apart from what was read.
+    /// A copy that does not borrow from what was read.
     pub fn into_owned(self) -> Naming<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         match self {

@@ -7,7 +7,7 @@ use crate::sources::sql::term::Term;
 use crate::sources::{ColumnType, Sql};
 
 impl Term {
-    /// What a row has written, from the column as [`Term::push_text`] reads it. Bytes that are no text come as U+FFFD; the
+    /// Reads the text of a row's column, as [`Term::push_text`] selected it. Bytes that are no text come as U+FFFD; the
     /// zeros that pad a BINARY column are left out.
     pub(crate) fn read_path<'a>(&self, read: &'a str) -> Cow<'a, str> {
         match self.bytes(read) {
@@ -16,7 +16,8 @@ impl Term {
         }
     }
 
-    /// The same for a part of a path: bytes that are no readable text, such as those of a UUID, are told in hexadecimal.
+    /// Reads a part of a path likewise, but bytes that are no readable text, such as those of a UUID, stay in
+    /// hexadecimal.
     pub(crate) fn read_part<'a>(&self, read: &'a str) -> Cow<'a, str> {
         let text = self.bytes(read).and_then(|bytes| String::from_utf8(bytes).ok());
         match text.filter(|text| !text.chars().any(char::is_control)) {
@@ -55,7 +56,7 @@ impl Term {
         };
     }
 
-    /// How long a bound text is in [`Term::push_path_text`], as the engine counts.
+    /// Length of a bound text in [`Term::push_path_text`], as the engine counts.
     pub(crate) fn path_length(&self, traits: &Traits, text: &str) -> usize {
         if self.kind() == ColumnType::Binary { traits.path_length(text) } else { text.chars().count() }
     }

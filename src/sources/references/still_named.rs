@@ -1,4 +1,4 @@
-//! Which files rows still name: the last question before a file is removed (G3).
+//! The files that rows still name: the last question before a file is removed (G3).
 
 use std::collections::HashSet;
 
@@ -24,15 +24,15 @@ pub struct NamedBy {
     pub source: Name,
     pub table: TableName,
     pub path: FilePath,
-    /// The path is a directory: what it names is everything in it.
+    /// The path is a directory: it names everything in it.
     pub directory: bool,
-    /// Whether it is the whole path, or its last segment, that names a file.
+    /// The part of the path that names a file: all of it, or its last segment.
     pub matching: ReferenceMatch,
     /// Columns with the values that an update sets: a row that has them all has let go of its file.
     pub released: Vec<(String, String)>,
     /// Beginnings of what never means a file of the store.
     pub ignore_prefix: Vec<String>,
-    /// What updates of other policies set where they let go of the file: it is not missed then, but stays named.
+    /// Values that updates of other policies set where they let go of the file: it is not missed then, but stays named.
     pub releases: Vec<Vec<Assignment>>,
 }
 
@@ -66,7 +66,7 @@ pub struct ReferenceColumn {
     pub table: TableName,
     engine: Engine,
     path: FilePath,
-    /// What it names is everything in a directory.
+    /// The path is a directory: it names everything in it.
     pub directory: bool,
     matching: ReferenceMatch,
     /// The columns of the path.
@@ -123,12 +123,12 @@ impl ReferenceColumn {
         self.engine
     }
 
-    /// Where the path of a file comes from.
+    /// The column or template that the path of a file comes from.
     pub fn path(&self) -> &FilePath {
         &self.path
     }
 
-    /// Whether it is the whole path, or its last segment, that names a file.
+    /// The part of the path that names a file: all of it, or its last segment.
     pub fn matching(&self) -> ReferenceMatch {
         self.matching
     }
@@ -143,7 +143,7 @@ impl ReferenceColumn {
         &self.terms
     }
 
-    /// The same for all rows but one.
+    /// Leaves one row out of every question, where it is a row of this table.
     pub fn except(self, row: &RowId) -> Self {
         let is_here = self.source == row.source && self.table == row.table && !row.key.0.is_empty();
         Self { except: is_here.then(|| (row.key.clone(), row.values.clone())), ..self }
@@ -194,7 +194,7 @@ impl ReferenceColumn {
         })
     }
 
-    /// What rows name beneath some directories, rows that are gone left out.
+    /// Files that rows name beneath some directories, rows that are gone left out.
     pub async fn named_beneath(
         &self,
         session: &mut Session,
@@ -225,7 +225,7 @@ impl ReferenceColumn {
         Ok(named)
     }
 
-    /// What updates that a plan takes for done would have their rows write.
+    /// Paths that updates write into their rows, where a plan takes the updates for done.
     pub(crate) fn newly_written(&self, gone: &[Gone]) -> Vec<Vec<Option<String>>> {
         let FilePath::Column(column) = &self.path else { return Vec::new() };
         let updates = gone.iter().filter(|gone| self.is_owned_by(gone));
@@ -279,7 +279,7 @@ impl ReferenceColumn {
     }
 }
 
-/// What a row has that an update let go of its file; none where that shows in no literal.
+/// Values by which a row shows that an update let go of its file; none where no literal shows it.
 fn let_go(set: &[Assignment], facts: &TableFacts, engine: Engine) -> Option<Vec<(Term, String)>> {
     let literals = set.iter().filter_map(|assignment| {
         let column = facts.columns.iter().find(|column| column.name == assignment.column)?;

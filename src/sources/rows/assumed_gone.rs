@@ -1,4 +1,4 @@
-//! What a plan takes for gone already: rows that a run would have deleted, or updated, by then.
+//! Rows that a plan takes for gone already: a run would have deleted, or updated, them by then.
 
 use std::sync::Arc;
 

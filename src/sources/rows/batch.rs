@@ -24,14 +24,14 @@ pub struct Batch {
     pub rows: Vec<OwnedRow>,
     /// Rows of other tables that go with them: the table and the key as people read it.
     pub others: Vec<(TableName, String)>,
-    /// How many rows of each other table go, or lose what they point to.
+    /// Number of rows of each other table that go, or lose what they point to.
     pub children: BTreeMap<String, u64>,
     pub claims: Vec<Claim>,
     /// Eligible rows that stay for a reason of their own.
     pub stayed: Vec<Stayed>,
     /// Eligible rows to which others of their table point that stay, so far.
     pub deferred: u64,
-    /// What was done is to be rolled back, and tried again with `rows` alone.
+    /// The changes are to be rolled back, and tried again with `rows` alone.
     pub spoiled: bool,
 }
 
@@ -69,7 +69,7 @@ impl Target {
         Ok(batch)
     }
 
-    /// What `take` would take, those of `rows` listed before; other rows that are gone left out.
+    /// The batch that `take` would take of `rows`, listed before; other rows that are gone are left out.
     pub async fn foresee(
         &self,
         session: &mut Session,

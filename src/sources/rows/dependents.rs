@@ -28,7 +28,7 @@ impl Target {
         found
     }
 
-    /// Which of all rows a row of the policy's own table is.
+    /// Identity of a row of the policy's own table.
     pub fn identity(&self, row: &OwnedRow) -> RowId {
         self.identity_in(&self.node, row)
     }
@@ -38,7 +38,7 @@ impl Target {
         RowId { source, table, key, values: row.key.clone() }
     }
 
-    /// What a row that follows others says of its files, and which row it is.
+    /// Identity of a row that follows others, and the files that it claims; none where there is no such row.
     pub async fn claims_of_following(
         &self,
         session: &mut Session,

@@ -1,5 +1,5 @@
-//! What could be changed now, for a look in passing: counts that stop early, what the planner expects where counting
-//! takes too long, and the oldest eligible row. Never part of a decision.
+//! Rows that could be changed now, for a look in passing: counts that stop early, what the planner expects where
+//! counting takes too long, and the oldest eligible row. Never part of a decision.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::decide::rows::AgeValue;
 use crate::sources::sql::instants::Instants;
 use crate::sources::{ErrorKind, Session, SourceError, Sql};
 
-/// How many rows of an SQLite table stand for all.
+/// Number of rows of an SQLite table that stand for all.
 const SAMPLED: i64 = 500;
 
 /// The eligible row that has waited longest.
@@ -27,7 +27,7 @@ pub struct Oldest {
     pub eligible_since: Timestamp,
 }
 
-/// Which rows share a time to keep.
+/// Rows that share a time to keep.
 #[derive(Clone, Copy)]
 enum Sharing<'a> {
     All,
@@ -51,8 +51,8 @@ impl Target {
         number(session, &operation, &self.counting(limit, |sql| self.push_counted(sql, at, counted, &[]))).await
     }
 
-    /// How many rows the planner expects; on SQLite, whose planner tells no numbers, what a sample suggests, where the
-    /// table has row ids.
+    /// Number of rows that the planner expects; on SQLite, whose planner tells no numbers, what a sample suggests,
+    /// where the table has row ids.
     pub async fn estimate(
         &self,
         session: &mut Session,

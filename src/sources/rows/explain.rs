@@ -34,7 +34,7 @@ pub struct Judgement {
     pub facts: RowFacts,
 }
 
-/// Which row of a policy's own table.
+/// A row of a policy's own table, by what was asked about.
 #[derive(Debug, Clone)]
 pub enum WhichRow<'a> {
     Asked(&'a AskedRow),
@@ -135,7 +135,7 @@ fn truth(text: Option<String>) -> Option<bool> {
 }
 
 impl Target {
-    /// What the policy says of a row; none where there is no such row.
+    /// Judges a row by the policy; none where there is no such row.
     pub async fn judge(
         &self,
         session: &mut Session,

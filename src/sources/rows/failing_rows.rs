@@ -18,7 +18,7 @@ const TRIED_FIRST: u64 = 16;
 #[derive(Debug)]
 pub struct Unjudged {
     pub row: OwnedRow,
-    /// What the database says.
+    /// The database's error.
     pub cause: String,
 }
 
@@ -31,7 +31,7 @@ impl Target {
         self.condition.is_some() || self.alive.is_some() || !self.protections.is_empty()
     }
 
-    /// The same target without the rows on which its SQL fails, and these rows. None where it fails on none, or on so many
+    /// The target without the rows on which its SQL fails, and these rows. None where it fails on none, or on so many
     /// that something else is wrong.
     pub async fn judging(
         &self,

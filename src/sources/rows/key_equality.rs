@@ -1,4 +1,4 @@
-//! How a row that points is compared with the row that it points to: as the database's own foreign key compares the two,
+//! Comparison of a row that points with the row that it points to: as the database's own foreign key compares the two,
 //! which is by the column that is pointed to.
 
 use super::node::{Branch, OwnedRow};
@@ -69,7 +69,7 @@ impl Branch {
         });
     }
 
-    /// What rows that point to some of `rows` have in the columns that point; NULL is pointed to by nothing.
+    /// Values that the columns that point have in rows that point to some of `rows`; NULL is pointed to by nothing.
     pub(crate) fn values(&self, rows: &[OwnedRow]) -> Vec<Vec<String>> {
         let places: Vec<_> = self.referenced.iter().map(|(_, place)| *place).collect();
         rows.iter().filter_map(|row| row.texts(&places).into_iter().collect()).collect()

@@ -14,11 +14,11 @@ use crate::text::{SHOWN_BYTES, cut};
 pub struct Node {
     /// As the catalog resolved it.
     pub table: TableName,
-    /// What tells rows apart in statements; empty only on MySQL, for a table without a key.
+    /// Columns that tell rows apart in statements; empty only on MySQL, for a table without a key.
     pub(crate) key: KeyTerms,
-    /// What tells rows apart for people: the primary key's columns, or all columns of a table without a key.
+    /// Columns that tell rows apart for people: those of the primary key, or all columns of a table without a key.
     pub(crate) shown_key: Vec<Term>,
-    /// What each row is asked for beside its key.
+    /// Columns that each row is asked for beside its key.
     carried: Vec<Carried>,
     pub(crate) files: Vec<RowFile>,
     pub(crate) branches: Vec<Branch>,
@@ -34,17 +34,17 @@ struct Carried {
     chars: Option<usize>,
 }
 
-/// What is read of a path: beyond that it is longer than any path can be, with whatever prefix the configuration strips.
+/// Characters that are read of a path: more than any path can have, with whatever prefix the configuration strips.
 const PATH_CHARS: usize = 3 * LONGEST_BYTES;
 
-/// What is read for an argument of a program: as much is more than the kernel takes, so the program is not started, and the
-/// row kept.
+/// Characters that are read for an argument of a program: as many are more than the kernel takes, so the program is not
+/// started, and the row kept.
 const ARGUMENT_CHARS: usize = 128 * 1024;
 
 /// A file that each row of a node owns.
 #[derive(Debug, Clone)]
 pub(crate) struct RowFile {
-    /// Which of the target's owners it is.
+    /// Index of its owner among those of the target.
     pub(crate) owner: usize,
     /// Places of its columns among the carried ones.
     columns: Vec<usize>,
@@ -94,12 +94,12 @@ pub struct OwnedRow {
     unreadable: Option<String>,
 }
 
-/// What a row says of a file that it owns.
+/// A row's claim to a file that it owns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
     /// The row's key, as people read it.
     pub key: String,
-    /// Which of the target's owners it is.
+    /// Index of its owner among those of the target.
     pub owner: usize,
     pub file: ClaimedFile,
 }
@@ -137,12 +137,12 @@ impl Node {
         self.carry_some(term, None)
     }
 
-    /// The same, for a column that people are shown.
+    /// Carries a column that people are shown, cut at what is shown.
     pub(crate) fn carry_shown(&mut self, term: Term) -> usize {
         self.carry_some(term, Some(SHOWN_BYTES + 1))
     }
 
-    /// The same, for a column that a program is given.
+    /// Carries a column that a program is given as an argument.
     pub(crate) fn carry_argument(&mut self, term: Term) -> usize {
         self.carry_some(term, Some(ARGUMENT_CHARS))
     }
@@ -172,7 +172,7 @@ impl Node {
         });
     }
 
-    /// How many columns that are.
+    /// Number of columns that [`Node::push_returned`] writes.
     pub(crate) fn returned(&self) -> usize {
         self.key.0.len() + self.shown_key.len() + self.carried.len()
     }
@@ -189,8 +189,8 @@ impl Node {
         OwnedRow { key, shown: cut(shown(&rest)), values, unreadable }
     }
 
-    /// What a row says of its files. A path that leads into one of several stores to which the same columns lead is none
-    /// of the others'.
+    /// Collects a row's claims to its files. A path that leads into one of several stores to which the same columns
+    /// lead is none of the others'.
     pub(crate) fn claims(&self, row: &OwnedRow, owners: &[FileOwner], claims: &mut Vec<Claim>) {
         let first = claims.len();
         for file in &self.files {

@@ -1,4 +1,5 @@
-//! Which columns of a parent the columns of a declared child name: those must tell one row of the parent from all others.
+//! The columns of a parent that the columns of a declared child name: they must tell one row of the parent from all
+//! others.
 
 use super::resolve::{Fitting, Unfit};
 use crate::policy::{Child, Ident};
@@ -70,7 +71,7 @@ impl Fitting<'_> {
     }
 }
 
-/// What a foreign key points to, in the order of some columns of it.
+/// The columns that a foreign key points to, in the order of `columns`, which are its own.
 fn in_order_of(columns: &[Ident], key: &InboundForeignKey) -> Vec<Ident> {
     let pointed_to = |column: &Ident| key.columns.iter().position(|own| own == column);
     columns.iter().filter_map(|column| key.referenced.get(pointed_to(column)?).cloned()).collect()

@@ -30,7 +30,7 @@ impl Target {
         Ok(eligible)
     }
 
-    /// Which of these rows are eligible still.
+    /// Keys of those of `rows` that are still eligible.
     pub(crate) async fn still_due(
         &self,
         session: &mut Session,
@@ -47,7 +47,7 @@ impl Target {
         Ok(due)
     }
 
-    /// Which of these rows the table still has.
+    /// Keys of those of `rows` that the table still has.
     pub(crate) async fn among(
         &self,
         session: &mut Session,

@@ -71,7 +71,7 @@ impl Tree {
 }
 
 impl Target {
-    /// The same target for a run, which takes rows in the order in which they can go instead of asking about each.
+    /// The target as a run uses it, which takes rows in the order in which they can go instead of asking about each.
     pub fn peeling(&self) -> Arc<Target> {
         Arc::new(Target { judges_tree: false, ..self.clone() })
     }

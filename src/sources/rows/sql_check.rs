@@ -1,5 +1,5 @@
-//! What `check` asks of a policy beside whether it fits: the database parses the operator's SQL part by part and looks
-//! at no row.
+//! Questions that `check` asks of a policy beside whether it fits: the database parses the operator's SQL part by part
+//! and looks at no row.
 
 use jiff::Timestamp;
 
@@ -18,8 +18,8 @@ pub struct Refused {
 }
 
 impl Target {
-    /// Which parts of the operator's SQL the database does not accept. A login that may not do what a part does is no
-    /// fault of the part. Asked at any time, about no row.
+    /// Parts of the operator's SQL that the database does not accept. A login that may not do what a part does is no
+    /// fault of the part. May be asked at any time; looks at no row.
     pub async fn refused_parts(&self, session: &mut Session) -> Vec<Refused> {
         let at = Instants::new(Timestamp::UNIX_EPOCH, Some(Timestamp::UNIX_EPOCH));
         let mut refused = Vec::new();

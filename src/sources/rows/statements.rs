@@ -129,7 +129,7 @@ impl Target {
         }
     }
 
-    /// What is being done, for an error.
+    /// The operation in words, for an error.
     pub(crate) fn doing(&self) -> String {
         match self.updates() {
             true => format!("updating a batch of {}", self.node.table),

@@ -32,7 +32,7 @@ pub struct Target {
     pub(crate) unjudged: Option<Vec<Vec<String>>>,
     /// True if each row is asked about what points to it from its own table; a run goes by the order instead.
     pub(crate) judges_tree: bool,
-    /// What may keep rows of its tables back without a word.
+    /// Triggers and rules that may keep rows of its tables back without a word.
     pub vetoes: Vec<Veto>,
     /// Column, its place among the carried ones, its type.
     pub(crate) details: Vec<(String, usize, ColumnType)>,
@@ -165,7 +165,7 @@ impl Target {
         self.has_key() && !disordered && !(self.updates() && any(Term::is_place))
     }
 
-    /// What a liveness probe is given for a row, in the order of the command's placeholders.
+    /// Values that a liveness probe is given for a row, in the order of the command's placeholders.
     pub fn probe_values(&self, row: &OwnedRow) -> Vec<Option<String>> {
         row.texts(self.probe.as_deref().unwrap_or_default())
     }
@@ -182,7 +182,7 @@ impl Target {
         !self.details.is_empty() || !self.computed.is_empty()
     }
 
-    /// What rows of the policy's own table say of their files.
+    /// Claims of rows of the policy's own table to their files.
     pub fn claims_of(&self, rows: &[OwnedRow]) -> Vec<Claim> {
         let mut claims = Vec::new();
         rows.iter().for_each(|row| self.node.claims(row, &self.owners, &mut claims));

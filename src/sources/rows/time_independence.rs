@@ -20,7 +20,7 @@ const LAST: Timestamp = Timestamp::constant(253_402_128_000, 0);
 /// Columns whose kinds of value tell rows apart.
 const COLUMNS_AT_MOST: usize = 3;
 
-/// What to say of an error that a comparison of a number with a time makes.
+/// Hint for an error that comes from comparing a number with a time; none for others.
 pub fn typed_form_hint(error: &SourceError) -> Option<&'static str> {
     let cause = error.cause.to_string();
     let is_mismatch = cause.contains("operator does not exist") && cause.contains("timestamp");
@@ -30,7 +30,7 @@ pub fn typed_form_hint(error: &SourceError) -> Option<&'static str> {
     )
 }
 
-/// What a piece of SQL does to a row.
+/// Effect of a piece of SQL on a row.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// The row goes only where it is true.
@@ -42,7 +42,7 @@ enum Role {
 /// A row that a comparison was tried on.
 struct Tried {
     changes: bool,
-    /// What kinds of value its columns have.
+    /// Kinds of value that its columns have, separated by spaces.
     class: String,
 }
 
@@ -124,7 +124,8 @@ impl Target {
         Ok(tried.filter(|row| !row.class.split(' ').any(|kind| kind == "never")).collect())
     }
 
-    /// What a comparison says at both ends of time and in between, of rows in which a column of it has a value.
+    /// The statement that evaluates a comparison at both ends of time and in between, on rows in which a column of it
+    /// has a value.
     fn trying(&self, comparison: &Comparison, at: Instants, own: &Named, narrow: impl FnOnce(&mut Sql)) -> Sql {
         let mut sql = Sql::new(self.engine);
         let earliest = self.age.as_ref().map_or(EARLIEST, |age| age.earliest);
@@ -200,8 +201,8 @@ fn push_column(sql: &mut Sql, comparison: &Comparison, (table, term): &(usize, T
     term.push(sql);
 }
 
-/// How many rows a comparison was tried on in vain: none where it depends on the time. Among rows of several kinds of
-/// value, those that cannot be compared with its times count by themselves.
+/// Number of rows on which a comparison was tried in vain: none where it depends on the time. Among rows of several
+/// kinds of value, those that cannot be compared with its times count by themselves.
 fn stuck(tried: &[Tried], comparison: &Comparison) -> Option<usize> {
     let is_number = |param: &Param| matches!(param, Param::Time(time) if time.unit.is_some());
     let suspicious: &[&str] =

@@ -1,4 +1,5 @@
-//! What may keep rows back without an error: triggers that are asked before a row goes, and rules in place of a deletion.
+//! Triggers that are asked before a row goes, and rules in place of a deletion: both may keep rows back without an
+//! error.
 
 use crate::policy::{Ident, TableName};
 use crate::sources::{Session, SourceError};

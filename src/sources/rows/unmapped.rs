@@ -63,7 +63,7 @@ impl Target {
         Ok(known)
     }
 
-    /// What rows of a branch have in the columns that point, each row given by its key.
+    /// Values that rows of a branch, each given by its key, have in the columns that point.
     async fn pointed_at(
         &self,
         session: &mut Session,

@@ -22,11 +22,11 @@ const PLAUSIBLE_HOURS: i64 = 100 * 366 * 24;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SampledAges {
     pub column: String,
-    /// How many there are, at most a thousand.
+    /// Number of values, at most a thousand.
     pub values: usize,
-    /// How many of them are a time by the policy.
+    /// Number of them that are a time by the policy.
     pub timed: usize,
-    /// How many of them cannot be read.
+    /// Number of them that cannot be read.
     pub unreadable: usize,
     /// The unit that the policy says they count.
     pub declared: Option<AgeFormat>,
@@ -37,7 +37,7 @@ pub struct SampledAges {
 }
 
 impl SampledAges {
-    /// What is wrong with all of them, in words; none where some are dates, or none says anything.
+    /// The problem that all of them have, in words; none where some are dates, or none says anything.
     pub fn trouble(&self) -> Option<String> {
         let Self { column, values, timed, unreadable, declared, fitting, example } = self;
         let looked_at = if *values == 1 { "the only value".to_owned() } else { format!("{values} values") };
@@ -57,7 +57,7 @@ impl SampledAges {
         })
     }
 
-    /// What a person may want to know of them, in words.
+    /// A note for a person, in words, where none of them is a time.
     pub fn doubt(&self) -> Option<String> {
         let Self { column, values, timed, declared, example, .. } = self;
         (*timed == 0 && declared.is_some()).then(|| {
@@ -74,7 +74,7 @@ impl SampledAges {
 pub struct Unreadable {
     /// The row's key, as people read it.
     pub key: String,
-    /// What its age column holds; of a long text the beginning.
+    /// Value of its age column; of a long text the beginning.
     pub value: String,
 }
 

@@ -21,7 +21,7 @@ impl Window {
     }
 }
 
-/// Where ages begin.
+/// Lower bound of the ages in a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AgeBound {
     At(String),

@@ -24,7 +24,7 @@ pub struct Walker {
     batch: u32,
     /// Rows of the policy's own table that a window has.
     rows: u32,
-    /// What a plan takes for gone.
+    /// Rows that a plan takes for gone.
     gone: Vec<Gone>,
     next: Next,
 }
@@ -45,7 +45,7 @@ impl Walker {
         Self { target, at, batch, rows, gone: Vec::new(), next: Next::Probe }
     }
 
-    /// The same for a plan: what is gone may have kept something that is not.
+    /// The windows as a plan walks them: what is gone may have kept something that is not.
     pub fn without(self, gone: &[Gone]) -> Self {
         Self { gone: gone.to_vec(), ..self }
     }
@@ -150,7 +150,7 @@ impl Walker {
         }
     }
 
-    /// How many rows are eligible, counting no further than one past a batch.
+    /// Counts eligible rows, no further than one past a batch.
     async fn probe(&self, session: &mut Session) -> Result<u64, SourceError> {
         self.target.count(session, self.at, Some(u64::from(self.rows) + 1), &self.gone).await
     }

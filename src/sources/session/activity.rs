@@ -1,11 +1,11 @@
-//! What a session is doing, shared with whoever may cancel it: a cancellation reaches the statement that was meant and
+//! Activity of a session, shared with whoever may cancel it: a cancellation reaches the statement that was meant and
 //! never the one after it, and a call that was dropped in the middle is noticed.
 
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, MutexGuard};
 
-/// Whether the session is in a statement. Cheap to clone.
+/// State of the session's statement: in progress or not, cancelled or not. Cheap to clone.
 #[derive(Clone, Default)]
 pub(super) struct Activity {
     state: Arc<Mutex<State>>,

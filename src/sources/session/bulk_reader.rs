@@ -53,7 +53,7 @@ enum Client {
     Sqlite(Box<SqliteConnection>, Interrupt),
 }
 
-/// How a reading ended early.
+/// Reason that a reading ended early.
 enum Failure {
     Silent,
     Cause(Cause),
@@ -86,7 +86,7 @@ impl Reader {
         Ok(Self { source_name, patience: source.statement_timeout, client, target, stop: None })
     }
 
-    /// The same, whose reading a stop ends.
+    /// Has a stop end the reading.
     #[must_use]
     pub fn heeding(self, stop: Option<CancellationToken>) -> Self {
         Self { stop, ..self }

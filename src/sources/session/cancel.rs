@@ -19,9 +19,9 @@ use crate::policy::Host;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// How long a cancellation may take to be delivered.
+/// Time that a cancellation may take to be delivered.
 const DELIVERY_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a statement may go on after a stop before the server is asked to cancel it.
+/// Time that a statement may go on after a stop before the server is asked to cancel it.
 const PATIENCE: Duration = Duration::from_millis(400);
 
 /// Cancels, from another task, the statement that a session is in. Cheap to clone.
@@ -31,7 +31,7 @@ pub struct Canceller {
     target: Arc<Target>,
 }
 
-/// Where a cancellation goes.
+/// Destination of a cancellation.
 pub(super) enum Target {
     Postgres { token: CancelToken, host: Host, tls: Option<MakeRustlsConnect> },
     MySql { login: mysql_async::Opts, connection_id: u32 },

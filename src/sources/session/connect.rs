@@ -53,7 +53,7 @@ pub(super) fn open(source: &Source) -> BoxFuture<'_, Result<Opened, Cause>> {
     }
 }
 
-/// How long a transaction may sit idle before the server takes it back: room for the ledger's commit in between, and
+/// Time that a transaction may sit idle before the server takes it back: room for the ledger's commit in between, and
 /// an end to it when this process hangs.
 fn idle_timeout(source: &Source) -> Duration {
     source.statement_timeout.max(Duration::from_secs(60))
@@ -91,7 +91,7 @@ async fn open_postgres(source: &Source, server: &Server) -> Result<Opened, Cause
     })
 }
 
-/// What each transaction of a PostgreSQL session begins with.
+/// Settings with which each transaction of a PostgreSQL session begins.
 pub(super) struct PostgresTerms {
     settings: String,
     pub path: SearchPath,
@@ -127,8 +127,8 @@ struct PostgresFacts {
     path: SearchPath,
 }
 
-/// What a PostgreSQL server is, asked in one transaction of two messages: a pooler that keeps no transaction together
-/// is found out here, before anything depends on it.
+/// Reads the facts about a PostgreSQL server, in one transaction of two messages: a pooler that keeps no transaction
+/// together is found out here, before anything depends on it.
 async fn postgres_facts(source: &Source, connection: &mut Postgres) -> Result<PostgresFacts, Cause> {
     let declared = source.search_path.as_deref();
     let path = declared.map_or("SET LOCAL search_path TO DEFAULT".to_owned(), search_path::declaring);
@@ -169,7 +169,7 @@ fn texts<const N: usize>(row: TextRow) -> [String; N] {
     std::array::from_fn(|_| values.next().unwrap_or_default())
 }
 
-/// How to reach a PostgreSQL server, and with what TLS.
+/// Address, login and TLS by which a PostgreSQL server is reached.
 fn postgres_config(
     source: &Source,
     server: &Server,
@@ -336,7 +336,7 @@ async fn open_sqlite(source: &Source, path: &Path) -> Result<Opened, Cause> {
     })
 }
 
-/// What may stand in a path as it is.
+/// Characters that are percent-encoded in a path: all but those that may stand in it as they are.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The path as a URI that opens an existing file only.

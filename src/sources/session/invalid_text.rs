@@ -1,7 +1,7 @@
 //! Values that are no text although their column says so: marked where they are read, so that one of them is the problem of
 //! its row and of nothing else.
 
-/// What no text of a database begins with.
+/// Beginning of a value that was marked: no text of a database begins with it.
 const MARK: &str = "\0\u{fffd}";
 
 /// Reads bytes as text; what is none is marked, and shows where its bytes are wrong.

@@ -1,4 +1,4 @@
-//! What to make of an error that a driver hands back.
+//! Classification of the errors that a driver hands back.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    /// What to make of an error after `elapsed`, during which a cancellation was requested or not.
+    /// Kind of an error after `elapsed`, during which a cancellation was requested or not.
     pub fn kind(&self, error: &DriverError, elapsed: Duration, cancel_sent: bool) -> ErrorKind {
         match error {
             DriverError::DatabaseError(kind, information) => match kind {

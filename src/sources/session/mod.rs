@@ -57,9 +57,9 @@ use crate::policy::{Endpoint, Engine, Name, Source};
 
 /// Number of sessions that were opened.
 static OPENED: AtomicU64 = AtomicU64::new(0);
-/// How many different statements a session keeps prepared.
+/// Number of different statements that a session keeps prepared.
 const KEPT_STATEMENTS: usize = 64;
-/// What a statement may take beyond its timeout until the session asks the server to end it.
+/// Time that a statement may take beyond its timeout until the session asks the server to end it.
 const TIMEOUT_SLACK: Duration = Duration::from_secs(1);
 
 /// An open connection. A call that is dropped before it ends makes the session unusable, because the server's answer
@@ -76,7 +76,7 @@ pub struct Session {
     patience: Duration,
     activity: Activity,
     canceller: Canceller,
-    /// What ends statements that return rows, while it is heeded.
+    /// The stop that ends statements that return rows, while it is heeded.
     stop: Option<CancellationToken>,
     transaction: Transaction,
     /// PostgreSQL: what transactions begin with.
@@ -168,7 +168,7 @@ impl Session {
         &self.source_name
     }
 
-    /// Which engine answers.
+    /// The engine that answers.
     pub fn engine(&self) -> Engine {
         self.engine
     }
@@ -193,7 +193,7 @@ impl Session {
         self.traits().locking_needs_update
     }
 
-    /// Whether DELETE … RETURNING may be used.
+    /// Support for DELETE … RETURNING.
     pub fn returning(&self) -> Returning {
         self.returning
     }
@@ -203,7 +203,7 @@ impl Session {
         !self.closed
     }
 
-    /// What cancels this session's statements from another task.
+    /// A handle that cancels this session's statements from another task.
     pub fn canceller(&self) -> Canceller {
         self.canceller.clone()
     }

@@ -200,7 +200,7 @@ fn chain_of(error: &tokio_postgres::Error) -> String {
     }
 }
 
-/// What the server answered.
+/// An error that the server answered with.
 struct Answer(DbError);
 
 impl DatabaseErrorInformation for Answer {

@@ -1,4 +1,4 @@
-//! Whether a database takes changes at all: a standby, a server that was made read-only, a file that cannot be written.
+//! Databases that take no changes: a standby, a server that was made read-only, a file that cannot be written.
 
 use std::path::Path;
 

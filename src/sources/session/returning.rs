@@ -1,4 +1,4 @@
-//! Whether a server knows `DELETE … RETURNING`.
+//! A server's support for `DELETE … RETURNING`.
 
 /// Support for `DELETE … RETURNING` (PostgreSQL, SQLite, MariaDB: yes; MySQL: no).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -38,12 +38,12 @@ impl Claim {
         Ok(Self { table: table.clone(), key, _file: file })
     }
 
-    /// What asks for the lock: '1' when it is had; empty where the file is the lock.
+    /// The statement that asks for the lock: it returns '1' when it is had; empty where the file is the lock.
     pub fn taking(&self, engine: Engine) -> String {
         self.of(dialect(engine).traits().table_lock)
     }
 
-    /// What gives the lock back.
+    /// The statement that gives the lock back.
     pub fn giving_back(&self, engine: Engine) -> String {
         self.of(dialect(engine).traits().table_unlock)
     }
@@ -54,7 +54,7 @@ impl Claim {
     }
 }
 
-/// The same number for the same table in every version of retaind: 64 bits of FNV-1a.
+/// Number of a table, the same in every version of retaind: 64 bits of FNV-1a.
 fn fingerprint(parts: [&str; 3]) -> u64 {
     let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

@@ -136,8 +136,9 @@ impl Session {
         rolled_back
     }
 
-    /// What the server can later be asked about the transaction in progress: PostgreSQL's transaction id; on MySQL the
-    /// connection, which tells only that the transaction is over; nothing on SQLite, where it ends with its process.
+    /// The mark by which the server can later be asked about the transaction in progress: PostgreSQL's transaction id;
+    /// on MySQL the connection, which tells only that the transaction is over; none on SQLite, where it ends with its
+    /// process.
     pub async fn transaction_mark(&mut self) -> Result<Option<String>, SourceError> {
         let Some(mark) = self.traits().mark else { return Ok(None) };
         let mut sql = self.sql();
@@ -145,8 +146,8 @@ impl Session {
         self.single("asking for the transaction's id", &sql).await
     }
 
-    /// What became of the transaction with that mark, whose commit was not answered; ask on another session. `Unknown`: it
-    /// is over, or the server cannot say, and the rows themselves must tell.
+    /// Fate of the transaction with that mark, whose commit was not answered; ask on another session. `Unknown`: it is
+    /// over, or the server cannot say, and the rows themselves must tell.
     pub async fn transaction_outcome(&mut self, mark: &str) -> Result<TransactionOutcome, SourceError> {
         let (number, incarnation) = mark.split_once('@').unwrap_or((mark, ""));
         if self.traits().mark.is_none() || !number.parse::<i64>().is_ok_and(|number| number > 0) {

@@ -1,4 +1,4 @@
-//! Where a session stands with its transaction, and what becomes of one.
+//! State of a session's transaction, and the fate of one whose commit was not answered.
 
 /// Fate of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

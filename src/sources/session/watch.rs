@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::cancel::Canceller;
 
-/// How long the server may take to end a statement that it was asked to, until the connection is given up.
+/// Time that the server may take to end a statement that it was asked to, until the connection is given up.
 const LAST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// End of a call.
@@ -40,7 +40,8 @@ pub(super) async fn watch<T>(
     }
 }
 
-/// The same, which a stop ends as well. Boxed: what a run nests around a statement is deep enough.
+/// Waits as [`watch`] does; a stop ends the statement as well. Boxed: what a run nests around a statement is deep
+/// enough.
 pub(super) fn watch_and_heed<'a, T: Send + 'a>(
     patience: Duration,
     canceller: &'a Canceller,

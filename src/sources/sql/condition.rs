@@ -119,7 +119,7 @@ pub(crate) fn checked(value: &str, read_as: &ReadAs, engine: Engine) -> Result<S
     }
 }
 
-/// The same values, with this instant for every time among them.
+/// The values with this instant for every time among them.
 pub(crate) fn bound_at(bound: &Bound, at: Timestamp) -> Bound {
     let mut bound = bound.clone();
     for param in bound.values_mut().filter(|param| param.value.is_some()) {

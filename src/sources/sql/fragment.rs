@@ -29,15 +29,15 @@ pub(crate) struct Comparison {
     /// The columns, each with the place of its table.
     pub(crate) columns: Vec<(usize, Term)>,
     pub(crate) times: Vec<Param>,
-    /// What its columns are told by their types alone.
+    /// Its likeness to a comparison of times, by the types of its columns alone.
     pub(crate) likeness: Likeness,
     /// The first of the SQL's parameters that it has.
     first_param: usize,
 }
 
-/// Whether a comparison can be one of times, by the types of its columns. MySQL and MariaDB convert numbers, texts and
-/// dates into one another by rules that depend on where the comparison stands, so there the types decide as far as a column
-/// is compared as it is.
+/// Likeness of a comparison to one of times, by the types of its columns. MySQL and MariaDB convert numbers, texts and
+/// dates into one another by rules that depend on where the comparison stands, so there the types decide as far as a
+/// column is compared as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Likeness {
     /// Values tell.
@@ -59,7 +59,7 @@ pub(crate) struct Named {
 struct InScope {
     named: Named,
     columns: Vec<Column>,
-    /// Where in the SQL it was named; none for the tables that are always there.
+    /// Place in the SQL at which it was named; none for the tables that are always there.
     at: Option<usize>,
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct FragmentFitter<'a> {
     pub(crate) zone: &'a TimeZone,
     /// The parameters that the policy declares.
     pub(crate) params: &'a [ParamDeclaration],
-    /// How many times stood beside columns with a time zone and beside others without, where the zone is not UTC.
+    /// Number of times that stood beside columns with a time zone and beside others without, where the zone is not UTC.
     pub(crate) mixed_zones: usize,
 }
 

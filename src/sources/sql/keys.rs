@@ -58,7 +58,7 @@ impl KeyTerms {
         }
     }
 
-    /// Where no index serves an ordered comparison of rows (and for one column) it is spelled out.
+    /// Writes an ordered comparison of the key; spelled out where no index serves one of rows, and for one column.
     fn push_ordered(&self, sql: &mut Sql, values: &[String], strict: &str, last: &str) {
         if self.0.len() > 1 && sql.traits().compares_rows_by_index {
             sql.push("(").push(self).push(&format!(") {last} ("));

@@ -52,7 +52,7 @@ impl Term {
         Some(Self::place_of(name, "INTEGER", ColumnType::Integer))
     }
 
-    /// Where a row of PostgreSQL lies: its block and line, and its partition where the table has several.
+    /// The terms for where a row of PostgreSQL lies: its block and line, and its partition where the table has several.
     pub fn place(partitioned: bool) -> Vec<Self> {
         let terms = [("tableoid", "oid"), ("ctid", "tid")]
             .map(|(name, declared)| Self::place_of(name, declared, ColumnType::Other));
@@ -78,7 +78,7 @@ impl Term {
         }
     }
 
-    /// What the column's type means.
+    /// Meaning of the column's type.
     pub fn kind(&self) -> ColumnType {
         self.typed.kind
     }

@@ -12,7 +12,7 @@ pub(crate) struct Token {
     to: (usize, usize),
 }
 
-/// What a token is.
+/// Kind of a token, with its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A word without quotes: a keyword, a name, a number.
@@ -192,7 +192,7 @@ pub(crate) fn piece_around(tokens: &[Token], place: usize) -> Piece {
     Piece { range: outermost, subquery: None }
 }
 
-/// What is between the parentheses around a token, the innermost first; at last everything.
+/// The ranges between the parentheses around a token, the innermost first; at last everything.
 fn groups_around(tokens: &[Token], place: usize) -> Vec<std::ops::Range<usize>> {
     let (mut open, mut groups) = (Vec::new(), Vec::new());
     for (at, token) in tokens.iter().enumerate() {

@@ -10,7 +10,7 @@ use super::super::Gather;
 /// Keys that hold SQL.
 const HOLD_SQL: [&str; 5] = ["where", "protected_by", "alive", "set", "details"];
 
-/// What the SQL of one policy may name, and what it does name.
+/// Parameters that the SQL of one policy may name, and those that it does name.
 pub(super) struct Scope {
     declared: Vec<String>,
     /// A declaration could not be read: an unknown parameter may be the one that it meant.
@@ -18,7 +18,7 @@ pub(super) struct Scope {
     /// Some SQL could not be read: it may use anything.
     pub unreadable: bool,
     pub used: HashSet<String>,
-    /// Where `:cutoff` stands.
+    /// Keys in whose SQL `:cutoff` stands.
     pub cutoffs: Vec<KeyPath>,
 }
 

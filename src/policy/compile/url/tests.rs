@@ -1,4 +1,4 @@
-//! What urls may look like, and that no refusal repeats a password.
+//! Forms of urls, and refusals, none of which repeats a password.
 
 use std::path::PathBuf;
 

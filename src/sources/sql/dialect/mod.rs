@@ -1,5 +1,5 @@
-//! What differs between engines: how each writes what all of them can say, and what only some of them do. The three files
-//! beside this one have the same functions; nobody else asks which engine it is.
+//! Differences between engines: how each writes what all of them can say, and what only some of them do. The three
+//! files beside this one have the same functions; nobody else asks which engine it is.
 //!
 //! Nothing here knows a connection or builds a statement: the answers are texts, some with holes (`@raw` is a column, `@value`
 //! a bound value) that [`Sql::template`](crate::sources::Sql::template) fills.

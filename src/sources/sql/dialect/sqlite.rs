@@ -114,19 +114,19 @@ const TRAITS: Traits = Traits {
     bound_as: ["an integer", "a text such as '2026-01-31 12:00:00'"],
 };
 
-/// Whether the text is what SQLite itself writes for an instant: looked at first, for it costs the least. `datetime` alone
-/// gives hour 24 and the 30th of February back as they were written; without a sign a column of dates, which has the
-/// affinity of numbers, has each text read as one.
+/// Condition: the text is what SQLite itself writes for an instant. Looked at first, for it costs the least. `datetime`
+/// alone gives hour 24 and the 30th of February back as they were written; without a sign a column of dates, which has
+/// the affinity of numbers, has each text read as one.
 const CANONICAL: &str = "+@raw IS datetime(unixepoch(@raw), 'unixepoch') COLLATE BINARY";
 
-/// Whether the text is one to the second or finer, as programs write them, perhaps in UTC: one reading of its first
-/// letters says that they are a date and a time. Looked at next, for it costs half of what all others do.
+/// Condition: the text is an instant to the second or finer, as programs write them, perhaps in UTC; one reading of its
+/// first letters says that they are a date and a time. Looked at next, for it costs half of what all others do.
 const USUAL: &str = "substr(@raw, 1, 19) \
     IS replace(datetime(substr(@raw, 1, 19), '+0 days'), ' ', substr(@raw, 11, 1)) COLLATE BINARY \
     AND @raw GLOB '[1-9]?????????[T ]*' AND length(@raw) <= 29 AND (substr(@raw, 20) IN ('', 'Z') \
     OR (substr(@raw, 20) GLOB '.[0-9]*' AND ltrim(substr(@raw, 21), '0123456789') IN ('', 'Z')))";
 
-/// Whether any other text can be read, as 1 or 0; one of a year before 1000 is none of them.
+/// 1 if any other text can be read, else 0; one of a year before 1000 cannot.
 const READABLE: &str = "CASE WHEN typeof(@raw) <> 'text' THEN 0 \
     WHEN length(@raw) > 35 OR instr(@raw, char(0)) > 0 THEN 0 \
     WHEN @raw NOT GLOB '[1-9][0-9][0-9][0-9]-[01][0-9]-[0-3][0-9]*' THEN 0 \
@@ -138,7 +138,7 @@ const READABLE: &str = "CASE WHEN typeof(@raw) <> 'text' THEN 0 \
     WHEN substr(@raw, -6, 1) IN ('+', '-') THEN substr(@raw, -5) <= '14:00' \
     ELSE length(@raw) <= 29 END";
 
-/// Whether the text is a number in decimal, as 1 or 0.
+/// 1 if the text is a number in decimal, else 0.
 const NUMBER: &str = "(typeof(@raw) = 'text' AND length(@raw) <= 31 AND instr(@raw, char(0)) = 0 \
     AND substr(@raw, 1 + (substr(@raw, 1, 1) = '-')) GLOB '[0-9]*' \
     AND substr(@raw, 1 + (substr(@raw, 1, 1) = '-')) NOT GLOB '*[^0-9.]*' AND @raw NOT GLOB '*.*.*')";

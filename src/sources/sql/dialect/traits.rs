@@ -1,4 +1,4 @@
-//! What each engine says of itself: facts and fixed texts, plain data, one value of it for each; and the functions that each has.
+//! Facts and fixed texts of an engine, plain data, one value of it for each; and the functions that each has.
 
 use super::Typed;
 use crate::sources::ErrorKind;
@@ -58,7 +58,7 @@ pub(crate) struct Traits {
     pub(crate) tls: &'static str,
     /// Asks whether the database is a standby, and whether it is read-only.
     pub(crate) takes_changes: &'static str,
-    /// What is said of one that is read-only.
+    /// Words of the refusal where it is read-only.
     pub(crate) is_read_only: &'static str,
 
     /// Privileges are granted; otherwise the permissions of a file decide.
@@ -80,14 +80,14 @@ pub(crate) struct Traits {
     pub(crate) tree_order: TreeOrder,
     /// Joins from the left to the right.
     pub(crate) join_in_order: &'static str,
-    /// What an index or trigger uses is looked for only where a deletion is compiled.
+    /// Columns and functions that an index or trigger uses are looked up only where a deletion is compiled.
     pub(crate) compiles_deletions: bool,
 
     /// Any value may be in any column, whatever its type.
     pub(crate) stores_anything: bool,
     /// Names without quotes are read in lower case.
     pub(crate) folds_names: bool,
-    /// What is in double quotes is a text, and no name.
+    /// A word in double quotes is a text, and no name.
     pub(crate) double_quotes_texts: bool,
     /// Times are compared with columns of texts as texts.
     pub(crate) compares_texts_with_times: bool,
@@ -116,7 +116,7 @@ pub(crate) struct Traits {
     pub(crate) placeholder: &'static str,
     /// A text that is given as the hexadecimal digits of its bytes.
     pub(crate) literal: Around,
-    /// What is in double quotes and is not known as a name is taken for a text.
+    /// A word in double quotes that is not known as a name is taken for a text.
     pub(crate) mistakes_names: bool,
     /// A NULL has a type.
     pub(crate) types_null: bool,
@@ -136,7 +136,7 @@ pub(crate) struct Traits {
     pub(crate) escapes_bytes: bool,
     /// The length of bytes is counted in bytes.
     pub(crate) counts_bytes: bool,
-    /// How a column compares is known also without an index.
+    /// The collation of a column is known also without an index.
     pub(crate) knows_collations: bool,
     /// Ends of collations, in lower case, that tell any two different texts apart.
     pub(crate) exact_collations: &'static [&'static str],
@@ -148,8 +148,8 @@ pub(crate) struct Traits {
     pub(crate) index_has_schema: bool,
     /// A long text is indexed only by its beginning.
     pub(crate) indexes_beginnings: bool,
-    /// What a server says that refuses a login, `@user`, and the statement that makes it: `@login` with its name as grants have
-    /// it, `@text` with its name as a text, `@password` where one is to be written.
+    /// Messages of a server that refuses a login, `@user`, each with the statement that makes it: `@login` with its
+    /// name as grants have it, `@text` with its name as a text, `@password` where one is to be written.
     pub(crate) logins: &'static [(&'static str, &'static str)],
     /// Whom privileges are granted to has a host behind an `@`.
     pub(crate) grants_to_hosts: bool,
@@ -173,7 +173,7 @@ pub(crate) struct Traits {
     pub(crate) json_array: Around,
     /// A whole number that is bound.
     pub(crate) integer: Around,
-    /// What stands behind an instant in UTC.
+    /// Text behind an instant in UTC.
     pub(crate) utc: &'static str,
     /// The earliest instant that a column of instants is compared with, where that is later than a floor may be. It ends long
     /// before any ceiling, too.
@@ -186,13 +186,13 @@ pub(crate) struct Traits {
     pub(crate) path_text: &'static str,
     /// A bound path that is compared with it.
     pub(crate) path_value: &'static str,
-    /// What follows the last slash of a path `@path`, slashes at its end left out.
+    /// The part of a path `@path` behind its last slash, slashes at its end left out.
     pub(crate) last_segment: &'static str,
     /// Explains a statement as JSON; none where the planner tells no numbers.
     pub(crate) explain: Option<&'static str>,
     /// WHEN and its THEN of a CASE: which kind of value a column has.
     pub(crate) class: &'static str,
-    /// What a number of time is bound as, and what a date, in the operator's words.
+    /// Types that a number of time and a date are bound as, in the operator's words.
     pub(crate) bound_as: [&'static str; 2],
 }
 
@@ -236,7 +236,7 @@ impl Traits {
         escaped
     }
 
-    /// How long that is, as the engine counts.
+    /// Length of [`Traits::path_bytes`], as the engine counts.
     pub(crate) fn path_length(&self, path: &str) -> usize {
         let bytes = self.path_bytes(path);
         if self.counts_bytes { bytes.len() } else { bytes.chars().count() }

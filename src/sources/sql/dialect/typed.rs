@@ -27,7 +27,7 @@ pub(crate) struct Typed {
     pub(crate) kind: ColumnType,
     /// As the catalog writes it.
     pub(crate) declared: String,
-    /// How its texts are compared, as the catalog has it of a column.
+    /// Collation of its texts, as the catalog has it of a column.
     pub(crate) collation: Option<String>,
 }
 
