@@ -1,69 +1,79 @@
-//! Stops a purge with SIGTERM and compares what the ledger says with what is gone.
+//! A purge that is stopped in the middle with SIGTERM: how soon it ends, and that the ledger says what is gone.
 
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use crate::fixture::Fixture;
-use crate::process::{Finished, Watched};
+use super::{Fixture, Layout, ROWS};
+use crate::bench::{Bench, engine_name};
+use crate::engines::EngineKind;
+use crate::measure::{Finished, Watched, run_watched};
+use crate::report::{Figure, Goal, Unit};
 
-/// How long a purge may take to end after SIGTERM.
-const EXIT_LIMIT: Duration = Duration::from_secs(2);
+/// Milliseconds that a purge may take to end after SIGTERM.
+const EXIT_LIMIT: f64 = 2000.0;
 /// The exit code of a cancelled run.
 const CANCELLED: i32 = 5;
+/// Parts of its time after which a purge is stopped.
+const MOMENTS: [f64; 3] = [0.2, 0.4, 0.6];
 
-/// Prints a line for each moment at which the purge was stopped, and says whether all went as it must.
-pub fn measure(fixture: &Fixture, engine: &str) -> anyhow::Result<bool> {
+/// Each engine in turn. Fails where a sum is wrong.
+pub fn sigterm(bench: &Bench) -> anyhow::Result<Vec<Figure>> {
+    [EngineKind::Postgres, EngineKind::MariaDb, EngineKind::Sqlite]
+        .map(|kind| stopped(bench, kind))
+        .into_iter()
+        .collect()
+}
+
+fn stopped(bench: &Bench, kind: EngineKind) -> anyhow::Result<Figure> {
+    let fixture = bench.fixture(kind, Layout::Ascending, bench.scaled(ROWS))?;
     fixture.restore()?;
-    let whole = Watched::start(&mut run(fixture))?.finish()?;
-    ensure!(whole.status.success(), "retaind run: {}\n{}", whole.status, whole.stderr);
-    let mut held = true;
-    for part in [0.2, 0.4, 0.6] {
-        let after = whole.duration.mul_f64(part);
+    let whole = run_watched(&mut purge(&fixture)?)?;
+    let mut millis = Vec::new();
+    for part in MOMENTS {
         fixture.restore()?;
-        let watched = Watched::start(&mut run(fixture))?;
-        std::thread::sleep(after);
-        watched.terminate()?;
+        let run = Watched::start(&mut purge(&fixture)?)?;
+        std::thread::sleep(whole.duration.mul_f64(part));
+        run.terminate()?;
         let stopped = Instant::now();
-        let finished = watched.finish()?;
-        held &= report(fixture, engine, after, stopped.elapsed(), &finished)?;
+        let finished = run.finish()?;
+        millis.push(stopped.elapsed().as_secs_f64() * 1e3);
+        ensure_accounted(&fixture, &finished)?;
     }
-    Ok(held)
+    fixture.rest();
+    let work = format!("end of that purge after SIGTERM, {}", engine_name(kind));
+    Ok(Figure::greatest(&work, Unit::Millis, &millis)
+        .goal(Goal::AtMost(EXIT_LIMIT))
+        .remark("the ledger has what is gone"))
 }
 
-fn run(fixture: &Fixture) -> std::process::Command {
-    let mut command = fixture.retaind();
+fn purge(fixture: &Fixture) -> anyhow::Result<Command> {
+    let mut command = fixture.retaind("")?;
     command.args(["run", "readings", "--json"]);
-    command
+    Ok(command)
 }
 
-fn report(
-    fixture: &Fixture,
-    engine: &str,
-    after: Duration,
-    took: Duration,
-    finished: &Finished,
-) -> anyhow::Result<bool> {
+/// Fails unless the result, the ledger and the table agree.
+fn ensure_accounted(fixture: &Fixture, finished: &Finished) -> anyhow::Result<()> {
     let gone = fixture.rows() - fixture.count("")?;
     let result: Value = serde_json::from_str(&finished.stdout).context("the result is JSON")?;
     let id = result["run_id"].as_str().context("the result has a run_id")?;
-    let kept = fixture.retaind().args(["runs", id, "--json"]).output().context("starting retaind runs")?;
+    let kept = fixture.retaind("")?.args(["runs", id, "--json"]).output().context("starting retaind runs")?;
     let kept: Value = serde_json::from_slice(&kept.stdout).context("the ledger's result is JSON")?;
-    let in_ledger = kept["totals"]["rows_deleted"].as_u64().context("the ledger has a sum")?;
-    let status = kept["status"].as_str().unwrap_or("none");
-    println!(
-        "{engine:<11} {:>7.2} s {:>7.2} s {gone:>13} {in_ledger:>13}  {status}",
-        after.as_secs_f64(),
-        took.as_secs_f64()
-    );
-    let policy_sum: u64 =
+    let sum = kept["totals"]["rows_deleted"].as_u64().context("the ledger has a sum")?;
+    let by_policy: u64 =
         kept["policies"].as_array().into_iter().flatten().filter_map(|policy| policy["rows_deleted"].as_u64()).sum();
-    Ok(took <= EXIT_LIMIT
-        && finished.status.code() == Some(CANCELLED)
-        && status == "cancelled"
-        && result["status"] == "cancelled"
-        && result["totals"] == kept["totals"]
-        && policy_sum == gone
-        && in_ledger == gone)
+    ensure!(
+        finished.status.code() == Some(CANCELLED)
+            && kept["status"] == "cancelled"
+            && result["status"] == "cancelled"
+            && result["totals"] == kept["totals"],
+        "the run ended with {}, in the ledger as {}",
+        finished.status,
+        kept["status"]
+    );
+    ensure!(by_policy == gone && sum == gone, "{gone} rows are gone, {sum} in the ledger");
+    Ok(())
 }

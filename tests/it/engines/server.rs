@@ -105,6 +105,11 @@ impl Server {
         self.end(Signal::KILL);
     }
 
+    /// Ends it at once, leaving nothing behind but its data, which it does not put in order.
+    pub fn abandon(&self) {
+        self.end(if self.inner.kind == EngineKind::Postgres { Signal::QUIT } else { Signal::KILL });
+    }
+
     /// Stops answering, connections included, until [`Server::thaw`]: what a hung host looks like.
     pub fn freeze(&self) {
         self.signal_all(Signal::STOP);
@@ -140,6 +145,11 @@ impl Server {
             EngineKind::Postgres => self.inner.dir.clone(),
             _ => self.inner.dir.join("mariadb.sock"),
         }
+    }
+
+    /// The directory of its data.
+    pub fn data(&self) -> PathBuf {
+        self.inner.dir.join("data")
     }
 
     /// The login that may do anything, over the socket.

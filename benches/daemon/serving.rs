@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use crate::fixture::Fixture;
 use crate::http;
+use crate::purge::Fixture;
 
 /// A daemon under measurement.
 pub struct Daemon {
@@ -22,13 +22,13 @@ pub struct Daemon {
 impl Daemon {
     /// Starts, and waits until it answers.
     pub fn start(fixture: &Fixture) -> anyhow::Result<Self> {
-        let command = || {
-            let mut command = fixture.retaind();
+        let command = || -> anyhow::Result<Command> {
+            let mut command = fixture.retaind("")?;
             command.env("RETAIND__SERVER__LISTEN", "127.0.0.1:0");
-            command
+            Ok(command)
         };
         let token = token(command)?;
-        let mut child = command().arg("daemon").stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut child = command()?.arg("daemon").stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let mut log = BufReader::new(child.stderr.take().context("its log")?);
         let mut line = String::new();
         let address = loop {
@@ -103,9 +103,9 @@ impl Drop for Daemon {
 }
 
 /// Adds a token in place of the one before.
-fn token(command: impl Fn() -> Command) -> anyhow::Result<String> {
-    command().args(["token", "remove", "bench"]).stderr(Stdio::null()).output()?;
-    let added = command().args(["token", "add", "bench", "--role", "viewer"]).output()?;
+fn token(command: impl Fn() -> anyhow::Result<Command>) -> anyhow::Result<String> {
+    command()?.args(["token", "remove", "bench"]).stderr(Stdio::null()).output()?;
+    let added = command()?.args(["token", "add", "bench", "--role", "viewer"]).output()?;
     ensure!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
     Ok(String::from_utf8(added.stdout)?.trim().to_owned())
 }

@@ -1,4 +1,4 @@
-//! A retaind process under measurement: its time, its peak memory, its answer. Measures; judges nothing.
+//! A retaind process under measurement: its time, its peak memory, its answer.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 
-/// How often the peak memory is read; it only grows, so that at most the last of these is missed.
+/// Period at which the peak memory is read; it only grows, so that at most the last of these is missed.
 const MEMORY_PERIOD: Duration = Duration::from_millis(5);
 
 /// The release binary that belongs to this program, or the one that `RETAIND_BENCH_PROGRAM` names.
@@ -22,6 +22,13 @@ pub fn retaind(config: &Path) -> Command {
     }
     command.arg("--config").arg(config).env_remove("NOTIFY_SOCKET").stdin(Stdio::null());
     command
+}
+
+/// Runs a command of retaind to its end, which has to be a success.
+pub fn run_watched(command: &mut Command) -> anyhow::Result<Finished> {
+    let finished = Watched::start(command)?.finish()?;
+    ensure!(finished.status.success(), "{command:?}: {}\n{}{}", finished.status, finished.stdout, finished.stderr);
+    Ok(finished)
 }
 
 /// A number of `/proc/PID/status` or one of its threads', in the unit that the kernel uses there.
@@ -40,13 +47,13 @@ pub struct Watched {
     watcher: JoinHandle<()>,
 }
 
-/// What became of a process.
+/// A process that has ended.
 pub struct Finished {
     pub status: ExitStatus,
     pub stdout: String,
     pub stderr: String,
     pub duration: Duration,
-    pub peak_kib: u64,
+    pub peak_mib: f64,
 }
 
 impl Watched {
@@ -76,8 +83,7 @@ impl Watched {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) -> anyhow::Result<()> {
-        let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        let pid = pid.context("the process has an id")?;
+        let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).context("sending SIGTERM")
     }
 
@@ -92,14 +98,17 @@ impl Watched {
             stdout: String::from_utf8(output.stdout).context("retaind's output is text")?,
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
             duration,
-            peak_kib: self.peak_kib.load(Ordering::Relaxed),
+            peak_mib: self.peak_kib.load(Ordering::Relaxed) as f64 / 1024.0,
         })
     }
 }
 
-/// The middle one of several measurements; of an even number the better of the two.
-pub fn median<T: PartialOrd + Copy>(values: &[T]) -> Option<T> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(|a, b| a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal));
-    sorted.get(sorted.len().saturating_sub(1) / 2).copied()
+/// Runs a program of the other side to its end, which has to be a success, and says how long it took.
+pub fn time(command: &mut Command) -> anyhow::Result<Duration> {
+    let started = Instant::now();
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("starting {command:?}"))?;
+    let duration = started.elapsed();
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command:?}: {}\n{said}", output.status);
+    Ok(duration)
 }

@@ -1,93 +1,20 @@
-//! Measures a daemon that has nothing to do: time from start to READY, resident memory, wake-ups.
-
-#![allow(clippy::disallowed_methods, reason = "a bench makes its own files, and measures real time")]
-
-#[allow(dead_code, reason = "shared with the other benches")]
-#[path = "../common/process.rs"]
-mod process;
+//! A daemon that believes systemd has started it, and has nothing to do.
 
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
-use clap::Parser;
 
-use process::{median, retaind, status_field};
+use crate::measure::{retaind, status_field};
 
-const READY_LIMIT: Duration = Duration::from_millis(150);
-const MEMORY_LIMIT_MIB: f64 = 20.0;
-/// What one ping of the watchdog may cost: its timer, the loop that answers, a worker that is woken to look for more.
-const WAKE_UPS_PER_PING: u64 = 8;
 /// Half of this is how often systemd's documentation wants to hear from the daemon.
 const WATCHDOG_USEC: u64 = 20_000_000;
-const STARTS: usize = 9;
-
-/// Measures an idle daemon with three tasks.
-#[derive(Parser)]
-#[command(name = "idle")]
-struct Options {
-    /// Seconds over which wake-ups are counted.
-    #[arg(long, default_value_t = 30)]
-    secs: u64,
-    /// End with an error when a limit is missed.
-    #[arg(long)]
-    check: bool,
-    /// What cargo adds by itself.
-    #[arg(long, hide = true)]
-    bench: bool,
-}
-
-fn main() -> anyhow::Result<ExitCode> {
-    let options = Options::parse();
-    let dir = tempfile::tempdir()?;
-    let config = write_config(dir.path())?;
-
-    // The first start makes the ledger and is not counted.
-    Daemon::start(dir.path(), &config)?.stop()?;
-    let mut starts = Vec::new();
-    for _ in 0..STARTS {
-        let daemon = Daemon::start(dir.path(), &config)?;
-        starts.push(daemon.ready_after);
-        daemon.stop()?;
-    }
-    let ready = median(&starts).context("the daemon was started")?;
-
-    let daemon = Daemon::start(dir.path(), &config)?;
-    // What belongs to the start is over by then.
-    std::thread::sleep(Duration::from_secs(2));
-    daemon.pings()?;
-    let before = daemon.wake_ups()?;
-    std::thread::sleep(Duration::from_secs(options.secs));
-    let (after, pings) = (daemon.wake_ups()?, daemon.pings()?);
-    let resident_mib = status_field(&daemon.proc_path("status"), "VmRSS").context("VmRSS")? as f64 / 1024.0;
-    daemon.stop()?;
-
-    let woken: BTreeMap<&String, u64> = after
-        .iter()
-        .map(|(thread, count)| (thread, count - before.get(thread).copied().unwrap_or(0)))
-        .filter(|(_, count)| *count > 0)
-        .collect();
-    let wake_ups: u64 = woken.values().sum();
-    let wake_up_limit = pings * WAKE_UPS_PER_PING;
-    println!("start to READY   {:>8.1} ms    limit {} ms", ready.as_secs_f64() * 1e3, READY_LIMIT.as_millis());
-    println!("resident memory  {resident_mib:>8.1} MiB   limit {MEMORY_LIMIT_MIB} MiB");
-    println!("wake-ups         {wake_ups:>8} in {} s, {pings} watchdog pings   limit {wake_up_limit}", options.secs);
-    for (thread, count) in woken {
-        println!("                 {count:>8} {thread}");
-    }
-    let held = ready < READY_LIMIT && resident_mib < MEMORY_LIMIT_MIB && wake_ups <= wake_up_limit;
-    if options.check && !held {
-        eprintln!("A limit was missed.");
-        return Ok(ExitCode::FAILURE);
-    }
-    Ok(ExitCode::SUCCESS)
-}
 
 /// Three tasks, none of which is due soon.
-fn write_config(dir: &Path) -> anyhow::Result<PathBuf> {
+pub fn write_config(dir: &Path) -> anyhow::Result<PathBuf> {
     let database = dir.join("source.db");
     engine_file(&database)?;
     let state = dir.join("state");
@@ -123,14 +50,14 @@ fn engine_file(path: &Path) -> anyhow::Result<()> {
 }
 
 /// A running daemon that believes systemd has started it.
-struct Daemon {
+pub struct Daemon {
     child: Child,
     notifications: UnixDatagram,
-    ready_after: Duration,
+    pub ready_after: Duration,
 }
 
 impl Daemon {
-    fn start(dir: &Path, config: &Path) -> anyhow::Result<Self> {
+    pub fn start(dir: &Path, config: &Path) -> anyhow::Result<Self> {
         let socket = dir.join("notify");
         let _ = std::fs::remove_file(&socket);
         let notifications = UnixDatagram::bind(&socket)?;
@@ -164,7 +91,7 @@ impl Daemon {
     }
 
     /// How often the watchdog was answered since this was last asked.
-    fn pings(&self) -> anyhow::Result<u64> {
+    pub fn pings(&self) -> anyhow::Result<u64> {
         self.notifications.set_nonblocking(true)?;
         let mut pings = 0;
         while let Ok(message) = self.receive() {
@@ -175,7 +102,7 @@ impl Daemon {
     }
 
     /// How often each thread was put to sleep and woken again, since it began.
-    fn wake_ups(&self) -> anyhow::Result<BTreeMap<String, u64>> {
+    pub fn wake_ups(&self) -> anyhow::Result<BTreeMap<String, u64>> {
         let mut counts = BTreeMap::new();
         for entry in std::fs::read_dir(self.proc_path("task"))? {
             let thread = entry?.path();
@@ -187,11 +114,11 @@ impl Daemon {
         Ok(counts)
     }
 
-    fn proc_path(&self, file: &str) -> PathBuf {
+    pub fn proc_path(&self, file: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/{file}", self.child.id()))
     }
 
-    fn stop(mut self) -> anyhow::Result<()> {
+    pub fn stop(mut self) -> anyhow::Result<()> {
         let pid = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw).context("a pid")?;
         rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;
         let deadline = Instant::now() + Duration::from_secs(10);
