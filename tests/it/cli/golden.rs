@@ -48,6 +48,8 @@ fn settled(world: &World, value: Value) -> Value {
             .map(|(key, value)| {
                 let value =
                     if MEASURED.contains(&key.as_str()) && !value.is_null() { "MEASURED".into() } else { value };
+                // Whoever runs the tests.
+                let value = if key == "user" && value.is_string() { "root".into() } else { value };
                 (key, settled(world, value))
             })
             .collect(),

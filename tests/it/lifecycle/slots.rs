@@ -3,6 +3,12 @@
 use super::commands::retaind;
 use super::*;
 
+/// A slot each day that is half a day away.
+fn far_from_now() -> String {
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    format!("schedule = \"0 {} * * *\"\n", (now.hour() + 12) % 24)
+}
+
 #[test]
 fn a_scheduled_run_shows_in_the_status() {
     let world = world("every = \"1s\"");
@@ -20,7 +26,7 @@ fn a_scheduled_run_shows_in_the_status() {
 
 #[test]
 fn slots_missed_while_down_are_caught_up_once() {
-    let world = world("schedule = \"0 3 * * *\"\ncatch_up = true");
+    let world = world(&format!("{}catch_up = true", far_from_now()));
     Daemon::ready(&world).stop();
     let days_ago = |days: i64| {
         let at = world.clock.now() - jiff::SignedDuration::from_hours(24 * days);
@@ -40,7 +46,7 @@ fn slots_missed_while_down_are_caught_up_once() {
 
 #[test]
 fn without_catch_up_a_missed_slot_is_noted() {
-    let world = world("schedule = \"0 3 * * *\"\ncatch_up = false\nmisfire_grace = \"1s\"");
+    let world = world(&format!("{}catch_up = false\nmisfire_grace = \"1s\"", far_from_now()));
     Daemon::ready(&world).stop();
     ledger(&world).execute("UPDATE tasks SET known_since = '2026-01-01T00:00:00.000000000Z'").unwrap();
     world.item(1, 40.0, None, None);
@@ -76,7 +82,7 @@ fn words(runs: &[Vec<Option<String>>]) -> Vec<(String, String)> {
 
 /// A task whose newest slot was missed, so that a start runs it.
 fn missed_slot(task: &str) -> World {
-    let world = world(&format!("schedule = \"0 3 * * *\"\n{task}"));
+    let world = world(&format!("{}{task}", far_from_now()));
     Daemon::ready(&world).stop();
     let days_ago = world.clock.now() - jiff::SignedDuration::from_hours(24 * 9);
     ledger(&world).execute(&format!("UPDATE tasks SET known_since = '{days_ago:.9}'")).unwrap();
