@@ -151,6 +151,11 @@ impl PathTemplate {
         }
     }
 
+    /// True if it may make a path beneath a directory: values have no slash, so that how deep its paths are is known.
+    pub fn reaches_beneath(&self, directory: &str) -> bool {
+        self.segments().len() > directory.split('/').count()
+    }
+
     /// Its pieces, by components of the path.
     fn segments(&self) -> Vec<Vec<TemplatePart>> {
         let mut segments = vec![Vec::new()];

@@ -1,6 +1,7 @@
 //! Sessions on real servers: statements, transactions, timeouts, cancellation, loss, TLS; and the catalog's facts.
 
 mod ages;
+mod beneath;
 mod catalog;
 mod endings;
 mod privileges;

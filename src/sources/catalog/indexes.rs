@@ -132,6 +132,7 @@ mod tests {
             key: Vec::new(),
             unique: Vec::new(),
             indexes: Vec::new(),
+            beginnings: Vec::new(),
             has_rowid: true,
         }
     }

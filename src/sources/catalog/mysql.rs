@@ -3,7 +3,7 @@
 use super::foreign_key::{InboundForeignKey, collect_inbound};
 use super::listing::{cells, looking_up};
 use super::privileges::{Privileges, asking_for};
-use super::raw_index::{RawIndex, choose_key, unique_keys};
+use super::raw_index::{RawIndex, beginnings, choose_key, unique_keys};
 use super::table::{Column, TableFacts};
 use crate::policy::{Ident, TableName};
 use crate::sources::{ColumnType, ErrorKind, Session, SourceError, Sql, TextRow};
@@ -19,6 +19,7 @@ pub(super) async fn load(session: &mut Session, table: &TableName) -> Result<Opt
         relation: found.relation,
         key: choose_key(&indexes, &columns),
         unique: unique_keys(&indexes),
+        beginnings: beginnings(&indexes),
         indexes: indexes.iter().filter_map(RawIndex::facts).collect(),
         columns,
         has_rowid: false,
@@ -138,7 +139,7 @@ async fn load_indexes(session: &mut Session, operation: &str, table: &TableName)
     // A part of an index without a column is an expression. A prefix is not in the order of the whole value.
     sql.push(
         "SELECT s.index_name, CAST(s.index_name = 'PRIMARY' AS CHAR), CAST(s.non_unique = 0 AS CHAR), s.column_name, \
-         CAST(COALESCE(s.collation, 'A') = 'D' AS CHAR), CAST(s.sub_part IS NULL AS CHAR) \
+         CAST(COALESCE(s.collation, 'A') = 'D' AS CHAR), CAST(s.sub_part IS NULL AS CHAR), '1' \
          FROM information_schema.statistics s",
     );
     push_where(&mut sql, "s.", table);

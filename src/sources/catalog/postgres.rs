@@ -3,7 +3,7 @@
 use super::foreign_key::{InboundForeignKey, collect_inbound};
 use super::listing::{cells, looking_up};
 use super::privileges::{Privileges, asking_for};
-use super::raw_index::{RawIndex, choose_key, unique_keys};
+use super::raw_index::{RawIndex, beginnings, choose_key, unique_keys};
 use super::table::{Column, TableFacts};
 use crate::policy::{Ident, TableName};
 use crate::sources::{ColumnType, ErrorKind, Session, SourceError, Sql};
@@ -27,6 +27,7 @@ pub(super) async fn load(session: &mut Session, table: &TableName) -> Result<Opt
         relation: relation(&kind, has_heirs == "1").to_owned(),
         key: choose_key(&indexes, &columns),
         unique: unique_keys(&indexes),
+        beginnings: beginnings(&indexes),
         indexes: indexes.iter().filter_map(RawIndex::facts).collect(),
         columns,
         has_rowid: false,
@@ -149,11 +150,17 @@ async fn load_indexes(session: &mut Session, operation: &str, oid: &str) -> Resu
     // A deferrable constraint lets two rows share a key for a while.
     sql.push(
         "SELECT ic.relname::text, i.indisprimary::int::text, (i.indisunique AND i.indimmediate)::int::text, \
-         a.attname::text, (i.indoption[k.position - 1]::int & 1)::text, oc.opcdefault::int::text \
+         a.attname::text, (i.indoption[k.position - 1]::int & 1)::text, oc.opcdefault::int::text, \
+         (oc.opcname LIKE '%pattern_ops' OR oc.opcname = 'bytea_ops' OR coalesce(co.provider, db.provider) = 'b' OR \
+         coalesce(co.provider, db.provider) = 'c' AND coalesce(co.locale, db.locale) IN ('C', 'POSIX'))::int::text \
          FROM pg_index i JOIN pg_class ic ON ic.oid = i.indexrelid JOIN pg_am am ON am.oid = ic.relam \
          CROSS JOIN LATERAL generate_series(1, i.indnkeyatts::int) AS k(position) \
          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k.position - 1] \
          JOIN pg_opclass oc ON oc.oid = i.indclass[k.position - 1] \
+         LEFT JOIN (SELECT oid, collprovider::text AS provider, collcollate AS locale FROM pg_collation \
+         WHERE collprovider <> 'd') AS co ON co.oid = i.indcollation[k.position - 1] \
+         CROSS JOIN (SELECT coalesce(to_jsonb(d) ->> 'datlocprovider', 'c') AS provider, datcollate AS locale \
+         FROM pg_database d WHERE datname = current_database()) AS db \
          WHERE i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND am.amname = 'btree' AND i.indrelid = ",
     );
     sql.bind(oid.to_owned()).push("::oid ORDER BY ic.relname, k.position");

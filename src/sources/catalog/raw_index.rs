@@ -18,16 +18,19 @@ pub(super) struct RawIndexColumn {
     descending: bool,
     /// It is sorted by the plain value: not by a prefix, another collation or an unusual operator class.
     plain: bool,
+    /// Values that begin alike are neighbours.
+    by_beginning: bool,
 }
 
 impl RawIndex {
-    /// Collects rows of (index, primary, unique, column, descending, plain), an index's rows being neighbours; flags
-    /// are "1" or something else.
+    /// Collects rows of (index, primary, unique, column, descending, plain, by its beginning), an index's rows being
+    /// neighbours; flags are "1" or something else.
     pub(super) fn collect(rows: Vec<TextRow>) -> Vec<RawIndex> {
         let mut indexes: Vec<RawIndex> = Vec::new();
         for row in rows {
-            let [name, primary, unique, column, descending, plain] = cells(row);
-            let column = RawIndexColumn { name: column, descending: descending == "1", plain: plain == "1" };
+            let [name, primary, unique, column, descending, plain, by_beginning] = cells(row);
+            let (descending, plain, by_beginning) = (descending == "1", plain == "1", by_beginning == "1");
+            let column = RawIndexColumn { name: column, descending, plain, by_beginning };
             match indexes.last_mut() {
                 Some(last) if last.name == name => last.columns.push(column),
                 _ => {
@@ -68,6 +71,12 @@ pub(super) fn choose_key(indexes: &[RawIndex], columns: &[Column]) -> Vec<Ident>
         .map_or(Vec::new(), |(.., key)| key)
 }
 
+/// The columns that an index begins with by whose order values that begin alike are neighbours.
+pub(super) fn beginnings(indexes: &[RawIndex]) -> Vec<Ident> {
+    let leading = indexes.iter().filter_map(|index| index.columns.first()).filter(|column| column.by_beginning);
+    leading.filter_map(|column| Ident::parse(&column.name).ok()).collect()
+}
+
 /// The columns of each unique index.
 pub(super) fn unique_keys(indexes: &[RawIndex]) -> Vec<Vec<Ident>> {
     indexes.iter().filter(|index| index.unique).filter_map(RawIndex::idents).collect()
@@ -83,6 +92,7 @@ mod tests {
             name: (*name).to_owned(),
             descending: *descending,
             plain: *plain,
+            by_beginning: false,
         });
         RawIndex { name: name.to_owned(), primary, unique: true, columns: columns.collect() }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::foreign_key::{InboundForeignKey, collect_inbound};
 use super::listing::{cells, looking_up};
 use super::privileges::{Privileges, asking_for};
-use super::raw_index::{RawIndex, choose_key, unique_keys};
+use super::raw_index::{RawIndex, beginnings, choose_key, unique_keys};
 use super::table::{Column, IndexFacts, TableFacts};
 use crate::policy::{Ident, TableName};
 use crate::sources::session::is_writable;
@@ -44,6 +44,7 @@ pub(super) async fn load(session: &mut Session, table: &TableName) -> Result<Opt
         columns,
         key,
         unique,
+        beginnings: beginnings(&raw),
         indexes,
         has_rowid,
     }))
@@ -140,7 +141,7 @@ async fn load_indexes(
     let mut sql = session.sql();
     sql.push(
         "SELECT i.name, CAST(i.origin = 'pk' AS TEXT), CAST(i.`unique` AS TEXT), c.name, CAST(c.`desc` AS TEXT), \
-         CAST(c.coll = 'BINARY' AS TEXT), c.coll FROM pragma_index_list(",
+         CAST(c.coll = 'BINARY' AS TEXT), CAST(c.coll = 'BINARY' AS TEXT), c.coll FROM pragma_index_list(",
     );
     sql.bind(table.to_string()).push(", ").bind(SCHEMA.to_owned()).push(") AS i JOIN pragma_index_xinfo(i.name, ");
     sql.bind(SCHEMA.to_owned());
@@ -151,7 +152,7 @@ async fn load_indexes(
     );
     let rows = session.query(operation, &sql).await?;
     for row in &rows {
-        let [_, _, Some(unique), Some(name), _, _, Some(collation)] = row.0.as_slice() else { continue };
+        let [_, _, Some(unique), Some(name), .., Some(collation)] = row.0.as_slice() else { continue };
         let column = columns.iter_mut().map(|(column, _)| column).find(|column| column.name.as_str() == name);
         if let Some(column) = column.filter(|column| unique == "1" && column.collation.is_none()) {
             column.collation = Ident::parse(collation).ok().map(|collation| format!("`{collation}`"));

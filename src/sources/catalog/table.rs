@@ -17,6 +17,8 @@ pub struct TableFacts {
     pub unique: Vec<Vec<Ident>>,
     /// Plain (not partial, not expression, valid) b-tree indexes, primary key and unique ones included.
     pub indexes: Vec<IndexFacts>,
+    /// Columns of which one of these, or one over their first characters alone, finds the values that begin with a text.
+    pub beginnings: Vec<Ident>,
     /// SQLite only: the table has a rowid.
     pub has_rowid: bool,
 }

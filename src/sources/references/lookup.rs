@@ -1,9 +1,10 @@
 //! Looking up files in the columns that name them: conditions of statements, and the reading of the rows that answer.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::scan::push_last_segment;
-use crate::policy::{FilePath, PathTemplate, ReferenceMatch, Store, StorePath, TemplatePart};
+use crate::policy::{FilePath, PathTemplate, ReferenceMatch, Store, StorePath, TableName, TemplatePart};
+use crate::sources::sql::dialect::Begins;
 use crate::sources::sql::term::Term;
 use crate::sources::{ColumnType, Gone, ReferenceColumn, Session, SourceError, Sql};
 
@@ -65,20 +66,32 @@ impl ReferenceColumn {
         Ok(still)
     }
 
-    /// Writes "the path begins so".
-    pub(crate) fn push_begins(&self, sql: &mut Sql, beginning: &str) {
-        sql.push("substr(");
-        match (self.path(), self.terms()) {
-            (FilePath::Column(_), [column]) => {
-                column.push_path_text(sql);
-                sql.push(&format!(", 1, {}) = ", column.path_length(sql.traits(), beginning)));
-                column.push_path_part(sql, beginning);
-            }
-            _ => {
-                self.push_path(sql);
-                sql.push(&format!(", 1, {}) = ", beginning.chars().count())).bind(beginning.to_owned());
-            }
+    /// Writes "the path begins with one of these", which end with a slash: range by range of an index where one serves; else
+    /// each path is cut to every length that they have, and looked up among those of that length.
+    pub(crate) fn push_begins(&self, sql: &mut Sql, beginnings: &[String]) {
+        if let (Some(begins), [column]) = (self.begins(), self.terms()) {
+            return push_begins_by_index(sql, &self.table, column, (begins, beginnings));
         }
+        let column = match self.path() {
+            FilePath::Column(_) => self.terms().first(),
+            FilePath::Template(_) => None,
+        };
+        let traits = sql.traits();
+        let mut by_length: BTreeMap<usize, Vec<&String>> = BTreeMap::new();
+        for beginning in beginnings {
+            let chars = || beginning.chars().count();
+            let length = column.map_or_else(chars, |column| column.path_length(traits, beginning));
+            by_length.entry(length).or_default().push(beginning);
+        }
+        let by_length: Vec<_> = by_length.into_iter().collect();
+        sql.separated(" OR ", &by_length, |sql, (length, beginnings)| {
+            sql.push("substr(").with(|sql| self.push_path(sql)).push(&format!(", 1, {length}) IN ("));
+            sql.separated(", ", beginnings, |sql, beginning| match column {
+                Some(column) => column.push_path_part(sql, beginning),
+                None => drop(sql.bind((*beginning).clone())),
+            });
+            sql.push(")");
+        });
     }
 
     /// The file that a row names, from the columns of its path.
@@ -125,6 +138,25 @@ impl ReferenceColumn {
         });
         sql.push(")");
     }
+}
+
+fn push_begins_by_index(sql: &mut Sql, table: &TableName, column: &Term, (begins, beginnings): (Begins, &[String])) {
+    let fill = |sql: &mut Sql, hole: &str, text: &str| {
+        match hole {
+            "table" => sql.table(table),
+            "from" => sql.bind(text.to_owned()),
+            "above" => sql.bind(format!("{text}\0")),
+            // The character behind the slash.
+            "to" => sql.bind(format!("{}0", text.strip_suffix('/').unwrap_or(text))),
+            "pattern" => sql.bind(format!("{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_"))),
+            _ => sql.push(column),
+        };
+    };
+    sql.template(begins.around.0, |sql, hole| fill(sql, hole, ""));
+    sql.separated(begins.between, beginnings, |sql, text| {
+        sql.template(begins.each, |sql, hole| fill(sql, hole, text));
+    });
+    sql.template(begins.around.1, |sql, hole| fill(sql, hole, ""));
 }
 
 /// Compared bare where that can be, so that an index on the column serves.

@@ -9,14 +9,15 @@ use crate::policy::{
 use crate::sources::rows::assumed_gone::{Gone, push_remaining};
 use crate::sources::rows::resolve::{Unfit, find};
 use crate::sources::rows::target::literal;
+use crate::sources::sql::dialect::{Begins, dialect};
 use crate::sources::sql::keys::KeyTerms;
 use crate::sources::sql::term::Term;
 use crate::sources::{ColumnType, ErrorKind, RowId, Session, SourceError, Sql, TableFacts};
 
 /// Most paths in one question.
 const PATHS_AT_ONCE: usize = 1000;
-/// Most directories in one question about what lies beneath them.
-const DIRECTORIES_AT_ONCE: usize = 50;
+/// Most directories in one question about what lies beneath them; and where an index is asked for each of them.
+const DIRECTORIES_AT_ONCE: [usize; 2] = [1000, 50];
 
 /// Rows that name files of a store: as declared in the configuration, or recorded in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub struct ReferenceColumn {
     matching: ReferenceMatch,
     /// The columns of the path.
     terms: Vec<Term>,
+    /// How the beginning of the column is asked for by an index; none where none serves.
+    begins: Option<Begins>,
     released: Vec<(Term, String)>,
     ignore_prefix: Vec<String>,
     /// For each update that lets go of the file, what a row has then.
@@ -100,6 +103,13 @@ impl ReferenceColumn {
             released.push((term(&ident)?, value.clone()));
         }
         let engine = source.endpoint.engine();
+        let begins = match (&named_by.path, terms.as_slice()) {
+            (FilePath::Column(_), [column]) => {
+                let is_found = facts.beginnings.iter().any(|found| found.as_str() == column.name());
+                dialect(engine).begins(column.typed()).filter(|_| is_found)
+            }
+            _ => None,
+        };
         let releases = named_by.releases.iter().filter_map(|set| let_go(set, facts, engine)).collect();
         let (source, table, path) = (source.name.clone(), facts.name.clone(), named_by.path.clone());
         let NamedBy { directory, matching, .. } = *named_by;
@@ -112,6 +122,7 @@ impl ReferenceColumn {
             directory,
             matching,
             terms,
+            begins,
             released,
             ignore_prefix,
             releases,
@@ -162,6 +173,11 @@ impl ReferenceColumn {
         self.releases.extend(other.releases);
     }
 
+    /// How the beginning of the column is asked for by an index; none where none serves.
+    pub(crate) fn begins(&self) -> Option<Begins> {
+        self.begins
+    }
+
     /// True if what a row has written never means a file of the store.
     pub(crate) fn ignores(&self, written: &str) -> bool {
         self.ignore_prefix.iter().any(|prefix| written.starts_with(prefix.as_str()))
@@ -209,15 +225,17 @@ impl ReferenceColumn {
             return Err(SourceError::new(&self.source, self.asking(), ErrorKind::Other, cause));
         }
         let mut named = HashSet::new();
-        for some in directories.chunks(DIRECTORIES_AT_ONCE) {
+        let is_asked = |path: &&StorePath| self.path.template().is_none_or(|it| it.reaches_beneath(path.as_str()));
+        let directories: Vec<_> = directories.iter().filter(is_asked).collect();
+        let [by_pass, by_index] = DIRECTORIES_AT_ONCE;
+        let at_once = if self.begins.is_some() { by_index } else { by_pass };
+        for some in directories.chunks(at_once) {
             let beginnings = some.iter().flat_map(|path| match self.path {
                 FilePath::Column(_) => store.spellings(path),
                 FilePath::Template(_) => vec![path.to_string()],
             });
             let beginnings: Vec<_> = beginnings.map(|spelling| format!("{spelling}/")).collect();
-            let sql = self.select(gone, |sql| {
-                sql.separated(" OR ", &beginnings, |sql, beginning| self.push_begins(sql, beginning));
-            });
+            let sql = self.select(gone, |sql| self.push_begins(sql, &beginnings));
             let rows = session.query(&self.asking(), &sql).await?;
             named.extend(rows.into_iter().filter_map(|row| self.path_of(row.0, store)));
         }

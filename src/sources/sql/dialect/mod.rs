@@ -12,7 +12,7 @@ mod traits;
 mod typed;
 
 pub(crate) use patterns::ZERO_DATES;
-pub(crate) use traits::{Around, Dialect, Traits, TreeOrder};
+pub(crate) use traits::{Around, Begins, Dialect, Traits, TreeOrder};
 pub use typed::ColumnType;
 pub(crate) use typed::Typed;
 

@@ -1,7 +1,7 @@
 //! The words of MySQL and MariaDB.
 
 use super::patterns::{ANY_DATE, DATE, NUMBER, instant, zero_dates};
-use super::{Around, ColumnType, Dialect, Traits, TreeOrder, Typed};
+use super::{Around, Begins, ColumnType, Dialect, Traits, TreeOrder, Typed};
 use crate::sources::ErrorKind;
 
 /// The words of MySQL and MariaDB.
@@ -134,6 +134,11 @@ fn odd(value: &str) -> String {
     )
 }
 
+/// In which characters a column of texts is written.
+fn charset(of: &Typed) -> Option<&str> {
+    of.collation.as_deref()?.split('_').next()
+}
+
 impl Dialect for MySql {
     fn traits(&self) -> &'static Traits {
         &TRAITS
@@ -216,13 +221,31 @@ impl Dialect for MySql {
             // The type that pads with zeros as the column does.
             ColumnType::Binary if declared.starts_with("BINARY(") => format!("CAST(@value AS {declared})"),
             ColumnType::Binary => "CAST(@value AS BINARY)".to_owned(),
+            // A character that the column cannot hold becomes a question mark; as it is, it would be an error.
+            ColumnType::Text => match charset(of).filter(|charset| *charset != "utf8mb4") {
+                Some(charset) => format!("CONVERT(@value USING {charset})"),
+                None => "@value".to_owned(),
+            },
             _ => "@value".to_owned(),
         }
     }
 
+    /// LIKE by an index overlooks characters beyond U+FFFF, and other collations order as they please. Texts are compared as
+    /// if blanks followed them, and control characters come before a blank.
+    fn begins(&self, of: &Typed) -> Option<Begins> {
+        let collation = of.collation.as_deref().unwrap_or_default();
+        let each = match of.kind {
+            ColumnType::Binary => "(@raw >= CAST(@from AS BINARY) AND @raw < CAST(@to AS BINARY))",
+            ColumnType::Text if collation == "utf8mb4_bin" => "(@raw >= @above AND @raw < @to)",
+            ColumnType::Text if collation == "utf8mb4_nopad_bin" => "(@raw >= @from AND @raw < @to)",
+            _ => return None,
+        };
+        Some(Begins::any(each))
+    }
+
     fn compared_as(&self, parent: &Typed) -> (String, String) {
         let Some(collation) = &parent.collation else { return ("(".to_owned(), ")".to_owned()) };
-        let charset = collation.split('_').next().unwrap_or("utf8mb4");
+        let charset = charset(parent).unwrap_or("utf8mb4");
         ("(CONVERT(".to_owned(), format!(" USING {charset}) COLLATE {collation})"))
     }
 }

@@ -1,7 +1,7 @@
 //! The words of PostgreSQL.
 
 use super::patterns::{ANY_DATE, DATE, LONGEST_NUMBER, NUMBER, instant, zero_dates};
-use super::{ColumnType, Dialect, Traits, TreeOrder, Typed};
+use super::{Begins, ColumnType, Dialect, Traits, TreeOrder, Typed};
 use crate::sources::ErrorKind;
 
 /// The words of PostgreSQL.
@@ -199,6 +199,16 @@ impl Dialect for Postgres {
 
     fn held(&self, of: &Typed) -> String {
         if of.kind == ColumnType::Binary { "convert_to(@value, 'UTF8')" } else { "@value" }.to_owned()
+    }
+
+    /// The server makes a range of LIKE where the index is in the order of bytes.
+    fn begins(&self, of: &Typed) -> Option<Begins> {
+        let each = match of.kind {
+            ColumnType::Binary => "(@raw >= convert_to(@from, 'UTF8') AND @raw < convert_to(@to, 'UTF8'))",
+            ColumnType::Text if of.collation.is_none() && !of.is_citext() => "@raw LIKE @pattern ESCAPE '!'",
+            _ => return None,
+        };
+        Some(Begins::any(each))
     }
 
     fn compared_as(&self, parent: &Typed) -> (String, String) {

@@ -5,7 +5,7 @@
 //! no date.
 
 use super::patterns::zero_dates;
-use super::{Around, ColumnType, Dialect, Traits, TreeOrder, Typed};
+use super::{Around, Begins, ColumnType, Dialect, Traits, TreeOrder, Typed};
 use crate::sources::ErrorKind;
 
 /// The words of SQLite.
@@ -217,6 +217,20 @@ impl Dialect for Sqlite {
     fn held(&self, of: &Typed) -> String {
         let is_either = matches!(of.kind, ColumnType::Text | ColumnType::Binary);
         if is_either { "@value, CAST(@value AS BLOB)" } else { "@value" }.to_owned()
+    }
+
+    /// Its planner rather reads a whole table than many ranges of an index, unless ranges are rows that come first.
+    fn begins(&self, of: &Typed) -> Option<Begins> {
+        let begins = Begins {
+            around: (
+                "@raw IN (SELECT found.@raw FROM (VALUES ",
+                ") AS beginning CROSS JOIN @table AS found WHERE found.@raw COLLATE BINARY >= beginning.column1 \
+                 AND found.@raw COLLATE BINARY < beginning.column2)",
+            ),
+            each: "(@from, @to), (CAST(@from AS BLOB), CAST(@to AS BLOB))",
+            between: ", ",
+        };
+        matches!(of.kind, ColumnType::Text | ColumnType::Binary).then_some(begins)
     }
 
     fn compared_as(&self, parent: &Typed) -> (String, String) {

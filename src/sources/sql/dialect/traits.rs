@@ -24,6 +24,9 @@ pub(crate) trait Dialect: Sync {
     fn unreadable_digits(&self) -> String;
     /// A bound text `@value` among those that a column of texts or bytes is compared with.
     fn held(&self, of: &Typed) -> String;
+    /// "The column begins with one of these", asked so that an index serves; none where an index of such columns is in an
+    /// order by which one that begins so may be overlooked.
+    fn begins(&self, of: &Typed) -> Option<Begins>;
     /// Has a text compared as the texts of a column are.
     fn compared_as(&self, parent: &Typed) -> (String, String);
 }
@@ -240,6 +243,24 @@ impl Traits {
     pub(crate) fn path_length(&self, path: &str) -> usize {
         let bytes = self.path_bytes(path);
         if self.counts_bytes { bytes.len() } else { bytes.chars().count() }
+    }
+}
+
+/// "A column `@raw` of `@table` begins with one of these", which end with a slash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Begins {
+    /// Before the first of them and behind the last.
+    pub(crate) around: Around,
+    /// For each of them, `@from`. `@to` is the first text behind all that begin so, `@above` the first that goes on,
+    /// `@pattern` one of LIKE that escapes with an exclamation mark.
+    pub(crate) each: &'static str,
+    pub(crate) between: &'static str,
+}
+
+impl Begins {
+    /// A condition for each of them.
+    pub(super) fn any(each: &'static str) -> Self {
+        Self { around: ("", ""), each, between: " OR " }
     }
 }
 
