@@ -72,7 +72,7 @@ pub struct ReferenceColumn {
     matching: ReferenceMatch,
     /// The columns of the path.
     terms: Vec<Term>,
-    /// How the beginning of the column is asked for by an index; none where none serves.
+    /// The way to ask an index for the beginning of the column; none where none serves.
     begins: Option<Begins>,
     released: Vec<(Term, String)>,
     ignore_prefix: Vec<String>,
@@ -173,7 +173,7 @@ impl ReferenceColumn {
         self.releases.extend(other.releases);
     }
 
-    /// How the beginning of the column is asked for by an index; none where none serves.
+    /// The way to ask an index for the beginning of the column; none where none serves.
     pub(crate) fn begins(&self) -> Option<Begins> {
         self.begins
     }
