@@ -242,7 +242,7 @@ async fn a_batch_without_files_is_not_shown() {
 async fn g1_retry_killed_at_each_step() {
     needs!(Need::Program("strace"));
     let mut kills = 0;
-    for (call, stride) in [("pwrite64", 6), ("fdatasync,fsync", 2), ("unlinkat", 1)] {
+    for (call, stride) in [("pwrite64", 4), ("fdatasync,fsync", 2), ("unlinkat", 1)] {
         for nth in (1..100).step_by((stride / effort(1)).max(1)) {
             let world = two_pending().await;
             world.item(9, 1.0, None, Some("2.png"));
