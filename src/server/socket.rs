@@ -1,7 +1,7 @@
 //! The unix socket: bound with its permissions, and each request with the user at its other end.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,6 +25,8 @@ pub(super) const USER_AGENT: &str = concat!("retaind/", env!("CARGO_PKG_VERSION"
 pub(super) const ON_BEHALF_OF: &str = "retaind-on-behalf-of";
 /// Longest name of such a person, in bytes.
 const LONGEST_NAME: usize = 64;
+/// Name of the socket until it listens: no longer than its own, as the kernel bounds the path.
+const UNREADY: &str = ".sock";
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 128;
 
@@ -66,17 +68,21 @@ impl ApiServer {
     }
 }
 
+/// Binds beside the path and moves there what already listens: who finds the socket is answered, and with its permissions.
 fn bind(path: &Path) -> io::Result<UnixListener> {
-    use std::os::unix::fs::FileTypeExt;
-    if std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
-        #[expect(clippy::disallowed_methods, reason = "the socket that a daemon before this one left")]
-        std::fs::remove_file(path)?;
+    let replaceable = std::fs::symlink_metadata(path).map_or(true, |found| found.file_type().is_socket());
+    if !replaceable {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "something else has its name"));
     }
+    let unready = path.with_file_name(UNREADY);
+    #[expect(clippy::disallowed_methods, reason = "the socket that a daemon left which died just before it listened")]
+    let _ = std::fs::remove_file(&unready);
     let socket = UnixSocket::new_stream()?;
-    socket.bind(path)?;
-    // Nobody can connect before it listens.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-    socket.listen(BACKLOG)
+    socket.bind(&unready)?;
+    std::fs::set_permissions(&unready, std::fs::Permissions::from_mode(0o660))?;
+    let listener = socket.listen(BACKLOG)?;
+    std::fs::rename(&unready, path)?;
+    Ok(listener)
 }
 
 impl Accept for UnixListener {

@@ -339,6 +339,16 @@ fn the_socket_is_for_owner_and_group() {
 }
 
 #[test]
+fn a_file_with_the_sockets_name_stays() {
+    let world = world("every = \"20d\"");
+    std::fs::create_dir_all(socket(&world).parent().unwrap()).unwrap();
+    std::fs::write(socket(&world), "somebody's").unwrap();
+    let daemon = Daemon::ready(&world);
+    daemon.stop();
+    assert_eq!(std::fs::read_to_string(socket(&world)).unwrap(), "somebody's");
+}
+
+#[test]
 fn status_says_what_is_in_force() {
     let (world, daemon) = three_items();
     let status = get(&world, "/status").body;
