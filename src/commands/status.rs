@@ -166,7 +166,7 @@ fn task_overview(
         schedule: schedule_words(&task.trigger),
         policies,
         next_due_at,
-        retry_at: if is_due { past.retry_at(task, next_due_at) } else { None },
+        retry_at: if is_due { past.retry_at(task, &settings.daemon.timezone, next_due_at) } else { None },
         last_run: last_run.map(|run| LastRun {
             reported: run.reported.clone(),
             run_id: run.run_id,
@@ -191,7 +191,8 @@ fn first_open(settings: &Settings, task: &Task, past: &Past) -> Option<(Timestam
     let timing = Timing::compile(&task.trigger, &settings.daemon.timezone, past.anchor()).ok()?;
     let done_with = past.last_due_at.map_or(past.known_since, |last| last.max(past.known_since));
     let slot = timing.next_after(done_with)?;
-    Some((slot, slot.checked_add(task.misfire_grace).ok()?))
+    let opens = task.opening(&settings.daemon.timezone, slot);
+    Some((opens, opens.checked_add(task.misfire_grace).ok()?))
 }
 
 /// The next instant after which a task is overdue that is not now.

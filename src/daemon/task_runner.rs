@@ -55,7 +55,8 @@ impl TaskRuns {
         let mut end = SlotEnd::Done;
         let choose = |settings: &Settings, due_at| -> Result<Request, NotToRun> {
             let task = settings.task(&activation.task).filter(|task| task.enabled).ok_or(NotToRun)?;
-            Ok(request_of(settings, task, &activation, due_at))
+            let closes_at = task.closing(&settings.daemon.timezone, self.0.clock().now());
+            Ok(Request { closes_at, ..request_of(settings, task, &activation, due_at) })
         };
         while let Ok((run, (runner, request))) = self.0.enter(&cancel, |settings| choose(settings, due_at)) {
             let ended = self.0.carry_out(runner, request).await;

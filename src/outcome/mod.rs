@@ -1,6 +1,7 @@
 //! Outcome of a run as plain data: the result of a run and of each of its policies, their sums, and why a policy waits
 //! for an approval. The ledger stores it, reports render it, events echo it; nothing here is computed from anything but itself.
 
+mod cause;
 mod cut;
 mod day;
 mod document;
@@ -19,6 +20,7 @@ mod tally;
 mod token;
 mod wait;
 
+pub use cause::Cause;
 pub use day::{DaySums, RUNS_BY_DAY};
 pub use document::{Document, FORMAT_VERSION};
 pub use heartbeat::{Heartbeat, HeartbeatSign};
@@ -30,7 +32,7 @@ pub use pending::{PendingChoice, PendingPath};
 pub use references::{AlikeFile, MissingFile, OutsidePaths};
 pub use requested::Requested;
 pub use result::{
-    Cause, EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger,
+    EmptiedTrash, Failure, GuardReading, HookFailure, HookPoint, PolicyResult, RunMode, RunResult, RunTrigger,
     SHOWN_AT_MOST, Sample, Status,
 };
 pub use standing::{FoundOrphans, PolicyTotal, StoreLook, Survey, Trashed};

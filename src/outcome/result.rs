@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cause::Cause;
 use super::held::Held;
 use super::references::{AlikeFile, MissingFile, OutsidePaths};
 use super::standing::Survey;
@@ -176,20 +177,6 @@ pub struct HookFailure {
     pub error: String,
 }
 
-/// Why a run was cancelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    Signal,
-    /// A person asked for it.
-    Request,
-    Timeout,
-    /// The configuration became more careful about a policy while it ran.
-    Reload,
-    /// The process died; found at the next start.
-    Interrupted,
-}
-
 /// Result of a run for one policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PolicyResult {
@@ -248,6 +235,9 @@ pub struct PolicyResult {
     /// Milliseconds that it waited between its batches, by what it waited for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub waited_ms: BTreeMap<Wait, u64>,
+    /// True if `at_most` left eligible rows to the next run.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub more_to_do: bool,
     /// Remarks that are no errors: what a person may want to know.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub notes: Vec<String>,
@@ -348,6 +338,7 @@ impl PolicyResult {
             error_count: 0,
             error_kinds: BTreeMap::new(),
             waited_ms: BTreeMap::new(),
+            more_to_do: false,
             notes: Vec::new(),
         }
     }

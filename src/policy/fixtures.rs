@@ -55,6 +55,7 @@ pub(crate) fn task(name: &str) -> Task {
         catch_up: true,
         retry: None,
         timeout: None,
+        window: None,
         enabled: true,
         ping: None,
         before: None,
@@ -82,6 +83,7 @@ pub(crate) fn rows_policy(source: &str, table: &str, condition: &str) -> RowsPol
         batch: NonZeroU32::MIN,
         pace: Pace::default(),
         parallel: NonZeroU32::MIN,
+        at_most: None,
         max_rows: None,
         max_fraction: None,
     }

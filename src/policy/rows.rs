@@ -39,11 +39,18 @@ pub struct RowsPolicy {
     pub pace: Pace,
     /// Batches at once.
     pub parallel: NonZeroU32,
+    /// Rows that one run takes, at most.
+    pub at_most: Option<NonZeroU64>,
     pub max_rows: Option<NonZeroU64>,
     pub max_fraction: Option<Fraction>,
 }
 
 impl RowsPolicy {
+    /// Number of rows that a run takes where so many are eligible.
+    pub fn in_a_run(&self, eligible: u64) -> u64 {
+        self.at_most.map_or(eligible, |most| eligible.min(most.get()))
+    }
+
     /// The instant before which a row may be eligible, for a run that begins at `now`; a time before the first that
     /// there is makes nothing eligible. None without a time to keep.
     pub fn cutoff(&self, now: jiff::Timestamp) -> Option<jiff::Timestamp> {

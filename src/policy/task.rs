@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Hook, Name, Ping};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{Hook, Hours, Name, Ping};
 
 /// A schedule that runs the policies assigned to it, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +20,8 @@ pub struct Task {
     /// Time after which a slot that failed or was cancelled is tried again.
     pub retry: Option<Duration>,
     pub timeout: Option<Duration>,
+    /// Runs of the schedule begin within these hours alone, and stop when they end.
+    pub window: Option<Hours>,
     pub enabled: bool,
     /// Hears of each run.
     pub ping: Option<Arc<Ping>>,
@@ -24,6 +29,19 @@ pub struct Task {
     pub before: Option<Hook>,
     /// Run after the last policy.
     pub after: Option<Hook>,
+}
+
+impl Task {
+    /// The first instant from another on at which a run of the schedule may begin.
+    pub fn opening(&self, zone: &TimeZone, at: Timestamp) -> Timestamp {
+        self.window.map_or(at, |window| window.opening(zone, at))
+    }
+
+    /// Instant at which a run of the schedule that begins at another has to stop.
+    pub fn closing(&self, zone: &TimeZone, at: Timestamp) -> Option<Timestamp> {
+        // One that comes a moment too late stops at once.
+        self.window.map(|window| window.closing(zone, at).unwrap_or(at))
+    }
 }
 
 /// When a task is due.

@@ -138,6 +138,11 @@ pub fn remarks_of(policy: &PolicyResult) -> Vec<String> {
         let pending = counted(tally.files_pending, "file");
         remarks.push((CARE, format!("{pending} still pending: removing is tried again before the next run")));
     }
+    if policy.more_to_do {
+        let took = if policy.mode == RunMode::Plan { "takes" } else { "took" };
+        let rows = counted(tally.rows_deleted + tally.rows_updated, "row");
+        remarks.push((PLAIN, format!("a run {took} {rows} (at_most); the rest is the next run's")));
+    }
     remarks.extend(waited(&policy.waited_ms).map(|waited| (PLAIN, waited)));
     remarks.extend(of_files(policy));
     remarks.extend(policy.notes.iter().map(|note| (PLAIN, printable(note).into_owned())));
@@ -248,7 +253,7 @@ pub fn summary(result: &RunResult) -> String {
     let status = paint(of_status(result.status), status_words(result.status));
     let ended = match result.status {
         None => format!("Run is {status}"),
-        Some(_) => format!("Run {status}{} in {}", cause_words(result.cause), duration(result.duration_ms)),
+        Some(_) => format!("Run {status}{} in {}", result.cause.map_or("", Cause::words), duration(result.duration_ms)),
     };
     let totals = &result.totals;
     let mut did = Vec::new();
@@ -285,17 +290,6 @@ pub(super) fn reported(result: &RunResult) -> Option<String> {
     let rows = reporting().map(|policy| policy.tally.rows_matched).sum();
     let files = reporting().map(|policy| policy.tally.files_matched).sum();
     Some(format!("nothing deleted in report mode, where {} and {} match", counted(rows, "row"), counted(files, "file")))
-}
-
-fn cause_words(cause: Option<Cause>) -> &'static str {
-    match cause {
-        Some(Cause::Signal) => " by a signal",
-        Some(Cause::Request) => " on request",
-        Some(Cause::Timeout) => " by its timeout",
-        Some(Cause::Reload) => ", because the configuration became more careful",
-        Some(Cause::Interrupted) => " (its process died)",
-        None => "",
-    }
 }
 
 #[cfg(test)]

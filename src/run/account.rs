@@ -35,6 +35,8 @@ pub(super) struct Account {
     pub(super) outside: Vec<OutsidePaths>,
     /// The first files that stay because a row names them in another spelling.
     pub(super) alike: Vec<AlikeFile>,
+    /// `at_most` left something to the next run.
+    pub(super) more_to_do: bool,
     /// The store before anything went, where it was walked through.
     pub(super) survey: Option<Survey>,
     /// The database could not answer a question for details.
@@ -94,10 +96,12 @@ impl Account {
             missing,
             outside,
             alike,
+            more_to_do,
             survey,
             asked_in_vain,
         } = part;
         self.tally.add(&tally);
+        self.more_to_do |= more_to_do;
         failure_kinds.iter().for_each(|(kind, count)| self.count_failures(kind, *count));
         let room = SHOWN_AT_MOST.saturating_sub(self.failures.len());
         self.failures.extend(failures.into_iter().take(room));

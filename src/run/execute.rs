@@ -45,7 +45,7 @@ impl Runner {
         }
         self.begin(&request, mode, started_at).await?;
         let standings = self.standings(&request, mode).await?;
-        let stop = Stop::new(&request.cancel, request.timeout);
+        let stop = Stop::new(&request.cancel, request.timeout).closing(&self.clock, request.closes_at);
         let who = (request.run_id, mode, request.trigger);
         let mut result = RunResult::begun(who, request.task.clone(), request.requested.clone(), started_at);
         let hooks = Hooks::of(self, &request, mode, &stop).unless_held(&standings, &result).await;

@@ -45,6 +45,7 @@ impl PolicyRun<'_> {
             error_kinds: account.failure_kinds,
             errors: account.failures,
             waited_ms: account.waited.into_iter().map(|(wait, time)| (wait, millis_of(time))).collect(),
+            more_to_do: account.more_to_do,
             notes: account.notes,
             ..PolicyResult::new(self.policy.name.clone(), self.policy.kind.word(), mode, status)
         };

@@ -29,6 +29,8 @@ pub struct Request {
     /// Values of the parameters that the policies declare: none missing, each of its type where that is declared.
     pub params: Params,
     pub timeout: Option<Duration>,
+    /// Instant from which on nothing more of it begins.
+    pub closes_at: Option<Timestamp>,
     pub cancel: CancellationToken,
     /// Stops single policies of the run.
     pub brake: Brake,
@@ -57,6 +59,7 @@ impl Request {
             mode,
             params: Params::new(),
             timeout: None,
+            closes_at: None,
             cancel: CancellationToken::new(),
             brake: Brake::default(),
             is_temporary: false,

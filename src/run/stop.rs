@@ -1,50 +1,80 @@
 //! When a run must end early, and how a statement in progress is ended without its future being dropped.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::brake::Brake;
+use crate::clock::Clock;
 use crate::outcome::Cause;
 use crate::policy::Name;
 use crate::sources::Canceller;
 
-/// Asks a run to stop between batches: cancelled from outside, or its time is up.
+/// The clock is looked at this often: it may be set, and the machine may sleep.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
+/// Asks a run to stop between batches: cancelled from outside, its time is up, or its window closes.
 pub(super) struct Stop {
     token: CancellationToken,
-    timed_out: Arc<AtomicBool>,
-    /// Ends the timer when the run is over; that of a single policy has none.
-    _timer: Option<DropGuard>,
+    /// Why it set itself.
+    by_itself: Arc<OnceLock<Cause>>,
+    /// Ends the timers when the run is over.
+    over: CancellationToken,
+    /// That of a single policy has none.
+    _guard: Option<DropGuard>,
 }
 
 impl Stop {
     /// Follows `outer`, and sets itself when `timeout` has passed.
     pub(super) fn new(outer: &CancellationToken, timeout: Option<Duration>) -> Self {
-        let token = outer.child_token();
-        let timed_out = Arc::new(AtomicBool::new(false));
         let over = CancellationToken::new();
+        let guard = over.clone().drop_guard();
+        let stop = Self { token: outer.child_token(), by_itself: Arc::default(), over, _guard: Some(guard) };
         if let Some(timeout) = timeout {
-            let (token, timed_out, over) = (token.clone(), timed_out.clone(), over.clone());
-            tokio::spawn(async move {
-                tokio::select! {
-                    () = over.cancelled() => {}
-                    () = tokio::time::sleep(timeout) => {
-                        timed_out.store(true, Ordering::Relaxed);
-                        token.cancel();
-                    }
-                }
-            });
+            stop.set_after(tokio::time::sleep(timeout), Cause::Timeout);
         }
-        Self { token, timed_out, _timer: Some(over.drop_guard()) }
+        stop
+    }
+
+    /// Sets itself as well when the clock comes to an instant, if there is one.
+    pub(super) fn closing(self, clock: &Clock, at: Option<Timestamp>) -> Self {
+        if let Some(at) = at {
+            let clock = clock.clone();
+            let closed = async move {
+                while let Some(left) =
+                    Duration::try_from(at.duration_since(clock.now())).ok().filter(|left| !left.is_zero())
+                {
+                    tokio::time::sleep(left.min(LOOK_EVERY)).await;
+                }
+            };
+            self.set_after(closed, Cause::Window);
+        }
+        self
+    }
+
+    fn set_after(&self, passed: impl Future<Output = ()> + Send + 'static, why: Cause) {
+        let (token, by_itself, over) = (self.token.clone(), self.by_itself.clone(), self.over.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = over.cancelled() => {}
+                () = passed => {
+                    // Where it is set already, the first reason stands.
+                    if !token.is_cancelled() {
+                        let _ = by_itself.set(why);
+                    }
+                    token.cancel();
+                }
+            }
+        });
     }
 
     /// That of one policy: set with this one, or once the policy is held.
     pub(super) fn of_policy(&self, policy: &Name, brake: &Brake) -> Self {
         let token = self.token.child_token();
         brake.watch(policy, token.clone());
-        Self { token, timed_out: self.timed_out.clone(), _timer: None }
+        Self { token, by_itself: self.by_itself.clone(), over: self.over.clone(), _guard: None }
     }
 
     pub(super) fn is_set(&self) -> bool {
@@ -58,11 +88,7 @@ impl Stop {
 
     /// Why, if it is set.
     pub(super) fn cause(&self) -> Option<Cause> {
-        match (self.is_set(), self.timed_out.load(Ordering::Relaxed)) {
-            (false, _) => None,
-            (true, true) => Some(Cause::Timeout),
-            (true, false) => Some(Cause::Signal),
-        }
+        self.is_set().then(|| self.by_itself.get().copied().unwrap_or(Cause::Signal))
     }
 
     /// Runs one statement to its end; after a stop the server is asked to cancel it.

@@ -2,6 +2,7 @@
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
 use crate::policy::{Name, Task};
@@ -41,9 +42,9 @@ impl Past {
         self.last_due_at.unwrap_or(self.known_since)
     }
 
-    /// When the newest slot is tried again; not where the next one comes before.
-    pub fn retry_at(&self, task: &Task, next: Option<Timestamp>) -> Option<Timestamp> {
-        let at = self.unfinished_at?.checked_add(task.retry?).ok()?;
+    /// When the newest slot is tried again; not where the next one begins before.
+    pub fn retry_at(&self, task: &Task, zone: &TimeZone, next: Option<Timestamp>) -> Option<Timestamp> {
+        let at = task.opening(zone, self.unfinished_at?.checked_add(task.retry?).ok()?);
         next.is_none_or(|next| at < next).then_some(at)
     }
 

@@ -86,13 +86,14 @@ impl Timing {
     }
 }
 
-/// The next slot of a task, for whoever has only the configuration and the ledger at hand.
+/// When the next slot of a task begins, for whoever has only the configuration and the ledger at hand.
 /// None when it is switched off, or never due.
 pub fn next_slot(task: &Task, zone: &TimeZone, past: &Past, now: Timestamp) -> Option<Timestamp> {
     if !task.enabled {
         return None;
     }
-    Timing::compile(&task.trigger, zone, past.anchor()).ok()?.next_after(now)
+    let next = Timing::compile(&task.trigger, zone, past.anchor()).ok()?.next_after(now)?;
+    Some(task.opening(zone, next))
 }
 
 /// The slot `steps` intervals after the newest one at or before `instant`.

@@ -33,6 +33,8 @@ pub struct Scheduled {
 pub struct Slot {
     pub task: Arc<Task>,
     pub due_at: Timestamp,
+    /// When it may begin: at the slot, or once the task's window opens.
+    pub opens_at: Timestamp,
     /// Older slots that passed unused; this one stands for them.
     pub stands_for_more: bool,
     /// It was run before, without success.
@@ -59,11 +61,12 @@ struct Entry {
     id: Uuid,
     task: Arc<Task>,
     timing: Timing,
+    zone: TimeZone,
     /// Slots up to here are done with.
     done: Timestamp,
     /// The first slot after `done`.
     next: Option<Timestamp>,
-    /// Not before this, although it is overdue.
+    /// Not before this, although it has come: it was missed, or waits for the task's window.
     held_until: Option<Timestamp>,
     /// When the newest slot is tried again.
     retry_at: Option<Timestamp>,
@@ -76,12 +79,13 @@ impl Timetable {
         let mut hold = CATCH_UP_DELAY;
         for scheduled in tasks {
             let mut entry = table.enter(scheduled, scheduled.past.floor())?;
-            if entry.missed(now).is_some_and(|slot| !is_on_time(&entry.task, slot, now)) {
-                entry.held_until = now.checked_add(hold).ok();
+            if entry.missed(now).is_some_and(|slot| !is_on_time(&entry.task, entry.opening(slot), now)) {
+                entry.held_until = now.checked_add(hold).ok().map(|at| entry.opening(at));
                 hold += CATCH_UP_SPREAD;
             } else if scheduled.past.unfinished_at.is_some() {
                 let soonest = now.checked_add(hold).unwrap_or(now);
-                entry.retry_at = scheduled.past.retry_at(&entry.task, entry.next).map(|at| at.max(soonest));
+                entry.retry_at =
+                    scheduled.past.retry_at(&entry.task, &entry.zone, entry.starts_at()).map(|at| at.max(soonest));
                 hold += CATCH_UP_SPREAD;
             }
             table.entries.insert(scheduled.task.name.clone(), entry);
@@ -99,7 +103,11 @@ impl Timetable {
             let before = self.entries.get(name).filter(|_| self.zone == renewed.zone);
             if let Some(before) = before.filter(|before| before.task.trigger == scheduled.task.trigger) {
                 entry.timing = before.timing.clone();
-                (entry.done, entry.next, entry.held_until) = (before.done, before.next, before.held_until);
+                entry.done = before.done;
+                entry.expect(before.next);
+                if before.task.window == entry.task.window {
+                    entry.held_until = before.held_until;
+                }
                 entry.retry_at = before.retry_at.filter(|_| entry.task.retry.is_some());
             }
             renewed.entries.insert(name.clone(), entry);
@@ -112,14 +120,15 @@ impl Timetable {
     pub fn take_due(&mut self, now: Timestamp, limit: usize) -> Vec<(Uuid, Slot)> {
         self.forget_a_wrong_future(now);
         let due = self.entries.values_mut().filter(|entry| entry.wake_at().is_some_and(|wake| wake <= now));
-        due.take(limit).filter_map(|entry| Some((entry.id, entry.take(now)?))).collect()
+        let open = due.filter_map(|entry| if entry.waits_for_its_window(now) { None } else { Some(entry) });
+        open.take(limit).filter_map(|entry| Some((entry.id, entry.take(now)?))).collect()
     }
 
     /// Notes that the run of a slot ended without success: where the task says so and no slot came after it, it is tried again.
     pub fn try_again(&mut self, slot: &Activation, ended: Timestamp) {
         if let Some(entry) = self.entries.get_mut(&slot.task).filter(|entry| entry.done == slot.due_at) {
             let past = Past { last_due_at: Some(entry.done), known_since: entry.done, unfinished_at: Some(ended) };
-            entry.retry_at = past.retry_at(&entry.task, entry.next);
+            entry.retry_at = past.retry_at(&entry.task, &entry.zone, entry.starts_at());
         }
     }
 
@@ -128,23 +137,27 @@ impl Timetable {
         self.entries.values().filter_map(Entry::wake_at).min()
     }
 
-    /// Every task with its next slot.
+    /// Every task with the instant at which its next slot may begin.
     pub fn slots(&self) -> impl Iterator<Item = (&Arc<Task>, Option<Timestamp>)> {
-        self.entries.values().map(|entry| (&entry.task, entry.next))
+        self.entries.values().map(|entry| (&entry.task, entry.next.map(|next| entry.opening(next))))
     }
 
     fn enter(&mut self, scheduled: &Scheduled, done: Timestamp) -> Result<Entry, TimingError> {
         let timing = Timing::compile(&scheduled.task.trigger, &self.zone, scheduled.past.anchor())?;
         self.ids_given += 1;
-        Ok(Entry {
+        let next = timing.next_after(done);
+        let mut entry = Entry {
             id: Uuid::from_u128(self.ids_given),
             task: Arc::clone(&scheduled.task),
-            next: timing.next_after(done),
+            zone: self.zone.clone(),
+            next: None,
             timing,
             done,
             held_until: None,
             retry_at: None,
-        })
+        };
+        entry.expect(next);
+        Ok(entry)
     }
 
     fn forget_a_wrong_future(&mut self, now: Timestamp) {
@@ -152,16 +165,40 @@ impl Timetable {
         for entry in self.entries.values_mut().filter(|entry| entry.done > plausible) {
             tracing::warn!(task = %entry.task.name, "The clock was set back: task {} counts from now on", entry.task.name);
             entry.done = now;
-            entry.next = entry.timing.next_after(now);
+            entry.expect(entry.timing.next_after(now));
             entry.retry_at = None;
         }
     }
 }
 
 impl Entry {
+    fn opening(&self, at: Timestamp) -> Timestamp {
+        self.task.opening(&self.zone, at)
+    }
+
+    /// Waits for a slot.
+    fn expect(&mut self, next: Option<Timestamp>) {
+        self.next = next;
+        self.held_until = self.task.window.and(next).map(|next| self.opening(next));
+    }
+
+    /// When the next slot begins.
+    fn starts_at(&self) -> Option<Timestamp> {
+        self.next.map(|next| self.held_until.map_or(next, |held| held.max(next)))
+    }
+
+    /// True while the task's window is closed; what has come waits for it then.
+    fn waits_for_its_window(&mut self, now: Timestamp) -> bool {
+        let opens = self.opening(now);
+        if opens > now {
+            self.held_until = self.next.map(|next| self.opening(next.max(now)));
+            self.retry_at = self.retry_at.map(|at| at.max(opens));
+        }
+        opens > now
+    }
+
     fn wake_at(&self) -> Option<Timestamp> {
-        let next = self.next.map(|next| self.held_until.map_or(next, |held| held.max(next)));
-        next.into_iter().chain(self.retry_at).min()
+        self.starts_at().into_iter().chain(self.retry_at).min()
     }
 
     /// The newest of the slots that have come and were not taken.
@@ -176,15 +213,18 @@ impl Entry {
             return Some(Slot {
                 task: Arc::clone(&self.task),
                 due_at: self.done,
+                opens_at: self.done,
                 stands_for_more: false,
                 is_retry: true,
             });
         };
         self.done = due_at;
         self.retry_at = None;
-        self.next = self.timing.next_after(due_at);
-        self.held_until = None;
-        Some(Slot { task: Arc::clone(&self.task), due_at, stands_for_more: first < due_at, is_retry: false })
+        self.expect(self.timing.next_after(due_at));
+        let opens_at = self.opening(due_at);
+        // Those that come while the window is closed are one.
+        let stands_for_more = self.opening(first) < opens_at;
+        Some(Slot { task: Arc::clone(&self.task), due_at, opens_at, stands_for_more, is_retry: false })
     }
 }
 
@@ -194,7 +234,7 @@ impl Slot {
         let activation = |occasion| Activation { task: self.task.name.clone(), due_at: self.due_at, occasion };
         if self.is_retry {
             SlotVerdict::Run(activation(Occasion::Retry))
-        } else if is_on_time(&self.task, self.due_at, now) {
+        } else if is_on_time(&self.task, self.opens_at, now) {
             SlotVerdict::Run(activation(Occasion::Due))
         } else if self.task.catch_up {
             SlotVerdict::Run(activation(Occasion::CatchUp))
@@ -204,203 +244,10 @@ impl Slot {
     }
 }
 
-fn is_on_time(task: &Task, due_at: Timestamp, now: Timestamp) -> bool {
-    let late = Duration::try_from(now.duration_since(due_at)).unwrap_or(Duration::ZERO);
+fn is_on_time(task: &Task, opens_at: Timestamp, now: Timestamp) -> bool {
+    let late = Duration::try_from(now.duration_since(opens_at)).unwrap_or(Duration::ZERO);
     late <= task.misfire_grace.max(TRIGGER_SLACK)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::policy::{Trigger, fixtures};
-
-    fn at(text: &str) -> Timestamp {
-        format!("2026-01-{text}Z").parse().unwrap()
-    }
-
-    fn task(name: &str, cron: &str, catch_up: bool) -> Task {
-        let trigger = Trigger::Cron(cron.to_owned());
-        Task { trigger, misfire_grace: Duration::from_secs(300), catch_up, ..fixtures::task(name) }
-    }
-
-    fn scheduled(task: Task, last: Option<&str>, known_since: &str) -> Scheduled {
-        Scheduled {
-            task: Arc::new(task),
-            past: Past { last_due_at: last.map(at), known_since: at(known_since), unfinished_at: None },
-        }
-    }
-
-    fn nightly(catch_up: bool, last: Option<&str>, known_since: &str) -> Vec<Scheduled> {
-        vec![scheduled(task("retention", "0 3 * * *", catch_up), last, known_since)]
-    }
-
-    fn taken(table: &mut Timetable, now: &str) -> Vec<SlotVerdict> {
-        table.take_due(at(now), 64).iter().map(|(_, slot)| slot.judge(at(now))).collect()
-    }
-
-    fn run(due_at: &str, occasion: Occasion) -> SlotVerdict {
-        SlotVerdict::Run(Activation { task: Name::parse("retention").unwrap(), due_at: at(due_at), occasion })
-    }
-
-    #[test]
-    fn a_slot_comes_once_and_on_time() {
-        let tasks = nightly(true, Some("01T03:00:00"), "01T00:00:00");
-        let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("01T12:00:00")).unwrap();
-        assert_eq!(table.wake_at(), Some(at("02T03:00:00")));
-        assert_eq!(taken(&mut table, "02T02:59:59"), []);
-        assert_eq!(taken(&mut table, "02T03:00:00"), [run("02T03:00:00", Occasion::Due)]);
-        assert_eq!(taken(&mut table, "02T03:00:01"), []);
-        assert_eq!(table.wake_at(), Some(at("03T03:00:00")));
-    }
-
-    #[test]
-    fn missed_slots_make_one_catch_up_after_start() {
-        let tasks = nightly(true, Some("01T03:00:00"), "01T00:00:00");
-        let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("05T12:00:00")).unwrap();
-        assert_eq!(taken(&mut table, "05T12:00:00"), []);
-        assert_eq!(table.wake_at(), Some(at("05T12:00:01")));
-        assert_eq!(taken(&mut table, "05T12:00:01"), [run("05T03:00:00", Occasion::CatchUp)]);
-        assert_eq!(table.wake_at(), Some(at("06T03:00:00")));
-    }
-
-    fn slot(due_at: &str) -> Activation {
-        Activation { task: Name::parse("retention").unwrap(), due_at: at(due_at), occasion: Occasion::Due }
-    }
-
-    fn retried(unfinished_at: Option<&str>) -> Vec<Scheduled> {
-        let task = Task { retry: Some(Duration::from_secs(900)), ..task("retention", "0 3 * * *", true) };
-        let past = Past {
-            unfinished_at: unfinished_at.map(at),
-            ..scheduled(task.clone(), Some("01T03:00:00"), "01T00:00:00").past
-        };
-        vec![Scheduled { task: Arc::new(task), past }]
-    }
-
-    #[test]
-    fn an_unfinished_slot_comes_again_before_the_next() {
-        let tasks = retried(None);
-        let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("01T12:00:00")).unwrap();
-        assert_eq!(taken(&mut table, "02T03:00:00"), [run("02T03:00:00", Occasion::Due)]);
-        table.try_again(&slot("02T03:00:00"), at("02T03:10:00"));
-        assert_eq!(table.wake_at(), Some(at("02T03:25:00")));
-        assert_eq!(taken(&mut table, "02T03:24:59"), []);
-        assert_eq!(taken(&mut table, "02T03:25:00"), [run("02T03:00:00", Occasion::Retry)]);
-        assert_eq!((taken(&mut table, "02T03:40:00"), table.wake_at()), (vec![], Some(at("03T03:00:00"))));
-        table.try_again(&slot("02T03:00:00"), at("03T02:50:00"));
-        assert_eq!(table.wake_at(), Some(at("03T03:00:00")), "the next slot comes before");
-        table.try_again(&slot("02T03:00:00"), at("03T02:40:00"));
-        assert_eq!(taken(&mut table, "03T03:00:00"), [run("03T03:00:00", Occasion::Due)], "one for both");
-        table.try_again(&slot("02T03:00:00"), at("03T03:01:00"));
-        assert_eq!(table.wake_at(), Some(at("04T03:00:00")), "a slot came after it");
-    }
-
-    #[test]
-    fn a_start_remembers_an_unfinished_slot() {
-        let tasks = retried(Some("01T03:10:00"));
-        let early = Timetable::at_start(TimeZone::UTC, &tasks, at("01T03:11:00")).unwrap();
-        assert_eq!(early.wake_at(), Some(at("01T03:25:00")));
-        let mut late = Timetable::at_start(TimeZone::UTC, &tasks, at("01T12:00:00")).unwrap();
-        assert_eq!(late.wake_at(), Some(at("01T12:00:01")), "after a moment");
-        assert_eq!(taken(&mut late, "01T12:00:01"), [run("01T03:00:00", Occasion::Retry)]);
-        let mut missed = Timetable::at_start(TimeZone::UTC, &tasks, at("02T12:00:00")).unwrap();
-        assert_eq!(taken(&mut missed, "02T12:00:01"), [run("02T03:00:00", Occasion::CatchUp)], "one for both");
-        assert_eq!(missed.wake_at(), Some(at("03T03:00:00")));
-        missed.replace(TimeZone::UTC, &nightly(true, None, "01T00:00:00"), at("02T12:00:02")).unwrap();
-        missed.try_again(&slot("02T03:00:00"), at("02T12:00:03"));
-        assert_eq!(missed.wake_at(), Some(at("03T03:00:00")), "the task does not ask for it any more");
-    }
-
-    #[test]
-    fn catch_ups_are_spread() {
-        let past = |name| scheduled(task(name, "0 3 * * *", true), Some("01T03:00:00"), "01T00:00:00");
-        let tasks = ["retention", "log-purge", "orphan-scan"].map(past);
-        let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("05T12:00:00")).unwrap();
-        for second in ["01", "03", "05"] {
-            let now = at(&format!("05T12:00:{second}"));
-            assert_eq!(table.wake_at(), Some(now));
-            assert_eq!(table.take_due(now, 64).len(), 1);
-        }
-    }
-
-    #[test]
-    fn a_start_within_grace_needs_no_catch_up() {
-        let tasks = nightly(false, Some("01T03:00:00"), "01T00:00:00");
-        let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("02T03:00:30")).unwrap();
-        assert_eq!(taken(&mut table, "02T03:00:30"), [run("02T03:00:00", Occasion::Due)]);
-    }
-
-    #[test]
-    fn without_catch_up_a_missed_slot_is_skipped() {
-        let tasks = nightly(false, Some("01T03:00:00"), "01T00:00:00");
-        let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("02T12:00:00")).unwrap();
-        let verdicts = taken(&mut table, "02T12:00:01");
-        assert!(matches!(&verdicts[..], [SlotVerdict::Skip(skipped, _)] if skipped.due_at == at("02T03:00:00")));
-    }
-
-    #[test]
-    fn a_new_task_misses_nothing() {
-        let tasks = nightly(true, None, "05T12:00:00");
-        let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("05T12:00:00")).unwrap();
-        assert_eq!(taken(&mut table, "05T12:00:10"), []);
-        assert_eq!(table.wake_at(), Some(at("06T03:00:00")));
-    }
-
-    #[test]
-    fn after_a_suspend_only_the_newest_slot_runs() {
-        let tasks = vec![scheduled(task("retention", "*/10 * * * *", true), None, "01T00:00:00")];
-        let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("01T00:00:00")).unwrap();
-        let slots = table.take_due(at("01T05:12:00"), 64);
-        assert_eq!(slots[0].1.due_at, at("01T05:10:00"));
-        assert!(slots[0].1.stands_for_more);
-        assert_eq!(slots[0].1.judge(at("01T05:12:00")), run("01T05:10:00", Occasion::Due));
-        assert_eq!(slots[0].1.judge(at("01T05:16:00")), run("01T05:10:00", Occasion::CatchUp));
-    }
-
-    #[test]
-    fn a_reload_keeps_slots_of_unchanged_triggers_only() {
-        let tasks = nightly(true, Some("01T03:00:00"), "01T00:00:00");
-        let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("05T12:00:00")).unwrap();
-        let mut longer = task("retention", "0 3 * * *", true);
-        longer.timeout = Some(Duration::from_secs(9));
-        let earlier = scheduled(task("log-purge", "0 6 * * *", true), None, "01T00:00:00");
-        let renewed = [scheduled(longer, Some("01T03:00:00"), "01T00:00:00"), earlier];
-        table.replace(TimeZone::UTC, &renewed, at("05T12:00:00")).unwrap();
-        assert_eq!(taken(&mut table, "05T12:00:01"), [run("05T03:00:00", Occasion::CatchUp)]);
-        assert_eq!(table.wake_at(), Some(at("06T03:00:00")));
-        let changed = [scheduled(task("retention", "0 6 * * *", true), None, "01T00:00:00")];
-        table.replace(TimeZone::UTC, &changed, at("06T07:00:00")).unwrap();
-        assert_eq!(taken(&mut table, "06T07:00:10"), []);
-        assert_eq!(table.wake_at(), Some(at("07T06:00:00")));
-        table.replace(TimeZone::UTC, &[], at("06T07:00:00")).unwrap();
-        assert_eq!(table.wake_at(), None);
-    }
-
-    #[test]
-    fn a_refused_reload_changes_nothing() {
-        let tasks = nightly(true, Some("01T03:00:00"), "01T00:00:00");
-        let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("01T12:00:00")).unwrap();
-        let bad = [scheduled(task("retention", "nonsense", true), None, "01T00:00:00")];
-        assert!(table.replace(TimeZone::UTC, &bad, at("01T12:00:00")).is_err());
-        assert_eq!(table.wake_at(), Some(at("02T03:00:00")));
-    }
-
-    #[test]
-    fn clocks_set_back_repeat_and_lose_no_slot() {
-        let tasks = nightly(true, Some("01T03:00:00"), "01T00:00:00");
-        let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("01T12:00:00")).unwrap();
-        assert_eq!(taken(&mut table, "09T03:00:00"), [run("09T03:00:00", Occasion::Due)]);
-        assert_eq!(taken(&mut table, "09T02:59:50"), []);
-        assert_eq!(table.wake_at(), Some(at("10T03:00:00")));
-        assert_eq!(taken(&mut table, "03T04:00:00"), []);
-        assert_eq!(table.wake_at(), Some(at("04T03:00:00")));
-    }
-
-    #[test]
-    fn at_most_the_limit_are_taken_at_once() {
-        let past = |n: usize| scheduled(task(&format!("t{n}"), "0 3 * * *", true), Some("01T03:00:00"), "01T00:00:00");
-        let tasks: Vec<Scheduled> = (0..1000).map(past).collect();
-        let mut table = Timetable::at_start(TimeZone::UTC, &tasks, at("01T12:00:00")).unwrap();
-        let counts: Vec<usize> = (0..5).map(|_| table.take_due(at("02T03:00:00"), 256).len()).collect();
-        assert_eq!(counts, [256, 256, 256, 232, 0]);
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use tracing::{error, info, warn};
 
 use super::{BegunRun, Event, RunEvent, message_id};
 use crate::clock::millis_of;
-use crate::outcome::{Reported, RunMode, RunTrigger, Status, Totals};
+use crate::outcome::{Cause, Reported, RunMode, RunTrigger, Status, Totals};
 use crate::policy::Name;
 use crate::text::human::{count, counted, duration, length, size};
 use crate::text::{safe_chain, without_passwords};
@@ -97,6 +97,7 @@ impl Event<'_> {
                     policy = run.policies,
                     mode = run.mode.word(),
                     status = run.status.word(),
+                    cause = run.cause.map(Cause::word),
                     rows_deleted = run.totals.rows_deleted,
                     rows_updated = run.totals.rows_updated,
                     files_deleted = run.totals.files_deleted,
@@ -256,9 +257,10 @@ impl RunEvent<'_> {
         };
         let why = self.error.map(|error| format!(": {}", without_passwords(error))).unwrap_or_default();
         format!(
-            "Run {}{of} {} in {}: {}{errors}{why}",
+            "Run {}{of} {}{} in {}: {}{errors}{why}",
             self.run_id,
             self.status.word().replace('_', " "),
+            self.cause.map_or("", Cause::words),
             duration(self.duration_ms),
             what.as_deref().unwrap_or(nothing),
         )

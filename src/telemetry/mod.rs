@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::outcome::{Operator, Reported, RunId, RunMode, RunTrigger, Status, Totals};
+use crate::outcome::{Cause, Operator, Reported, RunId, RunMode, RunTrigger, Status, Totals};
 use crate::policy::Name;
 pub use init::{Guard, Voice, configure, init};
 
@@ -121,6 +121,8 @@ pub struct RunEvent<'a> {
     pub policies: &'a str,
     pub mode: RunMode,
     pub status: Status,
+    /// Reason that it was cut short.
+    pub cause: Option<Cause>,
     pub totals: &'a Totals,
     /// Amounts that would have gone; none where every policy was to delete.
     pub reported: Option<&'a Reported>,

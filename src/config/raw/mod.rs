@@ -272,6 +272,10 @@ keys! {
         retry: WaitSpan;
         /// A run that takes longer is stopped between two batches; what it did stays done.
         timeout: WaitSpan;
+        /// Hours of the day, in the daemon's `timezone`, in which the schedule may run the task: `"01:00-05:00"`, or past
+        /// midnight `"22:00-04:00"`. A slot outside of them waits until they begin; a run that lasts to their end stops
+        /// between two batches. Runs on request are not bound by them.
+        window: String;
         /// `false`: the task is never due.
         enabled: bool = true;
         /// A [dead man's switch](notifications.md#a-dead-mans-switch): the url of a monitor that hears of each run, and

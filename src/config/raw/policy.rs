@@ -70,6 +70,8 @@ keys! {
         pace: RawPace = [], of [Rows];
         /// Batches at once, each over a connection of its own, up to 2; see [at once](#pace).
         parallel: Count<2> = 1, of [Rows];
+        /// The most rows that one run takes; the next run takes the rest. Of `max_rows` all count that are eligible.
+        at_most: Count, of [Rows];
         /// Guard: if more rows than this are eligible, the run is blocked and deletes nothing.
         max_rows: Count, of [Rows];
         /// Required: a store.

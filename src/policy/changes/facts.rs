@@ -123,7 +123,8 @@ impl Named for Task {
         &self.name
     }
     fn facts(&self) -> Vec<Fact> {
-        let Self { name: _, trigger, misfire_grace, catch_up, retry, timeout, enabled, ping, before, after } = self;
+        let Self { name: _, trigger, misfire_grace, catch_up, retry, timeout, window, enabled, ping, before, after } =
+            self;
         let (schedule, every) = match trigger {
             Trigger::Cron(text) => (Some(text), None),
             Trigger::Every(period) => (None, Some(Shown(*period))),
@@ -135,6 +136,7 @@ impl Named for Task {
             fact("catch_up", catch_up),
             optional("retry", retry.map(Shown)),
             optional("timeout", timeout.map(Shown)),
+            optional("window", window.as_ref()),
             fact("enabled", enabled),
             secret("ping", ping.as_deref().map(ping_urls)),
             secret("before", before.as_ref().map(|hook| format!("{hook:?}"))),
@@ -187,6 +189,7 @@ fn rows_facts(rows: &RowsPolicy) -> Vec<Fact> {
         batch,
         pace,
         parallel,
+        at_most,
         max_rows,
         max_fraction,
     } = rows;
@@ -217,6 +220,7 @@ fn rows_facts(rows: &RowsPolicy) -> Vec<Fact> {
         optional("details", joined(details.iter().map(detail))),
         fact("batch", batch),
         fact("parallel", parallel),
+        optional("at_most", at_most.as_ref()),
         optional("max_rows", max_rows.as_ref()),
         optional("max_fraction", max_fraction.map(|share| share.get())),
     ];

@@ -10,7 +10,7 @@ use crate::config::keys::SHIPPED_TASKS;
 use crate::config::raw::{Raw, RawTask};
 use crate::config::{Aspect, Fault, KeyPath, did_you_mean, listed};
 
-use super::super::{Task, Trigger};
+use super::super::{Hours, Task, Trigger};
 use super::Gather;
 
 impl Gather<'_> {
@@ -37,6 +37,7 @@ impl Gather<'_> {
         }
         let name = self.name(table);
         let trigger = self.trigger(table, raw, default_schedule);
+        let window = raw.window.as_ref().and_then(|text| self.check(&table.key("window"), parse_window(text)));
         let ping = raw.ping.as_ref().and_then(|raw| self.ping(&table.key("ping"), raw));
         let before = raw.before.as_ref().and_then(|raw| self.hook(&table.key("before"), raw));
         let after = raw.after.as_ref().and_then(|raw| self.hook(&table.key("after"), raw));
@@ -47,6 +48,7 @@ impl Gather<'_> {
             catch_up: raw.catch_up,
             retry: raw.retry.map(|retry| retry.0),
             timeout: raw.timeout.map(|timeout| timeout.0),
+            window,
             enabled: raw.enabled,
             ping: ping.map(Arc::new),
             before,
@@ -79,6 +81,12 @@ impl Gather<'_> {
             }
         }
     }
+}
+
+/// Reads the hours in which a task may run.
+fn parse_window(text: &str) -> Result<Hours, Fault> {
+    let hint = "write two different times of day, \"01:00-05:00\", or past midnight \"22:00-04:00\"";
+    Hours::parse(text).ok_or_else(|| Fault::new(format!("{text:?} is no window")).hint(hint))
 }
 
 /// Names for schedules that are often wanted.

@@ -5,7 +5,7 @@ use crate::decide::growth::{NEVER_HELD, USUAL_DAYS, USUAL_RUNS, Usual};
 use crate::decide::guards::{Looked, Unused};
 use crate::ledger::{Ledger, LedgerError};
 use crate::outcome::{Held, HoldKind, RunMode};
-use crate::policy::Mode;
+use crate::policy::{Mode, PolicyKind};
 use crate::run::outcome::Outcome;
 use crate::run::policy_run::PolicyRun;
 use crate::run::rows::ended::RowsEnd;
@@ -91,7 +91,8 @@ impl<'a> PolicyRun<'a> {
         sessions: &mut Sessions,
     ) -> Result<Option<Held>, RowsEnd> {
         let Some(ledger) = &self.runner.ledger else { return Ok(None) };
-        if facts.eligible.is_some_and(|eligible| eligible <= NEVER_HELD) {
+        let PolicyKind::Rows(rows) = &self.policy.kind else { return Ok(None) };
+        if facts.eligible.is_some_and(|eligible| rows.in_a_run(eligible) <= NEVER_HELD) {
             return Ok(None);
         }
         let Some(usual) = self.usual(ledger).await? else { return Ok(None) };
@@ -100,7 +101,7 @@ impl<'a> PolicyRun<'a> {
             Some(eligible) => eligible,
             None => facts.count(sessions, self.stop, Some(NEVER_HELD + 1)).await?,
         };
-        if eligible <= NEVER_HELD {
+        if rows.in_a_run(eligible) <= NEVER_HELD {
             return Ok(None);
         }
         if usual.is_first() && facts.total.is_none() {
@@ -110,11 +111,11 @@ impl<'a> PolicyRun<'a> {
         if most > NEVER_HELD && eligible <= most {
             eligible = facts.count(sessions, self.stop, most.checked_add(1)).await?;
         }
-        if eligible <= most {
+        if rows.in_a_run(eligible) <= most {
             return Ok(None);
         }
         // For people: how many there are in all.
-        let eligible = facts.count(sessions, self.stop, None).await?;
+        let eligible = rows.in_a_run(facts.count(sessions, self.stop, None).await?);
         Ok(Some(usual.held(self.runner.clock.now(), eligible, "rows", (most, of))))
     }
 

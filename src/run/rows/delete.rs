@@ -30,13 +30,23 @@ impl Deleter<'_> {
     }
 
     async fn delete_all(&mut self) -> Result<(), RowsEnd> {
-        let target = &self.facts.target;
         self.account.tally.rows_protected += self.facts.kept;
         let doubts = Doubts { policy: self.policy, facts: self.facts, stop: self.stop, gone: &[] };
         doubts.tell_unlisted(self.sessions, &mut self.account).await?;
         self.prepare_session().await?;
         self.begin_pacing().await?;
-        let mut walker = Walker::new(target.clone(), self.facts.at, self.pacing.rows());
+        match self.take_all().await {
+            Ok(()) | Err(RowsEnd::Enough) => {}
+            Err(ended) => return Err(ended),
+        }
+        self.snapshot = None;
+        Ok(doubts.tell_ages(self.sessions, &mut self.account).await?)
+    }
+
+    async fn take_all(&mut self) -> Result<(), RowsEnd> {
+        let target = &self.facts.target;
+        let is_limited = self.policy.at_most.is_some();
+        let mut walker = Walker::new(target.clone(), self.facts.at, self.pacing.rows()).oldest_first(is_limited);
         if target.is_tree() {
             self.delete_generations(walker).await?;
             walker = Walker::new(target.clone(), self.facts.at, self.pacing.rows()).at_its_end();
@@ -64,8 +74,7 @@ impl Deleter<'_> {
             self.may_go_on().await?;
             self.window(&window, true).await?;
         }
-        self.snapshot = None;
-        Ok(doubts.tell_ages(self.sessions, &mut self.account).await?)
+        Ok(())
     }
 
     pub(crate) async fn next_window(&mut self, walker: &mut Walker) -> Result<Option<Window>, RowsEnd> {
@@ -88,11 +97,11 @@ impl Deleter<'_> {
     pub(crate) async fn window(&mut self, window: &Window, last_try: bool) -> Result<(), RowsEnd> {
         self.rest().await?;
         let Some(part) = self.approved(window, last_try).await? else { return Ok(()) };
-        self.take_part(&part, last_try).await?;
+        self.take_share(part, last_try).await?;
         self.end_batch().await
     }
 
-    async fn take_part(&mut self, part: &Part<'_>, last_try: bool) -> Result<(), RowsEnd> {
+    pub(crate) async fn take_part(&mut self, part: &Part<'_>, last_try: bool) -> Result<(), RowsEnd> {
         let mut losses = 0;
         loop {
             let error = match self.attempt(part, false).await {

@@ -13,6 +13,9 @@ pub(crate) const FAILURES_IN_A_ROW: u32 = 10;
 pub(crate) enum RowsEnd {
     #[error("stopped between two batches")]
     Stopped,
+    /// The run took as many rows as one may.
+    #[error("what is left is the next run's")]
+    Enough,
     #[error(transparent)]
     Source(#[from] SourceError),
     #[error(transparent)]

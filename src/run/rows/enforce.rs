@@ -132,7 +132,7 @@ impl PolicyRun<'_> {
             Ok(facts) => facts.by_order(),
             Err(error) => return self.refused(account, error),
         };
-        self.reporter.expect(facts.eligible);
+        self.reporter.expect(facts.eligible.map(|eligible| rows.in_a_run(eligible)));
         let nothing = GoneFiles::default();
         let mut judged = self.judge(rows, &facts, sessions, (&[], &nothing)).await;
         if let Err(RowsEnd::Source(error)) = judged {

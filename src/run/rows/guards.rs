@@ -88,6 +88,7 @@ impl PolicyRun<'_> {
             | RowsEnd::TooSlow(_)
             | RowsEnd::Hopeless(_)
             | RowsEnd::Refused
+            | RowsEnd::Enough
             | RowsEnd::Unremovable { .. }) => Outcome::failed(account, [chain(&ended)]),
         }
     }

@@ -79,7 +79,7 @@ impl Deleter<'_> {
         };
         let Some(window) = window else { return Ok(false) };
         self.may_go_on().await?;
-        let beside = if lanes.second.is_some() { lanes.found.pop_front() } else { None };
+        let beside = if lanes.second.is_some() && self.has_room_for(2) { lanes.found.pop_front() } else { None };
         let looks_ahead = lanes.found.is_empty() && self.pacing.is_at_full_speed() && walker.may_look_ahead();
         let (second, ahead) = (&mut lanes.second, &mut lanes.ahead);
         let wanted = if second.is_some() { 2 } else { 1 };

@@ -20,5 +20,6 @@ pub(super) mod preview;
 pub(super) mod purge_hold;
 mod rests;
 pub(super) mod retry;
+mod share;
 mod table_turns;
 pub(super) mod unreadable;

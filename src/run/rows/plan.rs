@@ -53,6 +53,10 @@ pub(crate) struct Planner<'a> {
     pub(crate) kept: Vec<Vec<String>>,
     /// Rows that cannot be read.
     pub(crate) unreadable: u64,
+    /// Eligible rows that are left to the next run.
+    pub(crate) left: u64,
+    /// Those of them that stand among `kept`.
+    pub(crate) over: u64,
     pub(crate) account: Account,
 }
 
@@ -87,7 +91,9 @@ impl Planner<'_> {
         }
         let doubts = Doubts { policy: self.policy, facts: self.facts, stop: self.stop, gone: self.gone };
         doubts.tell_unlisted(self.sessions, &mut self.account).await?;
-        let counts_only = self.facts.referenced_stores.is_empty() && !self.facts.target.node.takes_others_along();
+        let counts_only = self.policy.at_most.is_none()
+            && self.facts.referenced_stores.is_empty()
+            && !self.facts.target.node.takes_others_along();
         if counts_only && self.list.is_none() && !self.facts.target.is_probed() {
             self.count().await?;
         } else {
@@ -105,6 +111,8 @@ impl Planner<'_> {
                 (store.files_deleted, store.bytes_reclaimed) = (0, 0);
             });
         }
+        self.account.tally.rows_matched += self.left;
+        self.account.more_to_do = self.left > 0;
         doubts.tell_ages(self.sessions, &mut self.account).await?;
         Ok(Planned { account: self.account, kept: self.kept, ended })
     }
@@ -139,9 +147,12 @@ impl Planner<'_> {
     async fn walk(&mut self) -> Result<Option<(Window, Judged)>, SourceError> {
         let Facts { target, at, .. } = self.facts;
         let mut walker = Walker::new(target.clone(), *at, self.policy.batch.get()).without(self.gone);
+        walker = walker.oldest_first(self.policy.at_most.is_some());
         // What the windows before this one would have taken along.
         let mut passed = self.gone.to_vec();
         while !self.stop.is_set() {
+            let room = self.room();
+            walker.fit(u32::try_from(room).unwrap_or(u32::MAX).clamp(1, self.policy.batch.get()));
             let session = self.sessions.get(&target.source).await?;
             let canceller = session.canceller();
             let Some(window) = self.stop.watch(canceller, walker.next(session)).await? else { break };
@@ -155,6 +166,7 @@ impl Planner<'_> {
                 rows = asked.over;
             }
             rows.retain(|row| self.is_readable(row));
+            self.leave_over(&mut rows, room);
             let (batch, files) = self.mapped(rows, &passed).await?;
             walker.took(batch.rows.len() as u64, batch.children.values().sum());
             passed.truncate(self.gone.len());
@@ -173,9 +185,38 @@ impl Planner<'_> {
             if self.fate != Fate::Blocked && judged.blocked.is_some() {
                 return Ok(Some((window, judged)));
             }
+            if self.room() == 0 {
+                self.examine_waiting().await;
+                self.count_left().await?;
+                return Ok(Some((window, Judged::default())));
+            }
         }
         self.examine_waiting().await;
         Ok(None)
+    }
+
+    /// Rows that a run would take beyond those that were walked over.
+    fn room(&self) -> u64 {
+        let taken = self.account.tally.rows_matched - self.unreadable;
+        self.policy.at_most.map_or(u64::MAX, |most| most.get().saturating_sub(taken))
+    }
+
+    /// Leaves those of a window to the next run that are too many for this one.
+    fn leave_over(&mut self, rows: &mut Vec<OwnedRow>, room: u64) {
+        let over = rows.split_off(rows.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+        self.over += over.len() as u64;
+        self.kept.extend(over.into_iter().map(|row| row.key));
+    }
+
+    /// Counts what is left to the next run.
+    async fn count_left(&mut self) -> Result<(), SourceError> {
+        let Facts { target, at, .. } = self.facts;
+        let session = self.sessions.get(&target.source).await?;
+        let canceller = session.canceller();
+        let eligible = self.stop.watch(canceller, target.count(session, *at, None, self.gone)).await?;
+        let stay = self.kept.len() as u64 - self.over;
+        self.left = eligible.saturating_sub(self.account.tally.rows_matched + stay);
+        Ok(())
     }
 
     /// The batch that some rows would make, without those that stay for a path that is none of their store's.

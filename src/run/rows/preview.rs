@@ -31,7 +31,7 @@ impl PolicyRun<'_> {
             Ok(facts) => facts,
             Err(error) => return self.refused(Account::default(), error),
         };
-        self.reporter.expect(facts.eligible);
+        self.reporter.expect(facts.eligible.map(|eligible| rows.in_a_run(eligible)));
         let (Judged { mut readings, mut blocked }, look) =
             match self.judge(rows, &facts, sessions, (&foreseen.rows, &foreseen.files)).await {
                 Ok(judged) => judged,
@@ -61,6 +61,8 @@ impl PolicyRun<'_> {
             reads_long: false,
             kept: Vec::new(),
             unreadable: 0,
+            left: 0,
+            over: 0,
             account: Account::default(),
         };
         let (planned, kept, until) = match planner.plan().await {

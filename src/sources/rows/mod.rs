@@ -11,6 +11,7 @@ pub(super) mod estimate;
 pub(super) mod explain;
 pub(super) mod failing_rows;
 pub(super) mod key_equality;
+mod layout;
 pub(super) mod node;
 pub(super) mod parent_keys;
 pub(super) mod recheck;

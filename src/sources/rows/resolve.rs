@@ -350,6 +350,7 @@ impl Fitting<'_> {
                 "an update with files",
             ),
             (!policy.details.is_empty(), node.key.0.is_empty(), "details"),
+            (policy.at_most.is_some(), node.key.0.is_empty(), "at_most"),
             (
                 !policy.files.is_empty() && self.session.returning() == Returning::No,
                 node.key.0.is_empty(),

@@ -18,12 +18,14 @@ const FIRST_SHARE: u32 = 16;
 
 /// Finds one window after the other.
 pub struct Walker {
-    target: Arc<Target>,
-    at: Instants,
+    pub(super) target: Arc<Target>,
+    pub(super) at: Instants,
     /// Rows that a batch may have, those of other tables included.
     batch: u32,
     /// Rows of the policy's own table that a window has.
-    rows: u32,
+    pub(super) rows: u32,
+    /// The oldest windows come first wherever that can be.
+    pub(super) oldest_first: bool,
     /// Rows that a plan takes for gone.
     gone: Vec<Gone>,
     next: Next,
@@ -42,7 +44,12 @@ impl Walker {
     pub fn new(target: Arc<Target>, at: Instants, batch: u32) -> Self {
         // How many rows go along is not known before the first batch.
         let rows = if target.node.takes_others_along() { (batch / FIRST_SHARE).max(1) } else { batch };
-        Self { target, at, batch, rows, gone: Vec::new(), next: Next::Probe }
+        Self { target, at, batch, rows, oldest_first: false, gone: Vec::new(), next: Next::Probe }
+    }
+
+    /// A walk that takes the oldest windows first wherever that can be, however long it takes.
+    pub fn oldest_first(self, oldest_first: bool) -> Self {
+        Self { oldest_first, ..self }
     }
 
     /// The windows as a plan walks them: what is gone may have kept something that is not.
@@ -98,12 +105,13 @@ impl Walker {
             Next::Probe => match self.probe(session).await {
                 Ok(0) => (None, Next::Done),
                 Ok(few) if few <= u64::from(self.rows) => (Some(Window::All), Next::Done),
+                Ok(_) if self.is_scattered(session).await? => (None, Next::Keys(None)),
                 Ok(_) => self.first(),
                 // Few rows in a large table without an index: they are found window by window.
                 Err(error) if error.kind == ErrorKind::Timeout => self.first(),
                 Err(error) => return Err(error),
             },
-            Next::Ages(from) => match (self.age_after(session, from.as_ref()).await?, from) {
+            Next::Ages(from) => match (self.age_after(session, from.as_ref(), u64::from(self.rows)).await?, from) {
                 (Some(to), Some(AgeBound::At(from))) if to == *from && !self.target.is_walked_by_key() => {
                     let window = Window::SameAge { age: to.clone(), from: None, to: None };
                     (Some(window), Next::Ages(Some(AgeBound::After(to))))
@@ -155,7 +163,13 @@ impl Walker {
         self.target.count(session, self.at, Some(u64::from(self.rows) + 1), &self.gone).await
     }
 
-    async fn age_after(&self, session: &mut Session, from: Option<&AgeBound>) -> Result<Option<String>, SourceError> {
+    /// Age of the row that so many others come before.
+    pub(super) async fn age_after(
+        &self,
+        session: &mut Session,
+        from: Option<&AgeBound>,
+        rows: u64,
+    ) -> Result<Option<String>, SourceError> {
         let (Some(age), Some(cutoff)) = (&self.target.age, self.at.cutoff) else { return Ok(None) };
         let mut sql = Sql::new(self.target.engine);
         // Of the boundary alone: PostgreSQL would make a text of each row that it skips.
@@ -168,7 +182,7 @@ impl Walker {
             }
         }
         sql.push(" ORDER BY ").with(|sql| age.term.push_of(sql, &self.target.node.table));
-        sql.push(&format!(" LIMIT 1 OFFSET {}) AS boundary", self.rows));
+        sql.push(&format!(" LIMIT 1 OFFSET {rows}) AS boundary"));
         session.single(&format!("finding the next batch of {}", self.target.node.table), &sql).await
     }
 

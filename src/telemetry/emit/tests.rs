@@ -64,6 +64,7 @@ const RUN: RunEvent<'static> = RunEvent {
     policies: "events, logs",
     mode: RunMode::Enforce,
     status: Status::Completed,
+    cause: None,
     totals: &Totals { rows_deleted: 0, rows_updated: 0, files_deleted: 0, bytes_reclaimed: 0, errors: 0 },
     reported: None,
     blocked: "",

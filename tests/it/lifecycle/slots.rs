@@ -83,10 +83,15 @@ fn words(runs: &[Vec<Option<String>>]) -> Vec<(String, String)> {
 /// A task whose newest slot was missed, so that a start runs it.
 fn missed_slot(task: &str) -> World {
     let world = world(&format!("{}{task}", far_from_now()));
-    Daemon::ready(&world).stop();
-    let days_ago = world.clock.now() - jiff::SignedDuration::from_hours(24 * 9);
-    ledger(&world).execute(&format!("UPDATE tasks SET known_since = '{days_ago:.9}'")).unwrap();
+    miss_slots(&world, 9);
     world
+}
+
+/// Makes the slots of so many days missed ones.
+fn miss_slots(world: &World, days: i64) {
+    Daemon::ready(world).stop();
+    let days_ago = world.clock.now() - jiff::SignedDuration::from_hours(24 * days);
+    ledger(world).execute(&format!("UPDATE tasks SET known_since = '{days_ago:.9}'")).unwrap();
 }
 
 #[test]
@@ -146,4 +151,69 @@ fn a_cancelled_slot_is_not_tried_again() {
     daemon.stop();
     Daemon::ready(&world).stop();
     assert_eq!(words(&await_runs(&world, 1)), [("catch_up".to_owned(), "cancelled".to_owned())]);
+}
+
+/// A window around the end of the minute that is at least so many seconds away, or half a day from now.
+fn window_to(end: jiff::Timestamp) -> String {
+    let end = end.to_zoned(jiff::tz::TimeZone::UTC);
+    let begin = &end - jiff::SignedDuration::from_hours(1);
+    format!("window = \"{}-{}\"\n", begin.strftime("%H:%M"), end.strftime("%H:%M"))
+}
+
+#[test]
+fn outside_its_window_a_task_awaits_requests() {
+    let now = jiff::Timestamp::now();
+    let far = window_to(now + jiff::SignedDuration::from_hours(12));
+    let world = world(&format!("every = \"1s\"\n{far}"));
+    world.item(1, 40.0, None, None);
+    world.item(2, 1.0, None, None);
+    let mut daemon = Daemon::ready(&world);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(world.ids(), crate::world::set([1, 2]));
+    let status: serde_json::Value = serde_json::from_slice(&retaind(&world, &["status", "--json"]).stdout).unwrap();
+    let task = status["tasks"].as_array().unwrap().iter().find(|task| task["task"] == "sweep").unwrap();
+    let next: jiff::Timestamp = task["next_due_at"].as_str().unwrap().parse().unwrap();
+    assert!(next > now + jiff::SignedDuration::from_hours(10), "{task}");
+    assert_eq!(task.get("overdue_since").filter(|since| !since.is_null()), None, "{task}");
+    assert_eq!(retaind(&world, &["run", "sweep"]).status.code(), Some(0));
+    assert_eq!(world.ids(), crate::world::set([2]));
+    world.item(1, 40.0, None, None);
+    edit(&world, &far, "");
+    daemon.reload();
+    await_runs(&world, 2);
+    daemon.stop();
+    assert_eq!(world.ids(), crate::world::set([2]));
+}
+
+#[test]
+fn a_run_stops_when_its_window_closes() {
+    // The next full minute that leaves time to begin.
+    let soon = jiff::Timestamp::now().as_second() + 8;
+    let closes = jiff::Timestamp::from_second((soon / 60 + 1) * 60).unwrap();
+    let rows = 20_000;
+    let mut world = World::new(Database::create(EngineKind::Sqlite));
+    world.create_items();
+    world.daemon("approve_changes = false");
+    world.declare(&format!(
+        "[tasks.sweep]\nevery = \"20d\"\n{}\n[policies.items]\nkind = \"rows\"\ntask = \"sweep\"\nsource = \"app\"\n\
+         table = \"item\"\nage = \"at\"\nkeep = \"30d\"\nbatch = 10\npace = {{ pause = \"100ms\" }}\n",
+        window_to(closes)
+    ));
+    fill(&world, rows);
+    miss_slots(&world, 30);
+    let daemon = Daemon::ready(&world);
+    await_purge(&world, rows);
+    let deadline = Instant::now() + Duration::from_secs(75);
+    let cause = || ledger(&world).query("SELECT cause FROM runs WHERE cause IS NOT NULL").unwrap();
+    while cause().is_empty() {
+        assert!(Instant::now() < deadline, "{}", log(&world));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let late = jiff::Timestamp::now().duration_since(closes);
+    assert!(late >= jiff::SignedDuration::ZERO && late < jiff::SignedDuration::from_secs(5), "{late}");
+    assert_eq!(cause()[0][0].as_deref(), Some("window"));
+    daemon.stop();
+    let gone = rows as usize - world.ids().len();
+    assert!(gone > 0 && gone < rows as usize, "{gone}");
+    assert!(log(&world).contains("window"), "{}", log(&world));
 }

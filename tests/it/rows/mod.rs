@@ -26,6 +26,8 @@ mod read_only;
 pub mod recovery;
 mod references;
 mod related;
+mod scattered;
+mod share;
 mod slow;
 mod spelled;
 mod tables;

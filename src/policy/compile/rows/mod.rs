@@ -57,6 +57,7 @@ impl Gather<'_> {
             batch: NonZeroU32::try_from(raw.batch.0).ok()?,
             pace,
             parallel: NonZeroU32::try_from(raw.parallel.0).ok()?,
+            at_most: number(raw.at_most),
             max_rows: number(raw.max_rows),
             max_fraction: fraction(raw),
         })
