@@ -13,6 +13,8 @@ const YIELDING_TARGET: Duration = Duration::from_millis(5);
 const YIELDING_REST: u32 = 9;
 /// Time for which others count as being at work after they were seen.
 const REMEMBERED: Duration = Duration::from_secs(1);
+/// A batch with few of the rows that it might have had lets the next one have more where it took so many times less than it might.
+const CLEARLY_LESS: u32 = 8;
 /// No batch is made smaller than this to take less time, while others are at work and else: a commit costs as much as some rows.
 const LEAST_YIELDING: u32 = 100;
 const LEAST_ROWS: u32 = 10;
@@ -72,10 +74,12 @@ impl Pacer {
         let least = if self.is_yielding() { LEAST_YIELDING } else { LEAST_ROWS };
         let (least, most) = (least.min(self.most), self.most);
         let took = batch.transaction.max(Duration::from_micros(1));
-        let fitting = batch.rows.max(1) as f64 * (target.as_secs_f64() / took.as_secs_f64());
-        // A batch that had fewer rows than it might have tells only that it was not too many.
-        let more_is_known = batch.rows >= u64::from(self.rows / 2);
-        let growing = if more_is_known { self.rows.saturating_mul(2) } else { self.rows };
+        // Among the rows that a batch might have had most may have had to stay: they took time, too.
+        let is_full = batch.rows >= u64::from(self.rows / 2);
+        let rows = if is_full { batch.rows } else { self.rows.into() };
+        let fitting = rows as f64 * (target.as_secs_f64() / took.as_secs_f64());
+        let may_grow = is_full || (!self.is_yielding() && took.saturating_mul(CLEARLY_LESS) < target);
+        let growing = if may_grow { self.rows.saturating_mul(2) } else { self.rows };
         self.rows = (fitting.round() as u32).clamp(self.rows / 2, growing).clamp(least, most);
     }
 
@@ -150,6 +154,25 @@ mod tests {
         assert_eq!(settled(pacer(Pace::default()), 50 * MS, false), LEAST_ROWS);
         assert_eq!(settled(pacer(Pace::default()), 50 * MS, true), LEAST_YIELDING);
         assert_eq!(settled(Pacer::new(Pace::default(), 7), 10 * MS, false), 7);
+    }
+
+    #[test]
+    fn batches_of_few_rows_stay_large() {
+        let mut run = pacer(Pace::default());
+        for rows in [0, 3, 0, 40, 0] {
+            run.took(taken(rows, MS), false);
+        }
+        assert_eq!(run.rows(), 10_000, "what stays is passed over in large steps");
+        for _ in 0..5 {
+            run.took(taken(3, 20 * MS), false);
+        }
+        assert_eq!(run.rows(), 10_000);
+        run.took(taken(3, 200 * MS), false);
+        assert_eq!(run.rows(), 5000);
+        for _ in 0..5 {
+            run.took(taken(3, MS), true);
+        }
+        assert_eq!(run.rows(), 5000, "it does not become larger while others are at work");
     }
 
     #[test]

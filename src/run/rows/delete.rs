@@ -93,12 +93,17 @@ impl Deleter<'_> {
         }
     }
 
-    /// Takes a window; where the batch as a whole fails, what can go goes.
+    /// Takes a window, and ends its batch.
     pub(crate) async fn window(&mut self, window: &Window, last_try: bool) -> Result<(), RowsEnd> {
+        self.take_window(window, last_try).await?;
+        self.end_batch().await
+    }
+
+    /// Takes a window; where the batch as a whole fails, what can go goes.
+    pub(crate) async fn take_window(&mut self, window: &Window, last_try: bool) -> Result<(), RowsEnd> {
         self.rest().await?;
         let Some(part) = self.approved(window, last_try).await? else { return Ok(()) };
-        self.take_share(part, last_try).await?;
-        self.end_batch().await
+        self.take_share(part, last_try).await
     }
 
     pub(crate) async fn take_part(&mut self, part: &Part<'_>, last_try: bool) -> Result<(), RowsEnd> {

@@ -93,7 +93,7 @@ impl Deleter<'_> {
         let taking = async {
             match (beside, second) {
                 (Some(other), Some(lane)) => self.take_two(&window, &other, lane).await,
-                _ => self.window(&window, false).await,
+                _ => self.take_window(&window, false).await,
             }
         };
         let (taken, (found, looked)) = join(taking, looking).await;
@@ -105,7 +105,10 @@ impl Deleter<'_> {
         if lanes.second.as_ref().is_some_and(|lane| !lane.session.is_open()) {
             lanes.second = None;
         }
-        taken.map(|()| true)
+        taken?;
+        // Only now is no connection of this run in a statement.
+        self.end_batch().await?;
+        Ok(true)
     }
 
     /// Takes two windows at once. The transaction of the first has the table for this run until both are done; where
@@ -113,8 +116,8 @@ impl Deleter<'_> {
     async fn take_two(&mut self, window: &Window, other: &Window, lane: &mut Lane) -> Result<(), RowsEnd> {
         let target = &self.facts.target;
         if self.account.wants_details() && target.has_details() {
-            self.window(window, false).await?;
-            return self.window(other, false).await;
+            self.take_window(window, false).await?;
+            return self.take_window(other, false).await;
         }
         self.rest().await?;
         let at = self.facts.at;
@@ -124,8 +127,8 @@ impl Deleter<'_> {
         if let Err(error) = session.begin().await {
             // By itself each waits for the table, or for the server.
             tracing::debug!(source = %error.source_name, error = chain(&error), "Two batches do not begin at once");
-            self.window(window, false).await?;
-            return self.window(other, false).await;
+            self.take_window(window, false).await?;
+            return self.take_window(other, false).await;
         }
         let mine = self.stop.watch(session.canceller(), target.change(session, at, Scope::window(window)));
         let canceller = lane.session.canceller();
@@ -147,13 +150,12 @@ impl Deleter<'_> {
         }
         self.reporter.update(&self.account.tally);
         self.flush_sometimes().await?;
-        self.end_batch().await?;
         for (result, window) in [(mine, window), (theirs, other)] {
             if let Err(error) = result {
                 tracing::debug!(source = %error.source_name, error = chain(&error), "One of two batches failed");
                 self.note_lost(error.kind);
                 self.may_go_on().await?;
-                self.window(window, false).await?;
+                self.take_window(window, false).await?;
             }
         }
         Ok(())

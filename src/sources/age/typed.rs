@@ -28,7 +28,11 @@ pub(super) fn push_undated(sql: &mut Sql, term: &Term, moments: &Moments) {
 }
 
 fn push_compared(sql: &mut Sql, term: &Term, operator: &str, value: &str) {
-    sql.push(term).push(&format!(" {operator} ")).with(|sql| term.push_value(sql, value));
+    sql.push(term).push(&format!(" {operator} "));
+    match sql.traits().casts_each_row {
+        true => term.push_constant(sql, value),
+        false => term.push_value(sql, value),
+    }
 }
 
 /// The first instant that the column is compared with, where it cannot hold every one.

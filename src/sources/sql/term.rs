@@ -127,6 +127,12 @@ impl Term {
         sql.bind_in((&before, &behind), value.to_owned());
     }
 
+    /// Writes a value of the column's type that needs no binding: an instant that was written here.
+    pub(crate) fn push_constant(&self, sql: &mut Sql, value: &str) {
+        let (before, behind) = sql.dialect().value(&self.typed, value);
+        sql.push(&before).push("'").push(&value.replace('\'', "''")).push("'").push(&behind);
+    }
+
     /// Writes a NULL of the column's type, where it needs one.
     pub fn push_null(&self, sql: &mut Sql) {
         match sql.traits().types_null {

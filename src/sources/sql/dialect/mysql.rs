@@ -109,6 +109,7 @@ const TRAITS: Traits = Traits {
     utc: "",
     // A TIMESTAMP cannot be compared with a date before 1970, and holds none but zero dates, which sort before every other.
     first_instant: Some("1970-01-02 00:00:00.000000"),
+    casts_each_row: false,
     orders_texts_by_time: false,
     bare_number: "",
     path_text: "TRIM(TRAILING 0x00 FROM @raw)",

@@ -122,6 +122,7 @@ const TRAITS: Traits = Traits {
     integer: ("(", ")::bigint"),
     utc: "+00",
     first_instant: None,
+    casts_each_row: true,
     orders_texts_by_time: false,
     bare_number: "",
     path_text: "encode(@raw, 'escape')",

@@ -100,6 +100,7 @@ const TRAITS: Traits = Traits {
     integer: INTEGER,
     utc: "",
     first_instant: None,
+    casts_each_row: false,
     orders_texts_by_time: true,
     // No index is used for an operand with a sign.
     bare_number: "+",

@@ -181,6 +181,8 @@ pub(crate) struct Traits {
     /// The earliest instant that a column of instants is compared with, where that is later than a floor may be. It ends long
     /// before any ceiling, too.
     pub(crate) first_instant: Option<&'static str>,
+    /// A bound text that is cast to a date is cast anew for each row, as the session's zone may count.
+    pub(crate) casts_each_row: bool,
     /// Texts of instants are nearly in the order of time, so that bounds on the bare column make a range of an index.
     pub(crate) orders_texts_by_time: bool,
     /// Keeps an index from serving a number.
