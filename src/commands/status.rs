@@ -189,8 +189,7 @@ fn overdue_since(settings: &Settings, task: &Task, past: &Past, now: Timestamp) 
 /// The first slot that was neither run nor skipped, and the latest start that its grace allows.
 fn first_open(settings: &Settings, task: &Task, past: &Past) -> Option<(Timestamp, Timestamp)> {
     let timing = Timing::compile(&task.trigger, &settings.daemon.timezone, past.anchor()).ok()?;
-    let done_with = past.last_due_at.map_or(past.known_since, |last| last.max(past.known_since));
-    let slot = timing.next_after(done_with)?;
+    let slot = timing.next_after(past.floor())?;
     let opens = task.opening(&settings.daemon.timezone, slot);
     Some((opens, opens.checked_add(task.misfire_grace).ok()?))
 }

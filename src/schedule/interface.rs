@@ -49,7 +49,7 @@ impl Past {
     }
 
     /// Slots up to here are done with.
-    pub(super) fn floor(&self) -> Timestamp {
+    pub fn floor(&self) -> Timestamp {
         self.last_due_at.map_or(self.known_since, |last| last.max(self.known_since))
     }
 }

@@ -5,7 +5,7 @@ use crate::decide::growth::{NEVER_HELD, USUAL_DAYS, USUAL_RUNS, Usual};
 use crate::decide::guards::{Looked, Unused};
 use crate::ledger::{Ledger, LedgerError};
 use crate::outcome::{Held, HoldKind, RunMode};
-use crate::policy::{Mode, PolicyKind};
+use crate::policy::{Mode, RowsPolicy};
 use crate::run::outcome::Outcome;
 use crate::run::policy_run::PolicyRun;
 use crate::run::rows::ended::RowsEnd;
@@ -87,11 +87,11 @@ impl<'a> PolicyRun<'a> {
     /// The hold of a run that would take far more rows than usual.
     pub(in crate::run) async fn grown_rows(
         &self,
+        rows: &RowsPolicy,
         facts: &Facts,
         sessions: &mut Sessions,
     ) -> Result<Option<Held>, RowsEnd> {
         let Some(ledger) = &self.runner.ledger else { return Ok(None) };
-        let PolicyKind::Rows(rows) = &self.policy.kind else { return Ok(None) };
         if facts.eligible.is_some_and(|eligible| rows.in_a_run(eligible) <= NEVER_HELD) {
             return Ok(None);
         }

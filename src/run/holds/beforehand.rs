@@ -72,7 +72,7 @@ impl PolicyRun<'_> {
         match judged.blocked {
             Some(Blocked::Held(_)) => true,
             Some(by) => !is_approved && self.held_by_guard(&by).is_some(),
-            None => !is_approved && self.grown_rows(&facts, sessions).await.is_ok_and(|held| held.is_some()),
+            None => !is_approved && self.grown_rows(rows, &facts, sessions).await.is_ok_and(|held| held.is_some()),
         }
     }
 }

@@ -151,7 +151,7 @@ impl PolicyRun<'_> {
             Err(ended) => return self.ended(account, ended),
         };
         if blocked.is_none() {
-            match self.grown_rows(&facts, sessions).await {
+            match self.grown_rows(rows, &facts, sessions).await {
                 Ok(None) => {}
                 Ok(Some(held)) => {
                     return Outcome { guards: readings, ..Outcome::blocked(account, Blocked::Held(held)) };

@@ -28,13 +28,7 @@ impl Deleter<'_> {
         let window = part.window;
         let mut keys = match part.keys {
             Some(keys) => keys,
-            None => self
-                .remaining(&part)
-                .await
-                .map_err(|error| self.ended_by(error))?
-                .into_iter()
-                .map(|row| row.key)
-                .collect(),
+            None => self.remaining(&part).await?.into_iter().map(|row| row.key).collect(),
         };
         while !keys.is_empty() {
             let left = self.rows_left().unwrap_or(u64::MAX);

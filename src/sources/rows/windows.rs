@@ -11,7 +11,7 @@ use super::assumed_gone::Gone;
 use super::target::Target;
 use super::window::{AgeBound, Window};
 use crate::sources::sql::instants::Instants;
-use crate::sources::{ColumnType, ErrorKind, Session, SourceError, Sql};
+use crate::sources::{ErrorKind, Session, SourceError, Sql};
 
 /// For a table whose rows take others along, the first window is this much smaller than a batch.
 const FIRST_SHARE: u32 = 16;
@@ -184,31 +184,6 @@ impl Walker {
         sql.push(" ORDER BY ").with(|sql| age.term.push_of(sql, &self.target.node.table));
         sql.push(&format!(" LIMIT 1 OFFSET {rows}) AS boundary"));
         session.single(&format!("finding the next batch of {}", self.target.node.table), &sql).await
-    }
-
-    /// The least and the greatest key of a window. MySQL keeps its rows in the order of the key: where rows of one age
-    /// lie close together it deletes a range of keys in half the time that it takes to look up each row of an age. It
-    /// chooses by itself whether to go by the one or the other.
-    async fn keys_within(
-        &self,
-        session: &mut Session,
-        window: &Window,
-    ) -> Result<Option<(String, String)>, SourceError> {
-        let target = &self.target;
-        let ([key], Some(age), Some(cutoff)) = (target.node.key.0.as_slice(), &target.age, self.at.cutoff) else {
-            return Ok(None);
-        };
-        if key.kind() != ColumnType::Integer || !target.traits().clusters_by_key {
-            return Ok(None);
-        }
-        let mut sql = Sql::new(target.engine);
-        sql.push("SELECT CAST(min(").push(key).push(") AS CHAR), CAST(max(").push(key);
-        sql.push(") AS CHAR) FROM ").table(&target.node.table).push(" WHERE ").with(|sql| age.push_floor(sql));
-        sql.push(" AND ").with(|sql| age.push_ceiling(sql, cutoff));
-        target.push_window(&mut sql, self.at, window);
-        let rows = session.query(&format!("finding the keys of the next batch of {}", target.node.table), &sql).await?;
-        let ends = rows.into_iter().next().and_then(|row| row.0.into_iter().collect::<Option<Vec<_>>>());
-        Ok(ends.and_then(|ends| <[String; 2]>::try_from(ends).ok()).map(|[least, greatest]| (least, greatest)))
     }
 
     async fn key_after(
