@@ -4,6 +4,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -184,6 +185,11 @@ impl World {
 
     /// Puts a file of `size` bytes into a store.
     pub fn put(&self, store: &str, path: &str, size: usize) {
+        self.put_named(store, path.as_ref(), size);
+    }
+
+    /// The same with a name that need not be a text.
+    pub fn put_named(&self, store: &str, path: &OsStr, size: usize) {
         let path = self.root(store).join(path);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("a directory is made");
         std::fs::write(path, vec![b'x'; size]).expect("a file is written");

@@ -111,7 +111,9 @@ fn progress_of_a_followed_run_never_falls() {
 
 #[test]
 fn g8_a_run_is_cancelled_on_request_between_batches() {
-    let world = world("every = \"20d\"");
+    let mut world = world("every = \"20d\"");
+    // However long they take, batches are of one size.
+    world.source_keys.push_str("\npace = { target = \"1m\" }");
     fill(&world, 60_000);
     let daemon = Daemon::ready(&world);
     let begun = post(&world, "/run", json!({ "names": ["items"] }));
@@ -121,7 +123,7 @@ fn g8_a_run_is_cancelled_on_request_between_batches() {
     let run = ended(&world, &begun.body["run_id"]);
     assert_eq!((&run["status"], &run["cause"]), (&json!("cancelled"), &json!("request")));
     let gone = run["totals"]["rows_deleted"].as_u64().unwrap() as usize;
-    assert_eq!(left(&world).len() + gone, 60_000, "it stops between two batches, and counts those that were deleted");
+    assert_eq!((left(&world).len() + gone, gone % 100), (60_000, 0), "it stops between two batches");
     assert!(gone < 60_000, "it stops before the end");
     let again = post(&world, &format!("/runs/{id}/cancel"), json!({}));
     assert_eq!((again.status, &again.body["code"]), (409, &json!("run_ended")));

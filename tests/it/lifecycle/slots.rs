@@ -153,7 +153,7 @@ fn a_cancelled_slot_is_not_tried_again() {
     assert_eq!(words(&await_runs(&world, 1)), [("catch_up".to_owned(), "cancelled".to_owned())]);
 }
 
-/// A window around the end of the minute that is at least so many seconds away, or half a day from now.
+/// The window that ends at an instant and has been open for an hour then.
 fn window_to(end: jiff::Timestamp) -> String {
     let end = end.to_zoned(jiff::tz::TimeZone::UTC);
     let begin = &end - jiff::SignedDuration::from_hours(1);
